@@ -1,0 +1,20 @@
+//! The vocabulary every other crate speaks: ids, time, errors, and the first links of the chain
+//! `Request -> Principal -> Grant -> Tx -> Reply`.
+//!
+//! Invariant: pure. No runtime, no driver, no environment, no input or output; of HTTP only the types.
+
+mod clock;
+mod error;
+mod grant;
+mod ids;
+mod principal;
+mod request;
+mod secret;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, Kind, Result};
+pub use grant::{AnyCaller, Can, Capability, Demand, Grant, ServiceOnly, SignedIn};
+pub use ids::{CompanyId, SessionId, UserId};
+pub use principal::{AssuranceLevel, Authority, Principal, Subject};
+pub use request::RequestContext;
+pub use secret::Secret;

@@ -1,0 +1,18 @@
+//! What SQL may know of the HTTP request: `request.method`, `request.path`, `request.headers`, `request.cookies`.
+//!
+//! The names are public API: policies and functions of users read them.
+
+use std::sync::Arc;
+
+/// The request as the transaction's settings show it.
+#[derive(Clone, Debug, Default)]
+pub struct RequestContext {
+    /// The method, upper case.
+    pub method: Arc<str>,
+    /// The path as the client wrote it, without the query.
+    pub path: Arc<str>,
+    /// A JSON object of the headers, names in lower case.
+    pub headers_json: Arc<str>,
+    /// A JSON object of the cookies.
+    pub cookies_json: Arc<str>,
+}
