@@ -1,0 +1,127 @@
+-- app.protect declares a table in one call: who reaches which of its rows.
+-- Invariant: the policies of a declared table are exactly those written here; any other is dropped at the
+-- next migrate. Tenants are walled in by a RESTRICTIVE policy, so that no permissive one can leak.
+
+create or replace function app.scope_condition(p_noun text, p_verb text, p_assigned_column text, p_own_column text)
+  returns text
+  language sql immutable
+  set search_path = ''
+  return format('(select app.has_permission(%L))', p_noun || ':' || p_verb)
+    || case when p_assigned_column is null then '' else
+         format(' or ((select app.has_permission(%L)) and %I = (select auth.uid()))',
+                p_noun || ':' || p_verb || '_assigned', p_assigned_column) end
+    || case when p_own_column is null then '' else
+         format(' or ((select app.has_permission(%L)) and %I = (select auth.uid()))',
+                p_noun || ':' || p_verb || '_own', p_own_column) end;
+revoke all on function app.scope_condition(text, text, text, text) from public;
+
+create or replace function app.protect(
+  p_table           regclass,
+  p_noun            text,
+  p_soft_delete     boolean default false,
+  p_assigned_column text    default null,
+  p_own_column      text    default null,
+  p_tenant_column   text    default 'company_id',
+  p_verbs           text[]  default '{read,create,update,delete}'
+) returns void
+  language plpgsql
+  set search_path = ''
+as $$
+declare
+  v_policy    record;
+  v_verb      text;
+  v_command   text;
+  v_condition text;
+begin
+  if not p_verbs <@ array['read', 'create', 'update', 'delete'] then
+    raise exception using errcode = '22023', message = format('unknown verb in %s', p_verbs),
+      hint = 'Verbs are read, create, update, delete; restore follows from p_soft_delete.';
+  end if;
+  perform app.enclose(p_table);
+  for v_policy in
+    select polname from pg_catalog.pg_policy
+     where polrelid = p_table and polname not in ('app_owner_all', 'app_definer_all', 'service_role_all')
+  loop
+    execute format('drop policy %I on %s', v_policy.polname, p_table);
+  end loop;
+
+  execute format('create policy tenant_isolation on %s as restrictive for all to anon, authenticated
+                    using (%I = (select app.company_id())) with check (%I = (select app.company_id()))',
+                 p_table, p_tenant_column, p_tenant_column);
+  execute format('revoke all on %s from public, anon, authenticated, service_role', p_table);
+  execute format('grant select, insert, update, delete on %s to service_role', p_table);
+
+  foreach v_verb in array p_verbs loop
+    v_command := case v_verb when 'read' then 'select' when 'create' then 'insert' else v_verb end;
+    v_condition := app.scope_condition(p_noun, v_verb, p_assigned_column, p_own_column);
+    execute format('grant %s on %s to authenticated', v_command, p_table);
+    execute format('create policy %I on %s as permissive for %s to authenticated', 'member_' || v_verb, p_table, v_command)
+      || case v_verb
+           when 'create' then format(' with check (%s)', v_condition)
+           when 'update' then format(' using (%s) with check (%s)', v_condition, v_condition)
+           else format(' using (%s)', v_condition) end;
+  end loop;
+
+  if exists (select from pg_catalog.pg_attribute where attrelid = p_table and attname = 'version' and not attisdropped) then
+    execute format('create or replace trigger touch before update on %s for each row execute function app.touch()', p_table);
+  end if;
+  if p_soft_delete then
+    execute format('create or replace trigger guard_soft_delete before insert or update on %s
+                      for each row execute function app.guard_soft_delete(%L)', p_table, p_noun);
+  end if;
+
+  insert into app.protected_tables as t (table_name, noun, soft_delete, assigned_column, own_column, tenant_column, verbs)
+  values (p_table::text, p_noun, p_soft_delete, p_assigned_column, p_own_column, p_tenant_column, p_verbs)
+  on conflict (table_name) do update
+     set noun = excluded.noun, soft_delete = excluded.soft_delete, assigned_column = excluded.assigned_column,
+         own_column = excluded.own_column, tenant_column = excluded.tenant_column, verbs = excluded.verbs;
+end $$;
+comment on function app.protect(regclass, text, boolean, text, text, text, text[]) is
+  'Declares a table of a company: policies by permission, grants, triggers, and its row in app.protected_tables.';
+revoke all on function app.protect(regclass, text, boolean, text, text, text, text[]) from public;
+
+-- deleted_at cannot stand in a policy (the soft delete would itself be refused), so that who may delete
+-- and who may bring back is asked here.
+create or replace function app.guard_soft_delete() returns trigger
+  language plpgsql
+  set search_path = ''
+as $$
+declare
+  v_was constant boolean := tg_op = 'UPDATE' and old.deleted_at is not null;
+  v_is  constant boolean := new.deleted_at is not null;
+  v_permission text;
+begin
+  if v_was = v_is then
+    if current_user = 'authenticated' then
+      if tg_op = 'UPDATE' then
+        new.deleted_at := old.deleted_at;
+        new.deleted_by := old.deleted_by;
+      else
+        new.deleted_by := null;
+      end if;
+    end if;
+    return new;
+  end if;
+  v_permission := tg_argv[0] || case when v_is then ':delete' else ':restore' end;
+  if current_user = 'authenticated' and not app.has_permission(v_permission) then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = format('You need the permission %s.', v_permission);
+  end if;
+  if v_is then
+    new.deleted_by := coalesce(auth.uid(), new.deleted_by);
+    new.permanent_delete_scheduled_at := coalesce(new.permanent_delete_scheduled_at, new.deleted_at + interval '90 days');
+  else
+    new.deleted_by := null;
+    new.archived_at := null;
+    new.permanent_delete_scheduled_at := null;
+  end if;
+  return new;
+end $$;
+revoke all on function app.guard_soft_delete() from public;
+
+-- What was declared is no secret: the data API reads it as whichever role it happens to be.
+drop policy if exists declared_read on app.protected_tables;
+create policy declared_read on app.protected_tables as permissive for select to anon, authenticated using (true);
+revoke all on app.protected_tables, app.role_permissions, app.counters from public, anon, authenticated, service_role;
+grant select on app.protected_tables to anon, authenticated, service_role;
+grant select on app.role_permissions to service_role;
