@@ -1,1 +1,3 @@
-//! postgres
+//! PostgreSQL: the private cluster, the pool, the transaction, the catalog and the migrations.
+
+pub mod cluster;

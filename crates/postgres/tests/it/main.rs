@@ -1,0 +1,5 @@
+//! Tests of the postgres crate against a real PostgreSQL: one program, a module a subject.
+
+// `cfg(test)` tells clippy that the helpers in a module are tests, too.
+#[cfg(test)]
+mod cluster;
