@@ -17,6 +17,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -30,6 +32,9 @@ use super::account::Account;
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// The name of the socket for the port that we set.
 pub(super) const SOCKET_NAME: &str = ".s.PGSQL.5432";
+/// How long a lock that somebody else has is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// The folders of a cluster.
 #[derive(Clone, Debug)]
@@ -145,7 +150,14 @@ fn take_lock(data: &Path) -> Result<File, ClusterError> {
         Ok(file) => file,
         Err(error) => return Err(fail(error)),
     };
-    match file.try_lock() {
+    // A program that is being started holds a copy of every lock for a moment, and a server being restarted is just going.
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    let mut outcome = file.try_lock();
+    while matches!(outcome, Err(TryLockError::WouldBlock)) && Instant::now() < deadline {
+        thread::sleep(LOCK_POLL);
+        outcome = file.try_lock();
+    }
+    match outcome {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
