@@ -1,0 +1,14 @@
+//! Structural tests: the rules of the house that no compiler checks.
+//!
+//! Invariant: each rule is a pure function over paths and texts with a test that it finds what it is for, and a test over this tree.
+
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod floors;
+#[cfg(test)]
+mod licences;
