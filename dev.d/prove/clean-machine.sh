@@ -8,9 +8,21 @@ machine=$(mktemp -d "${TMPDIR:-/var/tmp}/thorbis-machine-XXXXXX")
 [ "$(id -u)" = 0 ] || exec sudo -E "$0" "$@"
 command -v mmdebstrap >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends mmdebstrap; }
 
+# The processes that run inside.
+insiders() {
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/root")" != "$machine" ] || echo "${process#/proc/}"
+    done
+}
+
 cleanup() {
-    for mount in dev/shm dev proc; do
-        if mountpoint -q "$machine/$mount"; then umount -l "$machine/$mount"; fi
+    for signal in TERM KILL; do
+        left=$(insiders)
+        # shellcheck disable=SC2086 # one word a process
+        [ -z "$left" ] || { kill -s $signal $left 2>/dev/null || true; sleep 2; }
+    done
+    for mount in dev proc; do
+        if mountpoint -q "$machine/$mount"; then umount -R -l "$machine/$mount"; fi
     done
     rm -rf --one-file-system "$machine"
 }
@@ -65,8 +77,8 @@ done
 up=$(($(date +%s) - begun))
 inside 'kill -TERM "$(cat up.pid)"'
 wait "$watcher" || true
-if inside 'pgrep -x postgres >/dev/null && ps -o cwd= -C postgres | grep -q "^/home/dev"'; then
-    echo "the cluster outlived its server"
+if [ -n "$(insiders)" ]; then
+    echo "something outlived the server: $(insiders | xargs ps -o args= -p)"
     exit 1
 fi
 

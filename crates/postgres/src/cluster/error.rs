@@ -114,7 +114,7 @@ pub enum ClusterError {
         seconds: u64,
     },
     /// A statement of the set-up failed.
-    #[error("setting up the cluster: {step}")]
+    #[error("setting up the cluster: {step}: {}", said(source))]
     Setup {
         /// What was being done.
         step: &'static str,
@@ -160,4 +160,9 @@ impl ClusterError {
         let path = path.to_owned();
         move |source| Self::File { path, source }
     }
+}
+
+/// The driver's own text for what PostgreSQL refuses is no more than "db error".
+fn said(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |refused| refused.message().to_owned())
 }

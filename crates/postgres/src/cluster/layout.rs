@@ -30,6 +30,8 @@ use super::account::Account;
 
 /// The longest path that a unix socket can have on Linux.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Where the socket goes if the path would be too long; not `$TMPDIR`, which may be another at the next start.
+const TEMPORARY: &str = "/tmp";
 /// The name of the socket for the port that we set.
 pub(super) const SOCKET_NAME: &str = ".s.PGSQL.5432";
 /// How long a lock that somebody else has is waited for.
@@ -69,7 +71,7 @@ impl Layout {
         account.reach(&data)?;
         let lock = take_lock(&data)?;
         let home = data.join("postgres");
-        let socket = socket_folder(&home, &std::env::temp_dir());
+        let socket = socket_folder(&home, Path::new(TEMPORARY));
         let layout = Self { cluster: home.join("cluster"), log: home.join("log"), secrets: data.join("secrets"), socket, home };
         account.make_folder(&layout.home)?;
         account.make_folder(&layout.log)?;

@@ -282,6 +282,28 @@ async fn a_folder_that_postgresqls_user_cannot_reach_is_named() {
 }
 
 #[tokio::test]
+async fn a_path_too_long_for_a_socket_has_it_elsewhere() {
+    let home = Home::new();
+    let mut options = home.options();
+    options.data_folder =
+        home.data().join("a-name-of-fifty-letters-that-somebody-likes-a-lot--").join("and-another-one-of-the-same-length-to-be-sure-of-it");
+    fs::create_dir_all(options.data_folder.parent().unwrap()).unwrap();
+    let cluster = cluster::start(options.clone()).await.unwrap();
+    let socket = cluster.status().facts.socket_folder;
+    assert!(!socket.starts_with(home.data()), "{socket:?}");
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o700);
+    connect(&cluster.server_config()).await;
+    cluster.stop().await.unwrap();
+
+    // Somebody else's folder of that name is not used.
+    fs::remove_dir_all(&socket).unwrap();
+    std::os::unix::fs::symlink("/tmp", &socket).unwrap();
+    let Err(error) = cluster::start(options).await else { panic!("followed a link") };
+    assert_eq!(error.code(), "cluster_socket_folder");
+    fs::remove_file(&socket).unwrap();
+}
+
+#[tokio::test]
 async fn a_first_start_that_was_killed_half_way_is_made_anew() {
     let home = Home::new();
     let half = home.data().join("postgres/new-half/cluster");
