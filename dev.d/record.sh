@@ -20,7 +20,7 @@ record() {
     status=$(cat "$log.status")
     outcome=$(grep -v '^[[:space:]]*$' "$log" | tail -n 1 | tr '|' '/')
     [ "$status" = 0 ] || outcome="FAILED ($status): $outcome"
-    commit=$(git rev-parse --short=10 HEAD)$([ -z "$(git status --porcelain --untracked-files=no)" ] || echo '+changes')
+    commit=$(git rev-parse --short=10 HEAD)$([ -z "$(git status --porcelain --untracked-files=no -- . ':!docs/PROOF.md' ':!bench/RESULTS.md')" ] || echo '+changes')
     printf '| %s | %s | %s | %s | %s | %s s | %s |\n' "$(date -u +%Y-%m-%d)" "$name" "$commit" "$(machine)" "$SEED" \
         "$(($(date +%s) - started))" "$outcome" >>"$file"
     echo "dev: written to $file"

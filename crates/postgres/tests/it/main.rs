@@ -3,3 +3,9 @@
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
 mod cluster;
+#[cfg(test)]
+mod migrate;
+#[cfg(test)]
+mod migrate_cluster;
+#[cfg(test)]
+mod kill;
