@@ -1,0 +1,73 @@
+//! Gives the server's login what it needs to open a request, and nothing else.
+//!
+//! Invariant: the login can become anon, authenticated and `service_role`, and call `app.open_request`; it owns nothing.
+
+use kernel::Result;
+
+use super::error;
+use super::session::{Notice, Session};
+
+/// Grants, as the migrator's login. Returns what is amiss with the login itself.
+pub(super) async fn to_server(session: &Session, login: &str) -> Result<Vec<Notice>> {
+    let row = session
+        .client
+        .query_opt(
+            "select rolsuper or rolbypassrls, pg_has_role(rolname, 'app_owner', 'member') or pg_has_role(rolname, 'app_definer', 'member')
+               from pg_catalog.pg_roles where rolname = $1",
+            &[&login],
+        )
+        .await
+        .map_err(error::query)?;
+    let Some(row) = row else {
+        return Err(error::refused(
+            error::SERVER_LOGIN,
+            format!("the server's login {login} does not exist"),
+            format!("Create it with a password: create role {login} login noinherit; or name another one."),
+        ));
+    };
+    let rows = session
+        .client
+        .query(
+            "select format('grant %I to %I', r.name, $1::text)
+               from (values ('anon'), ('authenticated'), ('service_role')) as r (name)
+              where not exists (select from pg_catalog.pg_auth_members m
+                                 where m.roleid = r.name::regrole and m.member = quote_ident($1)::regrole)
+             union all
+             select format('grant usage on schema app to %I', $1::text)
+              where not has_schema_privilege($1, 'app', 'usage')
+             union all
+             select format('grant execute on function %s to %I', p.oid::regprocedure, $1::text)
+               from pg_catalog.pg_proc p
+              where p.proname = 'open_request' and p.pronamespace = 'app'::regnamespace
+                and not has_function_privilege($1, p.oid, 'execute')",
+            &[&login],
+        )
+        .await
+        .map_err(error::query)?;
+    for row in rows {
+        session.client.batch_execute(row.get(0)).await.map_err(error::query)?;
+    }
+    let mut amiss = Vec::new();
+    let mut tell = |wrong: bool, message: String, hint: &str| {
+        if wrong {
+            amiss.push(Notice {
+                severity: "WARNING".to_owned(),
+                sqlstate: "01T01".to_owned(),
+                message,
+                detail: None,
+                hint: Some(hint.to_owned()),
+            });
+        }
+    };
+    tell(
+        row.get::<_, Option<bool>>(0).unwrap_or(false),
+        format!("the server's login {login} is a superuser or bypasses row security"),
+        "Only the role of each request keeps tenants apart then. Use a plain login for the server.",
+    );
+    tell(
+        row.get::<_, Option<bool>>(1).unwrap_or(false) && !row.get::<_, Option<bool>>(0).unwrap_or(false),
+        format!("the server's login {login} can become the owner"),
+        "Whoever breaks into the server could replace definer functions. Use two logins.",
+    );
+    Ok(amiss)
+}

@@ -1,0 +1,37 @@
+//! Brings a database to what the files of `db/` say, and back: migrations, code, permissions, seeds, and the checks around
+//! them. The connection is the migrator's login, never the server's.
+//!
+//! Invariant: a file that fails leaves nothing behind, and nothing runs over a book that disagrees with the source.
+
+mod apply;
+mod backfill;
+mod error;
+mod fingerprint;
+mod grants;
+mod guard;
+mod header;
+mod history;
+mod lex;
+mod options;
+mod permissions;
+mod plan;
+mod report;
+mod run;
+mod seed;
+mod session;
+mod source;
+mod split;
+mod status;
+
+pub use error::{
+    ARGUMENT, CHECKSUM, CONNECT, CONTROL, DOWN_MISSING, FAILED, HEADER, LOCKED, MISSING, NAME, NOT_FORCED, NOT_RERUNNABLE, NOT_REVERSIBLE,
+    OUT_OF_ORDER, OWNER_POLICY, PERMISSIONS, ROWS, SERVER_LOGIN, SOURCE, UNDECLARED,
+};
+pub use fingerprint::Fingerprint;
+pub use history::{Applied, Disagreement};
+pub use options::{Back, Options};
+pub use permissions::{Cell, parse as parse_permissions};
+pub use report::{DownReport, ProofReport, Ran, SeedReport, Status, Unfinished, UpReport};
+pub use seed::Seeds;
+pub use session::{Migrator, Notice};
+pub use source::Source;
