@@ -35,12 +35,14 @@ pub(super) async fn up(session: &Session, migration: &Migration, options: &Optio
     if header.without_transaction {
         return Box::pin(work.outside(migration, &header)).await;
     }
-    let (rows, tries) = with_retries(options, || Box::pin(async move {
-        session.begin(options).await?;
-        let result = Box::pin(work.inside(Direction::Up(migration))).await;
-        let rows = session.or_rollback(result).await?;
-        session.commit().await.map(|()| rows)
-    }))
+    let (rows, tries) = with_retries(options, || {
+        Box::pin(async move {
+            session.begin(options).await?;
+            let result = Box::pin(work.inside(Direction::Up(migration))).await;
+            let rows = session.or_rollback(result).await?;
+            session.commit().await.map(|()| rows)
+        })
+    })
     .await?;
     Ok(Outcome { duration: work.started.elapsed(), tries, rows, finished: true })
 }
@@ -53,16 +55,18 @@ pub(super) async fn down(session: &Session, version: &str, file: &File, options:
     if header.without_transaction {
         Box::pin(work.statements_outside()).await?;
     }
-    let (rows, tries) = with_retries(options, || Box::pin(async move {
-        session.begin(options).await?;
-        let result = if header.without_transaction {
-            history::forget(session, version).await.map(|()| 0)
-        } else {
-            Box::pin(work.inside(Direction::Down(version))).await
-        };
-        let rows = session.or_rollback(result).await?;
-        session.commit().await.map(|()| rows)
-    }))
+    let (rows, tries) = with_retries(options, || {
+        Box::pin(async move {
+            session.begin(options).await?;
+            let result = if header.without_transaction {
+                history::forget(session, version).await.map(|()| 0)
+            } else {
+                Box::pin(work.inside(Direction::Down(version))).await
+            };
+            let rows = session.or_rollback(result).await?;
+            session.commit().await.map(|()| rows)
+        })
+    })
     .await?;
     Ok(Outcome { duration: work.started.elapsed(), tries, rows, finished: true })
 }
@@ -121,7 +125,14 @@ impl Work<'_> {
         for step in self.steps {
             match (&header.batch, step.rows) {
                 (Some(batch), Some(expected)) => {
-                    let job = backfill::Job { session: self.session, options: self.options, migration, batch, statement: &step.statement, expected };
+                    let job = backfill::Job {
+                        session: self.session,
+                        options: self.options,
+                        migration,
+                        batch,
+                        statement: &step.statement,
+                        expected,
+                    };
                     match Box::pin(job.run()).await? {
                         Progress::Stopped { rows } => {
                             return Ok(Outcome { duration: self.started.elapsed(), tries, rows, finished: false });
@@ -154,15 +165,17 @@ impl Work<'_> {
     async fn alone(&self, step: &Step) -> Result<u32> {
         let path = &self.file.path;
         self.session.become_owner(self.options).await?;
-        let result = with_retries(self.options, || Box::pin(async move {
-            guard::owner_sees_all(self.session, path, step.statement.line).await?;
-            self.drop_invalid_index(&step.statement).await?;
-            let result = self.session.run(path, &step.statement).await;
-            if result.is_err() && !self.session.client.is_closed() {
+        let result = with_retries(self.options, || {
+            Box::pin(async move {
+                guard::owner_sees_all(self.session, path, step.statement.line).await?;
                 self.drop_invalid_index(&step.statement).await?;
-            }
-            result
-        }))
+                let result = self.session.run(path, &step.statement).await;
+                if result.is_err() && !self.session.client.is_closed() {
+                    self.drop_invalid_index(&step.statement).await?;
+                }
+                result
+            })
+        })
         .await;
         if !self.session.client.is_closed() {
             self.session.leave_owner().await?;

@@ -49,12 +49,14 @@ impl Job<'_> {
             if self.options.batches_max.is_some_and(|max| batches >= max) {
                 return Ok(Progress::Stopped { rows: self.rows_done().await? });
             }
-            let (step, _) = with_retries(self.options, || Box::pin(async move {
-                self.session.begin(self.options).await?;
-                let result = Box::pin(self.one_batch()).await;
-                let step = self.session.or_rollback(result).await?;
-                self.session.commit().await.map(|()| step)
-            }))
+            let (step, _) = with_retries(self.options, || {
+                Box::pin(async move {
+                    self.session.begin(self.options).await?;
+                    let result = Box::pin(self.one_batch()).await;
+                    let step = self.session.or_rollback(result).await?;
+                    self.session.commit().await.map(|()| step)
+                })
+            })
             .await?;
             match step {
                 Step::End => break,

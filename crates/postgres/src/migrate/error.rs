@@ -98,7 +98,9 @@ pub(super) fn connection(cause: tokio_postgres::Error) -> Error {
         Some(db) => format!("PostgreSQL refused the migrator's login: {} {}", db.code().code(), db.message()),
         None => format!("The migrator's connection to PostgreSQL failed: {cause}"),
     };
-    Error::new(Kind::Unavailable, CONNECT, message).with_hint("Is the database running, and are host, user and password right?").with_source(cause)
+    Error::new(Kind::Unavailable, CONNECT, message)
+        .with_hint("Is the database running, and are host, user and password right?")
+        .with_source(cause)
 }
 
 /// Returns the SQLSTATE that an error carries.

@@ -31,6 +31,21 @@ impl Fingerprint {
         self.0.is_empty()
     }
 
+    /// Returns what is to be kept after a run: what the run changed is as it should be now, and what somebody changed by hand
+    /// before stays known as a difference.
+    fn after_run(self, kept: Option<Self>, before: &Self) -> Self {
+        let Some(mut kept) = kept else { return self };
+        for object in before.0.keys().filter(|object| !self.0.contains_key(*object)) {
+            kept.0.remove(object);
+        }
+        for (object, checksum) in self.0 {
+            if before.0.get(&object) != Some(&checksum) {
+                kept.0.insert(object, checksum);
+            }
+        }
+        kept
+    }
+
     /// Returns what differs from an earlier fingerprint: `+ object`, `- object`, `~ object`.
     pub fn differences(&self, earlier: &Self) -> Vec<String> {
         let mut found = Vec::new();
@@ -52,21 +67,15 @@ pub(super) async fn take(session: &Session) -> Result<Fingerprint> {
     let rows = session.client.query(include_str!("fingerprint.sql"), &[]).await.map_err(error::query);
     let rows = session.or_rollback(rows).await?;
     session.commit().await?;
-    Ok(Fingerprint(
-        rows.iter().map(|row| (row.get(0), sha256([row.get::<_, Option<&str>>(1).unwrap_or_default()]))).collect(),
-    ))
+    Ok(Fingerprint(rows.iter().map(|row| (row.get(0), sha256([row.get::<_, Option<&str>>(1).unwrap_or_default()]))).collect()))
 }
 
-/// Keeps the fingerprint in place of the one before. Runs in a transaction of the owner.
-pub(super) async fn keep(session: &Session, fingerprint: &Fingerprint) -> Result<()> {
+/// Keeps the fingerprint after a run that found the schema as `before`. Runs in a transaction of the owner.
+pub(super) async fn keep(session: &Session, before: &Fingerprint, now: Fingerprint) -> Result<()> {
+    let fingerprint = now.after_run(kept(session).await?, before);
     let objects: Value = fingerprint.0.iter().map(|(object, checksum)| (object.clone(), Value::from(checksum.as_str()))).collect();
     session.client.execute("delete from app.schema_fingerprints", &[]).await.map_err(error::query)?;
-    session
-        .client
-        .execute("insert into app.schema_fingerprints (objects) values ($1)", &[&objects])
-        .await
-        .map(|_| ())
-        .map_err(error::query)
+    session.client.execute("insert into app.schema_fingerprints (objects) values ($1)", &[&objects]).await.map(|_| ()).map_err(error::query)
 }
 
 /// Returns what was kept last.

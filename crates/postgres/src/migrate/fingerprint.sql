@@ -1,5 +1,5 @@
 -- One row per object of our schemas: its name, and a text that changes whenever the object does.
--- Order of columns counts, their internal numbers do not, so that up, down and up again reads the same.
+-- The order of columns and their internal numbers do not count: a column that is dropped and comes back is the same.
 with ours as (
   select n.oid, n.nspname
     from pg_catalog.pg_namespace n
@@ -30,7 +30,7 @@ select case c.relkind when 'v' then 'view ' when 'm' then 'materialized view ' w
 union all
 select 'columns ' || format('%I.%I', c.nspname, c.relname),
        string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
-         pg_get_expr(d.adbin, d.adrelid), a.attcollation::regcollation, a.attacl::text), ', ' order by a.attnum)
+         pg_get_expr(d.adbin, d.adrelid), a.attcollation::regcollation, a.attacl::text), ', ' order by a.attname collate "C")
   from relations c
   join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
   left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

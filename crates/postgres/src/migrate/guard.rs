@@ -80,16 +80,15 @@ pub(super) fn none_added(before: &[String], after: &[String], file: &str) -> Res
 
 /// Forces row security on tables that were made outside the migrations. Returns those it did, and those it could not.
 pub(super) async fn enclose(session: &Session, tables: Vec<String>) -> Result<(Vec<String>, Vec<String>)> {
-    let known = session
-        .client
-        .query_one("select to_regprocedure('app.enclose(regclass)') is not null", &[])
-        .await
-        .map_err(error::query)?;
+    let known = session.client.query_one("select to_regprocedure('app.enclose(regclass)') is not null", &[]).await.map_err(error::query)?;
     let (mut done, mut left) = (Vec::new(), Vec::new());
     for table in tables {
         let owned = session
             .client
-            .query_one("select pg_has_role('app_owner', c.relowner, 'usage') from pg_catalog.pg_class c where c.oid = $1::text::regclass", &[&table])
+            .query_one(
+                "select pg_has_role('app_owner', c.relowner, 'usage') from pg_catalog.pg_class c where c.oid = $1::text::regclass",
+                &[&table],
+            )
             .await
             .map_err(error::query)?;
         if known.get::<_, bool>(0) && owned.get::<_, bool>(0) {

@@ -79,7 +79,8 @@ pub(super) fn parse(file: &str, sql: &str) -> Result<Header> {
 
 /// `[table] rows=N`, `rows=min..max` or `rows=any because ...`.
 fn backfill(value: &str, line: usize) -> Result<Backfill, String> {
-    let (before, after) = value.split_once("rows=").ok_or("a backfill is written: -- backfill: [table] rows=<n, min..max or any because ...>")?;
+    let (before, after) =
+        value.split_once("rows=").ok_or("a backfill is written: -- backfill: [table] rows=<n, min..max or any because ...>")?;
     let table = Some(before.trim()).filter(|table| !table.is_empty()).map(str::to_owned);
     let (amount, rest) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
     let number = |text: &str| text.replace('_', "").parse::<u64>().map_err(|error| format!("rows={amount}: {error}"));
@@ -100,7 +101,9 @@ fn backfill(value: &str, line: usize) -> Result<Backfill, String> {
 /// `table=public.jobs key=company_id,id size=1000`.
 fn batch(value: &str) -> Result<Batch, String> {
     let mut parts: BTreeMap<&str, &str> = value.split_whitespace().filter_map(|part| part.split_once('=')).collect();
-    let mut take = |name: &str| parts.remove(name).ok_or_else(|| format!("batch lacks {name}= (-- batch: table=public.jobs key=company_id,id size=1000)"));
+    let mut take = |name: &str| {
+        parts.remove(name).ok_or_else(|| format!("batch lacks {name}= (-- batch: table=public.jobs key=company_id,id size=1000)"))
+    };
     let (table, key, size) = (take("table")?, take("key")?, take("size")?);
     if let Some(unknown) = parts.keys().next() {
         return Err(format!("batch knows table, key and size, not {unknown}"));

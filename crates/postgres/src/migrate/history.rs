@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(codes(&[], &all), Vec::<&str>::new());
         assert_eq!(codes(&[applied(&one), applied(&two)], &all), Vec::<&str>::new());
         assert_eq!(codes(&[applied(&one), applied(&three)], &all), vec![error::OUT_OF_ORDER]);
-        assert_eq!(codes(&[applied(&one), applied(&two)], &[one.clone()]), vec![error::MISSING]);
+        assert_eq!(codes(&[applied(&one), applied(&two)], std::slice::from_ref(&one)), vec![error::MISSING]);
         assert_eq!(codes(&[applied(&one)], &[migration("1", "edited")]), vec![error::CHECKSUM]);
     }
 }

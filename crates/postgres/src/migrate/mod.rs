@@ -6,15 +6,19 @@
 mod apply;
 mod backfill;
 mod error;
+mod expand;
 mod fingerprint;
 mod grants;
 mod guard;
 mod header;
 mod history;
 mod lex;
+mod lint;
+mod new;
 mod options;
 mod permissions;
 mod plan;
+mod prove;
 mod report;
 mod run;
 mod seed;
@@ -29,6 +33,8 @@ pub use error::{
 };
 pub use fingerprint::Fingerprint;
 pub use history::{Applied, Disagreement};
+pub use lint::{Finding, lint};
+pub use new::{Change, NewMigration, new};
 pub use options::{Back, Options};
 pub use permissions::{Cell, parse as parse_permissions};
 pub use report::{DownReport, ProofReport, Ran, SeedReport, Status, Unfinished, UpReport};

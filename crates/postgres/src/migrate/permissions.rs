@@ -47,7 +47,8 @@ pub struct Cell {
 
 /// Reads the matrix from the text of a file.
 pub fn parse(path: &str, text: &str) -> Result<Vec<Cell>> {
-    let wrong = |why: String| error::refused(error::PERMISSIONS, format!("{path}: {why}"), "See the head of the file for how it is written.");
+    let wrong =
+        |why: String| error::refused(error::PERMISSIONS, format!("{path}: {why}"), "See the head of the file for how it is written.");
     let matrix: Matrix = toml::from_str(text).map_err(|cause| wrong(cause.to_string()))?;
     if matrix.roles.is_empty() {
         return Err(wrong("roles is empty".to_owned()));
@@ -90,8 +91,7 @@ pub fn parse(path: &str, text: &str) -> Result<Vec<Cell>> {
 /// Loads the matrix into the database and returns the number of cells that changed. Runs in a transaction of the owner.
 pub(super) async fn load(session: &Session, file: &File) -> Result<u64> {
     let cells = parse(&file.path, &file.text)?;
-    let matrix: Value =
-        cells.iter().map(|cell| json!({ "role": cell.role, "permission": cell.permission, "scope": cell.scope })).collect();
+    let matrix: Value = cells.iter().map(|cell| json!({ "role": cell.role, "permission": cell.permission, "scope": cell.scope })).collect();
     let row = session.client.query_one("select app.load_permissions($1)", &[&matrix]).await.map_err(error::query)?;
     Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }
@@ -107,7 +107,11 @@ mod tests {
 
     #[test]
     fn cells_are_read_and_empty_ones_left_out() {
-        let cells = parse("permissions.toml", "roles = [\"owner\", \"viewer\"]\n[permissions]\n\"jobs:read\" = [\"all\", \"own\"]\n\"jobs:delete\" = [\"all\", \"-\"]").unwrap();
+        let cells = parse(
+            "permissions.toml",
+            "roles = [\"owner\", \"viewer\"]\n[permissions]\n\"jobs:read\" = [\"all\", \"own\"]\n\"jobs:delete\" = [\"all\", \"-\"]",
+        )
+        .unwrap();
         let text: Vec<String> = cells.iter().map(|cell| format!("{} {} {}", cell.role, cell.permission, cell.scope)).collect();
         assert_eq!(text, ["owner jobs:delete all", "owner jobs:read all", "viewer jobs:read own"]);
     }
@@ -125,7 +129,10 @@ mod tests {
         check("roles = [\"a\"]\n[permissions]\n\"jobs:read\" = [\"some\"]", "scope \"some\"");
         check("roles = [\"a\", \"a\"]\n[permissions]", "twice");
         check("roles = []\n[permissions]", "empty");
-        check("roles = [\"a\"]\n[permissions]\n\"jobs:read\" = [\"all\"]\n[tables]\n\"public.jobs\" = { noun = \"jobs\", verbs = [\"read\", \"create\"] }", "jobs:create");
+        check(
+            "roles = [\"a\"]\n[permissions]\n\"jobs:read\" = [\"all\"]\n[tables]\n\"public.jobs\" = { noun = \"jobs\", verbs = [\"read\", \"create\"] }",
+            "jobs:create",
+        );
         check("rolls = []\n[permissions]", "rolls");
         check("roles = [\"a\"]\n[permissions]\n\"a:b\" = [\"all\"]\n\"a:b\" = [\"-\"]", "duplicate");
     }

@@ -54,8 +54,13 @@ fn expectations(file: &File, header: &Header, statements: Vec<Statement>) -> Res
         let mut rows = None;
         if sort == Sort::ChangesRows {
             let Some(backfill) = announced.next() else {
-                return Err(error::at(error::UNDECLARED, &file.path, statement.line, "the statement changes rows and the file does not say how many")
-                    .with_hint("Add, in the order of the statements: -- backfill: <table> rows=<n, min..max or any because ...>"));
+                return Err(error::at(
+                    error::UNDECLARED,
+                    &file.path,
+                    statement.line,
+                    "the statement changes rows and the file does not say how many",
+                )
+                .with_hint("Add, in the order of the statements: -- backfill: <table> rows=<n, min..max or any because ...>"));
             };
             if let Some(table) = backfill.table.as_deref().filter(|table| !names(&statement, table)) {
                 let why = format!("announces a backfill of {table}, but the statement of line {} does not name it", statement.line);
@@ -163,7 +168,8 @@ fn batched(file: &File, header: &Header, key: usize, steps: &[Step]) -> Result<(
 }
 
 fn no_parameters(file: &File, steps: &[Step]) -> Result<()> {
-    let parameter = |step: &&Step| step.sort == Sort::ChangesRows && step.statement.tokens().iter().any(|token| token.kind == Kind::Parameter);
+    let parameter =
+        |step: &&Step| step.sort == Sort::ChangesRows && step.statement.tokens().iter().any(|token| token.kind == Kind::Parameter);
     match steps.iter().find(parameter) {
         None => Ok(()),
         Some(step) => Err(error::at(error::HEADER, &file.path, step.statement.line, "a statement with $1 needs a -- batch: line")),
@@ -233,7 +239,11 @@ mod tests {
         planned(&format!("{batch}update t set a = 1 where id between $1 and $2")).unwrap();
         check(&format!("{batch}update t set a = 1 where id > $1"), error::HEADER, 4);
         check("-- backfill: rows=1\nupdate t set a = 1 where id > $1", error::HEADER, 2);
-        check("-- batch: table=public.t key=id size=10\n-- backfill: rows=1\nupdate t set a = 1 where id between $1 and $2", error::HEADER, 1);
+        check(
+            "-- batch: table=public.t key=id size=10\n-- backfill: rows=1\nupdate t set a = 1 where id between $1 and $2",
+            error::HEADER,
+            1,
+        );
     }
 
     #[test]

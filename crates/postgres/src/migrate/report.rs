@@ -36,6 +36,8 @@ pub struct UpReport {
     pub enclosed: Vec<String>,
     /// Rights that are missing, and what does not work without them.
     pub degraded: Vec<Notice>,
+    /// Objects that were changed by hand since the last run: `+`, `-` or `~` and the object.
+    pub schema_drift: Vec<String>,
     /// The checksum of the schema afterwards.
     pub fingerprint: String,
 }
@@ -152,6 +154,9 @@ impl fmt::Display for UpReport {
         }
         for table in &self.enclosed {
             writeln!(f, "row security forced on {table}")?;
+        }
+        for object in &self.schema_drift {
+            writeln!(f, "drift      {object}")?;
         }
         for notice in &self.degraded {
             writeln!(f, "degraded   {notice}")?;

@@ -6,6 +6,7 @@
 use kernel::Result;
 
 use super::apply::{self, Outcome};
+use super::fingerprint::Fingerprint;
 use super::options::{Back, Options};
 use super::report::{DownReport, Ran, UpReport};
 use super::session::{Attempt, Migrator, Session, with_retries};
@@ -47,6 +48,10 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     pub(super) async fn up(&self) -> Result<UpReport> {
         let mut report = UpReport::default();
+        let before = fingerprint::take(self.session).await?;
+        if let Some(kept) = fingerprint::kept(self.session).await? {
+            report.schema_drift = before.differences(&kept);
+        }
         history::refuse(&history::disagreements(&history::read(self.session).await?, &self.files.migrations))?;
         self.bootstrap().await?;
         report.degraded = self.session.take_notices().into_iter().filter(super::session::Notice::is_warning).collect();
@@ -68,23 +73,29 @@ impl Run<'_> {
         if report.unfinished.is_none() && self.options.to.is_none() {
             self.code(&mut report).await?;
         }
-        let (enclosed, left) = self
-            .as_owner(|| Box::pin(async move { guard::enclose(self.session, guard::unforced(self.session).await?).await }))
-            .await?;
+        let (enclosed, left) =
+            self.as_owner(|| Box::pin(async move { guard::enclose(self.session, guard::unforced(self.session).await?).await })).await?;
         report.enclosed = enclosed;
         report.degraded.extend(left.iter().map(|table| not_forced(table)));
-        self.keep_fingerprint(&mut report).await?;
+        report.fingerprint = self.keep_fingerprint(&before).await?;
         Ok(report)
     }
 
     pub(super) async fn down(&self, back: &Back) -> Result<DownReport> {
+        let before = fingerprint::take(self.session).await?;
         let applied = history::read(self.session).await?;
         let count = match back {
             Back::Steps(steps) => *steps,
             Back::To(version) if version == "0" => applied.len(),
             Back::To(version) => match applied.iter().position(|row| row.version == *version) {
                 Some(position) => applied.len() - position - 1,
-                None => return Err(error::refused(error::ARGUMENT, format!("{version} is not applied"), "status lists what is; 0 takes all back.")),
+                None => {
+                    return Err(error::refused(
+                        error::ARGUMENT,
+                        format!("{version} is not applied"),
+                        "status lists what is; 0 takes all back.",
+                    ));
+                }
             },
         };
         let mut report = DownReport::default();
@@ -100,7 +111,7 @@ impl Run<'_> {
             report.reverted.push(ran(&row.version, &row.name, &outcome));
         }
         if !report.reverted.is_empty() {
-            self.keep_fingerprint(&mut UpReport::default()).await?;
+            self.keep_fingerprint(&before).await?;
         }
         Ok(report)
     }
@@ -108,12 +119,14 @@ impl Run<'_> {
     async fn bootstrap(&self) -> Result<()> {
         self.session.take_notices();
         for file in &self.files.bootstrap {
-            with_retries(self.options, || Box::pin(async move {
-                self.session.begin_as_login(self.options).await?;
-                let result = Box::pin(self.bootstrap_file(file)).await;
-                self.session.or_rollback(result).await?;
-                self.session.commit().await
-            }))
+            with_retries(self.options, || {
+                Box::pin(async move {
+                    self.session.begin_as_login(self.options).await?;
+                    let result = Box::pin(self.bootstrap_file(file)).await;
+                    self.session.or_rollback(result).await?;
+                    self.session.commit().await
+                })
+            })
             .await?;
         }
         Ok(())
@@ -123,7 +136,12 @@ impl Run<'_> {
     async fn bootstrap_file(&self, file: &source::File) -> Result<()> {
         for statement in super::split::statements(&file.text) {
             if statement.sort() == super::split::Sort::Transaction {
-                return Err(error::at(error::CONTROL, &file.path, statement.line, "the statement begins or ends a transaction; the runner does that"));
+                return Err(error::at(
+                    error::CONTROL,
+                    &file.path,
+                    statement.line,
+                    "the statement begins or ends a transaction; the runner does that",
+                ));
             }
             self.session.run(&file.path, &statement).await?;
         }
@@ -148,12 +166,14 @@ impl Run<'_> {
             report.permissions_changed = self.as_owner(|| Box::pin(async move { permissions::load(self.session, file).await })).await?;
         }
         if let Some(login) = &self.options.server_login {
-            let amiss = with_retries(self.options, || Box::pin(async move {
-                self.session.begin_as_login(self.options).await?;
-                let amiss = grants::to_server(self.session, login).await;
-                let amiss = self.session.or_rollback(amiss).await?;
-                self.session.commit().await.map(|()| amiss)
-            }));
+            let amiss = with_retries(self.options, || {
+                Box::pin(async move {
+                    self.session.begin_as_login(self.options).await?;
+                    let amiss = grants::to_server(self.session, login).await;
+                    let amiss = self.session.or_rollback(amiss).await?;
+                    self.session.commit().await.map(|()| amiss)
+                })
+            });
             report.degraded.extend(amiss.await?.0);
         }
         Ok(())
@@ -177,10 +197,13 @@ impl Run<'_> {
             .map_err(error::query)
     }
 
-    async fn keep_fingerprint(&self, report: &mut UpReport) -> Result<()> {
-        let taken = &fingerprint::take(self.session).await?;
-        report.fingerprint = taken.checksum();
-        self.as_owner(|| Box::pin(async move { fingerprint::keep(self.session, taken).await })).await
+    /// Keeps what the schema is now, and returns its checksum.
+    async fn keep_fingerprint(&self, before: &Fingerprint) -> Result<String> {
+        let taken = fingerprint::take(self.session).await?;
+        let checksum = taken.checksum();
+        let taken = &taken;
+        self.as_owner(|| Box::pin(async move { fingerprint::keep(self.session, before, taken.clone()).await })).await?;
+        Ok(checksum)
     }
 
     /// Does work in one transaction of the owner, again while a lock is not to be had.

@@ -31,16 +31,18 @@ impl Migrator {
         session.lock(options).await?;
         let mut report = SeedReport::default();
         for file in &wanted {
-            let (rows, _) = with_retries(options, || Box::pin(async move {
-                session.begin(options).await?;
-                let result = async {
-                    guard::owner_sees_all(session, &file.path, 1).await?;
-                    apply::plain(session, file).await
-                };
-                let result = Box::pin(result).await;
-                let rows = session.or_rollback(result).await?;
-                session.commit().await.map(|()| rows)
-            }))
+            let (rows, _) = with_retries(options, || {
+                Box::pin(async move {
+                    session.begin(options).await?;
+                    let result = async {
+                        guard::owner_sees_all(session, &file.path, 1).await?;
+                        apply::plain(session, file).await
+                    };
+                    let result = Box::pin(result).await;
+                    let rows = session.or_rollback(result).await?;
+                    session.commit().await.map(|()| rows)
+                })
+            })
             .await?;
             report.files.push((file.path.clone(), rows));
         }

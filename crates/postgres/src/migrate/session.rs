@@ -70,16 +70,12 @@ impl Migrator {
         if config.get_application_name().is_none() {
             config.application_name("thorbis migrate");
         }
-        match &self.tls {
-            Some(tls) => {
-                let (client, connection) = config.connect(tls.clone()).await.map_err(error::connection)?;
-                Ok(Session::new(client, connection))
-            }
-            None => {
-                let (client, connection) = config.connect(NoTls).await.map_err(error::connection)?;
-                Ok(Session::new(client, connection))
-            }
+        if let Some(tls) = &self.tls {
+            let (client, connection) = config.connect(tls.clone()).await.map_err(error::connection)?;
+            return Ok(Session::new(client, connection));
         }
+        let (client, connection) = config.connect(NoTls).await.map_err(error::connection)?;
+        Ok(Session::new(client, connection))
     }
 }
 
@@ -150,10 +146,7 @@ impl Session {
 
     /// Goes back to the login.
     pub(super) async fn leave_owner(&self) -> Result<()> {
-        self.client
-            .batch_execute("reset role; reset lock_timeout; reset statement_timeout; reset search_path")
-            .await
-            .map_err(error::query)
+        self.client.batch_execute("reset role; reset lock_timeout; reset statement_timeout; reset search_path").await.map_err(error::query)
     }
 
     pub(super) async fn commit(&self) -> Result<()> {

@@ -173,7 +173,8 @@ fn pair(files: Vec<File>) -> Result<Vec<Migration>> {
     let mut ups: BTreeMap<String, (String, File)> = BTreeMap::new();
     for file in files {
         let stem = file.path.strip_prefix("migrations/").unwrap_or(&file.path);
-        let parts = stem.strip_suffix(".up.sql").map(|stem| (stem, true)).or_else(|| stem.strip_suffix(".down.sql").map(|stem| (stem, false)));
+        let parts =
+            stem.strip_suffix(".up.sql").map(|stem| (stem, true)).or_else(|| stem.strip_suffix(".down.sql").map(|stem| (stem, false)));
         let Some((is_up, (version, name))) = parts.and_then(|(stem, is_up)| Some((is_up, version_and_name(stem)?))) else {
             return Err(error::refused(
                 error::NAME,
@@ -201,7 +202,9 @@ fn pair(files: Vec<File>) -> Result<Vec<Migration>> {
         })
         .collect();
     match downs.into_values().next() {
-        Some(lonely) => Err(error::refused(error::NAME, format!("{} has no .up.sql", lonely.path), "The two files share version and name.")),
+        Some(lonely) => {
+            Err(error::refused(error::NAME, format!("{} has no .up.sql", lonely.path), "The two files share version and name."))
+        }
         None => Ok(migrations),
     }
 }
@@ -216,14 +219,17 @@ mod tests {
 
     #[test]
     fn files_are_paired_and_ordered_by_version() {
-        let found = pair(vec![file("20260102000000_b.up.sql"), file("20260101000000_a.down.sql"), file("20260101000000_a.up.sql")]).unwrap();
+        let found =
+            pair(vec![file("20260102000000_b.up.sql"), file("20260101000000_a.down.sql"), file("20260101000000_a.up.sql")]).unwrap();
         assert_eq!(found.iter().map(|migration| migration.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert!(found[0].down.is_some() && found[1].down.is_none());
     }
 
     #[test]
     fn names_that_would_be_skipped_in_silence_are_refused() {
-        for bad in ["2026_a.up.sql", "20260101000000_A.up.sql", "20260101000000_a.sql", "20260101000000.up.sql", "20260101000000_a.down.sql"] {
+        for bad in
+            ["2026_a.up.sql", "20260101000000_A.up.sql", "20260101000000_a.sql", "20260101000000.up.sql", "20260101000000_a.down.sql"]
+        {
             assert_eq!(pair(vec![file(bad)]).unwrap_err().code(), error::NAME, "{bad}");
         }
         let twice = pair(vec![file("20260101000000_a.up.sql"), file("20260101000000_b.up.sql")]).unwrap_err();

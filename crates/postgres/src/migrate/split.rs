@@ -87,8 +87,7 @@ impl Depth {
 
 fn makes_function(tokens: &[Token<'_>]) -> bool {
     let first = |position: usize| tokens.get(position);
-    first(0).is_some_and(|token| token.is("create"))
-        && tokens.iter().take(4).any(|token| token.is("function") || token.is("procedure"))
+    first(0).is_some_and(|token| token.is("create")) && tokens.iter().take(4).any(|token| token.is("function") || token.is("procedure"))
 }
 
 impl Statement {
@@ -100,15 +99,17 @@ impl Statement {
     /// Returns what sort of statement it is.
     pub(super) fn sort(&self) -> Sort {
         let tokens = self.tokens();
-        let word = |position: usize| tokens.get(position).filter(|token| token.kind == Kind::Word).map(|token| token.text.to_ascii_lowercase());
+        let word =
+            |position: usize| tokens.get(position).filter(|token| token.kind == Kind::Word).map(|token| token.text.to_ascii_lowercase());
         let has = |name: &str| tokens.iter().any(|token| token.is(name));
         match (word(0).as_deref().unwrap_or_default(), word(1).as_deref().unwrap_or_default()) {
             ("update" | "delete" | "merge", _) => Sort::ChangesRows,
             ("insert", _) if selects_at_top(&tokens) => Sort::ChangesRows,
             ("with", _) if writes_inside(&tokens) => Sort::ChangesRows,
             ("alter", "table") if has("foreign") || has("references") || has("validate") => Sort::ChecksRows,
-            ("begin" | "commit" | "rollback" | "end" | "abort" | "savepoint" | "release", _)
-            | ("start" | "prepare", "transaction") => Sort::Transaction,
+            ("begin" | "commit" | "rollback" | "end" | "abort" | "savepoint" | "release", _) | ("start" | "prepare", "transaction") => {
+                Sort::Transaction
+            }
             ("reset", "all" | "role" | "session") | ("set", "role") | ("discard", "all") => Sort::Role,
             ("set", "local" | "session") if matches!(word(2).as_deref(), Some("role" | "authorization" | "session")) => Sort::Role,
             _ => Sort::Other,

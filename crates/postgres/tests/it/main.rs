@@ -6,6 +6,8 @@ mod cluster;
 #[cfg(test)]
 mod migrate;
 #[cfg(test)]
+mod migrate_change;
+#[cfg(test)]
 mod migrate_cluster;
 #[cfg(test)]
 mod kill;

@@ -17,7 +17,10 @@ async fn up_applies_in_order_keeps_book_and_is_done_the_second_time() {
         let fixture = Fixture::new(who).await;
         fixture.migration(1, "create_parents", PARENTS, "drop table public.parents;");
         fixture.migration(2, "create_children", CHILDREN, "drop table public.children;");
-        fixture.write("code/010_count.sql", "create or replace function app.children() returns bigint language sql as 'select count(*) from public.children';");
+        fixture.write(
+            "code/010_count.sql",
+            "create or replace function app.children() returns bigint language sql as 'select count(*) from public.children';",
+        );
         let report = fixture.migrator().up(&fixture.source(), &options()).await.unwrap();
         assert_eq!(report.applied.iter().map(|ran| ran.name.as_str()).collect::<Vec<_>>(), ["create_parents", "create_children"]);
         assert!(report.code_replaced);
@@ -27,7 +30,10 @@ async fn up_applies_in_order_keeps_book_and_is_done_the_second_time() {
             As::Superuser => assert!(missing.is_empty(), "{missing:?}"),
             As::Plain => assert!(missing.contains(&"right: superuser (event trigger)"), "{missing:?}"),
         }
-        assert_eq!(fixture.ask("select string_agg(relowner::regrole::text, ',') from pg_class where relname in ('parents', 'migrations')").await, "app_owner,app_owner");
+        assert_eq!(
+            fixture.ask("select string_agg(relowner::regrole::text, ',') from pg_class where relname in ('parents', 'migrations')").await,
+            "app_owner,app_owner"
+        );
         assert_eq!(fixture.ask("select count(*) from app.migrations where length(checksum) = 64 and duration_ms >= 0").await, "2");
 
         let again = fixture.migrator().up(&fixture.source(), &options()).await.unwrap();
@@ -60,13 +66,38 @@ async fn a_failed_migration_leaves_nothing_and_names_the_place() {
 }
 
 #[tokio::test]
+async fn a_migrator_that_is_killed_leaves_nothing_and_the_next_one_goes_on() {
+    let fixture = Fixture::new(As::Plain).await;
+    fixture.migration(1, "create_parents", &format!("{PARENTS}\nselect pg_sleep(30);"), "");
+    let (migrator, source) = (fixture.migrator(), fixture.source());
+    let run = tokio::spawn(async move { migrator.up(&source, &options()).await });
+    let sleeping = "select min(pid) from pg_stat_activity where datname = current_database() and query = 'select pg_sleep(30)'";
+    let pid = loop {
+        match fixture.ask(sleeping).await.as_str() {
+            "null" => assert!(!run.is_finished(), "the migration ended by itself"),
+            pid => break pid.to_owned(),
+        }
+    };
+    fixture.ask(&format!("select pg_terminate_backend({pid})")).await;
+    assert!(run.await.unwrap().is_err());
+    assert_eq!(fixture.ask("select to_regclass('public.parents')").await, "null");
+    fixture.migration(1, "create_parents", PARENTS, "");
+    assert_eq!(fixture.migrator().up(&fixture.source(), &options()).await.unwrap().applied.len(), 1);
+}
+
+#[tokio::test]
 async fn a_foreign_key_over_an_orphan_is_refused_not_marked_valid() {
     for who in BOTH {
         let fixture = Fixture::new(who).await;
         fixture.migration(1, "create_tables", &format!("{PARENTS}\n{CHILDREN}\ninsert into public.children values (1, 99);"), "");
         fixture.migrator().up(&fixture.source(), &options()).await.unwrap();
         fixture.administrator().await.batch_execute("drop policy app_owner_all on public.children").await.unwrap();
-        fixture.migration(2, "add_key", "alter table public.children add constraint children_parent_id_fkey foreign key (parent_id) references public.parents (id);", "");
+        fixture.migration(
+            2,
+            "add_key",
+            "alter table public.children add constraint children_parent_id_fkey foreign key (parent_id) references public.parents (id);",
+            "",
+        );
 
         let error = fixture.migrator().up(&fixture.source(), &options()).await.unwrap_err();
         assert_eq!(error.code(), migrate::OWNER_POLICY);
@@ -74,7 +105,12 @@ async fn a_foreign_key_over_an_orphan_is_refused_not_marked_valid() {
         assert_eq!(fixture.ask("select count(*) from pg_constraint where conname = 'children_parent_id_fkey'").await, "0");
 
         // With the policy PostgreSQL itself sees the orphan.
-        fixture.administrator().await.batch_execute("create policy app_owner_all on public.children to app_owner using (true) with check (true)").await.unwrap();
+        fixture
+            .administrator()
+            .await
+            .batch_execute("create policy app_owner_all on public.children to app_owner using (true) with check (true)")
+            .await
+            .unwrap();
         let error = fixture.migrator().up(&fixture.source(), &options()).await.unwrap_err();
         assert_eq!(error.details().unwrap()["sqlstate"], "23503", "{error}");
 
@@ -129,7 +165,13 @@ async fn a_table_made_elsewhere_is_forced_at_the_next_up_or_told() {
 async fn a_backfill_that_changes_other_rows_than_announced_is_rolled_back() {
     for who in BOTH {
         let fixture = Fixture::new(who).await;
-        fixture.migration(1, "create_parents", &format!("{PARENTS}\ninsert into public.parents select * from generate_series(1, 3);").replace("insert", "-- backfill: parents rows=3\ninsert"), "");
+        fixture.migration(
+            1,
+            "create_parents",
+            &format!("{PARENTS}\ninsert into public.parents select * from generate_series(1, 3);")
+                .replace("insert", "-- backfill: parents rows=3\ninsert"),
+            "",
+        );
         fixture.migrator().up(&fixture.source(), &options()).await.unwrap();
         fixture.migration(2, "move_parents", "-- backfill: parents rows=3\nupdate public.parents set id = id + 10 where id > 1;", "");
         let error = fixture.migrator().up(&fixture.source(), &options()).await.unwrap_err();
@@ -191,11 +233,19 @@ async fn a_schema_changed_by_hand_is_named() {
     fixture
         .administrator()
         .await
-        .batch_execute("alter table public.parents add column extra text; create index by_hand on public.parents (extra); drop function auth.email()")
+        .batch_execute(
+            "alter table public.parents add column extra text; create index by_hand on public.parents (extra); drop function auth.email()",
+        )
         .await
         .unwrap();
     let status = fixture.migrator().status(&fixture.source()).await.unwrap();
     assert_eq!(status.schema_drift, ["~ columns public.parents", "+ index public.by_hand", "- function auth.email()"]);
+
+    // The next run brings back what its files make, and does not take the rest for its own.
+    let report = fixture.migrator().up(&fixture.source(), &options()).await.unwrap();
+    assert_eq!(report.schema_drift.len(), 3, "{report}");
+    let status = fixture.migrator().status(&fixture.source()).await.unwrap();
+    assert_eq!(status.schema_drift, ["~ columns public.parents", "+ index public.by_hand"]);
 }
 
 #[tokio::test]
@@ -224,18 +274,15 @@ async fn a_lock_that_is_held_is_waited_for_with_retries() {
 async fn only_one_migrator_works_at_a_time() {
     let fixture = Fixture::new(As::Plain).await;
     fixture.migration(1, "sleep", "select pg_sleep(1.2);", "");
-    let first = { let (migrator, source) = (fixture.migrator(), fixture.source()); tokio::spawn(async move { migrator.up(&source, &options()).await }) };
-    let second = Options { lock_wait: Duration::from_millis(1), ..options() };
-    loop {
-        match fixture.migrator().up(&fixture.source(), &second).await {
-            Err(error) => {
-                assert_eq!(error.code(), migrate::LOCKED);
-                break;
-            }
-            Ok(report) => assert!(report.applied.is_empty() || !first.is_finished(), "{report}"),
-        }
-        assert!(!first.is_finished(), "the second never met the first");
+    let first = {
+        let (migrator, source) = (fixture.migrator(), fixture.source());
+        tokio::spawn(async move { migrator.up(&source, &options()).await })
+    };
+    while fixture.ask("select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())").await == "0" {
+        assert!(!first.is_finished(), "the first never held the lock");
     }
+    let second = Options { lock_wait: Duration::from_millis(1), ..options() };
+    assert_eq!(fixture.migrator().up(&fixture.source(), &second).await.unwrap_err().code(), migrate::LOCKED);
     first.await.unwrap().unwrap();
     assert_eq!(fixture.ask("select count(*) from app.migrations").await, "1");
 }

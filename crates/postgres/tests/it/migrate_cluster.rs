@@ -141,7 +141,12 @@ impl Fixture {
     /// Asks as the administrator for one text.
     pub(crate) async fn ask(&self, sql: &str) -> String {
         let client = self.administrator().await;
-        client.query_one(&format!("select ({sql})::text"), &[]).await.unwrap().get::<_, Option<String>>(0).unwrap_or_else(|| "null".to_owned())
+        client
+            .query_one(&format!("select ({sql})::text"), &[])
+            .await
+            .unwrap()
+            .get::<_, Option<String>>(0)
+            .unwrap_or_else(|| "null".to_owned())
     }
 }
 
