@@ -1,0 +1,297 @@
+//! Everything that can be set, as one tree of typed fields with their units; the defaults are safe for production.
+//!
+//! Invariant: read once, in [`load`]; below it nobody looks at the environment. A key that no field here has stops the start.
+
+mod fault;
+mod load;
+mod rules;
+mod text;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use kernel::Secret;
+use serde::{Deserialize, Serialize};
+
+pub use fault::{Fault, Faults};
+pub use load::{Flags, Loaded, Sources, load};
+
+/// The port that is listened on when nothing else is said.
+pub const DEFAULT_PORT: u16 = 54321;
+
+/// What the server is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// A developer's machine: demo company and login, keys printed, `migrate reset` allowed.
+    Development,
+    /// Everything else.
+    #[default]
+    Production,
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// `development` or `production`.
+    pub environment: Environment,
+    /// The folder of keys, state and the private cluster.
+    pub data_directory: PathBuf,
+    /// The address that clients use, where it is not the one listened on (behind a proxy): goes into tokens and links.
+    pub public_url: Option<String>,
+    /// Whether the start brings the schema up to date. Without it a schema that is behind only makes `/health/ready` say so.
+    pub migrate_at_start: bool,
+    /// Where to listen.
+    pub listen: Listen,
+    /// TLS for clients.
+    pub tls: Tls,
+    /// What one client or all together may take.
+    pub limits: Limits,
+    /// Which web pages may call.
+    pub cors: Cors,
+    /// PostgreSQL.
+    pub database: Database,
+    /// Sign-in.
+    pub auth: Auth,
+    /// The data API.
+    pub data_api: DataApi,
+    /// `/metrics`.
+    pub metrics: Metrics,
+    /// Logs.
+    pub log: Log,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Address and port pairs; port 0 takes a free one.
+    #[serde(deserialize_with = "text::list")]
+    pub addresses: Vec<SocketAddr>,
+    /// Milliseconds that requests in flight get to finish when the server is told to stop.
+    pub shutdown_grace_ms: u64,
+}
+
+/// TLS for clients. Both files or neither.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// PEM file with the certificate chain, the server's own first.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file with the private key.
+    pub key_file: Option<PathBuf>,
+    /// How often, in milliseconds, the files are looked at for a change.
+    pub reload_interval_ms: Interval,
+}
+
+/// A number of milliseconds between two looks at something; 1000 unless told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Interval(pub u64);
+
+impl Default for Interval {
+    fn default() -> Self {
+        Self(1000)
+    }
+}
+
+/// What one client or all together may take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of one request's body.
+    pub body_bytes_max: u64,
+    /// Bytes of one request's line and headers together.
+    pub header_bytes_max: usize,
+    /// Milliseconds in which the headers must have arrived once their first byte has; also for the TLS handshake.
+    pub header_time_ms: u64,
+    /// Milliseconds from the headers to the first byte of the answer.
+    pub request_time_ms: u64,
+    /// Milliseconds that a connection may lie idle, or an answer may wait for a client that does not read.
+    pub idle_time_ms: u64,
+    /// Connections open at one time; the next ones wait in the kernel's queue.
+    pub connections_max: usize,
+}
+
+/// Which web pages may call.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cors {
+    /// Origins such as `https://app.example.com`. Empty: any, without credentials. Set: any other origin is answered 403.
+    #[serde(deserialize_with = "text::list")]
+    pub allowed_origins: Vec<String>,
+}
+
+/// PostgreSQL.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// The server's login, `postgres://…`. Without it a private cluster runs in the data folder. Also read from `DATABASE_URL`.
+    #[serde(deserialize_with = "text::optional_secret")]
+    pub url: Option<Secret<String>>,
+    /// The owner's login, for migrations. Also read from `MIGRATOR_URL`.
+    #[serde(deserialize_with = "text::optional_secret")]
+    pub migrator_url: Option<Secret<String>>,
+    /// Whether statements may be prepared on a connection for later: `false` behind PgBouncer in transaction mode.
+    pub prepared_statements: bool,
+    /// PEM file of the authorities that PostgreSQL's certificate is checked against; the system's if not set.
+    pub root_certificate_file: Option<PathBuf>,
+    /// Connections in the pool.
+    pub pool_size: usize,
+    /// Seconds after which a connection is replaced.
+    pub pool_lifetime_s: u64,
+    /// Seconds after which an idle connection is closed.
+    pub pool_idle_s: u64,
+    /// Milliseconds that a request waits for a connection.
+    pub pool_acquire_ms: u64,
+    /// Milliseconds after which PostgreSQL gives up a statement.
+    pub statement_time_ms: u64,
+    /// The folder of PostgreSQL's programs for the private cluster; looked for if not set.
+    pub programs_directory: Option<PathBuf>,
+}
+
+/// Sign-in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// A shared secret whose HS256 tokens are accepted besides our own; 32 characters or more.
+    #[serde(deserialize_with = "text::optional_secret")]
+    pub jwt_secret: Option<Secret<String>>,
+}
+
+/// The data API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataApi {
+    /// Rows that one answer may have.
+    pub rows_max: u64,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsAccess {
+    /// Programs on this machine, and not through a proxy.
+    #[default]
+    Loopback,
+    /// Whoever reaches the port.
+    Anyone,
+}
+
+/// `/metrics`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// `loopback` or `anyone`.
+    pub access: MetricsAccess,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Human,
+}
+
+/// Logs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `auto`, `json` or `human`.
+    pub format: LogFormat,
+    /// What is logged, in the form of `tracing`: `info`, `warn,postgres=debug`.
+    pub filter: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            environment: Environment::default(),
+            data_directory: PathBuf::from("/var/lib/thorbis"),
+            public_url: None,
+            migrate_at_start: true,
+            listen: Listen::default(),
+            tls: Tls::default(),
+            limits: Limits::default(),
+            cors: Cors::default(),
+            database: Database::default(),
+            auth: Auth::default(),
+            data_api: DataApi::default(),
+            metrics: Metrics::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let addresses = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        Self { addresses: addresses.map(|ip| SocketAddr::new(ip, DEFAULT_PORT)).to_vec(), shutdown_grace_ms: 30_000 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 10_000_000,
+            header_bytes_max: 32_768,
+            header_time_ms: 10_000,
+            request_time_ms: 30_000,
+            idle_time_ms: 75_000,
+            connections_max: 10_000,
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: None,
+            migrator_url: None,
+            prepared_statements: true,
+            root_certificate_file: None,
+            pool_size: 20,
+            pool_lifetime_s: 3600,
+            pool_idle_s: 600,
+            pool_acquire_ms: 10_000,
+            statement_time_ms: 25_000,
+            programs_directory: None,
+        }
+    }
+}
+
+impl Default for DataApi {
+    fn default() -> Self {
+        Self { rows_max: 1000 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+    }
+}
+
+impl Settings {
+    /// Tells whether this is a developer's machine.
+    pub fn is_development(&self) -> bool {
+        self.environment == Environment::Development
+    }
+
+    /// Tells whether the server runs its own PostgreSQL.
+    pub fn uses_private_cluster(&self) -> bool {
+        self.database.url.is_none()
+    }
+
+    /// Returns a path inside the data folder.
+    pub fn in_data_directory(&self, name: &str) -> PathBuf {
+        Path::new(&self.data_directory).join(name)
+    }
+}

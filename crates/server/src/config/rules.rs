@@ -1,0 +1,110 @@
+//! What a value must be beyond its type.
+//!
+//! Invariant: every rule says what is allowed, in the words of the key it refuses.
+
+use std::path::Path;
+
+use super::{Environment, Settings};
+
+/// Returns the key and the reason of each rule that is broken.
+pub(super) fn broken(settings: &Settings) -> Vec<(&'static str, String)> {
+    let mut broken = Vec::new();
+    let mut rule = |key, holds: bool, allowed: &str| {
+        if !holds {
+            broken.push((key, allowed.to_owned()));
+        }
+    };
+    rule("data_directory", !settings.data_directory.as_os_str().is_empty(), "allowed: the path of a folder");
+    rule("public_url", settings.public_url.as_deref().is_none_or(is_web_url), "allowed: an http or https URL without query");
+    rule("listen.addresses", !settings.listen.addresses.is_empty(), "allowed: one address with port or more");
+    rule("listen.shutdown_grace_ms", settings.listen.shutdown_grace_ms <= 3_600_000, "allowed: 0 to 3600000");
+    limits(settings, &mut rule);
+    tls(settings, &mut rule);
+    let origins = &settings.cors.allowed_origins;
+    rule("cors.allowed_origins", origins.iter().all(|origin| is_origin(origin)), "allowed: origins such as https://app.example.com");
+    database(settings, &mut rule);
+    let secret = settings.auth.jwt_secret.as_ref();
+    rule("auth.jwt_secret", secret.is_none_or(|secret| secret.expose().len() >= 32), "allowed: 32 characters or more");
+    rule("data_api.rows_max", (1..=1_000_000).contains(&settings.data_api.rows_max), "allowed: 1 to 1000000");
+    let filter = tracing_subscriber::EnvFilter::try_new(&settings.log.filter);
+    rule("log.filter", filter.is_ok(), "allowed: a level (error, warn, info, debug, trace) or target=level pairs with commas");
+    broken
+}
+
+fn limits(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)) {
+    let limits = &settings.limits;
+    rule("limits.body_bytes_max", (1..=10_000_000_000).contains(&limits.body_bytes_max), "allowed: 1 to 10000000000");
+    // The HTTP library's own buffer is at least 8 kB.
+    rule("limits.header_bytes_max", (4096..=1_048_576).contains(&limits.header_bytes_max), "allowed: 4096 to 1048576");
+    rule("limits.header_time_ms", (100..=600_000).contains(&limits.header_time_ms), "allowed: 100 to 600000");
+    rule("limits.request_time_ms", (100..=3_600_000).contains(&limits.request_time_ms), "allowed: 100 to 3600000");
+    rule("limits.idle_time_ms", (100..=3_600_000).contains(&limits.idle_time_ms), "allowed: 100 to 3600000");
+    rule("limits.connections_max", (1..=1_000_000).contains(&limits.connections_max), "allowed: 1 to 1000000");
+}
+
+fn tls(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)) {
+    let tls = &settings.tls;
+    rule("tls.key_file", tls.certificate_file.is_none() || tls.key_file.is_some(), "needed with tls.certificate_file");
+    rule("tls.certificate_file", tls.key_file.is_none() || tls.certificate_file.is_some(), "needed with tls.key_file");
+    rule("tls.reload_interval_ms", (50..=86_400_000).contains(&tls.reload_interval_ms.0), "allowed: 50 to 86400000");
+}
+
+fn database(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)) {
+    let database = &settings.database;
+    let is_url = |url: &Option<kernel::Secret<String>>| url.as_ref().is_none_or(|url| is_postgres_url(url.expose()));
+    rule("database.url", is_url(&database.url), "allowed: postgres://login:password@host:port/database");
+    rule("database.migrator_url", is_url(&database.migrator_url), "allowed: postgres://login:password@host:port/database");
+    rule("database.url", database.migrator_url.is_none() || database.url.is_some(), "needed with database.migrator_url");
+    rule("database.pool_size", (1..=10_000).contains(&database.pool_size), "allowed: 1 to 10000");
+    rule("database.pool_lifetime_s", (1..=604_800).contains(&database.pool_lifetime_s), "allowed: 1 to 604800");
+    rule("database.pool_idle_s", (1..=604_800).contains(&database.pool_idle_s), "allowed: 1 to 604800");
+    rule("database.pool_acquire_ms", (1..=600_000).contains(&database.pool_acquire_ms), "allowed: 1 to 600000");
+    rule("database.statement_time_ms", (1..=3_600_000).contains(&database.statement_time_ms), "allowed: 1 to 3600000");
+    let programs = database.programs_directory.as_deref().is_none_or(Path::is_absolute);
+    rule("database.programs_directory", programs, "allowed: an absolute path");
+    if settings.environment == Environment::Production {
+        // A server login that waits longer for PostgreSQL than the client waits for us only wastes both.
+        let shorter = database.statement_time_ms <= settings.limits.request_time_ms;
+        rule("database.statement_time_ms", shorter, "allowed: at most limits.request_time_ms");
+    }
+}
+
+fn is_web_url(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.has_host())
+}
+
+fn is_postgres_url(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))
+}
+
+/// Tells whether a text is what a browser sends as `Origin`: scheme, host and port, nothing behind.
+fn is_origin(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_break_no_rule() {
+        assert_eq!(broken(&Settings::default()), []);
+    }
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends() {
+        for good in ["https://app.example.com", "http://localhost:3000", "http://[::1]:3000"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in ["*", "app.example.com", "https://app.example.com/", "https://app.example.com/x", "https://a.example:443", "null"] {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_tls_file_wants_the_other() {
+        let mut settings = Settings::default();
+        settings.tls.certificate_file = Some("cert.pem".into());
+        assert_eq!(broken(&settings).first().unwrap().0, "tls.key_file");
+    }
+}
