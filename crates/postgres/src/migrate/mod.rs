@@ -20,6 +20,7 @@ mod permissions;
 mod plan;
 mod prove;
 mod report;
+mod reset;
 mod run;
 mod seed;
 mod session;

@@ -383,3 +383,19 @@ async fn the_real_files_apply_both_ways_and_seed_twice_the_same() {
         assert_eq!(fixture.ask(counts).await, first);
     }
 }
+
+#[tokio::test]
+async fn reset_takes_everything_away_and_makes_it_anew() {
+    for who in BOTH {
+        let fixture = Fixture::new(who).await;
+        let (migrator, options) = (fixture.migrator(), options());
+        let first = migrator.reset(&Source::Embedded, &options).await.unwrap();
+        migrator.seed(&Source::Embedded, Seeds::Development, &options).await.unwrap();
+        fixture.connect().await.batch_execute("set role app_owner; create table public.left_over (id int)").await.unwrap();
+        let again = migrator.reset(&Source::Embedded, &options).await.unwrap();
+        assert_eq!(again.applied.len(), first.applied.len());
+        assert_eq!(again.fingerprint, first.fingerprint);
+        assert_eq!(fixture.ask("select count(*) from public.companies").await, "0");
+        assert!(migrator.status(&Source::Embedded).await.unwrap().is_current());
+    }
+}

@@ -1,8 +1,20 @@
 //! Rules about functions, policies, views and grants: what would let a caller step around the walls.
 
-use super::super::lex::Token;
+use super::super::lex::{self, Token};
 use super::super::split::{Statement, line_at};
 use super::{Findings, Linted, Place};
+
+/// Settings that tell who the caller is.
+const CALLER: [&str; 8] = [
+    "app.company_id",
+    "app.current_tenant_id",
+    "app.member_role",
+    "app.permissions",
+    "app.user_id",
+    "role",
+    "row_security",
+    "session_authorization",
+];
 
 /// Checks one file.
 pub(super) fn check(linted: &Linted<'_>, findings: &mut Findings<'_>) {
@@ -13,6 +25,9 @@ pub(super) fn check(linted: &Linted<'_>, findings: &mut Findings<'_>) {
         view(statement, &tokens, findings);
         grant(statement, &tokens, findings);
         roles(statement, &tokens, findings);
+        if linted.place != Place::Seed {
+            context(statement, &tokens, findings);
+        }
         if linted.place == Place::Up {
             belongs_to_code(linted, statement, &tokens, findings);
         }
@@ -139,6 +154,25 @@ fn roles(statement: &Statement, tokens: &[Token<'_>], findings: &mut Findings<'_
     let off = has(tokens, &["disable", "row", "level", "security"]) || has(tokens, &["no", "force", "row", "level", "security"]);
     if bypass || off {
         findings.add(statement.line, "bypass-row-security", "row security is stepped around", "Write a policy for the role instead.");
+    }
+}
+
+/// Who asks and for which company is set once, by the server, when a transaction opens. A function that sets it could make a
+/// caller somebody else.
+fn context(statement: &Statement, tokens: &[Token<'_>], findings: &mut Findings<'_>) {
+    let bodies = tokens.iter().filter_map(lex::dollar_body);
+    let inside = bodies.map(|(body, start)| (lex::code(body), start));
+    for (tokens, start) in inside.chain([(tokens.to_vec(), 0)]) {
+        for window in tokens.windows(3) {
+            let [call, open, name] = window else { continue };
+            let setting = name.text.trim_matches('\'');
+            let ours = setting.starts_with("request.") || CALLER.contains(&setting);
+            if call.is("set_config") && open.is_symbol("(") && ours {
+                let line = statement.line + line_at(&statement.text, start + call.start) - 1;
+                let help = "Pass what you need as an argument.";
+                findings.add(line, "context-forged", format!("the setting {} is set, which tells who the caller is", name.text), help);
+            }
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl Findings<'_> {
 }
 
 /// The rules of our own. Squawk's rules go by their own names.
-const RULES: [&str; 21] = [
+const RULES: [&str; 22] = [
     "header-missing",
     "header-invalid",
     "down-missing",
@@ -95,6 +95,7 @@ const RULES: [&str; 21] = [
     "view-security-invoker",
     "grant-too-wide",
     "bypass-row-security",
+    "context-forged",
     "code-in-migration",
     "hidden-row-change",
     "table-not-enclosed",

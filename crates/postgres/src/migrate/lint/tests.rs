@@ -118,6 +118,9 @@ fn holes_in_the_walls_are_refused() {
     assert_eq!(code("create view public.v with (security_invoker = false) as select 1;"), found("view-security-invoker", 1));
     assert_eq!(code("grant truncate on public.jobs to authenticated;"), found("grant-too-wide", 1));
     assert_eq!(code("grant select on public.jobs to public;"), found("grant-too-wide", 1));
+    let forging =
+        "create function app.f() returns void language plpgsql as $$\nbegin\n  perform set_config('app.company_id', 'x', true);\nend $$;";
+    assert_eq!(code(forging), found("context-forged", 3));
     assert_eq!(code("alter role app_owner bypassrls;"), found("bypass-row-security", 1));
     assert_eq!(code("alter table public.jobs no force row level security;"), found("bypass-row-security", 1));
 }
