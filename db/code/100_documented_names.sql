@@ -1,5 +1,6 @@
 -- Names that programs written for other installations call. Each answers from what the transaction has
 -- set or from our tables through the caller's own rights; none opens a second way in.
+-- lint: allow context-forged because set_config below takes one name from the service alone, and no member's transaction reads it
 
 create or replace function auth.get_user_company_id() returns uuid
   language sql stable parallel safe
