@@ -1,0 +1,158 @@
+//! What can be set about signing in, with defaults that are safe in production.
+//!
+//! Invariant: every limit of this crate has its name here; a unit stands last in the name.
+
+use kernel::Secret;
+use serde::{Deserialize, Serialize};
+
+/// The settings of the auth layer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Whether strangers may sign up.
+    pub signup_enabled: bool,
+    /// Whether an address counts as confirmed without a mail to it.
+    pub autoconfirm: bool,
+    /// Whether a request must carry an API key in the header `apikey`. Without one it is anonymous otherwise.
+    pub require_apikey: bool,
+    /// A shared secret whose HS256 tokens are accepted beside our own. At least 32 bytes.
+    pub jwt_secret: Option<Secret<String>>,
+    /// Audiences that are accepted beside `authenticated` in a token that names any.
+    pub audiences: Vec<String>,
+    /// How long an access token is good.
+    pub access_token_seconds: u32,
+    /// After how long without a refresh a session ends.
+    pub session_idle_seconds: u32,
+    /// How long a session lasts at most, however often it is refreshed.
+    pub session_seconds_max: u32,
+    /// For how long the refresh token before the current one is still answered, for tabs that refresh at the same time.
+    pub refresh_reuse_seconds: u32,
+    /// The largest token that is looked at.
+    pub token_bytes_max: usize,
+    /// How much memory the verified tokens may take.
+    pub token_cache_bytes_max: u64,
+    /// The largest request body under /auth/v1.
+    pub body_bytes_max: usize,
+    /// The largest `user_metadata`. It travels in every access token.
+    pub user_metadata_bytes_max: u32,
+    /// The largest `app_metadata`. It travels in every access token.
+    pub app_metadata_bytes_max: u32,
+    /// Passwords.
+    pub password: PasswordConfig,
+}
+
+/// The settings of passwords and of the work to hash them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PasswordConfig {
+    /// The shortest password, in characters.
+    pub length_min: usize,
+    /// The longest password, in bytes. Nothing is ever cut off.
+    pub bytes_max: usize,
+    /// Memory of one argon2id hash.
+    pub memory_kib: u32,
+    /// Passes of one argon2id hash.
+    pub iterations: u32,
+    /// Lanes of one argon2id hash.
+    pub lanes: u32,
+    /// How many hashes are made at once; 0 means one less than there are cores.
+    pub workers: usize,
+    /// How many may wait for their turn before others are told to come back.
+    pub queue_max: usize,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            signup_enabled: true,
+            autoconfirm: true,
+            require_apikey: false,
+            jwt_secret: None,
+            audiences: Vec::new(),
+            access_token_seconds: 3600,
+            session_idle_seconds: 7 * 24 * 3600,
+            session_seconds_max: 90 * 24 * 3600,
+            refresh_reuse_seconds: 10,
+            token_bytes_max: 16 * 1024,
+            token_cache_bytes_max: 32 * 1024 * 1024,
+            body_bytes_max: 64 * 1024,
+            user_metadata_bytes_max: 6 * 1024,
+            app_metadata_bytes_max: 3 * 1024,
+            password: PasswordConfig::default(),
+        }
+    }
+}
+
+impl Default for PasswordConfig {
+    fn default() -> Self {
+        Self { length_min: 6, bytes_max: 256, memory_kib: 19 * 1024, iterations: 2, lanes: 1, workers: 0, queue_max: 128 }
+    }
+}
+
+/// A value that cannot be used: its key below `auth`, and what is allowed.
+pub type Fault = (&'static str, &'static str);
+
+impl AuthConfig {
+    /// Returns what is impossible about the values; nothing when they can be used.
+    pub fn faults(&self) -> Vec<Fault> {
+        let secret_bytes = self.jwt_secret.as_ref().map(|secret| secret.expose().len());
+        let metadata_bytes = u64::from(self.user_metadata_bytes_max) + u64::from(self.app_metadata_bytes_max);
+        let token_bytes = u64::try_from(self.token_bytes_max).unwrap_or(u64::MAX);
+        [
+            (secret_bytes.is_some_and(|bytes| bytes < 32), "jwt_secret", "at least 32 bytes"),
+            (!(60..=86_400).contains(&self.access_token_seconds), "access_token_seconds", "60 to 86400"),
+            (self.session_idle_seconds < self.access_token_seconds, "session_idle_seconds", "not less than access_token_seconds"),
+            (self.session_seconds_max < self.session_idle_seconds, "session_seconds_max", "not less than session_idle_seconds"),
+            (self.refresh_reuse_seconds > 300, "refresh_reuse_seconds", "0 to 300"),
+            (!(1024..=65_536).contains(&self.token_bytes_max), "token_bytes_max", "1024 to 65536"),
+            (!(1024..=1_048_576).contains(&self.body_bytes_max), "body_bytes_max", "1024 to 1048576"),
+            // Base64 makes four bytes of three; the rest of a token fits into 2 kB.
+            (
+                metadata_bytes * 4 / 3 + 2048 > token_bytes,
+                "user_metadata_bytes_max",
+                "small enough that a token with user_metadata and app_metadata fits token_bytes_max",
+            ),
+            (!(6..=64).contains(&self.password.length_min), "password.length_min", "6 to 64"),
+            (!(64..=1024).contains(&self.password.bytes_max), "password.bytes_max", "64 to 1024"),
+            (!(7 * 1024..=1024 * 1024).contains(&self.password.memory_kib), "password.memory_kib", "7168 to 1048576"),
+            (!(1..=16).contains(&self.password.iterations), "password.iterations", "1 to 16"),
+            // The weakest pairs that are still held to be equal to 19 MiB in two passes.
+            (
+                u64::from(self.password.memory_kib) * u64::from(self.password.iterations) < 35 * 1024,
+                "password.iterations",
+                "enough that memory_kib times iterations is at least 35840",
+            ),
+            (!(1..=8).contains(&self.password.lanes), "password.lanes", "1 to 8"),
+            (self.password.workers > 256, "password.workers", "0 to 256"),
+            (self.password.queue_max > 10_000, "password.queue_max", "0 to 10000"),
+        ]
+        .into_iter()
+        .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_can_be_used() {
+        assert_eq!(AuthConfig::default().faults(), []);
+    }
+
+    #[test]
+    fn weak_values_are_named() {
+        let mut config = AuthConfig { jwt_secret: Some(Secret::new("short".to_owned())), ..AuthConfig::default() };
+        config.password.memory_kib = 1024;
+        config.user_metadata_bytes_max = 12_000;
+        let keys: Vec<_> = config.faults().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["jwt_secret", "user_metadata_bytes_max", "password.memory_kib", "password.iterations"]);
+    }
+
+    #[test]
+    fn the_secret_is_never_printed() {
+        let config = AuthConfig { jwt_secret: Some(Secret::new("correct horse battery staple".to_owned())), ..AuthConfig::default() };
+        assert!(!format!("{config:?}").contains("horse"));
+    }
+}

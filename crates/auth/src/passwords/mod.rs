@@ -1,0 +1,237 @@
+//! Passwords: which are taken, and the bounded work of hashing them.
+//!
+//! Invariant: never more hashes at once than there are workers, never more waiting than the queue holds; and an account that does
+//! not exist costs the same work as a wrong password.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use argon2::password_hash::rand_core::OsRng;
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use kernel::{Error, Kind, Result, Secret};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::config::PasswordConfig;
+
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Hashes and verifies passwords.
+#[derive(Clone)]
+pub(crate) struct Passwords(Arc<Pool>);
+
+struct Pool {
+    config: PasswordConfig,
+    workers: Semaphore,
+    waiting: AtomicUsize,
+    /// Stands in for the hash of an account that does not exist.
+    dummy: String,
+}
+
+/// What a password turned out to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// Not the right one.
+    Wrong,
+    /// The right one.
+    Right,
+    /// The right one, and its hash was made with other settings: this is the new one.
+    Outdated(String),
+}
+
+impl Passwords {
+    /// Sets up the workers. Makes one hash, so it takes the time of one.
+    pub(crate) fn new(config: PasswordConfig) -> Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let workers = if config.workers == 0 { cores.saturating_sub(1).max(1) } else { config.workers };
+        let dummy = hash_now(&config, b"nobody has this password")?;
+        Ok(Self(Arc::new(Pool { config, workers: Semaphore::new(workers), waiting: AtomicUsize::new(0), dummy })))
+    }
+
+    /// Checks that a password may be chosen.
+    pub(crate) fn check_choice(&self, password: &str) -> Result<()> {
+        let config = &self.0.config;
+        if password.len() > config.bytes_max {
+            let message = format!("Password cannot be longer than {} bytes", config.bytes_max);
+            return Err(Error::new(Kind::Unprocessable, "validation_failed", message));
+        }
+        if password.chars().count() < config.length_min {
+            let message = format!("Password should be at least {} characters", config.length_min);
+            return Err(Error::new(Kind::Unprocessable, "weak_password", message).with_details(json!({ "reasons": ["length"] })));
+        }
+        Ok(())
+    }
+
+    /// Hashes a password.
+    pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String> {
+        self.work(move |pool| hash_now(&pool.config, password.expose().as_bytes())).await
+    }
+
+    /// Compares a password with the hash of an account; without a hash the same work is done, and it is wrong.
+    pub(crate) async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Outcome> {
+        self.work(move |pool| verify_now(pool, &password, hash.as_deref())).await
+    }
+
+    async fn work<T: Send + 'static>(&self, job: impl FnOnce(&Pool) -> Result<T> + Send + 'static) -> Result<T> {
+        let place = Place::take(&self.0)?;
+        let permit = self.0.workers.acquire().await.map_err(Error::internal)?;
+        drop(place);
+        let pool = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || job(&pool)).await;
+        drop(permit);
+        done.map_err(Error::internal)?
+    }
+}
+
+/// A place in the queue, given back also when the caller goes away.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(pool: &'a Pool) -> Result<Self> {
+        let place = Self(&pool.waiting);
+        let ahead = pool.waiting.fetch_add(1, Ordering::AcqRel);
+        if ahead >= pool.config.queue_max + pool.workers.available_permits() {
+            metrics::counter!("auth_password_queue_full_total").increment(1);
+            let error = Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many sign-ins at once. Try again in a moment");
+            return Err(error.with_retry_after(RETRY_AFTER_SECONDS));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn hasher(config: &PasswordConfig) -> Result<Argon2<'static>> {
+    let params = Params::new(config.memory_kib, config.iterations, config.lanes, None);
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params.map_err(Error::internal)?))
+}
+
+fn hash_now(config: &PasswordConfig, password: &[u8]) -> Result<String> {
+    let salt = SaltString::generate(&mut OsRng);
+    Ok(hasher(config)?.hash_password(password, &salt).map_err(Error::internal)?.to_string())
+}
+
+fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Result<Outcome> {
+    let known = hash.is_some();
+    let parsed = PasswordHash::new(hash.unwrap_or(&pool.dummy)).map_err(Error::internal)?;
+    // Longer ones were never taken, and are not worth more work than others.
+    let bytes = password.expose().as_bytes();
+    let bytes = bytes.get(..pool.config.bytes_max).unwrap_or(bytes);
+    let fits = Argon2::default().verify_password(bytes, &parsed).is_ok();
+    if !(fits && known && bytes.len() == password.expose().len()) {
+        return Ok(Outcome::Wrong);
+    }
+    let wanted = hasher(&pool.config)?;
+    let same = Params::try_from(&parsed).is_ok_and(|params| {
+        let wanted = wanted.params();
+        (params.m_cost(), params.t_cost(), params.p_cost()) == (wanted.m_cost(), wanted.t_cost(), wanted.p_cost())
+    });
+    if same && parsed.algorithm == argon2::ARGON2ID_IDENT {
+        return Ok(Outcome::Right);
+    }
+    hash_now(&pool.config, bytes).map(Outcome::Outdated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cheap() -> PasswordConfig {
+        PasswordConfig { memory_kib: 64, iterations: 1, workers: 1, queue_max: 2, ..PasswordConfig::default() }
+    }
+
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn right_and_wrong_are_told_apart() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        let hash = passwords.hash(secret("correct horse")).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
+        assert_eq!(passwords.verify(secret("correct horse"), Some(hash.clone())).await.unwrap(), Outcome::Right);
+        assert_eq!(passwords.verify(secret("correct horsf"), Some(hash)).await.unwrap(), Outcome::Wrong);
+        assert_eq!(passwords.verify(secret("nobody has this password"), None).await.unwrap(), Outcome::Wrong);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_cut_off() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        let longest = "x".repeat(256);
+        let hash = passwords.hash(secret(&longest)).await.unwrap();
+        for (password, outcome) in [("x".repeat(255), Outcome::Wrong), (longest, Outcome::Right), ("x".repeat(257), Outcome::Wrong)] {
+            assert_eq!(passwords.verify(Secret::new(password), Some(hash.clone())).await.unwrap(), outcome);
+        }
+    }
+
+    #[tokio::test]
+    async fn other_settings_make_a_new_hash() {
+        let old = Passwords::new(PasswordConfig { iterations: 2, ..cheap() }).unwrap();
+        let hash = old.hash(secret("correct horse")).await.unwrap();
+        let passwords = Passwords::new(cheap()).unwrap();
+        let Outcome::Outdated(renewed) = passwords.verify(secret("correct horse"), Some(hash)).await.unwrap() else {
+            panic!("the settings differ");
+        };
+        assert_eq!(passwords.verify(secret("correct horse"), Some(renewed)).await.unwrap(), Outcome::Right);
+    }
+
+    #[tokio::test]
+    async fn the_queue_has_an_end_and_recovers() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        let busy = passwords.0.workers.acquire().await.unwrap();
+        let waiting: Vec<_> = (0..2)
+            .map(|_| {
+                let passwords = passwords.clone();
+                tokio::spawn(async move { passwords.hash(secret("correct horse")).await })
+            })
+            .collect();
+        while passwords.0.waiting.load(Ordering::Acquire) < 2 {
+            tokio::task::yield_now().await;
+        }
+        let error = passwords.hash(secret("correct horse")).await.unwrap_err();
+        assert_eq!((error.status().as_u16(), error.code()), (429, "over_request_rate_limit"));
+        assert_eq!(error.retry_after_seconds(), Some(1));
+        drop(busy);
+        for task in waiting {
+            task.await.unwrap().unwrap();
+        }
+        assert!(passwords.hash(secret("correct horse")).await.is_ok());
+        assert_eq!(passwords.0.waiting.load(Ordering::Acquire), 0);
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_gives_his_place_back() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        let busy = passwords.0.workers.acquire().await.unwrap();
+        let task = tokio::spawn({
+            let passwords = passwords.clone();
+            async move { passwords.hash(secret("correct horse")).await }
+        });
+        while passwords.0.waiting.load(Ordering::Acquire) < 1 {
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!(passwords.0.waiting.load(Ordering::Acquire), 0);
+        drop(busy);
+    }
+
+    #[test]
+    fn weak_and_endless_passwords_are_not_taken() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        let weak = passwords.check_choice("12345").unwrap_err();
+        assert_eq!((weak.status().as_u16(), weak.code()), (422, "weak_password"));
+        assert_eq!(weak.message(), "Password should be at least 6 characters");
+        assert_eq!(weak.details(), Some(&json!({ "reasons": ["length"] })));
+        assert!(passwords.check_choice("äöüäöü").is_ok());
+        assert!(passwords.check_choice(&"x".repeat(256)).is_ok());
+        let endless = passwords.check_choice(&"x".repeat(257)).unwrap_err();
+        assert_eq!((endless.status().as_u16(), endless.code()), (422, "validation_failed"));
+    }
+}
