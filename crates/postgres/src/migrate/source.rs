@@ -244,9 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_files_are_there() {
-        let files = Source::Embedded.read().unwrap();
-        assert!(!files.bootstrap.is_empty() && !files.migrations.is_empty() && !files.code.is_empty());
-        assert!(files.permissions.is_some());
+    fn the_embedded_files_are_those_of_the_folder() {
+        let embedded = embedded().unwrap();
+        assert_eq!(embedded, folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../db")).unwrap());
+        assert!(embedded.contains_key("permissions.toml") && embedded.keys().any(|path| path.starts_with("bootstrap/")));
     }
 }
