@@ -205,7 +205,7 @@ impl Stored {
         if self.format != FORMAT {
             return Err(KeyFault::invalid("unknown format"));
         }
-        let decode = |text: &String| URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyFault::invalid("not base64url"));
+        let decode = |text: &String| URL_SAFE_NO_PAD.decode(text).map_err(|_quotes_the_key| KeyFault::invalid("not base64url"));
         let refresh: Vec<_> = self.refresh_keys.iter().map(decode).collect::<Result<_, _>>()?;
         if refresh.is_empty() || refresh.iter().any(|key| key.len() < 32) {
             return Err(KeyFault::invalid("no usable refresh key"));

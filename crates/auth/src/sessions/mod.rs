@@ -1,2 +1,137 @@
-//! x
+//! Sessions: one sign-in on one device, and the tokens that speak for it.
+//!
+//! Invariant: an access token is written only from rows read in the same transaction that opened or refreshed the session, so it
+//! never names a company of which the user is no active member.
+
+mod grants;
+mod logout;
+pub(crate) mod queries;
 mod refresh_token;
+
+pub(crate) use grants::token;
+use jiff::Timestamp;
+use kernel::{CompanyId, Error, Result, SessionId, UserId};
+pub(crate) use logout::logout;
+use postgres::Tx;
+pub(crate) use queries::revoke_others;
+pub(crate) use refresh_token::RefreshToken;
+use serde_json::{Map, Value, json};
+
+use crate::Auth;
+use crate::errors::object;
+use crate::input::Device;
+use crate::tokens::AUDIENCE;
+use crate::users::User;
+
+/// A session that is to be.
+pub(crate) struct NewSession<'a> {
+    pub(crate) user_id: UserId,
+    /// The hash that the password was compared with: if it is another by now, there is no session.
+    pub(crate) verified_hash: &'a str,
+    /// The hash to keep in its place.
+    pub(crate) renewed_hash: Option<&'a str>,
+    pub(crate) device: Device,
+}
+
+/// A session with everything its tokens say.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) user: User,
+    pub(crate) refresh_counter: i64,
+    pub(crate) aal: String,
+    pub(crate) amr: Value,
+    pub(crate) company_id: Option<CompanyId>,
+    pub(crate) member_role: Option<String>,
+}
+
+/// How long a session lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetime {
+    pub(crate) now: Timestamp,
+    pub(crate) idle_seconds: i64,
+    pub(crate) seconds_max: i64,
+}
+
+impl Lifetime {
+    pub(crate) fn of(auth: &Auth) -> Self {
+        let config = auth.config();
+        Self { now: auth.now(), idle_seconds: config.session_idle_seconds.into(), seconds_max: config.session_seconds_max.into() }
+    }
+}
+
+/// Opens a session for a user whose password was right.
+pub(crate) async fn open(auth: &Auth, tx: &Tx, new: NewSession<'_>) -> Result<Session> {
+    let id = SessionId::new_v7();
+    if !queries::create(tx, id, &new, Lifetime::of(auth)).await? {
+        return Err(grants::invalid_credentials());
+    }
+    read(tx, id).await
+}
+
+/// Reads a session that this transaction made or locked.
+pub(crate) async fn read(tx: &Tx, id: SessionId) -> Result<Session> {
+    queries::find(tx, id).await?.ok_or_else(|| Error::internal("a session in use is gone"))
+}
+
+impl Session {
+    /// Returns the session as clients read it, with new tokens.
+    pub(crate) fn answer(&self, auth: &Auth) -> Result<Value> {
+        let keys = auth.keys();
+        let expires_in = auth.config().access_token_seconds;
+        let now = auth.now().as_second();
+        let expires_at = now + i64::from(expires_in);
+        let access_token = keys.ring.current().sign(&self.claims(auth.issuer(), now, expires_at)).map_err(Error::internal)?;
+        let refresh = RefreshToken { session_id: self.id, counter: self.refresh_counter };
+        let refresh_token = refresh.encode(&keys.ring).ok_or_else(|| Error::internal("the key ring has no refresh key"))?;
+        Ok(json!({
+            "access_token": access_token,
+            "token_type": "bearer",
+            "expires_in": expires_in,
+            "expires_at": expires_at,
+            "refresh_token": refresh_token,
+            "user": self.user,
+        }))
+    }
+
+    fn claims(&self, issuer: &str, now: i64, expires_at: i64) -> Map<String, Value> {
+        let mut claims = object([
+            ("iss", json!(issuer)),
+            ("sub", json!(self.user.id)),
+            ("aud", json!(AUDIENCE)),
+            ("exp", json!(expires_at)),
+            ("iat", json!(now)),
+            ("email", json!(self.user.email)),
+            ("phone", json!(self.user.phone)),
+            ("app_metadata", self.user.app_metadata.clone()),
+            ("user_metadata", self.user.user_metadata.clone()),
+            // Whatever the account's row says: a person's session never has the service's rights.
+            ("role", json!("authenticated")),
+            ("aal", json!(self.aal)),
+            ("amr", self.amr.clone()),
+            ("session_id", json!(self.id)),
+            ("is_anonymous", json!(self.user.is_anonymous)),
+        ]);
+        if let (Some(company_id), Some(member_role)) = (self.company_id, &self.member_role) {
+            claims.insert("company_id".to_owned(), json!(company_id));
+            claims.insert("member_role".to_owned(), json!(member_role));
+        }
+        claims
+    }
+}
+
+/// Returns the word that counts an outcome in the metrics: a closed list, so that nobody can make up new ones.
+pub(crate) fn label(code: &str) -> &'static str {
+    match code {
+        "invalid_credentials" => "invalid",
+        "user_banned" => "banned",
+        "email_not_confirmed" => "unconfirmed",
+        "over_request_rate_limit" => "limited",
+        "user_already_exists" => "exists",
+        "refresh_token_not_found" => "not_found",
+        "refresh_token_already_used" => "already_used",
+        "session_expired" => "expired",
+        "weak_password" | "validation_failed" | "bad_json" => "refused",
+        _ => "failed",
+    }
+}

@@ -57,7 +57,7 @@ impl Verified {
         let verified = Self {
             subject: subject(claims, expected.own)?,
             assurance: if aal == Some("aal2") { AssuranceLevel::Two } else { AssuranceLevel::One },
-            claims: serde_json::to_string(claims).map_err(|_| TokenError::Claims)?.into(),
+            claims: serde_json::to_string(claims).ok().ok_or(TokenError::Claims)?.into(),
             expires_at,
             begins_at,
         };
@@ -115,8 +115,8 @@ fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option
 }
 
 fn uuid(claims: &Map<String, Value>, name: &'static str) -> Result<Option<Uuid>, TokenError> {
-    let parsed = text(claims, name)?.filter(|text| !text.is_empty()).map(Uuid::parse_str).transpose();
-    parsed.map_err(|_| TokenError::ClaimType(name))
+    let Some(text) = text(claims, name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    Uuid::parse_str(text).ok().map(Some).ok_or(TokenError::ClaimType(name))
 }
 
 /// Reads a moment. Fractions are allowed by the standard and cut off; what no clock can show is refused.
@@ -128,5 +128,5 @@ fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64
     let Some(fraction) = value.as_f64().filter(|fraction| fraction.abs() < 1e15) else {
         return Err(TokenError::ClaimType(name));
     };
-    format!("{:.0}", fraction.trunc()).parse().map(Some).map_err(|_| TokenError::ClaimType(name))
+    format!("{:.0}", fraction.trunc()).parse().ok().map(Some).ok_or(TokenError::ClaimType(name))
 }

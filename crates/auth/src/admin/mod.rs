@@ -1,0 +1,249 @@
+//! `/admin/users`: accounts in the hands of the service key.
+//!
+//! Invariant: each route takes [`Administrator`], and its transactions run with that caller's grant.
+
+mod duration;
+mod queries;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::LINK;
+use kernel::{Error, Kind, Result, Secret, UserId};
+use postgres::{Access, Tx};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::Auth;
+use crate::errors::{bad_request, unprocessable};
+use crate::input::{Administrator, Body, Email, Params, check_metadata};
+use crate::sessions;
+use crate::tokens::AUDIENCE;
+use crate::users::queries::{Change, NewUser};
+use crate::users::{self, User};
+use duration::BanDuration;
+
+const PER_PAGE: i64 = 50;
+const PER_PAGE_MAX: i64 = 1000;
+
+/// The query of the list.
+#[derive(Deserialize)]
+pub(crate) struct Page {
+    #[serde(default)]
+    page: Option<i64>,
+    #[serde(default)]
+    per_page: Option<i64>,
+}
+
+/// What an account is to be, or to become.
+#[derive(Deserialize)]
+pub(crate) struct Wish {
+    #[serde(default)]
+    id: Option<UserId>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    password: Option<Secret<String>>,
+    #[serde(default)]
+    password_hash: Option<Secret<String>>,
+    #[serde(default)]
+    email_confirm: bool,
+    #[serde(default)]
+    user_metadata: Option<Map<String, Value>>,
+    #[serde(default)]
+    app_metadata: Option<Map<String, Value>>,
+    #[serde(default)]
+    role: Option<String>,
+    #[serde(default)]
+    ban_duration: Option<String>,
+}
+
+/// How an account goes.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Removal {
+    should_soft_delete: bool,
+}
+
+pub(crate) async fn list(State(auth): State<Auth>, admin: Administrator, Params(page): Params<Page>) -> Result<Response> {
+    let (number, size) = (page.page.unwrap_or(1), page.per_page.unwrap_or(PER_PAGE));
+    if number < 1 || !(1..=PER_PAGE_MAX).contains(&size) || number > i64::MAX / PER_PAGE_MAX {
+        return Err(bad_request("validation_failed", "page must be at least 1, per_page 1 to 1000"));
+    }
+    let tx = auth.begin_as(&admin.0, Access::Read).await?;
+    let (users, total) = queries::list(&tx, size, (number - 1) * size).await?;
+    tx.commit().await?;
+    let mut response = Json(json!({ "users": users, "aud": AUDIENCE })).into_response();
+    let headers = response.headers_mut();
+    headers.insert("x-total-count", HeaderValue::from(total));
+    headers.insert(LINK, HeaderValue::try_from(links(number, size, total)).map_err(Error::internal)?);
+    Ok(response)
+}
+
+/// Clients find the number of a page behind the first `=`.
+fn links(number: i64, size: i64, total: i64) -> String {
+    let last = ((total + size - 1) / size).max(1);
+    let link = |page: i64, name: &str| format!("</admin/users?page={page}&per_page={size}>; rel=\"{name}\"");
+    if number < last { format!("{}, {}", link(number + 1, "next"), link(last, "last")) } else { link(last, "last") }
+}
+
+pub(crate) async fn get(State(auth): State<Auth>, admin: Administrator, Path(id): Path<String>) -> Result<Json<User>> {
+    let tx = auth.begin_as(&admin.0, Access::Read).await?;
+    let user = read(&tx, user_id(&id)?).await?;
+    tx.commit().await?;
+    Ok(Json(user))
+}
+
+pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, Body(wish): Body<Wish>) -> Result<Json<User>> {
+    check(&auth, &wish)?;
+    let email = Email::parse(wish.email.as_deref().unwrap_or_default())?;
+    let hash = hash(&auth, wish.password.as_ref()).await?;
+    let banned_until = wish.ban_duration.as_deref().map(BanDuration::parse).transpose()?;
+    let (user_metadata, app_metadata) = (wish.user_metadata.unwrap_or_default(), wish.app_metadata.unwrap_or_default());
+    let now = auth.now();
+    let new = NewUser {
+        id: wish.id.unwrap_or_else(UserId::new_v7),
+        email: &email,
+        hash: hash.as_deref(),
+        user_metadata: &user_metadata,
+        app_metadata: &app_metadata,
+        confirmed: wish.email_confirm,
+        now,
+    };
+    let tx = auth.begin_as(&admin.0, Access::Write).await?;
+    if !users::queries::create(&tx, &new).await.map_err(users::taken)? {
+        return Err(unprocessable("email_exists", "A user with this email address has already been registered"));
+    }
+    if let Some(banned) = banned_until {
+        let change = Change { banned_until: Some(banned.until(now)?), ..Change::default() };
+        users::queries::change(&tx, new.id, &change, now).await?;
+    }
+    let user = read(&tx, new.id).await?;
+    users::check_size(&auth, &user)?;
+    tx.commit().await?;
+    tracing::info!(user_id = %user.id, "an account was made with the service key");
+    Ok(Json(user))
+}
+
+pub(crate) async fn update(
+    State(auth): State<Auth>,
+    admin: Administrator,
+    Path(id): Path<String>,
+    Body(wish): Body<Wish>,
+) -> Result<Json<User>> {
+    let id = user_id(&id)?;
+    check(&auth, &wish)?;
+    let email = wish.email.as_deref().map(Email::parse).transpose()?;
+    let hash = hash(&auth, wish.password.as_ref()).await?;
+    let now = auth.now();
+    let banned = wish.ban_duration.as_deref().map(|text| BanDuration::parse(text)?.until(now)).transpose()?;
+    let change = Change {
+        email: email.as_ref(),
+        // Who holds the service key vouches for the address he writes.
+        confirm_email: wish.email_confirm || email.is_some(),
+        hash: hash.as_deref(),
+        user_metadata: wish.user_metadata.as_ref(),
+        app_metadata: wish.app_metadata.as_ref(),
+        banned_until: banned,
+    };
+    let tx = auth.begin_as(&admin.0, Access::Write).await?;
+    if !users::queries::change(&tx, id, &change, now).await.map_err(users::taken)? {
+        return Err(not_found());
+    }
+    if hash.is_some() || banned.flatten().is_some() {
+        sessions::queries::revoke_all(&tx, id, now).await?;
+    }
+    let user = read(&tx, id).await?;
+    users::check_size(&auth, &user)?;
+    tx.commit().await?;
+    tracing::info!(user_id = %id, "an account was changed with the service key");
+    Ok(Json(user))
+}
+
+pub(crate) async fn delete(
+    State(auth): State<Auth>,
+    admin: Administrator,
+    Path(id): Path<String>,
+    removal: Option<Body<Removal>>,
+) -> Result<Json<Value>> {
+    let id = user_id(&id)?;
+    let soft = removal.is_some_and(|Body(removal)| removal.should_soft_delete);
+    let now = auth.now();
+    let tx = auth.begin_as(&admin.0, Access::Write).await?;
+    let gone = if soft { queries::retire(&tx, id, now).await? } else { queries::delete(&tx, id).await.map_err(still_needed)? };
+    if !gone {
+        return Err(not_found());
+    }
+    if soft {
+        sessions::queries::revoke_all(&tx, id, now).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(user_id = %id, soft, "an account was deleted with the service key");
+    Ok(Json(json!({})))
+}
+
+async fn read(tx: &Tx, id: UserId) -> Result<User> {
+    users::queries::find(tx, id).await?.ok_or_else(not_found)
+}
+
+fn user_id(text: &str) -> Result<UserId> {
+    text.parse().map_err(|error: uuid::Error| not_a_uuid().with_source(error))
+}
+
+fn not_a_uuid() -> Error {
+    Error::new(Kind::NotFound, "validation_failed", "user_id must be an UUID")
+}
+
+fn not_found() -> Error {
+    Error::new(Kind::NotFound, "user_not_found", "User not found")
+}
+
+/// PostgreSQL's code for a row that another one points at.
+fn still_needed(error: Error) -> Error {
+    if error.code() == "23503" {
+        let message = "The user cannot be deleted: he owns a company. Hand it over first, or set should_soft_delete";
+        return Error::new(Kind::Conflict, "conflict", message).with_source(error);
+    }
+    error
+}
+
+/// Refuses what cannot be done, rather than leaving it out in silence.
+fn check(auth: &Auth, wish: &Wish) -> Result<()> {
+    if wish.phone.as_ref().is_some_and(|phone| !phone.is_empty()) {
+        return Err(bad_request("phone_provider_disabled", "Phone numbers cannot be used here"));
+    }
+    if wish.password_hash.is_some() {
+        return Err(unprocessable("feature_disabled", "Password hashes cannot be imported"));
+    }
+    if wish.role.as_ref().is_some_and(|role| role != AUDIENCE) {
+        return Err(bad_request("validation_failed", "role must be authenticated; what a member may do is said in his company"));
+    }
+    if let Some(metadata) = &wish.user_metadata {
+        check_metadata(metadata, auth.config().user_metadata_bytes_max)?;
+    }
+    if let Some(metadata) = &wish.app_metadata {
+        check_metadata(metadata, auth.config().app_metadata_bytes_max)?;
+    }
+    Ok(())
+}
+
+async fn hash(auth: &Auth, password: Option<&Secret<String>>) -> Result<Option<String>> {
+    let Some(password) = password.filter(|password| !password.expose().is_empty()) else { return Ok(None) };
+    auth.passwords().check_choice(password.expose())?;
+    auth.passwords().hash(password.clone()).await.map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_linked_with_the_number_first() {
+        assert_eq!(links(1, 50, 120), "</admin/users?page=2&per_page=50>; rel=\"next\", </admin/users?page=3&per_page=50>; rel=\"last\"");
+        assert_eq!(links(3, 50, 120), "</admin/users?page=3&per_page=50>; rel=\"last\"");
+        assert_eq!(links(1, 50, 0), "</admin/users?page=1&per_page=50>; rel=\"last\"");
+    }
+}

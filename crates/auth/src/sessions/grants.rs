@@ -1,0 +1,171 @@
+//! `POST /token`: a session for a password, and a new one for a refresh token.
+//!
+//! Invariant: an unknown address and a wrong password give the same answer after the same work; a refresh token that was used
+//! before its time ends the whole session, whoever holds the newer one.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::{Error, Kind, Result, Secret};
+use postgres::{Access, Tx};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::queries::State as SessionState;
+use super::{Lifetime, NewSession, RefreshToken, label, open, queries, read};
+use crate::Auth;
+use crate::errors::{bad_request, unprocessable};
+use crate::input::{Body, Device, Email, Params};
+use crate::passwords::Outcome;
+use crate::users;
+
+/// The query of the endpoint.
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    #[serde(default)]
+    grant_type: String,
+}
+
+/// The members of all grants' bodies that are looked at.
+#[derive(Deserialize)]
+pub(crate) struct Presented {
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    password: Option<Secret<String>>,
+    #[serde(default)]
+    refresh_token: Option<Secret<String>>,
+}
+
+pub(crate) async fn token(
+    State(auth): State<Auth>,
+    Params(wanted): Params<Wanted>,
+    device: Device,
+    Body(presented): Body<Presented>,
+) -> Result<Json<Value>> {
+    match wanted.grant_type.as_str() {
+        "password" => {
+            let answer = Box::pin(by_password(&auth, device, presented)).await;
+            let result = answer.as_ref().map_or_else(|error| label(error.code()), |_| "success");
+            metrics::counter!("auth_sign_ins_total", "result" => result).increment(1);
+            answer.map(Json)
+        }
+        "refresh_token" => {
+            let answer = by_refresh_token(&auth, presented).await;
+            let result = answer.as_ref().map_or_else(|error| label(error.code()), |_| "success");
+            metrics::counter!("auth_refreshes_total", "result" => result).increment(1);
+            answer.map(Json)
+        }
+        "pkce" => Err(Error::new(Kind::NotFound, "flow_state_not_found", "invalid flow state, no valid flow state found")),
+        "id_token" => Err(bad_request("provider_disabled", "Sign-in with another provider's token is disabled")),
+        "web3" => Err(unprocessable("web3_provider_disabled", "Web3 provider is disabled")),
+        _ => Err(bad_request("validation_failed", "unsupported_grant_type")),
+    }
+}
+
+/// The one answer for an unknown address, a wrong password, and an account without one.
+pub(super) fn invalid_credentials() -> Error {
+    bad_request("invalid_credentials", "Invalid login credentials")
+}
+
+async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Result<Value> {
+    let present = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    match (present(&presented.email), present(&presented.phone)) {
+        (true, false) => {}
+        (false, true) => return Err(unprocessable("phone_provider_disabled", "Phone logins are disabled")),
+        (true, true) => {
+            return Err(bad_request("validation_failed", "Only an email address or phone number should be provided on login."));
+        }
+        (false, false) => return Err(bad_request("validation_failed", "missing email or phone")),
+    }
+    let password = presented.password.unwrap_or_default();
+    // What is no address is nobody's: the same answer, after the same work.
+    let email = Email::parse(presented.email.as_deref().unwrap_or_default()).ok();
+    let found = match &email {
+        Some(email) => {
+            let tx = auth.begin(Access::Read, "sign-in: look up the account").await?;
+            let found = users::queries::credentials(&tx, email, auth.now()).await?;
+            tx.commit().await?;
+            found
+        }
+        None => None,
+    };
+    let hash = found.as_ref().and_then(|credentials| credentials.hash.clone());
+    let outcome = auth.passwords().verify(password, hash.clone()).await?;
+    let (Some(credentials), Some(hash), true) = (found, hash, outcome != Outcome::Wrong) else {
+        return Err(invalid_credentials());
+    };
+    if credentials.banned {
+        return Err(bad_request("user_banned", "User is banned"));
+    }
+    if !credentials.confirmed {
+        return Err(bad_request("email_not_confirmed", "Email not confirmed"));
+    }
+    let renewed = if let Outcome::Outdated(renewed) = &outcome { Some(renewed.as_str()) } else { None };
+    let new = NewSession { user_id: credentials.user_id, verified_hash: &hash, renewed_hash: renewed, device };
+    let tx = auth.begin(Access::Write, "sign-in: open a session").await?;
+    let session = open(auth, &tx, new).await?;
+    let answer = session.answer(auth)?;
+    tx.commit().await?;
+    tracing::info!(user_id = %credentials.user_id, session_id = %session.id, "signed in");
+    Ok(answer)
+}
+
+async fn by_refresh_token(auth: &Auth, presented: Presented) -> Result<Value> {
+    let text = presented.refresh_token.filter(|text| !text.expose().is_empty());
+    let text = text.ok_or_else(|| bad_request("validation_failed", "refresh_token required"))?;
+    let token = RefreshToken::decode(&auth.keys().ring, text.expose()).ok_or_else(not_found)?;
+    let lifetime = Lifetime::of(auth);
+    let tx = auth.begin(Access::Write, "refresh a session").await?;
+    if !queries::rotate(&tx, token, lifetime).await? {
+        match judge(queries::state(&tx, token.session_id, lifetime.now).await?, token, auth) {
+            Verdict::SameAgain => {}
+            Verdict::Refused(error) => return Err(error),
+            Verdict::Stolen => return end(tx, token, lifetime).await,
+        }
+    }
+    let answer = read(&tx, token.session_id).await?.answer(auth)?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Ends a session of which an old token turned up: either its holder or somebody else has a copy.
+async fn end(tx: Tx, token: RefreshToken, lifetime: Lifetime) -> Result<Value> {
+    queries::revoke(&tx, token.session_id, lifetime.now).await?;
+    tx.commit().await?;
+    tracing::warn!(session_id = %token.session_id, "a used refresh token was presented again: the session is ended");
+    Err(bad_request("refresh_token_already_used", "Invalid Refresh Token: Already Used"))
+}
+
+/// What to do with a token that is not the current one.
+#[derive(Debug)]
+enum Verdict {
+    /// It was, a moment ago: another tab was faster. The active one is answered.
+    SameAgain,
+    /// It was, too long ago.
+    Stolen,
+    /// There is nothing to be had for it.
+    Refused(Error),
+}
+
+fn judge(state: Option<SessionState>, token: RefreshToken, auth: &Auth) -> Verdict {
+    let Some(state) = state.filter(|state| !state.revoked) else { return Verdict::Refused(not_found()) };
+    if state.banned {
+        return Verdict::Refused(bad_request("user_banned", "Invalid Refresh Token: User Banned"));
+    }
+    if state.ended {
+        return Verdict::Refused(bad_request("session_expired", "Invalid Refresh Token: Session Expired"));
+    }
+    // A database that was restored from a backup knows less than its clients.
+    if state.counter <= token.counter {
+        return Verdict::Refused(not_found());
+    }
+    let window = i64::from(auth.config().refresh_reuse_seconds);
+    let age = state.refreshed_at.map(|refreshed_at| auth.now().as_second() - refreshed_at.as_second());
+    if state.counter == token.counter + 1 && age.is_some_and(|age| age <= window) { Verdict::SameAgain } else { Verdict::Stolen }
+}
+
+fn not_found() -> Error {
+    bad_request("refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
+}

@@ -1,0 +1,194 @@
+//! The statements on sessions.
+//!
+//! Invariant: a refresh counter only grows, by one, and only in a statement that names the value it had.
+
+use jiff::Timestamp;
+use kernel::{CompanyId, Error, Result, SessionId, UserId};
+use postgres::{Sql, Tx};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Lifetime, NewSession, RefreshToken, Session};
+use crate::input::Caller;
+use crate::users::User;
+use crate::users::queries::COLUMNS;
+
+/// Which company a session `s` works in from now on: the one it has, as long as its user is an active member there; else the
+/// only one he has; else none.
+const SETTLED_COMPANY: &str = "
+    (select case when bool_or(m.company_id = s.active_company_id) then s.active_company_id
+                 when count(*) = 1 then (array_agg(m.company_id))[1] end
+       from public.team_members m
+       join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null
+      where m.user_id = s.user_id and m.status = 'active' and m.archived_at is null) ";
+
+/// What is known of a session whose refresh token was not the current one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct State {
+    pub(crate) counter: i64,
+    pub(crate) refreshed_at: Option<Timestamp>,
+    pub(crate) revoked: bool,
+    pub(crate) ended: bool,
+    pub(crate) banned: bool,
+}
+
+/// Makes a session and notes the sign-in, if the password is still the one that was verified and the user may sign in.
+pub(crate) async fn create(tx: &Tx, id: SessionId, new: &NewSession<'_>, lifetime: Lifetime) -> Result<bool> {
+    let amr = json!([{ "method": "password", "timestamp": lifetime.now.as_second() }]);
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(id.0).text("::uuid as id, ").bind(new.user_id.0).text("::uuid as user_id, ");
+    sql.bind(new.verified_hash).text("::text as hash, ");
+    sql.bind(new.renewed_hash.map(str::to_owned)).text("::text as renewed, ");
+    sql.bind(new.device.user_agent.clone()).text("::text as user_agent, ");
+    sql.bind(new.device.address.clone()).text("::inet as ip, ");
+    sql.bind(amr).text("::jsonb as amr, ").bind(lifetime.idle_seconds).text("::bigint as idle, ");
+    sql.bind(lifetime.now.to_string()).text(
+        "::timestamptz as now),
+         signed as (
+           update auth.users u
+              set last_sign_in_at = g.now, encrypted_password = coalesce(g.renewed, u.encrypted_password), updated_at = g.now
+             from given g
+            where u.id = g.user_id and u.encrypted_password = g.hash and u.deleted_at is null
+              and (u.banned_until is null or u.banned_until <= g.now)
+           returning u.id),
+         identity as (
+           update auth.identities i set last_sign_in_at = g.now, updated_at = g.now
+             from signed, given g
+            where i.user_id = signed.id and i.provider = 'email')
+         insert into auth.sessions (id, user_id, active_company_id, amr, not_after, user_agent, ip, created_at, updated_at)
+         select s.id, s.user_id,",
+    );
+    sql.text(SETTLED_COMPANY).text(
+        ", s.amr, s.now + make_interval(secs => s.idle), s.user_agent, s.ip, s.now, s.now
+           from (select g.*, null::uuid as active_company_id from given g join signed on signed.id = g.user_id) s
+         returning id",
+    );
+    Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Counts a refresh, if the token is the current one of a live session. Tells whether it was.
+pub(crate) async fn rotate(tx: &Tx, token: RefreshToken, lifetime: Lifetime) -> Result<bool> {
+    let mut sql = given(token.session_id, lifetime);
+    sql.text(", expected as (select ").bind(token.counter).text("::bigint as counter) ");
+    sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, ").text(REFRESHED);
+    sql.text(", active_company_id = ").text(SETTLED_COMPANY);
+    sql.text("from given g, expected e where s.refresh_counter = e.counter and ").text(LIVE).text(" returning s.id");
+    Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Tells whether the caller's session is live and his own, and locks it.
+pub(crate) async fn lock_live(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Result<bool> {
+    let mut sql = given(caller.session()?, lifetime);
+    sql.text(" select s.id from auth.sessions s, given g where s.user_id = ").bind(caller.user_id.0);
+    sql.text("::uuid and ").text(LIVE).text(" for update of s");
+    Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Makes a company the active one of a session, or none, and counts a refresh. Tells whether its user is an active member.
+pub(crate) async fn activate(tx: &Tx, caller: Caller, company: Option<CompanyId>, lifetime: Lifetime) -> Result<bool> {
+    let mut sql = given(caller.session()?, lifetime);
+    sql.text(", wanted as (select ").bind(company.map(|company| company.0.to_string())).text("::uuid as company_id) ");
+    sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, active_company_id = w.company_id, ");
+    sql.text(REFRESHED).text(" from given g, wanted w where ").text(LIVE).text(
+        " and (w.company_id is null or exists (
+            select from public.team_members m
+              join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null
+             where m.company_id = w.company_id and m.user_id = s.user_id and m.status = 'active' and m.archived_at is null))
+          returning s.id",
+    );
+    Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Tells how a session stands, and locks it.
+pub(crate) async fn state(tx: &Tx, id: SessionId, now: Timestamp) -> Result<Option<State>> {
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(now.to_string()).text(
+        "::timestamptz as now)
+         select s.refresh_counter, s.refreshed_at, s.revoked_at is not null as revoked,
+                coalesce(s.not_after <= g.now, false) as ended, coalesce(u.banned_until > g.now, false) as banned
+           from given g, auth.sessions s join auth.users u on u.id = s.user_id
+          where u.deleted_at is null and s.id = ",
+    );
+    sql.bind(id.0).text("::uuid for update of s");
+    let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
+    Ok(Some(State {
+        counter: row.try_get("refresh_counter").map_err(Error::internal)?,
+        refreshed_at: row.try_get("refreshed_at").map_err(Error::internal)?,
+        revoked: row.try_get("revoked").map_err(Error::internal)?,
+        ended: row.try_get("ended").map_err(Error::internal)?,
+        banned: row.try_get("banned").map_err(Error::internal)?,
+    }))
+}
+
+/// Reads a session with its user and its company, if he is an active member of it.
+pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
+    let mut sql = Sql::new("select ");
+    sql.text(COLUMNS).text(
+        ", s.refresh_counter, s.aal, s.amr, m.company_id as active_company_id, m.role as member_role
+           from auth.sessions s
+           join auth.users u on u.id = s.user_id
+           left join public.team_members m
+             on m.company_id = s.active_company_id and m.user_id = s.user_id and m.status = 'active' and m.archived_at is null
+            and exists (select from public.companies c
+                         where c.id = m.company_id and c.deleted_at is null and c.archived_at is null)
+          where s.id = ",
+    );
+    sql.bind(id.0).text("::uuid");
+    let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
+    Ok(Some(Session {
+        id,
+        user: User::from_row(&row)?,
+        refresh_counter: row.try_get("refresh_counter").map_err(Error::internal)?,
+        aal: row.try_get("aal").map_err(Error::internal)?,
+        amr: row.try_get("amr").map_err(Error::internal)?,
+        company_id: row.try_get::<_, Option<Uuid>>("active_company_id").map_err(Error::internal)?.map(CompanyId),
+        member_role: row.try_get("member_role").map_err(Error::internal)?,
+    }))
+}
+
+/// Ends one session.
+pub(crate) async fn revoke(tx: &Tx, id: SessionId, now: Timestamp) -> Result<()> {
+    let mut sql = revocation(now);
+    sql.text(" and s.id = ").bind(id.0).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
+/// Ends all sessions of a user.
+pub(crate) async fn revoke_all(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
+    let mut sql = revocation(now);
+    sql.text(" and s.user_id = ").bind(user_id.0).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
+/// Ends all sessions of a user but the one he speaks from.
+pub(crate) async fn revoke_others(tx: &Tx, caller: Caller, now: Timestamp) -> Result<()> {
+    let mut sql = revocation(now);
+    sql.text(" and s.user_id = ").bind(caller.user_id.0).text("::uuid and s.id is distinct from ");
+    sql.bind(caller.session_id.map(|id| id.0.to_string())).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
+/// The session of `given g` is live, and its user may use it.
+const LIVE: &str = " s.id = g.session_id and s.revoked_at is null and (s.not_after is null or s.not_after > g.now)
+     and exists (select from auth.users u
+                  where u.id = s.user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= g.now)) ";
+
+/// What every refresh writes.
+const REFRESHED: &str = " refreshed_at = g.now, updated_at = g.now,
+     not_after = least(g.now + make_interval(secs => g.idle), s.created_at + make_interval(secs => g.longest)) ";
+
+fn given(id: SessionId, lifetime: Lifetime) -> Sql {
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(id.0).text("::uuid as session_id, ").bind(lifetime.idle_seconds).text("::bigint as idle, ");
+    sql.bind(lifetime.seconds_max).text("::bigint as longest, ").bind(lifetime.now.to_string()).text("::timestamptz as now)");
+    sql
+}
+
+fn revocation(now: Timestamp) -> Sql {
+    let mut sql = Sql::new("update auth.sessions s set revoked_at = g.now, updated_at = g.now from (select ");
+    sql.bind(now.to_string()).text("::timestamptz as now) g where s.revoked_at is null");
+    sql
+}

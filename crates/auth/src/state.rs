@@ -1,0 +1,128 @@
+//! What every route of this crate works with.
+//!
+//! Invariant: the only place where the server acts for somebody who has not proved himself yet; each such transaction says why.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use kernel::{Authority, Clock, Error, Grant, RequestContext, Result};
+use postgres::{Access, Database, Tx};
+
+use crate::config::AuthConfig;
+use crate::keys::KeyRing;
+use crate::passwords::Passwords;
+use crate::tokens::{Keys, Verifier, VerifierOptions};
+
+/// The auth layer. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+/// What the auth layer is made of.
+pub struct AuthOptions {
+    /// Where the accounts are.
+    pub database: Database,
+    /// The right to vouch for callers.
+    pub authority: Arc<Authority>,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The settings.
+    pub config: AuthConfig,
+    /// The keys, as [`crate::keys::store`] keeps them.
+    pub keys: KeyRing,
+    /// The address under which clients reach the server, without a path: `https://api.example.com`.
+    pub public_url: String,
+}
+
+struct Inner {
+    database: Database,
+    authority: Arc<Authority>,
+    clock: Arc<dyn Clock>,
+    config: AuthConfig,
+    issuer: String,
+    keys: ArcSwap<Keys>,
+    verifier: Verifier,
+    passwords: Passwords,
+}
+
+impl Auth {
+    /// Sets up the auth layer. Fails when a setting cannot be used.
+    pub fn new(options: AuthOptions) -> Result<Self> {
+        if let Some((key, allowed)) = options.config.faults().first() {
+            return Err(Error::internal(format!("auth.{key}: allowed is {allowed}")));
+        }
+        let issuer = format!("{}/auth/v1", options.public_url.trim_end_matches('/'));
+        let verifier = Verifier::new(VerifierOptions {
+            issuer: issuer.clone(),
+            audiences: options.config.audiences.clone(),
+            shared_secret: options.config.jwt_secret.as_ref(),
+            token_bytes_max: options.config.token_bytes_max,
+            cache_bytes_max: options.config.token_cache_bytes_max,
+        });
+        Ok(Self(Arc::new(Inner {
+            database: options.database,
+            authority: options.authority,
+            clock: options.clock,
+            issuer,
+            keys: ArcSwap::from_pointee(Keys { ring: options.keys, generation: 0 }),
+            verifier,
+            passwords: Passwords::new(options.config.password.clone())?,
+            config: options.config,
+        })))
+    }
+
+    /// Takes other keys from now on, after a rotation. Nothing that only the old ones vouched for is remembered.
+    pub fn replace_keys(&self, ring: &KeyRing) {
+        self.0.keys.rcu(|old| Keys { ring: ring.clone(), generation: old.generation.wrapping_add(1) });
+    }
+
+    /// Returns who issues our tokens: the address of /auth/v1.
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &AuthConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        self.0.keys.load_full()
+    }
+
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.0.verifier
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    /// Opens a transaction in the server's own name. The accounts are out of reach for every caller, so each statement itself
+    /// names the user, and the session that must be live.
+    pub(crate) async fn begin(&self, access: Access, reason: &'static str) -> Result<Tx> {
+        #[expect(clippy::disallowed_methods, reason = "accounts belong to no company, and before a sign-in there is no caller")]
+        let grant = Grant::system(self.authority(), None, reason);
+        self.begin_as(&grant, access).await
+    }
+
+    /// Opens a transaction of a caller.
+    pub(crate) async fn begin_as(&self, grant: &Grant, access: Access) -> Result<Tx> {
+        self.0.database.begin(grant, &RequestContext::default(), access).await
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("issuer", &self.0.issuer).finish_non_exhaustive()
+    }
+}

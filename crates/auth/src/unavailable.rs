@@ -1,0 +1,42 @@
+//! Ways to sign in that are not there yet. Each says so with the code that clients know for it.
+//!
+//! table: method and path, status, code, message
+
+use axum::Router;
+use axum::routing::{MethodFilter, on};
+use kernel::{Error, Kind};
+
+use crate::Auth;
+
+type Line = (MethodFilter, &'static str, u16, &'static str, &'static str);
+
+const NO_MAIL: &str = "This server sends no mail yet";
+
+const TABLE: &[Line] = &[
+    (MethodFilter::POST, "/otp", 422, "otp_disabled", "Signups not allowed for otp"),
+    (MethodFilter::POST, "/verify", 403, "otp_expired", "Token has expired or is invalid"),
+    (MethodFilter::GET, "/verify", 403, "otp_expired", "Token has expired or is invalid"),
+    (MethodFilter::POST, "/recover", 422, "feature_disabled", NO_MAIL),
+    (MethodFilter::POST, "/resend", 422, "feature_disabled", NO_MAIL),
+    (MethodFilter::POST, "/invite", 422, "feature_disabled", NO_MAIL),
+    (MethodFilter::GET, "/reauthenticate", 422, "feature_disabled", NO_MAIL),
+    (MethodFilter::POST, "/admin/generate_link", 422, "feature_disabled", NO_MAIL),
+    (MethodFilter::GET, "/authorize", 400, "validation_failed", "Unsupported provider: provider is not enabled"),
+    (MethodFilter::GET, "/callback", 400, "validation_failed", "Unsupported provider: provider is not enabled"),
+    (MethodFilter::GET, "/user/identities/authorize", 404, "manual_linking_disabled", "Manual linking is disabled"),
+    (MethodFilter::DELETE, "/user/identities/{id}", 404, "manual_linking_disabled", "Manual linking is disabled"),
+    (MethodFilter::POST, "/sso", 404, "saml_provider_disabled", "SAML 2.0 is disabled"),
+    (MethodFilter::POST, "/factors", 422, "mfa_totp_enroll_not_enabled", "MFA enroll is disabled"),
+    (MethodFilter::POST, "/factors/{id}/challenge", 404, "mfa_factor_not_found", "Factor not found"),
+    (MethodFilter::POST, "/factors/{id}/verify", 404, "mfa_factor_not_found", "Factor not found"),
+    (MethodFilter::DELETE, "/factors/{id}", 404, "mfa_factor_not_found", "Factor not found"),
+    (MethodFilter::GET, "/passkeys", 422, "passkey_disabled", "Passkeys are disabled"),
+    (MethodFilter::POST, "/passkeys/{*rest}", 422, "passkey_disabled", "Passkeys are disabled"),
+];
+
+/// Adds every line of the table as a route.
+pub(crate) fn add(router: Router<Auth>) -> Router<Auth> {
+    TABLE.iter().fold(router, |router, &(method, path, status, code, message)| {
+        router.route(path, on(method, async move || Error::new(Kind::from_status(status), code, message)))
+    })
+}

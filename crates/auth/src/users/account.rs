@@ -1,0 +1,114 @@
+//! `GET /user` and `PUT /user`: one's own account.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::{Error, Kind, Result, Secret};
+use postgres::Access;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::User;
+use super::queries::{self, Change};
+use crate::Auth;
+use crate::errors::{bad_request, session_not_found, unprocessable};
+use crate::input::{Body, Caller, Email, check_metadata, metadata_too_large};
+use crate::passwords::Outcome;
+use crate::sessions;
+
+/// PostgreSQL's code for a second row with the same key.
+const UNIQUE_VIOLATION: &str = "23505";
+
+/// What may be changed. `app_metadata` and `role` are not among it.
+#[derive(Deserialize)]
+pub(crate) struct Wish {
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    password: Option<Secret<String>>,
+    #[serde(default)]
+    data: Option<Map<String, Value>>,
+}
+
+pub(crate) async fn get(State(auth): State<Auth>, caller: Caller) -> Result<Json<User>> {
+    let tx = auth.begin(Access::Read, "read one's own account").await?;
+    let user = queries::find_self(&tx, caller, auth.now()).await?.ok_or_else(session_not_found)?;
+    tx.commit().await?;
+    Ok(Json(user))
+}
+
+pub(crate) async fn put(State(auth): State<Auth>, caller: Caller, Body(wish): Body<Wish>) -> Result<Json<User>> {
+    if wish.phone.as_ref().is_some_and(|phone| !phone.is_empty()) {
+        return Err(bad_request("phone_provider_disabled", "Phone numbers cannot be used here"));
+    }
+    if let Some(data) = &wish.data {
+        check_metadata(data, auth.config().user_metadata_bytes_max)?;
+    }
+    let email = wish.email.as_deref().filter(|email| !email.is_empty()).map(Email::parse).transpose()?;
+    let hash = match wish.password.filter(|password| !password.expose().is_empty()) {
+        Some(password) => Some(new_hash(&auth, caller, password).await?),
+        None => None,
+    };
+    let change = Change {
+        email: email.as_ref(),
+        confirm_email: email.is_some(),
+        hash: hash.as_deref(),
+        user_metadata: wish.data.as_ref(),
+        ..Change::default()
+    };
+    apply(&auth, caller, &change).await.map(Json)
+}
+
+async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User> {
+    let now = auth.now();
+    let tx = auth.begin(Access::Write, "change one's own account").await?;
+    let before = queries::find_self(&tx, caller, now).await?.ok_or_else(session_not_found)?;
+    if change.email.is_some_and(|email| email.as_str() != before.email) && !auth.config().autoconfirm {
+        return Err(unprocessable("feature_disabled", "An address cannot be changed without a mail to the new one"));
+    }
+    if !queries::change_self(&tx, caller, change, now).await.map_err(taken)? {
+        return Err(session_not_found());
+    }
+    if change.hash.is_some() {
+        // Whoever knew the old password is out.
+        sessions::revoke_others(&tx, caller, now).await?;
+    }
+    let user = queries::find_self(&tx, caller, now).await?.ok_or_else(session_not_found)?;
+    check_size(auth, &user)?;
+    tx.commit().await?;
+    tracing::info!(user_id = %user.id, password = change.hash.is_some(), email = change.email.is_some(), "changed an account");
+    Ok(user)
+}
+
+/// Hashes a new password, if it may be chosen and is not the old one.
+async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>) -> Result<String> {
+    auth.passwords().check_choice(password.expose())?;
+    let tx = auth.begin(Access::Read, "compare a new password with the old one").await?;
+    let old = queries::own_hash(&tx, caller, auth.now()).await?.ok_or_else(session_not_found)?;
+    tx.commit().await?;
+    if old.is_some() && auth.passwords().verify(password.clone(), old).await? != Outcome::Wrong {
+        return Err(unprocessable("same_password", "New password should be different from the old password."));
+    }
+    auth.passwords().hash(password).await
+}
+
+/// Says that an address belongs to somebody else.
+pub(crate) fn taken(error: Error) -> Error {
+    if error.code() == UNIQUE_VIOLATION {
+        let message = "A user with this email address has already been registered";
+        return Error::new(Kind::Unprocessable, "email_exists", message).with_source(error);
+    }
+    error
+}
+
+/// Refuses metadata that has become too large for a token by merging.
+pub(crate) fn check_size(auth: &Auth, user: &User) -> Result<()> {
+    let limits = [(&user.user_metadata, auth.config().user_metadata_bytes_max), (&user.app_metadata, auth.config().app_metadata_bytes_max)];
+    for (metadata, bytes_max) in limits {
+        if metadata.to_string().len() > usize::try_from(bytes_max).unwrap_or(usize::MAX) {
+            return Err(metadata_too_large(bytes_max));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Users: signing up, reading and changing one's own account.
+//!
+//! Invariant: an answer about a user never holds his password's hash, and nobody changes his own `app_metadata`.
+
+mod account;
+pub(crate) mod queries;
+mod signup;
+
+pub(crate) use account::{check_size, get, put, taken};
+use jiff::Timestamp;
+use kernel::{Error, Result, UserId};
+use postgres::Row;
+use serde::Serialize;
+use serde_json::Value;
+pub(crate) use signup::signup;
+use uuid::Uuid;
+
+/// A user as clients read it.
+#[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the wire's")]
+pub(crate) struct User {
+    pub(crate) id: UserId,
+    pub(crate) aud: String,
+    pub(crate) role: String,
+    pub(crate) email: String,
+    pub(crate) phone: String,
+    #[serde(flatten)]
+    moments: Moments,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_phone: Option<String>,
+    pub(crate) app_metadata: Value,
+    pub(crate) user_metadata: Value,
+    identities: Value,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    pub(crate) is_anonymous: bool,
+}
+
+/// When things happened; what did not happen is left out.
+#[derive(Clone, Debug, Serialize)]
+struct Moments {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_confirmed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_confirmed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invited_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmation_sent_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_sent_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_change_sent_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sign_in_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    banned_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<Timestamp>,
+}
+
+impl User {
+    /// Reads a row that was selected with [`queries::COLUMNS`].
+    pub(crate) fn from_row(row: &Row) -> Result<Self> {
+        let moment = |name: &str| row.try_get::<_, Option<Timestamp>>(name).map_err(Error::internal);
+        let text = |name: &str| row.try_get::<_, String>(name).map_err(Error::internal);
+        let maybe = |name: &str| row.try_get::<_, Option<String>>(name).map_err(Error::internal);
+        let json = |name: &str| row.try_get::<_, Value>(name).map_err(Error::internal);
+        Ok(Self {
+            id: UserId(row.try_get::<_, Uuid>("id").map_err(Error::internal)?),
+            aud: text("aud")?,
+            role: text("role")?,
+            email: text("email")?,
+            phone: text("phone")?,
+            moments: Moments {
+                email_confirmed_at: moment("email_confirmed_at")?,
+                phone_confirmed_at: moment("phone_confirmed_at")?,
+                confirmed_at: moment("confirmed_at")?,
+                invited_at: moment("invited_at")?,
+                confirmation_sent_at: moment("confirmation_sent_at")?,
+                recovery_sent_at: moment("recovery_sent_at")?,
+                email_change_sent_at: moment("email_change_sent_at")?,
+                last_sign_in_at: moment("last_sign_in_at")?,
+                banned_until: moment("banned_until")?,
+                deleted_at: moment("deleted_at")?,
+            },
+            new_email: maybe("new_email")?,
+            new_phone: maybe("new_phone")?,
+            app_metadata: json("app_metadata")?,
+            user_metadata: json("user_metadata")?,
+            identities: json("identities")?,
+            created_at: row.try_get("created_at").map_err(Error::internal)?,
+            updated_at: row.try_get("updated_at").map_err(Error::internal)?,
+            is_anonymous: row.try_get("is_anonymous").map_err(Error::internal)?,
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! The statements on accounts and their identities.
+//!
+//! Invariant: whoever asks for himself is named with his session, which must be live in the same statement.
+
+use jiff::Timestamp;
+use kernel::{Error, Result, SessionId, UserId};
+use postgres::{Sql, Tx};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::User;
+use crate::input::{Caller, Email};
+
+/// What [`User::from_row`] reads, of the user `u`.
+pub(crate) const COLUMNS: &str = "
+    u.id, u.aud, u.role, coalesce(u.email, '') as email, coalesce(u.phone, '') as phone,
+    u.email_confirmed_at, u.phone_confirmed_at, u.confirmed_at, u.invited_at, u.confirmation_sent_at, u.recovery_sent_at,
+    u.email_change_sent_at, u.last_sign_in_at, u.banned_until, u.deleted_at,
+    nullif(u.email_change, '') as new_email, nullif(u.phone_change, '') as new_phone,
+    u.raw_app_meta_data as app_metadata, u.raw_user_meta_data as user_metadata,
+    u.created_at, u.updated_at, u.is_anonymous,
+    coalesce((
+      select jsonb_agg(jsonb_build_object(
+               'identity_id', i.id, 'id', i.provider_id, 'user_id', i.user_id, 'identity_data', i.identity_data,
+               'provider', i.provider, 'email', i.email,
+               'last_sign_in_at', to_char(i.last_sign_in_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+               'created_at', to_char(i.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+               'updated_at', to_char(i.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))
+             order by i.created_at, i.id)
+        from auth.identities i
+       where i.user_id = u.id), '[]') as identities ";
+
+/// What a password is compared with.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    pub(crate) user_id: UserId,
+    pub(crate) hash: Option<String>,
+    pub(crate) confirmed: bool,
+    pub(crate) banned: bool,
+}
+
+/// An account that is to be.
+pub(crate) struct NewUser<'a> {
+    pub(crate) id: UserId,
+    pub(crate) email: &'a Email,
+    pub(crate) hash: Option<&'a str>,
+    pub(crate) user_metadata: &'a Map<String, Value>,
+    pub(crate) app_metadata: &'a Map<String, Value>,
+    pub(crate) confirmed: bool,
+    pub(crate) now: Timestamp,
+}
+
+/// What is to be different; what is `None` stays.
+#[derive(Default)]
+pub(crate) struct Change<'a> {
+    pub(crate) email: Option<&'a Email>,
+    pub(crate) confirm_email: bool,
+    pub(crate) hash: Option<&'a str>,
+    /// Merged into what is there; a null takes a member away.
+    pub(crate) user_metadata: Option<&'a Map<String, Value>>,
+    pub(crate) app_metadata: Option<&'a Map<String, Value>>,
+    /// Until when the account is banned; the inner `None` ends a ban.
+    #[expect(clippy::option_option, reason = "no change is not the same as no ban")]
+    pub(crate) banned_until: Option<Option<Timestamp>>,
+}
+
+/// Finds what a password for an address is compared with.
+pub(crate) async fn credentials(tx: &Tx, email: &Email, now: Timestamp) -> Result<Option<Credentials>> {
+    let mut sql = Sql::new("select u.id, u.encrypted_password, u.email_confirmed_at is not null as confirmed, coalesce(u.banned_until > ");
+    sql.bind(now.to_string());
+    sql.text("::timestamptz, false) as banned from auth.users u where u.email_key = lower(btrim(");
+    sql.bind(email.as_str());
+    sql.text("::text)) and u.deleted_at is null and not u.is_sso_user");
+    let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
+    Ok(Some(Credentials {
+        user_id: UserId(row.try_get::<_, Uuid>("id").map_err(Error::internal)?),
+        hash: row.try_get("encrypted_password").map_err(Error::internal)?,
+        confirmed: row.try_get("confirmed").map_err(Error::internal)?,
+        banned: row.try_get("banned").map_err(Error::internal)?,
+    }))
+}
+
+/// Makes an account with its identity. Tells whether it did: an address has one account.
+pub(crate) async fn create(tx: &Tx, user: &NewUser<'_>) -> Result<bool> {
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(user.id.0);
+    sql.text("::uuid as id, ");
+    sql.bind(user.email.as_str());
+    sql.text("::text as email, ");
+    sql.bind(user.hash.map(str::to_owned));
+    sql.text("::text as hash, ");
+    sql.bind(Value::Object(user.user_metadata.clone()));
+    sql.text("::jsonb as user_metadata, ");
+    sql.bind(Value::Object(user.app_metadata.clone()));
+    sql.text("::jsonb as app_metadata, ");
+    sql.bind(user.confirmed);
+    sql.text("::boolean as confirmed, ");
+    sql.bind(user.now.to_string());
+    sql.text(
+        "::timestamptz as now),
+         made as (
+           insert into auth.users (id, email, encrypted_password, email_confirmed_at, raw_user_meta_data, raw_app_meta_data,
+                                   created_at, updated_at)
+           select g.id, g.email, g.hash, case when g.confirmed then g.now end, g.user_metadata,
+                  jsonb_build_object('provider', 'email', 'providers', jsonb_build_array('email')) || g.app_metadata,
+                  g.now, g.now
+             from given g
+           on conflict (email_key) where deleted_at is null and not is_sso_user do nothing
+           returning id)
+         insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
+         select g.id, 'email', g.id::text,
+                jsonb_build_object('sub', g.id, 'email', g.email, 'email_verified', g.confirmed, 'phone_verified', false),
+                g.now, g.now
+           from given g join made m on m.id = g.id
+         returning user_id",
+    );
+    Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Finds a user.
+pub(crate) async fn find(tx: &Tx, user_id: UserId) -> Result<Option<User>> {
+    let mut sql = Sql::new("select ");
+    sql.text(COLUMNS).text(" from auth.users u where u.deleted_at is null and u.id = ");
+    sql.bind(user_id.0).text("::uuid");
+    tx.query_opt(sql).await?.map(|row| User::from_row(&row)).transpose()
+}
+
+/// Finds the caller's own account, if his session is live and he is not banned.
+pub(crate) async fn find_self(tx: &Tx, caller: Caller, now: Timestamp) -> Result<Option<User>> {
+    let mut sql = Sql::new("select ");
+    sql.text(COLUMNS).text(" from auth.users u where ").append(live(caller.user_id, caller.session_id, now));
+    tx.query_opt(sql).await?.map(|row| User::from_row(&row)).transpose()
+}
+
+/// Finds the hash of the caller's own password; the outer `None` says that his session is over.
+pub(crate) async fn own_hash(tx: &Tx, caller: Caller, now: Timestamp) -> Result<Option<Option<String>>> {
+    let mut sql = Sql::new("select u.encrypted_password from auth.users u where ");
+    sql.append(live(caller.user_id, caller.session_id, now));
+    tx.query_opt(sql).await?.map(|row| row.try_get("encrypted_password").map_err(Error::internal)).transpose()
+}
+
+/// Changes the caller's own account. Tells whether his session was live.
+pub(crate) async fn change_self(tx: &Tx, caller: Caller, change: &Change<'_>, now: Timestamp) -> Result<bool> {
+    change_where(tx, change, now, live(caller.user_id, caller.session_id, now)).await
+}
+
+/// Changes an account. Tells whether there is one.
+pub(crate) async fn change(tx: &Tx, user_id: UserId, change: &Change<'_>, now: Timestamp) -> Result<bool> {
+    let mut condition = Sql::new("u.deleted_at is null and u.id = ");
+    condition.bind(user_id.0).text("::uuid");
+    change_where(tx, change, now, condition).await
+}
+
+async fn change_where(tx: &Tx, change: &Change<'_>, now: Timestamp, condition: Sql) -> Result<bool> {
+    let object = |metadata: Option<&Map<String, Value>>| Value::Object(metadata.cloned().unwrap_or_default());
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(change.email.map(|email| email.as_str().to_owned()));
+    sql.text("::text as email, ");
+    sql.bind(change.confirm_email);
+    sql.text("::boolean as confirm, ");
+    sql.bind(change.hash.map(str::to_owned));
+    sql.text("::text as hash, ");
+    sql.bind(object(change.user_metadata));
+    sql.text("::jsonb as user_metadata, ");
+    sql.bind(object(change.app_metadata));
+    sql.text("::jsonb as app_metadata, ");
+    sql.bind(change.banned_until.is_some());
+    sql.text("::boolean as set_ban, ");
+    sql.bind(change.banned_until.flatten().map(|until| until.to_string()));
+    sql.text("::timestamptz as banned_until, ");
+    sql.bind(now.to_string());
+    sql.text(
+        "::timestamptz as now),
+         changed as (
+           update auth.users u
+              set email = coalesce(g.email, u.email),
+                  email_confirmed_at = case when g.confirm then coalesce(u.email_confirmed_at, g.now)
+                                            when g.email <> u.email then null
+                                            else u.email_confirmed_at end,
+                  encrypted_password = coalesce(g.hash, u.encrypted_password),
+                  raw_user_meta_data = (u.raw_user_meta_data || g.user_metadata)
+                    - array(select e.key from jsonb_each(g.user_metadata) e where e.value = 'null'),
+                  raw_app_meta_data = (u.raw_app_meta_data || g.app_metadata)
+                    - array(select e.key from jsonb_each(g.app_metadata) e where e.value = 'null'),
+                  banned_until = case when g.set_ban then g.banned_until else u.banned_until end,
+                  updated_at = g.now
+             from given g
+            where ",
+    );
+    sql.append(condition);
+    sql.text(
+        "
+           returning u.id, u.email, u.email_confirmed_at),
+         identity as (
+           update auth.identities i
+              set identity_data = i.identity_data
+                    || jsonb_build_object('email', c.email, 'email_verified', c.email_confirmed_at is not null),
+                  updated_at = g.now
+             from changed c, given g
+            where i.user_id = c.id and i.provider = 'email' and (g.email is not null or g.confirm))
+         select id from changed",
+    );
+    Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// The account `u` belongs to this user, he may use it, and the session he names is live.
+fn live(user_id: UserId, session_id: Option<SessionId>, now: Timestamp) -> Sql {
+    let mut sql = Sql::new("u.id = ");
+    sql.bind(user_id.0).text("::uuid and u.deleted_at is null and (u.banned_until is null or u.banned_until <= ");
+    sql.bind(now.to_string()).text("::timestamptz)");
+    if let Some(session_id) = session_id {
+        sql.text(" and exists (select from auth.sessions s where s.id = ").bind(session_id.0);
+        sql.text("::uuid and s.user_id = u.id and s.revoked_at is null and (s.not_after is null or s.not_after > ");
+        sql.bind(now.to_string()).text("::timestamptz))");
+    }
+    sql
+}

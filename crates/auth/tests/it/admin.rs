@@ -1,0 +1,127 @@
+//! Accounts in the hands of the service key.
+
+use serde_json::{Value, json};
+
+use crate::server::{Answer, PASSWORD, Server, token};
+
+async fn admin(server: &Server, method: &str, path: &str, body: Option<Value>) -> Answer {
+    server.call(method, path, Some(server.ring.service().token.expose()), body).await
+}
+
+#[tokio::test]
+async fn only_the_service_key_gets_in() {
+    let server = Server::new().await;
+    let session = server.sign_up("ann@example.com").await;
+    let id = session["user"]["id"].as_str().unwrap();
+    for (method, path) in [
+        ("GET", "/admin/users".to_owned()),
+        ("POST", "/admin/users".to_owned()),
+        ("GET", format!("/admin/users/{id}")),
+        ("PUT", format!("/admin/users/{id}")),
+        ("DELETE", format!("/admin/users/{id}")),
+    ] {
+        let call = async |token: Option<&str>| server.call(method, &path, token, Some(json!({}))).await;
+        call(None).await.refused(401, "no_authorization", "This endpoint requires a valid Bearer token");
+        call(Some(token(&session))).await.refused(403, "not_admin", "User not allowed");
+        call(Some(server.ring.anon().token.expose())).await.refused(403, "not_admin", "User not allowed");
+        assert_eq!(call(Some("nonsense")).await.body["code"], "bad_jwt");
+    }
+    assert_eq!(server.user(&session).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_account_is_made_as_it_is_wished() {
+    let server = Server::new().await;
+    let wish = json!({ "email": "Ann@example.com", "password": PASSWORD, "user_metadata": { "name": "Ann" },
+                       "app_metadata": { "plan": "pro" }, "id": "01900000-0000-7000-8000-000000000001" });
+    let user = admin(&server, "POST", "/admin/users", Some(wish.clone())).await.ok();
+    assert_eq!(user["id"], "01900000-0000-7000-8000-000000000001");
+    assert_eq!(user["user_metadata"], json!({ "name": "Ann" }), "exactly what was sent");
+    assert_eq!(user["app_metadata"], json!({ "plan": "pro", "provider": "email", "providers": ["email"] }));
+    assert!(user.get("email_confirmed_at").is_none(), "the service key confirms only when it says so");
+    let sign_in = async || server.post("/token?grant_type=password", json!({ "email": "ann@example.com", "password": PASSWORD })).await;
+    assert_eq!(sign_in().await.body["code"], "email_not_confirmed");
+    let path = format!("/admin/users/{}", user["id"].as_str().unwrap());
+    let confirmed = admin(&server, "PUT", &path, Some(json!({ "email_confirm": true }))).await.ok();
+    assert_eq!(confirmed["email_confirmed_at"], "2026-11-21T12:00:00Z");
+    assert_eq!(confirmed["identities"][0]["identity_data"]["email_verified"], true);
+    assert_eq!(sign_in().await.status, 200);
+    let again = admin(&server, "POST", "/admin/users", Some(json!({ "email": "ann@example.com" }))).await;
+    again.refused(422, "email_exists", "A user with this email address has already been registered");
+    for (wish, code) in [
+        (json!({ "email": "b@example.com", "role": "service_role" }), "validation_failed"),
+        (json!({ "email": "b@example.com", "phone": "+49170" }), "phone_provider_disabled"),
+        (json!({ "email": "b@example.com", "ban_duration": "soon" }), "validation_failed"),
+        (json!({ "email": "b@example.com", "password_hash": "$2a$10$x" }), "feature_disabled"),
+        (json!({}), "validation_failed"),
+    ] {
+        assert_eq!(admin(&server, "POST", "/admin/users", Some(wish.clone())).await.body["code"], code, "{wish}");
+    }
+    assert_eq!(server.ask("select count(*) from auth.users").await, "1");
+}
+
+#[tokio::test]
+async fn a_ban_and_a_new_password_end_all_sessions() {
+    let server = Server::new().await;
+    for body in [json!({ "ban_duration": "24h" }), json!({ "password": "another long password" })] {
+        let email = format!("ann{}@example.com", body.to_string().len());
+        let session = server.sign_up(&email).await;
+        let path = format!("/admin/users/{}", session["user"]["id"].as_str().unwrap());
+        admin(&server, "PUT", &path, Some(body)).await.ok();
+        assert_eq!(server.user(&session).await.body["code"], "session_not_found");
+        assert_eq!(server.refresh(&session).await.status, 400);
+    }
+    let session = server.sign_up("bob@example.com").await;
+    let path = format!("/admin/users/{}", session["user"]["id"].as_str().unwrap());
+    let banned = admin(&server, "PUT", &path, Some(json!({ "ban_duration": "1h" }))).await.ok();
+    assert_eq!(banned["banned_until"], "2026-11-21T13:00:00Z");
+    let free = admin(&server, "PUT", &path, Some(json!({ "ban_duration": "none" }))).await.ok();
+    assert!(free.get("banned_until").is_none());
+    server.sign_in("bob@example.com").await;
+}
+
+#[tokio::test]
+async fn the_list_has_pages() {
+    let server = Server::new().await;
+    for number in 0..5 {
+        server.wait(1);
+        admin(&server, "POST", "/admin/users", Some(json!({ "email": format!("u{number}@example.com") }))).await.ok();
+    }
+    let page = admin(&server, "GET", "/admin/users?page=2&per_page=2", None).await;
+    assert_eq!(page.headers["x-total-count"], "5");
+    assert_eq!(page.headers["link"], "</admin/users?page=3&per_page=2>; rel=\"next\", </admin/users?page=3&per_page=2>; rel=\"last\"");
+    let emails: Vec<_> = page.body["users"].as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap()).collect();
+    assert_eq!(emails, ["u2@example.com", "u1@example.com"]);
+    assert_eq!(page.body["aud"], "authenticated");
+    for query in ["page=-1", "page=0", "per_page=0", "per_page=1001", "page=x"] {
+        let refused = admin(&server, "GET", &format!("/admin/users?{query}"), None).await;
+        assert_eq!((refused.status, &refused.body["code"]), (400, &json!("validation_failed")), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_goes_softly_or_wholly() {
+    let server = Server::new().await;
+    let soft = server.sign_up("ann@example.com").await;
+    let hard = server.sign_up("bob@example.com").await;
+    let owner = server.sign_up("eve@example.com").await;
+    server.company("acme", &owner).await;
+    let path = |session: &Value| format!("/admin/users/{}", session["user"]["id"].as_str().unwrap());
+    assert_eq!(admin(&server, "DELETE", &path(&soft), Some(json!({ "should_soft_delete": true }))).await.ok(), json!({}));
+    assert_eq!(admin(&server, "DELETE", &path(&hard), None).await.ok(), json!({}));
+    for session in [&soft, &hard] {
+        assert_eq!(server.user(session).await.body["code"], "session_not_found");
+        admin(&server, "GET", &path(session), None).await.refused(404, "user_not_found", "User not found");
+        admin(&server, "DELETE", &path(session), Some(json!({ "should_soft_delete": true }))).await.refused(
+            404,
+            "user_not_found",
+            "User not found",
+        );
+    }
+    assert_eq!(server.ask("select count(*) from auth.users where email is null and deleted_at is not null").await, "1");
+    server.sign_up("ann@example.com").await;
+    let refused = admin(&server, "DELETE", &path(&owner), None).await;
+    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("conflict")));
+    assert_eq!(server.user(&owner).await.status, 200);
+    assert_eq!(admin(&server, "GET", "/admin/users/nonsense", None).await.status, 404);
+}

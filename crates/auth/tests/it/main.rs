@@ -1,0 +1,21 @@
+//! The auth API against a real PostgreSQL, through its router.
+
+// `cfg(test)` tells clippy that the helpers in a module are tests, too.
+#[cfg(test)]
+mod account;
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod companies;
+#[cfg(test)]
+mod gateway;
+#[cfg(test)]
+mod refresh;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod sign_in;
+#[cfg(test)]
+mod sign_up;
+#[cfg(test)]
+mod wire;
