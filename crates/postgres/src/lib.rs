@@ -2,3 +2,6 @@
 
 pub mod cluster;
 pub mod migrate;
+
+pub use tokio_postgres::Config;
+pub use tokio_postgres::config::Host;

@@ -2,4 +2,17 @@
 //!
 //! Invariant: nothing imports this crate; it wires the floors below and holds no rule of the business.
 
+mod backend;
+pub mod cli;
 pub mod config;
+pub mod edge;
+mod health;
+mod logging;
+mod metrics;
+mod middleware;
+mod router;
+mod start;
+pub mod version;
+mod watched;
+
+pub use start::{DemoLogin, FolderError, RunningServer, StartError, start};

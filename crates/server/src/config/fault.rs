@@ -51,7 +51,7 @@ impl Faults {
 
 /// Returns where the value of a key was written.
 pub(super) fn origin_of(figment: &Figment, key: &str) -> String {
-    figment.find_metadata(key).map_or_else(|| "default".to_owned(), |metadata| describe(metadata, key))
+    figment.find_metadata(key).map_or_else(|| super::load::DEFAULT.to_owned(), |metadata| describe(metadata, key))
 }
 
 fn fault(error: &figment::Error, figment: &Figment) -> Fault {
@@ -64,13 +64,14 @@ fn fault(error: &figment::Error, figment: &Figment) -> Fault {
     let key = path.join(".");
     let origin = match error.metadata.as_ref().or_else(|| figment.find_metadata(&key)) {
         Some(metadata) => describe(metadata, &key),
-        None => "default".to_owned(),
+        None => super::load::DEFAULT.to_owned(),
     };
     Fault { key, origin, reason: reason(&error.kind) }
 }
 
 fn describe(metadata: &Metadata, key: &str) -> String {
     match &metadata.source {
+        _ if metadata.name == super::load::DEFAULT => super::load::DEFAULT.to_owned(),
         Some(Source::File(path)) => format!("in {}", path.display()),
         _ if metadata.name == super::load::ENVIRONMENT => match key {
             "database.url" | "database.migrator_url" => format!("from the environment, {} or its short name", variable(key)),

@@ -17,6 +17,8 @@ use super::{Environment, Fault, Faults, Settings, rules, text};
 pub(super) const PREFIX: &str = "THORBIS_";
 /// How the environment is called as a source.
 pub(super) const ENVIRONMENT: &str = "the environment";
+/// How the defaults are called as a source.
+pub(super) const DEFAULT: &str = "default";
 /// Names the file, so it is no key of it.
 const FILE_VARIABLE: &str = "THORBIS_CONFIG";
 
@@ -88,7 +90,7 @@ impl Loaded {
 /// Reads and checks the configuration, or says all that is wrong with it.
 pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     let defaults = Settings { data_directory: sources.default_data_directory(), ..Settings::default() };
-    let mut figment = Figment::from(Named { name: "default", values: Serialized::defaults(defaults) });
+    let mut figment = Figment::from(Named { name: DEFAULT, values: Serialized::defaults(defaults) });
     let file = sources.flags.config.clone().or_else(|| sources.variable(FILE_VARIABLE).map(PathBuf::from));
     if let Some(file) = file {
         figment = figment.merge(Toml::file_exact(file));
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(loaded.origin("limits.connections_max"), format!("in {}", file.display()));
         assert_eq!(loaded.origin("limits.body_bytes_max"), "from the environment, THORBIS_LIMITS__BODY_BYTES_MAX");
         assert_eq!(loaded.origin("environment"), "from the command line");
-        assert_eq!(loaded.origin("log.filter"), "from default");
+        assert_eq!(loaded.origin("log.filter"), "default");
     }
 
     #[test]

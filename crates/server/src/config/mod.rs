@@ -145,6 +145,8 @@ pub struct Database {
     pub pool_idle_s: u64,
     /// Milliseconds that a request waits for a connection.
     pub pool_acquire_ms: u64,
+    /// Milliseconds that a start waits for PostgreSQL before it answers without; it goes on trying.
+    pub start_wait_ms: u64,
     /// Milliseconds after which PostgreSQL gives up a statement.
     pub statement_time_ms: u64,
     /// The folder of PostgreSQL's programs for the private cluster; looked for if not set.
@@ -261,6 +263,7 @@ impl Default for Database {
             pool_lifetime_s: 3600,
             pool_idle_s: 600,
             pool_acquire_ms: 10_000,
+            start_wait_ms: 10_000,
             statement_time_ms: 25_000,
             programs_directory: None,
         }

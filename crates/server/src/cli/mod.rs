@@ -1,0 +1,178 @@
+//! The command line. Each command is a file; each `--help` ends with examples that a test runs.
+//!
+//! Invariant: standard output has what was asked for and nothing else; everything else goes to standard error.
+
+mod completions;
+mod keys;
+mod migrate;
+mod place;
+mod psql;
+mod seed;
+mod serve;
+mod settings;
+mod status;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Environment, Flags, Loaded, Sources};
+use crate::start::StartError;
+use crate::{logging, version};
+
+/// The multi-tenant backend of a field-service business, on PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "thorbis", version = version::FULL, arg_required_else_help = true, after_help = "\
+Examples:
+  thorbis serve --env development
+  thorbis status
+  thorbis --version")]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+struct Common {
+    /// TOML file with settings; also THORBIS_CONFIG
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of keys, state and the private PostgreSQL cluster
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What the server is for [default: production]
+    #[arg(long = "env", global = true, value_name = "ENVIRONMENT")]
+    environment: Option<Environment>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Status(status::Status),
+    Migrate(migrate::Migrate),
+    Seed(seed::Seed),
+    Keys(keys::Keys),
+    Psql(psql::Psql),
+    Config(settings::Show),
+    Completions(completions::Completions),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// What a start would fail with too.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The command cannot do that here and now.
+    #[error("{message} ({code})")]
+    Refused {
+        /// A stable code.
+        code: &'static str,
+        /// What and why.
+        message: String,
+    },
+    /// Standard output is gone.
+    #[error("the answer could not be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CliError {
+    fn refused(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into() }
+    }
+}
+
+impl From<kernel::Error> for CliError {
+    fn from(error: kernel::Error) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+impl From<auth::keys::store::StoreError> for CliError {
+    fn from(error: auth::keys::store::StoreError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+impl From<crate::start::FolderError> for CliError {
+    fn from(error: crate::start::FolderError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+impl From<postgres::cluster::ClusterError> for CliError {
+    fn from(error: postgres::cluster::ClusterError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+/// Runs what the command line says.
+pub fn run() -> ExitCode {
+    let Cli { common, command } = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.to_string()),
+    };
+    match runtime.block_on(Box::pin(dispatch(common, command))) {
+        Ok(code) => code,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError> {
+    if let Command::Completions(command) = command {
+        return command.run();
+    }
+    let mut flags = Flags { config: common.config, environment: common.environment, data_directory: common.data, listen: Vec::new() };
+    if let Command::Serve(serve) = &command {
+        flags.listen.clone_from(&serve.listen);
+    }
+    let loaded = config::load(&Sources::of_process(flags)).map_err(StartError::Config)?;
+    if let Command::Config(command) = command {
+        return command.run(&loaded);
+    }
+    logging::begin(&loaded.settings.log);
+    let Loaded { settings, .. } = loaded;
+    match command {
+        Command::Serve(command) => command.run(settings).await,
+        Command::Status(command) => command.run(&settings),
+        Command::Migrate(command) => command.run(&settings).await,
+        Command::Seed(command) => command.run(&settings).await,
+        Command::Keys(command) => command.run(&settings),
+        Command::Psql(command) => command.run(&settings),
+        // Answered above.
+        Command::Config(_) | Command::Completions(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Writes an answer to standard output.
+fn say(text: &str) -> Result<(), CliError> {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        output.write_all(b"\n")?;
+    }
+    output.flush().map_err(CliError::from)
+}
+
+fn fail(reason: &str) -> ExitCode {
+    // There is nobody left to tell if even this fails.
+    let _told = writeln!(std::io::stderr(), "thorbis: {reason}").is_ok();
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

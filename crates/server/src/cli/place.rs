@@ -1,0 +1,49 @@
+//! Where the database of a command is: the one of `database.url`, the running server's private cluster, or that cluster started for
+//! the time of the command.
+//!
+//! Invariant: a cluster that a command started holds the data folder's lock, and is stopped before the lock goes.
+
+use postgres::cluster::Cluster;
+use postgres::migrate::Migrator;
+
+use super::CliError;
+use crate::config::Settings;
+use crate::start::{DataFolder, State, database};
+
+/// A database to work on.
+pub(super) struct Place {
+    migrator: Migrator,
+    own: Option<(Cluster, DataFolder)>,
+}
+
+impl Place {
+    pub(super) async fn find(settings: &Settings) -> Result<Self, CliError> {
+        if !settings.uses_private_cluster() {
+            let Some(migrator) = database::external_migrator(settings)? else {
+                let message = "migrations need the owner's login: set MIGRATOR_URL beside DATABASE_URL";
+                return Err(CliError::refused("migrator_url_missing", message));
+            };
+            return Ok(Self { migrator, own: None });
+        }
+        if let Some(state) = State::of_running(&settings.data_directory) {
+            let config = database::running_cluster(settings, &state)?;
+            return Ok(Self { migrator: Migrator::new(config), own: None });
+        }
+        let folder = DataFolder::take(&settings.data_directory)?;
+        let cluster = Box::pin(postgres::cluster::start(database::cluster_options(settings, folder.path()))).await?;
+        Ok(Self { migrator: Migrator::new(cluster.migrator_config()), own: Some((cluster, folder)) })
+    }
+
+    pub(super) fn migrator(&self) -> &Migrator {
+        &self.migrator
+    }
+
+    /// Stops what was started for the command.
+    pub(super) async fn leave(self) -> Result<(), CliError> {
+        if let Some((cluster, folder)) = self.own {
+            cluster.stop().await?;
+            drop(folder);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! Where connections come in: sockets, TLS, HTTP/1.1 and HTTP/2, and the limits that hold before a request is one.
+//!
+//! Invariant: a connection lives only inside the tracker here, so that a stop can wait for all of them, and end them.
+
+mod accept;
+mod connection;
+mod holder;
+mod pace;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Limits, Tls};
+use crate::middleware::Pipeline;
+
+pub use holder::{Holder, holder_of};
+pub use tls::TlsError;
+
+use tls::TlsFiles;
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The port is somebody else's.
+    #[error("{address} is taken by {holder} (address_in_use); choose another with --listen, or stop it")]
+    Taken {
+        /// The address that was wanted.
+        address: SocketAddr,
+        /// Who has it.
+        holder: Holder,
+    },
+    /// Something else is wrong with the address.
+    #[error("cannot listen on {address} (address_unusable): {source}")]
+    Unusable {
+        /// The address that was wanted.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// None of the addresses exists on this machine.
+    #[error("none of the addresses to listen on exists on this machine (address_unusable)")]
+    None,
+}
+
+/// Sockets that are bound and do not answer yet.
+#[derive(Debug)]
+pub struct Bound {
+    listeners: Vec<TcpListener>,
+    /// What they are bound to, port 0 resolved.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Binds all addresses. An IPv6 loopback that the machine does not have is only noted, as long as another address is bound.
+///
+/// Where two addresses ask for port 0, both get the same free port.
+pub async fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
+    let mut bound = Bound { listeners: Vec::new(), addresses: Vec::new() };
+    let mut free_port = 0;
+    for address in wanted {
+        let mut address = *address;
+        if address.port() == 0 {
+            address.set_port(free_port);
+        }
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                let actual = listener.local_addr().map_err(|source| ListenError::Unusable { address, source })?;
+                free_port = actual.port();
+                bound.addresses.push(actual);
+                bound.listeners.push(listener);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                return Err(ListenError::Taken { address, holder: holder_of(address) });
+            }
+            Err(error) if is_missing_ipv6_loopback(address, &error) => {
+                tracing::info!(%address, "this machine has no IPv6 loopback; not listening there");
+            }
+            Err(source) => return Err(ListenError::Unusable { address, source }),
+        }
+    }
+    if bound.listeners.is_empty() { Err(ListenError::None) } else { Ok(bound) }
+}
+
+fn is_missing_ipv6_loopback(address: SocketAddr, error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{AddrNotAvailable, Unsupported};
+    // EAFNOSUPPORT has no kind of its own.
+    let no_family = error.raw_os_error() == Some(nix::libc::EAFNOSUPPORT);
+    address.is_ipv6() && address.ip().is_loopback() && (matches!(error.kind(), AddrNotAvailable | Unsupported) || no_family)
+}
+
+/// What is shared by all connections.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pipeline: Arc<Pipeline>,
+    limits: Limits,
+    tls: Option<Arc<TlsFiles>>,
+    /// No new requests; those in flight end in order.
+    stop: CancellationToken,
+    /// The end, also for what is in flight.
+    kill: CancellationToken,
+    slots: Arc<Semaphore>,
+}
+
+/// The running edge.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+}
+
+impl Edge {
+    /// Begins to answer.
+    pub(crate) fn open(bound: Bound, pipeline: Arc<Pipeline>, limits: Limits, tls: &Tls) -> Result<Self, TlsError> {
+        let slots = Arc::new(Semaphore::new(limits.connections_max));
+        let tls = TlsFiles::load(tls)?.map(Arc::new);
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        let tasks = TaskTracker::new();
+        if let Some(files) = &tls {
+            tasks.spawn(Arc::clone(files).follow(stop.clone()));
+        }
+        let shared = Arc::new(Shared { pipeline, limits, tls, stop, kill, slots });
+        for listener in bound.listeners {
+            tasks.spawn(accept::run(listener, Arc::clone(&shared), tasks.clone()));
+        }
+        Ok(Self { shared, tasks })
+    }
+
+    /// Stops: takes no new connection, lets requests in flight finish within the grace, then ends the rest. Returns whether all
+    /// finished by themselves.
+    pub(crate) async fn close(self, grace: Duration) -> bool {
+        self.shared.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {
+            return true;
+        }
+        self.shared.kill.cancel();
+        self.tasks.wait().await;
+        false
+    }
+}

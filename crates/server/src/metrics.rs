@@ -1,0 +1,80 @@
+//! The numbers of this process in Prometheus' form.
+//!
+//! Invariant: labels have few values: a method nobody knows counts as `other`, a path is counted by its route's pattern.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::Method;
+use jiff::Timestamp;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::version;
+
+const REQUESTS: &str = "http_requests_total";
+const DURATION: &str = "http_request_duration_seconds";
+const BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// The recorder is one for the process by its nature; a second server in it (in tests) shares it.
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Begins to count, if that has not begun. Returns what renders the numbers.
+pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle.clone());
+    }
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), BUCKETS)?;
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_err() {
+        // Another thread was faster; its handle follows at once.
+        return Ok(RECORDER.get().cloned().unwrap_or(handle));
+    }
+    let handle = RECORDER.get_or_init(|| handle).clone();
+    describe();
+    Ok(handle)
+}
+
+/// Counts one answered request.
+pub(crate) fn count_request(method: &Method, route: &str, status: u16, taken: Duration) {
+    let method = match method.as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
+        _ => "other".to_owned(),
+    };
+    let (route, status) = (route.to_owned(), status.to_string());
+    metrics::counter!(REQUESTS, "method" => method.clone(), "route" => route.clone(), "status" => status).increment(1);
+    metrics::histogram!(DURATION, "method" => method, "route" => route).record(taken.as_secs_f64());
+}
+
+/// The pool at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolGauges {
+    pub(crate) size: usize,
+    pub(crate) available: usize,
+    pub(crate) waiting: usize,
+}
+
+/// Notes how the pool is.
+pub(crate) fn set_pool(pool: PoolGauges) {
+    for (name, value) in [("size", pool.size), ("available", pool.available), ("waiting", pool.waiting)] {
+        let value = u32::try_from(value).map_or(f64::INFINITY, f64::from);
+        match name {
+            "size" => metrics::gauge!("database_pool_size").set(value),
+            "available" => metrics::gauge!("database_pool_available").set(value),
+            _ => metrics::gauge!("database_pool_waiting").set(value),
+        }
+    }
+}
+
+fn describe() {
+    metrics::describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
+    metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "Time from the head of a request to the head of its answer.");
+    metrics::describe_gauge!("database_pool_size", "Connections to PostgreSQL that are open.");
+    metrics::describe_gauge!("database_pool_available", "Connections to PostgreSQL that are idle.");
+    metrics::describe_gauge!("database_pool_waiting", "Requests that wait for a connection to PostgreSQL.");
+    metrics::describe_gauge!("build_info", "Always 1; version and commit are labels.");
+    metrics::describe_gauge!("process_start_time_seconds", metrics::Unit::Seconds, "When the process began to serve, as Unix time.");
+    metrics::gauge!("build_info", "version" => version::VERSION, "commit" => version::COMMIT).set(1.0);
+    let started = Timestamp::now().as_duration().as_secs_f64();
+    metrics::gauge!("process_start_time_seconds").set(started);
+}

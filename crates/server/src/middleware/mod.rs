@@ -1,0 +1,133 @@
+//! What happens to every request before its route and to every answer after it.
+//!
+//! Invariant: every answer has a request id and a line in the log, whatever happened; every error has the one shape.
+
+mod body_limit;
+mod cors;
+mod observation;
+mod refusal;
+mod request_id;
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::{HeaderValue, Request, header};
+use http_body::Body as HttpBody;
+use kernel::{Error, Kind};
+use tower::ServiceExt;
+use tracing::Instrument;
+
+use crate::config::Limits;
+
+pub(crate) use cors::Cors;
+pub(crate) use observation::route_into_response;
+pub(crate) use refusal::{METHOD_NOT_ALLOWED, ROUTE_NOT_FOUND};
+pub(crate) use request_id::RequestId;
+
+use body_limit::Limited;
+use cors::Decision;
+use observation::Observation;
+
+/// The code of a request whose line and headers are too large.
+pub(crate) const HEADERS_TOO_LARGE: &str = "headers_too_large";
+/// The code of a request that was not answered in time.
+pub(crate) const REQUEST_TIMEOUT: &str = "request_timeout";
+
+/// The way of every request.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    router: Router,
+    cors: Cors,
+    limits: Limits,
+}
+
+impl Pipeline {
+    pub(crate) fn new(router: Router, cors: Cors, limits: Limits) -> Self {
+        Self { router, cors, limits }
+    }
+
+    /// Answers a request, whatever happens.
+    pub(crate) async fn answer<B>(&self, mut request: Request<B>, peer: SocketAddr) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let id = RequestId::of(request.headers());
+        let span = tracing::info_span!("request", request_id = %id);
+        request.extensions_mut().insert(id.clone());
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let observation = Observation::begin(&request, peer, span.clone());
+        async {
+            let decision = self.cors.decide(request.method(), request.headers());
+            let mut response = match &decision {
+                Decision::Preflight(answer) => answer.to_response(),
+                Decision::Refused(error) => error().into_response(),
+                Decision::Pass(_) => self.route(request).await,
+            };
+            decision.mark(response.headers_mut());
+            let headers = response.headers_mut();
+            headers.insert(request_id::HEADER, id.header());
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            observation.end(&response);
+            response
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        if header_bytes(&request) > self.limits.header_bytes_max {
+            return headers_too_large(self.limits.header_bytes_max).into_response();
+        }
+        let limit = self.limits.body_bytes_max;
+        if body_limit::announced(request.headers()).is_some_and(|bytes| bytes > limit) {
+            return body_limit::refuse_unread(request, limit).await;
+        }
+        let (parts, body) = request.into_parts();
+        let (body, overrun) = Limited::new(body, limit);
+        let request = Request::from_parts(parts, Body::new(body));
+        let time = Duration::from_millis(self.limits.request_time_ms);
+        let work = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
+        let response = match tokio::time::timeout(time, work).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(impossible))) => match impossible {},
+            Ok(Err(panic)) => Error::internal(panic_text(panic.as_ref())).into_response(),
+            Err(_elapsed) => request_timeout(time).into_response(),
+        };
+        if overrun.happened() {
+            return body_limit::too_large(limit).into_response();
+        }
+        refusal::in_our_shape(response)
+    }
+}
+
+fn header_bytes<B>(request: &Request<B>) -> usize {
+    // As on the wire: `name: value` and the end of the line.
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let uri = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
+    headers + uri + request.method().as_str().len()
+}
+
+fn headers_too_large(limit: usize) -> Error {
+    Error::new(Kind::Status(431), HEADERS_TOO_LARGE, format!("The request's line and headers are larger than {limit} bytes"))
+}
+
+fn request_timeout(time: Duration) -> Error {
+    Error::new(Kind::Timeout, REQUEST_TIMEOUT, format!("The request was not finished within {} ms", time.as_millis()))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panic: {}", text.unwrap_or_else(|| "without a message".to_owned()))
+}

@@ -1,0 +1,94 @@
+//! One line in the log and one count in the metrics for every request; for our own failures the cause too.
+//!
+//! Invariant: the query of a URL is never logged: it holds what people look for. A request whose client went away is seen as well.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::Method;
+use kernel::Error;
+use tracing::Span;
+
+use crate::metrics;
+
+/// The status that is logged where the client went away before its answer; nothing is sent.
+const CLIENT_CLOSED: u16 = 499;
+
+/// The pattern of the route that answered: `/rest/v1/{table}`.
+#[derive(Clone, Debug)]
+pub(crate) struct Route(Arc<str>);
+
+/// Notes the matched route on the answer. Goes around every route.
+pub(crate) async fn route_into_response(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(|path| Route(path.as_str().into()));
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+/// A request being watched.
+#[derive(Debug)]
+pub(super) struct Observation {
+    started: Instant,
+    method: Method,
+    path: String,
+    peer: SocketAddr,
+    span: Span,
+    ended: bool,
+}
+
+impl Observation {
+    pub(super) fn begin<B>(request: &http::Request<B>, peer: SocketAddr, span: Span) -> Self {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        Self { started: Instant::now(), method, path, peer, span, ended: false }
+    }
+
+    pub(super) fn end(mut self, response: &Response) {
+        self.ended = true;
+        let error = response.extensions().get::<Arc<Error>>();
+        let route = response.extensions().get::<Route>().map(|route| &*route.0);
+        let status = response.status().as_u16();
+        if let Some(error) = error.filter(|_| status >= 500) {
+            let source = chain(error);
+            tracing::error!(code = error.code(), status, path = self.path, source, "the request failed: {}", error.message());
+        }
+        self.write(status, route.unwrap_or("none"), error.map(|error| error.code()));
+    }
+
+    fn write(&self, status: u16, route: &str, code: Option<&str>) {
+        let taken = self.started.elapsed();
+        metrics::count_request(&self.method, route, status, taken);
+        let duration_ms = taken.as_secs_f64() * 1000.0;
+        let (method, path, peer) = (self.method.as_str(), &self.path, self.peer);
+        tracing::info!(target: "access", method, path, status, duration_ms, %peer, route, code, "{method} {path} {status}");
+    }
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _entered = self.span.clone().entered();
+            self.write(CLIENT_CLOSED, "none", Some("client_closed"));
+        }
+    }
+}
+
+/// Returns the causes of an error, outermost first. For the log only.
+fn chain(error: &Error) -> String {
+    let mut text = String::new();
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}

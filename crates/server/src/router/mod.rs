@@ -1,0 +1,49 @@
+//! Every mount of the server on one page.
+//!
+//! | path | what | who |
+//! |---|---|---|
+//! | `/` | what runs here and where things are | anybody |
+//! | `/health/live`, `/health/ready`, `/api/health` | [`crate::health`] | anybody |
+//! | `/metrics` | numbers for Prometheus | programs on this machine, unless configured |
+//! | `/auth/v1` | sign-in, sessions, companies | authenticates by itself: its errors have another shape |
+//! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
+
+mod front;
+mod numbers;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
+use kernel::{Error, Kind};
+
+use crate::backend::Backend;
+use crate::health::{self, Health};
+use crate::middleware::{METHOD_NOT_ALLOWED, ROUTE_NOT_FOUND, route_into_response};
+
+pub(crate) use front::Front;
+pub(crate) use numbers::Numbers;
+
+/// What the routes work with.
+pub(crate) struct Mounts {
+    pub(crate) front: Front,
+    pub(crate) numbers: Numbers,
+    pub(crate) health: Arc<Health>,
+    pub(crate) backend: Backend,
+}
+
+/// Returns all routes.
+pub(crate) fn router(mounts: Mounts) -> Router {
+    let Mounts { front, numbers, health, backend } = mounts;
+    Router::new()
+        .merge(front::router(front))
+        .merge(numbers::router(numbers))
+        .merge(health::router(health))
+        .nest("/auth/v1", backend.auth_routes())
+        .nest("/rest/v1", backend.data_api_routes())
+        .layer(middleware::from_fn(route_into_response))
+        .fallback(|| async { Error::new(Kind::NotFound, ROUTE_NOT_FOUND, "There is nothing at this path") })
+        .method_not_allowed_fallback(|| async { Error::new(Kind::Status(405), METHOD_NOT_ALLOWED, "This path does not have that method") })
+        // The edge has the limit, for every route.
+        .layer(DefaultBodyLimit::disable())
+}

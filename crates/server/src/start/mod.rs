@@ -1,0 +1,208 @@
+//! From settings to a server that answers, and back.
+//!
+//! Invariant: what was started before something failed is stopped again; a stop ends in the reverse order of the start, so that a
+//! request in flight still has its database.
+
+pub(crate) mod database;
+mod error;
+mod folder;
+mod keys;
+mod prepare;
+mod report;
+mod state;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use auth::keys::KeyRing;
+use kernel::Secret;
+use postgres::cluster::{self, Cluster};
+use postgres::migrate::Migrator;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::{Backend, BackendOptions};
+use crate::config::Settings;
+use crate::edge::{self, Bound, Edge};
+use crate::health::{Health, Preparation};
+use crate::metrics;
+use crate::middleware::{Cors, Pipeline};
+use crate::router::{self, Front, Mounts, Numbers};
+
+pub use error::StartError;
+pub(crate) use folder::DataFolder;
+pub use folder::FolderError;
+pub(crate) use keys::KEY_FILE;
+pub(crate) use state::State;
+
+use keys::KeysInUse;
+use prepare::Preparer;
+use report::Reporter;
+
+/// A login to try things with.
+#[derive(Clone, Debug)]
+pub struct DemoLogin {
+    /// The address.
+    pub email: String,
+    /// The password, made at the first start.
+    pub password: Secret<String>,
+}
+
+/// A server that answers.
+pub struct RunningServer {
+    addresses: Vec<SocketAddr>,
+    tls: bool,
+    grace: Duration,
+    edge: Edge,
+    keys: Arc<KeysInUse>,
+    preparation: Arc<ArcSwap<Preparation>>,
+    demo: Option<DemoLogin>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    cluster: Option<Cluster>,
+    folder: DataFolder,
+}
+
+/// Starts a server. Returns when it answers.
+pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
+    let folder = DataFolder::take(&settings.data_directory)?;
+    let settings = Arc::new(Settings { data_directory: folder.path().to_owned(), ..settings });
+    // First what fails fast: a taken port is told before a cluster is made.
+    let bound = edge::bind(&settings.listen.addresses).await?;
+    let keys = KeysInUse::load(settings.in_data_directory(KEY_FILE))?;
+    if !settings.uses_private_cluster() {
+        let ends = Ends { server: database::server_config(&settings)?, migrator: database::external_migrator(&settings)? };
+        return Box::pin(serve(Ground { settings, bound, keys, folder, ends }, &mut None)).await;
+    }
+    let cluster = Box::pin(cluster::start(database::cluster_options(&settings, folder.path()))).await?;
+    let ends = Ends { server: cluster.server_config(), migrator: Some(Migrator::new(cluster.migrator_config())) };
+    let mut slot = Some(cluster);
+    let started = Box::pin(serve(Ground { settings, bound, keys, folder, ends }, &mut slot)).await;
+    if let (Err(_), Some(cluster)) = (&started, slot)
+        && let Err(error) = cluster.stop().await
+    {
+        tracing::error!(%error, "PostgreSQL could not be stopped after the start failed");
+    }
+    started
+}
+
+/// What stands before the database is prepared.
+struct Ground {
+    settings: Arc<Settings>,
+    bound: Bound,
+    keys: Arc<KeysInUse>,
+    folder: DataFolder,
+    ends: Ends,
+}
+
+/// The two logins.
+struct Ends {
+    server: postgres::Config,
+    migrator: Option<Migrator>,
+}
+
+async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningServer, StartError> {
+    let Ground { settings, bound, keys, folder, ends } = ground;
+    let numbers = metrics::install()?;
+    let tls = settings.tls.certificate_file.is_some();
+    let addresses = bound.addresses.clone();
+    let public_url = public_url(&settings, &addresses, tls);
+    let ring = (**keys.ring.load()).clone();
+    let backend = Backend::new(BackendOptions { settings: &settings, server: ends.server, keys: ring, public_url: &public_url })?;
+    let waiting = Preparation::Pending { code: "starting".to_owned(), message: "The start is not finished".to_owned() };
+    let preparation = Arc::new(ArcSwap::from_pointee(waiting));
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+
+    let preparer =
+        Preparer { settings: Arc::clone(&settings), migrator: ends.migrator, backend: backend.clone(), state: Arc::clone(&preparation) };
+    let demo = if Box::pin(preparer.within(Duration::from_millis(settings.database.start_wait_ms))).await? {
+        backend.demo_login(&settings).await?
+    } else {
+        tasks.spawn(preparer.until_done(stop.clone()));
+        None
+    };
+
+    let health = Arc::new(Health::new(Arc::clone(&preparation), backend.clone()));
+    let routes = router::router(Mounts {
+        front: Front { public_url: public_url.as_str().into() },
+        numbers: Numbers { access: settings.metrics.access, handle: numbers, backend: backend.clone() },
+        health: Arc::clone(&health),
+        backend: backend.clone(),
+    });
+    let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone());
+    let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)?;
+
+    let urls: Vec<String> = addresses.iter().map(|address| state::url_of(*address, tls)).collect();
+    let watch = cluster.as_ref().map(Cluster::watch);
+    let reporter = Reporter::new(report::Facts { settings: &settings, urls, public_url }, folder.path(), health, watch, backend.clone());
+    reporter.report().await;
+    tasks.spawn(reporter.run(stop.clone()));
+    tasks.spawn(Arc::clone(&keys).follow(backend, stop.clone()));
+    let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
+    Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, cluster: cluster.take(), folder })
+}
+
+/// Returns the address for clients: the configured one, else the first that is listened on.
+fn public_url(settings: &Settings, addresses: &[SocketAddr], tls: bool) -> String {
+    let configured = settings.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+    configured.or_else(|| addresses.first().map(|address| state::url_of(*address, tls))).unwrap_or_default()
+}
+
+impl RunningServer {
+    /// Returns the first address that it listens on.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.addresses.first().copied()
+    }
+
+    /// Returns all addresses as URLs.
+    pub fn urls(&self) -> Vec<String> {
+        self.addresses.iter().map(|address| state::url_of(*address, self.tls)).collect()
+    }
+
+    /// Returns the keys in use.
+    pub fn keys(&self) -> Arc<KeyRing> {
+        self.keys.ring.load_full()
+    }
+
+    /// Tells whether this start made the keys.
+    pub fn keys_are_new(&self) -> bool {
+        self.keys.are_new
+    }
+
+    /// Returns the demo login of a development server.
+    pub fn demo_login(&self) -> Option<&DemoLogin> {
+        self.demo.as_ref()
+    }
+
+    /// Returns the data folder.
+    pub fn data_directory(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns what does not work, or worse than it should, in sentences.
+    pub fn degraded(&self) -> Vec<String> {
+        let cluster = self.cluster.as_ref().map(|cluster| cluster.status().facts.degraded).unwrap_or_default();
+        match &**self.preparation.load() {
+            Preparation::Pending { message, .. } => vec![message.clone()],
+            Preparation::Done { degraded } => degraded.iter().cloned().chain(cluster).collect(),
+        }
+    }
+
+    /// Stops: requests in flight finish within the grace, then the private cluster stops.
+    pub async fn shutdown(self) -> Result<(), StartError> {
+        if !self.edge.close(self.grace).await {
+            tracing::warn!(grace_ms = self.grace.as_millis(), "requests were still in flight at the end of the grace and were cut off");
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await?;
+        }
+        State::remove(self.folder.path());
+        Ok(())
+    }
+}

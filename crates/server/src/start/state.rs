@@ -1,0 +1,92 @@
+//! What a running server tells other programs of this machine: `state.json` in the data folder.
+//!
+//! Invariant: it holds no secret, and counts only while the folder's lock is held; a killed server leaves an old one behind.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use postgres::cluster::ClusterFacts;
+use serde::{Deserialize, Serialize};
+
+use super::folder::{DataFolder, FolderError, write_private};
+use crate::config::Environment;
+
+const FILE: &str = "state.json";
+
+/// A running server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// The server's process.
+    pub(crate) pid: u32,
+    /// Its version and commit.
+    pub(crate) version: String,
+    /// Since when it runs.
+    pub(crate) started_at: jiff::Timestamp,
+    /// What it is for.
+    pub(crate) environment: Environment,
+    /// Where it listens, as URLs.
+    pub(crate) addresses: Vec<String>,
+    /// The address for clients.
+    pub(crate) public_url: String,
+    /// PostgreSQL's version, once it was reached.
+    pub(crate) database_version: Option<String>,
+    /// The private cluster, if there is one.
+    pub(crate) cluster: Option<ClusterPlace>,
+    /// Whether it answers requests, as `/health/ready` says.
+    pub(crate) ready: bool,
+    /// What does not work, or worse than it should, in sentences.
+    pub(crate) degraded: Vec<String>,
+}
+
+/// Where the private cluster is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct ClusterPlace {
+    /// Its version.
+    pub(crate) version: String,
+    /// PostgreSQL's programs.
+    pub(crate) programs_folder: PathBuf,
+    /// Its data.
+    pub(crate) data_folder: PathBuf,
+    /// Its logs.
+    pub(crate) log_folder: PathBuf,
+    /// Its socket.
+    pub(crate) socket_folder: PathBuf,
+    /// Who it runs as.
+    pub(crate) os_user: String,
+    /// The postmaster.
+    pub(crate) pid: i32,
+}
+
+impl From<ClusterFacts> for ClusterPlace {
+    fn from(facts: ClusterFacts) -> Self {
+        let ClusterFacts { version, programs_folder, data_folder, log_folder, socket_folder, os_user, pid, .. } = facts;
+        Self { version, programs_folder, data_folder, log_folder, socket_folder, os_user, pid }
+    }
+}
+
+impl State {
+    /// Writes it for others.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), FolderError> {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        write_private(&folder.join(FILE), &text)
+    }
+
+    /// Returns the server that runs in a folder, if one does.
+    pub(crate) fn of_running(folder: &Path) -> Option<Self> {
+        DataFolder::holder(folder)?;
+        serde_json::from_str(&std::fs::read_to_string(folder.join(FILE)).ok()?).ok()
+    }
+
+    /// Takes it away at the end. A file that stays does no harm.
+    pub(crate) fn remove(folder: &Path) {
+        if let Err(error) = std::fs::remove_file(folder.join(FILE)) {
+            tracing::debug!(%error, "the state file could not be removed");
+        }
+    }
+}
+
+/// Returns the URL of an address that is listened on.
+pub(crate) fn url_of(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
