@@ -1,5 +1,7 @@
 //! Signing in with a password, and signing out.
 
+use std::time::Instant;
+
 use auth::AuthConfig;
 use auth::config::PasswordConfig;
 use serde_json::json;
@@ -39,6 +41,26 @@ async fn an_unknown_address_and_a_wrong_password_look_the_same() {
         answers.push((answer.text, answer.headers));
     }
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_address_takes_as_long_as_a_wrong_password() {
+    let server = Server::new().await;
+    server.sign_up("ann@example.com").await;
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..15 {
+        for (email, times) in ["ann@example.com", "bob@example.com", "no address"].into_iter().zip(&mut times) {
+            let start = Instant::now();
+            server.post("/token?grant_type=password", json!({ "email": email, "password": "wrong password" })).await;
+            times.push(start.elapsed());
+        }
+    }
+    // The fastest of each: what else runs on the machine only ever adds.
+    let [known, unknown, no_address] = times.map(|times| times.into_iter().min().unwrap());
+    // Without the hash of nobody these would be a tenth of it.
+    for other in [unknown, no_address] {
+        assert!(other > known / 2 && other < known * 2, "{known:?} {unknown:?} {no_address:?}");
+    }
 }
 
 #[tokio::test]
