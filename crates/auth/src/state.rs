@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use kernel::{Authority, Clock, Error, Grant, RequestContext, Result};
-use postgres::{Access, Database, Tx};
+use postgres::{Access, Database, Row, Sql, Tx};
 
 use crate::config::AuthConfig;
 use crate::keys::KeyRing;
@@ -110,9 +110,19 @@ impl Auth {
     /// Opens a transaction in the server's own name. The accounts are out of reach for every caller, so each statement itself
     /// names the user, and the session that must be live.
     pub(crate) async fn begin(&self, access: Access, reason: &'static str) -> Result<Tx> {
+        self.begin_as(&self.system(reason), access).await
+    }
+
+    /// Reads at most one row in the server's own name, in one round trip.
+    pub(crate) async fn read_one(&self, statement: Sql, reason: &'static str) -> Result<Option<Row>> {
+        let context = RequestContext::default();
+        let answer = self.0.database.run(&self.system(reason), &context, Access::Read, statement).await?;
+        Ok(answer.rows.into_iter().next())
+    }
+
+    fn system(&self, reason: &'static str) -> Grant {
         #[expect(clippy::disallowed_methods, reason = "accounts belong to no company, and before a sign-in there is no caller")]
-        let grant = Grant::system(self.authority(), None, reason);
-        self.begin_as(&grant, access).await
+        Grant::system(self.authority(), None, reason)
     }
 
     /// Opens a transaction of a caller.

@@ -83,12 +83,7 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     // What is no address is nobody's: the same answer, after the same work.
     let email = Email::parse(presented.email.as_deref().unwrap_or_default()).ok();
     let found = match &email {
-        Some(email) => {
-            let tx = auth.begin(Access::Read, "sign-in: look up the account").await?;
-            let found = users::queries::credentials(&tx, email, auth.now()).await?;
-            tx.commit().await?;
-            found
-        }
+        Some(email) => users::queries::credentials(auth, email).await?,
         None => None,
     };
     let hash = found.as_ref().and_then(|credentials| credentials.hash.clone());

@@ -32,10 +32,7 @@ pub(crate) struct Wish {
 }
 
 pub(crate) async fn get(State(auth): State<Auth>, caller: Caller) -> Result<Json<User>> {
-    let tx = auth.begin(Access::Read, "read one's own account").await?;
-    let user = queries::find_self(&tx, caller, auth.now()).await?.ok_or_else(session_not_found)?;
-    tx.commit().await?;
-    Ok(Json(user))
+    queries::find_self(&auth, caller).await?.map(Json).ok_or_else(session_not_found)
 }
 
 pub(crate) async fn put(State(auth): State<Auth>, caller: Caller, Body(wish): Body<Wish>) -> Result<Json<User>> {
@@ -63,7 +60,7 @@ pub(crate) async fn put(State(auth): State<Auth>, caller: Caller, Body(wish): Bo
 async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User> {
     let now = auth.now();
     let tx = auth.begin(Access::Write, "change one's own account").await?;
-    let before = queries::find_self(&tx, caller, now).await?.ok_or_else(session_not_found)?;
+    let before = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
     if change.email.is_some_and(|email| email.as_str() != before.email) && !auth.config().autoconfirm {
         return Err(unprocessable("feature_disabled", "An address cannot be changed without a mail to the new one"));
     }
@@ -74,7 +71,7 @@ async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User>
         // Whoever knew the old password is out.
         sessions::revoke_others(&tx, caller, now).await?;
     }
-    let user = queries::find_self(&tx, caller, now).await?.ok_or_else(session_not_found)?;
+    let user = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
     check_size(auth, &user)?;
     tx.commit().await?;
     tracing::info!(user_id = %user.id, password = change.hash.is_some(), email = change.email.is_some(), "changed an account");
@@ -84,9 +81,7 @@ async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User>
 /// Hashes a new password, if it may be chosen and is not the old one.
 async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>) -> Result<String> {
     auth.passwords().check_choice(password.expose())?;
-    let tx = auth.begin(Access::Read, "compare a new password with the old one").await?;
-    let old = queries::own_hash(&tx, caller, auth.now()).await?.ok_or_else(session_not_found)?;
-    tx.commit().await?;
+    let old = queries::own_hash(auth, caller).await?.ok_or_else(session_not_found)?;
     if old.is_some() && auth.passwords().verify(password.clone(), old).await? != Outcome::Wrong {
         return Err(unprocessable("same_password", "New password should be different from the old password."));
     }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::User;
+use crate::Auth;
 use crate::input::{Caller, Email};
 
 /// What [`User::from_row`] reads, of the user `u`.
@@ -65,13 +66,13 @@ pub(crate) struct Change<'a> {
 }
 
 /// Finds what a password for an address is compared with.
-pub(crate) async fn credentials(tx: &Tx, email: &Email, now: Timestamp) -> Result<Option<Credentials>> {
+pub(crate) async fn credentials(auth: &Auth, email: &Email) -> Result<Option<Credentials>> {
     let mut sql = Sql::new("select u.id, u.encrypted_password, u.email_confirmed_at is not null as confirmed, coalesce(u.banned_until > ");
-    sql.bind(now.to_string());
+    sql.bind(auth.now().to_string());
     sql.text("::timestamptz, false) as banned from auth.users u where u.email_key = lower(btrim(");
     sql.bind(email.as_str());
     sql.text("::text)) and u.deleted_at is null and not u.is_sso_user");
-    let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
+    let Some(row) = auth.read_one(sql, "sign-in: look up the account").await? else { return Ok(None) };
     Ok(Some(Credentials {
         user_id: UserId(row.try_get::<_, Uuid>("id").map_err(Error::internal)?),
         hash: row.try_get("encrypted_password").map_err(Error::internal)?,
@@ -126,17 +127,28 @@ pub(crate) async fn find(tx: &Tx, user_id: UserId) -> Result<Option<User>> {
 }
 
 /// Finds the caller's own account, if his session is live and he is not banned.
-pub(crate) async fn find_self(tx: &Tx, caller: Caller, now: Timestamp) -> Result<Option<User>> {
+pub(crate) async fn find_self(auth: &Auth, caller: Caller) -> Result<Option<User>> {
+    let row = auth.read_one(select_self(caller, auth.now()), "read one's own account").await?;
+    row.map(|row| User::from_row(&row)).transpose()
+}
+
+/// Finds the caller's own account as the transaction sees it.
+pub(crate) async fn find_self_within(tx: &Tx, caller: Caller, now: Timestamp) -> Result<Option<User>> {
+    tx.query_opt(select_self(caller, now)).await?.map(|row| User::from_row(&row)).transpose()
+}
+
+fn select_self(caller: Caller, now: Timestamp) -> Sql {
     let mut sql = Sql::new("select ");
     sql.text(COLUMNS).text(" from auth.users u where ").append(live(caller.user_id, caller.session_id, now));
-    tx.query_opt(sql).await?.map(|row| User::from_row(&row)).transpose()
+    sql
 }
 
 /// Finds the hash of the caller's own password; the outer `None` says that his session is over.
-pub(crate) async fn own_hash(tx: &Tx, caller: Caller, now: Timestamp) -> Result<Option<Option<String>>> {
+pub(crate) async fn own_hash(auth: &Auth, caller: Caller) -> Result<Option<Option<String>>> {
     let mut sql = Sql::new("select u.encrypted_password from auth.users u where ");
-    sql.append(live(caller.user_id, caller.session_id, now));
-    tx.query_opt(sql).await?.map(|row| row.try_get("encrypted_password").map_err(Error::internal)).transpose()
+    sql.append(live(caller.user_id, caller.session_id, auth.now()));
+    let row = auth.read_one(sql, "compare a new password with the old one").await?;
+    row.map(|row| row.try_get("encrypted_password").map_err(Error::internal)).transpose()
 }
 
 /// Changes the caller's own account. Tells whether his session was live.
