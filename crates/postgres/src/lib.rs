@@ -1,7 +1,18 @@
 //! PostgreSQL: the private cluster, the pool, the transaction, the catalog and the migrations.
+//!
+//! Invariant: no other crate opens a connection for a caller; a [`Tx`] comes only from a grant.
 
 pub mod cluster;
+mod database;
+pub mod error;
 pub mod migrate;
+mod pool;
+mod sql;
+mod tx;
 
-pub use tokio_postgres::Config;
+pub use database::{Answer, Database};
+pub use pool::{PoolOptions, PoolStatus};
+pub use sql::{Param, Sql};
 pub use tokio_postgres::config::Host;
+pub use tokio_postgres::{Config, Row};
+pub use tx::{Access, Opened, Tx};

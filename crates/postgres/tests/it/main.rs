@@ -4,10 +4,10 @@
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod migrate;
 #[cfg(test)]
 mod migrate_change;
 #[cfg(test)]
 mod migrate_cluster;
-#[cfg(test)]
-mod kill;

@@ -1,0 +1,127 @@
+//! What PostgreSQL says, as the one error of the house.
+//!
+//! Invariant: SQLSTATE `TH` and three digits is ours: the digits are the HTTP status, the constraint field is the stable code. All other
+//! states keep their own five letters as the code, and their status is that of the PostgREST dialect.
+
+use kernel::{Error, Kind};
+use tokio_postgres::error::DbError;
+
+/// No connection became free within the limit.
+pub const POOL_TIMEOUT: &str = "pool_timeout";
+/// PostgreSQL cannot be reached.
+pub const DATABASE_UNAVAILABLE: &str = "database_unavailable";
+
+/// Seconds after which a client may come back when PostgreSQL is away.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Turns the driver's error into ours.
+pub(crate) fn from_driver(error: tokio_postgres::Error) -> Error {
+    match error.as_db_error() {
+        Some(said) => from_database(&said.clone()).with_source(error),
+        None => unavailable(error),
+    }
+}
+
+/// PostgreSQL is away, or the connection broke.
+pub(crate) fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Kind::Unavailable, DATABASE_UNAVAILABLE, "The database cannot be reached")
+        .with_retry_after(RETRY_AFTER_SECONDS)
+        .with_source(source)
+}
+
+/// No connection became free in time.
+pub(crate) fn pool_timeout() -> Error {
+    Error::new(Kind::Unavailable, POOL_TIMEOUT, "Timed out acquiring connection from connection pool.")
+        .with_retry_after(RETRY_AFTER_SECONDS)
+}
+
+fn from_database(said: &DbError) -> Error {
+    let state = said.code().code();
+    let kind = Kind::from_status(status(state, said.message()));
+    let code = match (own_status(state), said.constraint()) {
+        (Some(_), Some(code)) => code.to_owned(),
+        _ => state.to_owned(),
+    };
+    let mut error = Error::new(kind, code, said.message().to_owned());
+    if let Some(detail) = said.detail() {
+        error = error.with_details(detail.to_owned());
+    }
+    if let Some(hint) = said.hint() {
+        error = error.with_hint(hint.to_owned());
+    }
+    error
+}
+
+/// Returns the status in `THnnn` and `PTnnn`.
+fn own_status(state: &str) -> Option<u16> {
+    let digits = state.strip_prefix("TH").or_else(|| state.strip_prefix("PT"))?;
+    digits.parse().ok().filter(|status| (200..600).contains(status))
+}
+
+/// table: SQLSTATE to HTTP status, as the data API's dialect has it.
+fn status(state: &str, message: &str) -> u16 {
+    if let Some(status) = own_status(state) {
+        return status;
+    }
+    match state {
+        "21000" if message.ends_with("requires a WHERE clause") => 400,
+        "22023" if message.starts_with("role ") && message.ends_with("does not exist") => 401,
+        "23503" | "23505" => 409,
+        "25006" => 405,
+        "42883" | "42P01" => 404,
+        "42P17" | "53400" | "57014" => 500,
+        "42501" => 403,
+        "57P01" | "57P02" | "57P03" => 503,
+        "P0001" => 400,
+        _ => match state.get(..2) {
+            Some("08" | "53") => 503,
+            Some("0L" | "0P" | "28") => 403,
+            Some("09" | "21" | "25" | "2D" | "38" | "39" | "3B" | "40" | "54" | "55" | "57" | "58" | "F0" | "HV" | "P0" | "XX") => 500,
+            _ => 400,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status;
+
+    #[test]
+    fn states_have_the_statuses_of_the_dialect() {
+        for (state, expected) in [
+            ("TH403", 403),
+            ("TH422", 422),
+            ("PT402", 402),
+            ("08006", 503),
+            ("23505", 409),
+            ("23503", 409),
+            ("23502", 400),
+            ("23514", 400),
+            ("25006", 405),
+            ("25P02", 500),
+            ("28P01", 403),
+            ("42501", 403),
+            ("42P01", 404),
+            ("42703", 400),
+            ("42883", 404),
+            ("42P17", 500),
+            ("53300", 503),
+            ("53400", 500),
+            ("57P01", 503),
+            ("57014", 500),
+            ("P0001", 400),
+            ("P0002", 500),
+            ("XX000", 500),
+            ("22P02", 400),
+            ("40001", 500),
+            ("2F005", 400),
+            ("0L000", 403),
+            ("22023", 400),
+        ] {
+            assert_eq!(status(state, ""), expected, "{state}");
+        }
+        assert_eq!(status("22023", "role \"nobody\" does not exist"), 401);
+        assert_eq!(status("21000", "UPDATE requires a WHERE clause"), 400);
+        assert_eq!(status("21000", "more than one row"), 500);
+    }
+}
