@@ -45,14 +45,14 @@ impl Database {
     /// Runs one statement in a transaction of its own, in one round trip when it is warm. An error leaves nothing behind.
     pub async fn run(&self, grant: &Grant, context: &RequestContext, access: Access, statement: Sql) -> Result<Answer> {
         let connection = pool::acquire(&self.pool).await?;
-        let (opened, rows) = tx::run(connection, self.opening(grant, context), access, statement).await?;
+        let (opened, rows) = Box::pin(tx::run(connection, self.opening(grant, context), access, statement)).await?;
         Ok(Answer { opened, rows })
     }
 
     /// Opens a transaction for several statements.
     pub async fn begin(&self, grant: &Grant, context: &RequestContext, access: Access) -> Result<Tx> {
         let connection = pool::acquire(&self.pool).await?;
-        Tx::open(connection, self.opening(grant, context), access).await
+        Box::pin(Tx::open(connection, self.opening(grant, context), access)).await
     }
 
     /// Asks PostgreSQL for an answer, without a caller and without a right.

@@ -11,7 +11,7 @@ mod sql;
 mod tx;
 
 pub use database::{Answer, Database};
-pub use pool::{PoolOptions, PoolStatus};
+pub use pool::{PoolOptions, PoolStatus, tls};
 pub use sql::{Param, Sql};
 pub use tokio_postgres::config::Host;
 pub use tokio_postgres::{Config, Row};

@@ -4,7 +4,7 @@
 //! left it, and one that broke is never handed out again.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use lru::LruCache;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -102,7 +103,7 @@ impl Connection {
 
 pub(crate) struct Connector {
     options: PoolOptions,
-    tls: MakeRustlsConnect,
+    tls: Option<MakeRustlsConnect>,
 }
 
 impl Manager for Connector {
@@ -110,14 +111,17 @@ impl Manager for Connector {
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> std::result::Result<Connection, tokio_postgres::Error> {
-        let client = if self.options.server.get_ssl_mode() == tokio_postgres::config::SslMode::Disable {
-            let (client, connection) = self.options.server.connect(NoTls).await?;
-            drive(connection);
-            client
-        } else {
-            let (client, connection) = self.options.server.connect(self.tls.clone()).await?;
-            drive(connection);
-            client
+        let client = match &self.tls {
+            None => {
+                let (client, connection) = self.options.server.connect(NoTls).await?;
+                drive(connection);
+                client
+            }
+            Some(tls) => {
+                let (client, connection) = self.options.server.connect(tls.clone()).await?;
+                drive(connection);
+                client
+            }
         };
         let kept = NonZeroUsize::new(self.options.statements_max).filter(|_| self.options.prepared_statements);
         Ok(Connection { client, statements: kept.map(|kept| Mutex::new(LruCache::new(kept))), born: Instant::now() })
@@ -139,7 +143,7 @@ pub(crate) type Pooled = managed::Object<Connector>;
 
 /// Makes the pool. Connects to nothing yet.
 pub(crate) fn pool(options: PoolOptions) -> Result<Pool> {
-    let tls = MakeRustlsConnect::new(tls_config(&options)?);
+    let tls = tls(&options.server, options.root_certificate_file.as_deref())?;
     let (size, acquire) = (options.size_max, options.acquire);
     Pool::builder(Connector { options, tls })
         .max_size(size)
@@ -185,23 +189,28 @@ where
     });
 }
 
-fn tls_config(options: &PoolOptions) -> Result<rustls::ClientConfig> {
+/// Returns how TLS connections are made with verification; none over a unix socket, or where the URL says `sslmode=disable`.
+pub fn tls(server: &Config, root_certificate_file: Option<&Path>) -> Result<Option<MakeRustlsConnect>> {
+    let over_network = server.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
+    if !over_network || server.get_ssl_mode() == SslMode::Disable {
+        return Ok(None);
+    }
     let mut roots = RootCertStore::empty();
-    match &options.root_certificate_file {
+    match root_certificate_file {
         Some(file) => {
             for certificate in CertificateDer::pem_file_iter(file).map_err(Error::internal)? {
                 roots.add(certificate.map_err(Error::internal)?).map_err(Error::internal)?;
             }
         }
-        None if options.server.get_ssl_mode() == tokio_postgres::config::SslMode::Disable => {}
         None => {
             let (_added, _ignored) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
+    let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(Error::internal)?
         .with_root_certificates(roots)
-        .with_no_client_auth())
+        .with_no_client_auth();
+    Ok(Some(MakeRustlsConnect::new(config)))
 }

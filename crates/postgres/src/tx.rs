@@ -251,12 +251,16 @@ async fn prepared(connection: &Connection, role: &'static str, text: String) -> 
 }
 
 fn plain(values: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
-    values.iter().map(|value| value as _).collect()
+    values.iter().map(by_reference).collect()
 }
 
 /// PostgreSQL takes a parameter of type `unknown` for one whose type it is to find out itself.
 fn untyped(values: &[Param]) -> Vec<(&(dyn ToSql + Sync), Type)> {
-    values.iter().map(|value| (value as _, Type::UNKNOWN)).collect()
+    values.iter().map(|value| (by_reference(value), Type::UNKNOWN)).collect()
+}
+
+fn by_reference(value: &Param) -> &(dyn ToSql + Sync) {
+    value
 }
 
 fn begin(access: Access) -> &'static str {

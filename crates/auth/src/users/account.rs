@@ -54,7 +54,7 @@ pub(crate) async fn put(State(auth): State<Auth>, caller: Caller, Body(wish): Bo
         user_metadata: wish.data.as_ref(),
         ..Change::default()
     };
-    apply(&auth, caller, &change).await.map(Json)
+    Box::pin(apply(&auth, caller, &change)).await.map(Json)
 }
 
 async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User> {

@@ -28,7 +28,7 @@ pub(crate) struct Signup {
 }
 
 pub(crate) async fn signup(State(auth): State<Auth>, device: Device, Body(body): Body<Signup>) -> Result<Response> {
-    let answer = sign_up(&auth, device, body).await;
+    let answer = Box::pin(sign_up(&auth, device, body)).await;
     let result = answer.as_ref().map_or_else(|error| sessions::label(error.code()), |_| "success");
     metrics::counter!("auth_sign_ups_total", "result" => result).increment(1);
     answer

@@ -1,0 +1,113 @@
+-- One JSON document of everything that the schemas of $1 hold and a program may call or ask.
+with recursive
+-- What a domain is at its bottom decides which operators and functions fit.
+bases (oid, base) as (
+  select t.oid, t.oid from pg_catalog.pg_type t where t.typtype <> 'd'
+  union all
+  select d.oid, b.base from bases b join pg_catalog.pg_type d on d.typbasetype = b.oid and d.typtype = 'd'
+),
+types as (
+  select t.oid, pg_catalog.json_build_object(
+           'schema', n.nspname, 'name', t.typname, 'base', bt.typname,
+           'shape', case when bt.typtype = 'c' then 'composite' when bt.typcategory = 'A' then 'array'
+                         when bt.typtype = 'p' then 'pseudo' else 'scalar' end) as document,
+         bt.typname as base, bt.typtype as base_kind, bt.typrelid as relation
+    from pg_catalog.pg_type t
+    join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+    join bases b on b.oid = t.oid
+    join pg_catalog.pg_type bt on bt.oid = b.base
+),
+relations as (
+  select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_relation_is_updatable(c.oid, true) as events
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+   where n.nspname = any ($1::text[]) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
+),
+-- A key's columns in the key's order; indexes over expressions or over a part of the rows are no keys.
+uniques as (
+  select i.indrelid, i.indisprimary,
+         (select pg_catalog.json_agg(a.attname order by k.position)
+            from pg_catalog.unnest(i.indkey::smallint[]) with ordinality as k (number, position)
+            join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+           where k.position <= i.indnkeyatts) as columns
+    from pg_catalog.pg_index i
+   where i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+     and i.indrelid in (select r.oid from relations r)
+),
+foreign_keys as (
+  select k.conrelid, k.conname, fn.nspname as foreign_schema, fc.relname as foreign_relation,
+         (select pg_catalog.json_agg(a.attname order by u.position)
+            from pg_catalog.unnest(k.conkey) with ordinality as u (number, position)
+            join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number) as columns,
+         (select pg_catalog.json_agg(a.attname order by u.position)
+            from pg_catalog.unnest(k.confkey) with ordinality as u (number, position)
+            join pg_catalog.pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.number) as foreign_columns
+    from pg_catalog.pg_constraint k
+    join pg_catalog.pg_class fc on fc.oid = k.confrelid
+    join pg_catalog.pg_namespace fn on fn.oid = fc.relnamespace
+   where k.contype = 'f' and k.conparentid = 0 and k.conrelid in (select r.oid from relations r)
+),
+columns as (
+  select a.attrelid,
+         pg_catalog.json_agg(pg_catalog.json_build_object(
+           'name', a.attname, 'type', t.document, 'formatted_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+           'nullable', not a.attnotnull, 'has_default', a.atthasdef and a.attgenerated = '' or a.attidentity <> '',
+           'generated', a.attgenerated <> '', 'identity_always', a.attidentity = 'a',
+           'comment', pg_catalog.col_description(a.attrelid, a.attnum::integer)) order by a.attnum) as columns
+    from pg_catalog.pg_attribute a
+    join types t on t.oid = a.atttypid
+   where a.attnum > 0 and not a.attisdropped and a.attrelid in (select r.oid from relations r)
+   group by a.attrelid
+),
+functions as (
+  select n.nspname, p.proname, p.oid,
+         -- Arguments that go in; an unnamed one has the name ''.
+         (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+                   'name', coalesce(p.proargnames[u.all_position], ''), 'type', t.document,
+                   'formatted_type', pg_catalog.format_type(u.type, null),
+                   'has_default', u.position > p.pronargs - p.pronargdefaults,
+                   'variadic', coalesce(p.proargmodes[u.all_position] = 'v', false)) order by u.position), '[]')
+            from (select a.type, a.all_position, pg_catalog.row_number() over (order by a.all_position) as position
+                    from pg_catalog.unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]))
+                           with ordinality as a (type, all_position)
+                   where coalesce(p.proargmodes[a.all_position], 'i') in ('i', 'b', 'v')) u
+            join types t on t.oid = u.type) as arguments,
+         case when rt.base = 'void' then 'void'
+              when rt.base_kind = 'c' or coalesce(p.proargmodes && array['t', 'b', 'o']::"char"[], false) and rt.base = 'record' then 'row'
+              when rt.base = 'record' then 'record'
+              else 'scalar' end as returns_kind,
+         p.proretset, rt.document as returns_type, rn.nspname as returns_schema, rc.relname as returns_relation,
+         case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end as volatility,
+         pg_catalog.obj_description(p.oid, 'pg_proc') as comment
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    join types rt on rt.oid = p.prorettype
+    left join pg_catalog.pg_class rc on rc.oid = rt.relation and rc.relkind <> 'c'
+    left join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
+   where n.nspname = any ($1::text[]) and p.prokind = 'f'
+     and rt.base not in ('trigger', 'event_trigger', 'internal', 'language_handler', 'fdw_handler', 'index_am_handler', 'tsm_handler', 'table_am_handler')
+     and not exists (select from pg_catalog.pg_depend e
+                      where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = p.oid and e.deptype = 'e')
+)
+select pg_catalog.json_build_object(
+  'relations', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'schema', r.nspname, 'name', r.relname,
+      'kind', case r.relkind when 'r' then 'table' when 'p' then 'partitioned_table' when 'v' then 'view'
+                             when 'm' then 'materialized_view' else 'foreign_table' end,
+      'insertable', r.events & 8 <> 0, 'updatable', r.events & 4 <> 0, 'deletable', r.events & 16 <> 0,
+      'comment', pg_catalog.obj_description(r.oid, 'pg_class'),
+      'columns', coalesce((select c.columns from columns c where c.attrelid = r.oid), '[]'),
+      'primary_key', coalesce((select u.columns from uniques u where u.indrelid = r.oid and u.indisprimary), '[]'),
+      'uniques', coalesce((select pg_catalog.json_agg(u.columns) from uniques u where u.indrelid = r.oid and not u.indisprimary), '[]'),
+      'foreign_keys', coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object(
+            'name', f.conname, 'columns', f.columns, 'foreign_schema', f.foreign_schema,
+            'foreign_relation', f.foreign_relation, 'foreign_columns', f.foreign_columns) order by f.conname)
+          from foreign_keys f where f.conrelid = r.oid), '[]')) order by r.nspname, r.relname), '[]')
+    from relations r),
+  'functions', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'schema', f.nspname, 'name', f.proname, 'arguments', f.arguments, 'volatility', f.volatility, 'comment', f.comment,
+      'returns', pg_catalog.json_build_object('kind', f.returns_kind, 'set', f.proretset, 'type', f.returns_type,
+                                              'schema', f.returns_schema, 'relation', f.returns_relation))
+      order by f.nspname, f.proname, f.oid), '[]')
+    from functions f),
+  'has_declarations', pg_catalog.to_regclass('app.protected_tables') is not null)::text as document

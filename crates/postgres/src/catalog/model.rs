@@ -1,0 +1,234 @@
+//! What a catalog consists of, as plain values.
+//!
+//! Invariant: names are as PostgreSQL keeps them, never quoted; a column's and an argument's type is named by schema and name, so
+//! that it can be written as two quoted identifiers.
+
+use serde::Deserialize;
+
+/// A table, view, materialized view, foreign or partitioned table.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Relation {
+    /// The schema.
+    pub schema: String,
+    /// The name.
+    pub name: String,
+    /// What it is.
+    pub kind: RelationKind,
+    /// Whether it takes INSERT.
+    pub insertable: bool,
+    /// Whether it takes UPDATE.
+    pub updatable: bool,
+    /// Whether it takes DELETE.
+    pub deletable: bool,
+    /// The comment.
+    pub comment: Option<String>,
+    /// The columns in their order.
+    pub columns: Vec<Column>,
+    /// The primary key's columns in the key's order; empty without one.
+    pub primary_key: Vec<String>,
+    /// The columns of every other unique index over plain columns and all rows.
+    pub uniques: Vec<Vec<String>>,
+    /// What it points at.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// How `app.protect` declared it.
+    #[serde(skip)]
+    pub declaration: Option<Declaration>,
+}
+
+/// What a relation is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelationKind {
+    /// A table with its own rows.
+    Table,
+    /// A table whose rows are in partitions.
+    PartitionedTable,
+    /// A view.
+    View,
+    /// A view with stored rows.
+    MaterializedView,
+    /// A table elsewhere.
+    ForeignTable,
+}
+
+/// A column.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Column {
+    /// The name.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub data_type: DataType,
+    /// The type as people write it.
+    pub formatted_type: String,
+    /// Whether it takes NULL.
+    pub nullable: bool,
+    /// Whether it has a default or is an identity.
+    pub has_default: bool,
+    /// Whether it is computed from others.
+    pub generated: bool,
+    /// Whether it is an identity that takes no value.
+    pub identity_always: bool,
+    /// The comment.
+    pub comment: Option<String>,
+}
+
+/// A type.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct DataType {
+    /// The schema.
+    pub schema: String,
+    /// The name in `pg_type`: `int4`, `_text`.
+    pub name: String,
+    /// The name of what is below its domains; the name itself where it is no domain.
+    pub base: String,
+    /// What values of it look like.
+    pub shape: TypeShape,
+}
+
+/// What values of a type look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TypeShape {
+    /// One value.
+    Scalar,
+    /// A row.
+    Composite,
+    /// Several values of one type.
+    Array,
+    /// No real type.
+    Pseudo,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name.
+    pub name: String,
+    /// The columns that point.
+    pub columns: Vec<String>,
+    /// The schema of what they point at.
+    pub foreign_schema: String,
+    /// What they point at.
+    pub foreign_relation: String,
+    /// The columns that are pointed at, in the same order.
+    pub foreign_columns: Vec<String>,
+}
+
+/// How `app.protect` declared a table.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Declaration {
+    /// The noun of its permissions.
+    pub noun: String,
+    /// Whether rows are marked as deleted by `deleted_at`.
+    pub soft_delete: bool,
+    /// The column that holds the company.
+    pub tenant_column: String,
+    /// The column that says whom a row is assigned to.
+    pub assigned_column: Option<String>,
+    /// The column that says whose row it is.
+    pub own_column: Option<String>,
+    /// What members may do at all.
+    pub verbs: Vec<String>,
+}
+
+/// A function.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Function {
+    /// The schema.
+    pub schema: String,
+    /// The name.
+    pub name: String,
+    /// What goes in.
+    pub arguments: Vec<Argument>,
+    /// What comes out.
+    pub returns: Returns,
+    /// Whether it may write.
+    pub volatility: Volatility,
+    /// The comment.
+    pub comment: Option<String>,
+}
+
+/// An argument of a function.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Argument {
+    /// The name; empty where it has none.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub data_type: DataType,
+    /// The type as people write it.
+    pub formatted_type: String,
+    /// Whether it may be left out.
+    pub has_default: bool,
+    /// Whether it takes any number of values.
+    pub variadic: bool,
+}
+
+/// What a function gives back.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Returns {
+    /// The kind of one result.
+    pub kind: ReturnKind,
+    /// Whether it gives any number of them.
+    #[serde(rename = "set")]
+    pub is_set: bool,
+    /// The type.
+    #[serde(rename = "type")]
+    pub data_type: DataType,
+    /// The schema of the relation whose rows it gives.
+    pub schema: Option<String>,
+    /// The relation whose rows it gives.
+    pub relation: Option<String>,
+}
+
+/// The kind of one result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnKind {
+    /// Nothing.
+    Void,
+    /// A value.
+    Scalar,
+    /// A row with known columns.
+    Row,
+    /// A row whose columns nobody declared.
+    Record,
+}
+
+/// Whether a function may write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Volatility {
+    /// The same result for ever.
+    Immutable,
+    /// Reads.
+    Stable,
+    /// May write.
+    Volatile,
+}
+
+impl Relation {
+    /// Returns the column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Returns the column that holds the company, where the table was declared.
+    pub fn tenant_column(&self) -> Option<&str> {
+        self.declaration.as_ref().map(|declaration| declaration.tenant_column.as_str())
+    }
+
+    /// Returns the tenant column where it only leads the primary key: the rest is what clients call the key.
+    pub fn implied_key_column(&self) -> Option<&str> {
+        let tenant = self.tenant_column()?;
+        let mut key = self.primary_key.iter();
+        (key.next()? == tenant && key.next().is_some()).then_some(tenant)
+    }
+
+    /// Tells whether a unique index or the primary key is over exactly these columns, in whatever order.
+    pub fn is_unique(&self, columns: &[&str]) -> bool {
+        let is_over = |key: &Vec<String>| key.len() == columns.len() && key.iter().all(|column| columns.contains(&column.as_str()));
+        is_over(&self.primary_key) || self.uniques.iter().any(is_over)
+    }
+}
