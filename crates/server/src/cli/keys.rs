@@ -73,7 +73,7 @@ impl Keys {
                     None => String::new(),
                 };
                 let accepted = if revoke_previous { "The previous keys are refused from now on.\n" } else { "" };
-                say(&format!("{}{accepted}{server}", shown(&ring)))?;
+                say(&format!("{}\n{accepted}{server}", shown(&ring)))?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -84,7 +84,7 @@ impl Keys {
 pub(crate) fn shown(ring: &KeyRing) -> String {
     let (anon, service) = (ring.anon(), ring.service());
     format!(
-        "anon key              {}\npublishable key       {}\nservice key (secret)  {}\nsecret key (secret)   {}\n",
+        "anon key              {}\npublishable key       {}\nservice key (secret)  {}\nsecret key (secret)   {}",
         anon.token.expose(),
         anon.opaque.expose(),
         service.token.expose(),

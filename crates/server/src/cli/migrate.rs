@@ -178,11 +178,8 @@ fn folder_source(folder: Option<&Path>) -> Source {
 
 fn lint(source: &Source) -> Result<ExitCode, CliError> {
     let findings = migrate::lint(source)?;
-    let mut text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
-    if findings.is_empty() {
-        text.push_str("clean\n");
-    }
-    say(&text)?;
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    say(&if lines.is_empty() { "clean".to_owned() } else { lines.join("\n") })?;
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -194,7 +191,8 @@ impl New {
         let (name, author) = (self.name.clone(), self.author.clone());
         let wanted = NewMigration { name, author, now: jiff::Timestamp::now(), change: self.change()? };
         let paths = migrate::new(source, &wanted)?;
-        say(&paths.iter().map(|path| format!("{}\n", path.display())).collect::<String>())?;
+        let lines: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        say(&lines.join("\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -39,13 +39,13 @@ pub struct Cli {
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 struct Common {
-    /// TOML file with settings; also THORBIS_CONFIG
+    /// TOML file with settings; also `THORBIS_CONFIG`
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Folder of keys, state and the private PostgreSQL cluster
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// What the server is for [default: production]
+    /// What the server is for (default: production)
     #[arg(long = "env", global = true, value_name = "ENVIRONMENT")]
     environment: Option<Environment>,
 }

@@ -12,7 +12,7 @@ use super::CliError;
 use crate::config::Settings;
 use crate::start::{State, database};
 
-/// Open a psql session as the owner of the database; the server must be running unless DATABASE_URL is set
+/// Open a psql session as the owner of the database; the server must be running unless `DATABASE_URL` is set
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,7 +56,16 @@ fn connect_by_environment(command: &mut Command, settings: &Settings, config: &C
     }
     if let Some(file) = &settings.database.root_certificate_file {
         command.env("PGSSLROOTCERT", file).env("PGSSLMODE", "verify-full");
+    } else if let Some(mode) = sslmode(settings) {
+        command.env("PGSSLMODE", mode);
     }
+}
+
+/// Returns what the URL says of TLS.
+fn sslmode(settings: &Settings) -> Option<String> {
+    let url = settings.database.migrator_url.as_ref().or(settings.database.url.as_ref())?;
+    let url = url::Url::parse(url.expose()).ok()?;
+    url.query_pairs().find(|(name, _)| name == "sslmode").map(|(_, mode)| mode.into_owned())
 }
 
 fn host(host: &postgres::Host) -> String {

@@ -4,65 +4,110 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, keys, say};
 use crate::config::Settings;
 use crate::start::{self, RunningServer};
 
-/// Run the server, with a private PostgreSQL cluster unless DATABASE_URL is set
+/// Files that are open besides the connections of clients: to PostgreSQL, logs, sockets.
+const FILES_BESIDE: u64 = 500;
+
+/// Run the server, with a private PostgreSQL cluster unless `DATABASE_URL` is set
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   thorbis serve --env development
   thorbis serve --data ./data --listen 127.0.0.1:8000 --listen [::1]:8000")]
 pub(super) struct Serve {
-    /// Address and port to listen on; may be given several times [default: 127.0.0.1:54321 and [::1]:54321]
+    /// Address and port to listen on; may be given several times (default: port 54321 of both loopback addresses)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Vec<SocketAddr>,
 }
 
 impl Serve {
-    #[expect(clippy::unused_self, reason = "its options went into the settings")]
     pub(super) async fn run(self, settings: Settings) -> Result<ExitCode, CliError> {
+        raise_file_limit(settings.limits.connections_max);
         // Before the start, so that a signal during it is not lost.
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut signals = Signals::listen()?;
         let development = settings.is_development();
         let starting = Box::pin(start::start(settings));
         let server = tokio::select! {
             started = starting => started?,
-            _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
-            _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+            () = signals.stop() => return Ok(ExitCode::SUCCESS),
         };
         // Whoever reads this may have gone; that is no reason to stop.
         if let Err(error) = say(&banner(&server, development)) {
             tracing::warn!(%error, "the addresses could not be printed");
         }
+        signals.stop().await;
+        tracing::info!("stopping: requests in flight are finished; a second signal cuts them off");
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            stopped = server.shutdown() => stopped?,
+            () = signals.stop() => return Ok(ExitCode::FAILURE),
         }
-        tracing::info!("stopping: requests in flight are finished");
-        server.shutdown().await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn banner(server: &RunningServer, development: bool) -> String {
-    let mut text = format!("Thorbis {} answers at {}\n", crate::version::FULL, server.urls().join(" and "));
-    text.push_str(&format!("data folder           {}\n", server.data_directory().display()));
-    for sentence in server.degraded() {
-        text.push_str(&format!("note                  {sentence}\n"));
+/// Lets the process have as many files open as its connections need, as far as the system allows.
+fn raise_file_limit(connections_max: usize) {
+    let wanted = u64::try_from(connections_max).unwrap_or(u64::MAX).saturating_add(FILES_BESIDE);
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        let target = wanted.min(hard);
+        if soft < target { setrlimit(Resource::RLIMIT_NOFILE, target, hard).map(|()| target) } else { Ok(soft) }
+    });
+    match raised {
+        Ok(files) if files < wanted => {
+            tracing::warn!(files, wanted, "the system allows fewer open files than limits.connections_max needs (ulimit -n)");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
     }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when the server is told to stop. A hangup is no reason: keys and certificates are taken anew by themselves.
+    async fn stop(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => tracing::info!("hangup: changed keys and certificates are taken within seconds"),
+            }
+        }
+    }
+}
+
+fn banner(server: &RunningServer, development: bool) -> String {
+    let mut lines = vec![
+        format!("Thorbis {} answers at {}", crate::version::FULL, server.urls().join(" and ")),
+        format!("data folder           {}", server.data_directory().display()),
+    ];
+    lines.extend(server.degraded().iter().map(|sentence| format!("note                  {sentence}")));
     if development || server.keys_are_new() {
-        text.push_str(&keys::shown(&server.keys()));
+        lines.push(keys::shown(&server.keys()));
     }
     if let Some(demo) = server.demo_login() {
-        text.push_str(&format!("demo login            {}\ndemo password         {}\n", demo.email, demo.password.expose()));
+        lines.push(format!("demo login            {}\ndemo password         {}", demo.email, demo.password.expose()));
     }
     if !development && server.keys_are_new() {
-        text.push_str("These keys are shown once; `thorbis keys show` shows them again.\n");
+        lines.push("These keys are shown once; `thorbis keys show` shows them again.".to_owned());
     }
-    text
+    lines.join("\n")
 }

@@ -33,39 +33,40 @@ impl Status {
             say(&if self.json { "{\"running\": false}".to_owned() } else { offline(settings) })?;
             return Ok(ExitCode::from(NOT_RUNNING));
         };
-        let text = if self.json {
-            let mut value = serde_json::to_value(&state).unwrap_or_default();
-            value["running"] = true.into();
-            value["data_directory"] = folder.display().to_string().into();
-            format!("{value:#}")
-        } else {
-            online(settings, &state)
-        };
-        say(&text)?;
+        say(&if self.json { json(settings, &state) } else { online(settings, &state) })?;
         Ok(if state.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
+fn json(settings: &Settings, state: &State) -> String {
+    let mut value = serde_json::to_value(state).unwrap_or_default();
+    if let Some(members) = value.as_object_mut() {
+        members.insert("running".to_owned(), true.into());
+        members.insert("data_directory".to_owned(), settings.data_directory.display().to_string().into());
+    }
+    format!("{value:#}")
+}
+
 fn online(settings: &Settings, state: &State) -> String {
-    let mut text = format!("thorbis      {} ({} since {}, process {})\n", state.version, word(state), state.started_at, state.pid);
-    text.push_str(&format!("addresses    {}\n", state.addresses.join(" ")));
-    text.push_str(&format!("public url   {}\n", state.public_url));
-    text.push_str(&format!("data folder  {}\n", settings.data_directory.display()));
-    match (&state.cluster, &state.database_version) {
-        (Some(cluster), _) => text.push_str(&format!(
-            "postgresql   {} (private cluster, process {}, user {}, logs in {})\n",
+    let mut lines = vec![
+        format!("thorbis      {} ({} since {}, process {})", state.version, word(state), state.started_at, state.pid),
+        format!("addresses    {}", state.addresses.join(" ")),
+        format!("public url   {}", state.public_url),
+        format!("data folder  {}", settings.data_directory.display()),
+    ];
+    lines.push(match (&state.cluster, &state.database_version) {
+        (Some(cluster), _) => format!(
+            "postgresql   {} (private cluster, process {}, user {}, logs in {})",
             cluster.version,
             cluster.pid,
             cluster.os_user,
             cluster.log_folder.display()
-        )),
-        (None, Some(version)) => text.push_str(&format!("postgresql   {version} (database.url)\n")),
-        (None, None) => text.push_str("postgresql   not reached yet (database.url)\n"),
-    }
-    for sentence in &state.degraded {
-        text.push_str(&format!("degraded     {sentence}\n"));
-    }
-    text
+        ),
+        (None, Some(version)) => format!("postgresql   {version} (database.url)"),
+        (None, None) => "postgresql   not reached yet (database.url)".to_owned(),
+    });
+    lines.extend(state.degraded.iter().map(|sentence| format!("degraded     {sentence}")));
+    lines.join("\n")
 }
 
 fn word(state: &State) -> &'static str {

@@ -101,6 +101,8 @@ fn sort_of(found: &Actual) -> String {
     match found {
         Actual::Str(_) => "a text".to_owned(),
         Actual::Bytes(_) => "bytes".to_owned(),
+        Actual::Bool(_) => "true or false".to_owned(),
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number".to_owned(),
         other => other.to_string(),
     }
 }

@@ -98,10 +98,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     figment = figment.merge(Fixed { name: ENVIRONMENT, values: from_variables(sources)? });
     figment = figment.merge(Fixed { name: "the command line", values: from_flags(&sources.flags) });
     let settings: Settings = figment.extract().map_err(|error| Faults::from_figment(error, &figment))?;
-    let faults: Vec<Fault> = rules::broken(&settings)
-        .into_iter()
-        .map(|(key, reason)| Fault { key: key.to_owned(), origin: origin_of(&figment, key), reason })
-        .collect();
+    let faults: Vec<Fault> =
+        rules::broken(&settings).into_iter().map(|(key, reason)| Fault { origin: origin_of(&figment, &key), key, reason }).collect();
     if faults.is_empty() { Ok(Loaded { settings, figment }) } else { Err(Faults(faults)) }
 }
 
@@ -265,6 +263,9 @@ mod tests {
         let loaded = load(&with(&[("THORBIS_AUTH__JWT_SECRET", &digits)])).unwrap();
         assert_eq!(loaded.settings.auth.jwt_secret.unwrap().expose(), &digits);
         assert_eq!(text::from_environment("007"), Value::from("007"));
+        let loaded = load(&with(&[("THORBIS_AUTH__AUDIENCES", "[\"a\", b]"), ("THORBIS_AUTH__PASSWORD__LENGTH_MIN", "12")])).unwrap();
+        assert_eq!(loaded.settings.auth.audiences, ["a", "b"]);
+        assert_eq!(loaded.settings.auth.password.length_min, 12);
     }
 
     #[test]

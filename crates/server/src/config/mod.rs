@@ -10,6 +10,7 @@ mod text;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use auth::config::AuthConfig;
 use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +54,7 @@ pub struct Settings {
     /// PostgreSQL.
     pub database: Database,
     /// Sign-in.
-    pub auth: Auth,
+    pub auth: AuthConfig,
     /// The data API.
     pub data_api: DataApi,
     /// `/metrics`.
@@ -153,15 +154,6 @@ pub struct Database {
     pub programs_directory: Option<PathBuf>,
 }
 
-/// Sign-in.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Auth {
-    /// A shared secret whose HS256 tokens are accepted besides our own; 32 characters or more.
-    #[serde(deserialize_with = "text::optional_secret")]
-    pub jwt_secret: Option<Secret<String>>,
-}
-
 /// The data API.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -224,7 +216,7 @@ impl Default for Settings {
             limits: Limits::default(),
             cors: Cors::default(),
             database: Database::default(),
-            auth: Auth::default(),
+            auth: AuthConfig::default(),
             data_api: DataApi::default(),
             metrics: Metrics::default(),
             log: Log::default(),

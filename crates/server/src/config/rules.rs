@@ -7,11 +7,11 @@ use std::path::Path;
 use super::{Environment, Settings};
 
 /// Returns the key and the reason of each rule that is broken.
-pub(super) fn broken(settings: &Settings) -> Vec<(&'static str, String)> {
+pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     let mut broken = Vec::new();
     let mut rule = |key, holds: bool, allowed: &str| {
         if !holds {
-            broken.push((key, allowed.to_owned()));
+            broken.push((str::to_owned(key), allowed.to_owned()));
         }
     };
     rule("data_directory", !settings.data_directory.as_os_str().is_empty(), "allowed: the path of a folder");
@@ -23,11 +23,10 @@ pub(super) fn broken(settings: &Settings) -> Vec<(&'static str, String)> {
     let origins = &settings.cors.allowed_origins;
     rule("cors.allowed_origins", origins.iter().all(|origin| is_origin(origin)), "allowed: origins such as https://app.example.com");
     database(settings, &mut rule);
-    let secret = settings.auth.jwt_secret.as_ref();
-    rule("auth.jwt_secret", secret.is_none_or(|secret| secret.expose().len() >= 32), "allowed: 32 characters or more");
     rule("data_api.rows_max", (1..=1_000_000).contains(&settings.data_api.rows_max), "allowed: 1 to 1000000");
     let filter = tracing_subscriber::EnvFilter::try_new(&settings.log.filter);
     rule("log.filter", filter.is_ok(), "allowed: a level (error, warn, info, debug, trace) or target=level pairs with commas");
+    broken.extend(settings.auth.faults().into_iter().map(|(key, allowed)| (format!("auth.{key}"), format!("allowed: {allowed}"))));
     broken
 }
 

@@ -10,7 +10,7 @@ use figment::value::Value;
 use kernel::Secret;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-/// Returns the value that an environment variable's text stands for: a bool, a number, or the text itself.
+/// Returns the value that an environment variable's text stands for: a bool, a number, a list in brackets, or the text itself.
 ///
 /// A number must read back as the same text, so that `007` and `1e3` stay what they are.
 pub(super) fn from_environment(text: &str) -> Value {
@@ -18,6 +18,11 @@ pub(super) fn from_environment(text: &str) -> Value {
         "true" => return Value::from(true),
         "false" => return Value::from(false),
         _ => {}
+    }
+    if let Some(items) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        let items = items.split(',').map(str::trim).filter(|item| !item.is_empty());
+        // An address of IPv6 with its port begins with a bracket too, but does not end with one.
+        return Value::from(items.map(|item| item.trim_matches('"').to_owned()).collect::<Vec<_>>());
     }
     match text.parse::<i64>() {
         Ok(number) if number.to_string() == text => Value::from(number),

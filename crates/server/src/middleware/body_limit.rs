@@ -96,16 +96,12 @@ where
             Err(error) => return Poll::Ready(Some(Err(error.into()))),
         };
         let bytes = u64::try_from(frame.data_ref().map_or(0, Buf::remaining)).unwrap_or(u64::MAX);
-        match self.left.checked_sub(bytes) {
-            Some(left) => {
-                self.left = left;
-                Poll::Ready(Some(Ok(frame)))
-            }
-            None => {
-                self.overrun.0.store(true, Ordering::Relaxed);
-                Poll::Ready(Some(Err("the body is larger than the limit".into())))
-            }
-        }
+        let Some(left) = self.left.checked_sub(bytes) else {
+            self.overrun.0.store(true, Ordering::Relaxed);
+            return Poll::Ready(Some(Err("the body is larger than the limit".into())));
+        };
+        self.left = left;
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {

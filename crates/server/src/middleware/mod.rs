@@ -131,3 +131,29 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("panic: {}", text.unwrap_or_else(|| "without a message".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use http_body_util::{BodyExt, Empty};
+    use serde_json::{Value, json};
+
+    async fn broken() -> &'static str {
+        let secrets: [&str; 0] = [];
+        secrets.first().expect("hunter2 is not here")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_like_any_other() {
+        let pipeline = Pipeline::new(Router::new().route("/", get(broken)), Cors::Anybody, Limits::default());
+        for _ in 0..2 {
+            let response = pipeline.answer(Request::new(Empty::new()), "127.0.0.1:9".parse().unwrap()).await;
+            assert_eq!(response.status(), 500);
+            assert!(response.headers().contains_key("x-request-id"));
+            let body: Value = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+            let message = "Something went wrong on our side";
+            assert_eq!(body, json!({ "code": "internal_error", "details": null, "hint": null, "message": message }));
+        }
+    }
+}

@@ -44,10 +44,9 @@ fn document(front: &Front) -> Value {
 }
 
 fn page(front: &Front) -> String {
-    let mut rows = String::new();
-    for (_, path, purpose) in PLACES {
-        rows.push_str(&format!("<tr><td><a href=\"{path}\">{path}</a></td><td>{purpose}</td></tr>"));
-    }
+    let row = |(_, path, purpose): &(&str, &str, &str)| format!("<tr><td><a href=\"{path}\">{path}</a></td><td>{purpose}</td></tr>");
+    let rows: Vec<String> = PLACES.iter().map(row).collect();
+    let rows = rows.concat();
     // The address comes from the operator's configuration, which is read as a URL: it has no character that is special here but &.
     let url = front.public_url.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
     format!(

@@ -49,7 +49,13 @@ pub(crate) fn external_config(settings: &Settings) -> Result<Config, StartError>
 /// Returns the migrator of `database.migrator_url`, if one is configured.
 pub(crate) fn external_migrator(settings: &Settings) -> Result<Option<Migrator>, StartError> {
     let Some(url) = &settings.database.migrator_url else { return Ok(None) };
-    Ok(Some(Migrator::new(parse(url.expose(), "database.migrator_url")?)))
+    let config = parse(url.expose(), "database.migrator_url")?;
+    let tls = postgres::tls(&config, settings.database.root_certificate_file.as_deref())?;
+    let migrator = Migrator::new(config);
+    Ok(Some(match tls {
+        Some(tls) => migrator.with_tls(tls),
+        None => migrator,
+    }))
 }
 
 /// Returns how the server connects to the database of `database.url`.

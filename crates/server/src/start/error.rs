@@ -39,15 +39,6 @@ pub enum StartError {
     /// The database cannot be used, or something in it failed.
     #[error("{}", told(_0))]
     Database(#[from] kernel::Error),
-    /// The server's login can do more than a server's login should.
-    #[error(
-        "the login of database.url {what} (server_login_too_strong): row security would not hold it; \
-         give the server a login of its own that owns nothing"
-    )]
-    LoginTooStrong {
-        /// What it is.
-        what: &'static str,
-    },
     /// The numbers cannot be counted.
     #[error("the metrics cannot be set up (metrics_unusable): {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),

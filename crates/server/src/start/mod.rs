@@ -33,8 +33,8 @@ use crate::middleware::{Cors, Pipeline};
 use crate::router::{self, Front, Mounts, Numbers};
 
 pub use error::StartError;
-pub(crate) use folder::DataFolder;
 pub use folder::FolderError;
+pub(crate) use folder::{DataFolder, write_private};
 pub(crate) use keys::KEY_FILE;
 pub(crate) use state::State;
 
@@ -62,6 +62,7 @@ pub struct RunningServer {
     demo: Option<DemoLogin>,
     tasks: TaskTracker,
     stop: CancellationToken,
+    backend: Backend,
     cluster: Option<Cluster>,
     folder: DataFolder,
 }
@@ -119,7 +120,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     let preparer =
         Preparer { settings: Arc::clone(&settings), migrator: ends.migrator, backend: backend.clone(), state: Arc::clone(&preparation) };
     let demo = if Box::pin(preparer.within(Duration::from_millis(settings.database.start_wait_ms))).await? {
-        backend.demo_login(&settings).await?
+        backend.demo_login(&settings, &keys.ring.load()).await?
     } else {
         tasks.spawn(preparer.until_done(stop.clone()));
         None
@@ -128,7 +129,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     let health = Arc::new(Health::new(Arc::clone(&preparation), backend.clone()));
     let routes = router::router(Mounts {
         front: Front { public_url: public_url.as_str().into() },
-        numbers: Numbers { access: settings.metrics.access, handle: numbers, backend: backend.clone() },
+        numbers: Numbers { access: settings.metrics.access, handle: numbers.clone(), backend: backend.clone() },
         health: Arc::clone(&health),
         backend: backend.clone(),
     });
@@ -137,12 +138,13 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
 
     let urls: Vec<String> = addresses.iter().map(|address| state::url_of(*address, tls)).collect();
     let watch = cluster.as_ref().map(Cluster::watch);
-    let reporter = Reporter::new(report::Facts { settings: &settings, urls, public_url }, folder.path(), health, watch, backend.clone());
+    let facts = report::Facts { settings: &settings, urls, public_url, backend: backend.clone(), numbers };
+    let reporter = Reporter::new(facts, folder.path(), health, watch);
     reporter.report().await;
     tasks.spawn(reporter.run(stop.clone()));
-    tasks.spawn(Arc::clone(&keys).follow(backend, stop.clone()));
+    tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
     let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
-    Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, cluster: cluster.take(), folder })
+    Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, backend, cluster: cluster.take(), folder })
 }
 
 /// Returns the address for clients: the configured one, else the first that is listened on.
@@ -199,6 +201,7 @@ impl RunningServer {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.backend.close();
         if let Some(cluster) = self.cluster {
             cluster.stop().await?;
         }

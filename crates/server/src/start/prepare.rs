@@ -19,6 +19,8 @@ use crate::health::Preparation;
 
 /// The code of a schema that is behind this program.
 pub(crate) const MIGRATIONS_PENDING: &str = "migrations_pending";
+/// SQLSTATEs of what is not there or not ours: schema, function, table, right.
+const ABSENT: &[&str] = &["3F000", "42883", "42P01", "42501"];
 /// The pauses between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -83,7 +85,7 @@ impl Preparer {
                 degraded.push("no database.migrator_url: migrations and their checks are left to `thorbis migrate`".to_owned());
             }
         }
-        degraded.extend(self.backend.open(&self.settings).await?);
+        degraded.extend(self.backend.open(&self.settings).await.map_err(|error| self.explain(error))?);
         self.state.store(Arc::new(Preparation::Done { degraded }));
         Ok(())
     }
@@ -100,6 +102,16 @@ impl Preparer {
         let seeds = if self.settings.is_development() { Seeds::Development } else { Seeds::System };
         Box::pin(migrator.seed(&source, seeds, &options)).await?;
         Ok(())
+    }
+
+    /// Without the owner's login nobody looked at the schema: a part that is not there means that it was not migrated for us.
+    fn explain(&self, error: Error) -> Error {
+        if self.migrator.is_some() || !ABSENT.contains(&error.code()) {
+            return error;
+        }
+        Error::new(Kind::Unavailable, MIGRATIONS_PENDING, "The schema is not there, or not for this server's login")
+            .with_hint("thorbis migrate up, with DATABASE_URL and MIGRATOR_URL set")
+            .with_source(error)
     }
 
     fn note(&self, error: &Error) {

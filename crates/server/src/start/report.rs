@@ -1,9 +1,10 @@
-//! Keeps `state.json` true while the server runs, for `thorbis status`.
+//! Keeps `state.json` true while the server runs, for `thorbis status`, and the numbers in order.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use postgres::cluster::{ClusterState, ClusterStatus};
 use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,8 @@ pub(super) struct Facts<'a> {
     pub(super) settings: &'a Settings,
     pub(super) urls: Vec<String>,
     pub(super) public_url: String,
+    pub(super) backend: Backend,
+    pub(super) numbers: PrometheusHandle,
 }
 
 /// Writes the state.
@@ -30,30 +33,26 @@ pub(super) struct Reporter {
     health: Arc<Health>,
     cluster: Option<Receiver<ClusterStatus>>,
     backend: Backend,
+    numbers: PrometheusHandle,
     fixed: State,
 }
 
 impl Reporter {
-    pub(super) fn new(
-        facts: Facts<'_>,
-        folder: &Path,
-        health: Arc<Health>,
-        cluster: Option<Receiver<ClusterStatus>>,
-        backend: Backend,
-    ) -> Self {
+    pub(super) fn new(facts: Facts<'_>, folder: &Path, health: Arc<Health>, cluster: Option<Receiver<ClusterStatus>>) -> Self {
+        let Facts { settings, urls, public_url, backend, numbers } = facts;
         let fixed = State {
             pid: std::process::id(),
             version: version::FULL.to_owned(),
             started_at: jiff::Timestamp::now(),
-            environment: facts.settings.environment,
-            addresses: facts.urls,
-            public_url: facts.public_url,
+            environment: settings.environment,
+            addresses: urls,
+            public_url,
             database_version: None,
             cluster: None,
             ready: false,
             degraded: Vec::new(),
         };
-        Self { folder: folder.to_owned(), health, cluster, backend, fixed }
+        Self { folder: folder.to_owned(), health, cluster, backend, numbers, fixed }
     }
 
     /// Looks and writes once.
@@ -73,6 +72,9 @@ impl Reporter {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
             }
+            // Measured times pile up until they are sorted into their buckets, also where nobody reads the numbers.
+            self.numbers.run_upkeep();
+            self.backend.tidy();
             if self.look().await != written {
                 written = self.report().await;
             }

@@ -214,6 +214,28 @@ fn without_an_environment_it_is_production() {
 }
 
 #[test]
+fn log_lines_are_json_and_carry_the_request_id() {
+    let desk = Desk::new();
+    let mut command = desk.command(&["serve"]);
+    command.env("DATABASE_URL", "postgres://nobody:hunter2@127.0.0.1:1/none").env("THORBIS_DATABASE__START_WAIT_MS", "0");
+    let child = command.stdout(Stdio::piped()).stderr(std::fs::File::create(desk.path().join("log")).unwrap()).spawn().unwrap();
+    let serving = Serving::wait_for(child, desk.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    crate::running::know_tls();
+    let url = format!("{}/auth/v1/user?token=hunter3", serving.url());
+    let asked = reqwest::Client::new().get(url).header("x-request-id", "abc-1").header("authorization", "Bearer hunter4").send();
+    assert_eq!(runtime.block_on(asked).unwrap().headers()["x-request-id"], "abc-1");
+    assert!(serving.stop().success());
+    let log = std::fs::read_to_string(desk.path().join("log")).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let access = lines.iter().find(|line| line["target"] == "access").unwrap();
+    assert_eq!(access["span"]["request_id"], "abc-1");
+    assert_eq!((&access["method"], &access["path"]), (&Value::from("GET"), &Value::from("/auth/v1/user")));
+    assert!(access["status"].is_u64() && access["duration_ms"].is_f64(), "{access}");
+    assert!(!log.contains("hunter"), "{log}");
+}
+
+#[test]
 fn a_second_start_answers_within_a_second() {
     let desk = Desk::new();
     assert!(desk.serve(&["serve", "--env", "development"]).stop().success());
@@ -239,7 +261,7 @@ fn a_wrong_configuration_stops_the_start() {
     let told = text(&refused.stderr);
     assert!(told.contains("`limits.body_bytes`") && told.contains("thorbis.toml"), "{told}");
     assert!(told.contains("body_bytes_max"), "{told}");
-    assert!(!desk.path().join("data").exists(), "a start that was refused made its data folder");
+    assert!(!desk.path().join("data").try_exists().unwrap(), "a start that was refused made its data folder");
 
     std::fs::write(desk.path().join("thorbis.toml"), "[limits]\nbody_bytes_max = \"large\"\n").unwrap();
     let refused = desk.run(&["config", "--config", "thorbis.toml"]);

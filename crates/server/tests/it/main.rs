@@ -1,7 +1,15 @@
 //! The server as programs see it: over HTTP, and by its command line.
 
+// `cfg(test)` tells clippy that the helpers in a module are tests, too.
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
 mod edge;
+#[cfg(test)]
 mod health;
+#[cfg(test)]
 mod running;
+#[cfg(test)]
 mod tls;

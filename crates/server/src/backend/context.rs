@@ -1,0 +1,62 @@
+//! What SQL may know of a request, put beside it.
+//!
+//! Invariant: credentials stay out: SQL has the verified claims, and what is in a setting can end in an error's text or a log.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, header};
+use kernel::RequestContext;
+use serde_json::{Map, Value};
+
+/// Headers that hold credentials; cookies have a setting of their own.
+const LEFT_OUT: &[&str] = &["authorization", "proxy-authorization", "apikey", "cookie"];
+
+/// Puts the [`RequestContext`] into the request's extensions.
+pub(super) async fn layer(mut request: Request, next: Next) -> Response {
+    let context = RequestContext {
+        method: request.method().as_str().into(),
+        path: path_of(&request).into(),
+        headers_json: headers_json(request.headers()).into(),
+        cookies_json: cookies_json(request.headers()).into(),
+    };
+    request.extensions_mut().insert(context);
+    next.run(request).await
+}
+
+/// Returns the path as the client wrote it: the mount has taken its part off the request's own.
+fn path_of(request: &Request) -> &str {
+    request.extensions().get::<axum::extract::OriginalUri>().map_or(request.uri().path(), |uri| uri.path())
+}
+
+fn headers_json(headers: &HeaderMap) -> String {
+    let mut object = Map::new();
+    for name in headers.keys().filter(|name| !LEFT_OUT.contains(&name.as_str())) {
+        let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        object.insert(name.as_str().to_owned(), Value::String(values.join(", ")));
+    }
+    Value::Object(object).to_string()
+}
+
+fn cookies_json(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let object: Map<String, Value> = pairs.map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect();
+    Value::Object(object).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderName;
+
+    #[test]
+    fn sql_sees_headers_and_cookies_but_no_credentials() {
+        let headers: HeaderMap = [("x-own", "1"), ("x-own", "2"), ("authorization", "Bearer t"), ("apikey", "k"), ("cookie", "a=1; b=c=d")]
+            .into_iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        assert_eq!(headers_json(&headers), r#"{"x-own":"1, 2"}"#);
+        assert_eq!(cookies_json(&headers), r#"{"a":"1","b":"c=d"}"#);
+    }
+}

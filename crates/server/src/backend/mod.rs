@@ -1,0 +1,140 @@
+//! The floors below, wired: pool, sign-in and data API, and what the server asks of them.
+//!
+//! Invariant: the process's one authority is made here and goes to the auth layer alone; what the server itself asks of the database,
+//! it asks with a grant that says why.
+
+mod context;
+mod demo;
+mod rights;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use auth::keys::KeyRing;
+use auth::{Auth, AuthOptions};
+use axum::{Router, middleware};
+use kernel::{Authority, Grant, RequestContext, Result, SystemClock};
+use postgres::{Access, Answer, Database, PoolOptions, Sql};
+
+use crate::config::Settings;
+use crate::metrics::PoolGauges;
+use crate::start::StartError;
+
+/// What the floors below are made of.
+pub(crate) struct BackendOptions<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) server: postgres::Config,
+    pub(crate) keys: KeyRing,
+    pub(crate) public_url: &'a str,
+}
+
+/// The floors below. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Backend(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    authority: Arc<Authority>,
+    auth: Auth,
+    version: OnceLock<String>,
+}
+
+impl Backend {
+    /// Wires everything. Connects to nothing yet.
+    pub(crate) fn new(options: BackendOptions<'_>) -> std::result::Result<Self, StartError> {
+        let BackendOptions { settings, server, keys, public_url } = options;
+        let database = Database::new(pool_options(settings, server))?;
+        #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
+        let authority = Authority::establish();
+        let auth = Auth::new(AuthOptions {
+            database: database.clone(),
+            authority: Arc::clone(&authority),
+            clock: Arc::new(SystemClock),
+            config: settings.auth.clone(),
+            keys,
+            public_url: public_url.to_owned(),
+        })?;
+        Ok(Self(Arc::new(Inner { database, authority, auth, version: OnceLock::new() })))
+    }
+
+    /// Looks at the database after the schema is there: who we are in it, and what it holds. Returns what does not work.
+    pub(crate) async fn open(&self, settings: &Settings) -> Result<Vec<String>> {
+        let rights = rights::read(self).await?;
+        // The first look counts; the version is only shown.
+        let _known = self.0.version.set(rights.server_version.clone()).is_err();
+        rights.judge(settings)
+    }
+
+    /// Asks PostgreSQL for an answer.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        self.0.database.ping().await
+    }
+
+    /// Tells whether the data API knows the tables.
+    pub(crate) fn catalog(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns how the pool is.
+    pub(crate) fn pool(&self) -> PoolGauges {
+        let status = self.0.database.pool_status();
+        PoolGauges { size: status.size, available: status.available, waiting: status.waiting }
+    }
+
+    /// Lets go of connections that nobody uses. To be called now and then.
+    pub(crate) fn tidy(&self) {
+        self.0.database.reap_idle();
+    }
+
+    /// Lets go of all connections, at the end.
+    pub(crate) fn close(&self) {
+        self.0.database.close();
+    }
+
+    /// Returns PostgreSQL's version, once it was reached.
+    pub(crate) fn database_version(&self) -> Option<String> {
+        self.0.version.get().cloned()
+    }
+
+    /// Takes other keys from now on.
+    pub(crate) fn replace_keys(&self, ring: &KeyRing) {
+        self.0.auth.replace_keys(ring);
+    }
+
+    /// Returns the routes of sign-in. They authenticate by themselves.
+    pub(crate) fn auth_routes(&self) -> Router {
+        auth::router(self.0.auth.clone())
+    }
+
+    /// Returns the routes of the data API, behind the auth layer.
+    pub(crate) fn data_api_routes(&self) -> Router {
+        Router::new().layer(middleware::from_fn(context::layer)).layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
+    }
+
+    /// Runs a statement of the server's own.
+    async fn ask(&self, statement: Sql, reason: &'static str) -> Result<Answer> {
+        #[expect(clippy::disallowed_methods, reason = "the server itself asks, at its start, for no caller")]
+        let grant = Grant::system(&self.0.authority, None, reason);
+        self.0.database.run(&grant, &RequestContext::default(), Access::Read, statement).await
+    }
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backend").field("auth", &self.0.auth).finish_non_exhaustive()
+    }
+}
+
+fn pool_options(settings: &Settings, server: postgres::Config) -> PoolOptions {
+    let database = &settings.database;
+    PoolOptions {
+        size_max: database.pool_size,
+        lifetime: Duration::from_secs(database.pool_lifetime_s),
+        idle: Duration::from_secs(database.pool_idle_s),
+        acquire: Duration::from_millis(database.pool_acquire_ms),
+        statement_timeout: Duration::from_millis(database.statement_time_ms),
+        prepared_statements: database.prepared_statements,
+        root_certificate_file: database.root_certificate_file.clone(),
+        ..PoolOptions::new(server)
+    }
+}

@@ -1,0 +1,143 @@
+//! A PostgreSQL that is not ours: `database.url` and `database.migrator_url`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use kernel::Secret;
+use postgres::Host;
+use postgres::cluster::{self, Cluster, ClusterOptions};
+use serde_json::{Value, json};
+use server::config::{Environment, Settings};
+use server::{RunningServer, StartError};
+use tempfile::TempDir;
+
+use crate::running::{know_tls, without_database};
+
+/// A PostgreSQL beside the server, which the server knows by its URLs only.
+struct Elsewhere {
+    folder: TempDir,
+    server_url: String,
+    migrator_url: String,
+}
+
+impl Elsewhere {
+    async fn make() -> (Self, Cluster) {
+        // PostgreSQL's own user must be able to pass.
+        let folder = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+        let cluster = start(folder.path()).await;
+        let server_url = url(&cluster.server_config());
+        let migrator_url = url(&cluster.migrator_config());
+        (Self { folder, server_url, migrator_url }, cluster)
+    }
+
+    fn settings(&self, own: &TempDir) -> Settings {
+        know_tls();
+        let mut settings = without_database(own);
+        settings.database.url = Some(Secret::new(self.server_url.clone()));
+        settings.database.migrator_url = Some(Secret::new(self.migrator_url.clone()));
+        settings
+    }
+}
+
+async fn start(folder: &Path) -> Cluster {
+    Box::pin(cluster::start(ClusterOptions::new(folder.join("elsewhere")))).await.unwrap()
+}
+
+fn url(config: &postgres::Config) -> String {
+    let Some(Host::Unix(socket)) = config.get_hosts().first() else { panic!("no socket") };
+    let socket = socket.display().to_string().replace('/', "%2F");
+    let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
+    format!("postgres://{}:{password}@{socket}:5432/{}", config.get_user().unwrap(), config.get_dbname().unwrap())
+}
+
+async fn ready(server: &RunningServer) -> (u16, Value) {
+    let response = reqwest::get(format!("http://{}/health/ready", server.address().unwrap())).await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+async fn wait_until(server: &RunningServer, status: u16) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let (found, body) = ready(server).await;
+        if found == status {
+            return body;
+        }
+        assert!(Instant::now() < deadline, "still {found}: {body}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_comes_later_or_goes_away_is_followed() {
+    let (elsewhere, cluster) = Elsewhere::make().await;
+    cluster.stop().await.unwrap();
+    let own = tempfile::tempdir().unwrap();
+    let server = Box::pin(server::start(elsewhere.settings(&own))).await.unwrap();
+    let (status, body) = ready(&server).await;
+    assert_eq!(status, 503);
+    assert_eq!(body["checks"]["database"]["code"], "database_unavailable");
+    let live = reqwest::get(format!("http://{}/health/live", server.address().unwrap())).await.unwrap();
+    assert_eq!(live.status(), 200);
+    let sign_up = reqwest::Client::new().post(format!("http://{}/auth/v1/signup", server.address().unwrap()));
+    let refused = sign_up.json(&json!({ "email": "a@example.com", "password": "long enough" })).send().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+
+    let cluster = start(elsewhere.folder.path()).await;
+    let body = wait_until(&server, 200).await;
+    assert_eq!(body["checks"]["migrations"]["status"], "ok");
+    cluster.stop().await.unwrap();
+    wait_until(&server, 503).await;
+    let cluster = start(elsewhere.folder.path()).await;
+    wait_until(&server, 200).await;
+    server.shutdown().await.unwrap();
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn missing_rights_are_named_and_too_many_are_refused() {
+    let (elsewhere, cluster) = Elsewhere::make().await;
+    let own = tempfile::tempdir().unwrap();
+    let mut settings = elsewhere.settings(&own);
+    settings.database.start_wait_ms = 30_000;
+    let server = Box::pin(server::start(settings.clone())).await.unwrap();
+    let degraded = server.degraded();
+    assert!(degraded.iter().any(|sentence| sentence.contains("lacks REPLICATION")), "{degraded:?}");
+    server.shutdown().await.unwrap();
+
+    let mut without_owner = settings.clone();
+    without_owner.database.migrator_url = None;
+    let server = Box::pin(server::start(without_owner)).await.unwrap();
+    assert!(server.degraded().iter().any(|sentence| sentence.contains("database.migrator_url")), "{:?}", server.degraded());
+    server.shutdown().await.unwrap();
+
+    settings.database.url = Some(Secret::new(elsewhere.migrator_url.clone()));
+    let Err(refused) = Box::pin(server::start(settings.clone())).await else { panic!("a superuser serves in production") };
+    assert!(matches!(refused, StartError::Database(_)));
+    assert!(refused.to_string().contains("server_login_too_strong"), "{refused}");
+    settings.environment = Environment::Development;
+    let server = Box::pin(server::start(settings)).await.unwrap();
+    assert!(server.degraded().iter().any(|sentence| sentence.contains("is a superuser")), "{:?}", server.degraded());
+    assert!(server.demo_login().is_some());
+    server.shutdown().await.unwrap();
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_schema_that_is_behind_is_not_ready_and_not_touched() {
+    let (elsewhere, cluster) = Elsewhere::make().await;
+    let own = tempfile::tempdir().unwrap();
+    let mut settings = elsewhere.settings(&own);
+    settings.migrate_at_start = false;
+    let server = Box::pin(server::start(settings.clone())).await.unwrap();
+    let (status, body) = ready(&server).await;
+    assert_eq!((status, &body["checks"]["migrations"]["code"]), (503, &json!("migrations_pending")), "{body}");
+    settings.database.migrator_url = None;
+    server.shutdown().await.unwrap();
+    let server = Box::pin(server::start(settings)).await.unwrap();
+    let (status, body) = ready(&server).await;
+    assert_eq!((status, &body["checks"]["migrations"]["code"]), (503, &json!("migrations_pending")), "{body}");
+    server.shutdown().await.unwrap();
+    cluster.stop().await.unwrap();
+}
