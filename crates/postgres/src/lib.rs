@@ -2,6 +2,7 @@
 //!
 //! Invariant: no other crate opens a connection for a caller; a [`Tx`] comes only from a grant.
 
+pub mod catalog;
 pub mod cluster;
 mod database;
 pub mod error;

@@ -1,5 +1,6 @@
--- One JSON document of everything that the schemas of $1 hold and a program may call or ask.
+-- One JSON document of everything that the wanted schemas hold and a program may call or ask.
 with recursive
+wanted (name) as (select w.value from pg_catalog.json_array_elements_text($1::json) as w (value)),
 -- What a domain is at its bottom decides which operators and functions fit.
 bases (oid, base) as (
   select t.oid, t.oid from pg_catalog.pg_type t where t.typtype <> 'd'
@@ -21,7 +22,7 @@ relations as (
   select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_relation_is_updatable(c.oid, true) as events
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-   where n.nspname = any ($1::text[]) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
+   where n.nspname in (select w.name from wanted w) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
 ),
 -- A key's columns in the key's order; indexes over expressions or over a part of the rows are no keys.
 uniques as (
@@ -84,7 +85,7 @@ functions as (
     join types rt on rt.oid = p.prorettype
     left join pg_catalog.pg_class rc on rc.oid = rt.relation and rc.relkind <> 'c'
     left join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
-   where n.nspname = any ($1::text[]) and p.prokind = 'f'
+   where n.nspname in (select w.name from wanted w) and p.prokind = 'f'
      and rt.base not in ('trigger', 'event_trigger', 'internal', 'language_handler', 'fdw_handler', 'index_am_handler', 'tsm_handler', 'table_am_handler')
      and not exists (select from pg_catalog.pg_depend e
                       where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = p.oid and e.deptype = 'e')

@@ -7,17 +7,19 @@ mod model;
 
 use std::collections::HashMap;
 
-use kernel::{Error, Result};
+use kernel::{Error, Grant, RequestContext, Result};
 use serde::Deserialize;
+
+use crate::{Access, Database, Sql, Tx};
 
 pub use model::{
     Argument, Column, DataType, Declaration, ForeignKey, Function, Relation, RelationKind, ReturnKind, Returns, TypeShape, Volatility,
 };
 
-/// The statement that reads what the schemas in its one parameter (`text[]`) hold, as one text column `document`.
-pub const DOCUMENT: &str = include_str!("catalog.sql");
-/// The statement that reads how tables were declared, as one text column `document`. Only where the document has declarations.
-pub const DECLARATIONS: &str = include_str!("declarations.sql");
+/// Reads what the schemas of a JSON array of names hold, as one text column `document`.
+const DOCUMENT: &str = include_str!("catalog.sql");
+/// Reads how tables were declared, as one text column `document`. Only where the document has declarations.
+const DECLARATIONS: &str = include_str!("declarations.sql");
 
 /// Everything that some schemas hold.
 #[derive(Clone, Debug, Default)]
@@ -34,11 +36,11 @@ pub struct Schema {
 
 /// What [`DOCUMENT`] gave, before the declarations are known.
 #[derive(Debug, Deserialize)]
-pub struct Document {
+struct Document {
     relations: Vec<Relation>,
     functions: Vec<Function>,
-    /// Whether there are declarations to read.
-    pub has_declarations: bool,
+    /// A database without our migrations has none.
+    has_declarations: bool,
 }
 
 #[derive(Deserialize)]
@@ -49,16 +51,20 @@ struct Declared {
     declaration: Declaration,
 }
 
-impl Document {
-    /// Reads what [`DOCUMENT`] gave.
-    pub fn parse(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(Error::internal)
-    }
-}
-
 impl Catalog {
-    /// Puts a catalog together from a document and, where there are any, what [`DECLARATIONS`] gave.
-    pub fn new(document: Document, declarations: Option<&str>) -> Result<Self> {
+    /// Reads what these schemas hold. The grant is the server's own.
+    pub async fn load(database: &Database, grant: &Grant, schemas: &[String]) -> Result<Self> {
+        let tx = database.begin(grant, &RequestContext::default(), Access::Read).await?;
+        let (before, after) = DOCUMENT.split_once("$1").unwrap_or((DOCUMENT, ""));
+        let mut statement = Sql::new(before);
+        statement.bind(serde_json::json!(schemas)).text(after);
+        let document: Document = serde_json::from_str(&text(&tx, statement).await?).map_err(Error::internal)?;
+        let declarations = if document.has_declarations { Some(text(&tx, Sql::new(DECLARATIONS)).await?) } else { None };
+        tx.rollback().await?;
+        Self::new(document, declarations.as_deref())
+    }
+
+    fn new(document: Document, declarations: Option<&str>) -> Result<Self> {
         let mut schemas: HashMap<String, Schema> = HashMap::new();
         for relation in document.relations {
             schemas.entry(relation.schema.clone()).or_default().relations.insert(relation.name.clone(), relation);
@@ -98,6 +104,10 @@ impl Catalog {
     }
 }
 
+async fn text(tx: &Tx, statement: Sql) -> Result<String> {
+    tx.query_one(statement).await?.try_get("document").map_err(Error::internal)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_declaration_finds_its_table() {
-        let catalog = Catalog::new(Document::parse(TEXT).unwrap(), Some(DECLARED)).unwrap();
+        let catalog = Catalog::new(serde_json::from_str(TEXT).unwrap(), Some(DECLARED)).unwrap();
         let jobs = catalog.relation("public", "jobs").unwrap();
         assert_eq!(jobs.declaration.as_ref().unwrap().noun, "jobs");
         assert_eq!(jobs.implied_key_column(), Some("company_id"));
@@ -126,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_table_without_a_declaration_implies_nothing() {
-        let catalog = Catalog::new(Document::parse(TEXT).unwrap(), None).unwrap();
+        let catalog = Catalog::new(serde_json::from_str(TEXT).unwrap(), None).unwrap();
         let jobs = catalog.relation("public", "jobs").unwrap();
         assert_eq!((jobs.tenant_column(), jobs.implied_key_column()), (None, None));
     }

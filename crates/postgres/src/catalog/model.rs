@@ -53,6 +53,7 @@ pub enum RelationKind {
 
 /// A column.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are PostgreSQL's own marks of a column, one by one")]
 pub struct Column {
     /// The name.
     pub name: String,
@@ -122,8 +123,8 @@ pub struct Declaration {
     pub noun: String,
     /// Whether rows are marked as deleted by `deleted_at`.
     pub soft_delete: bool,
-    /// The column that holds the company.
-    pub tenant_column: String,
+    /// The column that holds the company; none for tables of no company.
+    pub tenant_column: Option<String>,
     /// The column that says whom a row is assigned to.
     pub assigned_column: Option<String>,
     /// The column that says whose row it is.
@@ -216,7 +217,7 @@ impl Relation {
 
     /// Returns the column that holds the company, where the table was declared.
     pub fn tenant_column(&self) -> Option<&str> {
-        self.declaration.as_ref().map(|declaration| declaration.tenant_column.as_str())
+        self.declaration.as_ref()?.tenant_column.as_deref()
     }
 
     /// Returns the tenant column where it only leads the primary key: the rest is what clients call the key.

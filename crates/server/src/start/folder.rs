@@ -6,9 +6,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The lock's name in the data folder.
 const LOCK: &str = "thorbis.lock";
+/// How long a lock that somebody else has is waited for: who only asks whether a server runs has it for a moment, too.
+const PATIENCE: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +52,13 @@ impl DataFolder {
         let file = path.join(LOCK);
         let mut lock =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file).map_err(unusable(&file))?;
-        match lock.try_lock() {
+        let deadline = Instant::now() + PATIENCE;
+        let mut outcome = lock.try_lock();
+        while matches!(outcome, Err(TryLockError::WouldBlock)) && Instant::now() < deadline {
+            thread::sleep(POLL);
+            outcome = lock.try_lock();
+        }
+        match outcome {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FolderError::InUse { folder: path, pid: holder(&mut lock) }),
             Err(TryLockError::Error(source)) => return Err(unusable(&file)(source)),

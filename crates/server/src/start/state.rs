@@ -73,8 +73,10 @@ impl State {
 
     /// Returns the server that runs in a folder, if one does.
     pub(crate) fn of_running(folder: &Path) -> Option<Self> {
-        DataFolder::holder(folder)?;
-        serde_json::from_str(&std::fs::read_to_string(folder.join(FILE)).ok()?).ok()
+        let holder = DataFolder::holder(folder)?;
+        let state: Self = serde_json::from_str(&std::fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
+        // A server that is still starting has the lock, and the file is that of the one before.
+        (state.pid.to_string() == holder).then_some(state)
     }
 
     /// Takes it away at the end. A file that stays does no harm.
@@ -89,4 +91,32 @@ impl State {
 pub(crate) fn url_of(address: SocketAddr, tls: bool) -> String {
     let scheme = if tls { "https" } else { "http" };
     format!("{scheme}://{address}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_state_of_the_server_that_has_the_folder_counts() {
+        let home = tempfile::tempdir().unwrap();
+        let state = State {
+            pid: std::process::id(),
+            version: "1".to_owned(),
+            started_at: "2026-11-21T12:00:00Z".parse().unwrap(),
+            environment: Environment::Production,
+            addresses: vec![],
+            public_url: String::new(),
+            database_version: None,
+            cluster: None,
+            ready: true,
+            degraded: vec![],
+        };
+        state.write(home.path()).unwrap();
+        assert_eq!(State::of_running(home.path()), None, "left behind by a killed server");
+        let _folder = DataFolder::take(home.path()).unwrap();
+        assert_eq!(State::of_running(home.path()), Some(state.clone()));
+        State { pid: 1, ..state }.write(home.path()).unwrap();
+        assert_eq!(State::of_running(home.path()), None, "of the server before");
+    }
 }
