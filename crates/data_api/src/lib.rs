@@ -1,1 +1,89 @@
 //! The data API: rows of the exposed schemas over HTTP, in the `PostgREST` dialect.
+//!
+//! Invariant: a request is understood ([`request`]), checked against the catalog ([`plan`]), turned into one statement ([`query`]), run
+//! in a transaction of the caller ([`run`]) and answered ([`response`]), in this order and with nothing passed by. Only `run` touches
+//! the database.
+
+pub mod config;
+
+mod failure;
+mod plan;
+mod query;
+mod request;
+mod response;
+mod routes;
+mod run;
+mod schema;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::{Authority, Error, Result};
+use postgres::Database;
+
+pub use config::DataApiConfig;
+pub use routes::router;
+
+use crate::request::ParseLimits;
+use crate::schema::SchemaCache;
+
+/// The data API over one database. Cheap to clone.
+#[derive(Clone)]
+pub struct DataApi(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    schema: SchemaCache,
+    limits: ParseLimits,
+    rows_max: i64,
+    config: DataApiConfig,
+}
+
+impl DataApi {
+    /// Makes it. Looks at nothing yet: the first request or [`DataApi::reload`] does.
+    pub fn new(database: Database, authority: Arc<Authority>, config: DataApiConfig) -> Result<Self> {
+        if let Some((key, allowed)) = config.faults().into_iter().next() {
+            return Err(Error::internal(format!("data_api.{key} is impossible; allowed: {allowed}")));
+        }
+        let interval = Duration::from_millis(config.catalog_reload_ms);
+        let schema = SchemaCache::new(database.clone(), authority, config.schemas.clone(), interval);
+        let rows_max = i64::try_from(config.rows_max).map_err(Error::internal)?;
+        Ok(Self(Arc::new(Inner { database, schema, limits: config.parse_limits(), rows_max, config })))
+    }
+
+    /// Looks at the tables and functions anew.
+    pub async fn reload(&self) -> Result<()> {
+        self.0.schema.reload().await
+    }
+
+    /// Tells whether the tables and functions are known.
+    pub fn loaded(&self) -> Result<()> {
+        self.0.schema.loaded()
+    }
+
+    fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    fn schema(&self) -> &SchemaCache {
+        &self.0.schema
+    }
+
+    fn limits(&self) -> &ParseLimits {
+        &self.0.limits
+    }
+
+    fn rows_max(&self) -> i64 {
+        self.0.rows_max
+    }
+
+    fn config(&self) -> &DataApiConfig {
+        &self.0.config
+    }
+}
+
+impl std::fmt::Debug for DataApi {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DataApi").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}

@@ -39,6 +39,10 @@ pub struct Schema {
 struct Document {
     relations: Vec<Relation>,
     functions: Vec<Function>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Marks {
     /// A database without our migrations has none.
     has_declarations: bool,
 }
@@ -58,13 +62,16 @@ impl Catalog {
         let (before, after) = DOCUMENT.split_once("$1").unwrap_or((DOCUMENT, ""));
         let mut statement = Sql::new(before);
         statement.bind(serde_json::json!(schemas)).text(after);
-        let document: Document = serde_json::from_str(&text(&tx, statement).await?).map_err(Error::internal)?;
-        let declarations = if document.has_declarations { Some(text(&tx, Sql::new(DECLARATIONS)).await?) } else { None };
+        let document = text(&tx, statement).await?;
+        let marks: Marks = serde_json::from_str(&document).map_err(Error::internal)?;
+        let declarations = if marks.has_declarations { Some(text(&tx, Sql::new(DECLARATIONS)).await?) } else { None };
         tx.rollback().await?;
-        Self::new(document, declarations.as_deref())
+        Self::from_documents(&document, declarations.as_deref())
     }
 
-    fn new(document: Document, declarations: Option<&str>) -> Result<Self> {
+    /// Makes a catalog from what the database says: a JSON object with `relations` and `functions`, and a JSON array of declarations.
+    pub fn from_documents(document: &str, declarations: Option<&str>) -> Result<Self> {
+        let document: Document = serde_json::from_str(document).map_err(Error::internal)?;
         let mut schemas: HashMap<String, Schema> = HashMap::new();
         for relation in document.relations {
             schemas.entry(relation.schema.clone()).or_default().relations.insert(relation.name.clone(), relation);
@@ -124,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_declaration_finds_its_table() {
-        let catalog = Catalog::new(serde_json::from_str(TEXT).unwrap(), Some(DECLARED)).unwrap();
+        let catalog = Catalog::from_documents(TEXT, Some(DECLARED)).unwrap();
         let jobs = catalog.relation("public", "jobs").unwrap();
         assert_eq!(jobs.declaration.as_ref().unwrap().noun, "jobs");
         assert_eq!(jobs.implied_key_column(), Some("company_id"));
@@ -136,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_table_without_a_declaration_implies_nothing() {
-        let catalog = Catalog::new(serde_json::from_str(TEXT).unwrap(), None).unwrap();
+        let catalog = Catalog::from_documents(TEXT, None).unwrap();
         let jobs = catalog.relation("public", "jobs").unwrap();
         assert_eq!((jobs.tenant_column(), jobs.implied_key_column()), (None, None));
     }

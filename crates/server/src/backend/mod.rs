@@ -13,6 +13,7 @@ use std::time::Duration;
 use auth::keys::KeyRing;
 use auth::{Auth, AuthOptions};
 use axum::{Router, middleware};
+use data_api::DataApi;
 use kernel::{Authority, Grant, RequestContext, Result, SystemClock};
 use postgres::{Access, Answer, Database, PoolOptions, Sql};
 
@@ -36,6 +37,7 @@ struct Inner {
     database: Database,
     authority: Arc<Authority>,
     auth: Auth,
+    data_api: DataApi,
     version: OnceLock<String>,
 }
 
@@ -54,7 +56,8 @@ impl Backend {
             keys,
             public_url: public_url.to_owned(),
         })?;
-        Ok(Self(Arc::new(Inner { database, authority, auth, version: OnceLock::new() })))
+        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), settings.data_api.clone())?;
+        Ok(Self(Arc::new(Inner { database, authority, auth, data_api, version: OnceLock::new() })))
     }
 
     /// Looks at the database after the schema is there: who we are in it, and what it holds. Returns what does not work.
@@ -62,6 +65,7 @@ impl Backend {
         let rights = rights::read(self).await?;
         // The first look counts; the version is only shown.
         let _known = self.0.version.set(rights.server_version.clone()).is_err();
+        self.0.data_api.reload().await?;
         rights.judge(settings)
     }
 
@@ -72,7 +76,7 @@ impl Backend {
 
     /// Tells whether the data API knows the tables.
     pub(crate) fn catalog(&self) -> Result<()> {
-        Ok(())
+        self.0.data_api.loaded()
     }
 
     /// Returns how the pool is.
@@ -108,7 +112,9 @@ impl Backend {
 
     /// Returns the routes of the data API, behind the auth layer.
     pub(crate) fn data_api_routes(&self) -> Router {
-        Router::new().layer(middleware::from_fn(context::layer)).layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
+        data_api::router(self.0.data_api.clone())
+            .layer(middleware::from_fn(context::layer))
+            .layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
     }
 
     /// Runs a statement of the server's own.

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use auth::config::AuthConfig;
+use data_api::DataApiConfig;
 use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +57,7 @@ pub struct Settings {
     /// Sign-in.
     pub auth: AuthConfig,
     /// The data API.
-    pub data_api: DataApi,
+    pub data_api: DataApiConfig,
     /// `/metrics`.
     pub metrics: Metrics,
     /// Logs.
@@ -154,14 +155,6 @@ pub struct Database {
     pub programs_directory: Option<PathBuf>,
 }
 
-/// The data API.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataApi {
-    /// Rows that one answer may have.
-    pub rows_max: u64,
-}
-
 /// Who may read `/metrics`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -217,7 +210,7 @@ impl Default for Settings {
             cors: Cors::default(),
             database: Database::default(),
             auth: AuthConfig::default(),
-            data_api: DataApi::default(),
+            data_api: DataApiConfig::default(),
             metrics: Metrics::default(),
             log: Log::default(),
         }
@@ -259,12 +252,6 @@ impl Default for Database {
             statement_time_ms: 25_000,
             programs_directory: None,
         }
-    }
-}
-
-impl Default for DataApi {
-    fn default() -> Self {
-        Self { rows_max: 1000 }
     }
 }
 

@@ -23,9 +23,9 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     let origins = &settings.cors.allowed_origins;
     rule("cors.allowed_origins", origins.iter().all(|origin| is_origin(origin)), "allowed: origins such as https://app.example.com");
     database(settings, &mut rule);
-    rule("data_api.rows_max", (1..=1_000_000).contains(&settings.data_api.rows_max), "allowed: 1 to 1000000");
     let filter = tracing_subscriber::EnvFilter::try_new(&settings.log.filter);
     rule("log.filter", filter.is_ok(), "allowed: a level (error, warn, info, debug, trace) or target=level pairs with commas");
+    broken.extend(settings.data_api.faults().into_iter().map(|(key, allowed)| (format!("data_api.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.auth.faults().into_iter().map(|(key, allowed)| (format!("auth.{key}"), format!("allowed: {allowed}"))));
     broken
 }

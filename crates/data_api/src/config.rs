@@ -1,0 +1,106 @@
+//! What can be set about the data API, with defaults that are safe in production.
+//!
+//! Invariant: every limit of this crate has its name here; a unit stands last in the name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::ParseLimits;
+
+/// The settings of the data API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataApiConfig {
+    /// The schemas that are served. The first is the one that a request means when it names none.
+    pub schemas: Vec<String>,
+    /// Rows that one answer may have.
+    pub rows_max: u64,
+    /// How long, in milliseconds, a look at the tables is good before an unknown name causes another one.
+    pub catalog_reload_ms: u64,
+    /// Bytes of the query string.
+    pub query_bytes_max: usize,
+    /// Items in `select`, embedded ones included.
+    pub select_items_max: usize,
+    /// Filters and logic trees, nested ones included.
+    pub conditions_max: usize,
+    /// Terms in `order`.
+    pub order_terms_max: usize,
+    /// How deep logic trees and embedded tables may be nested.
+    pub depth_max: usize,
+    /// Values in one `in.(...)`.
+    pub in_values_max: usize,
+    /// Rows that one body may write.
+    pub body_rows_max: usize,
+}
+
+impl Default for DataApiConfig {
+    fn default() -> Self {
+        let limits = ParseLimits::default();
+        Self {
+            schemas: ["public", "shared", "home_services"].map(str::to_owned).to_vec(),
+            rows_max: 1000,
+            catalog_reload_ms: 1000,
+            query_bytes_max: limits.query_bytes_max,
+            select_items_max: limits.select_items_max,
+            conditions_max: limits.conditions_max,
+            order_terms_max: limits.order_terms_max,
+            depth_max: limits.embed_depth_max,
+            in_values_max: limits.in_values_max,
+            body_rows_max: limits.rows_max_in_body,
+        }
+    }
+}
+
+/// A value that cannot be used: its key below `data_api`, and what is allowed.
+pub type Fault = (&'static str, &'static str);
+
+impl DataApiConfig {
+    /// Returns what is impossible about the values; nothing when they can be used.
+    pub fn faults(&self) -> Vec<Fault> {
+        let limit = |value: usize| (1..=1_000_000).contains(&value);
+        [
+            (self.schemas.is_empty() || self.schemas.iter().any(String::is_empty), "schemas", "names of schemas, at least one"),
+            (!(1..=1_000_000).contains(&self.rows_max), "rows_max", "1 to 1000000"),
+            (!(100..=3_600_000).contains(&self.catalog_reload_ms), "catalog_reload_ms", "100 to 3600000"),
+            (!(256..=1_048_576).contains(&self.query_bytes_max), "query_bytes_max", "256 to 1048576"),
+            (!limit(self.select_items_max), "select_items_max", "1 to 1000000"),
+            (!limit(self.conditions_max), "conditions_max", "1 to 1000000"),
+            (!limit(self.order_terms_max), "order_terms_max", "1 to 1000000"),
+            // Trees are walked by recursion.
+            (!(1..=64).contains(&self.depth_max), "depth_max", "1 to 64"),
+            (!limit(self.in_values_max), "in_values_max", "1 to 1000000"),
+            (!limit(self.body_rows_max), "body_rows_max", "1 to 1000000"),
+        ]
+        .into_iter()
+        .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
+        .collect()
+    }
+
+    /// Returns what the parser needs to know.
+    pub(crate) fn parse_limits(&self) -> ParseLimits {
+        ParseLimits {
+            select_items_max: self.select_items_max,
+            conditions_max: self.conditions_max,
+            order_terms_max: self.order_terms_max,
+            embed_depth_max: self.depth_max,
+            in_values_max: self.in_values_max,
+            rows_max_in_body: self.body_rows_max,
+            query_bytes_max: self.query_bytes_max,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_can_be_used() {
+        assert_eq!(DataApiConfig::default().faults(), []);
+    }
+
+    #[test]
+    fn impossible_values_are_named() {
+        let config = DataApiConfig { schemas: vec![], rows_max: 0, depth_max: 1000, ..DataApiConfig::default() };
+        assert_eq!(config.faults().into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ["schemas", "rows_max", "depth_max"]);
+    }
+}

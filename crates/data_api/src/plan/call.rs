@@ -1,0 +1,246 @@
+//! Which function is called with what.
+//!
+//! Invariant: of several functions with one name exactly one fits the names of the arguments, or the request is refused.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use kernel::{Error, Kind, Result};
+use postgres::catalog::{Argument, Function, ReturnKind, Volatility};
+use serde_json::{Map, Value};
+
+use super::read::{self, Rows};
+use super::{Surroundings, nearest, not_implemented};
+use crate::request::{Action, ApiRequest, Payload, RawMedia};
+
+/// A call of a function.
+#[derive(Debug)]
+pub(crate) struct CallPlan<'a> {
+    /// The function.
+    pub(crate) function: &'a Function,
+    /// What goes in.
+    pub(crate) arguments: Arguments<'a>,
+    /// What comes out.
+    pub(crate) result: ResultKind,
+    /// Which rows of it.
+    pub(crate) rows: Rows<'a>,
+    /// Whether the transaction must not write.
+    pub(crate) read_only: bool,
+}
+
+/// What goes into a function.
+#[derive(Debug)]
+pub(crate) enum Arguments<'a> {
+    /// Nothing.
+    None,
+    /// The members of a JSON object, by name.
+    Named {
+        /// The arguments that are given.
+        given: Vec<&'a Argument>,
+        /// The object.
+        json: Cow<'a, str>,
+    },
+    /// The whole body, as the one unnamed argument.
+    Whole {
+        /// The argument.
+        argument: &'a Argument,
+        /// The body.
+        text: Cow<'a, str>,
+    },
+}
+
+/// What comes out of a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ResultKind {
+    /// Nothing.
+    Nothing,
+    /// One value.
+    Value,
+    /// Any number of values.
+    Values,
+    /// One row.
+    Row,
+    /// Any number of rows.
+    Rows,
+}
+
+pub(super) fn plan<'a>(request: &'a ApiRequest, name: &str, surroundings: Surroundings<'a>) -> Result<CallPlan<'a>> {
+    let schema = &request.schema;
+    let names = argument_names(request);
+    let candidates = surroundings.catalog.functions(schema, name);
+    let fitting: Vec<&Function> = candidates.iter().filter(|function| takes(function, &names)).collect();
+    let function = match fitting.as_slice() {
+        [one] => *one,
+        [] => match candidates.iter().filter(|function| takes_whole(function, request)).collect::<Vec<_>>().as_slice() {
+            [one] => *one,
+            [] => return Err(no_function(surroundings, schema, name, &names)),
+            several => return Err(several_functions(several)),
+        },
+        several => return Err(several_functions(several)),
+    };
+    let arguments = arguments(request, function, fitting.is_empty())?;
+    let returns = &function.returns;
+    let result = match (returns.kind, returns.is_set) {
+        (ReturnKind::Void, _) => ResultKind::Nothing,
+        (ReturnKind::Scalar | ReturnKind::Record, false) => ResultKind::Value,
+        (ReturnKind::Scalar | ReturnKind::Record, true) => ResultKind::Values,
+        (ReturnKind::Row, false) => ResultKind::Row,
+        (ReturnKind::Row, true) => ResultKind::Rows,
+    };
+    let relation = returns.schema.as_deref().zip(returns.relation.as_deref());
+    let relation = relation.and_then(|(schema, name)| surroundings.catalog.relation(schema, name));
+    let rows = read::rows(request, relation.map_or(&[], |relation| &relation.columns), surroundings.rows_max)?;
+    let read_only = request.action == Action::CallRead || function.volatility != Volatility::Volatile;
+    Ok(CallPlan { function, arguments, result, rows, read_only })
+}
+
+/// Returns the names that the request gives values for.
+fn argument_names(request: &ApiRequest) -> Vec<&str> {
+    match (&request.action, &request.body) {
+        (Action::CallRead, _) => {
+            let mut names: Vec<&str> = Vec::new();
+            for (name, _) in &request.query.arguments {
+                // What looks like a filter is one: `eq.7` is no value of an argument.
+                if !names.contains(&name.as_str()) && !is_filter(request, name) {
+                    names.push(name);
+                }
+            }
+            names
+        }
+        (_, Some(Payload::Json { keys, .. })) => match &request.query.columns {
+            Some(columns) => columns.iter().map(String::as_str).collect(),
+            None => keys.iter().map(String::as_str).collect(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn is_filter(request: &ApiRequest, name: &str) -> bool {
+    request.query.conditions.iter().any(|(path, condition)| {
+        path.is_empty() && matches!(condition, crate::request::Condition::Filter(filter) if filter.field.name == name)
+    })
+}
+
+fn takes(function: &Function, names: &[&str]) -> bool {
+    let arguments = &function.arguments;
+    names.iter().all(|name| arguments.iter().any(|argument| argument.name == *name))
+        && arguments.iter().all(|argument| argument.has_default || names.contains(&argument.name.as_str()))
+}
+
+/// Tells whether a function takes the whole body as its one unnamed argument.
+fn takes_whole(function: &Function, request: &ApiRequest) -> bool {
+    let [argument] = function.arguments.as_slice() else { return false };
+    if !argument.name.is_empty() || request.action != Action::Call {
+        return false;
+    }
+    let fits: &[&str] = match &request.body {
+        Some(Payload::Json { .. } | Payload::Raw { media: RawMedia::Json, .. }) => &["json", "jsonb"],
+        Some(Payload::Raw { media: RawMedia::Text, .. }) => &["text"],
+        Some(Payload::Raw { media: RawMedia::Xml, .. }) => &["xml"],
+        Some(Payload::Raw { media: RawMedia::Bytes, .. }) => &["bytea"],
+        None => &[],
+    };
+    fits.contains(&argument.data_type.base.as_str())
+}
+
+fn arguments<'a>(request: &'a ApiRequest, function: &'a Function, whole: bool) -> Result<Arguments<'a>> {
+    if whole {
+        let Some(argument) = function.arguments.first() else { return Ok(Arguments::None) };
+        let text = match &request.body {
+            Some(Payload::Raw { bytes, media: RawMedia::Bytes }) => Cow::Owned(bytea(bytes)),
+            Some(Payload::Raw { bytes, .. } | Payload::Json { text: bytes, .. }) => Cow::Borrowed(utf8(bytes)?),
+            None => Cow::Borrowed(""),
+        };
+        return Ok(Arguments::Whole { argument, text });
+    }
+    let names = argument_names(request);
+    let given: Vec<&Argument> = function.arguments.iter().filter(|argument| names.contains(&argument.name.as_str())).collect();
+    if given.is_empty() {
+        return Ok(Arguments::None);
+    }
+    let json = match &request.body {
+        _ if request.action == Action::CallRead => Cow::Owned(from_query(request, &given)),
+        Some(Payload::Json { is_array: true, .. }) => {
+            return Err(not_implemented("A function is called with one object, not with several"));
+        }
+        Some(Payload::Json { text, .. }) => Cow::Borrowed(utf8(text)?),
+        _ => return Ok(Arguments::None),
+    };
+    Ok(Arguments::Named { given, json })
+}
+
+/// Makes the object of arguments from the query string. A value is text, which PostgreSQL reads as the argument's type.
+fn from_query(request: &ApiRequest, given: &[&Argument]) -> String {
+    let mut object = Map::new();
+    for argument in given {
+        let mut values = request.query.arguments.iter().filter(|(name, _)| *name == argument.name).map(|(_, value)| value.clone());
+        let value = if argument.variadic {
+            Value::Array(values.map(Value::String).collect())
+        } else {
+            // Of one that stands there more than once the last counts.
+            let text = values.next_back().unwrap_or_default();
+            let is_json = matches!(argument.data_type.base.as_str(), "json" | "jsonb");
+            if is_json { serde_json::from_str(&text).unwrap_or(Value::String(text)) } else { Value::String(text) }
+        };
+        object.insert(argument.name.clone(), value);
+    }
+    Value::Object(object).to_string()
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| Error::new(Kind::BadRequest, "PGRST102", "Empty or invalid json").with_source(error))
+}
+
+fn bytea(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2).saturating_add(2));
+    text.push_str("\\x");
+    for byte in bytes {
+        // Writing into a String cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn no_function(surroundings: Surroundings<'_>, schema: &str, name: &str, names: &[&str]) -> Error {
+    let listed = names.join(", ");
+    let (shown, with) = match names {
+        [] => (format!("{schema}.{name}"), "without parameters".to_owned()),
+        [_] => (format!("{schema}.{name}({listed})"), format!("with parameter {listed}")),
+        _ => (format!("{schema}.{name}({listed})"), format!("with parameters {listed}")),
+    };
+    let message = if names.is_empty() {
+        format!("Could not find the function {shown} without parameters in the schema cache")
+    } else {
+        format!("Could not find the function {shown} in the schema cache")
+    };
+    let details = format!(
+        "Searched for the function {schema}.{name} {with} or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache."
+    );
+    let error = Error::new(Kind::NotFound, "PGRST202", message).with_details(details);
+    let candidates = surroundings.catalog.functions(schema, name);
+    let hint = match candidates.first() {
+        Some(function) => Some(signature(function)),
+        None => nearest(name, surroundings.catalog.function_names(schema)).map(|meant| format!("{schema}.{meant}")),
+    };
+    match hint {
+        Some(meant) => error.with_hint(format!("Perhaps you meant to call the function {meant}")),
+        None => error,
+    }
+}
+
+fn signature(function: &Function) -> String {
+    let names: Vec<&str> = function.arguments.iter().map(|argument| argument.name.as_str()).collect();
+    format!("{}.{}({})", function.schema, function.name, names.join(", "))
+}
+
+fn several_functions(several: &[&Function]) -> Error {
+    let typed = |function: &&Function| {
+        let arguments: Vec<String> =
+            function.arguments.iter().map(|argument| format!("{} => {}", argument.name, argument.formatted_type)).collect();
+        format!("{}.{}({})", function.schema, function.name, arguments.join(", "))
+    };
+    let listed: Vec<String> = several.iter().map(typed).collect();
+    let message = format!("Could not choose the best candidate function between: {}", listed.join(", "));
+    Error::new(Kind::Status(300), "PGRST203", message)
+        .with_hint("Try renaming the parameters or the function itself in the database so function overloading can be resolved")
+}

@@ -1,0 +1,175 @@
+//! From a request to what is to be done with which relation or function, checked against the catalog.
+//!
+//! Invariant: a plan is pure: it is made from the request, the catalog and the sort of caller alone. Walls that keep rows apart (company,
+//! deletion mark) are decided here, in one place, and not by whoever writes the SQL.
+
+mod call;
+mod read;
+mod write;
+
+use kernel::{Error, Kind, Principal, Result, Subject};
+use postgres::catalog::{Catalog, Relation};
+
+use crate::request::{Action, ApiRequest, MediaType, Target};
+
+pub(crate) use call::{Arguments, CallPlan, ResultKind};
+pub(crate) use read::{ReadPlan, Rows};
+pub(crate) use write::{Checks, Conflict, WriteKind, WritePlan};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Plan<'a> {
+    /// Rows are read.
+    Read(ReadPlan<'a>),
+    /// Rows are written.
+    Write(WritePlan<'a>),
+    /// A function is called.
+    Call(CallPlan<'a>),
+}
+
+/// What planning has to know beyond the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    /// What the database holds.
+    pub(crate) catalog: &'a Catalog,
+    /// Who asks.
+    pub(crate) caller: Caller,
+    /// Rows that one answer may have.
+    pub(crate) rows_max: i64,
+}
+
+/// What sort of caller it is, as far as the plan depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Caller {
+    /// Holds at most the public key.
+    Anonymous,
+    /// A signed-in user.
+    User,
+    /// The service key (or the server itself), working in one company.
+    ServiceInCompany,
+    /// The service key (or the server itself), over all companies.
+    Service,
+}
+
+/// What keeps rows apart beyond the policies of the database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Walls<'a> {
+    /// The column that must hold the active company.
+    pub(crate) tenant_column: Option<&'a str>,
+    /// What becomes of rows that are marked as deleted.
+    pub(crate) deleted: Deleted<'a>,
+}
+
+/// What becomes of rows that are marked as deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Deleted<'a> {
+    /// There is no mark, or they are wanted.
+    Shown,
+    /// They are not there.
+    Hidden,
+    /// They are there for whoever may restore this noun.
+    ForRestorersOf(&'a str),
+}
+
+/// Makes the plan.
+pub(crate) fn plan<'a>(request: &'a ApiRequest, surroundings: Surroundings<'a>) -> Result<Plan<'a>> {
+    let schema = &request.schema;
+    if let Some(name) = unavailable(request.media) {
+        let message = format!("None of these media types are available: {name}");
+        return Err(Error::new(Kind::Status(406), "PGRST107", message));
+    }
+    match (&request.target, request.action) {
+        (Target::Relation(name), Action::Read) => {
+            let relation = relation(surroundings.catalog, schema, name)?;
+            read::plan(request, relation, surroundings).map(Plan::Read)
+        }
+        (Target::Relation(name), _) => {
+            let relation = relation(surroundings.catalog, schema, name)?;
+            write::plan(request, relation, surroundings).map(Plan::Write)
+        }
+        (Target::Function(name), _) => call::plan(request, name, surroundings).map(Plan::Call),
+    }
+}
+
+/// Tells whether an error may be due to a catalog that is older than the database.
+pub(crate) fn may_be_outdated(error: &Error) -> bool {
+    matches!(error.code(), "PGRST202" | "PGRST204" | "PGRST205")
+}
+
+impl From<&Principal> for Caller {
+    fn from(principal: &Principal) -> Self {
+        match (principal.subject(), principal.requested_company()) {
+            (Subject::Anonymous, _) => Self::Anonymous,
+            (Subject::User { .. }, _) => Self::User,
+            (Subject::Service | Subject::System { .. }, Some(_)) => Self::ServiceInCompany,
+            (Subject::Service | Subject::System { .. }, None) => Self::Service,
+        }
+    }
+}
+
+impl<'a> Walls<'a> {
+    fn of(relation: &'a Relation, caller: Caller, deleted_wanted: bool) -> Self {
+        let declaration = relation.declaration.as_ref();
+        let tenant_column = relation.tenant_column().filter(|_| caller != Caller::Service);
+        let deleted = match declaration.filter(|declaration| declaration.soft_delete) {
+            None => Deleted::Shown,
+            Some(_) if !deleted_wanted => Deleted::Hidden,
+            Some(_) if matches!(caller, Caller::Service | Caller::ServiceInCompany) => Deleted::Shown,
+            Some(declaration) => Deleted::ForRestorersOf(&declaration.noun),
+        };
+        Self { tenant_column, deleted }
+    }
+}
+
+fn relation<'a>(catalog: &'a Catalog, schema: &str, name: &str) -> Result<&'a Relation> {
+    catalog.relation(schema, name).ok_or_else(|| {
+        let error = Error::new(Kind::NotFound, "PGRST205", format!("Could not find the table '{schema}.{name}' in the schema cache"));
+        match nearest(name, catalog.relations(schema).map(|relation| relation.name.as_str())) {
+            Some(meant) => error.with_hint(format!("Perhaps you meant the table '{schema}.{meant}'")),
+            None => error,
+        }
+    })
+}
+
+/// Returns the name that looks most like the one that was not found.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// How alike two names must be for one to be meant by the other.
+    const ALIKE: f64 = 0.75;
+    names
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        // Of equals the first in the alphabet, so that the answer does not depend on the order of the catalog.
+        .max_by(|(left, left_name), (right, right_name)| left.total_cmp(right).then_with(|| right_name.cmp(left_name)))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Returns the name of a form that no answer has yet.
+fn unavailable(media: MediaType) -> Option<&'static str> {
+    match media {
+        MediaType::Json | MediaType::JsonStripped | MediaType::Object | MediaType::ObjectStripped | MediaType::Csv => None,
+        MediaType::GeoJson => Some("application/geo+json"),
+        MediaType::Plan => Some("application/vnd.pgrst.plan"),
+        MediaType::Bytes => Some("application/octet-stream"),
+        MediaType::Text => Some("text/plain"),
+        MediaType::Xml => Some("text/xml"),
+        MediaType::OpenApi => Some("application/openapi+json"),
+    }
+}
+
+/// What the dialect knows and this server does not do yet.
+fn not_implemented(what: &'static str) -> Error {
+    Error::new(Kind::BadRequest, "PGRST127", "Feature not implemented").with_details(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_of_the_pen_is_understood_and_another_word_is_not() {
+        let names = ["customers", "jobs", "properties"];
+        assert_eq!(nearest("custmers", names.into_iter()), Some("customers"));
+        assert_eq!(nearest("job", names.into_iter()), Some("jobs"));
+        assert_eq!(nearest("xyz", names.into_iter()), None);
+    }
+}

@@ -1,0 +1,280 @@
+//! What is written where, and what must be true before it is kept.
+//!
+//! Invariant: a user's write into a company's table needs an active company; a service's write over rows of several companies is
+//! refused unless it names the companies or works in one.
+
+use kernel::{Error, Kind, Result};
+use postgres::catalog::{Column, Relation, RelationKind};
+
+use super::{Caller, Deleted, Surroundings, Walls, not_implemented, read};
+use crate::request::{
+    Action, ApiRequest, Condition, Filter, MediaType, Missing, Operation, Operator, OrderTerm, Payload, Representation, Resolution,
+    SelectItem,
+};
+
+/// A write into a relation.
+#[derive(Debug)]
+pub(crate) struct WritePlan<'a> {
+    /// The relation.
+    pub(crate) relation: &'a Relation,
+    /// What keeps rows apart.
+    pub(crate) walls: Walls<'a>,
+    /// What is done.
+    pub(crate) kind: WriteKind<'a>,
+    /// What is shown of the rows that were written, where they are shown.
+    pub(crate) returning: Option<&'a [SelectItem]>,
+    /// In which order.
+    pub(crate) order: &'a [OrderTerm],
+    /// Columns of the key that a client knows, where the place of a new row is wanted.
+    pub(crate) location: Vec<&'a str>,
+    /// Whether a user must have an active company.
+    pub(crate) needs_company: bool,
+    /// What must be true before it is kept.
+    pub(crate) checks: Checks<'a>,
+}
+
+/// What is done.
+#[derive(Debug)]
+pub(crate) enum WriteKind<'a> {
+    /// Rows are added, or merged.
+    Insert {
+        /// What is written.
+        columns: Vec<&'a Column>,
+        /// The rows.
+        rows: JsonRows<'a>,
+        /// What happens to a row whose key is there already.
+        conflict: Option<Conflict<'a>>,
+        /// What the new row's columns must equal: the filters of PUT.
+        equals: Vec<(&'a str, &'a str)>,
+    },
+    /// Rows are changed.
+    Update {
+        /// What is written.
+        columns: Vec<&'a Column>,
+        /// The values.
+        rows: JsonRows<'a>,
+        /// Which rows.
+        conditions: Vec<&'a Condition>,
+    },
+    /// Rows are deleted.
+    Delete {
+        /// Which rows.
+        conditions: Vec<&'a Condition>,
+    },
+    /// There is nothing to do: a change of no column, or no rows to add.
+    Nothing,
+}
+
+/// Rows in JSON.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JsonRows<'a> {
+    /// The text, an object or an array of objects.
+    pub(crate) text: &'a str,
+    /// Whether it is an array.
+    pub(crate) is_array: bool,
+    /// How many objects there are.
+    pub(crate) count: usize,
+}
+
+/// What happens to a row whose key is there already.
+#[derive(Debug)]
+pub(crate) struct Conflict<'a> {
+    /// The key.
+    pub(crate) columns: Vec<&'a str>,
+    /// What happens.
+    pub(crate) resolution: Resolution,
+}
+
+/// What must be true of a write before it is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Checks<'a> {
+    /// Exactly one row.
+    pub(crate) one_row: bool,
+    /// At most so many rows.
+    pub(crate) rows_max: Option<i64>,
+    /// All rows of one company: the column that says of which.
+    pub(crate) one_company: Option<&'a str>,
+    /// At least so many rows: a merge that met a row marked as deleted wrote fewer.
+    pub(crate) merged: Option<usize>,
+    /// The row's key is that of the address.
+    pub(crate) same_key: bool,
+}
+
+impl Checks<'_> {
+    /// Tells whether there is anything to look at before the commit.
+    pub(crate) fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surroundings: Surroundings<'a>) -> Result<WritePlan<'a>> {
+    let query = &request.query;
+    let caller = surroundings.caller;
+    let walls = Walls::of(relation, caller, request.preferences.deleted);
+    let representation = request.preferences.representation;
+    let returning = (representation == Some(Representation::Full)).then_some(query.select.as_slice());
+    if let Some(select) = returning {
+        read::check_select(select)?;
+    }
+    let _counted = read::counted(request.preferences.count)?;
+    let order = query.orders.iter().find(|(path, _)| path.is_empty()).map_or(&[][..], |(_, terms)| terms.as_slice());
+    let kind = match request.action {
+        Action::Update => update(request, relation)?,
+        Action::Delete => WriteKind::Delete { conditions: read::top_level(query)? },
+        Action::Put => put(request, relation)?,
+        Action::Insert | Action::Read | Action::Call | Action::CallRead => insert(request, relation)?,
+    };
+    let location = match (request.action, representation) {
+        (Action::Insert, Some(Representation::HeadersOnly)) => known_key(relation),
+        _ => Vec::new(),
+    };
+    let checks = checks(request, relation, caller, walls, &kind);
+    Ok(WritePlan { relation, walls, kind, returning, order, location, needs_company: relation.tenant_column().is_some(), checks })
+}
+
+fn insert<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<'a>> {
+    let (columns, rows) = written(request, relation)?;
+    if rows.is_array && rows.count == 0 {
+        return Ok(WriteKind::Nothing);
+    }
+    let conflict = match request.preferences.resolution {
+        None => None,
+        Some(resolution) => conflict(request, relation, resolution),
+    };
+    Ok(WriteKind::Insert { columns, rows, conflict, equals: Vec::new() })
+}
+
+fn update<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<'a>> {
+    let conditions = read::top_level(&request.query)?;
+    let (columns, rows) = written(request, relation)?;
+    if columns.is_empty() || (rows.is_array && rows.count == 0) {
+        return Ok(WriteKind::Nothing);
+    }
+    Ok(WriteKind::Update { columns, rows, conditions })
+}
+
+/// One row by its key: the filters are that key and nothing else.
+fn put<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<'a>> {
+    let refused = || Error::new(Kind::Status(405), "PGRST105", "Filters must include all and only primary key columns with 'eq' operators");
+    if request.query.ranges.iter().any(|(path, _)| path.is_empty()) {
+        return Err(Error::new(Kind::BadRequest, "PGRST114", "limit/offset querystring parameters are not allowed for PUT"));
+    }
+    let mut equals = Vec::new();
+    for condition in read::top_level(&request.query)? {
+        let Condition::Filter(Filter { field, negated: false, operation: Operation::Compare(Operator::Eq, value) }) = condition else {
+            return Err(refused());
+        };
+        if !field.path.is_empty() {
+            return Err(refused());
+        }
+        equals.push((field.name.as_str(), value.as_str()));
+    }
+    let is_key = |key: &[&str]| key.len() == equals.len() && key.iter().all(|column| equals.iter().any(|(name, _)| name == column));
+    let whole: Vec<&str> = relation.primary_key.iter().map(String::as_str).collect();
+    if whole.is_empty() || !(is_key(&whole) || is_key(&known_key(relation))) {
+        return Err(refused());
+    }
+    let (columns, rows) = written(request, relation)?;
+    if rows.count != 1 {
+        return Err(Error::new(Kind::BadRequest, "PGRST115", "Payload values do not match URL in primary key column(s)"));
+    }
+    let conflict = Some(Conflict { columns: whole, resolution: Resolution::MergeDuplicates });
+    Ok(WriteKind::Insert { columns, rows, conflict, equals })
+}
+
+/// Returns the columns that the body writes, and its rows.
+fn written<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<(Vec<&'a Column>, JsonRows<'a>)> {
+    let Some(Payload::Json { text, keys, is_array, objects }) = &request.body else {
+        return Err(Error::new(Kind::BadRequest, "PGRST102", "Empty or invalid json"));
+    };
+    let text =
+        std::str::from_utf8(text).map_err(|error| Error::new(Kind::BadRequest, "PGRST102", "Empty or invalid json").with_source(error))?;
+    let names = request.query.columns.as_ref().unwrap_or(keys);
+    let mut columns: Vec<&Column> = Vec::with_capacity(names.len());
+    for name in names {
+        let column = relation.column(name).ok_or_else(|| unknown_column(relation, name))?;
+        if !columns.iter().any(|known| known.name == column.name) {
+            columns.push(column);
+        }
+    }
+    let left_out = request.query.columns.is_some() && request.preferences.missing == Some(Missing::Default);
+    if left_out && (*objects > 1 || names.iter().any(|name| !keys.contains(name))) {
+        return Err(not_implemented("missing=default together with columns is not implemented yet"));
+    }
+    Ok((columns, JsonRows { text, is_array: *is_array, count: *objects }))
+}
+
+/// Returns the key that rows are merged by; none where the relation has no key.
+fn conflict<'a>(request: &'a ApiRequest, relation: &'a Relation, resolution: Resolution) -> Option<Conflict<'a>> {
+    let mut columns: Vec<&str> = match &request.query.on_conflict {
+        Some(named) => named.iter().map(String::as_str).collect(),
+        None => relation.primary_key.iter().map(String::as_str).collect(),
+    };
+    if columns.is_empty() {
+        return None;
+    }
+    // The company's column leads every key of a company's table and is implied.
+    if let Some(tenant) = relation.tenant_column().filter(|tenant| !columns.contains(tenant)) {
+        let mut whole = columns.clone();
+        whole.insert(0, tenant);
+        if !relation.is_unique(&columns) && relation.is_unique(&whole) {
+            columns = whole;
+        }
+    }
+    Some(Conflict { columns, resolution })
+}
+
+/// Returns the key's columns as clients know them: without the company's.
+fn known_key(relation: &Relation) -> Vec<&str> {
+    let implied = relation.implied_key_column();
+    relation.primary_key.iter().map(String::as_str).filter(|column| Some(*column) != implied).collect()
+}
+
+fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, walls: Walls<'_>, kind: &WriteKind<'_>) -> Checks<'a> {
+    let one_row = matches!(request.media, MediaType::Object | MediaType::ObjectStripped)
+        && request.preferences.representation == Some(Representation::Full);
+    let one_company = match kind {
+        WriteKind::Update { conditions, .. } | WriteKind::Delete { conditions } if caller == Caller::Service => {
+            relation.tenant_column().filter(|tenant| !conditions.iter().any(|condition| names_column(condition, tenant)))
+        }
+        _ => None,
+    };
+    let is_merge = |conflict: &Option<Conflict<'_>>| conflict.as_ref().is_some_and(|it| it.resolution == Resolution::MergeDuplicates);
+    let merged = match kind {
+        WriteKind::Insert { conflict, rows, equals, .. } if is_merge(conflict) && equals.is_empty() && walls.deleted != Deleted::Shown => {
+            Some(if rows.is_array { rows.count } else { 1 })
+        }
+        _ => None,
+    };
+    let rows_max = request.preferences.max_affected;
+    let same_key = request.action == Action::Put;
+    Checks { one_row, rows_max: rows_max.filter(|_| strict(request)), one_company, merged, same_key }
+}
+
+fn strict(request: &ApiRequest) -> bool {
+    request.preferences.handling == Some(crate::request::Handling::Strict)
+}
+
+/// Tells whether a condition that must hold fixes the column to values.
+fn names_column(condition: &Condition, column: &str) -> bool {
+    match condition {
+        Condition::Filter(filter) => {
+            let fixes = matches!(filter.operation, Operation::Compare(Operator::Eq, _) | Operation::In(_));
+            fixes && !filter.negated && filter.field.path.is_empty() && filter.field.name == column
+        }
+        Condition::Logic { .. } => false,
+    }
+}
+
+fn unknown_column(relation: &Relation, name: &str) -> Error {
+    let message = format!("Could not find the '{name}' column of '{}' in the schema cache", relation.name);
+    Error::new(Kind::BadRequest, "PGRST204", message)
+}
+
+impl WritePlan<'_> {
+    /// Tells whether a row says of itself whether it was new: stored tables do.
+    pub(crate) fn tells_new_rows(&self) -> bool {
+        let merges = matches!(&self.kind, WriteKind::Insert { conflict: Some(it), .. } if it.resolution == Resolution::MergeDuplicates);
+        merges && self.relation.kind == RelationKind::Table
+    }
+}

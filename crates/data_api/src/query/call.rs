@@ -1,0 +1,68 @@
+//! The statement of a function's call.
+//!
+//! Invariant: arguments are given by name, with the types of the catalog, so that PostgreSQL finds the very function that was planned.
+
+use postgres::Sql;
+use postgres::catalog::Argument;
+
+use super::field::Place;
+use super::form::{Form, VALUE};
+use super::read;
+use crate::plan::{Arguments, CallPlan, ResultKind};
+
+pub(super) fn statement(plan: &CallPlan<'_>, form: Form) -> Sql {
+    let function = plan.function;
+    let mut sql = Sql::new("with thorbis_call as (\nselect c.*\n  from ");
+    match &plan.arguments {
+        Arguments::None => sql.text("(select) a"),
+        Arguments::Named { given, json } => named(&mut sql, given, json),
+        Arguments::Whole { argument, text } => {
+            sql.text("(select ").bind(text.as_ref()).text("::").qualified(&argument.data_type.schema, &argument.data_type.name);
+            sql.text(" as whole) a")
+        }
+    };
+    let is_value = matches!(plan.result, ResultKind::Value | ResultKind::Values | ResultKind::Nothing);
+    sql.text(if is_value { ",\n       lateral (select " } else { ",\n       lateral " });
+    sql.qualified(&function.schema, &function.name).text("(");
+    given(&mut sql, &plan.arguments);
+    sql.text(")");
+    if is_value {
+        sql.text(" as ").text(VALUE).text(")");
+    }
+    sql.text(" c),\n");
+    // Filters and orders name the function, as they would a table.
+    let place = Place { schema: None, name: "thorbis_call", columns: plan.rows.columns, spelled_out: false };
+    read::rows(&mut sql, &place, None, &plan.rows);
+    read::answer(&mut sql, plan.rows.counted, form);
+    sql
+}
+
+fn named<'a>(sql: &'a mut Sql, arguments: &[&Argument], json: &str) -> &'a mut Sql {
+    sql.text("json_to_record(").bind(json).text("::json) as a (");
+    let mut separator = "";
+    for argument in arguments {
+        sql.text(separator).ident(&argument.name).text(" ").qualified(&argument.data_type.schema, &argument.data_type.name);
+        separator = ", ";
+    }
+    sql.text(")")
+}
+
+fn given(sql: &mut Sql, arguments: &Arguments<'_>) {
+    match arguments {
+        Arguments::None => {}
+        Arguments::Whole { .. } => {
+            sql.text("a.whole");
+        }
+        Arguments::Named { given, .. } => {
+            let mut separator = "";
+            for argument in given {
+                sql.text(separator);
+                separator = ", ";
+                if argument.variadic {
+                    sql.text("variadic ");
+                }
+                sql.ident(&argument.name).text(" => a.").ident(&argument.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Conditions: what must hold of a row.
+//!
+//! Invariant: a value is bound without a type, so that PostgreSQL reads it as the type of what stands on the other side.
+
+use postgres::Sql;
+
+use super::field::Place;
+use crate::plan::{Deleted, Walls};
+use crate::request::{Condition, Filter, FullText, IsValue, LogicOperator, Operation, Operator, Quantifier};
+
+/// Writes `where` and all that must hold, if anything must.
+pub(super) fn all(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, conditions: &[&Condition]) {
+    let mut separator = "\n where ";
+    if let Some(walls) = walls {
+        if let Some(column) = walls.tenant_column {
+            sql.text(separator);
+            separator = "\n   and ";
+            place.column(sql, column);
+            sql.text(" = (select app.company_id())");
+        }
+        if walls.deleted != Deleted::Shown {
+            sql.text(separator);
+            separator = "\n   and ";
+            undeleted(sql, place, walls.deleted);
+        }
+    }
+    for condition in conditions {
+        sql.text(separator);
+        separator = "\n   and ";
+        one(sql, place, condition);
+    }
+}
+
+/// Writes that a row is not marked as deleted, or may be seen all the same.
+pub(super) fn undeleted(sql: &mut Sql, place: &Place<'_>, deleted: Deleted<'_>) {
+    let Deleted::ForRestorersOf(noun) = deleted else {
+        place.column(sql, "deleted_at");
+        sql.text(" is null");
+        return;
+    };
+    sql.text("(");
+    place.column(sql, "deleted_at");
+    sql.text(" is null or (select app.has_permission(").bind(format!("{noun}:restore")).text(")))");
+}
+
+/// Writes one condition.
+fn one(sql: &mut Sql, place: &Place<'_>, condition: &Condition) {
+    match condition {
+        Condition::Filter(it) => filter(sql, place, it),
+        Condition::Logic { negated, operator, children } => {
+            sql.text(if *negated { "not (" } else { "(" });
+            let mut separator = "";
+            for child in children {
+                sql.text(separator);
+                separator = match operator {
+                    LogicOperator::And => " and ",
+                    LogicOperator::Or => " or ",
+                };
+                one(sql, place, child);
+            }
+            sql.text(")");
+        }
+    }
+}
+
+fn filter(sql: &mut Sql, place: &Place<'_>, filter: &Filter) {
+    sql.text(if filter.negated { "not (" } else { "(" });
+    let field = &filter.field;
+    match &filter.operation {
+        Operation::FullText(how, configuration, query) => full_text(sql, place, filter, (*how, configuration.as_deref(), query)),
+        operation => {
+            place.field(sql, field);
+            match operation {
+                Operation::Compare(operator, value) => sql.text(infix(*operator)).bind(value.as_str()),
+                Operation::Quantified(operator, quantifier, values) => {
+                    sql.text(infix(*operator)).text(quantified(*quantifier)).bind(values.as_str()).text(")")
+                }
+                Operation::In(values) => sql.text(" = any(").bind(array_literal(values)).text(")"),
+                Operation::Is(value) => sql.text(is(*value)),
+                Operation::IsDistinct(value) => sql.text(" is distinct from ").bind(value.as_str()),
+                Operation::FullText(..) => sql,
+            };
+        }
+    }
+    sql.text(")");
+}
+
+fn full_text(sql: &mut Sql, place: &Place<'_>, filter: &Filter, (how, configuration, query): (FullText, Option<&str>, &str)) {
+    let is_vector = filter.field.path.is_empty() && place.base_type(&filter.field.name) == Some("tsvector");
+    let with_configuration = |sql: &mut Sql| {
+        if let Some(name) = configuration {
+            sql.bind(name).text("::regconfig, ");
+        }
+    };
+    if is_vector {
+        place.field(sql, &filter.field);
+    } else {
+        sql.text("to_tsvector(");
+        with_configuration(sql);
+        place.field(sql, &filter.field);
+        sql.text(")");
+    }
+    sql.text(match how {
+        FullText::Query => " @@ to_tsquery(",
+        FullText::Plain => " @@ plainto_tsquery(",
+        FullText::Phrase => " @@ phraseto_tsquery(",
+        FullText::WebSearch => " @@ websearch_to_tsquery(",
+    });
+    with_configuration(sql);
+    sql.bind(query).text("::text)");
+}
+
+fn infix(operator: Operator) -> &'static str {
+    match operator {
+        Operator::Eq => " = ",
+        Operator::Neq => " <> ",
+        Operator::Gt => " > ",
+        Operator::Gte => " >= ",
+        Operator::Lt => " < ",
+        Operator::Lte => " <= ",
+        Operator::Like => " like ",
+        Operator::Ilike => " ilike ",
+        Operator::Match => " ~ ",
+        Operator::Imatch => " ~* ",
+        Operator::Contains => " @> ",
+        Operator::ContainedIn => " <@ ",
+        Operator::Overlaps => " && ",
+        Operator::StrictlyLeft => " << ",
+        Operator::StrictlyRight => " >> ",
+        Operator::NotRight => " &< ",
+        Operator::NotLeft => " &> ",
+        Operator::Adjacent => " -|- ",
+    }
+}
+
+fn quantified(quantifier: Quantifier) -> &'static str {
+    match quantifier {
+        Quantifier::Any => "any(",
+        Quantifier::All => "all(",
+    }
+}
+
+fn is(value: IsValue) -> &'static str {
+    match value {
+        IsValue::Null => " is null",
+        IsValue::NotNull => " is not null",
+        IsValue::True => " is true",
+        IsValue::False => " is false",
+        IsValue::Unknown => " is unknown",
+    }
+}
+
+/// Writes values as PostgreSQL writes an array, each in quotes.
+fn array_literal(values: &[String]) -> String {
+    let mut literal = String::from("{");
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            literal.push(',');
+        }
+        literal.push('"');
+        for c in value.chars() {
+            if c == '"' || c == '\\' {
+                literal.push('\\');
+            }
+            literal.push(c);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::array_literal;
+
+    #[test]
+    fn an_array_keeps_its_values_apart() {
+        let values = ["a,b", r#"say "hi""#, r"back\slash", "", "NULL", "{}"].map(str::to_owned);
+        assert_eq!(array_literal(&values), r#"{"a,b","say \"hi\"","back\\slash","","NULL","{}"}"#);
+        assert_eq!(array_literal(&[]), "{}");
+    }
+}

@@ -1,0 +1,184 @@
+//! Columns, paths into them, and what is selected.
+//!
+//! Invariant: a column is always written with its relation, so that a name never means something else; a type is a quoted name.
+
+use postgres::Sql;
+use postgres::catalog::Column;
+
+use crate::request::{Direction, Field, NullsPosition, OrderTerm, PathOperand, SelectItem};
+
+/// Where fields are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// The schema of a relation; none for what has only a name in the statement.
+    pub(super) schema: Option<&'a str>,
+    /// The name.
+    pub(super) name: &'a str,
+    /// The columns, where they are known.
+    pub(super) columns: &'a [Column],
+    /// Whether "everything" is written column by column: the source has columns of ours besides.
+    pub(super) spelled_out: bool,
+}
+
+impl Place<'_> {
+    /// Writes the place.
+    pub(super) fn write(&self, sql: &mut Sql) {
+        match self.schema {
+            Some(schema) => sql.qualified(schema, self.name),
+            None => sql.ident(self.name),
+        };
+    }
+
+    /// Writes a column of it.
+    pub(super) fn column(&self, sql: &mut Sql, name: &str) {
+        self.write(sql);
+        sql.text(".").ident(name);
+    }
+
+    /// Writes all columns of it.
+    fn everything(&self, sql: &mut Sql) {
+        if !self.spelled_out {
+            self.write(sql);
+            sql.text(".*");
+            return;
+        }
+        let mut separator = "";
+        for column in self.columns {
+            sql.text(separator);
+            self.column(sql, &column.name);
+            separator = ", ";
+        }
+    }
+
+    /// Writes a field of it.
+    pub(super) fn field(&self, sql: &mut Sql, field: &Field) {
+        if field.path.is_empty() {
+            self.column(sql, &field.name);
+            return;
+        }
+        if self.is_json(&field.name) {
+            self.column(sql, &field.name);
+        } else {
+            sql.text("to_jsonb(");
+            self.column(sql, &field.name);
+            sql.text(")");
+        }
+        for step in &field.path {
+            sql.text(if step.as_text { " ->> " } else { " -> " });
+            match &step.operand {
+                PathOperand::Key(key) => sql.bind(key.as_str()).text("::text"),
+                PathOperand::Index(index) => sql.bind(*index).text("::int"),
+            };
+        }
+    }
+
+    /// Returns the name of a column's type below its domains.
+    pub(super) fn base_type(&self, name: &str) -> Option<&str> {
+        self.columns.iter().find(|column| column.name == name).map(|column| column.data_type.base.as_str())
+    }
+
+    fn is_json(&self, name: &str) -> bool {
+        matches!(self.base_type(name), Some("json" | "jsonb"))
+    }
+}
+
+/// Writes what is selected; everything if nothing is said.
+pub(super) fn select(sql: &mut Sql, place: &Place<'_>, items: &[SelectItem]) {
+    let mut separator = "";
+    for item in items {
+        sql.text(separator);
+        separator = ", ";
+        match item {
+            SelectItem::Field { field: Some(field), cast, alias, .. } => selected(sql, place, field, cast.as_deref(), alias.as_deref()),
+            // Planning lets nothing else through.
+            SelectItem::Star | SelectItem::Field { .. } | SelectItem::Embed(_) => place.everything(sql),
+        }
+    }
+    if items.is_empty() {
+        place.everything(sql);
+    }
+}
+
+fn selected(sql: &mut Sql, place: &Place<'_>, field: &Field, cast: Option<&str>, alias: Option<&str>) {
+    match cast {
+        None => place.field(sql, field),
+        Some(name) => {
+            sql.text("cast(");
+            place.field(sql, field);
+            sql.text(" as ");
+            type_name(sql, name);
+            sql.text(")");
+        }
+    }
+    let name = alias.or_else(|| last_key(field)).or_else(|| cast.is_some().then_some(field.name.as_str()));
+    if let Some(name) = name {
+        sql.text(" as ").ident(name);
+    }
+}
+
+/// Returns the name that a path has in the answer: its last key.
+fn last_key(field: &Field) -> Option<&str> {
+    let keys = field.path.iter().rev().find_map(|step| match &step.operand {
+        PathOperand::Key(key) => Some(key.as_str()),
+        PathOperand::Index(_) => None,
+    });
+    keys.or_else(|| (!field.path.is_empty()).then_some(field.name.as_str()))
+}
+
+/// Writes the name of a type that a client wrote: the words of the language for themselves, any other as a quoted name.
+fn type_name(sql: &mut Sql, name: &str) {
+    let (element, is_array) = name.trim().strip_suffix("[]").map_or((name.trim(), false), |element| (element.trim(), true));
+    match TYPE_WORDS.iter().find(|word| word.eq_ignore_ascii_case(element)) {
+        Some(word) => sql.text(word),
+        None => match element.split_once('.') {
+            Some((schema, name)) => sql.qualified(schema, name),
+            None => sql.ident(element),
+        },
+    };
+    if is_array {
+        sql.text("[]");
+    }
+}
+
+/// Names of types that are words of SQL and no names in the catalog.
+const TYPE_WORDS: &[&str] = &[
+    "bigint",
+    "bit varying",
+    "boolean",
+    "char",
+    "character",
+    "character varying",
+    "dec",
+    "decimal",
+    "double precision",
+    "float",
+    "int",
+    "integer",
+    "numeric",
+    "real",
+    "smallint",
+    "time with time zone",
+    "time without time zone",
+    "timestamp with time zone",
+    "timestamp without time zone",
+];
+
+/// Writes ` order by ...`, if anything is said.
+pub(super) fn order(sql: &mut Sql, place: &Place<'_>, terms: &[OrderTerm]) {
+    let mut separator = "\n order by ";
+    for term in terms {
+        sql.text(separator);
+        separator = ", ";
+        place.field(sql, &term.field);
+        sql.text(match term.direction {
+            None => "",
+            Some(Direction::Ascending) => " asc",
+            Some(Direction::Descending) => " desc",
+        });
+        sql.text(match term.nulls {
+            None => "",
+            Some(NullsPosition::First) => " nulls first",
+            Some(NullsPosition::Last) => " nulls last",
+        });
+    }
+}

@@ -1,0 +1,33 @@
+//! From a plan to the one statement that does it.
+//!
+//! Invariant: the same shape of request gives the same text; whatever a client wrote is a bound value or a quoted name. Every statement
+//! answers one row with the columns that [`crate::run`] reads.
+
+mod call;
+mod condition;
+mod field;
+mod form;
+mod read;
+mod write;
+
+use postgres::Sql;
+
+use crate::plan::Plan;
+use crate::request::MediaType;
+
+pub(crate) use form::Form;
+
+/// Makes the statement. None where there is nothing to ask the database for.
+pub(crate) fn statement(plan: &Plan<'_>, media: MediaType, head: bool) -> Option<Sql> {
+    match plan {
+        Plan::Read(plan) => Some(read::statement(plan, Form::of_rows(media, head))),
+        Plan::Write(plan) => {
+            let form = if plan.returning.is_some() { Form::of_rows(media, false) } else { Form::Nothing };
+            write::statement(plan, form)
+        }
+        Plan::Call(plan) => Some(call::statement(plan, Form::of_result(plan.result, media, head))),
+    }
+}
+
+/// The source that every statement's rows come from.
+const SOURCE: &str = "thorbis_source";

@@ -1,0 +1,43 @@
+//! The statement of a read.
+
+use postgres::Sql;
+
+use super::SOURCE;
+use super::condition;
+use super::field::{self, Place};
+use super::form::Form;
+use crate::plan::{ReadPlan, Rows, Walls};
+
+pub(super) fn statement(plan: &ReadPlan<'_>, form: Form) -> Sql {
+    let relation = plan.relation;
+    let place = Place { schema: Some(&relation.schema), name: &relation.name, columns: &relation.columns, spelled_out: false };
+    let mut sql = Sql::new("with ");
+    rows(&mut sql, &place, Some(plan.walls), &plan.rows);
+    answer(&mut sql, plan.rows.counted, form);
+    sql
+}
+
+/// Writes the source of the rows, and beside it all that fit where they are counted.
+pub(super) fn rows(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, rows: &Rows<'_>) {
+    sql.text(SOURCE).text(" as (\nselect ");
+    field::select(sql, place, rows.select);
+    sql.text("\n  from ");
+    place.write(sql);
+    condition::all(sql, place, walls, &rows.conditions);
+    field::order(sql, place, rows.order);
+    sql.text("\n limit ").bind(rows.limit).text(" offset ").bind(rows.offset).text(")");
+    if rows.counted {
+        sql.text(",\nthorbis_all as (select 1 from ");
+        place.write(sql);
+        condition::all(sql, place, walls, &rows.conditions);
+        sql.text(")");
+    }
+}
+
+/// Writes the one row that answers.
+pub(super) fn answer(sql: &mut Sql, counted: bool, form: Form) {
+    sql.text(if counted { "\nselect (select count(*) from thorbis_all)" } else { "\nselect null::bigint" });
+    sql.text(", count(t), ");
+    form.write(sql);
+    sql.text(", null::text, null::bigint, null::bigint\n  from ").text(SOURCE).text(" t");
+}

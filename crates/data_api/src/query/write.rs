@@ -1,0 +1,213 @@
+//! The statements of inserts, updates and deletes.
+//!
+//! Invariant: the body reaches PostgreSQL whole, as one value; its columns get their types from the catalog. Nothing that nobody asked
+//! to see is returned, so that who may write but not read can write.
+
+use postgres::Sql;
+use postgres::catalog::Column;
+
+use super::field::{self, Place};
+use super::form::Form;
+use super::{SOURCE, condition};
+use crate::plan::{Conflict, Deleted, WriteKind, WritePlan};
+use crate::request::{Resolution, SelectItem};
+
+/// What of the body the writing statement sees.
+const BODY: &str = "thorbis_body";
+
+pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Option<Sql> {
+    let relation = plan.relation;
+    let place = Place { schema: Some(&relation.schema), name: &relation.name, columns: &relation.columns, spelled_out: false };
+    let mut sql = Sql::new("with ");
+    sql.text(SOURCE).text(" as (\n");
+    match &plan.kind {
+        WriteKind::Nothing => return None,
+        WriteKind::Insert { .. } => insert(&mut sql, plan, &place),
+        WriteKind::Update { columns, rows, conditions } => {
+            sql.text("update ");
+            place.write(&mut sql);
+            sql.text(" set ");
+            let mut separator = "";
+            for column in columns {
+                sql.text(separator).ident(&column.name).text(" = ").text(BODY).text(".").ident(&column.name);
+                separator = ", ";
+            }
+            sql.text("\n  from (");
+            body(&mut sql, columns, rows.text, rows.is_array);
+            sql.text(" limit 1) ").text(BODY);
+            condition::all(&mut sql, &place, Some(plan.walls), conditions);
+        }
+        WriteKind::Delete { conditions } => {
+            sql.text("delete from ");
+            place.write(&mut sql);
+            condition::all(&mut sql, &place, Some(plan.walls), conditions);
+        }
+    }
+    returning(&mut sql, plan, &place);
+    sql.text(")");
+    answer(&mut sql, plan, form);
+    Some(sql)
+}
+
+fn insert(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
+    let WriteKind::Insert { columns, rows, conflict, equals } = &plan.kind else { return };
+    sql.text("insert into ");
+    place.write(sql);
+    if columns.is_empty() && !rows.is_array {
+        sql.text(" default values");
+    } else {
+        if !columns.is_empty() {
+            sql.text(" (");
+            names(sql, columns.iter().map(|column| column.name.as_str()));
+            sql.text(")");
+        }
+        sql.text("\n");
+        body(sql, columns, rows.text, rows.is_array);
+        let mut separator = " where ";
+        for (column, value) in equals {
+            sql.text(separator).text("b.").ident(column).text(" = ").bind(*value);
+            separator = " and ";
+        }
+    }
+    if let Some(conflict) = conflict {
+        merge(sql, plan, place, conflict, columns);
+    }
+}
+
+/// Writes what happens to a row whose key is there already.
+fn merge(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>, conflict: &Conflict<'_>, columns: &[&Column]) {
+    sql.text("\n on conflict (");
+    names(sql, conflict.columns.iter().copied());
+    sql.text(")");
+    if conflict.resolution == Resolution::IgnoreDuplicates {
+        sql.text(" do nothing");
+        return;
+    }
+    let all: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let others: Vec<&str> = all.iter().copied().filter(|name| !conflict.columns.contains(name)).collect();
+    // With nothing but the key there is nothing to change; the row is still to be returned.
+    let changed = if others.is_empty() { all } else { others };
+    if changed.is_empty() {
+        sql.text(" do nothing");
+        return;
+    }
+    let mut separator = " do update set ";
+    for name in changed {
+        sql.text(separator).ident(name).text(" = excluded.").ident(name);
+        separator = ", ";
+    }
+    if plan.walls.deleted != Deleted::Shown {
+        sql.text(" where ");
+        condition::undeleted(sql, &Place { schema: None, ..*place }, plan.walls.deleted);
+    }
+}
+
+/// Writes a query of the body's rows with the types of the columns.
+fn body(sql: &mut Sql, columns: &[&Column], text: &str, is_array: bool) {
+    sql.text("select ");
+    names(sql, columns.iter().map(|column| column.name.as_str()));
+    if columns.is_empty() {
+        // Rows of nothing but defaults.
+        sql.text("from json_array_elements(").bind(text).text("::json) b");
+        return;
+    }
+    sql.text(if is_array { " from json_to_recordset(" } else { " from json_to_record(" }).bind(text).text("::json) as b (");
+    let mut separator = "";
+    for column in columns {
+        sql.text(separator).ident(&column.name).text(" ").qualified(&column.data_type.schema, &column.data_type.name);
+        separator = ", ";
+    }
+    sql.text(")");
+}
+
+fn names<'a>(sql: &mut Sql, names: impl Iterator<Item = &'a str>) {
+    let mut separator = "";
+    for name in names {
+        sql.text(separator).ident(name);
+        separator = ", ";
+    }
+}
+
+/// Writes what of the written rows is needed: what is shown, what makes the place, what is checked.
+fn returning(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
+    sql.text("\n returning ");
+    let mut needed: Vec<&str> = Vec::new();
+    let mut everything = false;
+    if let Some(select) = plan.returning {
+        everything = select.is_empty();
+        for item in select {
+            match item {
+                // A field that is no column is computed from the whole row.
+                SelectItem::Field { field: Some(field), .. } if plan.relation.column(&field.name).is_some() => needed.push(&field.name),
+                SelectItem::Star | SelectItem::Field { .. } | SelectItem::Embed(_) => everything = true,
+            }
+        }
+        needed.extend(plan.order.iter().map(|term| term.field.name.as_str()));
+    }
+    needed.extend(&plan.location);
+    needed.extend(plan.checks.one_company);
+    needed.sort_unstable();
+    needed.dedup();
+    if everything {
+        place.write(sql);
+        sql.text(".*");
+    } else if needed.is_empty() {
+        sql.text("1 as thorbis_written");
+    } else {
+        let mut separator = "";
+        for name in needed {
+            sql.text(separator);
+            place.column(sql, name);
+            separator = ", ";
+        }
+    }
+    if plan.tells_new_rows() {
+        sql.text(", (");
+        place.write(sql);
+        sql.text(".xmax = 0) as thorbis_is_new");
+    }
+}
+
+/// Writes the one row that answers.
+fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
+    let source = Place { schema: None, name: SOURCE, columns: &plan.relation.columns, spelled_out: plan.tells_new_rows() };
+    sql.text("\nselect null::bigint, count(t), ");
+    form.write(sql);
+    sql.text(", ");
+    location(sql, plan);
+    sql.text(", ");
+    if plan.tells_new_rows() {
+        sql.text("(select count(*) from ").text(SOURCE).text(" where thorbis_is_new)");
+    } else {
+        sql.text("null::bigint");
+    }
+    match plan.checks.one_company {
+        Some(column) => sql.text(", (select count(distinct ").ident(column).text(") from ").text(SOURCE).text(")"),
+        None => sql.text(", null::bigint"),
+    };
+    sql.text("\n  from (select ");
+    match plan.returning {
+        Some(select) => field::select(sql, &source, select),
+        None => {
+            sql.text("1");
+        }
+    }
+    sql.text(" from ").text(SOURCE);
+    field::order(sql, &source, if plan.returning.is_some() { plan.order } else { &[] });
+    sql.text(") t");
+}
+
+/// Writes the key of the first new row as a JSON array of names and values.
+fn location(sql: &mut Sql, plan: &WritePlan<'_>) {
+    if plan.location.is_empty() {
+        sql.text("null::text");
+        return;
+    }
+    sql.text("(select json_build_array(");
+    let mut separator = "";
+    for column in &plan.location {
+        sql.text(separator).bind(*column).text("::text, f.").ident(column).text("::text");
+        separator = ", ";
+    }
+    sql.text(")::text from ").text(SOURCE).text(" f limit 1)");
+}

@@ -1,0 +1,234 @@
+//! From an outcome to the answer: status, ranges, place, preferences that were honoured.
+//!
+//! Invariant: pure; what the database gave is not looked into.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use kernel::{Error, Kind, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::plan::{Plan, ResultKind, Rows};
+use crate::request::{Action, ApiRequest, Count, Handling, MediaType, Missing, Preferences, Representation, Resolution, Target};
+use crate::run::{self, Outcome};
+
+const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// What stands for itself in a query string.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Makes the answer.
+pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, several_schemas: bool) -> Result<Response> {
+    let mut response = match plan {
+        Plan::Read(plan) => read(request, &plan.rows, outcome)?,
+        Plan::Call(plan) if plan.result == ResultKind::Nothing => empty(StatusCode::NO_CONTENT),
+        Plan::Call(plan) => called(request, plan.result, &plan.rows, outcome)?,
+        Plan::Write(_) => written(request, outcome),
+    };
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Accept, Prefer, Range"));
+    if several_schemas {
+        insert(headers, CONTENT_PROFILE, &request.schema);
+    }
+    if let Some(applied) = applied(request) {
+        insert(headers, PREFERENCE_APPLIED, &applied);
+    }
+    Ok(response)
+}
+
+fn read(request: &ApiRequest, rows: &Rows<'_>, outcome: Outcome) -> Result<Response> {
+    if matches!(request.media, MediaType::Object | MediaType::ObjectStripped) {
+        run::one_row(&outcome)?;
+    }
+    let status = part_of(rows.offset, &outcome)?;
+    let range = range(rows.offset, outcome.rows, outcome.total);
+    let mut response = with_body(status, request.media, outcome.body);
+    insert(response.headers_mut(), CONTENT_RANGE, &range);
+    Ok(response)
+}
+
+fn called(request: &ApiRequest, result: ResultKind, rows: &Rows<'_>, outcome: Outcome) -> Result<Response> {
+    match result {
+        ResultKind::Rows => read(request, rows, outcome),
+        ResultKind::Values => {
+            let status = part_of(rows.offset, &outcome)?;
+            let range = range(rows.offset, outcome.rows, outcome.total);
+            let mut response = with_body(status, MediaType::Json, outcome.body);
+            insert(response.headers_mut(), CONTENT_RANGE, &range);
+            Ok(response)
+        }
+        ResultKind::Nothing | ResultKind::Value | ResultKind::Row => {
+            let media = if result == ResultKind::Row { request.media } else { MediaType::Json };
+            let mut response = with_body(StatusCode::OK, media, outcome.body);
+            insert(response.headers_mut(), CONTENT_RANGE, &range(0, outcome.rows, outcome.total));
+            Ok(response)
+        }
+    }
+}
+
+fn written(request: &ApiRequest, outcome: Outcome) -> Response {
+    let full = request.preferences.representation == Some(Representation::Full);
+    let counted = request.preferences.count.map(|_| outcome.rows);
+    let status = match request.action {
+        Action::Insert if outcome.new_rows == Some(0) && outcome.rows > 0 => StatusCode::OK,
+        Action::Insert => StatusCode::CREATED,
+        Action::Put if outcome.new_rows.is_some_and(|new| new > 0) => StatusCode::CREATED,
+        _ if full => StatusCode::OK,
+        _ => StatusCode::NO_CONTENT,
+    };
+    let range = match request.action {
+        Action::Update => range(0, outcome.rows, counted),
+        _ => range(0, 0, counted),
+    };
+    let location = outcome.location.as_deref().map(|pairs| location(&request.target, pairs));
+    let mut response = if full { with_body(status, request.media, outcome.body) } else { empty(status) };
+    let headers = response.headers_mut();
+    if request.action != Action::Put {
+        insert(headers, CONTENT_RANGE, &range);
+    }
+    if let Some(location) = location {
+        insert(headers, LOCATION, &location);
+    }
+    response
+}
+
+/// Returns whether it is all or a part; refuses a part that begins behind the end.
+fn part_of(offset: i64, outcome: &Outcome) -> Result<StatusCode> {
+    let Some(total) = outcome.total else { return Ok(StatusCode::OK) };
+    if offset > total {
+        let details = format!("An offset of {offset} was requested, but there are only {total} rows.");
+        return Err(Error::new(Kind::Status(416), "PGRST103", "Requested range not satisfiable").with_details(details));
+    }
+    Ok(if outcome.rows < total { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
+}
+
+/// Writes `first-last/total`; `*` for what is not there or not known.
+fn range(offset: i64, rows: i64, total: Option<i64>) -> String {
+    let total = total.map_or_else(|| "*".to_owned(), |total| total.to_string());
+    if rows == 0 {
+        return format!("*/{total}");
+    }
+    format!("{offset}-{}/{total}", offset.saturating_add(rows).saturating_sub(1))
+}
+
+fn location(target: &Target, pairs: &[String]) -> String {
+    let (Target::Relation(name) | Target::Function(name)) = target;
+    let filters: Vec<String> = pairs
+        .chunks_exact(2)
+        .filter_map(|pair| match pair {
+            [name, value] => Some(format!("{}=eq.{}", encoded(name), encoded(value))),
+            _ => None,
+        })
+        .collect();
+    format!("/{}?{}", encoded(name), filters.join("&"))
+}
+
+fn encoded(text: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(text, UNRESERVED)
+}
+
+/// Lists the preferences that were honoured, in the dialect's order.
+fn applied(request: &ApiRequest) -> Option<String> {
+    let Preferences { resolution, representation, count, missing, handling, max_affected, deleted, .. } = &request.preferences;
+    let is_write = matches!(request.action, Action::Insert | Action::Update | Action::Put | Action::Delete);
+    let strict = *handling == Some(Handling::Strict);
+    let mut said: Vec<String> = Vec::new();
+    let mut say = |text: Option<&str>| said.extend(text.map(str::to_owned));
+    say(resolution.filter(|_| request.action == Action::Insert).map(|resolution| match resolution {
+        Resolution::MergeDuplicates => "resolution=merge-duplicates",
+        Resolution::IgnoreDuplicates => "resolution=ignore-duplicates",
+    }));
+    say(missing.filter(|_| matches!(request.action, Action::Insert | Action::Update)).map(|missing| match missing {
+        Missing::Default => "missing=default",
+        Missing::Null => "missing=null",
+    }));
+    say(representation.filter(|_| is_write).map(|representation| match representation {
+        Representation::Full => "return=representation",
+        Representation::Minimal => "return=minimal",
+        Representation::HeadersOnly => "return=headers-only",
+    }));
+    say(count.map(|count| match count {
+        Count::Exact => "count=exact",
+        Count::Planned => "count=planned",
+        Count::Estimated => "count=estimated",
+    }));
+    say(handling.map(|handling| match handling {
+        Handling::Strict => "handling=strict",
+        Handling::Lenient => "handling=lenient",
+    }));
+    if let Some(rows) = max_affected.filter(|_| strict && is_write) {
+        said.push(format!("max-affected={rows}"));
+    }
+    if *deleted {
+        said.push("deleted=include".to_owned());
+    }
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+fn with_body(status: StatusCode, media: MediaType, body: Option<String>) -> Response {
+    // Only HEAD has no body here; its headers are those of GET.
+    let mut response = Response::new(body.map_or_else(Body::empty, Body::from));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type(media)));
+    response
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn content_type(media: MediaType) -> &'static str {
+    match media {
+        MediaType::Object => "application/vnd.pgrst.object+json; charset=utf-8",
+        MediaType::ObjectStripped => "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8",
+        MediaType::JsonStripped => "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
+        MediaType::Csv => "text/csv; charset=utf-8",
+        MediaType::Json
+        | MediaType::GeoJson
+        | MediaType::Plan
+        | MediaType::Bytes
+        | MediaType::Text
+        | MediaType::Xml
+        | MediaType::OpenApi => "application/json; charset=utf-8",
+    }
+}
+
+/// A name that no header can carry is left out.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_say_what_is_there() {
+        assert_eq!(range(0, 10, None), "0-9/*");
+        assert_eq!(range(20, 5, Some(25)), "20-24/25");
+        assert_eq!(range(0, 0, None), "*/*");
+        assert_eq!(range(30, 0, Some(25)), "*/25");
+    }
+
+    #[test]
+    fn a_part_has_its_own_status() {
+        let outcome = |rows, total| Outcome { rows, total, ..Outcome::default() };
+        assert_eq!(part_of(0, &outcome(3, None)).unwrap(), 200);
+        assert_eq!(part_of(0, &outcome(3, Some(3))).unwrap(), 200);
+        assert_eq!(part_of(0, &outcome(2, Some(3))).unwrap(), 206);
+        assert_eq!(part_of(0, &outcome(0, Some(0))).unwrap(), 200);
+        let behind = part_of(5, &outcome(0, Some(3))).unwrap_err();
+        assert_eq!((behind.status().as_u16(), behind.code()), (416, "PGRST103"));
+    }
+
+    #[test]
+    fn a_place_is_a_filter_by_the_key() {
+        let pairs = ["id", "a/b", "number", "7"].map(str::to_owned);
+        assert_eq!(location(&Target::Relation("odd name".to_owned()), &pairs), "/odd%20name?id=eq.a%2Fb&number=eq.7");
+    }
+}

@@ -1,0 +1,95 @@
+//! Every route of the data API, and the way of a request through it: request, plan, statement, outcome, answer.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use http::StatusCode;
+use kernel::{AnyCaller, Can, Error, Grant, Kind, RequestContext, Result};
+
+use crate::DataApi;
+use crate::failure::{Failure, IsAnonymous};
+use crate::plan::{self, Caller, Plan, Surroundings};
+use crate::request::{self, ApiRequest, Target, Wanted};
+use crate::{response, run};
+
+/// Returns the routes, to be mounted at `/rest/v1`. They need a `Principal` in the request's extensions, and pass on a
+/// `RequestContext` where there is one.
+pub fn router(api: DataApi) -> Router {
+    Router::new()
+        .route("/", any(root))
+        .route("/rpc/{function}", any(function))
+        .route("/{relation}", any(relation))
+        .fallback(no_such_path)
+        .with_state(api)
+}
+
+async fn relation(State(api): State<DataApi>, Path(name): Path<String>, who: Can<AnyCaller>, request: Request) -> Response {
+    answer(&api, Target::Relation(name), who, request).await
+}
+
+async fn function(State(api): State<DataApi>, Path(name): Path<String>, who: Can<AnyCaller>, request: Request) -> Response {
+    answer(&api, Target::Function(name), who, request).await
+}
+
+async fn root() -> Response {
+    let error = Error::new(Kind::NotFound, "PGRST126", "Root endpoint metadata is disabled");
+    Failure::new(error, IsAnonymous(false)).into_response()
+}
+
+async fn no_such_path() -> Response {
+    let error = Error::new(Kind::NotFound, "PGRST125", "Invalid path specified in request URL");
+    Failure::new(error, IsAnonymous(false)).into_response()
+}
+
+async fn answer(api: &DataApi, target: Target, who: Can<AnyCaller>, request: Request) -> Response {
+    let grant = who.into_grant();
+    let is_anonymous = IsAnonymous::of(grant.principal());
+    match Box::pin(serve(api, target, grant, request)).await {
+        Ok(response) => response,
+        Err(error) => Failure::new(error, is_anonymous).into_response(),
+    }
+}
+
+async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) -> Result<Response> {
+    let (parts, body) = request.into_parts();
+    let context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
+    let body = read(Request::from_parts(parts.clone(), body)).await?;
+    let wanted = Wanted {
+        target,
+        method: &parts.method,
+        schemas: &api.config().schemas,
+        raw_query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        body,
+        limits: api.limits(),
+    };
+    let request = request::parse(wanted)?;
+    let caller = Caller::from(grant.principal());
+    let catalog = api.schema().get().await?;
+    let surroundings = |catalog| Surroundings { catalog, caller, rows_max: api.rows_max() };
+    let outdated = match plan::plan(&request, surroundings(&catalog)) {
+        Ok(plan) => return execute(api, grant, &context, &plan, &request).await,
+        Err(error) if plan::may_be_outdated(&error) => error,
+        Err(error) => return Err(error),
+    };
+    let Some(newer) = api.schema().newer_than(Some(&catalog)).await? else { return Err(outdated) };
+    let plan = plan::plan(&request, surroundings(&newer))?;
+    execute(api, grant, &context, &plan, &request).await
+}
+
+async fn execute(api: &DataApi, grant: Grant, context: &RequestContext, plan: &Plan<'_>, request: &ApiRequest) -> Result<Response> {
+    let outcome = run::run(api.database(), grant, context, plan, request).await?;
+    response::response(request, plan, outcome, api.config().schemas.len() > 1)
+}
+
+async fn read(request: Request) -> Result<Bytes> {
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Error::new(Kind::TooLarge, "body_too_large", "The request's body is too large")
+        } else {
+            Error::new(Kind::BadRequest, "PGRST102", "The request's body could not be read").with_source(rejection)
+        }
+    })
+}

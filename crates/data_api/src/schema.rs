@@ -1,0 +1,87 @@
+//! The catalog that requests are planned against, and when it is read anew.
+//!
+//! Invariant: a catalog in use is never changed, only replaced; an unknown name causes at most one look at the database in each interval,
+//! so that nobody can keep the server busy by asking for what is not there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use kernel::{Authority, Error, Grant, Kind, Result};
+use postgres::Database;
+use postgres::catalog::Catalog;
+use tokio::sync::Mutex;
+
+/// Seconds after which a client may come back when the tables are not known yet.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// The catalog and its age.
+pub(crate) struct SchemaCache {
+    database: Database,
+    authority: Arc<Authority>,
+    schemas: Vec<String>,
+    interval: Duration,
+    current: ArcSwapOption<Catalog>,
+    /// When it was looked last. Whoever looks holds it, so that others wait for the same look.
+    looked: Mutex<Option<Instant>>,
+}
+
+impl SchemaCache {
+    pub(crate) fn new(database: Database, authority: Arc<Authority>, schemas: Vec<String>, interval: Duration) -> Self {
+        Self { database, authority, schemas, interval, current: ArcSwapOption::empty(), looked: Mutex::new(None) }
+    }
+
+    /// Returns the catalog; reads it where there is none yet.
+    pub(crate) async fn get(&self) -> Result<Arc<Catalog>> {
+        if let Some(catalog) = self.current.load_full() {
+            return Ok(catalog);
+        }
+        self.newer_than(None).await?.ok_or_else(not_loaded)
+    }
+
+    /// Returns the catalog if it is there.
+    pub(crate) fn loaded(&self) -> Result<()> {
+        if self.current.load().is_some() { Ok(()) } else { Err(not_loaded()) }
+    }
+
+    /// Returns a newer catalog than the one that knew too little, unless it is too early to look again.
+    pub(crate) async fn newer_than(&self, known: Option<&Arc<Catalog>>) -> Result<Option<Arc<Catalog>>> {
+        let mut looked = self.looked.lock().await;
+        let current = self.current.load_full();
+        let is_newer = match (&current, known) {
+            (Some(current), Some(known)) => !Arc::ptr_eq(current, known),
+            (current, _) => current.is_some(),
+        };
+        if is_newer {
+            return Ok(current);
+        }
+        if looked.is_some_and(|at| at.elapsed() < self.interval) {
+            return Ok(None);
+        }
+        *looked = Some(Instant::now());
+        self.load().await.map(Some)
+    }
+
+    /// Reads the catalog now.
+    pub(crate) async fn reload(&self) -> Result<()> {
+        let mut looked = self.looked.lock().await;
+        *looked = Some(Instant::now());
+        self.load().await.map(|_| ())
+    }
+
+    async fn load(&self) -> Result<Arc<Catalog>> {
+        let started = Instant::now();
+        #[expect(clippy::disallowed_methods, reason = "the server itself looks at the tables, for no caller")]
+        let grant = Grant::system(&self.authority, None, "read the catalog");
+        let catalog = Arc::new(Catalog::load(&self.database, &grant, &self.schemas).await?);
+        self.current.store(Some(Arc::clone(&catalog)));
+        metrics::counter!("data_api_catalog_loads_total").increment(1);
+        metrics::histogram!("data_api_catalog_load_seconds").record(started.elapsed().as_secs_f64());
+        Ok(catalog)
+    }
+}
+
+fn not_loaded() -> Error {
+    let message = "Could not query the database for the schema cache. Retrying.";
+    Error::new(Kind::Unavailable, "PGRST002", message).with_retry_after(RETRY_AFTER_SECONDS)
+}
