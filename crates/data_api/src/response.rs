@@ -186,13 +186,9 @@ fn content_type(media: MediaType) -> &'static str {
         MediaType::ObjectStripped => "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8",
         MediaType::JsonStripped => "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
         MediaType::Csv => "text/csv; charset=utf-8",
-        MediaType::Json
-        | MediaType::GeoJson
-        | MediaType::Plan
-        | MediaType::Bytes
-        | MediaType::Text
-        | MediaType::Xml
-        | MediaType::OpenApi => "application/json; charset=utf-8",
+        MediaType::Json | MediaType::GeoJson | MediaType::Plan | MediaType::Bytes | MediaType::Text | MediaType::Xml => {
+            "application/json; charset=utf-8"
+        }
     }
 }
 
@@ -217,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_part_has_its_own_status() {
-        let outcome = |rows, total| Outcome { rows, total, ..Outcome::default() };
+        let outcome = |rows, total| Outcome { total, rows, ..Outcome::default() };
         assert_eq!(part_of(0, &outcome(3, None)).unwrap(), 200);
         assert_eq!(part_of(0, &outcome(3, Some(3))).unwrap(), 200);
         assert_eq!(part_of(0, &outcome(2, Some(3))).unwrap(), 206);

@@ -24,7 +24,7 @@ pub(crate) struct Outcome {
     /// How many of the merged rows are new, where it is known.
     pub(crate) new_rows: Option<i64>,
     /// How many companies the rows belong to, where it was asked.
-    companies: Option<i64>,
+    pub(crate) companies: Option<i64>,
 }
 
 /// Runs the plan.

@@ -152,7 +152,6 @@ fn unavailable(media: MediaType) -> Option<&'static str> {
         MediaType::Bytes => Some("application/octet-stream"),
         MediaType::Text => Some("text/plain"),
         MediaType::Xml => Some("text/xml"),
-        MediaType::OpenApi => Some("application/openapi+json"),
     }
 }
 

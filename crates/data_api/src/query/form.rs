@@ -40,13 +40,7 @@ impl Form {
             MediaType::JsonStripped => Self::ArrayStripped,
             MediaType::Csv => Self::Csv,
             // The others are refused before there is a plan.
-            MediaType::Json
-            | MediaType::GeoJson
-            | MediaType::Plan
-            | MediaType::Bytes
-            | MediaType::Text
-            | MediaType::Xml
-            | MediaType::OpenApi => Self::Array,
+            MediaType::Json | MediaType::GeoJson | MediaType::Plan | MediaType::Bytes | MediaType::Text | MediaType::Xml => Self::Array,
         }
     }
 
@@ -62,23 +56,23 @@ impl Form {
         }
     }
 
-    /// Writes the expression over the rows of `t`.
+    /// Writes the expression over the rows of `thorbis_row`.
     pub(super) fn write(self, sql: &mut Sql) {
         match self {
             Self::Nothing => sql.text("null::text"),
-            Self::Array => sql.text("coalesce(json_agg(t), '[]')::text"),
-            Self::ArrayStripped => sql.text("coalesce(json_strip_nulls(json_agg(t)), '[]')::text"),
-            Self::Object => sql.text("coalesce((json_agg(t) -> 0)::text, 'null')"),
-            Self::ObjectStripped => sql.text("coalesce((json_strip_nulls(json_agg(t)) -> 0)::text, 'null')"),
+            Self::Array => sql.text("coalesce(json_agg(thorbis_row), '[]')::text"),
+            Self::ArrayStripped => sql.text("coalesce(json_strip_nulls(json_agg(thorbis_row)), '[]')::text"),
+            Self::Object => sql.text("coalesce((json_agg(thorbis_row) -> 0)::text, 'null')"),
+            Self::ObjectStripped => sql.text("coalesce((json_strip_nulls(json_agg(thorbis_row)) -> 0)::text, 'null')"),
             Self::Csv => sql.text(CSV),
-            Self::Value => sql.text("coalesce((json_agg(t.").text(VALUE).text(") -> 0)::text, 'null')"),
-            Self::Values => sql.text("coalesce(json_agg(t.").text(VALUE).text("), '[]')::text"),
+            Self::Value => sql.text("coalesce((json_agg(thorbis_row.").text(VALUE).text(") -> 0)::text, 'null')"),
+            Self::Values => sql.text("coalesce(json_agg(thorbis_row.").text(VALUE).text("), '[]')::text"),
         };
     }
 }
 
 /// The names of the first row's columns, then each row as PostgreSQL writes it, without the brackets.
 const CSV: &str = "coalesce((select string_agg(n.name, ',' order by n.position)
-                     from (select row_to_json(f) as r from thorbis_source f limit 1) s,
+                     from (select row_to_json(thorbis_first) as r from thorbis_source thorbis_first limit 1) s,
                           json_object_keys(s.r) with ordinality as n (name, position)), '') || E'\\n'
-       || coalesce(string_agg(substring(t::text, 2, length(t::text) - 2), E'\\n'), '')";
+       || coalesce(string_agg(substring(thorbis_row::text, 2, length(thorbis_row::text) - 2), E'\\n'), '')";

@@ -31,3 +31,6 @@ pub(crate) fn statement(plan: &Plan<'_>, media: MediaType, head: bool) -> Option
 
 /// The source that every statement's rows come from.
 const SOURCE: &str = "thorbis_source";
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub(super) fn rows(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, r
 /// Writes the one row that answers.
 pub(super) fn answer(sql: &mut Sql, counted: bool, form: Form) {
     sql.text(if counted { "\nselect (select count(*) from thorbis_all)" } else { "\nselect null::bigint" });
-    sql.text(", count(t), ");
+    sql.text(", count(thorbis_row), ");
     form.write(sql);
-    sql.text(", null::text, null::bigint, null::bigint\n  from ").text(SOURCE).text(" t");
+    sql.text(", null::text, null::bigint, null::bigint\n  from ").text(SOURCE).text(" thorbis_row");
 }

@@ -171,7 +171,7 @@ fn returning(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
 /// Writes the one row that answers.
 fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     let source = Place { schema: None, name: SOURCE, columns: &plan.relation.columns, spelled_out: plan.tells_new_rows() };
-    sql.text("\nselect null::bigint, count(t), ");
+    sql.text("\nselect null::bigint, count(thorbis_row), ");
     form.write(sql);
     sql.text(", ");
     location(sql, plan);
@@ -194,7 +194,7 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     }
     sql.text(" from ").text(SOURCE);
     field::order(sql, &source, if plan.returning.is_some() { plan.order } else { &[] });
-    sql.text(") t");
+    sql.text(") thorbis_row");
 }
 
 /// Writes the key of the first new row as a JSON array of names and values.

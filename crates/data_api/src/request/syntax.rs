@@ -479,6 +479,4 @@ pub(crate) enum MediaType {
     Text,
     /// `text/xml`: one value, raw.
     Xml,
-    /// `application/openapi+json`: the root only.
-    OpenApi,
 }

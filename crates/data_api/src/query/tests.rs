@@ -1,0 +1,207 @@
+//! The statements of typical requests, written by hand, and what must hold of all of them.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method};
+use postgres::catalog::Catalog;
+use proptest::prelude::*;
+
+use super::statement;
+use crate::plan::{self, Caller, Surroundings};
+use crate::request::{ParseLimits, Target, Wanted, parse};
+
+/// Two declared tables of a company, one of nobody, and a function.
+fn catalog() -> Catalog {
+    let column = |name: &str, base: &str| {
+        serde_json::json!({
+            "name": name, "type": { "schema": "pg_catalog", "name": base, "base": base, "shape": "scalar" }, "formatted_type": base,
+            "nullable": true, "has_default": false, "generated": false, "identity_always": false, "comment": null
+        })
+    };
+    let relation = |name: &str, columns: Vec<serde_json::Value>, key: &[&str]| {
+        serde_json::json!({
+            "schema": "public", "name": name, "kind": "table", "insertable": true, "updatable": true, "deletable": true, "comment": null,
+            "columns": columns, "primary_key": key, "uniques": [], "foreign_keys": []
+        })
+    };
+    let id = || vec![column("company_id", "uuid"), column("id", "uuid")];
+    let mut jobs = id();
+    jobs.extend([column("title", "text"), column("metadata", "jsonb"), column("deleted_at", "timestamptz")]);
+    let document = serde_json::json!({
+        "relations": [
+            relation("jobs", jobs, &["company_id", "id"]),
+            relation("notes", vec![column("id", "int4"), column("text", "text"), column("words", "tsvector")], &["id"]),
+        ],
+        "functions": [{
+            "schema": "public", "name": "add", "volatility": "immutable", "comment": null,
+            "arguments": [
+                { "name": "a", "type": column("a", "int4")["type"], "formatted_type": "integer", "has_default": false, "variadic": false },
+                { "name": "b", "type": column("b", "int4")["type"], "formatted_type": "integer", "has_default": true, "variadic": false },
+            ],
+            "returns": { "kind": "scalar", "set": false, "type": column("r", "int4")["type"], "schema": null, "relation": null },
+        }],
+        "has_declarations": true
+    });
+    let declared = serde_json::json!([{
+        "schema": "public", "relation": "jobs", "noun": "jobs", "soft_delete": true, "tenant_column": "company_id",
+        "assigned_column": null, "own_column": null, "verbs": ["read"]
+    }]);
+    Catalog::from_documents(&document.to_string(), Some(&declared.to_string())).unwrap()
+}
+
+struct Asked<'a> {
+    caller: Caller,
+    method: Method,
+    target: Target,
+    query: &'a str,
+    prefer: &'a str,
+    body: &'a str,
+}
+
+fn table(name: &str) -> Asked<'static> {
+    let target = Target::Relation(name.to_owned());
+    Asked { caller: Caller::User, method: Method::GET, target, query: "", prefer: "", body: "" }
+}
+
+/// Returns the statement's text without its line breaks, and its values.
+fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error> {
+    let catalog = catalog();
+    let mut headers = HeaderMap::new();
+    if !asked.prefer.is_empty() {
+        headers.insert(HeaderName::from_static("prefer"), asked.prefer.parse().unwrap());
+    }
+    let limits = ParseLimits::default();
+    let request = parse(Wanted {
+        target: asked.target.clone(),
+        method: &asked.method,
+        schemas: &["public".to_owned()],
+        raw_query: asked.query,
+        headers: &headers,
+        body: Bytes::copy_from_slice(asked.body.as_bytes()),
+        limits: &limits,
+    })?;
+    let plan = plan::plan(&request, Surroundings { catalog: &catalog, caller: asked.caller, rows_max: 1000 })?;
+    let (text, values) = statement(&plan, request.media, request.head).expect("a statement").render();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok((text, values.iter().map(|value| value.as_str().map(str::to_owned)).collect()))
+}
+
+fn values(expected: &[&str]) -> Vec<Option<String>> {
+    expected.iter().map(|value| Some((*value).to_owned())).collect()
+}
+
+#[test]
+fn a_members_read_has_the_walls_and_then_his_conditions() {
+    let asked = Asked { query: "select=id,name:title&title=like.*pump*&order=title.desc.nullslast&limit=10&offset=5", ..table("jobs") };
+    let (text, bound) = sql(&asked).unwrap();
+    assert_eq!(
+        text,
+        r#"with thorbis_source as ( select "public"."jobs"."id", "public"."jobs"."title" as "name" from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."title" like $1) order by "public"."jobs"."title" desc nulls last limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint from thorbis_source thorbis_row"#
+    );
+    assert_eq!(bound, values(&["%pump%", "10", "5"]));
+}
+
+#[test]
+fn who_may_restore_sees_what_is_deleted() {
+    let (text, bound) = sql(&Asked { prefer: "deleted=include", ..table("jobs") }).unwrap();
+    assert!(text.contains(r#"("public"."jobs"."deleted_at" is null or (select app.has_permission($1)))"#), "{text}");
+    assert_eq!(bound[0].as_deref(), Some("jobs:restore"));
+    let (text, _) = sql(&Asked { prefer: "deleted=include", caller: Caller::Service, ..table("jobs") }).unwrap();
+    assert!(!text.contains("deleted_at") && !text.contains("company_id"), "the service sees everything: {text}");
+    let (text, _) = sql(&Asked { caller: Caller::ServiceInCompany, ..table("jobs") }).unwrap();
+    assert!(text.contains(r#""company_id" = (select app.company_id())"#), "{text}");
+}
+
+#[test]
+fn logic_paths_and_text_search_are_written_as_they_were_meant() {
+    let query = "or=(id.gte.3,not.and(text.is.null,id.in.(1,2)))&words=wfts(english).cat";
+    let (text, bound) = sql(&Asked { query, ..table("notes") }).unwrap();
+    let expected = r#"where (("public"."notes"."id" >= $1) or not (("public"."notes"."text" is null) and ("public"."notes"."id" = any($2)))) and ("public"."notes"."words" @@ websearch_to_tsquery($3::regconfig, $4::text))"#;
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(bound[..4], values(&["3", r#"{"1","2"}"#, "english", "cat"]));
+    let (text, bound) = sql(&Asked { query: "select=metadata->a->>b&metadata->>c=eq.1", ..table("jobs") }).unwrap();
+    assert!(text.contains(r#"select "public"."jobs"."metadata" -> $1::text ->> $2::text as "b" from"#), "{text}");
+    assert!(text.contains(r#"("public"."jobs"."metadata" ->> $3::text = $4)"#), "{text}");
+    assert_eq!(bound[..4], values(&["a", "b", "c", "1"]));
+}
+
+#[test]
+fn a_count_asks_for_the_same_rows() {
+    let (text, _) = sql(&Asked { query: "id=gt.1&limit=1", prefer: "count=exact", ..table("notes") }).unwrap();
+    assert!(text.contains(r#"thorbis_all as (select 1 from "public"."notes" where ("public"."notes"."id" > $4))"#), "{text}");
+    assert!(text.contains("select (select count(*) from thorbis_all), count(thorbis_row)"), "{text}");
+}
+
+#[test]
+fn a_new_row_without_a_look_at_it_returns_nothing() {
+    let asked = Asked { method: Method::POST, body: r#"{"title":"Pump"}"#, ..table("jobs") };
+    let (text, bound) = sql(&asked).unwrap();
+    assert_eq!(
+        text,
+        r#"with thorbis_source as ( insert into "public"."jobs" ("title") select "title" from json_to_record($1::json) as b ("title" "pg_catalog"."text") returning 1 as thorbis_written) select null::bigint, count(thorbis_row), null::text, null::text, null::bigint, null::bigint from (select 1 from thorbis_source) thorbis_row"#
+    );
+    assert_eq!(bound, values(&[r#"{"title":"Pump"}"#]));
+}
+
+#[test]
+fn the_company_is_implied_in_the_key_that_rows_are_merged_by() {
+    let body = r#"[{"id":"1","title":"Pump"}]"#;
+    for query in ["", "on_conflict=id", "on_conflict=company_id,id"] {
+        let asked = Asked { method: Method::POST, query, prefer: "resolution=merge-duplicates", body, ..table("jobs") };
+        let (text, _) = sql(&asked).unwrap();
+        let expected = r#"on conflict ("company_id", "id") do update set "title" = excluded."title" where "jobs"."deleted_at" is null"#;
+        assert!(text.contains(expected), "{query}: {text}");
+    }
+}
+
+#[test]
+fn changes_and_deletions_have_the_walls_too() {
+    let asked =
+        Asked { method: Method::PATCH, query: "id=eq.7", body: r#"{"title":"x"}"#, prefer: "return=representation", ..table("jobs") };
+    let (text, _) = sql(&asked).unwrap();
+    let expected = r#"update "public"."jobs" set "title" = thorbis_body."title" from (select "title" from json_to_record($1::json) as b ("title" "pg_catalog"."text") limit 1) thorbis_body where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."id" = $2) returning "public"."jobs".*)"#;
+    assert!(text.contains(expected), "{text}");
+    let (text, _) = sql(&Asked { method: Method::DELETE, query: "id=eq.7", ..table("jobs") }).unwrap();
+    let expected = r#"delete from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."id" = $1) returning 1"#;
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn the_service_is_counted_by_company_unless_it_names_one() {
+    let asked = Asked { method: Method::DELETE, query: "id=eq.7", caller: Caller::Service, ..table("jobs") };
+    assert!(sql(&asked).unwrap().0.contains(r#"(select count(distinct "company_id") from thorbis_source)"#));
+    let named = Asked { query: "id=eq.7&company_id=eq.1", ..asked };
+    assert!(!sql(&named).unwrap().0.contains("count(distinct"));
+}
+
+#[test]
+fn a_function_gets_its_arguments_by_name() {
+    let target = || Target::Function("add".to_owned());
+    let asked = Asked { method: Method::POST, target: target(), body: r#"{"a":1,"b":2}"#, ..table("") };
+    let (text, _) = sql(&asked).unwrap();
+    let expected = r#"from json_to_record($1::json) as a ("a" "pg_catalog"."int4", "b" "pg_catalog"."int4"), lateral (select "public"."add"("a" => a."a", "b" => a."b") as thorbis_value) c"#;
+    assert!(text.contains(expected), "{text}");
+    let asked = Asked { method: Method::POST, target: target(), body: r#"{"b":2}"#, ..table("") };
+    assert_eq!(sql(&asked).unwrap_err().code(), "PGRST202");
+}
+
+proptest! {
+    /// Whatever a client writes as a value is bound; it never changes the text.
+    #[test]
+    fn a_value_never_changes_the_text(value in "[^\u{0}]{0,40}") {
+        let encoded: String = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let query = format!("text=eq.{encoded}");
+        let (text, bound) = sql(&Asked { query: &query, ..table("notes") }).unwrap();
+        prop_assert_eq!(&text, &sql(&Asked { query: "text=eq.x", ..table("notes") }).unwrap().0);
+        prop_assert_eq!(bound[0].as_deref(), Some(value.as_str()));
+    }
+
+    /// A name is quoted, however odd.
+    #[test]
+    fn a_name_stays_a_name(name in "[a-z\"';() -]{1,20}") {
+        let query = format!("select=x:{}", percent_encoding::utf8_percent_encode(&format!("\"{}\"", name.replace('"', "\\\"")), percent_encoding::NON_ALPHANUMERIC));
+        if let Ok((text, _)) = sql(&Asked { query: &query, ..table("notes") }) {
+            let quoted = format!("\"public\".\"notes\".\"{}\" as \"x\"", name.replace('"', "\"\"")).split_whitespace().collect::<Vec<_>>().join(" ");
+            prop_assert!(text.contains(&quoted), "{}", text);
+        }
+    }
+}
