@@ -11,8 +11,9 @@ use super::session::{Migrator, with_retries};
 use super::source::Source;
 use super::{error, history};
 
-/// Whether the roles are there; on a new cluster there is nothing to take away.
-const KNOWN: &str = "select count(*) = 2 from pg_catalog.pg_roles where rolname in ('app_owner', 'app_definer')";
+/// Whether the roles are there and this login is both: it becomes so at its first migration, and before that there is nothing of its own to take away.
+const KNOWN: &str = "select count(*) = 2 from pg_catalog.pg_roles
+    where rolname in ('app_owner', 'app_definer') and pg_catalog.pg_has_role(oid, 'usage')";
 
 /// The schema public is theirs too; the bootstrap expects it as PostgreSQL makes it with a database.
 const EMPTY: &str = "drop owned by app_owner, app_definer cascade;
