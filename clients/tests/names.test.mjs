@@ -1,0 +1,58 @@
+// Names that programs written for other installations call: each works, called as those programs call it.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { URL, done, owner, service } from './house.mjs'
+
+test('rpc get_current_tenant_id answers the active company', async () => {
+  const { client, company } = await owner('ann')
+  assert.equal(done(await client.rpc('get_current_tenant_id')), company.id)
+})
+
+test('rpc create_company_with_owner takes name, slug and industry', async () => {
+  const { client, user } = await owner('ann')
+  const slug = `second-${Date.now()}-${Math.floor(Math.random() * 1e6)}`
+  const company = done(await client.rpc('create_company_with_owner', { name: 'Second', slug, industry: 'hvac' }))
+  assert.equal(company.slug, slug)
+  const row = done(await service().from('team_members').select('role').eq('company_id', company.id).eq('user_id', user.id).single())
+  assert.equal(row.role, 'owner')
+})
+
+test('rpc set_config takes the tenant from the service key and nothing else from nobody', async () => {
+  const { client, company } = await owner('ann')
+  const set = (who, setting_name, setting_value) => who.rpc('set_config', { setting_name, setting_value })
+  assert.equal(done(await set(service(), 'app.current_tenant_id', company.id)), company.id)
+  for (const refused of [await set(client, 'app.current_tenant_id', company.id), await set(service(), 'role', 'postgres')]) {
+    assert.deepEqual([refused.status, refused.error.code], [403, 'setting_not_allowed'])
+  }
+})
+
+test('organizations, organization_memberships and profiles have the documented columns', async () => {
+  const { client, company, user } = await owner('ann')
+  const organization = done(await client.from('organizations').select('id, clerk_org_id, name, slug, subscription_tier, max_seats, settings').single())
+  assert.equal(organization.id, company.id)
+  const membership = done(await client.from('organization_memberships').select('organization_id, user_id, role').single())
+  assert.deepEqual(membership, { organization_id: company.id, user_id: user.id, role: 'owner' })
+  const profile = done(await client.from('profiles').select('id, email, full_name, current_organization_id').eq('id', user.id).single())
+  assert.equal(profile.current_organization_id, company.id)
+})
+
+test('the schemas shared and home_services show the same rows', async () => {
+  const { client, company } = await owner('ann')
+  const customer = done(await client.from('customers').insert({ first_name: 'Ben', last_name: 'Baker' }).select().single())
+  done(await client.from('jobs').insert({ customer_id: customer.id, title: 'Fix', status: 'quoted' }))
+  assert.equal(done(await client.schema('shared').from('tenants').select('id, subdomain').single()).id, company.id)
+  assert.equal(done(await client.schema('shared').from('users').select('tenant_id, role').single()).tenant_id, company.id)
+  const shared = done(await client.schema('shared').from('customers').select('id, tenant_id, first_name').single())
+  assert.deepEqual(shared, { id: customer.id, tenant_id: company.id, first_name: 'Ben' })
+  const order = done(await client.schema('home_services').from('work_orders').select('tenant_id, customer_id, title').single())
+  assert.deepEqual(order, { tenant_id: company.id, customer_id: customer.id, title: 'Fix' })
+  const { client: other } = await owner('bob')
+  assert.deepEqual(done(await other.schema('home_services').from('work_orders').select('id')), [])
+})
+
+test('GET /api/health says how it is', async () => {
+  const response = await fetch(`${URL}/api/health`)
+  assert.equal(response.status, 200)
+  assert.equal((await response.json()).status, 'healthy')
+})
