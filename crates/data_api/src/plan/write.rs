@@ -129,7 +129,8 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
         _ => Vec::new(),
     };
     let checks = checks(request, relation, caller, walls, &kind);
-    Ok(WritePlan { relation, walls, kind, returning, order, location, needs_company: relation.tenant_column().is_some(), checks })
+    let needs_company = caller == Caller::User && relation.tenant_column().is_some();
+    Ok(WritePlan { relation, walls, kind, returning, order, location, needs_company, checks })
 }
 
 fn insert<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<'a>> {

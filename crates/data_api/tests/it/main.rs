@@ -1,0 +1,17 @@
+//! The data API against a real PostgreSQL, through its router and behind the auth layer.
+
+// `cfg(test)` tells clippy that the helpers in a module are tests, too.
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod filters;
+#[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod rpc;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tenancy;
+#[cfg(test)]
+mod writes;

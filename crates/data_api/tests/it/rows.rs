@@ -1,0 +1,137 @@
+//! How rows look and which part of them comes: select, order, ranges, counts, forms.
+
+use serde_json::json;
+
+use crate::server::{Caller, Said, Server};
+
+/// A company with three customers.
+async fn three() -> (Server, Caller) {
+    let server = Server::new().await;
+    let owner = server.owner("ann").await;
+    let rows = json!([
+        { "first_name": "Ada", "last_name": "A", "notes": null, "metadata": { "plan": { "name": "gold", "years": [2, 3] } } },
+        { "first_name": "Bob", "last_name": "B", "notes": "second", "metadata": {} },
+        { "first_name": "Cem", "last_name": "C", "notes": "third", "metadata": {} },
+    ]);
+    assert_eq!(server.post(&owner, "customers", rows, "").await.status, 201);
+    (server, owner)
+}
+
+#[tokio::test]
+async fn select_names_renames_casts_and_reaches_into_json() {
+    let (server, owner) = Box::pin(three()).await;
+    let one = |select: &str| format!("customers?select={select}&first_name=eq.Ada");
+    for (select, expected) in [
+        ("first_name,last_name", json!([{ "first_name": "Ada", "last_name": "A" }])),
+        ("name:first_name,credit:credit_limit::text", json!([{ "name": "Ada", "credit": "0" }])),
+        ("version::text", json!([{ "version": "1" }])),
+        ("metadata->plan->>name", json!([{ "name": "gold" }])),
+        ("years:metadata->plan->years,metadata->plan->years->>1", json!([{ "years": [2, 3], "years": "3" }])),
+        ("tags->0", json!([{ "tags": null }])),
+    ] {
+        let answer = server.get(&owner, &one(select)).await;
+        assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+        assert_eq!(answer.ok(), expected, "{select}");
+    }
+    let everything = server.get(&owner, &one("*")).await.ok();
+    assert_eq!(everything[0]["company_id"], owner.company_id);
+    server.get(&owner, &one("no_such_column")).await.refused(400, "42703");
+    server.get(&owner, &one("first_name::no_such_type")).await.refused(400, "42704");
+}
+
+#[tokio::test]
+async fn order_and_parts() {
+    let (server, owner) = Box::pin(three()).await;
+    for (query, expected) in [
+        ("order=first_name.desc", json!(["Cem", "Bob", "Ada"])),
+        ("order=notes.nullsfirst,first_name", json!(["Ada", "Bob", "Cem"])),
+        ("order=notes.desc.nullslast", json!(["Cem", "Bob", "Ada"])),
+        ("order=metadata->plan->>name.nullslast,first_name.desc", json!(["Ada", "Cem", "Bob"])),
+        ("order=first_name&limit=1&offset=1", json!(["Bob"])),
+        ("order=first_name&limit=0", json!([])),
+        ("order=first_name&offset=-5", json!(["Ada", "Bob", "Cem"])),
+    ] {
+        let rows = server.get(&owner, &format!("customers?select=first_name&{query}")).await.ok();
+        let names: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["first_name"].clone()).collect();
+        assert_eq!(json!(names), expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn content_range_says_which_part_it_is() {
+    let (server, owner) = Box::pin(three()).await;
+    for (query, prefer, range, status, expected) in [
+        ("", "", "", 200, "0-2/*"),
+        ("", "count=exact", "", 200, "0-2/3"),
+        ("limit=2", "count=exact", "", 206, "0-1/3"),
+        ("limit=2&offset=2", "count=exact", "", 206, "2-2/3"),
+        ("", "count=exact", "1-1", 206, "1-1/3"),
+        ("", "", "1-", 200, "1-2/*"),
+        ("offset=9", "", "", 200, "*/*"),
+        ("first_name=eq.Nobody", "count=exact", "", 200, "*/0"),
+    ] {
+        let said = Said { prefer, header: Some(("range", range)), ..Said::default() };
+        let answer = server.get_with(&owner, &format!("customers?order=first_name&{query}"), said).await;
+        assert_eq!((answer.status, answer.header("content-range")), (status, expected), "{query} {range}: {}", answer.text);
+        assert_eq!(answer.header("preference-applied"), prefer);
+    }
+    let behind = Said { prefer: "count=exact", ..Said::default() };
+    let answer = server.get_with(&owner, "customers?offset=9", behind).await;
+    answer.refused(416, "PGRST103");
+    assert_eq!(answer.body["details"], "An offset of 9 was requested, but there are only 3 rows.");
+    let wrong = Said { header: Some(("range", "5-1")), ..Said::default() };
+    server.get_with(&owner, "customers", wrong).await.refused(416, "PGRST103");
+}
+
+#[tokio::test]
+async fn head_has_the_headers_of_get_and_no_body() {
+    let (server, owner) = Box::pin(three()).await;
+    let said = Said { prefer: "count=exact", ..Said::default() };
+    let answer = server.call(&owner, ("HEAD", "customers?limit=1"), None, said).await;
+    assert_eq!((answer.status, answer.header("content-range"), answer.text.as_str()), (206, "0-0/3", ""));
+    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+}
+
+#[tokio::test]
+async fn one_object_is_exactly_one_row() {
+    let (server, owner) = Box::pin(three()).await;
+    let said = Said { accept: "application/vnd.pgrst.object+json", ..Said::default() };
+    let one = server.get_with(&owner, "customers?select=first_name&first_name=eq.Ada", said).await;
+    assert_eq!(one.header("content-type"), "application/vnd.pgrst.object+json; charset=utf-8");
+    assert_eq!(one.ok(), json!({ "first_name": "Ada" }));
+    for (query, rows) in [("first_name=eq.Nobody", 0), ("", 3)] {
+        let answer = server.get_with(&owner, &format!("customers?{query}"), said).await;
+        answer.refused(406, "PGRST116");
+        assert_eq!(answer.body["message"], "Cannot coerce the result to a single JSON object");
+        assert_eq!(answer.body["details"], format!("The result contains {rows} rows"));
+    }
+}
+
+#[tokio::test]
+async fn nulls_can_be_left_out_and_rows_be_lines() {
+    let (server, owner) = Box::pin(three()).await;
+    let path = "customers?select=first_name,notes&order=first_name&limit=2";
+    let stripped = Said { accept: "application/vnd.pgrst.array+json;nulls=stripped", ..Said::default() };
+    assert_eq!(
+        server.get_with(&owner, path, stripped).await.ok(),
+        json!([{ "first_name": "Ada" }, { "first_name": "Bob", "notes": "second" }])
+    );
+    let object = Said { accept: "application/vnd.pgrst.object+json;nulls=stripped", ..Said::default() };
+    let first = "customers?select=first_name,notes&first_name=eq.Ada";
+    assert_eq!(server.get_with(&owner, first, object).await.ok(), json!({ "first_name": "Ada" }));
+    let csv = server.get_with(&owner, path, Said { accept: "text/csv", ..Said::default() }).await;
+    assert_eq!((csv.header("content-type"), csv.text.as_str()), ("text/csv; charset=utf-8", "first_name,notes\nAda,\nBob,second"));
+}
+
+#[tokio::test]
+async fn no_answer_has_more_rows_than_allowed() {
+    let config = data_api::DataApiConfig { rows_max: 2, ..data_api::DataApiConfig::default() };
+    let server = Server::with(config).await;
+    let owner = server.owner("ann").await;
+    for name in ["a", "b", "c"] {
+        server.customer(&owner, name).await;
+    }
+    let said = Said { prefer: "count=exact", ..Said::default() };
+    let answer = server.get_with(&owner, "customers?limit=1000", said).await;
+    assert_eq!((answer.status, answer.header("content-range")), (206, "0-1/3"));
+}

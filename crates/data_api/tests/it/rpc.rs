@@ -1,0 +1,118 @@
+//! Functions: arguments by name, everything they can give back, and what they may not do.
+
+use serde_json::json;
+
+use crate::server::{Caller, Said, Server};
+
+const FUNCTIONS: &str = "
+create function public.add(a integer, b integer default 10) returns integer language sql immutable return a + b;
+create function public.nothing() returns void language sql as '';
+create function public.letters() returns setof text language sql stable as $$ values ('a'), ('b') $$;
+create function public.pairs(n integer) returns table (x integer, y text) language sql stable as $$ select i, 'v' || i from generate_series(1, n) i $$;
+create function public.all_customers() returns setof public.customers language sql stable as $$ select * from public.customers $$;
+create function public.echo(json) returns json language sql immutable return $1;
+create function public.total(variadic numbers integer[]) returns bigint language sql immutable as $$ select sum(n) from unnest(numbers) n $$;
+create function public.sneaky() returns integer language plpgsql as $$ begin insert into public.customers (first_name, last_name) values ('a', 'b'); return 1; end $$;
+create function public.twice(a integer) returns integer language sql immutable return a * 2;
+create function public.twice(a text) returns text language sql immutable return a || a;
+create function public.hidden() returns integer language sql immutable return 1;
+create function public.refuse(code text) returns void language plpgsql as $$ begin raise sqlstate 'PT402' using message = 'Pay first', detail = code, hint = 'with money'; end $$;
+revoke all on function public.hidden() from public;
+grant execute on function public.add, public.nothing, public.letters, public.pairs, public.all_customers, public.echo, public.total, public.sneaky,
+  public.twice(integer), public.twice(text), public.refuse to anon, authenticated, service_role;";
+
+async fn functions() -> (Server, Caller) {
+    let server = Server::new().await;
+    let owner = server.owner("ann").await;
+    server.table(FUNCTIONS).await;
+    (server, owner)
+}
+
+#[tokio::test]
+async fn everything_a_function_can_give_back() {
+    let (server, owner) = Box::pin(functions()).await;
+    for (function, body, expected) in [
+        ("add", json!({ "a": 1, "b": 2 }), json!(3)),
+        ("add", json!({ "a": 1 }), json!(11)),
+        ("letters", json!({}), json!(["a", "b"])),
+        ("pairs", json!({ "n": 2 }), json!([{ "x": 1, "y": "v1" }, { "x": 2, "y": "v2" }])),
+        ("echo", json!({ "any": [1, null] }), json!({ "any": [1, null] })),
+        ("echo", json!([1, 2]), json!([1, 2])),
+        ("total", json!({ "numbers": [1, 2, 3] }), json!(6)),
+        ("add", json!({ "a": null }), json!(null)),
+    ] {
+        assert_eq!(server.post(&owner, &format!("rpc/{function}"), body, "").await.ok(), expected, "{function}");
+    }
+    let nothing = server.post(&owner, "rpc/nothing", json!({}), "").await;
+    assert_eq!((nothing.status, nothing.text.as_str()), (204, ""));
+    assert_eq!(server.call(&owner, ("POST", "rpc/letters"), None, Said::default()).await.ok(), json!(["a", "b"]));
+}
+
+#[tokio::test]
+async fn rows_of_a_function_are_read_like_a_table() {
+    let (server, owner) = Box::pin(functions()).await;
+    for name in ["Ada", "Bob", "Cem"] {
+        server.customer(&owner, name).await;
+    }
+    let path = "rpc/all_customers?select=first_name&first_name=gt.Ada&order=first_name.desc&limit=1";
+    let answer = server.post(&owner, path, json!({}), "count=exact").await;
+    assert_eq!((answer.status, answer.header("content-range"), &answer.body), (206, "0-0/2", &json!([{ "first_name": "Cem" }])));
+    let object = Said { accept: "application/vnd.pgrst.object+json", ..Said::default() };
+    let one = server.call(&owner, ("POST", "rpc/pairs?select=y"), Some(json!({ "n": 1 }).to_string()), object).await;
+    assert_eq!(one.ok(), json!({ "y": "v1" }));
+    server.call(&owner, ("POST", "rpc/pairs"), Some(json!({ "n": 2 }).to_string()), object).await.refused(406, "PGRST116");
+    let other = server.owner("bob").await;
+    assert_eq!(server.post(&other, "rpc/all_customers", json!({}), "").await.ok(), json!([]), "another company's");
+}
+
+#[tokio::test]
+async fn get_reads_with_arguments_in_the_query() {
+    let (server, owner) = Box::pin(functions()).await;
+    assert_eq!(server.get(&owner, "rpc/add?a=1&b=2").await.ok(), json!(3));
+    assert_eq!(server.get(&owner, "rpc/pairs?n=3&x=gt.1&select=x").await.ok(), json!([{ "x": 2 }, { "x": 3 }]));
+    assert_eq!(server.get(&owner, "rpc/total?numbers=1&numbers=2").await.ok(), json!(3));
+    server.get(&owner, "rpc/sneaky").await.refused(405, "25006");
+    assert_eq!(server.get(&owner, "customers").await.ok(), json!([]));
+    assert_eq!(server.post(&owner, "rpc/sneaky", json!({}), "").await.ok(), json!(1));
+}
+
+#[tokio::test]
+async fn what_cannot_be_called_is_told() {
+    let (server, owner) = Box::pin(functions()).await;
+    let unknown = server.post(&owner, "rpc/ad", json!({ "a": 1 }), "").await;
+    unknown.refused(404, "PGRST202");
+    assert_eq!(unknown.body["message"], "Could not find the function public.ad(a) in the schema cache");
+    assert_eq!(unknown.body["hint"], "Perhaps you meant to call the function public.add");
+    let other_names = server.post(&owner, "rpc/add", json!({ "c": 1 }), "").await;
+    other_names.refused(404, "PGRST202");
+    assert_eq!(other_names.body["hint"], "Perhaps you meant to call the function public.add(a, b)");
+    let several = server.post(&owner, "rpc/twice", json!({ "a": 1 }), "").await;
+    several.refused(300, "PGRST203");
+    assert_eq!(
+        several.body["message"],
+        "Could not choose the best candidate function between: public.twice(a => integer), public.twice(a => text)"
+    );
+    server.delete(&owner, "rpc/add", "").await.refused(405, "PGRST101");
+    server.post(&owner, "rpc/add", json!({ "a": "seven" }), "").await.refused(400, "22P02");
+    server.post(&owner, "rpc/hidden", json!({}), "").await.refused(403, "42501");
+    let nobody = server.post(&Server::nobody(), "rpc/hidden", json!({}), "").await;
+    nobody.refused(401, "42501");
+    assert_eq!(nobody.header("www-authenticate"), "Bearer");
+    let refused = server.post(&owner, "rpc/refuse", json!({ "code": "x" }), "").await;
+    refused.refused(402, "PT402");
+    assert_eq!(refused.body, json!({ "code": "PT402", "message": "Pay first", "details": "x", "hint": "with money" }));
+}
+
+#[tokio::test]
+async fn a_company_is_founded_and_listed() {
+    let server = Server::new().await;
+    let person = server.person("ann").await;
+    let slug = json!({ "name": "Ann & Co", "slug": "ann-co", "industry": "plumbing" });
+    let company = server.post(&person, "rpc/create_company_with_owner", slug.clone(), "").await.ok();
+    assert_eq!((company["name"].as_str(), company["slug"].as_str()), (Some("Ann & Co"), Some("ann-co")));
+    let mine = server.post(&person, "rpc/my_companies", json!({}), "").await.ok();
+    assert_eq!((mine.as_array().unwrap().len(), &mine[0]["member_role"]), (1, &json!("owner")));
+    server.post(&person, "rpc/create_company_with_owner", slug, "").await.refused(409, "company_slug_taken");
+    let nobody = server.post(&Server::nobody(), "rpc/create_company_with_owner", json!({ "name": "X" }), "").await;
+    assert_eq!(nobody.status, 401, "{}", nobody.text);
+}

@@ -1,0 +1,204 @@
+//! A router on a database of its own: sign-in under `/auth/v1`, the data API under `/rest/v1`.
+
+use std::sync::Arc;
+
+use auth::keys::KeyRing;
+use auth::{Auth, AuthConfig, AuthOptions};
+use axum::body::Body;
+use axum::{Router, middleware};
+use data_api::{DataApi, DataApiConfig};
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use kernel::{Authority, SystemClock};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+pub(crate) struct Server {
+    pub(crate) db: testkit::Db,
+    pub(crate) api: DataApi,
+    router: Router,
+    service_key: String,
+}
+
+/// Somebody who asks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    pub(crate) token: Option<String>,
+    pub(crate) user_id: String,
+    pub(crate) company_id: String,
+    /// `X-Company-Id`.
+    pub(crate) works_in: Option<String>,
+}
+
+/// What a request says beyond method, path and body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said<'a> {
+    pub(crate) prefer: &'a str,
+    pub(crate) accept: &'a str,
+    pub(crate) header: Option<(&'a str, &'a str)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Server {
+    pub(crate) async fn new() -> Self {
+        Self::with(DataApiConfig::default()).await
+    }
+
+    pub(crate) async fn with(config: DataApiConfig) -> Self {
+        let db = testkit::Db::new().await;
+        let ring = KeyRing::generate(jiff::Timestamp::now()).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
+        let authority = Authority::establish();
+        let auth = Auth::new(AuthOptions {
+            database: db.database(),
+            authority: Arc::clone(&authority),
+            clock: Arc::new(SystemClock),
+            config: AuthConfig::default(),
+            keys: ring.clone(),
+            public_url: "http://localhost:54321/".to_owned(),
+        })
+        .unwrap();
+        let api = DataApi::new(db.database(), authority, config).unwrap();
+        let rest = data_api::router(api.clone()).layer(middleware::from_fn_with_state(auth.clone(), auth::layer));
+        let router = Router::new().nest("/auth/v1", auth::router(auth)).nest("/rest/v1", rest);
+        Self { db, api, router, service_key: ring.service().token.expose().to_owned() }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body, text }
+    }
+
+    /// Sends a request to the data API; `path` is what comes behind `/rest/v1/`, written as people read it.
+    pub(crate) async fn call(&self, who: &Caller, request: (&str, &str), body: Option<String>, said: Said<'_>) -> Answer {
+        let (method, path) = request;
+        let uri = format!("/rest/v1/{}", encoded(path));
+        let mut request = Request::builder().method(method).uri(uri.trim_end_matches('/')).header("content-type", "application/json");
+        if let Some(token) = &who.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(company) = &who.works_in {
+            request = request.header("x-company-id", company);
+        }
+        for (name, value) in [("prefer", said.prefer), ("accept", said.accept)].into_iter().chain(said.header) {
+            if !value.is_empty() {
+                request = request.header(name, value);
+            }
+        }
+        self.send(request.body(body.map_or_else(Body::empty, Body::from)).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, who: &Caller, path: &str) -> Answer {
+        self.call(who, ("GET", path), None, Said::default()).await
+    }
+
+    pub(crate) async fn get_with(&self, who: &Caller, path: &str, said: Said<'_>) -> Answer {
+        self.call(who, ("GET", path), None, said).await
+    }
+
+    pub(crate) async fn post(&self, who: &Caller, path: &str, body: Value, prefer: &str) -> Answer {
+        self.call(who, ("POST", path), Some(body.to_string()), Said { prefer, ..Said::default() }).await
+    }
+
+    pub(crate) async fn patch(&self, who: &Caller, path: &str, body: Value, prefer: &str) -> Answer {
+        self.call(who, ("PATCH", path), Some(body.to_string()), Said { prefer, ..Said::default() }).await
+    }
+
+    pub(crate) async fn put(&self, who: &Caller, path: &str, body: Value, prefer: &str) -> Answer {
+        self.call(who, ("PUT", path), Some(body.to_string()), Said { prefer, ..Said::default() }).await
+    }
+
+    pub(crate) async fn delete(&self, who: &Caller, path: &str, prefer: &str) -> Answer {
+        self.call(who, ("DELETE", path), None, Said { prefer, ..Said::default() }).await
+    }
+
+    /// Signs somebody up.
+    pub(crate) async fn person(&self, name: &str) -> Caller {
+        let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD }).to_string();
+        let request = Request::builder().method("POST").uri("/auth/v1/signup").header("content-type", "application/json");
+        let session = self.send(request.body(Body::from(body)).unwrap()).await.ok();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Caller { token: Some(text(&session["access_token"])), user_id: text(&session["user"]["id"]), ..Caller::default() }
+    }
+
+    /// Signs somebody up who founds a company.
+    pub(crate) async fn owner(&self, name: &str) -> Caller {
+        let person = self.person(name).await;
+        let company = self.post(&person, "rpc/create_company_with_owner", json!({ "name": name, "industry": "hvac" }), "").await.ok();
+        Caller { company_id: company["id"].as_str().unwrap().to_owned(), ..person }
+    }
+
+    /// Signs somebody up who is in that company, and works in it by the header.
+    pub(crate) async fn member(&self, company_id: &str, role: &str) -> Caller {
+        let person = self.person(&format!("{role}.{company_id}")).await;
+        let row = json!({ "company_id": company_id, "user_id": person.user_id, "role": role, "status": "active" });
+        let added = self.post(&self.service(), "team_members", row, "").await;
+        assert_eq!(added.status, 201, "{}", added.text);
+        Caller { company_id: company_id.to_owned(), works_in: Some(company_id.to_owned()), ..person }
+    }
+
+    /// Whoever has no token.
+    pub(crate) fn nobody() -> Caller {
+        Caller::default()
+    }
+
+    /// Whoever has the service key.
+    pub(crate) fn service(&self) -> Caller {
+        Caller { token: Some(self.service_key.clone()), ..Caller::default() }
+    }
+
+    /// Makes a table as a migration would, and lets the data API see it.
+    pub(crate) async fn table(&self, sql: &str) {
+        self.db.superuser().await.batch_execute(&format!("set role app_owner; {sql}")).await.unwrap();
+        self.api.reload().await.unwrap();
+    }
+
+    /// Enters a customer and returns his id.
+    pub(crate) async fn customer(&self, who: &Caller, name: &str) -> String {
+        let made = self.post(who, "customers", json!({ "first_name": name, "last_name": "X" }), "return=representation").await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.body[0]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Encodes what no address may hold, as clients do.
+fn encoded(path: &str) -> String {
+    path.chars().map(|c| if " \"<>^`{|}".contains(c) { format!("%{:02X}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+impl Caller {
+    /// The same caller in another company, for this request.
+    pub(crate) fn working_in(&self, company_id: &str) -> Self {
+        Self { works_in: Some(company_id.to_owned()), ..self.clone() }
+    }
+}
+
+impl Answer {
+    /// Returns the body of a success.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status), "{}: {}", self.status, self.text);
+        self.body
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
