@@ -1,0 +1,225 @@
+//! What `db/permissions.toml` promises, as an answer to: does this caller reach this row for this?
+//!
+//! Invariant: nothing here has seen the database's policies.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The file, compiled in so that a proof and its promise are of one commit.
+const TEXT: &str = include_str!("../../../db/permissions.toml");
+
+/// What can be done to a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// SELECT.
+    Read,
+    /// INSERT.
+    Create,
+    /// UPDATE.
+    Update,
+    /// DELETE.
+    Delete,
+}
+
+/// All verbs.
+pub(crate) const VERBS: [Verb; 4] = [Verb::Read, Verb::Create, Verb::Update, Verb::Delete];
+
+/// Who asks, as far as the promise depends on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// Has at most the public key.
+    Anonymous,
+    /// Is signed in and in no company.
+    Alone { user_id: String },
+    /// Is in a company, in a role.
+    Member { user_id: String, company_id: String, role: String },
+    /// Has the service key.
+    Service,
+}
+
+/// What a caller reaches of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach<'a> {
+    /// Nothing: the right to the table is missing.
+    Barred,
+    /// Nothing: the table's policies let no row through.
+    NoRows,
+    /// Every row.
+    Everything,
+    /// The rows of a company, or those of them whose column names the user.
+    Company { tenant_column: &'a str, company_id: &'a str, whose: Option<(&'a str, &'a str)> },
+    /// The rows whose column names the user.
+    Own { column: &'a str, user_id: &'a str },
+}
+
+/// The promise.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Permissions {
+    /// The roles, in the order of the cells.
+    pub roles: Vec<String>,
+    #[serde(rename = "permissions")]
+    cells: BTreeMap<String, Vec<String>>,
+    tables: BTreeMap<String, Guarded>,
+    personal: BTreeMap<String, Personal>,
+    internal: Internal,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Guarded {
+    noun: String,
+    #[serde(default = "company_id")]
+    tenant: String,
+    assigned: Option<String>,
+    own: Option<String>,
+    verbs: Vec<Verb>,
+    service: Option<Vec<Verb>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Personal {
+    own: String,
+    verbs: Vec<Verb>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Internal {
+    tables: Vec<String>,
+    readable: Vec<String>,
+    service_all: Vec<String>,
+    service_read: Vec<String>,
+}
+
+fn company_id() -> String {
+    "company_id".to_owned()
+}
+
+impl Permissions {
+    /// Reads the file.
+    pub fn read() -> Self {
+        toml::from_str(TEXT).expect("db/permissions.toml is well formed")
+    }
+
+    /// Tells whether the file knows a table.
+    pub(crate) fn knows(&self, table: &str) -> bool {
+        let internal = &self.internal;
+        self.tables.contains_key(table)
+            || self.personal.contains_key(table)
+            || internal.tables.iter().chain(&internal.readable).any(|known| known == table)
+    }
+
+    /// Returns the tables that the file knows.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
+        let internal = self.internal.tables.iter().chain(&self.internal.readable);
+        self.tables.keys().chain(self.personal.keys()).chain(internal).map(String::as_str)
+    }
+
+    /// Returns the column that holds a table's company.
+    pub(crate) fn tenant_column(&self, table: &str) -> Option<&str> {
+        self.tables.get(table).map(|guarded| guarded.tenant.as_str())
+    }
+
+    /// Returns what a caller reaches of a table.
+    pub(crate) fn reach<'a>(&'a self, who: &'a Standing, table: &str, verb: Verb) -> Reach<'a> {
+        if *who == Standing::Service {
+            return self.reach_of_service(table, verb);
+        }
+        if let Some(guarded) = self.tables.get(table) {
+            return self.reach_of_member(who, guarded, verb);
+        }
+        if let Some(personal) = self.personal.get(table) {
+            return match who {
+                Standing::Alone { user_id } | Standing::Member { user_id, .. } if personal.verbs.contains(&verb) => {
+                    Reach::Own { column: &personal.own, user_id }
+                }
+                _ => Reach::Barred,
+            };
+        }
+        if verb == Verb::Read && self.internal.readable.iter().any(|known| known == table) { Reach::Everything } else { Reach::Barred }
+    }
+
+    fn reach_of_service(&self, table: &str, verb: Verb) -> Reach<'_> {
+        let names = |tables: &[String]| tables.iter().any(|known| known == table);
+        let reaches = match self.tables.get(table) {
+            Some(Guarded { service: Some(verbs), .. }) => verbs.contains(&verb),
+            Some(_) => true,
+            None if self.personal.contains_key(table) || names(&self.internal.service_all) => true,
+            None => verb == Verb::Read && names(&self.internal.service_read),
+        };
+        if reaches { Reach::Everything } else { Reach::Barred }
+    }
+
+    fn reach_of_member<'a>(&'a self, who: &'a Standing, guarded: &'a Guarded, verb: Verb) -> Reach<'a> {
+        match who {
+            Standing::Anonymous | Standing::Service => Reach::Barred,
+            _ if !guarded.verbs.contains(&verb) => Reach::Barred,
+            Standing::Alone { .. } => Reach::NoRows,
+            Standing::Member { user_id, company_id, role } => {
+                let company = |whose| Reach::Company { tenant_column: &guarded.tenant, company_id, whose };
+                match (self.scope(role, &guarded.noun, verb), &guarded.assigned, &guarded.own) {
+                    ("all", _, _) => company(None),
+                    ("assigned", Some(column), _) | ("own", _, Some(column)) => company(Some((column, user_id))),
+                    _ => Reach::NoRows,
+                }
+            }
+        }
+    }
+
+    fn scope(&self, role: &str, noun: &str, verb: Verb) -> &str {
+        let verb = match verb {
+            Verb::Read => "read",
+            Verb::Create => "create",
+            Verb::Update => "update",
+            Verb::Delete => "delete",
+        };
+        let position = self.roles.iter().position(|known| known == role);
+        let cells = self.cells.get(&format!("{noun}:{verb}"));
+        cells.zip(position).and_then(|(cells, position)| cells.get(position)).map_or("-", String::as_str)
+    }
+}
+
+impl Reach<'_> {
+    /// Tells whether a row is within reach.
+    pub(crate) fn covers(&self, row: &Value) -> bool {
+        let is = |column: &str, value: &str| row.get(column).and_then(Value::as_str) == Some(value);
+        match self {
+            Self::Barred | Self::NoRows => false,
+            Self::Everything => true,
+            Self::Company { tenant_column, company_id, whose } => {
+                is(tenant_column, company_id) && whose.is_none_or(|(column, user_id)| is(column, user_id))
+            }
+            Self::Own { column, user_id } => is(column, user_id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn member(role: &str) -> Standing {
+        Standing::Member { user_id: "u".to_owned(), company_id: "a".to_owned(), role: role.to_owned() }
+    }
+
+    #[test]
+    fn the_promise_is_read_as_it_is_meant() {
+        let permissions = Permissions::read();
+        let covers = |who: &Standing, table: &str, verb, row: Value| permissions.reach(who, table, verb).covers(&row);
+        let ours = json!({ "company_id": "a", "assigned_to": "u" });
+        let not_mine = json!({ "company_id": "a", "assigned_to": "v" });
+        let theirs = json!({ "company_id": "b", "assigned_to": "u" });
+        assert!(covers(&member("owner"), "public.jobs", Verb::Delete, not_mine.clone()));
+        assert!(!covers(&member("owner"), "public.jobs", Verb::Read, theirs.clone()));
+        assert!(covers(&member("technician"), "public.jobs", Verb::Update, ours.clone()));
+        assert!(!covers(&member("technician"), "public.jobs", Verb::Read, not_mine));
+        assert!(!covers(&member("viewer"), "public.jobs", Verb::Update, ours.clone()));
+        assert!(covers(&Standing::Service, "public.jobs", Verb::Delete, theirs));
+        assert_eq!(permissions.reach(&Standing::Anonymous, "public.jobs", Verb::Read), Reach::Barred);
+        assert_eq!(permissions.reach(&member("owner"), "public.role_change_log", Verb::Update), Reach::Barred);
+        assert_eq!(permissions.reach(&Standing::Service, "public.role_change_log", Verb::Delete), Reach::Barred);
+        assert!(!permissions.knows("public.made_yesterday"));
+    }
+}

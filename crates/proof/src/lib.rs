@@ -1,0 +1,17 @@
+//! Proves that companies are apart: every table, every caller, every operation, against what `db/permissions.toml` says.
+//!
+//! Invariant: what is expected comes from that file, which is written by hand, and never from the policies; what is found comes from
+//! PostgreSQL, asked through the same transactions that requests run in. A table that the file does not know is a finding.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a proof fails loudly")]
+
+mod attempt;
+mod expectation;
+mod matrix;
+mod structure;
+mod world;
+
+pub use expectation::{Permissions, Verb};
+pub use matrix::{Report, run};
+pub use structure::examine;
+pub use world::World;

@@ -1,0 +1,132 @@
+//! What must be true of the catalog itself, whoever asks: the walls that no single attempt can show.
+
+use tokio_postgres::Client;
+
+/// Each rule: what it is, and a query whose rows break it.
+const RULES: &[(&str, &str)] = &[
+    (
+        "row security is not forced",
+        "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_toast'
+            and not (c.relrowsecurity and c.relforcerowsecurity)",
+    ),
+    ("a policy names PUBLIC", "select polrelid::regclass || ' ' || polname from pg_policy where 0 = any (polroles)"),
+    (
+        "a policy is always true",
+        "select polrelid::regclass || ' ' || polname from pg_policy
+          where not polroles <@ array['app_owner', 'app_definer', 'service_role']::regrole[]::oid[]
+            and (pg_get_expr(polqual, polrelid) = 'true' or pg_get_expr(polwithcheck, polrelid) = 'true')
+            and (polrelid::regclass::text, polname) <> ('app.protected_tables', 'declared_read')",
+    ),
+    (
+        "the owner sees no rows, so that a backfill changes none and a key is valid over orphans",
+        "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          where c.relkind in ('r', 'p') and c.relforcerowsecurity and not c.relispartition
+            and not exists (select from pg_policy p where p.polrelid = c.oid and p.polroles = array['app_owner'::regrole::oid]
+                               and p.polcmd = '*' and p.polpermissive and pg_get_expr(p.polqual, p.polrelid) = 'true')",
+    ),
+    (
+        "a company's table has no restrictive wall for its company",
+        "select t.table_name from app.protected_tables t
+          where t.tenant_column is not null
+            and not exists (select from pg_policy p
+                             where p.polrelid = t.table_name::regclass and not p.polpermissive and p.polcmd = '*'
+                               and p.polroles @> array['anon', 'authenticated']::regrole[]::oid[]
+                               and pg_get_expr(p.polqual, p.polrelid) = format('(%I = ( SELECT app.company_id() AS company_id))', t.tenant_column)
+                               and pg_get_expr(p.polwithcheck, p.polrelid) = pg_get_expr(p.polqual, p.polrelid))",
+    ),
+    (
+        "a company's table has a key that does not begin with its company",
+        "select t.table_name || ' ' || i.indexrelid::regclass from app.protected_tables t join pg_index i on i.indrelid = t.table_name::regclass
+          where t.tenant_column = 'company_id' and i.indisprimary
+            and (select attname from pg_attribute where attrelid = i.indrelid and attnum = i.indkey[0]) <> t.tenant_column",
+    ),
+    (
+        "a key between two tables of a company leaves the company out",
+        "select k.conrelid::regclass || ' ' || k.conname from pg_constraint k
+           join app.protected_tables t on t.table_name::regclass = k.conrelid and t.tenant_column = 'company_id'
+           join app.protected_tables f on f.table_name::regclass = k.confrelid and f.tenant_column = 'company_id'
+          where k.contype = 'f'
+            and (select attname from pg_attribute where attrelid = k.conrelid and attnum = k.conkey[1]) is distinct from t.tenant_column",
+    ),
+    (
+        "somebody who asks may TRUNCATE, REFERENCE or TRIGGER",
+        "select c.oid::regclass || ' ' || r || ' ' || p from pg_class c join pg_namespace n on n.oid = c.relnamespace,
+                unnest(array['anon', 'authenticated', 'service_role']) r, unnest(array['truncate', 'references', 'trigger']) p
+          where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') and has_table_privilege(r, c.oid, p)",
+    ),
+    (
+        "a partition can be read past its parent",
+        "select c.oid::regclass || ' ' || r from pg_class c, unnest(array['anon', 'authenticated', 'service_role']) r
+          where c.relispartition and has_any_column_privilege(r, c.oid, 'select')",
+    ),
+    (
+        "a view lends its owner's rights",
+        "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace,
+                unnest(array['anon', 'authenticated', 'service_role']) r
+          where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'extensions')
+            and has_table_privilege(r, c.oid, 'select') and has_schema_privilege(r, n.oid, 'usage')
+            and not coalesce(c.reloptions @> '{security_invoker=true}', false)
+            and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')",
+    ),
+    (
+        "a role steps around row security, is a superuser or can log in",
+        "select rolname from pg_roles where rolname in ('app_owner', 'app_definer', 'anon', 'authenticated', 'service_role')
+            and (rolbypassrls or rolsuper or rolcanlogin)",
+    ),
+    ("a function of ours is LEAKPROOF", "select p.oid::regprocedure::text from pg_proc p where p.proleakproof and p.proowner = 'app_owner'::regrole"),
+    (
+        "a definer function that anybody may call does not ask who calls",
+        "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+          where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
+            and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))
+            and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+            and p.prosrc !~ '(app\\.company_id|app\\.caller|auth\\.uid|app\\.has_permission)\\(\\)'
+            -- Permission maps only: no row of a company is read with rights that the caller lacks.
+            and p.oid not in ('app.effective_permissions(uuid,text,uuid,jsonb)'::regprocedure, 'app.check_permission_map(jsonb)'::regprocedure)",
+    ),
+    (
+        "a definer function has no fixed search_path",
+        "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+          where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
+            and not exists (select from unnest(p.proconfig) c where c like 'search_path=%')
+            and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')",
+    ),
+    (
+        "somebody who asks may create things",
+        "select n.nspname || ' ' || r from pg_namespace n, unnest(array['anon', 'authenticated', 'service_role']) r
+          where n.nspname !~ '^pg_' and has_schema_privilege(r, n.oid, 'create')",
+    ),
+];
+
+/// Every foreign key with the query that counts what it should have refused.
+const KEYS: &str = "
+select format('%s %s', k.conrelid::regclass, k.conname),
+       format('select count(*) from %s a where %s and not exists (select from %s b where %s)', k.conrelid::regclass,
+              (select string_agg(format('a.%I is not null', x.attname), ' and ')
+                 from unnest(k.conkey) u (n) join pg_attribute x on x.attrelid = k.conrelid and x.attnum = u.n),
+              k.confrelid::regclass,
+              (select string_agg(format('a.%I = b.%I', x.attname, y.attname), ' and ')
+                 from unnest(k.conkey, k.confkey) u (n, m)
+                 join pg_attribute x on x.attrelid = k.conrelid and x.attnum = u.n
+                 join pg_attribute y on y.attrelid = k.confrelid and y.attnum = u.m))
+  from pg_constraint k join pg_namespace n on n.oid = k.connamespace
+ where k.contype = 'f' and n.nspname not in ('pg_catalog', 'information_schema')";
+
+/// Looks at everything; returns what is wrong. The client is a superuser's.
+pub async fn examine(client: &Client) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (rule, query) in RULES {
+        for row in client.query(*query, &[]).await.unwrap_or_else(|error| panic!("{rule}: {error}")) {
+            findings.push(format!("{rule}: {}", row.get::<_, String>(0)));
+        }
+    }
+    for key in client.query(KEYS, &[]).await.expect("the keys") {
+        let (name, count): (String, String) = (key.get(0), key.get(1));
+        let orphans: i64 = client.query_one(count.as_str(), &[]).await.expect("a count").get(0);
+        if orphans > 0 {
+            findings.push(format!("a key is valid over {orphans} orphans: {name}"));
+        }
+    }
+    findings
+}

@@ -1,0 +1,87 @@
+//! What the proof works with: a database with two companies, and everybody who may try.
+
+use std::sync::Arc;
+
+use kernel::{AnyCaller, Authority, CompanyId, Grant, Principal, Subject, UserId};
+use postgres::Database;
+use testkit::Db;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::expectation::{Permissions, Standing};
+
+/// Rows for two companies.
+const ROWS: &str = include_str!("world.sql");
+const COMPANY_A: &str = "01900000-0000-7000-8000-00000000a000";
+const COMPANY_B: &str = "01900000-0000-7000-8000-00000000b000";
+const ALONE: &str = "01900000-0000-7000-8000-00000000c101";
+
+/// A database with two companies.
+#[derive(Debug)]
+pub struct World {
+    /// The database.
+    pub db: Db,
+    /// The server's way into it.
+    pub database: Database,
+    authority: Arc<Authority>,
+}
+
+/// Somebody who tries.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// How a report calls him.
+    pub(crate) name: String,
+    /// What he is promised.
+    pub(crate) standing: Standing,
+    /// What his transactions are opened with.
+    pub(crate) grant: Grant,
+}
+
+impl World {
+    /// Makes it, on a database of its own.
+    pub async fn new() -> Self {
+        let db = Db::new().await;
+        db.superuser().await.batch_execute(ROWS).await.expect("the rows fit the schema");
+        #[expect(clippy::disallowed_methods, reason = "a proof is a process of its own")]
+        let authority = Authority::establish();
+        Self { database: db.database(), db, authority }
+    }
+
+    /// Connects as one who sees everything, to plant what must be found and to know the truth.
+    pub async fn superuser(&self) -> Client {
+        self.db.superuser().await
+    }
+
+    /// Returns everybody who tries: the company of each is A, but for the owner of B.
+    pub(crate) fn callers(&self, permissions: &Permissions) -> Vec<Caller> {
+        let mut callers = vec![
+            self.caller("nobody", Standing::Anonymous, Subject::Anonymous, None),
+            self.user("somebody in no company", Standing::Alone { user_id: ALONE.to_owned() }, ALONE, None),
+            self.caller("the service in company A", Standing::Service, Subject::Service, Some(COMPANY_A)),
+            self.caller("the service", Standing::Service, Subject::Service, None),
+        ];
+        for (company, id) in [("A", COMPANY_A), ("B", COMPANY_B)] {
+            for (position, role) in permissions.roles.iter().enumerate() {
+                // Of B its owner alone tries: what the others of B may not, A's others may not either.
+                if company == "B" && role != "owner" {
+                    continue;
+                }
+                let user_id = format!("{}10{}", id.trim_end_matches("000"), position.saturating_add(1));
+                let standing = Standing::Member { user_id: user_id.clone(), company_id: id.to_owned(), role: role.clone() };
+                callers.push(self.user(&format!("{role} of {company}"), standing, &user_id, Some(id)));
+            }
+        }
+        callers
+    }
+
+    fn user(&self, name: &str, standing: Standing, user_id: &str, company: Option<&str>) -> Caller {
+        let user_id = UserId(user_id.parse::<Uuid>().expect("an id"));
+        self.caller(name, standing, Subject::User { user_id, session_id: None }, company)
+    }
+
+    fn caller(&self, name: &str, standing: Standing, subject: Subject, company: Option<&str>) -> Caller {
+        let company = company.map(|id| CompanyId(id.parse::<Uuid>().expect("an id")));
+        let principal = Principal::vouch(&self.authority, subject, "{}").in_company(company);
+        Caller { name: name.to_owned(), standing, grant: principal.require::<AnyCaller>().expect("anybody may try") }
+    }
+}
