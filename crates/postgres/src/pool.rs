@@ -6,10 +6,11 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Manager, Metrics, RecycleError, RecycleResult};
-use kernel::{Error, Result};
+use kernel::{Error, Kind, Result};
 use lru::LruCache;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
@@ -79,9 +80,18 @@ pub(crate) struct Connection {
     /// By database role too: a plan made for one role is thrown away when another runs it.
     statements: Option<Mutex<LruCache<(&'static str, String), Statement>>>,
     born: Instant,
+    /// PostgreSQL said that it ends, or did not answer any more; the client itself may notice later.
+    broken: AtomicBool,
 }
 
 impl Connection {
+    /// Looks at how something ended: a connection that broke is not handed out again.
+    pub(crate) fn note(&self, error: &Error) {
+        if error.kind() == Kind::Unavailable {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Returns the prepared statement, if it is known here.
     pub(crate) fn known(&self, role: &'static str, text: &str) -> Option<Statement> {
         let mut statements = self.statements.as_ref()?.lock().ok()?;
@@ -124,11 +134,16 @@ impl Manager for Connector {
             }
         };
         let kept = NonZeroUsize::new(self.options.statements_max).filter(|_| self.options.prepared_statements);
-        Ok(Connection { client, statements: kept.map(|kept| Mutex::new(LruCache::new(kept))), born: Instant::now() })
+        Ok(Connection {
+            client,
+            statements: kept.map(|kept| Mutex::new(LruCache::new(kept))),
+            born: Instant::now(),
+            broken: AtomicBool::new(false),
+        })
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<tokio_postgres::Error> {
-        if connection.client.is_closed() {
+        if connection.client.is_closed() || connection.broken.load(Ordering::Relaxed) {
             return Err(RecycleError::message("closed"));
         }
         if connection.born.elapsed() > self.options.lifetime || metrics.last_used() > self.options.idle {

@@ -68,8 +68,8 @@ impl Tx {
         };
         let connection = tx.connection()?;
         let (begun, opened) = futures_util::join!(connection.client.batch_execute(begin(access)), opening.send(connection));
-        begun.map_err(from_driver)?;
-        tx.opened = opened?;
+        let opened = begun.map_err(from_driver).and(opened);
+        tx.opened = tx.noting(opened)?;
         Ok(tx)
     }
 
@@ -127,8 +127,11 @@ impl Tx {
     }
 
     fn noting<T>(&self, outcome: Result<T>) -> Result<T> {
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
             self.failed.store(true, Ordering::Relaxed);
+            if let Some(connection) = &self.connection {
+                connection.note(error);
+            }
         }
         outcome
     }
@@ -180,11 +183,12 @@ pub(crate) async fn run(connection: Pooled, opening: Opening, access: Access, sq
         },
         client.batch_execute("commit"),
     );
-    begun.map_err(from_driver)?;
-    let opened = opened?;
-    let rows = rows.map_err(from_driver)?;
-    committed.map_err(from_driver)?;
-    Ok((opened, rows))
+    // The first that failed says why; those behind it only say that it did.
+    let outcome = begun.map_err(from_driver).and(opened).and_then(|opened| {
+        let rows = rows.map_err(from_driver)?;
+        committed.map_err(from_driver).map(|()| (opened, rows))
+    });
+    outcome.inspect_err(|error| connection.note(error))
 }
 
 /// The opening statement's values.

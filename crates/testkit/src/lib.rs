@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a test's tool fails loudly")]
 
+mod proxy;
 mod throw_away;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use postgres::{Config, Database, PoolOptions};
 use tokio_postgres::{Client, NoTls};
 
+pub use proxy::Proxy;
 pub use throw_away::{Addresses, Install, ThrowAway};
 
 /// The variable that carries the addresses of the cluster.

@@ -2,7 +2,13 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod caller;
+#[cfg(test)]
 mod cluster;
+#[cfg(test)]
+mod exhausted;
+#[cfg(test)]
+mod hygiene;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
@@ -11,3 +17,7 @@ mod migrate;
 mod migrate_change;
 #[cfg(test)]
 mod migrate_cluster;
+#[cfg(test)]
+mod removed;
+#[cfg(test)]
+mod round_trip;

@@ -1,0 +1,46 @@
+//! A warm statement is one round trip: begin, who asks, the statement and commit leave together.
+
+use std::time::Duration;
+
+use kernel::RequestContext;
+use postgres::{Access, Database, PoolOptions, Sql};
+use testkit::Proxy;
+
+use crate::caller;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_warm_read_and_a_warm_write_are_one_round_trip() {
+    let db = caller::database_with_a_member().await;
+    let proxy = Proxy::start(&db.server_config());
+    let options = PoolOptions { size_max: 1, ..PoolOptions::new(proxy.config(&db.server_config())) };
+    let (database, context, grant) = (Database::new(options).unwrap(), RequestContext::default(), caller::member());
+    let read = || Sql::new("select first_name from public.customers where first_name = ").bind("Ben").clone();
+    let write = || Sql::new("update public.customers set notes = ").bind("x").clone();
+    for (statement, access) in [(read(), Access::Read), (write(), Access::Write)] {
+        database.run(&grant, &context, access, statement.clone()).await.unwrap();
+        proxy.hold_answers_until_commit();
+        let answer = tokio::time::timeout(PATIENCE, database.run(&grant, &context, access, statement)).await;
+        let answer = answer.expect("it needs no answer before it has sent everything").unwrap();
+        assert_eq!(proxy.round_trips(), 1, "{access:?}");
+        assert_eq!(answer.opened.member_role.as_deref(), Some("admin"));
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_notices_a_second_round_trip() {
+    let db = caller::database_with_a_member().await;
+    let proxy = Proxy::start(&db.server_config());
+    let options = PoolOptions { size_max: 1, ..PoolOptions::new(proxy.config(&db.server_config())) };
+    let (database, context, grant) = (Database::new(options).unwrap(), RequestContext::default(), caller::member());
+    let tx = database.begin(&grant, &context, Access::Read).await.unwrap();
+    tx.query(Sql::new("select 1")).await.unwrap();
+    tx.commit().await.unwrap();
+    proxy.hold_answers_until_commit();
+    let several = async {
+        let tx = database.begin(&grant, &context, Access::Read).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    assert!(tokio::time::timeout(Duration::from_millis(300), several).await.is_err(), "it waits for an answer to its begin");
+}
