@@ -1,12 +1,23 @@
 #!/bin/sh
-# Kills PostgreSQL (50 times unless KILLS says otherwise) under writers and counts what was lost.
+# Kills PostgreSQL (50 times unless KILLS says otherwise) and the server (200 times unless SERVER_KILLS does) under writers, and counts
+# what was lost.
 set -eu
 cd "$(dirname "$0")/../.."
-export KILLS="${KILLS:-50}" SEED="${SEED:-1}"
-cargo test --locked --quiet -p thorbis-postgres --test it kill:: -- --nocapture --test-threads 1 >"${TMPDIR:-/tmp}/thorbis-kill.$$" 2>&1 || {
-    cat "${TMPDIR:-/tmp}/thorbis-kill.$$"
-    rm -f "${TMPDIR:-/tmp}/thorbis-kill.$$"
-    exit 1
+export KILLS="${KILLS:-50}" SERVER_KILLS="${SERVER_KILLS:-200}" SEED="${SEED:-1}"
+log=${TMPDIR:-/tmp}/thorbis-kill.$$
+trap 'rm -f "$log"' EXIT
+
+# prove CRATE TEST: runs the test and prints the line that it ends with.
+prove() {
+    cargo test --locked --quiet -p "$1" --test it "$2::" -- --nocapture --test-threads 1 >"$log" 2>&1 || {
+        cat "$log"
+        exit 1
+    }
+    grep '^[0-9]* kills' "$log"
 }
-grep '^[0-9]* kills' "${TMPDIR:-/tmp}/thorbis-kill.$$"
-rm -f "${TMPDIR:-/tmp}/thorbis-kill.$$"
+
+postgresql=$(prove thorbis-postgres kill)
+echo "$postgresql"
+server=$(prove thorbis-server killed)
+echo "$server"
+echo "PostgreSQL: $postgresql; $server"

@@ -10,6 +10,8 @@ mod edge;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod tls;
