@@ -55,7 +55,7 @@ done
 if [ -e /etc/pip.conf ]; then cp /etc/pip.conf "$machine/etc/pip.conf"; fi
 mkdir -p "$machine/home/dev/.cargo/bin"
 cp -r "${RUSTUP_HOME:-$HOME/.rustup}" "$machine/home/dev/.rustup"
-for tool in cargo rustc rustup rustfmt cargo-fmt cargo-clippy clippy-driver; do
+for tool in cargo rustc rustdoc rustup rustfmt cargo-fmt cargo-clippy clippy-driver; do
     cp -P "${CARGO_HOME:-$HOME/.cargo}/bin/$tool" "$machine/home/dev/.cargo/bin/"
 done
 git -C "$root" archive --format=tar --prefix=thorbis/ HEAD | tar -x -C "$machine/home/dev"
