@@ -73,7 +73,7 @@ impl SchemaCache {
         let started = Instant::now();
         #[expect(clippy::disallowed_methods, reason = "the server itself looks at the tables, for no caller")]
         let grant = Grant::system(&self.authority, None, "read the catalog");
-        let catalog = Arc::new(Catalog::load(&self.database, &grant, &self.schemas).await?);
+        let catalog = Arc::new(Box::pin(Catalog::load(&self.database, &grant, &self.schemas)).await?);
         self.current.store(Some(Arc::clone(&catalog)));
         metrics::counter!("data_api_catalog_loads_total").increment(1);
         metrics::histogram!("data_api_catalog_load_seconds").record(started.elapsed().as_secs_f64());

@@ -21,6 +21,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-auth", Floor::At(2)),
     ("thorbis-data-api", Floor::At(3)),
     ("thorbis-server", Floor::At(4)),
+    ("thorbis-load", Floor::Tool),
     ("thorbis-proof", Floor::Tool),
     ("thorbis-testkit", Floor::Tool),
     ("thorbis-tidy", Floor::Tool),

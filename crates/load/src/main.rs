@@ -1,0 +1,118 @@
+//! Asks a server the same kind of question over many connections, and says how fast the answers came.
+//!
+//! Invariant: bounded by connections and time; an answer that is not the expected status is an error and is counted, never timed.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use clap::Parser;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use rand::Rng as _;
+use tokio::net::TcpStream;
+
+/// Connections and seconds that a run may have.
+const CONNECTIONS_MAX: usize = 4096;
+const SECONDS_MAX: u64 = 600;
+
+/// Measures a GET over many connections.
+#[derive(Debug, Parser)]
+struct Load {
+    /// Where the server listens.
+    #[arg(long)]
+    address: SocketAddr,
+    /// The path; `{n}` becomes a number between 1 and `--numbers`, in twelve digits.
+    #[arg(long)]
+    path: String,
+    /// The largest number.
+    #[arg(long, default_value_t = 1)]
+    numbers: u64,
+    /// A header of every request, `name: value`.
+    #[arg(long)]
+    header: Vec<String>,
+    /// Connections.
+    #[arg(long, default_value_t = 256)]
+    connections: usize,
+    /// Seconds.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    microseconds: Vec<u64>,
+    errors: usize,
+}
+
+#[tokio::main(flavor = "multi_thread")]
+async fn main() -> anyhow::Result<()> {
+    let load = Arc::new(Load::parse());
+    ensure!(load.address.ip().is_loopback(), "only this machine is put under load");
+    ensure!(load.connections <= CONNECTIONS_MAX && load.seconds <= SECONDS_MAX, "too many connections or seconds");
+    let until = Instant::now() + Duration::from_secs(load.seconds);
+    let asking: Vec<_> = (0..load.connections).map(|_| tokio::spawn(ask(Arc::clone(&load), until))).collect();
+    let (mut microseconds, mut errors) = (Vec::new(), 0_usize);
+    for one in asking {
+        let seen = one.await??;
+        microseconds.extend(seen.microseconds);
+        errors = errors.saturating_add(seen.errors);
+    }
+    microseconds.sort_unstable();
+    let at = |percent: usize| {
+        let index = microseconds.len().saturating_mul(percent) / 100;
+        microseconds.get(index.min(microseconds.len().saturating_sub(1))).copied().unwrap_or_default()
+    };
+    let answers = u64::try_from(microseconds.len())?;
+    let line = serde_json::json!({
+        "per_second": answers / load.seconds.max(1), "p50_us": at(50), "p99_us": at(99), "answers": answers, "errors": errors,
+    });
+    writeln!(std::io::stdout(), "{line}")?;
+    Ok(())
+}
+
+async fn ask(load: Arc<Load>, until: Instant) -> anyhow::Result<Seen> {
+    let stream = TcpStream::connect(load.address).await.context("the server is not there")?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // Ends with the sender.
+    let driver = tokio::spawn(connection);
+    let mut seen = Seen::default();
+    while Instant::now() < until {
+        let request = request(&load)?;
+        let begun = Instant::now();
+        if answered(&mut sender, request).await? {
+            seen.microseconds.push(u64::try_from(begun.elapsed().as_micros())?);
+        } else {
+            seen.errors = seen.errors.saturating_add(1);
+        }
+    }
+    drop(sender);
+    driver.await??;
+    Ok(seen)
+}
+
+fn request(load: &Load) -> anyhow::Result<Request<Empty<Bytes>>> {
+    let number = rand::rng().random_range(1..=load.numbers);
+    let path = load.path.replace("{n}", &format!("{number:012}"));
+    let mut request = Request::get(path).header("host", load.address.to_string());
+    for header in &load.header {
+        let (name, value) = header.split_once(": ").context("a header is `name: value`")?;
+        request = request.header(name, value);
+    }
+    Ok(request.body(Empty::new())?)
+}
+
+/// Tells whether the answer was 200 with a body.
+async fn answered(sender: &mut SendRequest<Empty<Bytes>>, request: Request<Empty<Bytes>>) -> anyhow::Result<bool> {
+    sender.ready().await?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok(status == StatusCode::OK && body.len() > 2)
+}
