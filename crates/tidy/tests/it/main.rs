@@ -11,4 +11,6 @@ mod files;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod licences;
