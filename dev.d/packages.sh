@@ -7,6 +7,7 @@ need_packages() {
         case $part in
             postgresql) has_postgresql || missing="$missing postgresql" ;;
             compiler) has_compiler || missing="$missing gcc libc6-dev" ;;
+            pgbouncer) [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing="$missing pgbouncer" ;;
             pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip" ;;
             *) missing="$missing $part" ;;
         esac
@@ -18,6 +19,9 @@ need_packages() {
     # has clusters already keeps them as they are.
     own_cluster=/etc/postgresql-common/createcluster.d/00-thorbis-none.conf
     case $missing in *postgresql*) dpkg -s postgresql-common >/dev/null 2>&1 || no_machine_cluster "$own_cluster" ;; esac
+    # Tests start a pooler of their own; the machine's stays off.
+    policy=/usr/sbin/policy-rc.d
+    case $missing in *pgbouncer*) [ -e "$policy" ] || start_nothing "$policy" ;; *) policy= ;; esac
     for package in $missing; do
         if ! apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]'; then
             as_root apt-get update -q
@@ -28,10 +32,25 @@ need_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing || {
         rest=$?
         [ ! -e "$own_cluster" ] || as_root rm -f "$own_cluster"
+        start_again "$policy"
         fail "the packages could not be installed (apt-get: $rest)"
     }
     [ ! -e "$own_cluster" ] || as_root rm -f "$own_cluster"
+    start_again "$policy"
     case $missing in *postgresql*) has_postgresql || fail "the distribution's PostgreSQL is older than 15 or lacks its contrib modules" ;; esac
+}
+
+# start_nothing FILE: Debian's way to install a service without starting it.
+start_nothing() {
+    printf '#!/bin/sh\n# thorbis: only while packages are installed\nexit 101\n' | as_root tee "$1" >/dev/null
+    as_root chmod +x "$1"
+}
+
+# start_again FILE: takes that back, if it was ours, and leaves the service off.
+start_again() {
+    [ -n "$1" ] && grep -q '^# thorbis:' "$1" 2>/dev/null || return 0
+    as_root rm -f "$1"
+    if command -v systemctl >/dev/null; then as_root systemctl disable --quiet pgbouncer 2>/dev/null || true; fi
 }
 
 no_machine_cluster() {
