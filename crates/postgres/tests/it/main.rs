@@ -23,3 +23,5 @@ mod pooler;
 mod removed;
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod tls;
