@@ -1,9 +1,10 @@
 #!/bin/sh
 # Runs both commands as an ordinary user on a new Debian 12 that has only git, curl, sudo and Rust, and lets nothing of this machine in
-# but the sources as committed, the toolchain, and how this machine reaches its package registries.
+# but the sources as committed, the toolchain, and how this machine reaches its package registries. SUITE is another release of the
+# distribution, SOURCES a line for apt where the release is another distribution's, STEPS=up leaves out ./dev test.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
-suite=${SUITE:-bookworm}
+suite=${SUITE:-bookworm} steps=${STEPS:-up test}
 machine=$(mktemp -d "${TMPDIR:-/var/tmp}/thorbis-machine-XXXXXX")
 [ "$(id -u)" = 0 ] || exec sudo -E "$0" "$@"
 command -v mmdebstrap >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends mmdebstrap; }
@@ -36,7 +37,7 @@ inside() {
 }
 
 echo "clean-machine: making Debian $suite"
-mmdebstrap --quiet --variant=minbase --include=git,curl,sudo,ca-certificates,util-linux,procps "$suite" "$machine"
+mmdebstrap --quiet --variant=minbase --include=git,curl,sudo,ca-certificates,util-linux,procps "$suite" "$machine" ${SOURCES:+"$SOURCES"}
 mount -t proc proc "$machine/proc"
 mount --rbind /dev "$machine/dev" && mount --make-rslave "$machine/dev"
 cp /etc/resolv.conf /etc/hosts "$machine/etc/"
@@ -82,7 +83,11 @@ if [ -n "$(insiders)" ]; then
     exit 1
 fi
 
+if [ "$steps" = up ]; then
+    echo "$suite: ./dev up was ready after $up s"
+    exit
+fi
 echo "clean-machine: ./dev test"
 begun=$(date +%s)
 inside './dev test'
-echo "Debian $suite: ./dev up was ready after $up s, ./dev test passed in $(($(date +%s) - begun)) s"
+echo "$suite: ./dev up was ready after $up s, ./dev test passed in $(($(date +%s) - begun)) s"
