@@ -30,6 +30,8 @@ pub struct DataApiConfig {
     pub in_values_max: usize,
     /// Rows that one body may write.
     pub body_rows_max: usize,
+    /// How deep the objects and arrays of a body may be nested.
+    pub body_depth_max: usize,
 }
 
 impl Default for DataApiConfig {
@@ -46,6 +48,7 @@ impl Default for DataApiConfig {
             depth_max: limits.embed_depth_max,
             in_values_max: limits.in_values_max,
             body_rows_max: limits.rows_max_in_body,
+            body_depth_max: limits.body_depth_max,
         }
     }
 }
@@ -69,6 +72,8 @@ impl DataApiConfig {
             (!(1..=64).contains(&self.depth_max), "depth_max", "1 to 64"),
             (!limit(self.in_values_max), "in_values_max", "1 to 1000000"),
             (!limit(self.body_rows_max), "body_rows_max", "1 to 1000000"),
+            // PostgreSQL's default stack holds several times as many.
+            (!(1..=2000).contains(&self.body_depth_max), "body_depth_max", "1 to 2000"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
@@ -84,6 +89,7 @@ impl DataApiConfig {
             embed_depth_max: self.depth_max,
             in_values_max: self.in_values_max,
             rows_max_in_body: self.body_rows_max,
+            body_depth_max: self.body_depth_max,
             query_bytes_max: self.query_bytes_max,
         }
     }

@@ -6,14 +6,14 @@
 use kernel::{Error, Grant, Kind, RequestContext, Result};
 use postgres::{Access, Database, Row};
 
-use crate::plan::{CallPlan, Checks, Plan, ResultKind, WriteKind, WritePlan};
+use crate::plan::{self, CallPlan, Checks, Plan, ResultKind, WriteKind, WritePlan};
 use crate::query;
 use crate::request::{ApiRequest, MediaType};
 
 /// What came of a statement.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Outcome {
-    /// All rows that fit, where they were counted.
+    /// All rows that fit, where they were counted; of a row that is put by its key, whether it is the one of the address.
     pub(crate) total: Option<i64>,
     /// The rows of this answer, or the rows written.
     pub(crate) rows: i64,
@@ -73,11 +73,10 @@ fn call_checks(plan: &CallPlan<'_>, request: &ApiRequest) -> Checks<'static> {
 
 fn check(outcome: &Outcome, checks: Checks<'_>) -> Result<()> {
     if outcome.companies.is_some_and(|companies| companies > 1) {
-        return Err(Error::new(Kind::BadRequest, "several_companies", "The rows belong to several companies")
-            .with_hint("Send the header X-Company-Id, or filter by the company's column."));
+        return Err(plan::several_companies());
     }
-    if checks.same_key && outcome.rows != 1 {
-        return Err(Error::new(Kind::BadRequest, "PGRST115", "Payload values do not match URL in primary key column(s)"));
+    if checks.same_key && outcome.total != Some(1) {
+        return Err(plan::other_key());
     }
     if let Some(rows_max) = checks.rows_max.filter(|rows_max| outcome.rows > *rows_max) {
         let details = format!("The query affects {} rows", outcome.rows);

@@ -49,7 +49,8 @@ fn from_database(said: &DbError) -> Error {
     if let Some(hint) = said.hint() {
         error = error.with_hint(hint.to_owned());
     }
-    error
+    // It is shutting down, or has no room: both pass.
+    if kind == Kind::Unavailable { error.with_retry_after(RETRY_AFTER_SECONDS) } else { error }
 }
 
 /// Returns the status in `THnnn` and `PTnnn`.

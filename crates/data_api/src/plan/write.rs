@@ -96,7 +96,7 @@ pub(crate) struct Checks<'a> {
     pub(crate) one_company: Option<&'a str>,
     /// At least so many rows: a merge that met a row marked as deleted wrote fewer.
     pub(crate) merged: Option<usize>,
-    /// The row's key is that of the address.
+    /// The body's key is that of the address: the statement counts the rows of which that is true.
     pub(crate) same_key: bool,
 }
 
@@ -128,6 +128,9 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
         (Action::Insert, Some(Representation::HeadersOnly)) => known_key(relation),
         _ => Vec::new(),
     };
+    if caller == Caller::Service {
+        check_move(relation, &kind)?;
+    }
     let checks = checks(request, relation, caller, walls, &kind);
     let needs_company = caller == Caller::User && relation.tenant_column().is_some();
     Ok(WritePlan { relation, walls, kind, returning, order, location, needs_company, checks })
@@ -176,8 +179,9 @@ fn put<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<
         return Err(refused());
     }
     let (columns, rows) = written(request, relation)?;
-    if rows.count != 1 {
-        return Err(Error::new(Kind::BadRequest, "PGRST115", "Payload values do not match URL in primary key column(s)"));
+    let says_key = equals.iter().all(|(name, _)| columns.iter().any(|column| column.name == *name));
+    if rows.count != 1 || !says_key {
+        return Err(other_key());
     }
     let conflict = Some(Conflict { columns: whole, resolution: Resolution::MergeDuplicates });
     Ok(WriteKind::Insert { columns, rows, conflict, equals })
@@ -236,13 +240,13 @@ fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, wall
         && request.preferences.representation == Some(Representation::Full);
     let one_company = match kind {
         WriteKind::Update { conditions, .. } | WriteKind::Delete { conditions } if caller == Caller::Service => {
-            relation.tenant_column().filter(|tenant| !conditions.iter().any(|condition| names_column(condition, tenant)))
+            relation.tenant_column().filter(|tenant| !names_column(conditions, tenant))
         }
         _ => None,
     };
     let is_merge = |conflict: &Option<Conflict<'_>>| conflict.as_ref().is_some_and(|it| it.resolution == Resolution::MergeDuplicates);
     let merged = match kind {
-        WriteKind::Insert { conflict, rows, equals, .. } if is_merge(conflict) && equals.is_empty() && walls.deleted != Deleted::Shown => {
+        WriteKind::Insert { conflict, rows, .. } if is_merge(conflict) && walls.deleted != Deleted::Shown => {
             Some(if rows.is_array { rows.count } else { 1 })
         }
         _ => None,
@@ -256,15 +260,38 @@ fn strict(request: &ApiRequest) -> bool {
     request.preferences.handling == Some(crate::request::Handling::Strict)
 }
 
-/// Tells whether a condition that must hold fixes the column to values.
-fn names_column(condition: &Condition, column: &str) -> bool {
-    match condition {
+/// Refuses to give rows to another company without saying whose they are: once changed, they no longer tell.
+fn check_move(relation: &Relation, kind: &WriteKind<'_>) -> Result<()> {
+    match (kind, relation.tenant_column()) {
+        (WriteKind::Update { columns, conditions, .. }, Some(tenant))
+            if columns.iter().any(|column| column.name == tenant) && !names_column(conditions, tenant) =>
+        {
+            Err(several_companies())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells whether one of the conditions, which must all hold, fixes the column to values.
+fn names_column(conditions: &[&Condition], column: &str) -> bool {
+    conditions.iter().any(|condition| match condition {
         Condition::Filter(filter) => {
             let fixes = matches!(filter.operation, Operation::Compare(Operator::Eq, _) | Operation::In(_));
             fixes && !filter.negated && filter.field.path.is_empty() && filter.field.name == column
         }
         Condition::Logic { .. } => false,
-    }
+    })
+}
+
+/// The rows of a write belong, or may belong, to several companies.
+pub(crate) fn several_companies() -> Error {
+    Error::new(Kind::BadRequest, "several_companies", "The rows belong to several companies")
+        .with_hint("Send the header X-Company-Id, or filter by the company's column.")
+}
+
+/// The body is of another row than the address.
+pub(crate) fn other_key() -> Error {
+    Error::new(Kind::BadRequest, "PGRST115", "Payload values do not match URL in primary key column(s)")
 }
 
 fn unknown_column(relation: &Relation, name: &str) -> Error {

@@ -63,11 +63,7 @@ fn insert(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
         }
         sql.text("\n");
         body(sql, columns, rows.text, rows.is_array);
-        let mut separator = " where ";
-        for (column, value) in equals {
-            sql.text(separator).text("b.").ident(column).text(" = ").bind(*value);
-            separator = " and ";
-        }
+        equal(sql, equals);
     }
     if let Some(conflict) = conflict {
         merge(sql, plan, place, conflict, columns);
@@ -118,6 +114,15 @@ fn body(sql: &mut Sql, columns: &[&Column], text: &str, is_array: bool) {
         separator = ", ";
     }
     sql.text(")");
+}
+
+/// Writes that the body's row has these values.
+fn equal(sql: &mut Sql, values: &[(&str, &str)]) {
+    let mut separator = " where ";
+    for (column, value) in values {
+        sql.text(separator).text("b.").ident(column).text(" = ").bind(*value);
+        separator = " and ";
+    }
 }
 
 fn names<'a>(sql: &mut Sql, names: impl Iterator<Item = &'a str>) {
@@ -171,7 +176,18 @@ fn returning(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
 /// Writes the one row that answers.
 fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     let source = Place { schema: None, name: SOURCE, columns: &plan.relation.columns, spelled_out: plan.tells_new_rows() };
-    sql.text("\nselect null::bigint, count(thorbis_row), ");
+    match &plan.kind {
+        WriteKind::Insert { columns, rows, equals, .. } if plan.checks.same_key => {
+            sql.text("\nselect (select count(*) from (");
+            body(sql, columns, rows.text, rows.is_array);
+            equal(sql, equals);
+            sql.text(") thorbis_same)");
+        }
+        _ => {
+            sql.text("\nselect null::bigint");
+        }
+    }
+    sql.text(", count(thorbis_row), ");
     form.write(sql);
     sql.text(", ");
     location(sql, plan);

@@ -7,6 +7,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use indexmap::IndexSet;
 use kernel::{Error, Kind, Result};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -36,10 +37,14 @@ fn json(bytes: Bytes, is_call: bool, columns: bool, limits: &ParseLimits) -> Res
     if is_call && bytes.is_empty() {
         return Ok(Payload::Json { text: Bytes::from_static(b"{}"), keys: Vec::new(), is_array: false, objects: 1 });
     }
+    if is_deeper(&bytes, limits.body_depth_max) {
+        return Err(Error::new(Kind::BadRequest, "PGRST102", "The body is nested too deeply")
+            .with_details(format!("At most {} levels are allowed", limits.body_depth_max)));
+    }
     let outline: Outline = serde_json::from_slice(&bytes).map_err(|error| malformed().with_source(error))?;
     // PostgreSQL's text holds no zero character, escaped or not; it says so itself for what ends in a column.
     match outline {
-        Outline::Object(keys) => Ok(Payload::Json { text: bytes, keys, is_array: false, objects: 1 }),
+        Outline::Object(keys) => Ok(Payload::Json { text: bytes, keys: keys.into_iter().collect(), is_array: false, objects: 1 }),
         Outline::Array { objects, .. } if objects > limits.rows_max_in_body => {
             Err(Error::new(Kind::TooLarge, "PGRST102", "The body has too many rows")
                 .with_details(format!("At most {} are allowed", limits.rows_max_in_body)))
@@ -49,8 +54,31 @@ fn json(bytes: Bytes, is_call: bool, columns: bool, limits: &ParseLimits) -> Res
             Err(Error::new(Kind::BadRequest, "PGRST102", "All object keys must match"))
         }
         Outline::Array { only_objects: false, .. } | Outline::Other => Err(malformed()),
-        Outline::Array { keys, objects, .. } => Ok(Payload::Json { text: bytes, keys, is_array: true, objects }),
+        Outline::Array { keys, objects, .. } => {
+            Ok(Payload::Json { text: bytes, keys: keys.into_iter().collect(), is_array: true, objects })
+        }
     }
+}
+
+/// Tells whether objects and arrays are nested deeper than this: PostgreSQL reads them by recursion.
+fn is_deeper(json: &[u8], levels_max: usize) -> bool {
+    let (mut level, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match (in_text, byte) {
+            _ if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_text = !in_text,
+            (false, b'[' | b'{') => {
+                level = level.saturating_add(1);
+                if level > levels_max {
+                    return true;
+                }
+            }
+            (false, b']' | b'}') => level = level.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Makes one object of a form's fields; of a field that stands there more than once the last counts.
@@ -69,8 +97,8 @@ fn malformed() -> Error {
 /// What JSON consists of on its first two levels.
 #[derive(Debug, PartialEq)]
 enum Outline {
-    Object(Vec<String>),
-    Array { keys: Vec<String>, objects: usize, same_keys: bool, only_objects: bool },
+    Object(IndexSet<String>),
+    Array { keys: IndexSet<String>, objects: usize, same_keys: bool, only_objects: bool },
     Other,
 }
 
@@ -109,7 +137,7 @@ impl<'de> Visitor<'de> for OutlineVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Outline, A::Error> {
-        let (mut first, mut objects, mut same_keys, mut only_objects) = (None::<Vec<String>>, 0_usize, true, true);
+        let (mut first, mut objects, mut same_keys, mut only_objects) = (None::<IndexSet<String>>, 0_usize, true, true);
         while let Some(element) = seq.next_element::<Element>()? {
             objects = objects.saturating_add(1);
             match (element.0, &first) {
@@ -123,7 +151,7 @@ impl<'de> Visitor<'de> for OutlineVisitor {
 }
 
 /// An element of an array: the keys of an object, or nothing.
-struct Element(Option<Vec<String>>);
+struct Element(Option<IndexSet<String>>);
 
 impl<'de> Deserialize<'de> for Element {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -134,13 +162,12 @@ impl<'de> Deserialize<'de> for Element {
     }
 }
 
-fn keys<'de, A: MapAccess<'de>>(mut map: A) -> std::result::Result<Vec<String>, A::Error> {
-    let mut keys: Vec<String> = Vec::with_capacity(map.size_hint().unwrap_or(8));
+/// Collects the keys in their order. A set: who sends many of them must not make it slow.
+fn keys<'de, A: MapAccess<'de>>(mut map: A) -> std::result::Result<IndexSet<String>, A::Error> {
+    let mut keys = IndexSet::new();
     while let Some(key) = map.next_key::<String>()? {
         map.next_value::<IgnoredAny>()?;
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
+        keys.insert(key);
     }
     Ok(keys)
 }
@@ -182,6 +209,17 @@ mod tests {
         }
         assert_eq!(read(r#"[{"a":1},{"b":1}]"#, Action::Insert).unwrap_err().message(), "All object keys must match");
         assert_eq!(read("[{},{},{},{}]", Action::Insert).unwrap_err().status(), 413);
+    }
+
+    #[test]
+    fn a_body_may_be_nested_but_not_without_end() {
+        let nested = |levels: usize| format!(r#"{{"a":"[\"[[","b":{}1{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        let max = ParseLimits::default().body_depth_max;
+        assert!(read(&nested(max - 1), Action::Insert).is_ok());
+        for action in [Action::Insert, Action::Call] {
+            assert_eq!(read(&nested(max), action).unwrap_err().message(), "The body is nested too deeply");
+        }
+        assert!(is_deeper(b"[[[", 2) && !is_deeper(b"[[][[]]]", 3));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) struct ParseLimits {
     pub(crate) in_values_max: usize,
     /// Rows in a body.
     pub(crate) rows_max_in_body: usize,
+    /// How deep a body's objects and arrays may be nested.
+    pub(crate) body_depth_max: usize,
     /// Bytes of the query string.
     pub(crate) query_bytes_max: usize,
 }
@@ -55,6 +57,7 @@ impl Default for ParseLimits {
             embed_depth_max: 16,
             in_values_max: 10_000,
             rows_max_in_body: 100_000,
+            body_depth_max: 1000,
             query_bytes_max: 65_536,
         }
     }
