@@ -6,12 +6,26 @@ mod bad_input;
 #[cfg(test)]
 mod filters;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod rpc;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
 mod tenancy;
+#[cfg(test)]
+mod tokens;
+#[cfg(test)]
+mod upserts;
+#[cfg(test)]
+mod values;
 #[cfg(test)]
 mod writes;

@@ -1,6 +1,7 @@
-//! A router on a database of its own: sign-in under `/auth/v1`, the data API under `/rest/v1`.
+//! A router on a database of its own, with a clock that can be put forward: sign-in under `/auth/v1`, the data API under `/rest/v1`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use auth::keys::KeyRing;
 use auth::{Auth, AuthConfig, AuthOptions};
@@ -9,7 +10,9 @@ use axum::{Router, middleware};
 use data_api::{DataApi, DataApiConfig};
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
-use kernel::{Authority, SystemClock};
+use jiff::{SignedDuration, Timestamp};
+use kernel::{Authority, Clock};
+use postgres::Database;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -18,8 +21,19 @@ const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct Server {
     pub(crate) db: testkit::Db,
     pub(crate) api: DataApi,
+    pub(crate) ring: KeyRing,
     router: Router,
-    service_key: String,
+    clock: Arc<Forward>,
+}
+
+/// The machine's clock, put forward by so many seconds.
+#[derive(Debug, Default)]
+struct Forward(AtomicI64);
+
+impl Clock for Forward {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::SeqCst))
+    }
 }
 
 /// Somebody who asks.
@@ -55,22 +69,34 @@ impl Server {
 
     pub(crate) async fn with(config: DataApiConfig) -> Self {
         let db = testkit::Db::new().await;
-        let ring = KeyRing::generate(jiff::Timestamp::now()).unwrap();
+        let database = db.database();
+        Self::over(db, database, config)
+    }
+
+    /// The data API over a pool of its own; sign-in keeps the usual one.
+    pub(crate) fn over(db: testkit::Db, database: Database, config: DataApiConfig) -> Self {
+        let clock = Arc::new(Forward::default());
+        let ring = KeyRing::generate(clock.now()).unwrap();
         #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
         let authority = Authority::establish();
         let auth = Auth::new(AuthOptions {
             database: db.database(),
             authority: Arc::clone(&authority),
-            clock: Arc::new(SystemClock),
+            clock: Arc::<Forward>::clone(&clock),
             config: AuthConfig::default(),
             keys: ring.clone(),
             public_url: "http://localhost:54321/".to_owned(),
         })
         .unwrap();
-        let api = DataApi::new(db.database(), authority, config).unwrap();
+        let api = DataApi::new(database, authority, config).unwrap();
         let rest = data_api::router(api.clone()).layer(middleware::from_fn_with_state(auth.clone(), auth::layer));
         let router = Router::new().nest("/auth/v1", auth::router(auth)).nest("/rest/v1", rest);
-        Self { db, api, router, service_key: ring.service().token.expose().to_owned() }
+        Self { db, api, ring, router, clock }
+    }
+
+    /// Puts the clock of sign-in forward.
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -124,11 +150,19 @@ impl Server {
         self.call(who, ("DELETE", path), None, Said { prefer, ..Said::default() }).await
     }
 
+    /// Sends a POST below `/auth/v1/`.
+    pub(crate) async fn auth(&self, who: &Caller, path: &str, body: Value) -> Answer {
+        let mut request = Request::builder().method("POST").uri(format!("/auth/v1/{path}")).header("content-type", "application/json");
+        if let Some(token) = &who.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     /// Signs somebody up.
     pub(crate) async fn person(&self, name: &str) -> Caller {
-        let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD }).to_string();
-        let request = Request::builder().method("POST").uri("/auth/v1/signup").header("content-type", "application/json");
-        let session = self.send(request.body(Body::from(body)).unwrap()).await.ok();
+        let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD });
+        let session = self.auth(&Self::nobody(), "signup", body).await.ok();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Caller { token: Some(text(&session["access_token"])), user_id: text(&session["user"]["id"]), ..Caller::default() }
     }
@@ -156,7 +190,7 @@ impl Server {
 
     /// Whoever has the service key.
     pub(crate) fn service(&self) -> Caller {
-        Caller { token: Some(self.service_key.clone()), ..Caller::default() }
+        Caller { token: Some(self.ring.service().token.expose().to_owned()), ..Caller::default() }
     }
 
     /// Makes a table as a migration would, and lets the data API see it.

@@ -1,0 +1,101 @@
+//! What a client is told while there is no connection or no database, and that it goes on by itself afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_api::DataApiConfig;
+use postgres::{Config, Database, PoolOptions};
+use serde_json::json;
+
+use crate::server::Server;
+
+const WAITING: &str = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+
+#[tokio::test]
+async fn a_busy_pool_is_told_and_goes_on_when_it_is_free() {
+    let db = testkit::Db::new().await;
+    let database = db.database_with(|options| {
+        options.size_max = 1;
+        // Long enough to connect on a busy machine.
+        options.acquire = Duration::from_secs(2);
+    });
+    let server = Arc::new(Server::over(db, database, DataApiConfig::default()));
+    let ann = server.owner("ann").await;
+    let (locker, observer) = (server.db.superuser().await, server.db.superuser().await);
+    locker.batch_execute("begin; lock table public.customers in access exclusive mode").await.unwrap();
+    let held = tokio::spawn({
+        let (server, ann) = (Arc::clone(&server), ann.clone());
+        async move { server.get(&ann, "customers").await }
+    });
+    while observer.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let busy = server.get(&ann, "jobs").await;
+    busy.refused(504, "PGRST003");
+    assert_eq!(busy.body["message"], "Timed out acquiring connection from connection pool.");
+    assert_eq!((busy.header("retry-after"), busy.header("proxy-status")), ("1", "PostgREST; error=PGRST003"));
+    locker.batch_execute("commit").await.unwrap();
+    assert_eq!(held.await.unwrap().ok(), json!([]));
+    assert_eq!(server.get(&ann, "jobs").await.ok(), json!([]));
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_told() {
+    let folder = std::env::temp_dir().join("thorbis-nobody-listens-here");
+    let mut nowhere = Config::new();
+    nowhere.host_path(folder).user("nobody").dbname("nothing");
+    let away = Database::new(PoolOptions { acquire: Duration::from_secs(2), ..PoolOptions::new(nowhere) }).unwrap();
+    let server = Server::over(testkit::Db::new().await, away, DataApiConfig { catalog_reload_ms: 60_000, ..DataApiConfig::default() });
+    assert!(server.api.loaded().is_err());
+    // Whoever comes within the same second is not the reason for another look.
+    for (path, code) in [("customers", "PGRST000"), ("rpc/my_companies", "PGRST002")] {
+        let answer = server.get(&server.service(), path).await;
+        answer.refused(503, code);
+        assert_eq!((answer.header("retry-after"), answer.body["details"].is_null()), ("1", true), "{}", answer.text);
+    }
+    // What is wrong with a request is told all the same.
+    server.get(&server.service(), "customers?first_name=Ada").await.refused(400, "PGRST100");
+}
+
+#[tokio::test]
+async fn connections_that_broke_are_replaced() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    server.customer(&ann, "Ada").await;
+    let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
+    let superuser = server.db.superuser().await;
+    assert!(superuser.query_one(end, &[]).await.unwrap().get::<_, i64>(0) > 0);
+    // A request may meet a broken connection each; there are no more of them than the pools had.
+    for _ in 0..20 {
+        let answer = server.get(&ann, "customers?select=first_name").await;
+        if answer.status == 200 {
+            assert_eq!(answer.body, json!([{ "first_name": "Ada" }]));
+            return;
+        }
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text);
+    }
+    panic!("it did not recover");
+}
+
+#[tokio::test]
+async fn a_table_that_came_later_is_found_without_being_told() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    server.get(&ann, "notes").await.refused(404, "PGRST205");
+    let made = "set role app_owner;
+        create table public.notes (company_id uuid not null default app.company_id(), id integer not null, primary key (company_id, id));
+        select app.protect('public.notes', 'customers');";
+    server.db.superuser().await.batch_execute(made).await.unwrap();
+    let begin = std::time::Instant::now();
+    while server.get(&ann, "notes").await.status != 200 {
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+    // A new column of a known table is found the same way.
+    server.db.superuser().await.batch_execute("set role app_owner; alter table public.notes add column text text").await.unwrap();
+    let begin = std::time::Instant::now();
+    while server.post(&ann, "notes", json!({ "id": 1, "text": "new" }), "").await.status != 201 {
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+    assert_eq!(server.get(&ann, "notes?select=text").await.ok(), json!([{ "text": "new" }]));
+}
