@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod database;
@@ -12,6 +14,10 @@ mod health;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod program;
+#[cfg(test)]
 mod running;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod tls;
