@@ -3,12 +3,13 @@
 //! Invariant: pure; what the database gave is not looked into.
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kernel::{Error, Kind, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::failure::{Failure, IsAnonymous};
 use crate::plan::{Plan, ResultKind, Rows};
 use crate::request::{Action, ApiRequest, Count, Handling, MediaType, Missing, Preferences, Representation, Resolution, Target};
 use crate::run::{self, Outcome};
@@ -41,23 +42,13 @@ fn read(request: &ApiRequest, rows: &Rows<'_>, outcome: Outcome) -> Result<Respo
     if matches!(request.media, MediaType::Object | MediaType::ObjectStripped) {
         run::one_row(&outcome)?;
     }
-    let status = part_of(rows.offset, &outcome)?;
-    let range = range(rows.offset, outcome.rows, outcome.total);
-    let mut response = with_body(status, request.media, outcome.body);
-    insert(response.headers_mut(), CONTENT_RANGE, &range);
-    Ok(response)
+    Ok(part(rows.offset, request.media, outcome))
 }
 
 fn called(request: &ApiRequest, result: ResultKind, rows: &Rows<'_>, outcome: Outcome) -> Result<Response> {
     match result {
         ResultKind::Rows => read(request, rows, outcome),
-        ResultKind::Values => {
-            let status = part_of(rows.offset, &outcome)?;
-            let range = range(rows.offset, outcome.rows, outcome.total);
-            let mut response = with_body(status, MediaType::Json, outcome.body);
-            insert(response.headers_mut(), CONTENT_RANGE, &range);
-            Ok(response)
-        }
+        ResultKind::Values => Ok(part(rows.offset, MediaType::Json, outcome)),
         ResultKind::Nothing | ResultKind::Value | ResultKind::Row => {
             let media = if result == ResultKind::Row { request.media } else { MediaType::Json };
             let mut response = with_body(StatusCode::OK, media, outcome.body);
@@ -90,6 +81,17 @@ fn written(request: &ApiRequest, outcome: Outcome) -> Response {
     if let Some(location) = location {
         insert(headers, LOCATION, &location);
     }
+    response
+}
+
+/// Answers the rows with which part of all they are; also what is refused says how many there are.
+fn part(offset: i64, media: MediaType, outcome: Outcome) -> Response {
+    let range = range(offset, outcome.rows, outcome.total);
+    let mut response = match part_of(offset, &outcome) {
+        Ok(status) => with_body(status, media, outcome.body),
+        Err(error) => Failure::new(error, IsAnonymous(false)).into_response(),
+    };
+    insert(response.headers_mut(), CONTENT_RANGE, &range);
     response
 }
 

@@ -68,7 +68,9 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &str, surroundings: Surrou
     let schema = &request.schema;
     let names = argument_names(request);
     let candidates = surroundings.catalog.functions(schema, name);
-    let fitting: Vec<&Function> = candidates.iter().filter(|function| takes(function, &names)).collect();
+    // What is no JSON names no argument: it is the one unnamed one, or nobody takes it.
+    let has_names = matches!(&request.body, None | Some(Payload::Json { .. } | Payload::Raw { media: RawMedia::Json, .. }));
+    let fitting: Vec<&Function> = candidates.iter().filter(|function| has_names && takes(function, &names)).collect();
     let function = match fitting.as_slice() {
         [one] => *one,
         [] => match candidates.iter().filter(|function| takes_whole(function, request)).collect::<Vec<_>>().as_slice() {

@@ -127,8 +127,10 @@ fn last_key(field: &Field) -> Option<&str> {
 
 /// Writes the name of a type that a client wrote: the words of the language for themselves, any other as a quoted name.
 fn type_name(sql: &mut Sql, name: &str) {
+    // As SQL reads a name without quotes.
+    let name = name.to_lowercase();
     let (element, is_array) = name.trim().strip_suffix("[]").map_or((name.trim(), false), |element| (element.trim(), true));
-    match TYPE_WORDS.iter().find(|word| word.eq_ignore_ascii_case(element)) {
+    match TYPE_WORDS.iter().find(|word| **word == element) {
         Some(word) => sql.text(word),
         None => match element.split_once('.') {
             Some((schema, name)) => sql.qualified(schema, name),
