@@ -135,3 +135,81 @@ async fn no_answer_has_more_rows_than_allowed() {
     let answer = server.get_with(&owner, "customers?limit=1000", said).await;
     assert_eq!((answer.status, answer.header("content-range")), (206, "0-1/3"));
 }
+
+#[tokio::test]
+async fn a_part_behind_the_end_says_how_much_there_is() {
+    let (server, owner) = Box::pin(three()).await;
+    for (query, prefer, range, status, expected) in [
+        ("offset=3", "count=exact", "", 206, "*/3"),
+        ("offset=4", "count=exact", "", 416, "*/3"),
+        ("", "count=exact", "7-9", 416, "*/3"),
+        ("", "", "7-9", 200, "*/*"),
+        ("limit=0", "count=exact", "", 206, "*/3"),
+        ("limit=2&offset=1", "", "0-1", 200, "1-1/*"),
+        ("limit=2", "", "2-", 200, "*/*"),
+        ("first_name=gt.Ada&limit=1", "count=exact", "", 206, "0-0/2"),
+    ] {
+        let said = Said { prefer, header: Some(("range", range)), ..Said::default() };
+        let answer = server.get_with(&owner, &format!("customers?order=first_name&{query}"), said).await;
+        assert_eq!((answer.status, answer.header("content-range")), (status, expected), "{query} {range}: {}", answer.text);
+    }
+    let ignored = Said { header: Some(("range", "0-0")), ..Said::default() };
+    let head = server.call(&owner, ("HEAD", "customers"), None, ignored).await;
+    assert_eq!((head.status, head.header("content-range")), (200, "0-2/*"), "a range counts for GET alone");
+    let changed = Said { prefer: "return=representation", ..ignored };
+    let all = server.call(&owner, ("PATCH", "customers?select=id"), Some(r#"{"notes":"x"}"#.to_owned()), changed).await;
+    assert_eq!((all.header("content-range"), all.body.as_array().map(Vec::len)), ("0-2/*", Some(3)));
+}
+
+#[tokio::test]
+async fn casts_and_paths_of_every_spelling() {
+    let (server, owner) = Box::pin(three()).await;
+    for (select, expected) in [
+        ("version::TEXT", r#"[{"version":"1"}]"#),
+        ("version::Double Precision", r#"[{"version":1}]"#),
+        ("credit_limit::int8,n:credit_limit::numeric", r#"[{"credit_limit":0,"n":0}]"#),
+        ("tags::text[]", r#"[{"tags":[]}]"#),
+        ("metadata->plan->years->-1", r#"[{"years":3}]"#),
+        ("metadata->plan->years->9", r#"[{"years":null}]"#),
+        ("metadata->>plan", r#"[{"plan":"{\"name\": \"gold\", \"years\": [2, 3]}"}]"#),
+        ("y:metadata->plan->years->>0::int", r#"[{"y":2}]"#),
+        ("first_name,first_name", r#"[{"first_name":"Ada","first_name":"Ada"}]"#),
+        (" first_name , n:last_name ", r#"[{"first_name":"Ada","n":"A"}]"#),
+    ] {
+        let answer = server.get(&owner, &format!("customers?select={select}&first_name=eq.Ada")).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, expected), "{select}");
+    }
+    let everything = server.get(&owner, "customers?select=&first_name=eq.Ada").await.ok();
+    assert_eq!(everything[0].as_object().unwrap().len(), server.get(&owner, "customers").await.ok()[0].as_object().unwrap().len());
+    server.get(&owner, "customers?select=first_name::int").await.refused(400, "22P02");
+}
+
+#[tokio::test]
+async fn lines_quote_what_they_must_and_writes_answer_them_too() {
+    let (server, owner) = Box::pin(three()).await;
+    let csv = Said { prefer: "return=representation", accept: "text/csv", header: None };
+    let row = json!({ "first_name": "Di, \"D\"", "last_name": "two\nlines", "tags": ["a", "b c"] });
+    let written = server.call(&owner, ("POST", "customers?select=first_name,last_name,notes,tags"), Some(row.to_string()), csv).await;
+    let expected = "first_name,last_name,notes,tags\n\"Di, \"\"D\"\"\",\"two\nlines\",,\"{a,\"\"b c\"\"}\"";
+    assert_eq!((written.status, written.text.as_str()), (201, expected));
+    let none = server.get_with(&owner, "customers?first_name=eq.Nobody", csv).await;
+    assert_eq!((none.status, none.text.as_str()), (200, "\n"));
+    let preferred = Said { accept: "text/csv;q=0.2, application/json;q=0.7, image/png", ..Said::default() };
+    assert_eq!(server.get_with(&owner, "customers?select=first_name&limit=1&order=id", preferred).await.text, r#"[{"first_name":"Ada"}]"#);
+}
+
+#[tokio::test]
+async fn preferences_of_several_headers_are_one() {
+    let (server, owner) = Box::pin(three()).await;
+    let request = http::Request::builder()
+        .method("POST")
+        .uri("/rest/v1/customers?select=first_name")
+        .header("authorization", format!("Bearer {}", owner.token.clone().unwrap()))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("prefer", "count=exact, return=representation")
+        .header("prefer", "return=minimal");
+    let answer = server.send(request.body("first_name=D%C3%A9+D&last_name=X".into()).unwrap()).await;
+    assert_eq!((answer.status, &answer.body), (201, &json!([{ "first_name": "Dé D" }])));
+    assert_eq!(answer.header("preference-applied"), "return=representation, count=exact");
+    assert_eq!((answer.header("content-range"), answer.header("vary")), ("*/1", "Accept, Prefer, Range"));
+}

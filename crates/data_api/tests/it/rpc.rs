@@ -116,3 +116,140 @@ async fn a_company_is_founded_and_listed() {
     let nobody = server.post(&Server::nobody(), "rpc/create_company_with_owner", json!({ "name": "X" }), "").await;
     assert_eq!(nobody.status, 401, "{}", nobody.text);
 }
+
+const MORE: &str = "
+create table public.tallies (company_id uuid not null default app.company_id(), id integer not null, primary key (company_id, id));
+select app.protect('public.tallies', 'customers');
+create function public.tally(n integer) returns setof public.tallies language sql as $$ insert into public.tallies (id) select generate_series(1, n) returning * $$;
+create function public.tally_stable() returns integer language plpgsql stable as $$ begin perform public.tally(1); return 1; end $$;
+create function public.first_tally() returns public.tallies language sql stable as $$ select * from public.tallies order by id limit 1 $$;
+create function public.halves(n integer, out low integer, out high integer) language sql immutable as $$ select n / 2, n - n / 2 $$;
+create function public.inward(inout n integer) language sql immutable as $$ select n + 1 $$;
+create function public.joined(words text[]) returns text language sql immutable return array_to_string(words, '-');
+create function public.merged(a jsonb, b jsonb) returns jsonb language sql immutable return a || b;
+create function public.whether(yes boolean) returns boolean language sql immutable return not yes;
+create function public.shout(text) returns text language sql immutable return upper($1);
+create function public.length_of(bytea) returns integer language sql immutable return length($1);
+create function public.optional(a integer default 1, b integer default 2) returns text language sql immutable return a || '/' || b;
+create function public.\"odd name\"(\"an arg\" text) returns text language sql immutable return \"an arg\";
+create function public.who() returns json language sql stable as $$ select json_build_object('role', current_user, 'user', auth.uid(), 'company', app.company_id(), 'method', current_setting('request.method', true)) $$;
+grant execute on all functions in schema public to authenticated;";
+
+async fn more() -> (Server, Caller) {
+    let server = Server::new().await;
+    let owner = server.owner("ann").await;
+    server.table(MORE).await;
+    (server, owner)
+}
+
+#[tokio::test]
+async fn arguments_of_every_type_and_results_of_every_form() {
+    let (server, owner) = Box::pin(more()).await;
+    for (function, body, expected) in [
+        ("halves", json!({ "n": 7 }), r#"{"low":3,"high":4}"#),
+        ("inward", json!({ "n": 7 }), "8"),
+        ("joined", json!({ "words": ["a", "b,c"] }), r#""a-b,c""#),
+        ("joined", json!({ "words": "{a,\"b,c\"}" }), r#""a-b,c""#),
+        ("merged", json!({ "a": { "x": [1] }, "b": { "y": null } }), r#"{"x": [1], "y": null}"#),
+        ("whether", json!({ "yes": true }), "false"),
+        ("optional", json!({}), r#""1/2""#),
+        ("optional", json!({ "b": 5 }), r#""1/5""#),
+        ("odd name", json!({ "an arg": "ü" }), r#""ü""#),
+        ("tally", json!({ "n": 2 }), "*"),
+        ("tally?select=id&id=gt.3&order=id.desc", json!({ "n": 0 }), "[]"),
+        ("first_tally?select=id", json!({}), r#"{"id":1}"#),
+    ] {
+        let answer = server.post(&owner, &format!("rpc/{function}"), body, "").await;
+        assert!(answer.status == 200 && (expected == "*" || answer.text == expected), "{function}: {} {}", answer.status, answer.text);
+        assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+    }
+    for (path, expected) in [
+        ("rpc/joined?words={a,\"b,c\"}", r#""a-b,c""#),
+        ("rpc/merged?a={\"x\":1}&b={}", r#"{"x": 1}"#),
+        ("rpc/whether?yes=f", "true"),
+        ("rpc/optional?b=9", r#""1/9""#),
+        ("rpc/odd name?an arg=x", r#""x""#),
+        ("rpc/halves?n=5&select=high", r#"{"high":3}"#),
+        ("rpc/who", "*"),
+    ] {
+        let answer = server.get(&owner, path).await;
+        assert!(answer.status == 200 && (expected == "*" || answer.text == expected), "{path}: {} {}", answer.status, answer.text);
+    }
+    let who = server.post(&owner, "rpc/who", json!({}), "").await.ok();
+    assert_eq!((&who["role"], &who["user"], &who["company"]), (&json!("authenticated"), &json!(owner.user_id), &json!(owner.company_id)));
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_object_is_the_one_unnamed_argument() {
+    let (server, owner) = Box::pin(more()).await;
+    for (path, kind, body, status, expected) in [
+        ("rpc/shout", "text/plain", "quiet \"ü\"", 200, r#""QUIET \"Ü\"""#),
+        ("rpc/length_of", "application/octet-stream", "ü", 200, "2"),
+        ("rpc/shout", "application/octet-stream", "x", 404, "PGRST202"),
+        ("rpc/optional", "text/plain", "x", 404, "PGRST202"),
+        ("rpc/my_companies", "text/plain", "x", 404, "PGRST202"),
+        ("rpc/shout", "image/png", "x", 400, "PGRST102"),
+        ("rpc/optional", "application/json", "{", 400, "PGRST102"),
+        ("rpc/optional", "application/x-www-form-urlencoded", "a=4&b=5", 200, r#""4/5""#),
+    ] {
+        let request = http::Request::builder()
+            .method("POST")
+            .uri(format!("/rest/v1/{path}"))
+            .header("authorization", format!("Bearer {}", owner.token.clone().unwrap()))
+            .header("content-type", kind);
+        let answer = server.send(request.body(body.to_owned().into()).unwrap()).await;
+        let told = answer.body["code"].as_str().unwrap_or(&answer.text);
+        assert_eq!((answer.status, told), (status, expected), "{path} {kind}");
+    }
+}
+
+#[tokio::test]
+async fn what_says_that_it_only_reads_cannot_write() {
+    let (server, owner) = Box::pin(more()).await;
+    server.post(&owner, "rpc/tally_stable", json!({}), "").await.refused(405, "25006");
+    server.get(&owner, "rpc/tally?n=1").await.refused(405, "25006");
+    let head = server.call(&owner, ("HEAD", "rpc/tally?n=1"), None, Said::default()).await;
+    assert_eq!(head.status, 405);
+    for method in ["PUT", "PATCH", "DELETE", "OPTIONS"] {
+        server.call(&owner, (method, "rpc/tally?n=1"), None, Said::default()).await.refused(405, "PGRST101");
+    }
+    assert_eq!(server.get(&owner, "tallies").await.ok(), json!([]));
+    let head = server.call(&owner, ("HEAD", "rpc/halves?n=3"), None, Said::default()).await;
+    assert_eq!((head.status, head.text.as_str(), head.header("content-type")), (200, "", "application/json; charset=utf-8"));
+    let one = Said { accept: "application/vnd.pgrst.object+json", ..Said::default() };
+    let refused = server.call(&owner, ("POST", "rpc/tally"), Some(r#"{"n":2}"#.to_owned()), one).await;
+    refused.refused(406, "PGRST116");
+    assert_eq!(server.get(&owner, "tallies").await.ok(), json!([]), "what is refused is not kept");
+    let counted = server.post(&owner, "rpc/tally", json!({ "n": 3 }), "count=exact").await;
+    assert_eq!((counted.status, counted.header("content-range")), (200, "0-2/3"));
+}
+
+#[tokio::test]
+async fn ones_companies_are_read_like_rows() {
+    let server = Server::new().await;
+    let person = server.person("ann").await;
+    for (name, slug) in [("Beta", "beta"), ("Alpha", "alpha")] {
+        let company = json!({ "name": name, "slug": slug });
+        assert_eq!(server.post(&person, "rpc/create_company_with_owner?select=slug", company, "").await.ok(), json!({ "slug": slug }));
+    }
+    let mine = server.post(&person, "rpc/my_companies?select=name,member_role,is_active", json!({}), "").await.ok();
+    let expected = json!([
+        { "name": "Alpha", "member_role": "owner", "is_active": false },
+        { "name": "Beta", "member_role": "owner", "is_active": true },
+    ]);
+    assert_eq!(mine, expected, "the first one founded is active");
+    let counted = server.get_with(&person, "rpc/my_companies?select=slug&slug=eq.alpha", Said { prefer: "count=exact", ..Said::default() });
+    let counted = counted.await;
+    assert_eq!((counted.header("content-range"), &counted.body), ("0-0/1", &json!([{ "slug": "alpha" }])));
+    for (body, status, code) in [
+        (json!({ "name": " " }), 422, "company_name_invalid"),
+        (json!({ "name": "X", "slug": "not a slug" }), 422, "company_slug_invalid"),
+        (json!({ "slug": "only" }), 404, "PGRST202"),
+        (json!({ "name": "X", "colour": "red" }), 404, "PGRST202"),
+    ] {
+        server.post(&person, "rpc/create_company_with_owner", body, "").await.refused(status, code);
+    }
+    // A service has no person who could be the owner.
+    let by_service = server.post(&server.service(), "rpc/create_company_with_owner", json!({ "name": "X" }), "").await;
+    by_service.refused(403, "42501");
+}
