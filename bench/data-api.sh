@@ -7,34 +7,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 seconds=${SECONDS_EACH:-10} rounds=${ROUNDS:-3} connections=${CONNECTIONS:-256} pool=20 rows=10000
 cargo build --locked --quiet --release -p thorbis-server -p thorbis-load
 target=${CARGO_TARGET_DIR:-$root/target}/release
-folder=$(mktemp -d "${TMPDIR:-/tmp}/thorbis-bench-XXXXXX")
-chmod 711 "$folder"
-server=
-cleanup() {
-    if [ -n "$server" ]; then
-        kill -TERM "$server" 2>/dev/null || true
-        wait "$server" || true
-    fi
-    rm -rf "$folder"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-env -u DATABASE_URL -u MIGRATOR_URL THORBIS_LOG__FILTER=warn "$target/thorbis" serve --env development --data "$folder/data" \
-    --listen 127.0.0.1:0 >"$folder/out" 2>"$folder/log" &
-server=$!
-waited=0
-until grep -q '^demo password' "$folder/out"; do
-    if ! kill -0 "$server" 2>/dev/null || [ "$waited" -ge 300 ]; then
-        tail -n 20 "$folder/log"
-        echo "the server did not start"
-        exit 1
-    fi
-    sleep 0.2
-    waited=$((waited + 1))
-done
-said() { sed -n "s/^$1 *//p" "$folder/out"; }
-url=$(sed -n 's/.* answers at \([^ ]*\).*/\1/p' "$folder/out")
+. "$root/dev.d/server.sh"
+export THORBIS_LOG__FILTER=warn
+start_server "$target/thorbis"
 anon=$(said 'anon key')
 sql() { "$target/thorbis" psql --data "$folder/data" -- --quiet --no-psqlrc "$@"; }
 company=01900000-0000-7000-8000-000000000001

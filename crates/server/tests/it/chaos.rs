@@ -85,7 +85,7 @@ async fn a_server_outlives_what_goes_wrong_around_it() {
     }
     let balance = Box::pin(writers.balance()).await;
     println!(
-        "{faults} faults ({struck:?}): {} rows acknowledged, {} lost, {} doubled, {} requests unanswered, away {} ms at most",
+        "{faults} faults ({struck:?}): {} rows acknowledged, {} lost, {} doubled, {} requests unanswered, the next row within {} ms",
         balance.acknowledged,
         balance.lost,
         balance.doubled,

@@ -106,6 +106,15 @@ impl Program {
     }
 }
 
+/// Nothing is left behind by a test that fails.
+impl Drop for Program {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ended = kill(self.pid(), Signal::SIGTERM).is_ok() && self.child.wait().is_ok();
+        }
+    }
+}
+
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thorbis"));
     command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", folder).env("USER", "tester");
@@ -160,6 +169,20 @@ impl Way {
         self.client.request(method, url).bearer_auth(&self.key).header("x-company-id", COMPANY)
     }
 
+    /// Reads rows; the last thing that went wrong may not be over yet.
+    async fn read(&self, path: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            let answer = self.request(Method::GET, path).send().await.unwrap();
+            let (status, body) = (answer.status(), answer.text().await.unwrap());
+            if status.is_success() {
+                return serde_json::from_str(&body).unwrap();
+            }
+            assert!(status.as_u16() == 503 && begun.elapsed() < PATIENCE, "{status}: {body}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Returns how many rows were acknowledged until now.
     pub(crate) fn acknowledged(&self) -> usize {
         self.acknowledged.load(Ordering::SeqCst)
@@ -202,9 +225,8 @@ impl Writers {
         let (mut lost, mut doubled) = (0, 0);
         for names in acknowledged.chunks(ASKED) {
             let path = format!("customers?select=first_name&first_name=in.({})", names.join(","));
-            let rows: Value = self.way.request(Method::GET, &path).send().await.unwrap().json().await.unwrap();
-            let found: Vec<&str> =
-                rows.as_array().unwrap_or_else(|| panic!("{rows}")).iter().filter_map(|row| row["first_name"].as_str()).collect();
+            let rows = self.way.read(&path).await;
+            let found: Vec<&str> = rows.as_array().unwrap().iter().filter_map(|row| row["first_name"].as_str()).collect();
             for name in names {
                 match found.iter().filter(|found| *found == name).count() {
                     0 => lost += 1,

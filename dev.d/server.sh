@@ -1,0 +1,40 @@
+# A development server of a script's own: on a free port, with a data folder that goes with it. Sourced by scripts that drive one.
+
+# start_server PROGRAM: starts it and waits until it answers. Sets $folder, $url and $server; it ends with the script.
+start_server() {
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/thorbis-XXXXXX")
+    # A server that root starts runs PostgreSQL as another user, who has to get into the folder.
+    chmod 711 "$folder"
+    trap stop_server EXIT
+    trap 'exit 1' INT TERM
+    # No setting of whoever runs this reaches the server.
+    env -u DATABASE_URL -u MIGRATOR_URL "$1" serve --env development --data "$folder/data" --listen 127.0.0.1:0 \
+        >"$folder/out" 2>"$folder/log" &
+    server=$!
+    waited=0
+    until grep -q '^demo password' "$folder/out"; do
+        if ! kill -0 "$server" 2>/dev/null || [ "$waited" -ge 300 ]; then
+            tail -n 20 "$folder/log" >&2
+            echo "the server did not start" >&2
+            exit 1
+        fi
+        sleep 0.2
+        waited=$((waited + 1))
+    done
+    url=$(sed -n 's/.* answers at \([^ ]*\).*/\1/p' "$folder/out")
+}
+
+stop_server() {
+    status=$?
+    if [ -n "${server:-}" ]; then
+        kill -TERM "$server" 2>/dev/null || true
+        wait "$server" || true
+    fi
+    rm -rf "$folder"
+    exit "$status"
+}
+
+# said NAME: what the server said at its start: `anon key`, `demo login`.
+said() {
+    sed -n "s/^$1 *//p" "$folder/out"
+}
