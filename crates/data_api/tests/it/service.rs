@@ -40,6 +40,42 @@ async fn it_reads_everything_or_one_company() {
 }
 
 #[tokio::test]
+async fn it_reads_one_company_through_a_view_too() {
+    let (server, ann, _) = Box::pin(two()).await;
+    let service = server.service();
+    let shared = Said { header: Some(("accept-profile", "shared")), ..Said::default() };
+    for (who, expected) in [(&service, vec!["Ada", "Bea"]), (&service.working_in(&ann.company_id), vec!["Ada"])] {
+        let rows = server.get_with(who, "customers?select=first_name", shared).await.ok();
+        assert_eq!(names(&rows, "first_name"), expected);
+    }
+    // A view on a view, with the column called otherwise and a query beside it.
+    let view = "create view public.faces with (security_invoker = true) as
+          select first_name, (select count(*) from public.departments d where d.company_id = c.tenant_id) as departments, tenant_id as whose
+            from shared.customers c;
+        grant select on public.faces to service_role, authenticated;";
+    server.table(view).await;
+    assert_eq!(server.get(&service, "faces").await.ok().as_array().unwrap().len(), 2);
+    for who in [&service.working_in(&ann.company_id), &ann] {
+        let rows = server.get(who, "faces").await.ok();
+        assert_eq!(rows, json!([{ "first_name": "Ada", "departments": 1, "whose": ann.company_id }]));
+    }
+}
+
+#[tokio::test]
+async fn a_view_is_written_only_with_a_company() {
+    let (server, ann, _) = Box::pin(two()).await;
+    let person = server.person("dora").await;
+    let shared = |prefer| Said { prefer, accept: "", header: Some(("content-profile", "shared")) };
+    let body = || Some(json!({ "first_name": "Eve", "last_name": "E" }).to_string());
+    for method in ["POST", "PATCH", "DELETE"] {
+        let refused = server.call(&person, (method, "customers?first_name=eq.Ada"), body(), shared("")).await;
+        refused.refused(403, "company_required");
+    }
+    let entered = server.call(&ann, ("POST", "customers?select=first_name,tenant_id"), body(), shared(FULL)).await;
+    assert_eq!((entered.status, &entered.body), (201, &json!([{ "first_name": "Eve", "tenant_id": ann.company_id }])));
+}
+
+#[tokio::test]
 async fn a_write_that_meets_rows_of_two_companies_is_refused() {
     let (server, ann, bob) = Box::pin(two()).await;
     let service = server.service();
@@ -62,6 +98,26 @@ async fn a_write_that_meets_rows_of_two_companies_is_refused() {
     // Rows of one company alone need no name.
     let one = server.patch(&service, "customers?first_name=eq.Ada&select=notes", json!({ "notes": "x" }), FULL).await;
     assert_eq!(one.ok(), json!([{ "notes": "x" }]));
+}
+
+#[tokio::test]
+async fn a_write_through_a_view_says_which_company_too() {
+    let (server, ann, bob) = Box::pin(two()).await;
+    let service = server.service();
+    let shared = |prefer| Said { prefer, accept: "", header: Some(("content-profile", "shared")) };
+    let body = || Some(json!({ "phone": "1" }).to_string());
+    let all = "customers?first_name=in.(Ada,Bea)";
+    server.call(&service, ("PATCH", all), body(), shared("")).await.refused(400, "several_companies");
+    server.call(&service, ("DELETE", all), None, shared("")).await.refused(400, "several_companies");
+    let named = format!("{all}&tenant_id=eq.{}&select=tenant_id", ann.company_id);
+    let changed = server.call(&service, ("PATCH", &named), body(), shared(FULL)).await;
+    assert_eq!(changed.ok(), json!([{ "tenant_id": ann.company_id }]));
+    let within = server.call(&service.working_in(&bob.company_id), ("PATCH", all), body(), shared(FULL)).await;
+    assert_eq!(within.ok().as_array().unwrap().len(), 1);
+    server
+        .call(&service, ("PATCH", "organizations?subscription_tier=eq.free"), Some(r#"{"settings":{"a":1}}"#.to_owned()), Said::default())
+        .await
+        .refused(400, "several_companies");
 }
 
 #[tokio::test]

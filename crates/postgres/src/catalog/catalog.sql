@@ -92,7 +92,7 @@ functions as (
 )
 select pg_catalog.json_build_object(
   'relations', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-      'schema', r.nspname, 'name', r.relname,
+      'oid', r.oid::bigint, 'schema', r.nspname, 'name', r.relname,
       'kind', case r.relkind when 'r' then 'table' when 'p' then 'partitioned_table' when 'v' then 'view'
                              when 'm' then 'materialized_view' else 'foreign_table' end,
       'insertable', r.events & 8 <> 0, 'updatable', r.events & 4 <> 0, 'deletable', r.events & 16 <> 0,
@@ -111,4 +111,10 @@ select pg_catalog.json_build_object(
                                               'schema', f.returns_schema, 'relation', f.returns_relation))
       order by f.nspname, f.proname, f.oid), '[]')
     from functions f),
+  -- Views of other schemas may stand between.
+  'views', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('oid', c.oid::bigint, 'rule', w.ev_action::text)), '[]')
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_rewrite w on w.ev_class = c.oid and w.ev_type = '1'
+   where c.relkind = 'v' and n.nspname not in ('pg_catalog', 'information_schema')),
   'has_declarations', pg_catalog.to_regclass('app.protected_tables') is not null)::text as document

@@ -1,5 +1,7 @@
 select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-         'schema', n.nspname, 'relation', c.relname, 'noun', p.noun, 'soft_delete', p.soft_delete, 'tenant_column', p.tenant_column,
+         'schema', n.nspname, 'relation', c.relname, 'oid', c.oid::bigint,
+         'tenant_number', (select a.attnum from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = p.tenant_column),
+         'noun', p.noun, 'soft_delete', p.soft_delete, 'tenant_column', p.tenant_column,
          'assigned_column', p.assigned_column, 'own_column', p.own_column, 'verbs', p.verbs)), '[]')::text as document
   from app.protected_tables p
   join pg_catalog.pg_class c on c.oid = pg_catalog.to_regclass(p.table_name)

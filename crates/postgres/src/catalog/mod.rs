@@ -3,6 +3,7 @@
 //! Invariant: a catalog is one moment of the database and never changes; whoever wants a newer one reads it anew. It says what is
 //! there and never what somebody may do with it: rights are decided by PostgreSQL at every statement.
 
+mod lineage;
 mod model;
 
 use std::collections::HashMap;
@@ -11,6 +12,8 @@ use kernel::{Error, Grant, RequestContext, Result};
 use serde::Deserialize;
 
 use crate::{Access, Database, Sql, Tx};
+
+use lineage::{Lineage, Place, View};
 
 pub use model::{
     Argument, Column, DataType, Declaration, ForeignKey, Function, Relation, RelationKind, ReturnKind, Returns, TypeShape, Volatility,
@@ -39,6 +42,8 @@ pub struct Schema {
 struct Document {
     relations: Vec<Relation>,
     functions: Vec<Function>,
+    #[serde(default)]
+    views: Vec<View>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,6 +56,10 @@ struct Marks {
 struct Declared {
     schema: String,
     relation: String,
+    #[serde(default)]
+    oid: u32,
+    /// The tenant column's number.
+    tenant_number: Option<i16>,
     #[serde(flatten)]
     declaration: Declaration,
 }
@@ -80,6 +89,12 @@ impl Catalog {
             schemas.entry(function.schema.clone()).or_default().functions.entry(function.name.clone()).or_default().push(function);
         }
         let declared: Vec<Declared> = declarations.map_or(Ok(Vec::new()), serde_json::from_str).map_err(Error::internal)?;
+        let lineage = Lineage::of(&document.views);
+        let tenants: HashMap<Place, &Declaration> =
+            declared.iter().filter_map(|declared| Some(((declared.oid, declared.tenant_number?), &declared.declaration))).collect();
+        for view in schemas.values_mut().flat_map(|schema| schema.relations.values_mut()) {
+            view.declaration = inherited(view, &lineage, &tenants);
+        }
         for declared in declared {
             let schema = schemas.get_mut(&declared.schema);
             // A declared table may be in a schema that was not asked for.
@@ -111,6 +126,22 @@ impl Catalog {
     }
 }
 
+/// Returns what a view has of the declaration of the table below it: whose rows they are. Which of them are deleted the view decides.
+fn inherited(view: &Relation, lineage: &Lineage, tenants: &HashMap<Place, &Declaration>) -> Option<Declaration> {
+    // A view's columns are numbered without gaps: none can be dropped.
+    view.columns.iter().zip(1..).find_map(|(column, number)| {
+        let declaration = *tenants.get(&lineage.origin((view.oid, number))?)?;
+        Some(Declaration {
+            noun: declaration.noun.clone(),
+            soft_delete: false,
+            tenant_column: Some(column.name.clone()),
+            assigned_column: None,
+            own_column: None,
+            verbs: declaration.verbs.clone(),
+        })
+    })
+}
+
 async fn text(tx: &Tx, statement: Sql) -> Result<String> {
     tx.query_one(statement).await?.try_get("document").map_err(Error::internal)
 }
@@ -139,6 +170,30 @@ mod tests {
         assert!(!jobs.is_unique(&["id"]) && !jobs.is_unique(&["company_id"]));
         assert!(catalog.relation("other", "jobs").is_none());
         assert!(catalog.functions("public", "f").is_empty());
+    }
+
+    #[test]
+    fn a_view_has_the_company_of_the_table_below() {
+        let mut document: serde_json::Value = serde_json::from_str(TEXT).unwrap();
+        let mut view = document["relations"][0].clone();
+        view["oid"] = 8.into();
+        view["name"] = "tasks".into();
+        view["kind"] = "view".into();
+        view["columns"][0]["name"] = "tenant_id".into();
+        view["primary_key"] = serde_json::json!([]);
+        document["relations"].as_array_mut().unwrap().push(view);
+        let entry = "{TARGETENTRY :expr {VAR} :resno 1 :resname x :ressortgroupref 0 :resorigtbl 7 :resorigcol 3 :resjunk false}";
+        document["views"] = serde_json::json!([{ "oid": 8, "rule": format!("({{QUERY :targetList ({entry})}})") }]);
+        let mut declared: serde_json::Value = serde_json::from_str(DECLARED).unwrap();
+        declared[0]["oid"] = 7.into();
+        for (number, expected) in [(3, Some("tenant_id")), (4, None)] {
+            declared[0]["tenant_number"] = number.into();
+            let catalog = Catalog::from_documents(&document.to_string(), Some(&declared.to_string())).unwrap();
+            let tasks = catalog.relation("public", "tasks").unwrap();
+            assert_eq!((tasks.tenant_column(), tasks.implied_key_column()), (expected, None));
+            assert!(tasks.declaration.as_ref().is_none_or(|declaration| declaration.noun == "jobs" && !declaration.soft_delete));
+            assert_eq!(catalog.relation("public", "jobs").unwrap().tenant_column(), Some("company_id"));
+        }
     }
 
     #[test]

@@ -8,6 +8,9 @@ use serde::Deserialize;
 /// A table, view, materialized view, foreign or partitioned table.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Relation {
+    /// The number.
+    #[serde(default)]
+    pub(super) oid: u32,
     /// The schema.
     pub schema: String,
     /// The name.
@@ -30,7 +33,7 @@ pub struct Relation {
     pub uniques: Vec<Vec<String>>,
     /// What it points at.
     pub foreign_keys: Vec<ForeignKey>,
-    /// How `app.protect` declared it.
+    /// How `app.protect` declared it. A view that shows the company's column of a declared table has that column from there.
     #[serde(skip)]
     pub declaration: Option<Declaration>,
 }
