@@ -18,6 +18,8 @@ mod migrate_change;
 #[cfg(test)]
 mod migrate_cluster;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod pooler;
 #[cfg(test)]
 mod removed;
