@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -25,12 +26,21 @@ pub fn router(api: DataApi) -> Router {
         .with_state(api)
 }
 
-async fn relation(State(api): State<DataApi>, Path(name): Path<String>, who: Can<AnyCaller>, request: Request) -> Response {
-    answer(&api, Target::Relation(name), who, request).await
+/// The name in the path; none where its bytes are no text.
+type Name = std::result::Result<Path<String>, PathRejection>;
+
+async fn relation(State(api): State<DataApi>, name: Name, who: Can<AnyCaller>, request: Request) -> Response {
+    match name {
+        Ok(Path(name)) => answer(&api, Target::Relation(name), who, request).await,
+        Err(_) => no_such_path().await,
+    }
 }
 
-async fn function(State(api): State<DataApi>, Path(name): Path<String>, who: Can<AnyCaller>, request: Request) -> Response {
-    answer(&api, Target::Function(name), who, request).await
+async fn function(State(api): State<DataApi>, name: Name, who: Can<AnyCaller>, request: Request) -> Response {
+    match name {
+        Ok(Path(name)) => answer(&api, Target::Function(name), who, request).await,
+        Err(_) => no_such_path().await,
+    }
 }
 
 async fn root() -> Response {

@@ -6,7 +6,7 @@
 use kernel::{Error, Grant, Kind, RequestContext, Result};
 use postgres::{Access, Database, Row};
 
-use crate::plan::{self, CallPlan, Checks, Plan, ResultKind, WriteKind, WritePlan};
+use crate::plan::{self, CallPlan, Checks, Plan, ResultKind};
 use crate::query;
 use crate::request::{ApiRequest, MediaType};
 
@@ -42,9 +42,7 @@ pub(crate) async fn run(
         Plan::Write(plan) if plan.needs_company => (grant.needing_company(), Access::Write, plan.checks),
         Plan::Write(plan) => (grant, Access::Write, plan.checks),
     };
-    let Some(statement) = query::statement(plan, request.media, request.head) else {
-        return Ok(nothing(plan));
-    };
+    let statement = query::statement(plan, request.media, request.head);
     if !checks.any() {
         let answer = Box::pin(database.run(&grant, context, access, statement)).await?;
         return Outcome::of(answer.rows.first());
@@ -90,12 +88,6 @@ fn check(outcome: &Outcome, checks: Checks<'_>) -> Result<()> {
             .with_hint("Restore it first, or send Prefer: deleted=include."));
     }
     if checks.one_row { one_row(outcome) } else { Ok(()) }
-}
-
-/// The outcome of a write that has nothing to write.
-fn nothing(plan: &Plan<'_>) -> Outcome {
-    let shown = matches!(plan, Plan::Write(WritePlan { returning: Some(_), kind: WriteKind::Nothing, .. }));
-    Outcome { body: shown.then(|| "[]".to_owned()), ..Outcome::default() }
 }
 
 impl Outcome {

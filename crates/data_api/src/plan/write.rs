@@ -61,7 +61,7 @@ pub(crate) enum WriteKind<'a> {
         /// Which rows.
         conditions: Vec<&'a Condition>,
     },
-    /// There is nothing to do: a change of no column, or no rows to add.
+    /// There is nothing to do: a change of no column.
     Nothing,
 }
 
@@ -138,9 +138,6 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
 
 fn insert<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<'a>> {
     let (columns, rows) = written(request, relation)?;
-    if rows.is_array && rows.count == 0 {
-        return Ok(WriteKind::Nothing);
-    }
     let conflict = match request.preferences.resolution {
         None => None,
         Some(resolution) => conflict(request, relation, resolution),
@@ -236,8 +233,8 @@ fn known_key(relation: &Relation) -> Vec<&str> {
 }
 
 fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, walls: Walls<'_>, kind: &WriteKind<'_>) -> Checks<'a> {
-    let one_row = matches!(request.media, MediaType::Object | MediaType::ObjectStripped)
-        && request.preferences.representation == Some(Representation::Full);
+    // Also where the row is not shown.
+    let one_row = matches!(request.media, MediaType::Object | MediaType::ObjectStripped);
     let one_company = match kind {
         WriteKind::Update { conditions, .. } | WriteKind::Delete { conditions } if caller == Caller::Service => {
             relation.tenant_column().filter(|tenant| !names_column(conditions, tenant))

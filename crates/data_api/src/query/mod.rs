@@ -17,15 +17,15 @@ use crate::request::MediaType;
 
 pub(crate) use form::Form;
 
-/// Makes the statement. None where there is nothing to ask the database for.
-pub(crate) fn statement(plan: &Plan<'_>, media: MediaType, head: bool) -> Option<Sql> {
+/// Makes the statement.
+pub(crate) fn statement(plan: &Plan<'_>, media: MediaType, head: bool) -> Sql {
     match plan {
-        Plan::Read(plan) => Some(read::statement(plan, Form::of_rows(media, head))),
+        Plan::Read(plan) => read::statement(plan, Form::of_rows(media, head)),
         Plan::Write(plan) => {
             let form = if plan.returning.is_some() { Form::of_rows(media, false) } else { Form::Nothing };
             write::statement(plan, form)
         }
-        Plan::Call(plan) => Some(call::statement(plan, Form::of_result(plan.result, media, head))),
+        Plan::Call(plan) => call::statement(plan, Form::of_result(plan.result, media, head)),
     }
 }
 

@@ -80,7 +80,7 @@ fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error
         limits: &limits,
     })?;
     let plan = plan::plan(&request, Surroundings { catalog: &catalog, caller: asked.caller, rows_max: 1000 })?;
-    let (text, values) = statement(&plan, request.media, request.head).expect("a statement").render();
+    let (text, values) = statement(&plan, request.media, request.head).render();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     Ok((text, values.iter().map(|value| value.as_str().map(str::to_owned)).collect()))
 }
@@ -163,6 +163,17 @@ fn changes_and_deletions_have_the_walls_too() {
     let (text, _) = sql(&Asked { method: Method::DELETE, query: "id=eq.7", ..table("jobs") }).unwrap();
     let expected = r#"delete from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."id" = $1) returning 1"#;
     assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn a_change_of_nothing_asks_for_no_row() {
+    let asked = Asked { method: Method::PATCH, query: "id=eq.7", body: "{}", ..table("jobs") };
+    let (text, bound) = sql(&asked).unwrap();
+    assert!(
+        text.starts_with(r#"with thorbis_source as ( select "public"."jobs".* from "public"."jobs" where false) select null::bigint"#),
+        "{text}"
+    );
+    assert_eq!(bound, values(&[]));
 }
 
 #[test]

@@ -15,13 +15,20 @@ use crate::request::{Resolution, SelectItem};
 /// What of the body the writing statement sees.
 const BODY: &str = "thorbis_body";
 
-pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Option<Sql> {
+pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
     let relation = plan.relation;
     let place = Place { schema: Some(&relation.schema), name: &relation.name, columns: &relation.columns, spelled_out: false };
     let mut sql = Sql::new("with ");
     sql.text(SOURCE).text(" as (\n");
     match &plan.kind {
-        WriteKind::Nothing => return None,
+        // Nothing is written, and still only for whoever reaches the relation.
+        WriteKind::Nothing => {
+            sql.text("select ");
+            place.write(&mut sql);
+            sql.text(".* from ");
+            place.write(&mut sql);
+            sql.text(" where false");
+        }
         WriteKind::Insert { .. } => insert(&mut sql, plan, &place),
         WriteKind::Update { columns, rows, conditions } => {
             sql.text("update ");
@@ -43,10 +50,12 @@ pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Option<Sql> {
             condition::all(&mut sql, &place, Some(plan.walls), conditions);
         }
     }
-    returning(&mut sql, plan, &place);
+    if !matches!(plan.kind, WriteKind::Nothing) {
+        returning(&mut sql, plan, &place);
+    }
     sql.text(")");
     answer(&mut sql, plan, form);
-    Some(sql)
+    sql
 }
 
 fn insert(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
