@@ -113,6 +113,34 @@ async fn bytes_that_are_no_text_and_kinds_that_are_not_read() {
 }
 
 #[tokio::test]
+async fn paths_are_names_and_nothing_else() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    server.customer(&ann, "Ada").await;
+    for (path, status, code) in [
+        ("/rest/v1/cust%6Fmers", 200, ""),
+        ("/rest/v1", 404, "PGRST126"),
+        ("/rest/v1/customers/", 404, "PGRST125"),
+        ("/rest/v1//customers", 404, "PGRST125"),
+        ("/rest/v1/rpc", 404, "PGRST205"),
+        ("/rest/v1/rpc/", 404, "PGRST125"),
+        ("/rest/v1/public.customers", 404, "PGRST205"),
+        ("/rest/v1/customers%2Fx", 404, "PGRST205"),
+        ("/rest/v1/%22customers%22", 404, "PGRST205"),
+        ("/rest/v1/%00", 404, "PGRST205"),
+        ("/rest/v1/%ff", 404, "PGRST125"),
+        ("/rest/v1/rpc/%ff", 404, "PGRST125"),
+        ("/rest/v1/pg_class", 404, "PGRST205"),
+        ("/rest/v1/role_permissions", 404, "PGRST205"),
+        ("/rest/v1/rpc/pg_sleep", 404, "PGRST202"),
+    ] {
+        let request = http::Request::builder().uri(path).header("authorization", format!("Bearer {}", ann.token.clone().unwrap()));
+        let answer = server.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!((answer.status, answer.body["code"].as_str().unwrap_or_default()), (status, code), "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn counts_that_are_guesses_are_not_there_yet() {
     let server = Server::new().await;
     let ann = server.owner("ann").await;

@@ -59,6 +59,8 @@ async fn whoever_has_no_token_reaches_no_table() {
         assert_eq!(answer.header("www-authenticate"), "Bearer");
     }
     server.post(&nobody, "customers", json!({ "first_name": "X" }), "").await.refused(401, "42501");
+    server.post(&nobody, "customers", json!([]), "").await.refused(401, "42501");
+    server.patch(&nobody, "customers", json!({}), "").await.refused(401, "42501");
 }
 
 #[tokio::test]
@@ -134,4 +136,6 @@ async fn whoever_is_removed_is_out_at_the_next_request() {
     let gone = format!("team_members?user_id=eq.{}&company_id=eq.{}", member.user_id, ann.company_id);
     assert_eq!(server.delete(&server.service(), &gone, "").await.status, 204);
     server.get(&member, "jobs").await.refused(403, "company_not_member");
+    server.post(&member, "jobs", json!([]), "").await.refused(403, "company_not_member");
+    server.patch(&member, "jobs", json!({}), "").await.refused(403, "company_not_member");
 }

@@ -158,3 +158,86 @@ async fn a_rule_of_the_database_is_told_and_nothing_is_kept() {
     assert_eq!(server.get(&owner, "customers").await.ok(), json!([]));
     server.post(&owner, "jobs", json!({ "title": "Fix", "status": "draft" }), "").await.refused(422, "job_status_draft");
 }
+
+#[tokio::test]
+async fn what_is_shown_of_a_write_is_selected_as_in_a_read() {
+    let (server, owner) = Box::pin(owner()).await;
+    let row = |name: &str, number: i64| json!({ "first_name": name, "last_name": "X", "metadata": { "n": number } });
+    let rows = json!([row("Ada", 1), row("Bob", 2), row("Cem", 3)]);
+    let path = "customers?select=name:first_name,metadata->n,version::text&order=metadata->n.desc";
+    let expected = json!([
+        { "name": "Cem", "n": 3, "version": "1" }, { "name": "Bob", "n": 2, "version": "1" }, { "name": "Ada", "n": 1, "version": "1" }
+    ]);
+    let written = server.post(&owner, path, rows, FULL).await;
+    assert_eq!((written.status, &written.body), (201, &expected));
+    let changed = server.patch(&owner, &format!("{path}&metadata->n=gte.2&limit=1"), json!({ "notes": "x" }), FULL).await;
+    let expected = json!([{ "name": "Cem", "n": 3, "version": "2" }, { "name": "Bob", "n": 2, "version": "2" }]);
+    assert_eq!(changed.ok(), expected, "a limit says nothing about what is written");
+    let ordered =
+        server.delete(&owner, "customers?select=first_name&order=last_name,version.desc,first_name&or=(version.eq.1,notes.eq.x)", FULL);
+    assert_eq!(ordered.await.ok(), json!([{ "first_name": "Bob" }, { "first_name": "Cem" }, { "first_name": "Ada" }]));
+    server.post(&owner, "customers?select=nothing", ada(), FULL).await.refused(400, "42703");
+    assert_eq!(server.get(&owner, "customers").await.ok(), json!([]), "what cannot be shown is not kept");
+    let unseen = server.post(&owner, "customers?select=nothing", ada(), "").await;
+    assert_eq!(unseen.status, 201, "nothing is shown: {}", unseen.text);
+}
+
+#[tokio::test]
+async fn one_object_is_one_row_also_when_nothing_is_shown() {
+    let (server, owner) = Box::pin(owner()).await;
+    server.post(&owner, "customers", json!([ada(), ada()]), "").await.ok();
+    for prefer in ["", FULL, "return=headers-only"] {
+        let object = Said { prefer, accept: "application/vnd.pgrst.object+json", ..Said::default() };
+        let notes = || Some(r#"{"notes":"x"}"#.to_owned());
+        for (request, body) in [
+            (("POST", "customers"), Some(json!([ada(), ada()]).to_string())),
+            (("POST", "customers"), Some("[]".to_owned())),
+            (("PATCH", "customers?first_name=eq.Ada"), notes()),
+            (("PATCH", "customers?first_name=eq.Nobody"), notes()),
+            (("DELETE", "customers"), None),
+        ] {
+            server.call(&owner, request, body, object).await.refused(406, "PGRST116");
+        }
+    }
+    let kept = server.get(&owner, "customers?select=notes").await.ok();
+    assert_eq!(kept, json!([{ "notes": null }, { "notes": null }]));
+}
+
+#[tokio::test]
+async fn a_place_names_every_column_of_the_key_but_the_company() {
+    let (server, owner) = Box::pin(owner()).await;
+    let table =
+        "create table public.spots (company_id uuid not null default app.company_id(), \"the kind\" text not null, n integer not null,
+          primary key (company_id, \"the kind\", n)); select app.protect('public.spots', 'customers');
+        create table public.heaps (company_id uuid not null default app.company_id(), n integer);
+        select app.protect('public.heaps', 'customers');";
+    server.table(table).await;
+    let places = "return=headers-only";
+    let first = server.post(&owner, "spots", json!({ "the kind": "a/b & ü", "n": 7 }), places).await;
+    assert_eq!((first.status, first.header("location")), (201, "/spots?the%20kind=eq.a%2Fb%20%26%20%C3%BC&n=eq.7"));
+    assert_eq!(first.header("preference-applied"), places);
+    let heap = server.post(&owner, "heaps", json!({ "n": 7 }), places).await;
+    assert_eq!((heap.status, heap.header("location"), heap.text.as_str()), (201, "", ""));
+    let merged = server.post(&owner, "heaps", json!({ "n": 7 }), "resolution=merge-duplicates").await;
+    assert_eq!(merged.status, 201, "without a key every row is new: {}", merged.text);
+    assert_eq!(server.get(&owner, "heaps?select=n").await.ok(), json!([{ "n": 7 }, { "n": 7 }]));
+    server.put(&owner, "heaps?n=eq.7", json!({ "n": 7 }), "").await.refused(405, "PGRST105");
+}
+
+#[tokio::test]
+async fn keys_and_rules_that_collide_are_told() {
+    let (server, owner) = Box::pin(owner()).await;
+    let (one, two) = (server.customer(&owner, "Ada").await, server.customer(&owner, "Bob").await);
+    server.patch(&owner, &format!("customers?id=eq.{one}"), json!({ "id": two }), "").await.refused(409, "23505");
+    let email = |who: &str| format!("customers?id=eq.{who}");
+    assert_eq!(server.patch(&owner, &email(&one), json!({ "email": "a@example.com" }), "").await.status, 204);
+    server.patch(&owner, &email(&two), json!({ "email": "A@Example.com" }), "").await.refused(409, "23505");
+    server.patch(&owner, "customers", json!({ "referred_by": "01900000-0000-7000-8000-00000000ffff" }), "").await.refused(409, "23503");
+    server.post(&owner, "customers", json!({ "notes": "no name" }), "").await.refused(422, "customer_name_required");
+    server.patch(&owner, "customers", json!({ "outstanding_balance": 5 }), "").await.refused(422, "customer_figures_computed");
+    let owing = format!("customers?id=eq.{one}&company_id=eq.{}", owner.company_id);
+    assert_eq!(server.patch(&server.service(), &owing, json!({ "outstanding_balance": 5 }), "").await.status, 204);
+    server.delete(&owner, &email(&one), "").await.refused(422, "customer_has_balance");
+    let kept = server.get(&owner, "customers?select=first_name,email&order=first_name").await.ok();
+    assert_eq!(kept, json!([{ "first_name": "Ada", "email": "a@example.com" }, { "first_name": "Bob", "email": null }]));
+}
