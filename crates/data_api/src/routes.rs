@@ -80,7 +80,14 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let catalog = api.schema().get().await?;
     let surroundings = |catalog| Surroundings { catalog, caller, rows_max: api.rows_max() };
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
-        Ok(plan) => return execute(api, grant, &context, &plan, &request).await,
+        Ok(plan) => {
+            let answered = execute(api, grant, &context, &plan, &request).await;
+            if answered.as_ref().err().is_some_and(plan::shows_outdated) {
+                // For the next request: this one's transaction is over.
+                api.schema().newer_than(Some(&catalog)).await?;
+            }
+            return answered;
+        }
         Err(error) if plan::may_be_outdated(&error) => error,
         Err(error) => return Err(error),
     };

@@ -96,6 +96,11 @@ pub(crate) fn may_be_outdated(error: &Error) -> bool {
     matches!(error.code(), "PGRST202" | "PGRST204" | "PGRST205")
 }
 
+/// Tells whether PostgreSQL did not find what the catalog has: an error of the client, or a catalog older than the database.
+pub(crate) fn shows_outdated(error: &Error) -> bool {
+    matches!(error.code(), "42703" | "42704" | "42804" | "42883" | "42P01" | "42P10")
+}
+
 impl From<&Principal> for Caller {
     fn from(principal: &Principal) -> Self {
         match (principal.subject(), principal.requested_company()) {

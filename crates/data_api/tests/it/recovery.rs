@@ -99,3 +99,32 @@ async fn a_table_that_came_later_is_found_without_being_told() {
     }
     assert_eq!(server.get(&ann, "notes?select=text").await.ok(), json!([{ "text": "new" }]));
 }
+
+#[tokio::test]
+async fn a_function_whose_argument_became_another_is_called_as_it_is_now() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let function = |kind: &str| {
+        format!(
+            "create function public.twice(a {kind}) returns text language sql immutable return a::text || a::text;
+             grant execute on function public.twice({kind}) to authenticated;"
+        )
+    };
+    server.table(&function("integer")).await;
+    assert_eq!(server.post(&ann, "rpc/twice", json!({ "a": 7 }), "").await.ok(), json!("77"));
+    server.post(&ann, "rpc/twice", json!({ "a": "x" }), "").await.refused(400, "22P02");
+    let changed = format!("set role app_owner; drop function public.twice(integer); {}", function("date"));
+    server.db.superuser().await.batch_execute(&changed).await.unwrap();
+    let begin = std::time::Instant::now();
+    loop {
+        let answer = server.post(&ann, "rpc/twice", json!({ "a": "2027-01-02" }), "").await;
+        if answer.status == 200 {
+            assert_eq!(answer.body, json!("2027-01-022027-01-02"));
+            return;
+        }
+        // Of the old type until it is known, or of a name that is not there.
+        assert!(matches!(answer.body["code"].as_str(), Some("22P02" | "42883")), "{}", answer.text);
+        assert!(begin.elapsed() < Duration::from_secs(10));
+        server.post(&ann, "rpc/twice", json!({ "a": 7 }), "").await;
+    }
+}
