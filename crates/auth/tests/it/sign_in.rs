@@ -48,7 +48,7 @@ async fn an_unknown_address_takes_as_long_as_a_wrong_password() {
     let server = Server::new().await;
     server.sign_up("ann@example.com").await;
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
-    for _ in 0..15 {
+    for _ in 0..25 {
         for (email, times) in ["ann@example.com", "bob@example.com", "no address"].into_iter().zip(&mut times) {
             let start = Instant::now();
             server.post("/token?grant_type=password", json!({ "email": email, "password": "wrong password" })).await;
@@ -57,9 +57,9 @@ async fn an_unknown_address_takes_as_long_as_a_wrong_password() {
     }
     // The fastest of each: what else runs on the machine only ever adds.
     let [known, unknown, no_address] = times.map(|times| times.into_iter().min().unwrap());
-    // Without the hash of nobody these would be a tenth of it.
+    // Without the hash of nobody these would be a tenth of it; a busy machine alone makes them differ by a factor of two.
     for other in [unknown, no_address] {
-        assert!(other > known / 2 && other < known * 2, "{known:?} {unknown:?} {no_address:?}");
+        assert!(other > known / 4 && other < known * 4, "{known:?} {unknown:?} {no_address:?}");
     }
 }
 

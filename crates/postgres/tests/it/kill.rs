@@ -19,7 +19,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 const WRITERS: i32 = 4;
 /// The longest that PostgreSQL may be away.
-const AWAY_MAX: Duration = Duration::from_secs(10);
+const AWAY_MAX: Duration = Duration::from_secs(30);
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var_os(name).map_or(default, |text| text.to_str().unwrap().parse().unwrap())
