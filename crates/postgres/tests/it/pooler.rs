@@ -1,5 +1,6 @@
 //! Behind PgBouncer, which hands out a connection for one transaction: no prepared statements, and nothing of a caller stays.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -54,7 +55,8 @@ impl Pooler {
         let child = command.spawn().unwrap();
         let pooler = Self { child, folder };
         let begun = Instant::now();
-        while !pooler.folder.path().join(format!(".s.PGSQL.{PORT}")).try_exists().unwrap() {
+        // Its socket is there a moment before it listens.
+        while UnixStream::connect(pooler.folder.path().join(format!(".s.PGSQL.{PORT}"))).is_err() {
             assert!(begun.elapsed() < PATIENCE, "{}", log(pooler.folder.path()));
             std::thread::sleep(Duration::from_millis(10));
         }
