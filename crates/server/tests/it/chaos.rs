@@ -14,7 +14,7 @@ use crate::program::{Dice, Program, Way, folder, number, sql};
 
 const WRITERS: u64 = 4;
 /// The longest that nothing is written after a fault.
-const AWAY_MAX: Duration = Duration::from_secs(60);
+const AWAY_MAX: Duration = Duration::from_mins(1);
 
 /// What goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
