@@ -80,6 +80,15 @@ comment on function app.protect(regclass, text, boolean, text, text, text, text[
   'Declares a table of a company: policies by permission, grants, triggers, and its row in app.protected_tables.';
 revoke all on function app.protect(regclass, text, boolean, text, text, text, text[]) from public;
 
+-- For the WHEN of triggers that look at other rows with more rights than the caller has. They fire before the policies look at the
+-- new row: without this a member could learn from their answers what another company has. Evaluated as whoever writes, so that a
+-- definer function's own writes are always looked at.
+create or replace function app.is_within_reach(p_company_id uuid) returns boolean
+  language sql stable parallel safe
+  return current_user not in ('anon', 'authenticated') or coalesce(p_company_id = app.company_id(), false);
+revoke all on function app.is_within_reach(uuid) from public;
+grant execute on function app.is_within_reach(uuid) to anon, authenticated, service_role, app_definer;
+
 -- deleted_at cannot stand in a policy (the soft delete would itself be refused), so that who may delete
 -- and who may bring back is asked here.
 create or replace function app.guard_soft_delete() returns trigger

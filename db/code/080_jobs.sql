@@ -67,7 +67,8 @@ end $$;
 alter function app.guard_property() owner to app_definer;
 revoke all on function app.guard_property() from public;
 create or replace trigger guard before update on public.properties
-  for each row when (new.customer_id is not null and new.customer_id is distinct from old.customer_id)
+  for each row when (new.customer_id is not null and new.customer_id is distinct from old.customer_id
+                     and app.is_within_reach(new.company_id))
   execute function app.guard_property();
 
 -- Jobs ---------------------------------------------------------------------------------------------
@@ -201,7 +202,7 @@ end $$;
 alter function app.check_job_references() owner to app_definer;
 revoke all on function app.check_job_references() from public;
 create or replace trigger references_valid before insert or update on public.jobs
-  for each row execute function app.check_job_references();
+  for each row when (app.is_within_reach(new.company_id)) execute function app.check_job_references();
 
 -- Numbers ------------------------------------------------------------------------------------------
 
@@ -247,4 +248,4 @@ alter function app.number_job() owner to app_definer;
 revoke all on function app.number_job() from public;
 -- Fires after the rules, so that a refused job takes no number's lock.
 create or replace trigger sequence_number before insert on public.jobs
-  for each row execute function app.number_job();
+  for each row when (app.is_within_reach(new.company_id)) execute function app.number_job();

@@ -24,9 +24,6 @@ pub enum Verb {
     Delete,
 }
 
-/// All verbs.
-pub(crate) const VERBS: [Verb; 4] = [Verb::Read, Verb::Create, Verb::Update, Verb::Delete];
-
 /// Who asks, as far as the promise depends on it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Standing {
@@ -119,6 +116,12 @@ impl Permissions {
     /// Returns the column that holds a table's company.
     pub(crate) fn tenant_column(&self, table: &str) -> Option<&str> {
         self.tables.get(table).map(|guarded| guarded.tenant.as_str())
+    }
+
+    /// Returns the columns by which a row of a table is somebody's.
+    pub(crate) fn person_columns(&self, table: &str) -> Vec<&str> {
+        let guarded = self.tables.get(table);
+        guarded.into_iter().flat_map(|guarded| guarded.assigned.iter().chain(&guarded.own)).map(String::as_str).collect()
     }
 
     /// Returns what a caller reaches of a table.

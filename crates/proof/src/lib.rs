@@ -4,14 +4,20 @@
 //! PostgreSQL, asked through the same transactions that requests run in. A table that the file does not know is a finding.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a proof fails loudly")]
+#![allow(clippy::indexing_slicing, reason = "a field that is not in a row's JSON reads as null")]
 
 mod attempt;
+mod bare;
 mod expectation;
+mod lent;
 mod matrix;
+mod rules;
 mod structure;
+mod tables;
+mod target;
 mod world;
 
 pub use expectation::{Permissions, Verb};
-pub use matrix::{Report, run};
+pub use matrix::{Report, Scope, run};
 pub use structure::examine;
 pub use world::World;

@@ -26,6 +26,12 @@ const RULES: &[(&str, &str)] = &[
                                and p.polcmd = '*' and p.polpermissive and pg_get_expr(p.polqual, p.polrelid) = 'true')",
     ),
     (
+        "a definer function sees no rows, so that what it checks is never found",
+        "select t.table_name from app.protected_tables t
+          where not exists (select from pg_policy p where p.polrelid = t.table_name::regclass and p.polroles = array['app_definer'::regrole::oid]
+                               and p.polcmd = '*' and p.polpermissive and pg_get_expr(p.polqual, p.polrelid) = 'true')",
+    ),
+    (
         "a company's table has no restrictive wall for its company",
         "select t.table_name from app.protected_tables t
           where t.tenant_column is not null
@@ -40,6 +46,12 @@ const RULES: &[(&str, &str)] = &[
         "select t.table_name || ' ' || i.indexrelid::regclass from app.protected_tables t join pg_index i on i.indrelid = t.table_name::regclass
           where t.tenant_column = 'company_id' and i.indisprimary
             and (select attname from pg_attribute where attrelid = i.indrelid and attnum = i.indkey[0]) <> t.tenant_column",
+    ),
+    (
+        "an id may live in one company only, so that who guesses it learns that it is there",
+        "select t.table_name || ' ' || i.indexrelid::regclass from app.protected_tables t join pg_index i on i.indrelid = t.table_name::regclass
+           join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+          where t.tenant_column = 'company_id' and i.indisunique and i.indnkeyatts = 1 and a.attname = 'id'",
     ),
     (
         "a key between two tables of a company leaves the company out",
@@ -84,6 +96,28 @@ const RULES: &[(&str, &str)] = &[
             and p.prosrc !~ '(app\\.company_id|app\\.caller|auth\\.uid|app\\.has_permission)\\(\\)'
             -- Permission maps only: no row of a company is read with rights that the caller lacks.
             and p.oid not in ('app.effective_permissions(uuid,text,uuid,jsonb)'::regprocedure, 'app.check_permission_map(jsonb)'::regprocedure)",
+    ),
+    (
+        "a definer trigger looks at rows of other companies before a policy has refused",
+        "select t.tgrelid::regclass || ' ' || t.tgname from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+           join app.protected_tables d on d.table_name::regclass = t.tgrelid and d.tenant_column is not null
+          where not t.tgisinternal and t.tgtype & 2 = 2 and t.tgtype & 20 > 0 and p.prosecdef
+            and pg_get_triggerdef(t.oid) !~ 'WHEN .*app\\.is_within_reach\\(new\\.'",
+    ),
+    (
+        "a member may write what is not his to write",
+        "select format('%s.%s', w.name, w.attribute)
+           from (values ('public.companies', '{id,external_id,owner_id,subscription_tier,subscription_status,max_seats,trial_ends_at,created_by}'::name[]),
+                        ('public.team_members', '{company_id,id,user_id,effective_permissions,name,email,invited_by,invited_at,joined_at}'),
+                        ('public.custom_roles', '{is_system}'),
+                        ('public.users', '{id,external_id,email,email_verified,is_active,last_login_at}')) c (name, attributes),
+                lateral unnest(c.attributes) a (attribute), lateral (select c.name, a.attribute) w
+          where has_column_privilege('authenticated', w.name, w.attribute, 'insert')
+             or has_column_privilege('authenticated', w.name, w.attribute, 'update')",
+    ),
+    (
+        "somebody who asks may make temporary tables, which stay on the connection",
+        "select r from unnest(array['anon', 'authenticated', 'service_role']) r where has_database_privilege(r, current_database(), 'temporary')",
     ),
     (
         "a definer function has no fixed search_path",

@@ -14,7 +14,12 @@ use crate::expectation::{Permissions, Standing};
 const ROWS: &str = include_str!("world.sql");
 const COMPANY_A: &str = "01900000-0000-7000-8000-00000000a000";
 const COMPANY_B: &str = "01900000-0000-7000-8000-00000000b000";
-const ALONE: &str = "01900000-0000-7000-8000-00000000c101";
+/// The companies and the letters that tell them apart.
+pub(crate) const COMPANIES: [(char, &str); 2] = [('a', COMPANY_A), ('b', COMPANY_B)];
+/// Somebody in no company.
+pub(crate) const ALONE: &str = "01900000-0000-7000-8000-00000000c101";
+/// What a token says of itself beyond who signed in, at its worst: it counts for nothing.
+const FORGED: &str = r#"{"role": "service_role", "company_id": "01900000-0000-7000-8000-00000000b000", "member_role": "owner"}"#;
 
 /// A database with two companies.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub struct World {
 pub(crate) struct Caller {
     /// How a report calls him.
     pub(crate) name: String,
+    /// The companies, by letter, of which he must learn nothing and change nothing.
+    pub(crate) foreign: &'static [char],
     /// What he is promised.
     pub(crate) standing: Standing,
     /// What his transactions are opened with.
@@ -54,9 +61,11 @@ impl World {
 
     /// Returns everybody who tries: the company of each is A, but for the owner of B.
     pub(crate) fn callers(&self, permissions: &Permissions) -> Vec<Caller> {
+        let alone = Standing::Alone { user_id: ALONE.to_owned() };
         let mut callers = vec![
             self.caller("nobody", Standing::Anonymous, Subject::Anonymous, None),
-            self.user("somebody in no company", Standing::Alone { user_id: ALONE.to_owned() }, ALONE, None),
+            self.caller("nobody who names company A", Standing::Anonymous, Subject::Anonymous, Some(COMPANY_A)),
+            self.caller("somebody in no company", alone, person(ALONE), None),
             self.caller("the service in company A", Standing::Service, Subject::Service, Some(COMPANY_A)),
             self.caller("the service", Standing::Service, Subject::Service, None),
         ];
@@ -67,21 +76,44 @@ impl World {
                     continue;
                 }
                 let user_id = format!("{}10{}", id.trim_end_matches("000"), position.saturating_add(1));
-                let standing = Standing::Member { user_id: user_id.clone(), company_id: id.to_owned(), role: role.clone() };
-                callers.push(self.user(&format!("{role} of {company}"), standing, &user_id, Some(id)));
+                let subject = person(&user_id);
+                let standing = Standing::Member { user_id, company_id: id.to_owned(), role: role.clone() };
+                callers.push(self.caller(&format!("{role} of {company}"), standing, subject, Some(id)));
             }
         }
         callers
     }
 
-    fn user(&self, name: &str, standing: Standing, user_id: &str, company: Option<&str>) -> Caller {
-        let user_id = UserId(user_id.parse::<Uuid>().expect("an id"));
-        self.caller(name, standing, Subject::User { user_id, session_id: None }, company)
+    /// Returns those who name a company that is not theirs: none of them gets in.
+    pub(crate) fn intruders(&self, permissions: &Permissions) -> Vec<Caller> {
+        let callers = self.callers(permissions).into_iter();
+        let people = callers.filter(|caller| matches!(caller.standing, Standing::Member { .. } | Standing::Alone { .. }));
+        people
+            .map(|caller| {
+                let company = if matches!(&caller.standing, Standing::Member { company_id, .. } if company_id == COMPANY_B) {
+                    COMPANY_A
+                } else {
+                    COMPANY_B
+                };
+                let subject = caller.grant.principal().subject().clone();
+                self.caller(&format!("{} in the other company", caller.name), caller.standing, subject, Some(company))
+            })
+            .collect()
     }
 
     fn caller(&self, name: &str, standing: Standing, subject: Subject, company: Option<&str>) -> Caller {
         let company = company.map(|id| CompanyId(id.parse::<Uuid>().expect("an id")));
-        let principal = Principal::vouch(&self.authority, subject, "{}").in_company(company);
-        Caller { name: name.to_owned(), standing, grant: principal.require::<AnyCaller>().expect("anybody may try") }
+        let principal = Principal::vouch(&self.authority, subject, FORGED).in_company(company);
+        let foreign: &[char] = match &standing {
+            Standing::Member { company_id, .. } if company_id == COMPANY_A => &['b'],
+            Standing::Member { .. } => &['a'],
+            Standing::Anonymous | Standing::Alone { .. } => &['a', 'b'],
+            Standing::Service => &[],
+        };
+        Caller { name: name.to_owned(), foreign, standing, grant: principal.require::<AnyCaller>().expect("anybody may try") }
     }
+}
+
+fn person(id: &str) -> Subject {
+    Subject::User { user_id: UserId(id.parse::<Uuid>().expect("an id")), session_id: None }
 }

@@ -1,55 +1,95 @@
 -- Two companies with rows in every table, a person for every role, and one person in no company.
--- Ids tell what they are: ...-00000000<company><kind><number>.
+-- Ids tell what they are: ...-00000000<company><kind><number>; those with <company> c belong to nobody, or live in both companies at once.
+-- The words canary-a and canary-b stand in the rows of the one company and of the other.
 
 do $$
 declare
   v_roles constant text[] := array['owner', 'admin', 'manager', 'dispatcher', 'technician', 'csr', 'member', 'viewer'];
-  v_company text;
-  v_id      uuid;
+  v_head  constant text := '01900000-0000-7000-8000-00000000';
+  v_letter  text;
+  v_company uuid;
+  v_canary  text;
   v_user    uuid;
   v_number  integer;
 begin
-  insert into auth.users (id, email, email_confirmed_at) values ('01900000-0000-7000-8000-00000000c101', 'alone@example.com', now());
-  foreach v_company in array array['a', 'b'] loop
-    v_id := ('01900000-0000-7000-8000-00000000' || v_company || '000')::uuid;
+  insert into auth.users (id, email, email_confirmed_at) values ((v_head || 'c101')::uuid, 'alone@example.com', now());
+  foreach v_letter in array array['a', 'b'] loop
+    v_company := (v_head || v_letter || '000')::uuid;
+    v_canary := 'canary-' || v_letter;
     for v_number in 1 .. cardinality(v_roles) loop
-      insert into auth.users (id, email, email_confirmed_at)
-      values (('01900000-0000-7000-8000-00000000' || v_company || '10' || v_number)::uuid,
-              v_roles[v_number] || '.' || v_company || '@example.com', now());
+      insert into auth.users (id, email, email_confirmed_at, raw_app_meta_data)
+      values ((v_head || v_letter || '10' || v_number)::uuid, v_roles[v_number] || '.' || v_letter || '@example.com', now(),
+              jsonb_build_object('note', v_canary));
     end loop;
-    insert into public.companies (id, name, slug, owner_id)
-    values (v_id, 'Company ' || v_company, 'company-' || v_company, ('01900000-0000-7000-8000-00000000' || v_company || '101')::uuid);
-    insert into public.departments (company_id, id, name)
-    values (v_id, ('01900000-0000-7000-8000-00000000' || v_company || '201')::uuid, 'Office');
-    insert into public.custom_roles (company_id, id, name, permissions)
-    values (v_id, ('01900000-0000-7000-8000-00000000' || v_company || '301')::uuid, 'Seller', '{}');
+    update public.users set bio = v_canary where email like '%.' || v_letter || '@example.com';
+    insert into public.companies (id, name, slug, owner_id, legal_name)
+    values (v_company, 'Company ' || v_letter, 'company-' || v_letter, (v_head || v_letter || '101')::uuid, v_canary);
+    insert into public.departments (company_id, id, name, description)
+    values (v_company, (v_head || v_letter || '201')::uuid, 'Office', v_canary),
+           (v_company, (v_head || 'c201')::uuid, 'Empty', v_canary);
+    insert into public.custom_roles (company_id, id, name, permissions, description)
+    values (v_company, (v_head || v_letter || '301')::uuid, 'Seller', '{"jobs:amend": true}', v_canary),
+           (v_company, (v_head || 'c301')::uuid, 'Buyer', '{}', v_canary);
     for v_number in 1 .. cardinality(v_roles) loop
-      v_user := ('01900000-0000-7000-8000-00000000' || v_company || '10' || v_number)::uuid;
-      insert into public.team_members (company_id, id, user_id, role, department_id)
-      values (v_id, ('01900000-0000-7000-8000-00000000' || v_company || '40' || v_number)::uuid, v_user, v_roles[v_number],
-              ('01900000-0000-7000-8000-00000000' || v_company || '201')::uuid);
-      insert into auth.sessions (user_id, active_company_id) values (v_user, v_id);
-      insert into auth.identities (user_id, provider, provider_id) values (v_user, 'email', v_user::text);
+      v_user := (v_head || v_letter || '10' || v_number)::uuid;
+      insert into public.team_members (company_id, id, user_id, role, department_id, job_title)
+      values (v_company, (v_head || case when v_roles[v_number] = 'viewer' then 'c' else v_letter end || '40' || v_number)::uuid, v_user,
+              v_roles[v_number], (v_head || v_letter || '201')::uuid, v_canary);
+      insert into auth.sessions (user_id, active_company_id, user_agent) values (v_user, v_company, v_canary);
+      insert into auth.identities (user_id, provider, provider_id, identity_data)
+      values (v_user, 'email', v_user::text, jsonb_build_object('note', v_canary));
     end loop;
-    insert into public.invitations (company_id, id, email, role, role_id, department_id, token_hash)
-    values (v_id, ('01900000-0000-7000-8000-00000000' || v_company || '501')::uuid, 'guest.' || v_company || '@example.com', 'member',
-            ('01900000-0000-7000-8000-00000000' || v_company || '301')::uuid,
-            ('01900000-0000-7000-8000-00000000' || v_company || '201')::uuid, encode(sha256(v_company::bytea), 'hex'));
-    insert into public.role_change_log (company_id, user_id, old_role, new_role) values (v_id, v_user, 'member', 'viewer');
-    insert into public.ownership_transfers (company_id, from_user_id, to_user_id) values (v_id, v_user, v_user);
-    insert into public.customers (company_id, id, first_name, last_name)
-    select v_id, ('01900000-0000-7000-8000-00000000' || v_company || '60' || n)::uuid, 'Customer', n::text from generate_series(1, 2) n;
-    insert into public.properties (company_id, id, customer_id, name, address, city, state, zip_code)
-    select v_id, ('01900000-0000-7000-8000-00000000' || v_company || '70' || n)::uuid,
-           ('01900000-0000-7000-8000-00000000' || v_company || '60' || n)::uuid, 'Home', '1 Main Street', 'Springfield', 'IL', '62701'
-      from generate_series(1, 2) n;
-    -- One job of nobody, one of each member.
-    insert into public.jobs (company_id, id, customer_id, assigned_to, title)
-    select v_id, ('01900000-0000-7000-8000-00000000' || v_company || '80' || n)::uuid,
-           ('01900000-0000-7000-8000-00000000' || v_company || '601')::uuid,
-           case when n > 0 then ('01900000-0000-7000-8000-00000000' || v_company || '10' || n)::uuid end, 'Job ' || n
-      from generate_series(0, cardinality(v_roles)) n;
+    insert into public.invitations (company_id, id, email, name, role, role_id, department_id, token_hash)
+    values (v_company, (v_head || v_letter || '501')::uuid, 'guest.' || v_letter || '@example.com', v_canary, 'member',
+            (v_head || v_letter || '301')::uuid, (v_head || v_letter || '201')::uuid, encode(sha256(v_letter::bytea), 'hex')),
+           (v_company, (v_head || 'c501')::uuid, 'other.' || v_letter || '@example.com', v_canary, 'member',
+            null, null, encode(sha256((v_letter || '2')::bytea), 'hex'));
+    insert into public.role_change_log (company_id, id, user_id, old_role, new_role, reason)
+    values (v_company, (v_head || v_letter || '901')::uuid, v_user, 'member', 'viewer', v_canary),
+           (v_company, (v_head || 'c901')::uuid, v_user, 'viewer', 'member', v_canary);
+    insert into public.ownership_transfers (company_id, id, from_user_id, to_user_id, reason)
+    values (v_company, (v_head || v_letter || 'a01')::uuid, v_user, v_user, v_canary),
+           (v_company, (v_head || 'ca01')::uuid, v_user, v_user, v_canary);
+    insert into public.customers (company_id, id, first_name, last_name, email, notes)
+    select v_company, (v_head || case when n = 3 then 'c' else v_letter end || '60' || n)::uuid, 'Customer', n::text,
+           'customer' || n || '@example.com', v_canary
+      from generate_series(1, 3) n;
+    insert into public.properties (company_id, id, customer_id, name, address, city, state, zip_code, notes)
+    select v_company, (v_head || case when n = 3 then 'c' else v_letter end || '70' || n)::uuid,
+           (v_head || case when n = 3 then 'c' else v_letter end || '60' || n)::uuid, 'Home', '1 Main Street', 'Springfield', 'IL', '62701',
+           v_canary
+      from generate_series(1, 3) n;
+    -- One job of nobody, one of each member, and one that lives in both companies.
+    insert into public.jobs (company_id, id, customer_id, property_id, assigned_to, title, notes)
+    select v_company, (v_head || case when n = 9 then 'c' else v_letter end || '80' || n)::uuid,
+           (v_head || v_letter || '601')::uuid, case when n < 3 then (v_head || v_letter || '701')::uuid end,
+           case when n between 1 and 8 then (v_head || v_letter || '10' || n)::uuid end, 'Job ' || n, v_canary
+      from generate_series(0, cardinality(v_roles) + 1) n;
   end loop;
   insert into app.backfills (version, table_name, statement, rows_done, batches, started_at, updated_at)
   values ('20260101000000', 'public.jobs', 'select 1', 1, 1, now(), now());
+end $$;
+
+-- Notes for the length of a transaction whose rows were written: of company a, of company b.
+create schema proof;
+create function proof.touched() returns trigger language plpgsql set search_path = '' as $$
+declare
+  v_row constant jsonb := case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end;
+  v_ids constant text := concat_ws(' ', v_row ->> 'company_id', v_row ->> 'id', v_row ->> 'user_id', v_row ->> 'active_company_id');
+begin
+  perform set_config('proof.touched', concat(current_setting('proof.touched', true),
+    case when v_ids ~ '-0{8}a' then 'a' end, case when v_ids ~ '-0{8}b' then 'b' end), true);
+  return null;
+end $$;
+do $$
+declare
+  v_table regclass;
+begin
+  for v_table in
+    select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema')
+  loop
+    execute format('create trigger proof_touched after insert or update or delete on %s for each row execute function proof.touched()',
+                   v_table);
+  end loop;
 end $$;

@@ -1,0 +1,174 @@
+//! What is reached through rights that are lent: every view and every function that a caller may use, with arguments that name the other
+//! company's rows. Whatever it does inside, nothing of another company may come out, and nothing of it may be changed.
+//!
+//! Invariant: what a function's text says is not looked at here, only what it does. A service program that names no company must not
+//! change rows of two companies in one call: an id alone names nothing.
+
+use postgres::{Sql, Tx};
+use serde_json::Value;
+
+use crate::attempt::ask;
+use crate::expectation::Standing;
+use crate::matrix::Report;
+use crate::world::Caller;
+
+const VIEWS: &str = "
+select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')
+   and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+ order by 1, 2";
+
+/// Functions that this caller may call, with the types of what they take.
+const FUNCTIONS: &str = "
+select n.nspname, p.proname,
+       (select coalesce(json_agg(json_build_array(tn.nspname, t.typname, t.typtype) order by position), '[]')
+          from unnest(p.proargtypes::oid[]) with ordinality a (type, position)
+          join pg_type t on t.oid = a.type join pg_namespace tn on tn.oid = t.typnamespace)::text
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+ where p.prokind = 'f' and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+   and n.nspname not in ('pg_catalog', 'information_schema')
+   and has_schema_privilege(n.oid, 'usage') and has_function_privilege(p.oid, 'execute')
+   and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+ order by 1, 2, p.oid";
+
+/// Ids of a company's rows without what they begin with; `_` is the company's letter, `c` stands where a row lives in both.
+const IDS: [&str; 14] = ["_000", "_101", "_108", "_201", "_301", "_402", "_501", "_601", "_701", "_801", "c408", "c501", "c603", "c809"];
+const TEXTS: [&str; 8] =
+    ["", "viewer", "jobs:read", "company-_", "guest._@example.com", "viewer._@example.com", "public.customers", "JOB-2026-001"];
+/// More calls than this of one function by one caller are not made.
+const CALLS_MAX: usize = 400;
+
+/// One caller at every view and function.
+pub(crate) async fn run(caller: &Caller, tx: &Tx, report: &mut Report) {
+    for view in tx.query(Sql::new(VIEWS)).await.expect("the views") {
+        let (schema, name): (String, String) = (view.get(0), view.get(1));
+        let mut sql = Sql::new("select string_agg(v::text, ' ') from ");
+        sql.qualified(&schema, &name).text(" v");
+        judge(caller, report, &format!("view {schema}.{name}"), &[], ask(tx, sql).await);
+    }
+    for function in tx.query(Sql::new(FUNCTIONS)).await.expect("the functions") {
+        let (schema, name, types): (String, String, String) = (function.get(0), function.get(1), function.get(2));
+        let types: Value = serde_json::from_str(&types).expect("JSON");
+        let types: Vec<Type> = types.as_array().into_iter().flatten().map(Type::of).collect();
+        for arguments in calls(&types, caller) {
+            let answer = ask(tx, call(&schema, &name, &types, &arguments)).await;
+            judge(caller, report, &format!("function {schema}.{name}"), &arguments, answer);
+        }
+    }
+}
+
+/// The type of an argument.
+struct Type {
+    schema: String,
+    name: String,
+    is_row: bool,
+}
+
+impl Type {
+    fn of(value: &Value) -> Self {
+        let text = |index: usize| value[index].as_str().unwrap_or_default().to_owned();
+        Self { schema: text(0), name: text(1), is_row: text(2) == "c" }
+    }
+
+    /// Returns values to try: those that name rows of a company.
+    fn values(&self, letter: char) -> Vec<String> {
+        let ids = || IDS.iter().map(|id| format!("01900000-0000-7000-8000-00000000{}", id.replace('_', &letter.to_string())));
+        match self.name.as_str() {
+            "uuid" => ids().collect(),
+            "text" | "varchar" | "citext" => TEXTS.iter().map(|text| text.replace('_', &letter.to_string())).chain(ids()).collect(),
+            "jsonb" | "json" => vec!["{}".to_owned(), r#"{"jobs:read": true}"#.to_owned()],
+            "_uuid" => vec![format!("{{{}}}", ids().collect::<Vec<_>>().join(","))],
+            "bool" => vec!["true".to_owned()],
+            "int2" | "int4" | "int8" | "numeric" | "float8" => vec!["1".to_owned()],
+            _ if self.is_row => {
+                let ids: Vec<String> = ids().collect();
+                let row = |id: &String| serde_json::json!({ "company_id": ids.first(), "id": id, "user_id": ids.get(1) }).to_string();
+                ids.iter().map(row).collect()
+            }
+            _ => vec![String::new()],
+        }
+    }
+}
+
+/// Returns the arguments of the calls to make: every combination where they are few, else each value in each place once.
+fn calls(types: &[Type], caller: &Caller) -> Vec<Vec<String>> {
+    // The service has no other company; B's rows are those it must not meet together with A's.
+    let letters = if caller.foreign.is_empty() { &['b'] } else { caller.foreign };
+    let mut calls = Vec::new();
+    for letter in letters {
+        let values: Vec<Vec<String>> = types.iter().map(|kind| kind.values(*letter)).collect();
+        let count = values.iter().map(Vec::len).fold(1_usize, usize::saturating_mul);
+        let longest = values.iter().map(Vec::len).max().unwrap_or(1);
+        let steps = if count <= CALLS_MAX { count } else { longest.saturating_mul(types.len()).min(CALLS_MAX) };
+        for step in 0..steps {
+            calls.push(combination(&values, step, count <= CALLS_MAX));
+        }
+    }
+    calls
+}
+
+fn combination(values: &[Vec<String>], step: usize, is_every: bool) -> Vec<String> {
+    let mut rest = step;
+    let pick = |(place, choices): (usize, &Vec<String>)| {
+        let index = if is_every {
+            let index = rest % choices.len();
+            rest /= choices.len();
+            index
+        } else {
+            // Shifted by its place, so that different values meet.
+            step.saturating_add(place.saturating_mul(step / values.len().max(1))) % choices.len()
+        };
+        choices.get(index).cloned().unwrap_or_default()
+    };
+    values.iter().enumerate().map(pick).collect()
+}
+
+fn call(schema: &str, name: &str, types: &[Type], arguments: &[String]) -> Sql {
+    let mut sql = Sql::new("select string_agg(r::text, ' ') from ");
+    sql.qualified(schema, name).text("(");
+    let mut separator = "";
+    for (kind, argument) in types.iter().zip(arguments) {
+        sql.text(separator);
+        if kind.is_row {
+            sql.text("jsonb_populate_record(null::")
+                .qualified(&kind.schema, &kind.name)
+                .text(", ")
+                .bind(argument.as_str())
+                .text("::jsonb)");
+        } else {
+            sql.text("cast(").bind(argument.as_str()).text("::text as ").qualified(&kind.schema, &kind.name).text(")");
+        }
+        separator = ", ";
+    }
+    sql.text(") r");
+    sql
+}
+
+fn judge(caller: &Caller, report: &mut Report, what: &str, arguments: &[String], answer: Result<(String, String), crate::attempt::Found>) {
+    let (mut said, touched) = match answer {
+        Ok(answer) => answer,
+        Err(found) => {
+            report.count(format!("lent {:?}", found.outcome));
+            return;
+        }
+    };
+    report.count("lent Passed");
+    // What one says oneself is no news.
+    for argument in arguments.iter().filter(|argument| !argument.is_empty()) {
+        said = said.replace(argument.as_str(), "");
+    }
+    let with = arguments.join(", ");
+    for letter in caller.foreign {
+        if said.contains(&format!("canary-{letter}")) || said.contains(&format!("-00000000{letter}")) {
+            report.findings.push(format!("{}: {what} ({with}) tells of company {letter}", caller.name));
+        }
+        if touched.contains(*letter) {
+            report.findings.push(format!("{}: {what} ({with}) changes rows of company {letter}", caller.name));
+        }
+    }
+    let of_both = touched.contains('a') && touched.contains('b');
+    let in_company = caller.grant.principal().requested_company().is_some();
+    if caller.standing == Standing::Service && (of_both || in_company && touched.contains('b')) {
+        report.findings.push(format!("{}: {what} ({with}) changes rows of companies it was not asked for: {touched}", caller.name));
+    }
+}

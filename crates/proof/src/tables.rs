@@ -1,0 +1,165 @@
+//! Every table as the catalog describes it and as a superuser sees its rows; and whether there is enough in it to try on.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tokio_postgres::Client;
+
+use crate::expectation::Permissions;
+use crate::target::{Column, Place, Pointer, Target};
+use crate::world::COMPANIES;
+
+/// Every table of the database with its columns, its keys and who may write what.
+const TABLES: &str = "
+select n.nspname, c.relname, c.relispartition,
+       (select json_agg(json_build_object('name', a.attname,
+                 'inserted_by', (select coalesce(json_agg(r), '[]') from unnest(array['anon', 'authenticated', 'service_role']) r
+                                  where has_column_privilege(r, c.oid, a.attnum, 'insert')),
+                 'updated_by', (select coalesce(json_agg(r), '[]') from unnest(array['anon', 'authenticated', 'service_role']) r
+                                 where has_column_privilege(r, c.oid, a.attnum, 'update'))) order by a.attnum)
+          from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '')::text,
+       (select coalesce(json_agg(a.attname order by array_position(i.indkey::smallint[], a.attnum)), '[]')
+          from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+         where i.indrelid = c.oid and i.indisprimary)::text,
+       (select coalesce(json_agg(distinct a.attname), '[]')
+          from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+         where i.indrelid = c.oid and i.indisunique)::text,
+       (select coalesce(json_agg(json_build_object('name', k.conname,
+                 'columns', (select json_agg(a.attname order by p) from unnest(k.conkey) with ordinality u (n, p)
+                               join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.n),
+                 'foreign_table', (select fn.nspname || '.' || fc.relname from pg_class fc join pg_namespace fn on fn.oid = fc.relnamespace
+                                    where fc.oid = k.confrelid),
+                 'foreign_columns', (select json_agg(a.attname order by p) from unnest(k.confkey) with ordinality u (n, p)
+                                       join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.n))), '[]')
+          from pg_constraint k where k.conrelid = c.oid and k.contype = 'f')::text
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
+ order by 1, 2";
+
+/// A table and its rows.
+pub(crate) struct Table {
+    pub(crate) full_name: String,
+    pub(crate) is_partition: bool,
+    pub(crate) target: Target,
+    /// The rows as they are, and where each stands.
+    pub(crate) rows: Vec<(Place, Value)>,
+}
+
+/// Reads all of them.
+pub(crate) async fn read(client: &Client) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for row in client.query(TABLES, &[]).await.expect("the catalog") {
+        let (schema, name): (String, String) = (row.get(0), row.get(1));
+        let json =
+            |index: usize| serde_json::from_str::<Value>(&row.get::<_, Option<String>>(index).unwrap_or("[]".to_owned())).expect("JSON");
+        let all = format!("select tableoid::text, ctid::text, to_jsonb(t)::text from {schema:?}.{name:?} t order by tableoid, ctid");
+        let rows = client.query(all.as_str(), &[]).await.expect("the rows");
+        let place = |row: &tokio_postgres::Row| Place { table_oid: row.get(0), ctid: row.get(1) };
+        let rows = rows.iter().map(|row| (place(row), serde_json::from_str(row.get(2)).expect("JSON"))).collect();
+        let target = Target {
+            columns: list(&json(3)).map(column).collect(),
+            key: texts(&json(4)),
+            unique: texts(&json(5)),
+            pointers: list(&json(6)).filter_map(pointer).collect(),
+            schema: schema.clone(),
+            name: name.clone(),
+        };
+        tables.push(Table { full_name: format!("{schema}.{name}"), is_partition: row.get(2), target, rows });
+    }
+    tables
+}
+
+/// Says where file and database know different tables, and where there is too little in a table to try on.
+pub(crate) fn shortcomings(tables: &[Table], permissions: &Permissions) -> Vec<String> {
+    let mut found = Vec::new();
+    for known in permissions.known() {
+        if !tables.iter().any(|table| table.full_name == known) {
+            found.push(format!("{known} is in permissions.toml and not in the database"));
+        }
+    }
+    for table in tables.iter().filter(|table| !table.is_partition) {
+        let name = &table.full_name;
+        if !permissions.knows(name) {
+            found.push(format!("{name} is not in permissions.toml"));
+        }
+        if table.rows.is_empty() {
+            found.push(format!("{name} has no rows to try on"));
+        }
+        found.extend(table.lacks(permissions).into_iter().map(|what| format!("{name} has no row {what}")));
+    }
+    found
+}
+
+impl Table {
+    /// Returns the column that holds the company: the declared one, or one that is called so.
+    fn tenant_column<'a>(&self, permissions: &'a Permissions) -> Option<&'a str> {
+        let named = self.target.columns.iter().any(|column| column.name == "company_id").then_some("company_id");
+        permissions.tenant_column(&self.full_name).or(named)
+    }
+
+    fn lacks(&self, permissions: &Permissions) -> Vec<String> {
+        let Some(tenant) = self.tenant_column(permissions) else { return Vec::new() };
+        let of = |company: &str| self.rows.iter().map(|(_, row)| row).filter(|row| row[tenant] == company).collect::<Vec<_>>();
+        let mut lacks = Vec::new();
+        for (letter, company) in COMPANIES {
+            let rows = of(company);
+            if rows.is_empty() {
+                lacks.push(format!("of company {letter}"));
+            }
+            if self.is_declared(permissions) && !says(&rows, &format!("canary-{letter}")) {
+                lacks.push(format!("that says canary-{letter}"));
+            }
+            for column in permissions.person_columns(&self.full_name) {
+                if !rows.iter().any(|row| row[column].is_null()) {
+                    lacks.push(format!("of nobody by {column} in company {letter}"));
+                }
+                if rows.iter().filter_map(|row| row[column].as_str()).collect::<BTreeSet<_>>().len() < 2 {
+                    lacks.push(format!("of several members by {column} in company {letter}"));
+                }
+            }
+        }
+        let id = |row: &Value| row["id"].as_str().map(str::to_owned);
+        if tenant != "id" && self.target.key == [tenant, "id"] {
+            let there: Vec<_> = of(COMPANIES[0].1).into_iter().filter_map(id).collect();
+            if !of(COMPANIES[1].1).into_iter().filter_map(id).any(|other| there.contains(&other)) {
+                lacks.push("whose id lives in both companies".to_owned());
+            }
+        }
+        lacks
+    }
+
+    fn is_declared(&self, permissions: &Permissions) -> bool {
+        permissions.tenant_column(&self.full_name).is_some()
+    }
+}
+
+fn says(rows: &[&Value], word: &str) -> bool {
+    rows.iter().any(|row| row.to_string().contains(word))
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    list(value).filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+fn column(value: &Value) -> Column {
+    Column { name: text(&value["name"]), inserted_by: texts(&value["inserted_by"]), updated_by: texts(&value["updated_by"]) }
+}
+
+/// A key's last column names the row; what stands before it is the company's.
+fn pointer(value: &Value) -> Option<Pointer> {
+    let (columns, foreign) = (texts(&value["columns"]), texts(&value["foreign_columns"]));
+    Some(Pointer {
+        name: text(&value["name"]),
+        column: columns.last()?.clone(),
+        foreign_table: text(&value["foreign_table"]),
+        foreign_column: foreign.last()?.clone(),
+    })
+}
