@@ -2,12 +2,24 @@
 
 do $$
 begin
-  execute format('grant create on database %I to app_owner', current_database());
+  execute format('grant create, temporary on database %I to app_owner', current_database());
 exception when insufficient_privilege then
   raise warning using errcode = '01T01',
     message = format('%s may not grant CREATE on the database %s', session_user, current_database()),
     detail = 'right: ownership of the database',
     hint = 'Schemas that are missing cannot be created.';
+end $$;
+
+-- A temporary table outlives its transaction and stays on the connection for the next caller.
+do $$
+begin
+  execute format('revoke temporary on database %I from public', current_database());
+  if has_database_privilege('anon', current_database(), 'TEMPORARY') then
+    raise warning using errcode = '01T01',
+      message = format('%s may not take TEMPORARY on the database %s from everybody', session_user, current_database()),
+      detail = 'right: ownership of the database',
+      hint = format('Let an administrator run: revoke temporary on database %I from public', current_database());
+  end if;
 end $$;
 
 do $$

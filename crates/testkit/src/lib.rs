@@ -36,6 +36,11 @@ impl Db {
         let owner = addresses.migrator_login();
         let sql = format!(r#"create database "{name}" template "{}" owner "{owner}""#, throw_away::TEMPLATE);
         client.batch_execute(&sql).await.expect("the template can be cloned");
+        // Rights to a database do not come with its template: what migrating took from everybody is taken here, too.
+        let taken = format!("select not has_database_privilege('anon', '{}', 'temporary')", throw_away::TEMPLATE);
+        if client.query_one(&taken, &[]).await.expect("the template's rights").get(0) {
+            client.batch_execute(&format!(r#"revoke temporary on database "{name}" from public"#)).await.expect("a right can be taken");
+        }
         Self { addresses, name }
     }
 
