@@ -66,6 +66,11 @@ impl Proxy {
         self.talk.turns.store(0, Ordering::SeqCst);
     }
 
+    /// From now on round trips are counted anew.
+    pub fn count_anew(&self) {
+        self.talk.turns.store(0, Ordering::SeqCst);
+    }
+
     /// Returns how often the client has spoken after the server since then: the round trips.
     pub fn round_trips(&self) -> usize {
         self.talk.turns.load(Ordering::SeqCst)

@@ -41,6 +41,10 @@ pub(crate) fn service() -> Grant {
     grant(Subject::Service, Some(CompanyId(id(COMPANY))))
 }
 
+pub(crate) fn service_in_no_company() -> Grant {
+    grant(Subject::Service, None)
+}
+
 fn grant(subject: Subject, company: Option<CompanyId>) -> Grant {
     #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
     let authority: Arc<Authority> = Authority::establish();

@@ -57,6 +57,50 @@ async fn a_server_that_is_not_there_is_told_with_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn a_database_that_went_away_is_used_again_when_it_is_back() {
+    let db = caller::database_with_a_member().await;
+    let database = db.database_with(|options| options.size_max = 2);
+    let (grant, context) = (caller::member(), RequestContext::default());
+    let read = || database.run(&grant, &context, Access::Read, Sql::new("select first_name from public.customers"));
+    read().await.unwrap();
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute(
+            "update pg_database set datallowconn = false where datname = current_database();
+             select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let away = read().await.unwrap_err();
+        assert_eq!(away.status().as_u16(), 503, "{away}");
+        assert!(away.retry_after_seconds().is_some(), "{away}");
+    }
+    assert_eq!(read().await.unwrap_err().code(), DATABASE_UNAVAILABLE);
+    superuser.batch_execute("update pg_database set datallowconn = true where datname = current_database()").await.unwrap();
+    assert_eq!(read().await.unwrap().rows[0].get::<_, String>(0), "Ben");
+}
+
+#[tokio::test]
+async fn many_wait_for_one_connection_and_all_get_it() {
+    let db = caller::database_with_a_member().await;
+    let database = db.database_with(|options| options.size_max = 1);
+    let asked: Vec<_> = (0..50)
+        .map(|_| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                let (grant, context) = (caller::member(), RequestContext::default());
+                database.run(&grant, &context, Access::Read, Sql::new("select 1")).await.is_ok()
+            })
+        })
+        .collect();
+    for one in asked {
+        assert!(one.await.unwrap());
+    }
+    assert_eq!((database.pool_status().size, database.pool_status().waiting), (1, 0));
+}
+
+#[tokio::test]
 async fn idle_connections_are_closed() {
     let db = caller::database_with_a_member().await;
     let database = db.database_with(|options| options.idle = Duration::ZERO);

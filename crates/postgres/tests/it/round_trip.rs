@@ -29,6 +29,40 @@ async fn a_warm_read_and_a_warm_write_are_one_round_trip() {
 }
 
 #[tokio::test]
+async fn a_warm_transaction_is_a_round_trip_for_its_opening_one_a_statement_and_one_for_its_end() {
+    let db = caller::database_with_a_member().await;
+    let proxy = Proxy::start(&db.server_config());
+    let options = PoolOptions { size_max: 1, ..PoolOptions::new(proxy.config(&db.server_config())) };
+    let (database, context, grant) = (Database::new(options).unwrap(), RequestContext::default(), caller::member());
+    for is_warm in [false, true] {
+        proxy.count_anew();
+        let tx = database.begin(&grant, &context, Access::Write).await.unwrap();
+        let opened = proxy.round_trips();
+        tx.query(Sql::new("select first_name from public.customers")).await.unwrap();
+        let asked = proxy.round_trips();
+        tx.commit().await.unwrap();
+        if is_warm {
+            assert_eq!((opened, asked, proxy.round_trips()), (1, 2, 3));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_one_round_trip_too() {
+    let db = caller::database_with_a_member().await;
+    let proxy = Proxy::start(&db.server_config());
+    let options = PoolOptions { size_max: 1, ..PoolOptions::new(proxy.config(&db.server_config())) };
+    let (database, context, grant) = (Database::new(options).unwrap(), RequestContext::default(), caller::member());
+    let read = || Sql::new("select first_name from public.customers");
+    database.run(&grant, &context, Access::Read, read()).await.unwrap();
+    db.superuser().await.batch_execute("delete from public.team_members").await.unwrap();
+    proxy.hold_answers_until_commit();
+    let refused = tokio::time::timeout(PATIENCE, database.run(&grant, &context, Access::Read, read())).await;
+    assert_eq!(refused.expect("it was sent whole").unwrap_err().code(), "company_not_member");
+    assert_eq!(proxy.round_trips(), 1);
+}
+
+#[tokio::test]
 async fn the_proxy_notices_a_second_round_trip() {
     let db = caller::database_with_a_member().await;
     let proxy = Proxy::start(&db.server_config());

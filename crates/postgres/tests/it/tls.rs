@@ -112,7 +112,8 @@ async fn the_connection_is_really_encrypted_unless_it_is_switched_off() {
     let ours = Issuer::new("ours");
     let server = Server::start(&ours);
     let root = ours.write(&server.folder.path().join("ours.pem"));
-    for (mode, encrypted) in [(SslMode::Require, 1_i64), (SslMode::Disable, 0)] {
+    // In this order: a connection that was just closed is seen for a moment longer.
+    for (mode, encrypted) in [(SslMode::Disable, 0_i64), (SslMode::Require, 1)] {
         let database = server.database("localhost", mode, Some(root.clone()));
         database.ping().await.unwrap();
         let mut watch = Config::new();
