@@ -11,6 +11,9 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
     touch node_modules/.package-lock.json
 fi
 
+# Programs from elsewhere sign with a secret that both sides know; the tests of tokens are one.
+THORBIS_AUTH__JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+export THORBIS_AUTH__JWT_SECRET
 . ../dev.d/server.sh
 start_server "$thorbis"
 THORBIS_URL=$url

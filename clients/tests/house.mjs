@@ -7,6 +7,8 @@ import { createClient } from '@supabase/supabase-js'
 export const URL = process.env.THORBIS_URL
 export const ANON_KEY = process.env.ANON_KEY
 export const SERVICE_KEY = process.env.SERVICE_KEY
+/** What the server believes tokens of other programs by. */
+export const JWT_SECRET = process.env.THORBIS_AUTH__JWT_SECRET
 export const PASSWORD = 'correct horse battery staple'
 
 /** Returns the data of an answer; throws its error. */

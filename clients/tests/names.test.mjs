@@ -54,5 +54,7 @@ test('the schemas shared and home_services show the same rows', async () => {
 test('GET /api/health says how it is', async () => {
   const response = await fetch(`${URL}/api/health`)
   assert.equal(response.status, 200)
-  assert.equal((await response.json()).status, 'healthy')
+  const { timestamp, ...health } = await response.json()
+  assert.equal(new Date(timestamp).toISOString(), timestamp)
+  assert.deepEqual(health, { status: 'healthy', services: { database: 'healthy', redis: 'not_configured' } })
 })
