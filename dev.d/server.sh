@@ -7,7 +7,9 @@ start_server() {
     chmod 711 "$folder"
     trap stop_server EXIT
     trap 'exit 1' INT TERM
-    # No setting of whoever runs this reaches the server.
+    # The one in the background may come to it later than the first look.
+    : >"$folder/out"
+    # No database of whoever runs this reaches the server.
     env -u DATABASE_URL -u MIGRATOR_URL "$1" serve --env development --data "$folder/data" --listen 127.0.0.1:0 \
         >"$folder/out" 2>"$folder/log" &
     server=$!
