@@ -1,7 +1,8 @@
-//! The server is killed again and again while writers write: what was acknowledged is there, and every start recovers.
+//! The server is killed again and again while writers write, also while it starts: what was acknowledged is there, and every start
+//! recovers.
 //!
 //! Invariant: a writer knows of each row whether it was acknowledged; at the end each of these is asked for. `SERVER_KILLS` and `SEED`
-//! make the short form the long proof.
+//! make the short form the long proof. Every third kill comes in the midst of a start.
 
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use crate::program::{Dice, Program, Way, folder, number};
 const WRITERS: u64 = 4;
 /// The longest that a start may take, with what the server before it left behind.
 const START_MAX: Duration = Duration::from_secs(30);
+/// A kill in the midst of a start comes within this time, which is about what a start takes.
+const START_MS: u64 = 700;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
@@ -18,9 +21,17 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let way = Way::to(&server, folder.path());
     let writers = way.writers(WRITERS);
     let mut slowest = Duration::ZERO;
-    for _ in 0..kills {
+    let (mut killed, mut in_start) = (0, 0);
+    while killed < kills {
         tokio::time::sleep(Duration::from_millis(200 + dice.below(450))).await;
         server.kill();
+        killed += 1;
+        if killed % 3 == 1 && killed < kills {
+            let after = Duration::from_millis(dice.below(START_MS));
+            tokio::task::block_in_place(|| Program::kill_in_start(folder.path(), after));
+            killed += 1;
+            in_start += 1;
+        }
         server = tokio::task::block_in_place(|| Program::start(folder.path()));
         assert!(server.took < START_MAX, "{:?}", server.took);
         slowest = slowest.max(server.took);
@@ -28,7 +39,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     }
     let balance = Box::pin(writers.balance()).await;
     println!(
-        "{kills} kills of the server: {} rows acknowledged, {} lost, {} doubled, {} requests unanswered, slowest start {} ms",
+        "{killed} kills of the server, {in_start} in its start: {} rows acknowledged, {} lost, {} doubled, {} requests unanswered, slowest start {} ms",
         balance.acknowledged,
         balance.lost,
         balance.doubled,

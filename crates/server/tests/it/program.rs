@@ -61,9 +61,7 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn start(folder: &Path) -> Self {
         let begun = Instant::now();
-        let mut command = command(folder, &["serve", "--env", "development", "--listen", "127.0.0.1:0"]);
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = spawn(folder);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some((_, url)) = line.trim().split_once(" answers at ") else {
@@ -71,6 +69,14 @@ impl Program {
             panic!("it said {line:?} and logged {}", log.lines().rev().take(5).collect::<Vec<_>>().join("\n"));
         };
         Self { child, url: url.to_owned(), took: begun.elapsed() }
+    }
+
+    /// Starts it and kills it after this time, wherever it is then.
+    pub(crate) fn kill_in_start(folder: &Path, after: Duration) {
+        let mut child = spawn(folder);
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Kills it as nothing can be prepared for.
@@ -113,6 +119,12 @@ impl Drop for Program {
             let _ended = kill(self.pid(), Signal::SIGTERM).is_ok() && self.child.wait().is_ok();
         }
     }
+}
+
+fn spawn(folder: &Path) -> Child {
+    let mut command = command(folder, &["serve", "--env", "development", "--listen", "127.0.0.1:0"]);
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
