@@ -37,7 +37,7 @@ inside() {
 }
 
 echo "clean-machine: making Debian $suite"
-mmdebstrap --quiet --variant=minbase --include=git,curl,sudo,ca-certificates,util-linux,procps "$suite" "$machine" ${SOURCES:+"$SOURCES"}
+mmdebstrap --quiet --variant=minbase --include=apt,git,curl,sudo,ca-certificates,util-linux,procps "$suite" "$machine" ${SOURCES:+"$SOURCES"}
 mount -t proc proc "$machine/proc"
 mount --rbind /dev "$machine/dev" && mount --make-rslave "$machine/dev"
 cp /etc/resolv.conf /etc/hosts "$machine/etc/"
