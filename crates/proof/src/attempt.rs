@@ -79,7 +79,7 @@ fn found(made: Result<usize, Error>) -> Found {
 }
 
 fn outcome(error: &Error) -> Outcome {
-    const NAMED: [&str; 5] = ["table", "view", "materialized view", "schema", "function"];
+    const NAMED: [&str; 4] = ["table", "view", "materialized view", "schema"];
     let said = error.message();
     match error.code() {
         "42501" if said.starts_with("new row violates row-level security policy (USING expression)") => Outcome::Using,

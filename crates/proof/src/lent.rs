@@ -36,7 +36,7 @@ const IDS: [&str; 14] = ["_000", "_101", "_108", "_201", "_301", "_402", "_501",
 const TEXTS: [&str; 8] =
     ["", "viewer", "jobs:read", "company-_", "guest._@example.com", "viewer._@example.com", "public.customers", "JOB-2026-001"];
 /// More calls than this of one function by one caller are not made.
-const CALLS_MAX: usize = 400;
+const CALLS_MAX: usize = 120;
 
 /// One caller at every view and function.
 pub(crate) async fn run(caller: &Caller, tx: &Tx, report: &mut Report) {

@@ -10,7 +10,7 @@ use crate::attempt::{Outcome, attempt};
 use crate::expectation::{Permissions, Reach, Standing, Verb};
 use crate::tables::{Table, read, shortcomings};
 use crate::target::{Place, Pointer};
-use crate::world::{ALONE, Caller, World};
+use crate::world::{ALONE, COMPANIES, Caller, World};
 use crate::{bare, lent, rules};
 
 /// What a run found.
@@ -116,6 +116,7 @@ impl Cell<'_> {
             self.moves(report, place, row).await;
             self.points(report, place, row).await;
         }
+        self.acts_blindly(report).await;
         self.ids_alone(report).await;
         self.asks_by_writing(report).await;
         self.check(report, "truncate", Refused(Outcome::Grant), self.table.target.truncate()).await;
@@ -177,6 +178,19 @@ impl Cell<'_> {
         }
     }
 
+    /// Changes and deletes whatever there is, which takes no right to read: refused where the verb is not promised for any row.
+    async fn acts_blindly(&self, report: &mut Report) {
+        let (target, role) = (&self.table.target, self.role());
+        for (what, verb, statement) in
+            [("update blindly", Verb::Update, target.update_blindly(role)), ("delete blindly", Verb::Delete, target.delete_blindly())]
+        {
+            let mut expected = self.table.rows.iter().map(|(_, row)| self.expected(verb, row));
+            // What may be changed meets its own rules, row by row: that is tried elsewhere.
+            let Some(first) = expected.next().filter(|first| *first != Passed && !expected.any(|other| other == Passed)) else { continue };
+            self.check(report, what, first, statement).await;
+        }
+    }
+
     /// Changes rows named by an id that lives in several companies: only those within reach are met.
     async fn ids_alone(&self, report: &mut Report) {
         let id = |row: &Value| row["id"].as_str().map(str::to_owned);
@@ -210,9 +224,7 @@ impl Cell<'_> {
         let own = own.filter(|_| target.may_update(tenant_column, role));
         for (_, row) in self.table.rows.iter().filter(|(_, row)| row[tenant_column] != company_id.as_str()) {
             for pointer in self.pointers(tenant_column) {
-                let foreign = self.tables.iter().find(|table| table.full_name == pointer.foreign_table).map(|table| &table.rows);
-                let there = foreign.into_iter().flatten().map(|(_, other)| other[pointer.foreign_column.as_str()].clone());
-                for value in there.chain([Value::from(Uuid::now_v7().to_string())]) {
+                for value in self.targets(pointer).into_iter().chain([Value::from(Uuid::now_v7().to_string())]) {
                     let mut asked = row.clone();
                     asked[pointer.column.as_str()] = value;
                     let what = |way: &str| format!("{way} another company's row that points {} somewhere", pointer.name);
@@ -230,6 +242,15 @@ impl Cell<'_> {
     fn pointers(&self, tenant_column: &str) -> impl Iterator<Item = &Pointer> {
         let of_a_company = |pointer: &&Pointer| self.permissions.tenant_column(&pointer.foreign_table).is_some();
         self.table.target.pointers.iter().filter(of_a_company).filter(move |pointer| pointer.column != tenant_column)
+    }
+
+    /// Returns some of what a key could point at, in each company.
+    fn targets(&self, pointer: &Pointer) -> Vec<Value> {
+        let Some(foreign) = self.tables.iter().find(|table| table.full_name == pointer.foreign_table) else { return Vec::new() };
+        let Some(tenant_column) = self.permissions.tenant_column(&foreign.full_name) else { return Vec::new() };
+        let of =
+            |company: &str| foreign.rows.iter().map(|(_, row)| row).filter(|row| row[tenant_column] == company).take(2).collect::<Vec<_>>();
+        COMPANIES.iter().flat_map(|(_, company)| of(company)).map(|row| row[pointer.foreign_column.as_str()].clone()).collect()
     }
 
     /// Returns what a key could point at in another company.

@@ -26,9 +26,10 @@ const RULES: &[(&str, &str)] = &[
                                and p.polcmd = '*' and p.polpermissive and pg_get_expr(p.polqual, p.polrelid) = 'true')",
     ),
     (
-        "a definer function sees no rows, so that what it checks is never found",
-        "select t.table_name from app.protected_tables t
-          where not exists (select from pg_policy p where p.polrelid = t.table_name::regclass and p.polroles = array['app_definer'::regrole::oid]
+        "a definer function or the service sees no rows, so that what it looks for is never found",
+        "select c.oid::regclass || ' ' || r from pg_class c, unnest(array['app_definer', 'service_role']) r
+          where c.relkind in ('r', 'p') and c.relforcerowsecurity and not c.relispartition
+            and not exists (select from pg_policy p where p.polrelid = c.oid and p.polroles = array[r::regrole::oid]
                                and p.polcmd = '*' and p.polpermissive and pg_get_expr(p.polqual, p.polrelid) = 'true')",
     ),
     (
@@ -60,6 +61,16 @@ const RULES: &[(&str, &str)] = &[
            join app.protected_tables f on f.table_name::regclass = k.confrelid and f.tenant_column = 'company_id'
           where k.contype = 'f'
             and (select attname from pg_attribute where attrelid = k.conrelid and attnum = k.conkey[1]) is distinct from t.tenant_column",
+    ),
+    (
+        "a column that names a row of a company has no key",
+        "select t.table_name || '.' || a.attname from app.protected_tables t join pg_attribute a on a.attrelid = t.table_name::regclass
+          where a.attnum > 0 and not a.attisdropped and a.atttypid = 'uuid'::regtype and t.tenant_column is not null
+            and (a.attname ~ '_id$' and a.attname <> 'company_id' or a.attname in ('assigned_to', 'referred_by', 'preferred_technician'))
+            and not exists (select from pg_constraint k where k.contype = 'f' and k.conrelid = a.attrelid and a.attnum = any (k.conkey))
+            -- What was so once stays written, also when those it was about are gone.
+            and t.table_name not in ('role_change_log', 'public.role_change_log', 'ownership_transfers', 'public.ownership_transfers')
+            and a.attname <> 'booked_by_user_id'",
     ),
     (
         "somebody who asks may TRUNCATE, REFERENCE or TRIGGER",

@@ -119,6 +119,21 @@ impl Target {
         sql
     }
 
+    /// Changes whatever it meets, without reading any of it.
+    pub(crate) fn update_blindly(&self, role: &str) -> Sql {
+        let column = self.columns.iter().find(|column| column.is_updated_by(role)).or(self.columns.last()).expect("a column");
+        let mut sql = Sql::new("update ");
+        sql.qualified(&self.schema, &self.name).text(" set ").ident(&column.name).text(" = default returning 1");
+        sql
+    }
+
+    /// Deletes whatever it meets, without reading any of it.
+    pub(crate) fn delete_blindly(&self) -> Sql {
+        let mut sql = Sql::new("delete from ");
+        sql.qualified(&self.schema, &self.name).text(" returning 1");
+        sql
+    }
+
     /// Deletes one row.
     pub(crate) fn delete(&self, place: &Place) -> Sql {
         let mut sql = Sql::new("delete from ");

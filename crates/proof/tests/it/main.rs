@@ -4,3 +4,5 @@
 mod holes;
 #[cfg(test)]
 mod isolation;
+#[cfg(test)]
+mod walls;
