@@ -11,7 +11,7 @@ use kernel::{CompanyId, Error, Grant, RequestContext, Result, Subject};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::error::from_driver;
+use crate::error::{from_driver, unavailable};
 use crate::pool::{Connection, Pooled};
 use crate::sql::{Param, Sql};
 
@@ -231,11 +231,17 @@ impl Opening {
         } else {
             connection.client.query_typed(OPENING, &untyped(&self.values)).await
         };
-        let row = row.map_err(from_driver)?.pop().ok_or_else(|| Error::internal("the opening statement gave no row"))?;
+        let row = row.map_err(from_driver).map_err(kept_role)?.pop().ok_or_else(|| Error::internal("the opening statement gave no row"))?;
         let company_id: Option<uuid::Uuid> = row.try_get(0).map_err(from_driver)?;
         let member_role = row.try_get(1).map_err(from_driver)?;
         Ok(Opened { company_id: company_id.map(CompanyId), member_role })
     }
+}
+
+/// Every caller may have the opening statement run. Where that is refused, the connection still has a role that somebody gave it beyond his
+/// transaction, and is good for nobody.
+fn kept_role(refusal: Error) -> Error {
+    if refusal.code() == "42501" { unavailable(refusal) } else { refusal }
 }
 
 async fn query(connection: &Connection, role: &'static str, text: String, values: &[Param]) -> Result<Vec<Row>> {

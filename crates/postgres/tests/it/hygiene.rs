@@ -112,6 +112,18 @@ async fn after_settings_that_were_made_for_the_whole_session() {
 }
 
 #[tokio::test]
+async fn a_connection_that_keeps_a_role_is_given_up() {
+    let (_db, database) = one_connection().await;
+    let tx = database.begin(&caller::member(), &context(), Access::Write).await.unwrap();
+    tx.query(Sql::new("select set_config('role', 'service_role', false)")).await.unwrap();
+    tx.commit().await.unwrap();
+    // It may not ask who somebody is any more, and serves nobody with what it kept.
+    let refused = database.run(&caller::nobody(), &RequestContext::default(), Access::Read, Sql::new(CONTEXT)).await.unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.code()), (503, postgres::error::DATABASE_UNAVAILABLE));
+    check(&database).await;
+}
+
+#[tokio::test]
 async fn after_a_transaction_that_was_cancelled_within_a_statement() {
     let (_db, database) = one_connection().await;
     for _ in 0..2 {
