@@ -92,7 +92,7 @@ pub(crate) struct Checks<'a> {
     pub(crate) one_row: bool,
     /// At most so many rows.
     pub(crate) rows_max: Option<i64>,
-    /// All rows of one company: the column that says of which.
+    /// All rows of one company, and of the active one if there is one: the column that says of which.
     pub(crate) one_company: Option<&'a str>,
     /// At least so many rows: a merge that met a row marked as deleted wrote fewer.
     pub(crate) merged: Option<usize>,
@@ -238,6 +238,10 @@ fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, wall
     let one_company = match kind {
         WriteKind::Update { conditions, .. } | WriteKind::Delete { conditions } if caller == Caller::Service => {
             relation.tenant_column().filter(|tenant| !names_column(conditions, tenant))
+        }
+        // The policies let the service write any company's rows: the wall is for rows as they were, this is for what they become.
+        WriteKind::Insert { columns, .. } | WriteKind::Update { columns, .. } if caller == Caller::ServiceInCompany => {
+            relation.tenant_column().filter(|tenant| columns.iter().any(|column| column.name == **tenant))
         }
         _ => None,
     };

@@ -185,6 +185,16 @@ fn the_service_is_counted_by_company_unless_it_names_one() {
 }
 
 #[test]
+fn the_service_in_a_company_is_counted_with_it_where_it_writes_whose_rows_they_are() {
+    let asked = Asked { method: Method::POST, body: r#"{"id":7,"company_id":1}"#, caller: Caller::ServiceInCompany, ..table("jobs") };
+    let counted =
+        r#"(select count(distinct "company_id") from (select "company_id" from thorbis_source union all select app.company_id()) c)"#;
+    let (text, _) = sql(&asked).unwrap();
+    assert!(text.contains(counted), "{text}");
+    assert!(!sql(&Asked { body: r#"{"id":7}"#, ..asked }).unwrap().0.contains("count(distinct"));
+}
+
+#[test]
 fn a_function_gets_its_arguments_by_name() {
     let target = || Target::Function("add".to_owned());
     let asked = Asked { method: Method::POST, target: target(), body: r#"{"a":1,"b":2}"#, ..table("") };

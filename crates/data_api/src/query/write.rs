@@ -206,10 +206,7 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     } else {
         sql.text("null::bigint");
     }
-    match plan.checks.one_company {
-        Some(column) => sql.text(", (select count(distinct ").ident(column).text(") from ").text(SOURCE).text(")"),
-        None => sql.text(", null::bigint"),
-    };
+    companies(sql, plan);
     sql.text("\n  from (select ");
     match plan.returning {
         Some(select) => field::select(sql, &source, select),
@@ -220,6 +217,20 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     sql.text(" from ").text(SOURCE);
     field::order(sql, &source, if plan.returning.is_some() { plan.order } else { &[] });
     sql.text(") thorbis_row");
+}
+
+/// Writes how many companies the rows belong to, the active one among them where there is one.
+fn companies(sql: &mut Sql, plan: &WritePlan<'_>) {
+    let Some(column) = plan.checks.one_company else {
+        sql.text(", null::bigint");
+        return;
+    };
+    sql.text(", (select count(distinct ").ident(column).text(") from ");
+    if plan.walls.tenant_column.is_some() {
+        sql.text("(select ").ident(column).text(" from ").text(SOURCE).text(" union all select app.company_id()) c)");
+    } else {
+        sql.text(SOURCE).text(")");
+    }
 }
 
 /// Writes the key of the first new row as a JSON array of names and values.

@@ -6,6 +6,8 @@ mod bad_input;
 #[cfg(test)]
 mod filters;
 #[cfg(test)]
+mod reach;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod roles;
