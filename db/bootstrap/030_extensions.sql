@@ -23,3 +23,22 @@ begin
     end;
   end loop;
 end $$;
+
+-- What an extension brings is made by whoever installs it, and a superuser's own default privileges give its functions to nobody. The
+-- rights are given here, so that citext can be compared and similarity asked for whoever installed.
+do $$
+declare
+  v_functions text;
+begin
+  select string_agg(p.oid::regprocedure::text, ', ') into v_functions
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid
+                               and d.classid = 'pg_catalog.pg_proc'::regclass and d.deptype = 'e'
+    join pg_catalog.pg_proc p on p.oid = d.objid
+   where e.extname in ('pgcrypto', 'btree_gist', 'btree_gin', 'pg_trgm', 'citext', 'unaccent')
+     and pg_catalog.pg_has_role(p.proowner, 'USAGE')
+     and not pg_catalog.has_function_privilege('authenticated', p.oid, 'EXECUTE');
+  if v_functions is not null then
+    execute format('grant execute on routine %s to app_owner, app_definer, anon, authenticated, service_role', v_functions);
+  end if;
+end $$;

@@ -14,6 +14,6 @@ mod tx;
 pub use database::{Answer, Database};
 pub use pool::{PoolOptions, PoolStatus, tls};
 pub use sql::{Param, Sql};
-pub use tokio_postgres::config::Host;
+pub use tokio_postgres::config::{Host, SslMode};
 pub use tokio_postgres::{Config, Row};
 pub use tx::{Access, Opened, Tx};

@@ -8,6 +8,8 @@ mod cluster;
 #[cfg(test)]
 mod exhausted;
 #[cfg(test)]
+mod foundation;
+#[cfg(test)]
 mod hygiene;
 #[cfg(test)]
 mod kill;
@@ -25,5 +27,7 @@ mod pooler;
 mod removed;
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod tls;
