@@ -7,6 +7,7 @@ use postgres::Sql;
 
 use super::Backend;
 use crate::config::Settings;
+use crate::start::database;
 
 /// The code of a login that row security does not hold.
 pub(crate) const SERVER_LOGIN_TOO_STRONG: &str = "server_login_too_strong";
@@ -77,6 +78,9 @@ impl Rights {
                 let level = &self.wal_level;
                 sentences.push(format!("wal_level is {level}, not logical: changes cannot be streamed to realtime and cache, only polled"));
             }
+            for key in database::in_clear_text(settings).map_err(Error::internal)? {
+                sentences.push(format!("{key} does not demand TLS: passwords and rows may be read on the way; add ?sslmode=verify-full"));
+            }
         }
         Ok(sentences)
     }
@@ -111,7 +115,7 @@ mod tests {
 
     fn external(environment: Environment) -> Settings {
         let mut settings = Settings { environment, ..Settings::default() };
-        settings.database.url = Some(kernel::Secret::new("postgres://h/d".to_owned()));
+        settings.database.url = Some(kernel::Secret::new("postgres://h/d?sslmode=verify-full".to_owned()));
         settings
     }
 
@@ -136,5 +140,9 @@ mod tests {
         assert_eq!(sentences.len(), 2);
         assert!(sentences[0].contains("REPLICATION") && sentences[1].contains("wal_level is replica"), "{sentences:?}");
         assert_eq!(weak.judge(&Settings::default()).unwrap(), Vec::<String>::new());
+        let mut in_clear = external(Environment::Production);
+        in_clear.database.migrator_url = Some(kernel::Secret::new("postgres://m:hunter2@db.example/d".to_owned()));
+        let sentences = rights().judge(&in_clear).unwrap();
+        assert!(sentences.len() == 1 && sentences[0].starts_with("database.migrator_url does not demand TLS"), "{sentences:?}");
     }
 }

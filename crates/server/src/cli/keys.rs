@@ -68,7 +68,7 @@ impl Keys {
             Command::Rotate { revoke_previous } => {
                 store::load(&file)?.ok_or_else(|| no_keys(&file))?;
                 let ring = if revoke_previous { store::revoke_previous(&file)? } else { store::rotate(&file, jiff::Timestamp::now())? };
-                let server = match DataFolder::holder(&settings.data_directory) {
+                let server = match DataFolder::holder(&settings.data_directory)? {
                     Some(pid) => format!("The running server (process {pid}) takes them within seconds.\n"),
                     None => String::new(),
                 };

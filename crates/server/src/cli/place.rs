@@ -25,7 +25,7 @@ impl Place {
             };
             return Ok(Self { migrator, own: None });
         }
-        if let Some(state) = State::of_running(&settings.data_directory) {
+        if let Some(state) = State::of_running(&settings.data_directory)? {
             let config = database::running_cluster(settings, &state)?;
             return Ok(Self { migrator: Migrator::new(config), own: None });
         }

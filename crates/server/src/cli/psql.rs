@@ -26,7 +26,7 @@ pub(super) struct Psql {
 impl Psql {
     pub(super) fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
         let (program, config) = if settings.uses_private_cluster() {
-            let Some(state) = State::of_running(&settings.data_directory) else {
+            let Some(state) = State::of_running(&settings.data_directory)? else {
                 let message = format!("no server runs with the data folder {}; start it first", settings.data_directory.display());
                 return Err(CliError::refused("server_not_running", message));
             };

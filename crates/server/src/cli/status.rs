@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, say};
 use crate::config::Settings;
-use crate::start::{KEY_FILE, State};
+use crate::start::{KEY_FILE, Look, State};
 use crate::version;
 
 /// The exit code where no server runs, as service managers use it.
@@ -14,7 +14,7 @@ const NOT_RUNNING: u8 = 3;
 
 /// Show addresses, versions, the data folder and what is degraded
 ///
-/// Exits with 0 when a server runs and is ready, 1 when it runs and is not, 3 when none runs.
+/// Exits with 0 when a server runs and is ready, 1 when it runs or starts and is not, 3 when none runs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,13 +28,23 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let folder = &settings.data_directory;
-        let Some(state) = State::of_running(folder) else {
-            say(&if self.json { "{\"running\": false}".to_owned() } else { offline(settings) })?;
-            return Ok(ExitCode::from(NOT_RUNNING));
+        let (text, code) = match State::look(&settings.data_directory)? {
+            Look::Running(state) => {
+                let code = if state.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+                (if self.json { json(settings, &state) } else { online(settings, &state) }, code)
+            }
+            Look::Busy(pid) => {
+                let word = format!("process {pid} is starting, or at work on the database");
+                (self.without_server(settings, &word), ExitCode::FAILURE)
+            }
+            Look::Nothing => (self.without_server(settings, "not running"), ExitCode::from(NOT_RUNNING)),
         };
-        say(&if self.json { json(settings, &state) } else { online(settings, &state) })?;
-        Ok(if state.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        say(&text)?;
+        Ok(code)
+    }
+
+    fn without_server(&self, settings: &Settings, word: &str) -> String {
+        if self.json { "{\"running\": false}".to_owned() } else { offline(settings, word) }
     }
 }
 
@@ -73,7 +83,7 @@ fn word(state: &State) -> &'static str {
     if state.ready { "ready" } else { "not ready" }
 }
 
-fn offline(settings: &Settings) -> String {
+fn offline(settings: &Settings, word: &str) -> String {
     let folder = &settings.data_directory;
     let has = |name: &str| folder.join(name).try_exists().unwrap_or(false);
     let cluster = match std::fs::read_to_string(folder.join("postgres/cluster/PG_VERSION")) {
@@ -82,9 +92,5 @@ fn offline(settings: &Settings) -> String {
         Err(_) => "database.url".to_owned(),
     };
     let keys = if has(KEY_FILE) { "there" } else { "not made yet" };
-    format!(
-        "thorbis      {} (not running)\ndata folder  {}\npostgresql   {cluster}\nkeys         {keys}\n",
-        version::FULL,
-        folder.display()
-    )
+    format!("thorbis      {} ({word})\ndata folder  {}\npostgresql   {cluster}\nkeys         {keys}\n", version::FULL, folder.display())
 }

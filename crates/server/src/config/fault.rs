@@ -90,9 +90,21 @@ fn reason(kind: &Kind) -> String {
         Kind::UnknownField(_, allowed) => format!("no such key; allowed here: {}", allowed.join(", ")),
         Kind::UnknownVariant(found, allowed) => format!("{found:?} is not allowed; allowed: {}", allowed.join(", ")),
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
-            format!("found {}, allowed: {wanted}", sort_of(found))
+            format!("found {}, allowed: {}", sort_of(found), in_words(wanted))
         }
         other => other.to_string(),
+    }
+}
+
+/// Returns what a type of Rust's takes, for people.
+fn in_words(wanted: &str) -> String {
+    match wanted {
+        "u16" => format!("a whole number, 0 to {}", u16::MAX),
+        "u32" => format!("a whole number, 0 to {}", u32::MAX),
+        "u64" | "usize" => "a whole number, 0 or more".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a string" | "path string" => "a text".to_owned(),
+        other => other.to_owned(),
     }
 }
 

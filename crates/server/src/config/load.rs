@@ -91,11 +91,13 @@ impl Loaded {
 pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     let defaults = Settings { data_directory: sources.default_data_directory(), ..Settings::default() };
     let mut figment = Figment::from(Named { name: DEFAULT, values: Serialized::defaults(defaults) });
+    let lists = |key: &str| matches!(figment.find_value(key), Ok(Value::Array(..)));
+    let variables = from_variables(sources, lists)?;
     let file = sources.flags.config.clone().or_else(|| sources.variable(FILE_VARIABLE).map(PathBuf::from));
     if let Some(file) = file {
         figment = figment.merge(Toml::file_exact(file));
     }
-    figment = figment.merge(Fixed { name: ENVIRONMENT, values: from_variables(sources)? });
+    figment = figment.merge(Fixed { name: ENVIRONMENT, values: variables });
     figment = figment.merge(Fixed { name: "the command line", values: from_flags(&sources.flags) });
     let settings: Settings = figment.extract().map_err(|error| Faults::from_figment(error, &figment))?;
     let faults: Vec<Fault> =
@@ -134,7 +136,8 @@ impl Provider for Fixed {
     }
 }
 
-fn from_variables(sources: &Sources) -> Result<Dict, Faults> {
+/// Reads the environment. `is_list` tells which keys hold lists.
+fn from_variables(sources: &Sources, is_list: impl Fn(&str) -> bool) -> Result<Dict, Faults> {
     let mut values = Dict::new();
     for (short, key) in [("DATABASE_URL", "database.url"), ("MIGRATOR_URL", "database.migrator_url")] {
         if let Some(value) = sources.variable(short) {
@@ -152,7 +155,8 @@ fn from_variables(sources: &Sources) -> Result<Dict, Faults> {
             let origin = format!("from the environment, {name}");
             return Err(Faults(vec![Fault { key, origin, reason: "allowed: UTF-8".to_owned() }]));
         };
-        insert(&mut values, &key, text::from_environment(value));
+        let value = if is_list(&key) { text::list_from_environment(value) } else { text::from_environment(value) };
+        insert(&mut values, &key, value);
     }
     Ok(values)
 }
@@ -240,12 +244,15 @@ mod tests {
     fn a_wrong_value_is_named_with_what_is_allowed() {
         let text = refused(&with(&[("THORBIS_LIMITS__CONNECTIONS_MAX", "many")]));
         assert!(text.contains("`limits.connections_max` (from the environment, THORBIS_LIMITS__CONNECTIONS_MAX)"), "{text}");
+        assert!(text.contains("found a text, allowed: a whole number, 0 or more"), "{text}");
+        let text = refused(&with(&[("THORBIS_MIGRATE_AT_START", "1")]));
+        assert!(text.contains("`migrate_at_start`") && text.contains("found a number, allowed: true or false"), "{text}");
         let text = refused(&with(&[("THORBIS_DATABASE__POOL_SIZE", "0")]));
         assert!(text.contains("`database.pool_size`") && text.contains("allowed: 1 to 10000"), "{text}");
         let text = refused(&with(&[("THORBIS_ENVIRONMENT", "staging")]));
         assert!(text.contains("allowed: development, production"), "{text}");
         let text = refused(&with(&[("THORBIS_LISTEN__ADDRESSES", "127.0.0.1:1,nowhere")]));
-        assert!(text.contains("`listen.addresses`") && text.contains("nowhere"), "{text}");
+        assert!(text.contains("`listen.addresses`") && text.contains("\"nowhere\": allowed: address:port"), "{text}");
     }
 
     #[test]
@@ -266,6 +273,9 @@ mod tests {
         let loaded = load(&with(&[("THORBIS_AUTH__AUDIENCES", "[\"a\", b]"), ("THORBIS_AUTH__PASSWORD__LENGTH_MIN", "12")])).unwrap();
         assert_eq!(loaded.settings.auth.audiences, ["a", "b"]);
         assert_eq!(loaded.settings.auth.password.length_min, 12);
+        let loaded = load(&with(&[("THORBIS_AUTH__AUDIENCES", "7, b"), ("THORBIS_LISTEN__ADDRESSES", "[::1]:7,127.0.0.1:8")])).unwrap();
+        assert_eq!(loaded.settings.auth.audiences, ["7", "b"]);
+        assert_eq!(loaded.settings.listen.addresses, ["[::1]:7".parse().unwrap(), "127.0.0.1:8".parse().unwrap()]);
     }
 
     #[test]

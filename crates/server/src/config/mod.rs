@@ -69,7 +69,7 @@ pub struct Settings {
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
     /// Address and port pairs; port 0 takes a free one.
-    #[serde(deserialize_with = "text::list")]
+    #[serde(deserialize_with = "text::addresses")]
     pub addresses: Vec<SocketAddr>,
     /// Milliseconds that requests in flight get to finish when the server is told to stop.
     pub shutdown_grace_ms: u64,

@@ -4,13 +4,22 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use figment::value::Value;
 use kernel::Secret;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-/// Returns the value that an environment variable's text stands for: a bool, a number, a list in brackets, or the text itself.
+/// Returns the list that an environment variable's text stands for: items with commas, in brackets or not.
+pub(super) fn list_from_environment(text: &str) -> Value {
+    // An address of IPv6 with its port begins with a bracket too, but does not end with one.
+    let items = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let items = items.split(',').map(str::trim).filter(|item| !item.is_empty());
+    Value::from(items.map(|item| item.trim_matches('"').to_owned()).collect::<Vec<_>>())
+}
+
+/// Returns the value that an environment variable's text stands for: a bool, a number, or the text itself.
 ///
 /// A number must read back as the same text, so that `007` and `1e3` stay what they are.
 pub(super) fn from_environment(text: &str) -> Value {
@@ -18,11 +27,6 @@ pub(super) fn from_environment(text: &str) -> Value {
         "true" => return Value::from(true),
         "false" => return Value::from(false),
         _ => {}
-    }
-    if let Some(items) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        let items = items.split(',').map(str::trim).filter(|item| !item.is_empty());
-        // An address of IPv6 with its port begins with a bracket too, but does not end with one.
-        return Value::from(items.map(|item| item.trim_matches('"').to_owned()).collect::<Vec<_>>());
     }
     match text.parse::<i64>() {
         Ok(number) if number.to_string() == text => Value::from(number),
@@ -64,6 +68,21 @@ where
     }
 
     deserializer.deserialize_any(List(PhantomData))
+}
+
+/// Reads addresses with their ports.
+pub(super) fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
+    struct Address(SocketAddr);
+
+    impl FromStr for Address {
+        type Err = &'static str;
+
+        fn from_str(text: &str) -> Result<Self, Self::Err> {
+            text.parse().map(Self).map_err(|_without_words| "allowed: address:port, such as 127.0.0.1:8000 or [::1]:8000")
+        }
+    }
+
+    Ok(list::<D, Address>(deserializer)?.into_iter().map(|address| address.0).collect())
 }
 
 /// Reads a secret text, also where it looks like a number or a bool.

@@ -25,6 +25,9 @@ pub use tls::TlsError;
 
 use tls::TlsFiles;
 
+/// How often a port is looked for that is free on all addresses.
+const FREE_PORT_TRIES: u32 = 16;
+
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
@@ -61,6 +64,18 @@ pub struct Bound {
 ///
 /// Where two addresses ask for port 0, both get the same free port.
 pub async fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
+    let mut tries = FREE_PORT_TRIES;
+    loop {
+        tries -= 1;
+        match bind_once(wanted).await {
+            // The port that was free on the first address is somebody's on the next one: another one is as good.
+            Err(ListenError::Taken { address, .. }) if tries > 0 && !wanted.contains(&address) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
     let mut bound = Bound { listeners: Vec::new(), addresses: Vec::new() };
     let mut free_port = 0;
     for address in wanted {

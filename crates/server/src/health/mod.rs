@@ -101,6 +101,7 @@ impl Health {
     pub(crate) async fn look(&self) -> Checks {
         let database = match tokio::time::timeout(PING_TIME, self.backend.ping()).await {
             Ok(answer) => Check::of(answer),
+            Err(_elapsed) if self.backend.pool().waiting > 0 => Check::failed("pool_timeout", "All connections to PostgreSQL are in use"),
             Err(_elapsed) => Check::failed("database_slow", "PostgreSQL did not answer within 2 seconds"),
         };
         let migrations = match &**self.preparation.load() {

@@ -1,11 +1,12 @@
 //! Which database, and who may do what there: settings become connections here.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use kernel::{Error, Kind};
-use postgres::Config;
 use postgres::cluster::ClusterOptions;
 use postgres::migrate::{Migrator, Options};
+use postgres::{Config, Host, SslMode};
 
 use super::StartError;
 use super::state::State;
@@ -73,10 +74,102 @@ pub(crate) fn migrate_options(settings: &Settings) -> Result<Options, StartError
     Ok(Options { server_login: login, ..Options::default() })
 }
 
+/// The names of what is known to other programs and set otherwise here, and how.
+const SET_ELSEWHERE: &[(&str, &str)] = &[
+    ("sslrootcert", "name the file in database.root_certificate_file"),
+    ("sslcert", "certificates of clients are not supported; give a password"),
+    ("sslkey", "certificates of clients are not supported; give a password"),
+    ("pgbouncer", "set database.prepared_statements = false"),
+];
+
 fn parse(url: &str, key: &str) -> Result<Config, StartError> {
     // The parser's own words may repeat a part of the URL, so they are not passed on.
-    let refused = |_| Error::new(Kind::Unprocessable, "config_invalid", format!("`{key}` cannot be read as a PostgreSQL URL"));
-    let mut config: Config = url.parse().map_err(refused)?;
+    let refused = |hint: &'static str| {
+        Error::new(Kind::Unprocessable, "config_invalid", format!("`{key}` cannot be read as a PostgreSQL URL")).with_hint(hint)
+    };
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut pairs = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if let Some((_, hint)) = SET_ELSEWHERE.iter().find(|(name, _)| pair.split('=').next() == Some(*name)) {
+            return Err(refused(hint).into());
+        }
+        pairs.push(match pair {
+            // Wherever TLS is spoken, authority and name are checked.
+            "sslmode=verify-ca" | "sslmode=verify-full" => "sslmode=require",
+            other => other,
+        });
+    }
+    let allowed = "allowed: postgres://login:password@host:port/database?sslmode=disable|prefer|require|verify-full";
+    let mut config: Config = format!("{place}?{}", pairs.join("&")).parse().map_err(|_secret| refused(allowed))?;
     config.application_name("thorbis");
     Ok(config)
+}
+
+/// Returns the keys of the URLs that let passwords and rows go over the network in clear text.
+pub(crate) fn in_clear_text(settings: &Settings) -> Result<Vec<&'static str>, StartError> {
+    let mut keys = Vec::new();
+    for (key, url) in [("database.url", &settings.database.url), ("database.migrator_url", &settings.database.migrator_url)] {
+        if let Some(url) = url
+            && may_be_clear_text(&parse(url.expose(), key)?)
+        {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
+
+/// Tells whether TLS is not demanded and the host is not this machine.
+fn may_be_clear_text(config: &Config) -> bool {
+    let is_far = |host: &Host| match host {
+        Host::Unix(_) => false,
+        Host::Tcp(name) => name != "localhost" && !name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+    };
+    config.get_ssl_mode() != SslMode::Require && config.get_hosts().iter().any(is_far)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_of_other_programs_are_understood() {
+        for (query, mode) in [
+            ("", SslMode::Prefer),
+            ("?sslmode=disable", SslMode::Disable),
+            ("?sslmode=require&connect_timeout=3", SslMode::Require),
+            ("?connect_timeout=3&sslmode=verify-full", SslMode::Require),
+            ("?sslmode=verify-ca", SslMode::Require),
+        ] {
+            let config = parse(&format!("postgres://ann:hunter2@db.example:6432/shop{query}"), "database.url").unwrap();
+            assert_eq!(config.get_ssl_mode(), mode, "{query}");
+            assert_eq!((config.get_user(), config.get_dbname(), config.get_ports()), (Some("ann"), Some("shop"), &[6432][..]));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_with_what_is() {
+        for (query, hint) in [
+            ("sslmode=verify", "sslmode=disable|prefer|require|verify-full"),
+            ("sslrootcert=/hunter3.pem", "database.root_certificate_file"),
+            ("pgbouncer=true", "database.prepared_statements = false"),
+        ] {
+            let refused = parse(&format!("postgres://ann:hunter2@db.example/shop?{query}"), "database.url").unwrap_err().to_string();
+            assert!(refused.contains("`database.url`") && refused.contains(hint), "{refused}");
+            assert!(!refused.contains("hunter"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_clear_text_is_noticed() {
+        for (url, may) in [
+            ("postgres://a:b@db.example/c", true),
+            ("postgres://a:b@10.0.0.7,127.0.0.1/c?sslmode=prefer", true),
+            ("postgres://a:b@db.example/c?sslmode=verify-full", false),
+            ("postgres://a:b@127.0.0.1/c", false),
+            ("postgres://a:b@localhost/c", false),
+            ("postgres://a:b@%2Frun%2Fpostgresql/c", false),
+        ] {
+            assert_eq!(may_be_clear_text(&parse(url, "database.url").unwrap()), may, "{url}");
+        }
+    }
 }

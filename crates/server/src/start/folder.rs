@@ -72,13 +72,19 @@ impl DataFolder {
         &self.path
     }
 
-    /// Returns the id of the server that has a folder, if one has.
-    pub(crate) fn holder(path: &Path) -> Option<String> {
-        let mut lock = OpenOptions::new().read(true).open(path.join(LOCK)).ok()?;
+    /// Returns the id of the process that has a folder, if one has.
+    pub(crate) fn holder(path: &Path) -> Result<Option<String>, FolderError> {
+        let file = path.join(LOCK);
+        let mut lock = match OpenOptions::new().read(true).open(&file) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // Whoever may not look must not be told that nothing runs.
+            Err(error) => return Err(unusable(&file)(error)),
+        };
         // A shared lock: two who ask at one time must not take each other for the server.
         match lock.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => Some(holder(&mut lock)),
-            Ok(()) | Err(TryLockError::Error(_)) => None,
+            Err(TryLockError::WouldBlock) => Ok(Some(holder(&mut lock))),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(None),
         }
     }
 }
@@ -125,14 +131,23 @@ mod tests {
     fn the_second_one_is_told_who_has_the_folder() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a/b");
-        assert_eq!(DataFolder::holder(&path), None);
+        assert_eq!(DataFolder::holder(&path).unwrap(), None);
         let first = DataFolder::take(&path).unwrap();
         let pid = std::process::id().to_string();
         let refused = DataFolder::take(&path).unwrap_err().to_string();
         assert!(refused.contains(&format!("process id {pid} (data_directory_in_use)")), "{refused}");
-        assert_eq!(DataFolder::holder(&path), Some(pid));
+        assert_eq!(DataFolder::holder(&path).unwrap(), Some(pid));
         drop(first);
-        assert_eq!(DataFolder::holder(&path), None);
+        assert_eq!(DataFolder::holder(&path).unwrap(), None);
         assert!(DataFolder::take(&path).is_ok());
+    }
+
+    #[test]
+    fn who_may_not_look_is_not_told_that_nothing_runs() {
+        let home = tempfile::tempdir().unwrap();
+        // Root may open everything, but nobody can open what is below a file.
+        fs::write(home.path().join("file"), "").unwrap();
+        let refused = DataFolder::holder(&home.path().join("file")).unwrap_err().to_string();
+        assert!(refused.contains("data_directory_unusable"), "{refused}");
     }
 }

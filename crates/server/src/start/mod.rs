@@ -36,7 +36,7 @@ pub use error::StartError;
 pub use folder::FolderError;
 pub(crate) use folder::{DataFolder, write_private};
 pub(crate) use keys::KEY_FILE;
-pub(crate) use state::State;
+pub(crate) use state::{Look, State};
 
 use keys::KeysInUse;
 use prepare::Preparer;

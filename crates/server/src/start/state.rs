@@ -64,6 +64,17 @@ impl From<ClusterFacts> for ClusterPlace {
     }
 }
 
+/// What runs in a data folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// A server.
+    Running(Box<State>),
+    /// A process with this id has the folder and tells nothing yet: a server that starts, or a command at work.
+    Busy(String),
+    /// Nothing.
+    Nothing,
+}
+
 impl State {
     /// Writes it for others.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), FolderError> {
@@ -71,12 +82,24 @@ impl State {
         write_private(&folder.join(FILE), &text)
     }
 
-    /// Returns the server that runs in a folder, if one does.
-    pub(crate) fn of_running(folder: &Path) -> Option<Self> {
-        let holder = DataFolder::holder(folder)?;
-        let state: Self = serde_json::from_str(&std::fs::read_to_string(folder.join(FILE)).ok()?).ok()?;
+    /// Returns what runs in a folder.
+    pub(crate) fn look(folder: &Path) -> Result<Look, FolderError> {
+        let Some(holder) = DataFolder::holder(folder)? else { return Ok(Look::Nothing) };
+        let written = std::fs::read_to_string(folder.join(FILE)).ok();
+        let state: Option<Self> = written.and_then(|text| serde_json::from_str(&text).ok());
         // A server that is still starting has the lock, and the file is that of the one before.
-        (state.pid.to_string() == holder).then_some(state)
+        Ok(match state.filter(|state| state.pid.to_string() == holder) {
+            Some(state) => Look::Running(Box::new(state)),
+            None => Look::Busy(holder),
+        })
+    }
+
+    /// Returns the server that runs in a folder, if one does.
+    pub(crate) fn of_running(folder: &Path) -> Result<Option<Self>, FolderError> {
+        Ok(match Self::look(folder)? {
+            Look::Running(state) => Some(*state),
+            Look::Busy(_) | Look::Nothing => None,
+        })
     }
 
     /// Takes it away at the end. A file that stays does no harm.
@@ -113,10 +136,11 @@ mod tests {
             degraded: vec![],
         };
         state.write(home.path()).unwrap();
-        assert_eq!(State::of_running(home.path()), None, "left behind by a killed server");
+        assert_eq!(State::look(home.path()).unwrap(), Look::Nothing, "left behind by a killed server");
         let _folder = DataFolder::take(home.path()).unwrap();
-        assert_eq!(State::of_running(home.path()), Some(state.clone()));
+        assert_eq!(State::of_running(home.path()).unwrap(), Some(state.clone()));
         State { pid: 1, ..state }.write(home.path()).unwrap();
-        assert_eq!(State::of_running(home.path()), None, "of the server before");
+        let busy = Look::Busy(std::process::id().to_string());
+        assert_eq!(State::look(home.path()).unwrap(), busy, "of the server before");
     }
 }

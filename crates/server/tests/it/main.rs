@@ -6,6 +6,8 @@ mod chaos;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod edge;
@@ -18,6 +20,10 @@ mod program;
 #[cfg(test)]
 mod running;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod soak;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod written;
