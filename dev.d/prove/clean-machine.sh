@@ -65,9 +65,12 @@ inside 'git init -q && git add -A && git -c user.name=dev -c user.email=dev@loca
 
 echo "clean-machine: ./dev up"
 begun=$(date +%s)
-inside "PROFILE=${PROFILE:-release} ./dev up >up.log 2>&1 & echo \$! >up.pid; wait" &
+# The network is this machine's, where the usual port may have another server behind it: its answer would prove nothing.
+listen=
+if inside 'curl -s -o /dev/null http://127.0.0.1:54321/ || [ $? != 7 ]'; then listen='--listen 127.0.0.1:0'; fi
+inside "PROFILE=${PROFILE:-release} ./dev up $listen >up.log 2>&1 & echo \$! >up.pid; wait" &
 watcher=$!
-until inside 'curl -sf http://127.0.0.1:54321/health/ready >/dev/null'; do
+until inside 'url=$(sed -n "s/.* answers at \([^ ]*\).*/\1/p" up.log) && [ -n "$url" ] && curl -sf "$url/health/ready" >/dev/null'; do
     if ! kill -0 "$watcher" 2>/dev/null; then
         tail -n 40 "$machine/home/dev/thorbis/up.log"
         echo "./dev up ended before it was ready"
