@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a test's tool fails loudly")]
 
 mod proxy;
+mod sweep;
 mod throw_away;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +15,7 @@ use postgres::{Config, Database, PoolOptions};
 use tokio_postgres::{Client, NoTls};
 
 pub use proxy::Proxy;
+pub use sweep::sweep;
 pub use throw_away::{Addresses, Install, ThrowAway};
 
 /// The variable that carries the addresses of the cluster.

@@ -101,7 +101,14 @@ impl ThrowAway {
         let mut options = ClusterOptions::new(folder.path().join("data"));
         options.memory_share_percent = 10;
         options.poll_interval = Duration::from_secs(1);
-        for (key, value) in [("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off"), ("max_connections", "300")] {
+        for (key, value) in [
+            ("fsync", "off"),
+            ("full_page_writes", "off"),
+            ("synchronous_commit", "off"),
+            ("max_connections", "300"),
+            ("min_wal_size", "80MB"),
+            ("max_wal_size", "1GB"),
+        ] {
             options.extra_settings.push((key.to_owned(), value.to_owned()));
         }
         let cluster = cluster::start(options).await?;

@@ -22,7 +22,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     let program = arguments.next().context(usage)?;
     let cluster = ThrowAway::start(install).await?;
     let addresses = serde_json::to_string(cluster.addresses())?;
-    let outcome = tokio::process::Command::new(program).args(arguments).env(VARIABLE, addresses).status().await;
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).env(VARIABLE, addresses);
+    let outcome = tokio::select! {
+        outcome = command.status() => outcome,
+        () = testkit::sweep(cluster.addresses()) => bail!("the sweeper ended"),
+    };
     cluster.stop().await?;
     let code = outcome?.code().unwrap_or(1);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
