@@ -44,7 +44,7 @@ test('a body over the limit', async () => {
 
 test('the client is told what is wrong', async () => {
   const { client } = await owner('ann')
-  const customer = done(await client.from('customers').insert({ first_name: 'Ben', last_name: 'Baker' }).select().single())
+  const customer = done(await client.from('customers').insert({ phone: '+15550100', first_name: 'Ben', last_name: 'Baker' }).select().single())
   const cases = [
     [client.from('custmers').select(), 404, 'PGRST205'],
     [client.from('customers').select('nick'), 400, '42703'],
@@ -53,7 +53,7 @@ test('the client is told what is wrong', async () => {
     [client.from('customers').select().eq('id', 'seven'), 400, '22P02'],
     [client.from('customers').select().gt('created_at', 'soon'), 400, '22007'],
     [client.from('customers').select().or('first_name.eq'), 400, 'PGRST100'],
-    [client.from('customers').insert({ first_name: 'A', last_name: 'B', nick: 'C' }), 400, 'PGRST204'],
+    [client.from('customers').insert({ phone: '+15550100', first_name: 'A', last_name: 'B', nick: 'C' }), 400, 'PGRST204'],
     [client.from('jobs').insert({ customer_id: 'seven', title: 'Fix' }), 400, '22P02'],
     [client.from('jobs').insert({ customer_id: customer.id, title: 'Fix', scheduled_start: 'soon' }), 400, '22007'],
     [client.from('jobs').insert({ customer_id: customer.id, title: null }), 400, '23502'],

@@ -9,7 +9,7 @@ async function inTwo() {
   const second = await owner('bob')
   done(await service().from('team_members').insert({ company_id: second.company.id, user_id: first.user.id, role: 'manager', status: 'active' }))
   for (const { client, company } of [first, second]) {
-    done(await client.from('customers').insert({ first_name: 'Of', last_name: company.name }))
+    done(await client.from('customers').insert({ phone: '+15550100', first_name: 'Of', last_name: company.name }))
   }
   return { ...first, second }
 }

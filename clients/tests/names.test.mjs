@@ -39,7 +39,7 @@ test('organizations, organization_memberships and profiles have the documented c
 
 test('the schemas shared and home_services show the same rows', async () => {
   const { client, company } = await owner('ann')
-  const customer = done(await client.from('customers').insert({ first_name: 'Ben', last_name: 'Baker' }).select().single())
+  const customer = done(await client.from('customers').insert({ phone: '+15550100', first_name: 'Ben', last_name: 'Baker' }).select().single())
   done(await client.from('jobs').insert({ customer_id: customer.id, title: 'Fix', status: 'quoted' }))
   assert.equal(done(await client.schema('shared').from('tenants').select('id, subdomain').single()).id, company.id)
   assert.equal(done(await client.schema('shared').from('users').select('tenant_id, role').single()).tenant_id, company.id)

@@ -6,10 +6,10 @@ import { done, member, owner, service } from './house.mjs'
 
 test('a viewer reads and writes nothing', async () => {
   const { client: boss, company } = await owner('ann')
-  const customer = done(await boss.from('customers').insert({ first_name: 'Ben', last_name: 'Baker' }).select().single())
+  const customer = done(await boss.from('customers').insert({ phone: '+15550100', first_name: 'Ben', last_name: 'Baker' }).select().single())
   const { client } = await member(company, 'viewer')
   assert.equal(done(await client.from('customers').select('id')).length, 1)
-  const created = await client.from('customers').insert({ first_name: 'X', last_name: 'Y' })
+  const created = await client.from('customers').insert({ phone: '+15550100', first_name: 'X', last_name: 'Y' })
   assert.deepEqual([created.status, created.error.code], [403, '42501'])
   assert.deepEqual(done(await client.from('customers').update({ notes: 'x' }).eq('id', customer.id).select()), [])
   assert.deepEqual(done(await client.from('customers').delete().eq('id', customer.id).select()), [])
@@ -18,7 +18,7 @@ test('a viewer reads and writes nothing', async () => {
 test('a technician sees the jobs that are his', async () => {
   const { client: boss, company } = await owner('ann')
   const { client, user } = await member(company, 'technician')
-  const customer = done(await boss.from('customers').insert({ first_name: 'Ben', last_name: 'Baker' }).select().single())
+  const customer = done(await boss.from('customers').insert({ phone: '+15550100', first_name: 'Ben', last_name: 'Baker' }).select().single())
   const job = (title, assigned_to) => ({ customer_id: customer.id, title, status: 'quoted', assigned_to })
   done(await boss.from('jobs').insert([job('his', user.id), job('nobody\'s', null)]))
   assert.deepEqual(done(await client.from('jobs').select('title')), [{ title: 'his' }])
@@ -39,7 +39,7 @@ test('nobody makes himself more than he is', async () => {
 test('what is deleted is gone for all but whoever may restore it', async () => {
   const { client: boss, company } = await owner('ann')
   const { client: manager } = await member(company, 'manager')
-  const customer = done(await boss.from('customers').insert({ first_name: 'Ben', last_name: 'Baker' }).select().single())
+  const customer = done(await boss.from('customers').insert({ phone: '+15550100', first_name: 'Ben', last_name: 'Baker' }).select().single())
   done(await boss.from('customers').update({ deleted_at: new Date().toISOString() }).eq('id', customer.id))
   assert.deepEqual(done(await boss.from('customers').select('id')), [])
   const seen = (client) => client.from('customers').select('id').setHeader('Prefer', 'deleted=include')

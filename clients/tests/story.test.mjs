@@ -18,7 +18,7 @@ test('a new user founds a company, enters a customer and a job, and reads them b
     .insert({ customer_id: customer.id, name: 'Home', address: '1 Main Street', city: 'Springfield', state: 'IL', zip_code: '62701' }).select().single())
   const job = done(await client.from('jobs')
     .insert({ customer_id: customer.id, property_id: property.id, title: 'Fix the boiler', status: 'quoted' }).select().single())
-  assert.match(job.job_number, /^JOB-\d{4}-001$/)
+  assert.match(job.job_number, /^JOB-\d{4}-0001$/)
   assert.equal(job.created_by ?? user.id, user.id)
 
   const read = done(await client.from('jobs').select('id, title, customer_id').eq('id', job.id).single())
@@ -36,7 +36,7 @@ test('a new user founds a company, enters a customer and a job, and reads them b
 
 test('another company sees nothing of it and reaches nothing of it', async () => {
   const { client: ours, company } = await owner('ann')
-  const customer = done(await ours.from('customers').insert({ first_name: 'Ben', last_name: 'Baker' }).select().single())
+  const customer = done(await ours.from('customers').insert({ phone: '+15550100', first_name: 'Ben', last_name: 'Baker' }).select().single())
   const job = done(await ours.from('jobs').insert({ customer_id: customer.id, title: 'Ours', status: 'quoted' }).select().single())
   const { client: theirs } = await owner('carl')
 
@@ -48,7 +48,7 @@ test('another company sees nothing of it and reaches nothing of it', async () =>
   assert.deepEqual(done(await theirs.from('jobs').delete().eq('id', job.id).select()), [])
   const pointed = await theirs.from('jobs').insert({ customer_id: customer.id, title: 'Pointing', status: 'quoted' })
   assert.equal(pointed.error.code, '23503')
-  const moved = await theirs.from('customers').insert({ company_id: company.id, first_name: 'X', last_name: 'Y' })
+  const moved = await theirs.from('customers').insert({ company_id: company.id, phone: '+15550100', first_name: 'X', last_name: 'Y' })
   assert.equal(moved.error.code, '42501')
   assert.equal(done(await ours.from('jobs').select('title').eq('id', job.id).single()).title, 'Ours')
 })
@@ -58,7 +58,7 @@ test('whoever is not signed in, or in no company, sees nothing', async () => {
   assert.equal(error.code, '42501')
   const { client } = await person('dora')
   assert.deepEqual(done(await client.from('customers').select('id')), [])
-  const refused = await client.from('customers').insert({ first_name: 'X', last_name: 'Y' })
+  const refused = await client.from('customers').insert({ phone: '+15550100', first_name: 'X', last_name: 'Y' })
   assert.deepEqual([refused.status, refused.error.code], [403, 'company_required'])
 })
 

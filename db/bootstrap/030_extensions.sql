@@ -5,7 +5,7 @@ do $$
 declare
   v_extension text;
 begin
-  foreach v_extension in array array['pgcrypto', 'btree_gist', 'btree_gin', 'pg_trgm', 'citext', 'unaccent'] loop
+  foreach v_extension in array array['pgcrypto', 'btree_gist', 'btree_gin', 'pg_trgm', 'citext', 'unaccent', 'ltree', 'fuzzystrmatch'] loop
     continue when exists (select from pg_catalog.pg_extension where extname = v_extension);
     begin
       execute format('create extension if not exists %I with schema extensions', v_extension);
@@ -35,7 +35,7 @@ begin
     join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid
                                and d.classid = 'pg_catalog.pg_proc'::regclass and d.deptype = 'e'
     join pg_catalog.pg_proc p on p.oid = d.objid
-   where e.extname in ('pgcrypto', 'btree_gist', 'btree_gin', 'pg_trgm', 'citext', 'unaccent')
+   where e.extname in ('pgcrypto', 'btree_gist', 'btree_gin', 'pg_trgm', 'citext', 'unaccent', 'ltree', 'fuzzystrmatch')
      and pg_catalog.pg_has_role(p.proowner, 'USAGE')
      and not pg_catalog.has_function_privilege('authenticated', p.oid, 'EXECUTE');
   if v_functions is not null then

@@ -2,19 +2,28 @@
 -- Invariant: the policies of a declared table are exactly those written here; any other is dropped at the
 -- next migrate. Tenants are walled in by a RESTRICTIVE policy, so that no permissive one can leak.
 
-create or replace function app.scope_condition(p_noun text, p_verb text, p_assigned_column text, p_own_column text)
-  returns text
-  language sql immutable
+-- Somebody's rows are those that name him, those whose crew does, and those that belong to a row he may read: whoever works on a job
+-- works with its notes. That row is looked up by its key with his own rights, and only for those who hold no more.
+drop function if exists app.scope_condition(text, text, text, text);
+create or replace function app.scope_condition(
+  p_table text, p_noun text, p_verb text, p_assigned_column text, p_own_column text, p_crew_column text, p_parent_table text, p_parent_column text
+) returns text
+  language sql stable
   set search_path = ''
-  return format('(select app.has_permission(%L))', p_noun || ':' || p_verb)
-    || case when p_assigned_column is null then '' else
-         format(' or ((select app.has_permission(%L)) and %I = (select auth.uid()))',
-                p_noun || ':' || p_verb || '_assigned', p_assigned_column) end
+as $$
+  select format('(select app.has_permission(%L))', p_noun || ':' || p_verb)
+    || coalesce(' or ((select app.has_permission(' || quote_literal(p_noun || ':' || p_verb || '_assigned') || ')) and (' || nullif(concat_ws(' or ',
+         case when p_assigned_column is not null then format('%I = (select auth.uid())', p_assigned_column) end,
+         case when p_crew_column is not null then format('(select auth.uid()) = any (%I)', p_crew_column) end,
+         case when p_parent_table is not null then
+           format('exists (select from %1$s parent where parent.company_id = %2$s.company_id and parent.id = %2$s.%3$I)',
+                  p_parent_table, p_table, p_parent_column) end), '') || '))', '')
     || case when p_own_column is null then '' else
-         format(' or ((select app.has_permission(%L)) and %I = (select auth.uid()))',
-                p_noun || ':' || p_verb || '_own', p_own_column) end;
-revoke all on function app.scope_condition(text, text, text, text) from public;
+         format(' or ((select app.has_permission(%L)) and %I = (select auth.uid()))', p_noun || ':' || p_verb || '_own', p_own_column) end
+$$;
+revoke all on function app.scope_condition(text, text, text, text, text, text, text, text) from public;
 
+drop function if exists app.protect(regclass, text, boolean, text, text, text, text[]);
 create or replace function app.protect(
   p_table           regclass,
   p_noun            text,
@@ -22,7 +31,10 @@ create or replace function app.protect(
   p_assigned_column text    default null,
   p_own_column      text    default null,
   p_tenant_column   text    default 'company_id',
-  p_verbs           text[]  default '{read,create,update,delete}'
+  p_verbs           text[]  default '{read,create,update,delete}',
+  p_crew_column     text    default null,
+  p_parent_table    regclass default null,
+  p_parent_column   text    default null
 ) returns void
   language plpgsql
   set search_path = ''
@@ -53,7 +65,8 @@ begin
 
   foreach v_verb in array p_verbs loop
     v_command := case v_verb when 'read' then 'select' when 'create' then 'insert' else v_verb end;
-    v_condition := app.scope_condition(p_noun, v_verb, p_assigned_column, p_own_column);
+    v_condition := app.scope_condition(p_table::text, p_noun, v_verb, p_assigned_column, p_own_column, p_crew_column,
+                                       p_parent_table::text, p_parent_column);
     execute format('grant %s on %s to authenticated', v_command, p_table);
     execute format('create policy %I on %s as permissive for %s to authenticated', 'member_' || v_verb, p_table, v_command)
       || case v_verb
@@ -67,18 +80,25 @@ begin
   end if;
   if p_soft_delete then
     execute format('create or replace trigger guard_soft_delete before insert or update on %s
-                      for each row execute function app.guard_soft_delete(%L)', p_table, p_noun);
+                      for each row execute function app.guard_soft_delete(%L, %L)', p_table, p_noun, coalesce(p_own_column, ''));
+    execute format('create or replace trigger guard_deletion before delete on %s for each row execute function app.guard_deletion()', p_table);
   end if;
 
-  insert into app.protected_tables as t (table_name, noun, soft_delete, assigned_column, own_column, tenant_column, verbs)
-  values (p_table::text, p_noun, p_soft_delete, p_assigned_column, p_own_column, p_tenant_column, p_verbs)
+  insert into app.protected_tables as t (table_name, noun, soft_delete, assigned_column, own_column, tenant_column, verbs,
+                                         crew_column, parent_table, parent_column)
+  values (p_table::text, p_noun, p_soft_delete, p_assigned_column, p_own_column, p_tenant_column, p_verbs, p_crew_column, p_parent_table::text, p_parent_column)
   on conflict (table_name) do update
      set noun = excluded.noun, soft_delete = excluded.soft_delete, assigned_column = excluded.assigned_column,
-         own_column = excluded.own_column, tenant_column = excluded.tenant_column, verbs = excluded.verbs;
+         own_column = excluded.own_column, tenant_column = excluded.tenant_column, verbs = excluded.verbs, crew_column = excluded.crew_column,
+         parent_table = excluded.parent_table, parent_column = excluded.parent_column;
+  -- Of the first installation these files make the audit later, and then for every table.
+  if to_regprocedure('app.audit_table(regclass, text)') is not null then
+    perform app.audit_table(p_table, p_tenant_column);
+  end if;
 end $$;
-comment on function app.protect(regclass, text, boolean, text, text, text, text[]) is
+comment on function app.protect(regclass, text, boolean, text, text, text, text[], text, regclass, text) is
   'Declares a table of a company: policies by permission, grants, triggers, and its row in app.protected_tables.';
-revoke all on function app.protect(regclass, text, boolean, text, text, text, text[]) from public;
+revoke all on function app.protect(regclass, text, boolean, text, text, text, text[], text, regclass, text) from public;
 
 -- For the WHEN of triggers that look at other rows with more rights than the caller has. They fire before the policies look at the
 -- new row: without this a member could learn from their answers what another company has. Evaluated as whoever writes, so that a
@@ -112,7 +132,10 @@ begin
     return new;
   end if;
   v_permission := tg_argv[0] || case when v_is then ':delete' else ':restore' end;
-  if current_user = 'authenticated' and not app.has_permission(v_permission) then
+  -- The scopes that policies know, for the one change that no policy tells from others. The row itself is within reach already.
+  if current_user = 'authenticated' and not app.has_permission(v_permission)
+     and not (app.has_permission(v_permission || '_own') and to_jsonb(old) ->> tg_argv[1] = auth.uid()::text)
+     and not (app.has_permission(v_permission || '_assigned') and not app.has_permission(tg_argv[0] || ':update')) then
     raise exception using errcode = 'TH403', constraint = 'permission_denied',
       message = format('You need the permission %s.', v_permission);
   end if;
@@ -127,6 +150,21 @@ begin
   return new;
 end $$;
 revoke all on function app.guard_soft_delete() from public;
+
+-- What was marked as deleted is kept until its date, whoever asks; the owner's clean-up and what goes with a company are not asked.
+create or replace function app.guard_deletion() returns trigger
+  language plpgsql
+  set search_path = ''
+as $$
+begin
+  if current_user in ('authenticated', 'service_role') and (old.deleted_at is null or old.permanent_delete_scheduled_at > now()) then
+    raise exception using errcode = 'TH409', constraint = 'permanent_deletion_early',
+      message = case when old.deleted_at is null then 'This row has to be deleted first; it is kept for a while then.'
+                     else 'This row is kept until ' || to_char(old.permanent_delete_scheduled_at, 'YYYY-MM-DD') || '.' end;
+  end if;
+  return old;
+end $$;
+revoke all on function app.guard_deletion() from public;
 
 -- What was declared is no secret: the data API reads it as whichever role it happens to be.
 drop policy if exists declared_read on app.protected_tables;

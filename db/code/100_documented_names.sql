@@ -98,6 +98,24 @@ select id, company_id as tenant_id, customer_id, assigned_to as technician_id, t
   from public.jobs
  where deleted_at is null;
 
+-- What is deleted through a view is marked as deleted in its table, which keeps it for a while. The argument is the table.
+create or replace function app.mark_as_deleted() returns trigger
+  language plpgsql
+  set search_path = ''
+as $$
+declare
+  v_found boolean;
+begin
+  execute format('update %s set deleted_at = now() where company_id = $1 and id = $2 and deleted_at is null returning true', tg_argv[0])
+     into v_found using old.tenant_id, old.id;
+  return case when v_found then old end;
+end $$;
+revoke all on function app.mark_as_deleted() from public;
+create trigger mark_as_deleted instead of delete on shared.customers
+  for each row execute function app.mark_as_deleted('public.customers');
+create trigger mark_as_deleted instead of delete on home_services.work_orders
+  for each row execute function app.mark_as_deleted('public.jobs');
+
 revoke all on public.organizations, public.organization_memberships, public.profiles, shared.tenants, shared.users,
   shared.customers, home_services.work_orders from public, anon, authenticated, service_role;
 grant select, update on public.organizations, public.profiles, shared.tenants to authenticated;

@@ -9,6 +9,7 @@ pub mod config;
 mod failure;
 mod plan;
 mod query;
+mod repeat;
 mod request;
 mod response;
 mod routes;

@@ -13,7 +13,7 @@ use crate::DataApi;
 use crate::failure::{Failure, IsAnonymous};
 use crate::plan::{self, Caller, Plan, Surroundings};
 use crate::request::{self, ApiRequest, Target, Wanted};
-use crate::{response, run};
+use crate::{repeat, response};
 
 /// Returns the routes, to be mounted at `/rest/v1`. They need a `Principal` in the request's extensions, and pass on a
 /// `RequestContext` where there is one.
@@ -97,7 +97,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
 }
 
 async fn execute(api: &DataApi, grant: Grant, context: &RequestContext, plan: &Plan<'_>, request: &ApiRequest) -> Result<Response> {
-    let outcome = run::run(api.database(), grant, context, plan, request).await?;
+    let outcome = repeat::run(api.database(), grant, context, plan, request).await?;
     response::response(request, plan, outcome, api.config().schemas.len() > 1)
 }
 

@@ -15,5 +15,6 @@ pub use database::{Answer, Database};
 pub use pool::{PoolOptions, PoolStatus, tls};
 pub use sql::{Param, Sql};
 pub use tokio_postgres::config::{Host, SslMode};
+pub use tokio_postgres::types::FromSql;
 pub use tokio_postgres::{Config, Row};
 pub use tx::{Access, Opened, Tx};

@@ -38,7 +38,7 @@ pub(crate) enum Standing {
 }
 
 /// What a caller reaches of a table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Reach<'a> {
     /// Nothing: the right to the table is missing.
     Barred,
@@ -46,11 +46,23 @@ pub(crate) enum Reach<'a> {
     NoRows,
     /// Every row.
     Everything,
-    /// The rows of a company, or those of them whose column names the user.
-    Company { tenant_column: &'a str, company_id: &'a str, whose: Option<(&'a str, &'a str)> },
+    /// The rows of a company, or those of them that are the user's in one of these ways.
+    Company { tenant_column: &'a str, company_id: &'a str, whose: Option<Whose<'a>> },
     /// The rows whose column names the user.
     Own { column: &'a str, user_id: &'a str },
 }
+
+/// How a row is a user's: a column names him, the crew has him, or the row that it belongs to is within his reach.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Whose<'a> {
+    user_id: &'a str,
+    column: Option<&'a str>,
+    crew: Option<&'a str>,
+    parent: Option<Box<Reach<'a>>>,
+}
+
+/// Under this name a row, once read, carries the one that it belongs to.
+pub(crate) const PARENT: &str = "@parent";
 
 /// The promise.
 #[derive(Clone, Debug, Deserialize)]
@@ -70,9 +82,20 @@ struct Guarded {
     #[serde(default = "company_id")]
     tenant: String,
     assigned: Option<String>,
+    crew: Option<String>,
+    parent: Option<Parent>,
     own: Option<String>,
     verbs: Vec<Verb>,
     service: Option<Vec<Verb>>,
+}
+
+/// The row that another one belongs to.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Parent {
+    /// Its table.
+    pub(crate) table: String,
+    /// The column that names it.
+    pub(crate) column: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -124,6 +147,18 @@ impl Permissions {
         guarded.into_iter().flat_map(|guarded| guarded.assigned.iter().chain(&guarded.own)).map(String::as_str).collect()
     }
 
+    /// Returns the row that a table's rows belong to.
+    pub(crate) fn parent(&self, table: &str) -> Option<&Parent> {
+        self.tables.get(table).and_then(|guarded| guarded.parent.as_ref())
+    }
+
+    /// Tells whether some role reaches only some of a table's rows, by more than the columns of `person_columns`.
+    pub(crate) fn is_shared_out(&self, table: &str) -> bool {
+        let Some(guarded) = self.tables.get(table) else { return false };
+        let some = |role: &String| self.scope(role, &guarded.noun, Verb::Read) == "assigned";
+        (guarded.crew.is_some() || guarded.parent.is_some()) && self.roles.iter().any(some)
+    }
+
     /// Returns what a caller reaches of a table.
     pub(crate) fn reach<'a>(&'a self, who: &'a Standing, table: &str, verb: Verb) -> Reach<'a> {
         if *who == Standing::Service {
@@ -161,9 +196,15 @@ impl Permissions {
             Standing::Alone { .. } => Reach::NoRows,
             Standing::Member { user_id, company_id, role } => {
                 let company = |whose| Reach::Company { tenant_column: &guarded.tenant, company_id, whose };
-                match (self.scope(role, &guarded.noun, verb), &guarded.assigned, &guarded.own) {
+                let named = |column| Whose { user_id, column, crew: None, parent: None };
+                match (self.scope(role, &guarded.noun, verb), guarded.assigned.as_deref(), guarded.own.as_deref()) {
                     ("all", _, _) => company(None),
-                    ("assigned", Some(column), _) | ("own", _, Some(column)) => company(Some((column, user_id))),
+                    ("own", _, Some(column)) => company(Some(named(Some(column)))),
+                    ("assigned", column, _) => company(Some(Whose {
+                        crew: guarded.crew.as_deref(),
+                        parent: guarded.parent.as_ref().map(|parent| Box::new(self.reach(who, &parent.table, Verb::Read))),
+                        ..named(column)
+                    })),
                     _ => Reach::NoRows,
                 }
             }
@@ -191,10 +232,20 @@ impl Reach<'_> {
             Self::Barred | Self::NoRows => false,
             Self::Everything => true,
             Self::Company { tenant_column, company_id, whose } => {
-                is(tenant_column, company_id) && whose.is_none_or(|(column, user_id)| is(column, user_id))
+                is(tenant_column, company_id) && whose.as_ref().is_none_or(|whose| whose.has(row))
             }
             Self::Own { column, user_id } => is(column, user_id),
         }
+    }
+}
+
+impl Whose<'_> {
+    fn has(&self, row: &Value) -> bool {
+        let named = self.column.is_some_and(|column| row[column] == self.user_id);
+        let crew = self.crew.and_then(|column| row[column].as_array());
+        named
+            || crew.is_some_and(|crew| crew.iter().any(|user| user == self.user_id))
+            || self.parent.as_ref().is_some_and(|reach| row.get(PARENT).is_some_and(|parent| reach.covers(parent)))
     }
 }
 
@@ -218,6 +269,11 @@ mod tests {
         assert!(!covers(&member("owner"), "public.jobs", Verb::Read, theirs.clone()));
         assert!(covers(&member("technician"), "public.jobs", Verb::Update, ours.clone()));
         assert!(!covers(&member("technician"), "public.jobs", Verb::Read, not_mine));
+        assert!(covers(&member("technician"), "public.jobs", Verb::Read, json!({ "company_id": "a", "crew": ["v", "u"] })));
+        let noted = |job: &Value| json!({ "company_id": "a", PARENT: job });
+        assert!(covers(&member("technician"), "public.notes", Verb::Read, noted(&ours)));
+        assert!(!covers(&member("technician"), "public.notes", Verb::Read, noted(&theirs)));
+        assert!(!covers(&member("technician"), "public.notes", Verb::Read, json!({ "company_id": "a" })));
         assert!(!covers(&member("viewer"), "public.jobs", Verb::Update, ours.clone()));
         assert!(covers(&Standing::Service, "public.jobs", Verb::Delete, theirs));
         assert_eq!(permissions.reach(&Standing::Anonymous, "public.jobs", Verb::Read), Reach::Barred);

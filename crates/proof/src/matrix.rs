@@ -7,8 +7,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::attempt::{Outcome, attempt};
-use crate::expectation::{Permissions, Reach, Standing, Verb};
-use crate::tables::{Table, read, shortcomings};
+use crate::expectation::{PARENT, Permissions, Reach, Standing, Verb};
+use crate::tables::{Table, read, shortcomings, with_parents};
 use crate::target::{Place, Pointer};
 use crate::world::{ALONE, COMPANIES, Caller, World};
 use crate::{bare, lent, rules};
@@ -66,7 +66,7 @@ pub enum Scope<'a> {
 /// Tries it.
 pub async fn run(world: &World, scope: Scope<'_>) -> Report {
     let permissions = Permissions::read();
-    let tables = read(&world.superuser().await).await;
+    let tables = with_parents(read(&world.superuser().await).await, &permissions);
     let mut report = Report { findings: shortcomings(&tables, &permissions), ..Report::default() };
     let is_tried = |table: &&Table| match scope {
         Scope::Everything => true,
@@ -127,7 +127,9 @@ impl Cell<'_> {
         self.check(report, "select", self.expected(Verb::Read, row), target.read(place)).await;
         self.check(report, "update", self.by_rule(Verb::Update, row), target.update(place, role)).await;
         self.check(report, "delete", self.by_rule(Verb::Delete, row), target.delete(place)).await;
-        self.check(report, "insert", self.by_rule(Verb::Create, row), target.insert(&target.fresh(row, ALONE), role)).await;
+        if let Some(fresh) = target.fresh(row, ALONE) {
+            self.check(report, "insert", self.by_rule(Verb::Create, row), target.insert(&fresh, role)).await;
+        }
         if !target.key.is_empty() {
             // The same row again: past the walls it meets its own key.
             let again = match self.expected(Verb::Create, row) {
@@ -163,6 +165,10 @@ impl Cell<'_> {
             // What the row would become has to be within reach, too: whoever has only his own cannot hand them on.
             let mut changed = row.clone();
             changed[pointer.column.as_str()] = Value::from(value);
+            if self.permissions.parent(&self.table.full_name).is_some_and(|parent| parent.column == pointer.column) {
+                // No company has this row and that one.
+                changed[PARENT] = Value::Null;
+            }
             let wall = match self.expected_of_change(Verb::Update, row) {
                 _ if !self.table.target.may_update(&pointer.column, self.role()) => Refused(Outcome::Grant),
                 Passed => match rules::refusal_to_point(&self.caller.standing, &self.table.full_name, &pointer.column, row) {
@@ -222,17 +228,18 @@ impl Cell<'_> {
         let (target, role) = (&self.table.target, self.role());
         let own = self.table.rows.iter().find(|(_, row)| self.by_rule(Verb::Update, row) == Passed);
         let own = own.filter(|_| target.may_update(tenant_column, role));
-        for (_, row) in self.table.rows.iter().filter(|(_, row)| row[tenant_column] != company_id.as_str()) {
-            for pointer in self.pointers(tenant_column) {
-                for value in self.targets(pointer).into_iter().chain([Value::from(Uuid::now_v7().to_string())]) {
-                    let mut asked = row.clone();
-                    asked[pointer.column.as_str()] = value;
-                    let what = |way: &str| format!("{way} another company's row that points {} somewhere", pointer.name);
-                    let fresh = target.fresh(&asked, ALONE);
-                    self.check(report, &what("insert"), self.expected(Verb::Create, row), target.insert(&fresh, role)).await;
-                    if let Some((place, _)) = own {
-                        self.check(report, &what("become"), Refused(Outcome::Check), target.become_another(place, &asked, role)).await;
-                    }
+        // One row is asked with: what differs between rows is tried by reads_and_writes.
+        let another = self.table.rows.iter().find(|(_, row)| row[tenant_column] != company_id.as_str());
+        let Some((_, row)) = another else { return };
+        for pointer in self.pointers(tenant_column) {
+            for value in self.targets(pointer).into_iter().chain([Value::from(Uuid::now_v7().to_string())]) {
+                let mut asked = row.clone();
+                asked[pointer.column.as_str()] = value;
+                let what = |way: &str| format!("{way} another company's row that points {} somewhere", pointer.name);
+                let fresh = target.fresh(&asked, ALONE).unwrap_or_else(|| asked.clone());
+                self.check(report, &what("insert"), self.expected(Verb::Create, row), target.insert(&fresh, role)).await;
+                if let Some((place, _)) = own {
+                    self.check(report, &what("become"), Refused(Outcome::Check), target.become_another(place, &asked, role)).await;
                 }
             }
         }
@@ -248,9 +255,8 @@ impl Cell<'_> {
     fn targets(&self, pointer: &Pointer) -> Vec<Value> {
         let Some(foreign) = self.tables.iter().find(|table| table.full_name == pointer.foreign_table) else { return Vec::new() };
         let Some(tenant_column) = self.permissions.tenant_column(&foreign.full_name) else { return Vec::new() };
-        let of =
-            |company: &str| foreign.rows.iter().map(|(_, row)| row).filter(|row| row[tenant_column] == company).take(2).collect::<Vec<_>>();
-        COMPANIES.iter().flat_map(|(_, company)| of(company)).map(|row| row[pointer.foreign_column.as_str()].clone()).collect()
+        let of = |company: &str| foreign.rows.iter().map(|(_, row)| row).find(|row| row[tenant_column] == company);
+        COMPANIES.iter().filter_map(|(_, company)| of(company)).map(|row| row[pointer.foreign_column.as_str()].clone()).collect()
     }
 
     /// Returns what a key could point at in another company.

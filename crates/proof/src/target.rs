@@ -11,18 +11,28 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// The primary key's columns.
     pub(crate) key: Vec<String>,
-    /// Columns that stand in a primary or unique key.
-    pub(crate) unique: Vec<String>,
+    /// Its primary and unique keys, those of some rows only last.
+    pub(crate) unique: Vec<Unique>,
     /// Columns that take values.
     pub(crate) columns: Vec<Column>,
     /// Its foreign keys.
     pub(crate) pointers: Vec<Pointer>,
 }
 
+/// A primary or unique key.
+#[derive(Clone, Debug)]
+pub(crate) struct Unique {
+    /// Whether it holds for some rows only.
+    pub(crate) is_partial: bool,
+    pub(crate) columns: Vec<String>,
+}
+
 /// A column that takes values, and which roles have the right to give it one.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
     pub(crate) name: String,
+    /// Whether it may be null.
+    pub(crate) is_nullable: bool,
     /// Roles that may INSERT it.
     pub(crate) inserted_by: Vec<String>,
     /// Roles that may UPDATE it.
@@ -60,6 +70,11 @@ impl Target {
     /// Tells whether a role has the right to change a column.
     pub(crate) fn may_update(&self, column: &str, role: &str) -> bool {
         self.columns.iter().any(|known| known.name == column && known.is_updated_by(role))
+    }
+
+    /// Tells whether a column may be null.
+    pub(crate) fn is_nullable(&self, column: &str) -> bool {
+        self.columns.iter().any(|known| known.name == column && known.is_nullable)
     }
 
     /// Reads one row.
@@ -184,27 +199,63 @@ impl Target {
         sql
     }
 
-    /// Returns a row like another whose keys are free: with an id of its own, and other words where words must be unique.
-    pub(crate) fn fresh(&self, row: &Value, somebody: &str) -> Value {
+    /// Returns a row like another whose keys are free: one column of each key has another value. None where that cannot be: a row that only
+    /// joins two others, or the one row of its company.
+    pub(crate) fn fresh(&self, row: &Value, somebody: &str) -> Option<Value> {
         let mut fresh = row.clone();
-        for column in &self.unique {
-            // What is compared is computed from the address itself.
-            let column = if column == "email_key" { "email" } else { column };
-            let Some(value) = fresh.get_mut(column) else { continue };
-            let Some(text) = value.as_str() else { continue };
-            *value = match column {
-                "company_id" => continue,
-                "id" => Uuid::now_v7().to_string(),
-                "user_id" => somebody.to_owned(),
+        let mut changed: Vec<&str> = Vec::new();
+        for key in &self.unique {
+            let is_free = key.columns.iter().any(|column| changed.contains(&column.as_str()) || row[column].is_null());
+            if is_free {
+                continue;
+            }
+            let found = key.columns.iter().find_map(|column| Some((column.as_str(), self.another(column, row, somebody)?)));
+            match found {
+                Some((column, value)) => {
+                    fresh[written(column)] = value;
+                    changed.push(column);
+                }
+                None if key.is_partial => {}
+                None => return None,
+            }
+        }
+        Some(fresh)
+    }
+
+    /// Returns another value for a column of a key, if it may have one.
+    fn another(&self, column: &str, row: &Value, somebody: &str) -> Option<Value> {
+        let points_at = self.pointers.iter().find(|pointer| pointer.column == column).map(|pointer| pointer.foreign_table.as_str());
+        match (column, points_at) {
+            ("company_id", _) => return None,
+            (_, Some("public.users")) => return Some(somebody.into()),
+            (_, Some(_)) => return None,
+            ("id", None) => return Some(Uuid::now_v7().to_string().into()),
+            _ => {}
+        }
+        let text = row[written(column)].as_str().filter(|_| !KINDS.contains(&column))?;
+        let is_day = text.len() == 10 && text.starts_with("20") && text.as_bytes().get(4) == Some(&b'-');
+        Some(
+            match text {
+                _ if text.parse::<Uuid>().is_ok() => Uuid::now_v7().to_string(),
+                _ if is_day => format!("2031{}", text.get(4..).unwrap_or_default()),
                 _ if text.contains('@') => format!("new.{text}"),
                 // A digest stays one.
                 _ if text.len() == 64 => text.chars().rev().collect(),
+                // A name of programs stays one.
+                _ if text.chars().all(|c| c.is_ascii_lowercase() || "_.".contains(c)) => format!("{text}x"),
                 _ => format!("{text}-1"),
             }
-            .into();
-        }
-        fresh
+            .into(),
+        )
     }
+}
+
+/// Columns of keys whose values are words of a list.
+const KINDS: [&str; 8] = ["entity_type", "identifier_type", "kind", "channel", "locale", "storage_bucket", "role", "purpose"];
+
+/// What is compared is computed from the address itself.
+fn written(column: &str) -> &str {
+    if column == "email_key" { "email" } else { column }
 }
 
 fn at(sql: &mut Sql, place: &Place) {

@@ -11,7 +11,14 @@ use uuid::Uuid;
 use crate::expectation::{Permissions, Standing};
 
 /// Rows for two companies.
-const ROWS: &str = include_str!("world.sql");
+const ROWS: [&str; 6] = [
+    include_str!("world/010_people_and_jobs.sql"),
+    include_str!("world/020_work.sql"),
+    include_str!("world/030_price_book.sql"),
+    include_str!("world/040_money.sql"),
+    include_str!("world/050_platform.sql"),
+    include_str!("world/900_touched.sql"),
+];
 const COMPANY_A: &str = "01900000-0000-7000-8000-00000000a000";
 const COMPANY_B: &str = "01900000-0000-7000-8000-00000000b000";
 /// The companies and the letters that tell them apart.
@@ -48,7 +55,10 @@ impl World {
     /// Makes it, on a database of its own.
     pub async fn new() -> Self {
         let db = Db::new().await;
-        db.superuser().await.batch_execute(ROWS).await.expect("the rows fit the schema");
+        let client = db.superuser().await;
+        for rows in ROWS {
+            client.batch_execute(rows).await.expect("the rows fit the schema");
+        }
         #[expect(clippy::disallowed_methods, reason = "a proof is a process of its own")]
         let authority = Authority::establish();
         Self { database: db.database(), db, authority }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod edge;
 mod health;
 mod logging;
+mod maintenance;
 mod metrics;
 mod middleware;
 mod router;

@@ -14,7 +14,7 @@ use crate::request::{Action, ApiRequest, MediaType, Target};
 
 pub(crate) use call::{Arguments, CallPlan, ResultKind};
 pub(crate) use read::{ReadPlan, Rows};
-pub(crate) use write::{Checks, Conflict, WriteKind, WritePlan, other_key, several_companies};
+pub(crate) use write::{Checks, Conflict, Mark, WriteKind, WritePlan, other_key, several_companies};
 
 /// What is to be done.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use postgres::catalog::{Column, Relation, RelationKind};
 
 use super::{Caller, Deleted, Surroundings, Walls, not_implemented, read};
 use crate::request::{
-    Action, ApiRequest, Condition, Filter, MediaType, Missing, Operation, Operator, OrderTerm, Payload, Representation, Resolution,
+    Action, ApiRequest, Condition, Field, Filter, MediaType, Missing, Operation, Operator, OrderTerm, Payload, Representation, Resolution,
     SelectItem,
 };
 
@@ -56,13 +56,29 @@ pub(crate) enum WriteKind<'a> {
         /// Which rows.
         conditions: Vec<&'a Condition>,
     },
-    /// Rows are deleted.
+    /// Rows are deleted, or marked as deleted where the table keeps them for a while.
     Delete {
         /// Which rows.
         conditions: Vec<&'a Condition>,
+        /// How they are marked.
+        mark: Option<Mark<'a>>,
     },
     /// There is nothing to do: a change of no column.
     Nothing,
+    /// There is nothing left to do: the row was added when the same was sent before.
+    Repeated {
+        /// Which row.
+        conditions: Vec<Condition>,
+    },
+}
+
+/// How rows are marked as deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mark<'a> {
+    /// For the service, which may.
+    Any,
+    /// For members who may delete this noun, in any scope; whose row it has to be is asked by the table's own guard.
+    ByDeletersOf(&'a str),
 }
 
 /// Rows in JSON.
@@ -120,7 +136,7 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
     let order = query.orders.iter().find(|(path, _)| path.is_empty()).map_or(&[][..], |(_, terms)| terms.as_slice());
     let kind = match request.action {
         Action::Update => update(request, relation)?,
-        Action::Delete => WriteKind::Delete { conditions: read::top_level(query)? },
+        Action::Delete => WriteKind::Delete { conditions: read::top_level(query)?, mark: mark(relation, caller, walls) },
         Action::Put => put(request, relation)?,
         Action::Insert | Action::Read | Action::Call | Action::CallRead => insert(request, relation)?,
     };
@@ -152,6 +168,15 @@ fn update<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKi
         return Ok(WriteKind::Nothing);
     }
     Ok(WriteKind::Update { columns, rows, conditions })
+}
+
+/// What is not there cannot be marked again: whoever asks for the deleted rows, too, deletes for good.
+fn mark<'a>(relation: &'a Relation, caller: Caller, walls: Walls<'_>) -> Option<Mark<'a>> {
+    let declaration = relation.declaration.as_ref().filter(|_| walls.deleted == Deleted::Hidden)?;
+    Some(match caller {
+        Caller::Service | Caller::ServiceInCompany => Mark::Any,
+        Caller::User | Caller::Anonymous => Mark::ByDeletersOf(&declaration.noun),
+    })
 }
 
 /// One row by its key: the filters are that key and nothing else.
@@ -236,7 +261,7 @@ fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, wall
     // Also where the row is not shown.
     let one_row = matches!(request.media, MediaType::Object | MediaType::ObjectStripped);
     let one_company = match kind {
-        WriteKind::Update { conditions, .. } | WriteKind::Delete { conditions } if caller == Caller::Service => {
+        WriteKind::Update { conditions, .. } | WriteKind::Delete { conditions, .. } if caller == Caller::Service => {
             relation.tenant_column().filter(|tenant| !names_column(conditions, tenant))
         }
         // The policies let the service write any company's rows: the wall is for rows as they were, this is for what they become.
@@ -298,6 +323,24 @@ pub(crate) fn other_key() -> Error {
 fn unknown_column(relation: &Relation, name: &str) -> Error {
     let message = format!("Could not find the '{name}' column of '{}' in the schema cache", relation.name);
     Error::new(Kind::BadRequest, "PGRST204", message)
+}
+
+impl<'a> WritePlan<'a> {
+    /// Returns what answers one new row that was added before; none for what does more than that.
+    pub(crate) fn repeated(&self, key: Vec<(String, String)>) -> Option<WritePlan<'a>> {
+        let WriteKind::Insert { rows: JsonRows { count: 1, .. }, equals, .. } = &self.kind else { return None };
+        let is_known = key.iter().all(|(name, _)| self.relation.column(name).is_some());
+        let named = |(name, value)| {
+            let operation = Operation::Compare(Operator::Eq, value);
+            Condition::Filter(Filter { field: Field { name, path: Vec::new() }, negated: false, operation })
+        };
+        (equals.is_empty() && is_known && !key.is_empty()).then(|| WritePlan {
+            kind: WriteKind::Repeated { conditions: key.into_iter().map(named).collect() },
+            location: self.location.clone(),
+            checks: Checks::default(),
+            ..*self
+        })
+    }
 }
 
 impl WritePlan<'_> {

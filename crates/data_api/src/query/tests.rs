@@ -161,8 +161,10 @@ fn changes_and_deletions_have_the_walls_too() {
     let expected = r#"update "public"."jobs" set "title" = thorbis_body."title" from (select "title" from json_to_record($1::json) as b ("title" "pg_catalog"."text") limit 1) thorbis_body where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."id" = $2) returning "public"."jobs".*)"#;
     assert!(text.contains(expected), "{text}");
     let (text, _) = sql(&Asked { method: Method::DELETE, query: "id=eq.7", ..table("jobs") }).unwrap();
-    let expected = r#"delete from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."id" = $1) returning 1"#;
+    let expected = r#"update "public"."jobs" set deleted_at = now() where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."id" = $1) and (select app.has_permission($2) or app.has_permission($3) or app.has_permission($4)) returning 1"#;
     assert!(text.contains(expected), "{text}");
+    let (text, _) = sql(&Asked { method: Method::DELETE, query: "id=eq.7", prefer: "deleted=include", ..table("jobs") }).unwrap();
+    assert!(text.contains(r#"delete from "public"."jobs" where"#), "{text}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use postgres::catalog::Column;
 use super::field::{self, Place};
 use super::form::Form;
 use super::{SOURCE, condition};
-use crate::plan::{Conflict, Deleted, WriteKind, WritePlan};
+use crate::plan::{Conflict, Deleted, Mark, WriteKind, WritePlan};
 use crate::request::{Resolution, SelectItem};
 
 /// What of the body the writing statement sees.
@@ -30,6 +30,13 @@ pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
             sql.text(" where false");
         }
         WriteKind::Insert { .. } => insert(&mut sql, plan, &place),
+        WriteKind::Repeated { conditions } => {
+            sql.text("select ");
+            place.write(&mut sql);
+            sql.text(".* from ");
+            place.write(&mut sql);
+            condition::all(&mut sql, &place, Some(plan.walls), &conditions.iter().collect::<Vec<_>>());
+        }
         WriteKind::Update { columns, rows, conditions } => {
             sql.text("update ");
             place.write(&mut sql);
@@ -44,18 +51,36 @@ pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
             sql.text(" limit 1) ").text(BODY);
             condition::all(&mut sql, &place, Some(plan.walls), conditions);
         }
-        WriteKind::Delete { conditions } => {
+        WriteKind::Delete { conditions, mark: None } => {
             sql.text("delete from ");
             place.write(&mut sql);
             condition::all(&mut sql, &place, Some(plan.walls), conditions);
         }
+        WriteKind::Delete { conditions, mark: Some(mark) } => {
+            sql.text("update ");
+            place.write(&mut sql);
+            sql.text(" set deleted_at = now()");
+            condition::all(&mut sql, &place, Some(plan.walls), conditions);
+            may_delete(&mut sql, *mark);
+        }
     }
-    if !matches!(plan.kind, WriteKind::Nothing) {
+    if !matches!(plan.kind, WriteKind::Nothing | WriteKind::Repeated { .. }) {
         returning(&mut sql, plan, &place);
     }
     sql.text(")");
     answer(&mut sql, plan, form);
     sql
+}
+
+/// Writes that whoever asks may delete at all: who may not reaches no row, as with a table that forgets its rows at once.
+fn may_delete(sql: &mut Sql, mark: Mark<'_>) {
+    let Mark::ByDeletersOf(noun) = mark else { return };
+    let mut separator = "\n   and (select ";
+    for scope in ["", "_assigned", "_own"] {
+        sql.text(separator).text("app.has_permission(").bind(format!("{noun}:delete{scope}")).text(")");
+        separator = " or ";
+    }
+    sql.text(")");
 }
 
 fn insert(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
@@ -203,6 +228,8 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     sql.text(", ");
     if plan.tells_new_rows() {
         sql.text("(select count(*) from ").text(SOURCE).text(" where thorbis_is_new)");
+    } else if matches!(plan.kind, WriteKind::Repeated { .. }) {
+        sql.text("0::bigint");
     } else {
         sql.text("null::bigint");
     }

@@ -2,9 +2,43 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod activities;
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod deletion;
+#[cfg(test)]
+mod field_work;
+#[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod filters;
+#[cfg(test)]
+mod money;
+#[cfg(test)]
+mod money_at_once;
+#[cfg(test)]
+mod money_contracts;
+#[cfg(test)]
+mod money_estimates;
+#[cfg(test)]
+mod money_invoices;
+#[cfg(test)]
+mod money_lines;
+#[cfg(test)]
+mod money_payments;
+#[cfg(test)]
+mod money_repeats;
+#[cfg(test)]
+mod partitions;
+#[cfg(test)]
+mod platform;
+#[cfg(test)]
+mod price_book;
+#[cfg(test)]
+mod purchasing;
 #[cfg(test)]
 mod reach;
 #[cfg(test)]
@@ -16,18 +50,28 @@ mod rows;
 #[cfg(test)]
 mod rpc;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
+mod search;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod service;
 #[cfg(test)]
+mod stock;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod tenancy;
+#[cfg(test)]
+mod together;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod upserts;
 #[cfg(test)]
 mod values;
+#[cfg(test)]
+mod versions;
 #[cfg(test)]
 mod writes;

@@ -28,11 +28,11 @@ async fn the_service_in_one_company_gives_no_row_to_another() {
     let before = all(&server).await;
     let bea = server.get(&bob, "customers?select=id").await.ok()[0]["id"].clone();
     let within = server.service().working_in(&ann.company_id);
-    let row = |id: &Value| json!({ "company_id": bob.company_id, "id": id, "first_name": "Eve", "last_name": "E" });
+    let row = |id: &Value| json!({ "company_id": bob.company_id, "id": id, "phone": "+15550100", "first_name": "Eve", "last_name": "E" });
     for prefer in ["", FULL, "return=headers-only", "resolution=merge-duplicates", MERGE] {
         let entered = server.post(&within, "customers", row(&json!(NOWHERE)), prefer).await;
         entered.refused(400, "several_companies");
-        let both = json!([{ "company_id": ann.company_id, "first_name": "A" }, { "company_id": bob.company_id, "first_name": "B" }]);
+        let both = json!([{ "company_id": ann.company_id, "phone": "+15550100", "first_name": "A" }, { "company_id": bob.company_id, "phone": "+15550100", "first_name": "B" }]);
         server.post(&within, "customers", both, prefer).await.refused(400, "several_companies");
     }
     for prefer in ["resolution=merge-duplicates", MERGE] {
@@ -44,7 +44,7 @@ async fn the_service_in_one_company_gives_no_row_to_another() {
         server.patch(&within, "customers?first_name=eq.Ada", away, prefer).await.refused(400, "several_companies");
     }
     assert_eq!(all(&server).await, before, "nothing was kept");
-    let own = json!({ "company_id": ann.company_id, "first_name": "Amy" });
+    let own = json!({ "company_id": ann.company_id, "phone": "+15550100", "first_name": "Amy" });
     assert_eq!(server.post(&within, "customers?select=company_id", own, FULL).await.ok(), json!([{ "company_id": ann.company_id }]));
 }
 
@@ -54,7 +54,7 @@ async fn the_service_in_one_company_gives_no_row_to_another_through_a_view() {
     let before = all(&server).await;
     let within = server.service().working_in(&ann.company_id);
     let shared = |prefer| Said { prefer, accept: "", header: Some(("content-profile", "shared")) };
-    let row = json!({ "tenant_id": bob.company_id, "first_name": "Eve", "last_name": "E" }).to_string();
+    let row = json!({ "tenant_id": bob.company_id, "phone": "+15550100", "first_name": "Eve", "last_name": "E" }).to_string();
     let away = json!({ "tenant_id": bob.company_id }).to_string();
     for prefer in ["", FULL] {
         server.call(&within, ("POST", "customers"), Some(row.clone()), shared(prefer)).await.refused(400, "several_companies");
@@ -71,7 +71,7 @@ async fn whoever_is_in_two_companies_works_in_one_at_a_time() {
     assert_eq!(server.post(&server.service(), "team_members", both, "").await.status, 201);
     let there = ann.working_in(&bob.company_id);
     let before = all(&server).await;
-    let row = json!({ "company_id": bob.company_id, "first_name": "Eve", "last_name": "E" });
+    let row = json!({ "company_id": bob.company_id, "phone": "+15550100", "first_name": "Eve", "last_name": "E" });
     server.post(&ann, "customers", row.clone(), "").await.refused(403, "42501");
     server.post(&ann, "customers", row, MERGE).await.refused(403, "42501");
     server.patch(&ann, "customers", json!({ "company_id": bob.company_id }), "").await.refused(403, "42501");
@@ -125,7 +125,7 @@ async fn what_another_company_has_is_answered_like_what_nobody_has() {
     let nobodys = server.post(&bob, "properties", place(NOWHERE), "").await;
     theirs.refused(409, "23503");
     assert_eq!(theirs.text.replace(&ada, NOWHERE), nobodys.text);
-    let row = |id: &str| json!({ "company_id": ann.company_id, "id": id, "first_name": "X" });
+    let row = |id: &str| json!({ "company_id": ann.company_id, "id": id, "phone": "+15550100", "first_name": "X" });
     for prefer in ["", MERGE, "resolution=ignore-duplicates"] {
         let (there, new) =
             (server.post(&bob, "customers", row(&ada), prefer).await, server.post(&bob, "customers", row(NOWHERE), prefer).await);
@@ -151,8 +151,8 @@ async fn ones_own_account_needs_no_company() {
         assert_eq!(server.get(&dora, table).await.ok(), json!([]), "{table}");
     }
     let one = format!("customers?id=eq.{NOWHERE}");
-    server.put(&dora, &one, json!({ "id": NOWHERE, "first_name": "X" }), "").await.refused(403, "company_required");
-    server.post(&dora, "customers", json!({ "first_name": "X" }), MERGE).await.refused(403, "company_required");
+    server.put(&dora, &one, json!({ "id": NOWHERE, "phone": "+15550100", "first_name": "X" }), "").await.refused(403, "company_required");
+    server.post(&dora, "customers", json!({ "phone": "+15550100", "first_name": "X" }), MERGE).await.refused(403, "company_required");
     server.post(&dora, "customers", json!([]), "").await.refused(403, "company_required");
     server.patch(&dora, "companies", json!({ "name": "X" }), "").await.refused(403, "company_required");
 }

@@ -82,22 +82,22 @@ async fn connections_that_broke_are_replaced() {
 async fn a_table_that_came_later_is_found_without_being_told() {
     let server = Server::new().await;
     let ann = server.owner("ann").await;
-    server.get(&ann, "notes").await.refused(404, "PGRST205");
+    server.get(&ann, "gadgets").await.refused(404, "PGRST205");
     let made = "set role app_owner;
-        create table public.notes (company_id uuid not null default app.company_id(), id integer not null, primary key (company_id, id));
-        select app.protect('public.notes', 'customers');";
+        create table public.gadgets (company_id uuid not null default app.company_id(), id integer not null, primary key (company_id, id));
+        select app.protect('public.gadgets', 'customers');";
     server.db.superuser().await.batch_execute(made).await.unwrap();
     let begin = std::time::Instant::now();
-    while server.get(&ann, "notes").await.status != 200 {
+    while server.get(&ann, "gadgets").await.status != 200 {
         assert!(begin.elapsed() < Duration::from_secs(10));
     }
     // A new column of a known table is found the same way.
-    server.db.superuser().await.batch_execute("set role app_owner; alter table public.notes add column text text").await.unwrap();
+    server.db.superuser().await.batch_execute("set role app_owner; alter table public.gadgets add column text text").await.unwrap();
     let begin = std::time::Instant::now();
-    while server.post(&ann, "notes", json!({ "id": 1, "text": "new" }), "").await.status != 201 {
+    while server.post(&ann, "gadgets", json!({ "id": 1, "text": "new" }), "").await.status != 201 {
         assert!(begin.elapsed() < Duration::from_secs(10));
     }
-    assert_eq!(server.get(&ann, "notes?select=text").await.ok(), json!([{ "text": "new" }]));
+    assert_eq!(server.get(&ann, "gadgets?select=text").await.ok(), json!([{ "text": "new" }]));
 }
 
 #[tokio::test]

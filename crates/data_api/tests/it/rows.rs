@@ -9,9 +9,9 @@ async fn three() -> (Server, Caller) {
     let server = Server::new().await;
     let owner = server.owner("ann").await;
     let rows = json!([
-        { "first_name": "Ada", "last_name": "A", "notes": null, "metadata": { "plan": { "name": "gold", "years": [2, 3] } } },
-        { "first_name": "Bob", "last_name": "B", "notes": "second", "metadata": {} },
-        { "first_name": "Cem", "last_name": "C", "notes": "third", "metadata": {} },
+        { "phone": "+15550100", "first_name": "Ada", "last_name": "A", "notes": null, "metadata": { "plan": { "name": "gold", "years": [2, 3] } } },
+        { "phone": "+15550100", "first_name": "Bob", "last_name": "B", "notes": "second", "metadata": {} },
+        { "phone": "+15550100", "first_name": "Cem", "last_name": "C", "notes": "third", "metadata": {} },
     ]);
     assert_eq!(server.post(&owner, "customers", rows, "").await.status, 201);
     (server, owner)
@@ -188,7 +188,7 @@ async fn casts_and_paths_of_every_spelling() {
 async fn lines_quote_what_they_must_and_writes_answer_them_too() {
     let (server, owner) = Box::pin(three()).await;
     let csv = Said { prefer: "return=representation", accept: "text/csv", header: None };
-    let row = json!({ "first_name": "Di, \"D\"", "last_name": "two\nlines", "tags": ["a", "b c"] });
+    let row = json!({ "phone": "+15550100", "first_name": "Di, \"D\"", "last_name": "two\nlines", "tags": ["a", "b c"] });
     let written = server.call(&owner, ("POST", "customers?select=first_name,last_name,notes,tags"), Some(row.to_string()), csv).await;
     let expected = "first_name,last_name,notes,tags\n\"Di, \"\"D\"\"\",\"two\nlines\",,\"{a,\"\"b c\"\"}\"";
     assert_eq!((written.status, written.text.as_str()), (201, expected));
@@ -208,7 +208,7 @@ async fn preferences_of_several_headers_are_one() {
         .header("content-type", "application/x-www-form-urlencoded")
         .header("prefer", "count=exact, return=representation")
         .header("prefer", "return=minimal");
-    let answer = server.send(request.body("first_name=D%C3%A9+D&last_name=X".into()).unwrap()).await;
+    let answer = server.send(request.body("first_name=D%C3%A9+D&last_name=X&phone=%2B15550100".into()).unwrap()).await;
     assert_eq!((answer.status, &answer.body), (201, &json!([{ "first_name": "Dé D" }])));
     assert_eq!(answer.header("preference-applied"), "return=representation, count=exact");
     assert_eq!((answer.header("content-range"), answer.header("vary")), ("*/1", "Accept, Prefer, Range"));

@@ -12,7 +12,7 @@ create function public.pairs(n integer) returns table (x integer, y text) langua
 create function public.all_customers() returns setof public.customers language sql stable as $$ select * from public.customers $$;
 create function public.echo(json) returns json language sql immutable return $1;
 create function public.total(variadic numbers integer[]) returns bigint language sql immutable as $$ select sum(n) from unnest(numbers) n $$;
-create function public.sneaky() returns integer language plpgsql as $$ begin insert into public.customers (first_name, last_name) values ('a', 'b'); return 1; end $$;
+create function public.sneaky() returns integer language plpgsql as $$ begin insert into public.customers (first_name, last_name, phone) values ('a', 'b', '+15550100'); return 1; end $$;
 create function public.twice(a integer) returns integer language sql immutable return a * 2;
 create function public.twice(a text) returns text language sql immutable return a || a;
 create function public.hidden() returns integer language sql immutable return 1;

@@ -176,7 +176,12 @@ impl Server {
 
     /// Signs somebody up who is in that company, and works in it by the header.
     pub(crate) async fn member(&self, company_id: &str, role: &str) -> Caller {
-        let person = self.person(&format!("{role}.{company_id}")).await;
+        self.member_called(role, company_id, role).await
+    }
+
+    /// Signs somebody of this name up who is in that company.
+    pub(crate) async fn member_called(&self, name: &str, company_id: &str, role: &str) -> Caller {
+        let person = self.person(&format!("{name}.{company_id}")).await;
         let row = json!({ "company_id": company_id, "user_id": person.user_id, "role": role, "status": "active" });
         let added = self.post(&self.service(), "team_members", row, "").await;
         assert_eq!(added.status, 201, "{}", added.text);
@@ -201,7 +206,9 @@ impl Server {
 
     /// Enters a customer and returns his id.
     pub(crate) async fn customer(&self, who: &Caller, name: &str) -> String {
-        let made = self.post(who, "customers", json!({ "first_name": name, "last_name": "X" }), "return=representation").await;
+        let made = self
+            .post(who, "customers", json!({ "phone": "+15550100", "first_name": name, "last_name": "X" }), "return=representation")
+            .await;
         assert_eq!(made.status, 201, "{}", made.text);
         made.body[0]["id"].as_str().unwrap().to_owned()
     }

@@ -53,7 +53,7 @@ async fn what_is_entered_is_read_back() {
     assert_eq!((&job["customer_id"], &job["property_id"]), (&json!(entered.customer), &json!(entered.property)));
     assert_eq!((&job["created_by"], &job["booked_by_user_id"]), (&json!(ann.user_id), &json!(ann.user_id)));
     let number = job["job_number"].as_str().unwrap();
-    assert!(number.starts_with("JOB-20") && number.ends_with("-001"), "{number}");
+    assert!(number.starts_with("JOB-20") && number.ends_with("-0001"), "{number}");
 }
 
 #[tokio::test]

@@ -16,14 +16,17 @@ async fn another_company_reaches_nothing() {
     assert_eq!(server.get(&bob, &format!("customers?id=eq.{id}")).await.ok(), json!([]));
     assert_eq!(server.patch(&bob, &format!("customers?id=eq.{id}"), json!({ "notes": "x" }), FULL).await.ok(), json!([]));
     assert_eq!(server.delete(&bob, &format!("customers?id=eq.{id}"), FULL).await.ok(), json!([]));
-    server.post(&bob, "customers", json!({ "company_id": ann.company_id, "first_name": "X" }), "").await.refused(403, "42501");
+    server
+        .post(&bob, "customers", json!({ "company_id": ann.company_id, "phone": "+15550100", "first_name": "X" }), "")
+        .await
+        .refused(403, "42501");
     let moved = server.patch(&bob, &format!("customers?id=eq.{theirs}"), json!({ "company_id": ann.company_id }), "").await;
     moved.refused(403, "42501");
     server.post(&bob, "jobs", json!({ "title": "X", "customer_id": id }), "").await.refused(409, "23503");
-    let upsert = json!({ "company_id": ann.company_id, "id": id, "first_name": "Taken" });
+    let upsert = json!({ "company_id": ann.company_id, "id": id, "phone": "+15550100", "first_name": "Taken" });
     server.post(&bob, "customers", upsert, "resolution=merge-duplicates").await.refused(403, "42501");
     // The same id in another company is another row.
-    assert_eq!(server.post(&bob, "customers", json!({ "id": id, "first_name": "Same" }), "").await.status, 201);
+    assert_eq!(server.post(&bob, "customers", json!({ "id": id, "phone": "+15550100", "first_name": "Same" }), "").await.status, 201);
     assert_eq!(server.get(&ann, "customers?select=first_name").await.ok(), json!([{ "first_name": "Ada" }]));
 }
 
@@ -39,9 +42,12 @@ async fn the_company_of_a_request() {
     assert_eq!(server.get(&bob, "customers?select=first_name").await.ok(), json!([{ "first_name": "Bea" }]));
     assert_eq!(server.get(&ann, "customers?select=first_name").await.ok(), json!([{ "first_name": "Ada" }]));
     server.get(&bob.working_in(&ann.company_id), "customers").await.refused(403, "company_not_member");
-    server.post(&bob.working_in(&ann.company_id), "customers", json!({ "first_name": "X" }), "").await.refused(403, "company_not_member");
+    server
+        .post(&bob.working_in(&ann.company_id), "customers", json!({ "phone": "+15550100", "first_name": "X" }), "")
+        .await
+        .refused(403, "company_not_member");
     assert_eq!(server.get(&person, "customers").await.ok(), json!([]));
-    server.post(&person, "customers", json!({ "first_name": "X" }), "").await.refused(403, "company_required");
+    server.post(&person, "customers", json!({ "phone": "+15550100", "first_name": "X" }), "").await.refused(403, "company_required");
     server.patch(&person, "customers", json!({ "notes": "x" }), "").await.refused(403, "company_required");
     server.delete(&person, "customers", "").await.refused(403, "company_required");
     server.get(&ann.working_in("seven"), "customers").await.refused(400, "invalid_company_id");
@@ -58,7 +64,7 @@ async fn whoever_has_no_token_reaches_no_table() {
         answer.refused(401, "42501");
         assert_eq!(answer.header("www-authenticate"), "Bearer");
     }
-    server.post(&nobody, "customers", json!({ "first_name": "X" }), "").await.refused(401, "42501");
+    server.post(&nobody, "customers", json!({ "phone": "+15550100", "first_name": "X" }), "").await.refused(401, "42501");
     server.post(&nobody, "customers", json!([]), "").await.refused(401, "42501");
     server.patch(&nobody, "customers", json!({}), "").await.refused(401, "42501");
 }
@@ -70,7 +76,7 @@ async fn roles_do_what_the_matrix_says() {
     let id = server.customer(&ann, "Ada").await;
     let viewer = server.member(&ann.company_id, "viewer").await;
     assert_eq!(server.get(&viewer, "customers?select=first_name").await.ok(), json!([{ "first_name": "Ada" }]));
-    server.post(&viewer, "customers", json!({ "first_name": "X" }), "").await.refused(403, "42501");
+    server.post(&viewer, "customers", json!({ "phone": "+15550100", "first_name": "X" }), "").await.refused(403, "42501");
     assert_eq!(server.patch(&viewer, &format!("customers?id=eq.{id}"), json!({ "notes": "x" }), FULL).await.ok(), json!([]));
     let technician = server.member(&ann.company_id, "technician").await;
     let job = |title: &str, whose: Option<&str>| json!({ "customer_id": id, "title": title, "assigned_to": whose });
@@ -93,7 +99,7 @@ async fn deleted_rows_are_not_there() {
     assert_eq!(counted.header("content-range"), "*/0");
     assert_eq!(server.patch(&ann, &one, json!({ "notes": "x" }), FULL).await.ok(), json!([]));
     assert_eq!(server.delete(&ann, &one, FULL).await.ok(), json!([]));
-    let merge = json!({ "id": id, "first_name": "Again" });
+    let merge = json!({ "id": id, "phone": "+15550100", "first_name": "Again" });
     server.post(&ann, "customers", merge, "resolution=merge-duplicates").await.refused(409, "row_deleted");
 
     let with = server.get_with(&ann, &one, DELETED).await;
@@ -111,7 +117,7 @@ async fn the_service_key_says_in_which_company_it_writes() {
     let server = Server::new().await;
     let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
     let id = server.customer(&ann, "Ada").await;
-    assert_eq!(server.post(&bob, "customers", json!({ "id": id, "first_name": "Same id" }), "").await.status, 201);
+    assert_eq!(server.post(&bob, "customers", json!({ "id": id, "phone": "+15550100", "first_name": "Same id" }), "").await.status, 201);
     let service = server.service();
     let one = format!("customers?id=eq.{id}");
     for prefer in ["", FULL] {

@@ -61,7 +61,7 @@ async fn a_session_that_ended_is_over_at_once() {
     let over = server.get(&ann, "customers").await;
     over.refused(401, "session_not_found");
     assert_eq!(over.header("www-authenticate"), "Bearer");
-    server.post(&ann, "customers", json!({ "first_name": "X" }), "").await.refused(401, "session_not_found");
+    server.post(&ann, "customers", json!({ "phone": "+15550100", "first_name": "X" }), "").await.refused(401, "session_not_found");
 }
 
 #[tokio::test]

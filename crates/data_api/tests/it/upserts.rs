@@ -21,7 +21,7 @@ async fn owner() -> (Server, Caller) {
 }
 
 fn person(id: &str, name: &str) -> Value {
-    json!({ "id": id, "first_name": name, "last_name": "X" })
+    json!({ "id": id, "phone": "+15550100", "first_name": name, "last_name": "X" })
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn half_of_a_key_is_no_key() {
 #[tokio::test]
 async fn a_merge_counts_and_keeps_what_it_does_not_name() {
     let (server, ann) = Box::pin(owner()).await;
-    let first = json!({ "id": FIRST, "first_name": "Ada", "last_name": "X", "notes": "kept" });
+    let first = json!({ "id": FIRST, "phone": "+15550100", "first_name": "Ada", "last_name": "X", "notes": "kept" });
     assert_eq!(server.post(&ann, "customers", first, "").await.status, 201);
     let rows = json!([person(FIRST, "Eda"), person(SECOND, "Bob")]);
     let merged = server.post(&ann, "customers", rows, "resolution=merge-duplicates,count=exact").await;

@@ -48,6 +48,14 @@ pub const CONNECT: &str = "migrator_connection";
 pub const NOT_REVERSIBLE: &str = "migration_not_reversible";
 /// What was asked for is not possible.
 pub const ARGUMENT: &str = "migration_argument";
+/// A scale seed was asked for where there are companies already.
+pub const SCALE_NOT_EMPTY: &str = "scale_not_empty";
+/// Somebody else is connected while a scale seed would switch rules off.
+pub const SCALE_IN_USE: &str = "scale_in_use";
+/// The scale is not a number that makes sense.
+pub const SCALE_INVALID: &str = "scale_invalid";
+/// The rows of a scale seed do not hold what their triggers promise.
+pub const SCALE_WRONG: &str = "scale_rows_wrong";
 
 /// Makes an error with what to do about it.
 pub(super) fn refused(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Error {

@@ -13,6 +13,8 @@ relations as (
     from pg_catalog.pg_class c
     join ours o on o.oid = c.relnamespace
    where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't'
+     -- Partitions come with the months; what they are made of is their table's.
+     and not c.relispartition
      and not exists (select from members m where m.classid = 'pg_catalog.pg_class'::regclass and m.objid = c.oid)
 )
 select 'schema ' || o.nspname as object,

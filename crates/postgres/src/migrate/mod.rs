@@ -22,6 +22,7 @@ mod prove;
 mod report;
 mod reset;
 mod run;
+pub mod scale;
 mod seed;
 mod session;
 mod source;
@@ -30,7 +31,8 @@ mod status;
 
 pub use error::{
     ARGUMENT, CHECKSUM, CONNECT, CONTROL, DOWN_MISSING, FAILED, HEADER, LOCKED, MISSING, NAME, NOT_FORCED, NOT_RERUNNABLE, NOT_REVERSIBLE,
-    OUT_OF_ORDER, OWNER_POLICY, PERMISSIONS, ROWS, SERVER_LOGIN, SOURCE, UNDECLARED,
+    OUT_OF_ORDER, OWNER_POLICY, PERMISSIONS, ROWS, SCALE_IN_USE, SCALE_INVALID, SCALE_NOT_EMPTY, SCALE_WRONG, SERVER_LOGIN, SOURCE,
+    UNDECLARED,
 };
 pub use fingerprint::Fingerprint;
 pub use history::{Applied, Disagreement};

@@ -16,7 +16,7 @@ insert into public.companies (id, name, slug) values ('01900000-0000-7000-8000-0
 insert into public.team_members (company_id, user_id, role) values ('01900000-0000-7000-8000-000000000001', '01900000-0000-7000-8000-000000000002', 'admin');
 insert into auth.sessions (id, user_id, active_company_id)
 values ('01900000-0000-7000-8000-000000000003', '01900000-0000-7000-8000-000000000002', '01900000-0000-7000-8000-000000000001');
-insert into public.customers (company_id, first_name) values ('01900000-0000-7000-8000-000000000001', 'Ben')";
+insert into public.customers (company_id, first_name, phone) values ('01900000-0000-7000-8000-000000000001', 'Ben', '+15550100')";
 
 /// Makes a database with a company and its member.
 pub(crate) async fn database_with_a_member() -> Db {

@@ -30,4 +30,6 @@ mod round_trip;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod seed;
+#[cfg(test)]
 mod tls;

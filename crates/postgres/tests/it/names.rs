@@ -21,23 +21,23 @@ async fn policies_by_get_user_company_id() {
     superuser
         .batch_execute(
             r#"set role app_owner;
-            create table public.activities (id uuid primary key default gen_random_uuid(), company_id uuid not null, note text);
-            select app.enclose('public.activities');
-            alter table public.activities enable row level security;
-            create policy "Users can view activities in their company" on public.activities for select to authenticated
+            create table public.visits (id uuid primary key default gen_random_uuid(), company_id uuid not null, note text);
+            select app.enclose('public.visits');
+            alter table public.visits enable row level security;
+            create policy "Users can view activities in their company" on public.visits for select to authenticated
               using (company_id = auth.get_user_company_id());
-            create policy "Users can create activities in their company" on public.activities for insert to authenticated
+            create policy "Users can create activities in their company" on public.visits for insert to authenticated
               with check (company_id = auth.get_user_company_id());
-            grant select, insert on public.activities to authenticated;
-            insert into public.activities (company_id, note) select id, slug from public.companies;"#,
+            grant select, insert on public.visits to authenticated;
+            insert into public.visits (company_id, note) select id, slug from public.companies;"#,
         )
         .await
         .unwrap();
     let database = db.database();
-    assert_eq!(texts(&database, &caller::member(), "select note as found from public.activities").await, ["ann"]);
-    let own = "insert into public.activities (company_id, note) values (auth.get_user_company_id(), 'new') returning note as found";
+    assert_eq!(texts(&database, &caller::member(), "select note as found from public.visits").await, ["ann"]);
+    let own = "insert into public.visits (company_id, note) values (auth.get_user_company_id(), 'new') returning note as found";
     assert_eq!(texts(&database, &caller::member(), own).await, ["new"]);
-    let strange = "insert into public.activities (company_id, note) values ('01900000-0000-7000-8000-0000000000ff', 'theirs')";
+    let strange = "insert into public.visits (company_id, note) values ('01900000-0000-7000-8000-0000000000ff', 'theirs')";
     let refused = database.run(&caller::member(), &RequestContext::default(), Access::Write, Sql::new(strange)).await;
     assert_eq!(refused.unwrap_err().code(), "42501");
 }

@@ -42,7 +42,7 @@ async fn row_security_off() {
         &attempts,
         &[
             &["owner of B: select on public.customers", "expected Refused(Hidden), found Passed"],
-            &["viewer of A: delete on public.customers", "expected Refused(Hidden), found Passed"],
+            &["viewer of A: delete on public.customers", "expected Refused(Hidden), found Rule"],
             &["authenticated with no context: select on public.customers: expected no rows, found rows"],
             &[" on public.customers", "expected "],
         ],
@@ -59,7 +59,7 @@ async fn a_policy_that_is_always_true() {
         &attempts,
         &[
             &["viewer of A: update on public.customers", "found Passed"],
-            &["owner of B: delete on public.customers", "found Passed"],
+            &["owner of B: delete on public.customers", "found Rule"],
             &["somebody in no company: select on public.customers", "found Passed"],
             &[" on public.customers", "expected "],
         ],
@@ -84,7 +84,14 @@ async fn a_reference_without_the_company() {
                alter table public.jobs drop constraint jobs_customer_id_fkey,
                  add constraint jobs_customer_id_fkey foreign key (customer_id) references public.customers (id)";
     let (catalog, attempts) = Box::pin(planted(JOBS, sql)).await;
-    exactly(&catalog, &[&["leaves the company out", "jobs_customer_id_fkey"], &["an id may live in one company only", "customers_id_key"]]);
+    exactly(
+        &catalog,
+        &[
+            &["leaves the company out", "jobs_customer_id_fkey"],
+            &["an id may live in one company only", "customers_id_key"],
+            &["a key has no index", "jobs_customer_id_fkey"],
+        ],
+    );
     exactly(
         &attempts,
         &[
@@ -186,8 +193,9 @@ async fn a_backfill_of_no_rows() {
     superuser.batch_execute("set role app_owner").await.unwrap();
     let filled = superuser.execute(backfill, &[]).await.unwrap();
     superuser.batch_execute("reset role").await.unwrap();
+    let all: i64 = superuser.query_one("select count(*) from public.customers", &[]).await.unwrap().get(0);
     // app_owner is a member of app_definer, whose policy still lets it through: what the catalog says is what is promised.
-    assert_eq!(filled, 6);
+    assert_eq!(i64::try_from(filled).unwrap(), all);
     exactly(&proof::examine(&superuser).await, &[&["the owner sees no rows", "customers"]]);
     plant(&superuser, "drop policy app_definer_all on public.customers").await;
     superuser.batch_execute("set role app_owner").await.unwrap();
@@ -206,7 +214,7 @@ async fn the_migrator_does_not_backfill_where_the_owner_sees_no_rows() {
     let folder = tempfile::tempdir().unwrap();
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../db"), folder.path());
     let text = "-- description: a backfill\n-- author: Test\n-- date: 2027-01-01\n-- depends: none\n-- rollback: none needed\n\
-                -- backfill: public.customers rows=0..9\nupdate public.customers set notes = 'filled';\n";
+                -- backfill: public.customers rows=0..99\nupdate public.customers set notes = 'filled';\n";
     for (way, text) in [("up", text), ("down", "-- nothing to take back\n")] {
         std::fs::write(folder.path().join(format!("migrations/20270101000000_fill_notes.{way}.sql")), text).unwrap();
     }
@@ -218,7 +226,8 @@ async fn the_migrator_does_not_backfill_where_the_owner_sees_no_rows() {
     assert_eq!(superuser.query_one(filled, &[]).await.unwrap().get::<_, i64>(0), 0);
     superuser.batch_execute("set role app_owner; select app.enclose('public.customers'); reset role").await.unwrap();
     Migrator::new(world.db.migrator_config()).up(&source, &Options::default()).await.unwrap();
-    assert_eq!(superuser.query_one(filled, &[]).await.unwrap().get::<_, i64>(0), 6);
+    let all: i64 = superuser.query_one("select count(*) from public.customers", &[]).await.unwrap().get(0);
+    assert_eq!(superuser.query_one(filled, &[]).await.unwrap().get::<_, i64>(0), all);
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -288,9 +297,9 @@ async fn one_id_in_two_companies_written_by_the_service() {
     exactly(
         &attempts,
         &[
-            &["the service: function public.complete_job", "c809) changes rows of companies it was not asked for: ab"],
+            &["the service: function public.complete_job", "c809) changes rows of companies it was not asked for: aaabbb"],
             &["the service in company A: function public.complete_job", "b801) changes rows of companies it was not asked for: b"],
-            &["the service in company A: function public.complete_job", "c809) changes rows of companies it was not asked for: ab"],
+            &["the service in company A: function public.complete_job", "c809) changes rows of companies it was not asked for: aaabbb"],
         ],
     );
 }
@@ -346,7 +355,7 @@ async fn a_trigger_that_tells_of_other_companies() {
     let tells = "expected Refused(Check), found Rule (property_not_of_customer";
     exactly(
         &attempts,
-        &[&["viewer of A: insert another company's row that points jobs_property_id_fkey", tells], &["another company's row", tells]],
+        &[&["owner of A: insert another company's row that points jobs_customer_id_fkey", tells], &["another company's row", tells]],
     );
 }
 

@@ -1,23 +1,31 @@
 //! What SQL may know of a request, put beside it.
 //!
-//! Invariant: credentials stay out: SQL has the verified claims, and what is in a setting can end in an error's text or a log.
+//! Invariant: credentials stay out: SQL has the verified claims, and what is in a setting can end in an error's text or a log. What the
+//! audit writes down of a request, its id and the address it came from, is what the server knows and not what a client says.
 
-use axum::extract::Request;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, header};
 use kernel::RequestContext;
 use serde_json::{Map, Value};
 
+use crate::middleware::RequestId;
+
 /// Headers that hold credentials; cookies have a setting of their own.
 const LEFT_OUT: &[&str] = &["authorization", "proxy-authorization", "apikey", "cookie"];
+/// Headers that the server gives its own values, or none.
+const REQUEST_ID: &str = "x-request-id";
+const ADDRESS: &str = "x-real-ip";
 
 /// Puts the [`RequestContext`] into the request's extensions.
 pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     let context = RequestContext {
         method: request.method().as_str().into(),
         path: path_of(&request).into(),
-        headers_json: headers_json(request.headers()).into(),
+        headers_json: headers_json(request.headers(), &known(&request)).into(),
         cookies_json: cookies_json(request.headers()).into(),
     };
     request.extensions_mut().insert(context);
@@ -29,9 +37,22 @@ fn path_of(request: &Request) -> &str {
     request.extensions().get::<axum::extract::OriginalUri>().map_or(request.uri().path(), |uri| uri.path())
 }
 
-fn headers_json(headers: &HeaderMap) -> String {
+/// Returns what the server itself knows of a request.
+fn known(request: &Request) -> [(&'static str, Option<String>); 2] {
+    let id = request.extensions().get::<RequestId>().map(ToString::to_string);
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical().to_string());
+    [(REQUEST_ID, id), (ADDRESS, address)]
+}
+
+fn headers_json(headers: &HeaderMap, known: &[(&'static str, Option<String>); 2]) -> String {
     let mut object = Map::new();
-    for name in headers.keys().filter(|name| !LEFT_OUT.contains(&name.as_str())) {
+    for (name, value) in known {
+        if let Some(value) = value {
+            object.insert((*name).to_owned(), Value::String(value.clone()));
+        }
+    }
+    let is_known = |name: &str| known.iter().any(|(known, _)| *known == name);
+    for name in headers.keys().filter(|name| !LEFT_OUT.contains(&name.as_str()) && !is_known(name.as_str())) {
         let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
         object.insert(name.as_str().to_owned(), Value::String(values.join(", ")));
     }
@@ -56,7 +77,23 @@ mod tests {
             .into_iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        assert_eq!(headers_json(&headers), r#"{"x-own":"1, 2"}"#);
+        let nothing = [(REQUEST_ID, None), (ADDRESS, None)];
+        assert_eq!(headers_json(&headers, &nothing), r#"{"x-own":"1, 2"}"#);
         assert_eq!(cookies_json(&headers), r#"{"a":"1","b":"c=d"}"#);
+    }
+
+    #[test]
+    fn nobody_says_himself_where_he_comes_from() {
+        let headers: HeaderMap = [("x-real-ip", "10.0.0.1"), ("x-request-id", "forged")]
+            .into_iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        let mut request = Request::new(axum::body::Body::empty());
+        assert_eq!(headers_json(&headers, &known(&request)), "{}");
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([0, 0, 0, 0, 0, 0xffff, 0xcb00, 0x7107], 9))));
+        request.extensions_mut().insert(RequestId::of(
+            &[("x-request-id", "r1")].map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).into_iter().collect(),
+        ));
+        assert_eq!(headers_json(&headers, &known(&request)), r#"{"x-request-id":"r1","x-real-ip":"203.0.113.7"}"#);
     }
 }

@@ -15,7 +15,7 @@ use auth::{Auth, AuthOptions};
 use axum::{Router, middleware};
 use data_api::DataApi;
 use kernel::{Authority, Grant, RequestContext, Result, SystemClock};
-use postgres::{Access, Answer, Database, PoolOptions, Sql};
+use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
@@ -115,6 +115,13 @@ impl Backend {
         data_api::router(self.0.data_api.clone())
             .layer(middleware::from_fn(context::layer))
             .layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
+    }
+
+    /// Opens a transaction of the server's own, for no company.
+    pub(crate) async fn begin_own(&self, reason: &'static str) -> Result<Tx> {
+        #[expect(clippy::disallowed_methods, reason = "the server itself works, for no caller")]
+        let grant = Grant::system(&self.0.authority, None, reason);
+        self.0.database.begin(&grant, &RequestContext::default(), Access::Write).await
     }
 
     /// Runs a statement of the server's own.

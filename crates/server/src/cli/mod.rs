@@ -2,6 +2,7 @@
 //!
 //! Invariant: standard output has what was asked for and nothing else; everything else goes to standard error.
 
+mod audit;
 mod completions;
 mod keys;
 mod migrate;
@@ -57,6 +58,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Seed(seed::Seed),
     Keys(keys::Keys),
+    Audit(audit::Audit),
     Psql(psql::Psql),
     Config(settings::Show),
     Completions(completions::Completions),
@@ -144,6 +146,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Migrate(command) => command.run(&settings).await,
         Command::Seed(command) => command.run(&settings).await,
         Command::Keys(command) => command.run(&settings),
+        Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         // Answered above.
         Command::Config(_) | Command::Completions(_) => Ok(ExitCode::SUCCESS),

@@ -38,6 +38,14 @@ impl Place {
         &self.migrator
     }
 
+    /// Returns how the server connects to the cluster that was started for the command.
+    pub(super) fn server_config(&self) -> Result<postgres::Config, CliError> {
+        match &self.own {
+            Some((cluster, _)) => Ok(cluster.server_config()),
+            None => Err(CliError::refused("server_not_running", "the cluster was not started by this command")),
+        }
+    }
+
     /// Stops what was started for the command.
     pub(super) async fn leave(self) -> Result<(), CliError> {
         if let Some((cluster, folder)) = self.own {

@@ -58,6 +58,8 @@ pub struct Settings {
     pub auth: AuthConfig,
     /// The data API.
     pub data_api: DataApiConfig,
+    /// What is done again and again.
+    pub maintenance: Maintenance,
     /// `/metrics`.
     pub metrics: Metrics,
     /// Logs.
@@ -155,6 +157,24 @@ pub struct Database {
     pub programs_directory: Option<PathBuf>,
 }
 
+/// What is done again and again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Maintenance {
+    /// Milliseconds between two seals over the audit.
+    pub seal_interval_ms: u64,
+    /// Milliseconds between two times that the newest seals are written to the anchor file in the data folder.
+    pub anchor_interval_ms: u64,
+    /// Milliseconds between two times that partitions are made and what is too old is taken away; also done at the start.
+    pub upkeep_interval_ms: u64,
+}
+
+impl Default for Maintenance {
+    fn default() -> Self {
+        Self { seal_interval_ms: 1000, anchor_interval_ms: 60_000, upkeep_interval_ms: 3_600_000 }
+    }
+}
+
 /// Who may read `/metrics`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -211,6 +231,7 @@ impl Default for Settings {
             database: Database::default(),
             auth: AuthConfig::default(),
             data_api: DataApiConfig::default(),
+            maintenance: Maintenance::default(),
             metrics: Metrics::default(),
             log: Log::default(),
         }

@@ -23,6 +23,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     let origins = &settings.cors.allowed_origins;
     rule("cors.allowed_origins", origins.iter().all(|origin| is_origin(origin)), "allowed: origins such as https://app.example.com");
     database(settings, &mut rule);
+    maintenance(settings, &mut rule);
     let filter = tracing_subscriber::EnvFilter::try_new(&settings.log.filter);
     rule("log.filter", filter.is_ok(), "allowed: a level (error, warn, info, debug, trace) or target=level pairs with commas");
     broken.extend(settings.data_api.faults().into_iter().map(|(key, allowed)| (format!("data_api.{key}"), format!("allowed: {allowed}"))));
@@ -67,6 +68,14 @@ fn database(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)
         let shorter = database.statement_time_ms <= settings.limits.request_time_ms;
         rule("database.statement_time_ms", shorter, "allowed: at most limits.request_time_ms");
     }
+}
+
+fn maintenance(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)) {
+    let maintenance = &settings.maintenance;
+    let allowed = 50..=86_400_000;
+    rule("maintenance.seal_interval_ms", allowed.contains(&maintenance.seal_interval_ms), "allowed: 50 to 86400000");
+    rule("maintenance.anchor_interval_ms", allowed.contains(&maintenance.anchor_interval_ms), "allowed: 50 to 86400000");
+    rule("maintenance.upkeep_interval_ms", allowed.contains(&maintenance.upkeep_interval_ms), "allowed: 50 to 86400000");
 }
 
 fn is_web_url(text: &str) -> bool {

@@ -12,6 +12,7 @@ use kernel::Error;
 use serde::Serialize;
 
 use crate::backend::Backend;
+use crate::maintenance::Done;
 
 pub(crate) use routes::router;
 
@@ -51,6 +52,7 @@ pub(crate) struct Checks {
     database: Check,
     migrations: Check,
     catalog: Check,
+    maintenance: Check,
 }
 
 impl Check {
@@ -60,6 +62,10 @@ impl Check {
 
     fn failed(code: &str, message: &str) -> Self {
         Self { status: "failed", code: Some(code.to_owned()), message: Some(message.to_owned()) }
+    }
+
+    fn late(message: &str) -> Self {
+        Self { status: "overdue", code: Some("maintenance_overdue".to_owned()), message: Some(message.to_owned()) }
     }
 
     fn of(result: Result<(), Error>) -> Self {
@@ -90,11 +96,12 @@ impl Checks {
 pub(crate) struct Health {
     preparation: Arc<ArcSwap<Preparation>>,
     backend: Backend,
+    done: Arc<Done>,
 }
 
 impl Health {
-    pub(crate) fn new(preparation: Arc<ArcSwap<Preparation>>, backend: Backend) -> Self {
-        Self { preparation, backend }
+    pub(crate) fn new(preparation: Arc<ArcSwap<Preparation>>, backend: Backend, done: Arc<Done>) -> Self {
+        Self { preparation, backend, done }
     }
 
     /// Looks at every part.
@@ -108,14 +115,17 @@ impl Health {
             Preparation::Pending { code, message } => Check::failed(code, message),
             Preparation::Done { .. } => Check::ok(),
         };
-        Checks { database, migrations, catalog: Check::of(self.backend.catalog()) }
+        // What is overdue is named; requests are answered all the same, and a start anew would not help.
+        let overdue = self.done.overdue();
+        let maintenance = if overdue.is_empty() { Check::ok() } else { Check::late(&overdue.join("; ")) };
+        Checks { database, migrations, catalog: Check::of(self.backend.catalog()), maintenance }
     }
 
     /// Returns what does not work, or worse than it should.
     pub(crate) fn degraded(&self) -> Vec<String> {
         match &**self.preparation.load() {
             Preparation::Pending { .. } => Vec::new(),
-            Preparation::Done { degraded } => degraded.clone(),
+            Preparation::Done { degraded } => degraded.iter().cloned().chain(self.done.overdue()).collect(),
         }
     }
 }

@@ -18,7 +18,7 @@ const BYTES_MAX: usize = 128;
 pub(crate) struct RequestId(Arc<str>);
 
 impl RequestId {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(|text| is_sane(text));
         match given {
             Some(text) => Self(text.into()),

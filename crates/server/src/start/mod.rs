@@ -28,6 +28,7 @@ use crate::backend::{Backend, BackendOptions};
 use crate::config::Settings;
 use crate::edge::{self, Bound, Edge};
 use crate::health::{Health, Preparation};
+use crate::maintenance::{Done, Maintenance};
 use crate::metrics;
 use crate::middleware::{Cors, Pipeline};
 use crate::router::{self, Front, Mounts, Numbers};
@@ -126,7 +127,9 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         None
     };
 
-    let health = Arc::new(Health::new(Arc::clone(&preparation), backend.clone()));
+    let done = Arc::new(Done::new(&settings));
+    let maintenance = Maintenance::new(backend.clone(), Arc::clone(&preparation), Arc::clone(&done), stop.clone());
+    let health = Arc::new(Health::new(Arc::clone(&preparation), backend.clone(), done));
     let routes = router::router(Mounts {
         front: Front { public_url: public_url.as_str().into() },
         numbers: Numbers { access: settings.metrics.access, handle: numbers.clone(), backend: backend.clone() },
@@ -143,6 +146,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     reporter.report().await;
     tasks.spawn(reporter.run(stop.clone()));
     tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
+    maintenance.begin(&tasks, &settings, folder.path());
     let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
     Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, backend, cluster: cluster.take(), folder })
 }

@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod cli;
@@ -19,6 +21,8 @@ mod killed;
 mod program;
 #[cfg(test)]
 mod running;
+#[cfg(test)]
+mod seed;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

@@ -257,7 +257,7 @@ async fn write(way: Arc<Way>, writer: u64) -> (BTreeSet<String>, usize) {
     while !way.stop.load(Ordering::Relaxed) {
         count += 1;
         let name = format!("written-{writer}-{count}");
-        let sent = way.request(Method::POST, "customers").json(&json!({ "first_name": name })).send().await;
+        let sent = way.request(Method::POST, "customers").json(&json!({ "first_name": name, "phone": "+15550100" })).send().await;
         match sent.map(|answer| answer.status().as_u16()) {
             Ok(201) => {
                 acknowledged.insert(name);

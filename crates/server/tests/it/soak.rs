@@ -27,7 +27,10 @@ async fn ask(way: &Way, address: &str, sort: u64, number: u64) -> Option<u16> {
     let request = match sort {
         0 => way.request(Method::GET, "customers?select=id,display_name&limit=20&order=created_at.desc").header("prefer", "count=exact"),
         1 => way.request(Method::GET, &format!("customers?first_name=eq.{name}")),
-        2 => way.request(Method::POST, "customers").header("prefer", "return=representation").json(&json!({ "first_name": name })),
+        2 => way
+            .request(Method::POST, "customers")
+            .header("prefer", "return=representation")
+            .json(&json!({ "first_name": name, "phone": "+15550100" })),
         3 => way.request(Method::PATCH, &format!("customers?first_name=eq.{name}")).json(&json!({ "notes": name })),
         4 => way.request(Method::DELETE, &format!("customers?first_name=eq.soak-{}", number.saturating_sub(50))),
         5 => way.request(Method::GET, "customers?nothing=eq.1"),

@@ -31,6 +31,7 @@ fn collect(source: &Source, constants: &BTreeMap<(String, String), String>, code
     let mut found = vec![];
     if source.has_extension("sql") {
         raised(&text, codes);
+        composed(&text, codes);
         return found;
     }
     for (kind, code) in made(&text) {
@@ -143,6 +144,29 @@ fn raised(text: &str, codes: &mut Codes) {
         let status = value(statement, "errcode").and_then(|state| state.strip_prefix("TH")?.parse::<u16>().ok());
         if let (Some(status), Some(code)) = (status, value(statement, "constraint")) {
             codes.entry(code).or_default().insert(status);
+        }
+    }
+}
+
+/// Finds codes that begin with what one row is called: `guard_status('job')` and the words that its table refuses, `check_figures('invoice', …`.
+fn composed(text: &str, codes: &mut Codes) {
+    let noun = |rest: &str| rest.split('\'').next().map(str::to_owned);
+    let mut refused: Vec<&str> = vec![];
+    for statement in text.split(';') {
+        if statement.contains("app.declare_statuses('") {
+            let words = statement.split("\": {\"instead\"").map(|before| before.rsplit('"').next().unwrap_or_default());
+            refused = words.collect();
+            // What stands behind the last of them is no word.
+            _ = refused.pop();
+        }
+        if let Some(noun) = statement.split_once("app.guard_status('").and_then(|(_, rest)| noun(rest)) {
+            let words = refused.drain(..).map(|word| format!("status_{word}"));
+            for end in words.chain(["transition_invalid", "requirement_missing"].map(str::to_owned)) {
+                codes.entry(format!("{noun}_{end}")).or_default().insert(422);
+            }
+        }
+        if let Some(noun) = statement.split_once("app.check_figures('").and_then(|(_, rest)| noun(rest)) {
+            codes.entry(format!("{noun}_figures_computed")).or_default().insert(422);
         }
     }
 }

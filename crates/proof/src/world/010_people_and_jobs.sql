@@ -2,6 +2,12 @@
 -- Ids tell what they are: ...-00000000<company><kind><number>; those with <company> c belong to nobody, or live in both companies at once.
 -- The words canary-a and canary-b stand in the rows of the one company and of the other.
 
+create schema proof;
+
+-- The id of something: of company a or b, or c for what lives in both; kind and number have three digits.
+create function proof.id(p_letter text, p_number text) returns uuid language sql immutable set search_path = ''
+  return ('01900000-0000-7000-8000-00000000' || p_letter || p_number)::uuid;
+
 do $$
 declare
   v_roles constant text[] := array['owner', 'admin', 'manager', 'dispatcher', 'technician', 'csr', 'member', 'viewer'];
@@ -68,28 +74,4 @@ begin
   end loop;
   insert into app.backfills (version, table_name, statement, rows_done, batches, started_at, updated_at)
   values ('20260101000000', 'public.jobs', 'select 1', 1, 1, now(), now());
-end $$;
-
--- Notes for the length of a transaction whose rows were written: of company a, of company b.
-create schema proof;
-create function proof.touched() returns trigger language plpgsql set search_path = '' as $$
-declare
-  v_row constant jsonb := case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end;
-  v_ids constant text := concat_ws(' ', v_row ->> 'company_id', v_row ->> 'id', v_row ->> 'user_id', v_row ->> 'active_company_id');
-begin
-  perform set_config('proof.touched', concat(current_setting('proof.touched', true),
-    case when v_ids ~ '-0{8}a' then 'a' end, case when v_ids ~ '-0{8}b' then 'b' end), true);
-  return null;
-end $$;
-do $$
-declare
-  v_table regclass;
-begin
-  for v_table in
-    select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema')
-  loop
-    execute format('create trigger proof_touched after insert or update or delete on %s for each row execute function proof.touched()',
-                   v_table);
-  end loop;
 end $$;

@@ -1,6 +1,4 @@
-//! Rules of the business that refuse what the permission alone would allow, by hand: who may do it all the same meets this.
-//!
-//! Invariant: only rules that are written in the documents of the product stand here; a refusal that does not is a finding.
+//! Companies, members, customers, properties and jobs.
 
 use serde_json::Value;
 
@@ -9,7 +7,7 @@ use crate::expectation::{Standing, Verb};
 use crate::matrix::Expected;
 
 /// Returns the rule that refuses to add, change or delete a row that is within reach.
-pub(crate) fn refusal(who: &Standing, table: &str, verb: Verb, row: &Value) -> Option<Expected> {
+pub(super) fn refusal(who: &Standing, table: &str, verb: Verb, row: &Value) -> Option<Expected> {
     let is = |column: &str, value: &str| row[column] == value;
     match (table, verb) {
         // A company is never without its owner, also not by the service.
@@ -29,7 +27,7 @@ pub(crate) fn refusal(who: &Standing, table: &str, verb: Verb, row: &Value) -> O
 }
 
 /// Returns the rule that speaks before any wall: what is asked for is refused whatever row it stands in.
-pub(crate) fn refusal_before_walls(who: &Standing, table: &str, row: &Value) -> Option<Expected> {
+pub(super) fn refusal_before_walls(who: &Standing, table: &str, row: &Value) -> Option<Expected> {
     let gives = row["permissions"].as_object().is_some_and(|permissions| !permissions.is_empty());
     match (table, who) {
         ("public.custom_roles", Standing::Member { role, .. }) if ["owner", "admin"].contains(&role.as_str()) => None,
@@ -40,7 +38,7 @@ pub(crate) fn refusal_before_walls(who: &Standing, table: &str, row: &Value) -> 
 }
 
 /// Returns the rule that speaks before the key when a column of a row within reach is pointed elsewhere.
-pub(crate) fn refusal_to_point(who: &Standing, table: &str, column: &str, row: &Value) -> Option<Expected> {
+pub(super) fn refusal_to_point(who: &Standing, table: &str, column: &str, row: &Value) -> Option<Expected> {
     let is_manager = matches!(who, Standing::Member { role, .. } if role == "manager");
     match (table, column) {
         ("public.team_members", "role_id") if is_himself(who, row) => Some(Expected::Rule("own_role_change")),

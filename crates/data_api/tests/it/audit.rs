@@ -1,0 +1,258 @@
+//! The audit: each change is written down beside it, masked, and nobody takes it back; and the seals over it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::Request;
+use kernel::RequestContext;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::server::{Caller, Server};
+
+const FULL: &str = "return=representation";
+
+/// The audit of one table as the owner reads it, oldest first.
+async fn audit(server: &Server, who: &Caller, table: &str) -> Vec<Value> {
+    let rows = server.get(who, &format!("audit_logs?table_name=eq.{table}&order=id")).await.ok();
+    rows.as_array().unwrap().clone()
+}
+
+async fn number(server: &Server, query: &str) -> i64 {
+    server.db.superuser().await.query_one(query, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_customers_life_is_written_down() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let row = json!({ "first_name": "Jane", "last_name": "Doe", "email": "Jane@x.com", "phone": "+12175550123", "notes": "a" });
+    let made = server.post(&ann, "customers", row, FULL).await.ok();
+    let one = format!("customers?id=eq.{}", made[0]["id"].as_str().unwrap());
+    for change in [json!({ "notes": "b" }), json!({ "email": "joan@y.org" }), json!({ "notes": "b" })] {
+        assert_eq!(server.patch(&ann, &one, change, "").await.status, 204);
+    }
+    assert_eq!(server.patch(&ann, &one, json!({ "deleted_at": "2026-11-21T00:00:00Z" }), "").await.status, 204);
+    assert_eq!(server.patch(&ann, &one, json!({ "deleted_at": null }), "deleted=include").await.status, 204);
+
+    let rows = audit(&server, &ann, "customers").await;
+    let told: Vec<_> = rows.iter().map(|row| (row["action"].as_str().unwrap(), row["severity"].as_str().unwrap())).collect();
+    assert_eq!(told, [("create", "info"), ("update", "info"), ("update", "info"), ("delete", "warning"), ("restore", "info")]);
+    for row in &rows {
+        assert_eq!(row["user_id"], ann.user_id);
+        assert_eq!(row["company_id"], ann.company_id);
+        assert_eq!((&row["entity_type"], &row["entity_id"]), (&json!("customer"), &made[0]["id"]));
+        assert_eq!((&row["actor_role"], &row["gdpr_relevant"]), (&json!("owner"), &json!(true)));
+    }
+    let new = &rows[0]["new_values"];
+    assert_eq!((&rows[0]["old_values"], &rows[0]["changed_fields"]), (&Value::Null, &Value::Null));
+    assert_eq!((&new["email"], &new["email_key"], &new["phone"]), (&json!("J***@x.com"), &json!("j***@x.com"), &json!("***0123")));
+    assert_eq!((&new["display_name"], &new["notes"]), (&json!("J*** D***"), &json!("a")));
+    assert_eq!(rows[0]["pii_accessed"], true);
+    // Only what changed, and nothing for the one that changed nothing.
+    assert_eq!(rows[1]["old_values"], json!({ "notes": "a" }));
+    assert_eq!(rows[1]["new_values"], json!({ "notes": "b" }));
+    assert_eq!((&rows[1]["changed_fields"], &rows[1]["pii_accessed"]), (&json!(["notes"]), &json!(false)));
+    assert_eq!(rows[2]["old_values"], json!({ "email": "J***@x.com", "email_key": "j***@x.com" }));
+    assert_eq!(rows[2]["new_values"], json!({ "email": "j***@y.org", "email_key": "j***@y.org" }));
+    assert_eq!(rows[2]["pii_accessed"], true);
+    let whole = serde_json::to_string(&rows).unwrap();
+    assert!(!whole.contains("Jane") && !whole.contains("joan") && !whole.contains("217555"), "{whole}");
+}
+
+#[tokio::test]
+async fn the_request_stands_beside_what_it_changed() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let headers = json!({ "x-request-id": "r-1", "x-real-ip": "203.0.113.7", "user-agent": "Test/1" }).to_string();
+    let mut request = Request::builder().method("POST").uri("/rest/v1/departments").header("content-type", "application/json");
+    request = request.header("authorization", format!("Bearer {}", ann.token.as_ref().unwrap()));
+    let mut request = request.body(Body::from(r#"{"name": "Office"}"#)).unwrap();
+    request.extensions_mut().insert(RequestContext {
+        method: "POST".into(),
+        path: "/rest/v1/departments".into(),
+        headers_json: headers.as_str().into(),
+        cookies_json: "{}".into(),
+    });
+    assert_eq!(server.send(request).await.status, 201);
+    let row = &audit(&server, &ann, "departments").await[0];
+    assert_eq!((&row["request_id"], &row["ip_address"], &row["user_agent"]), (&json!("r-1"), &json!("203.0.113.7"), &json!("Test/1")));
+    assert_eq!((&row["request_method"], &row["request_path"]), (&json!("POST"), &json!("/rest/v1/departments")));
+    assert!(row["session_id"].is_string());
+}
+
+#[tokio::test]
+async fn secrets_are_not_in_it() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let hook = json!({ "name": "Till", "url": "https://example.com/h", "secret": "hunter2hunter2hunter2", "events": ["invoice.paid"],
+                       "custom_headers": { "Authorization": "hunter3" } });
+    assert_eq!(server.post(&ann, "webhooks", hook, "").await.status, 201);
+    let change = json!({ "secret": "hunter4hunter4hunter4", "custom_headers": { "X": "hunter5" } });
+    assert_eq!(server.patch(&ann, "webhooks?name=eq.Till", change, "").await.status, 204);
+    assert_eq!(server.delete(&ann, "webhooks?name=eq.Till", "").await.status, 204);
+    let rows = audit(&server, &ann, "webhooks").await;
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[1]["new_values"], json!({ "secret": "***", "custom_headers": "***" }));
+    assert_eq!(rows[1]["old_values"], json!({ "secret": "***", "custom_headers": "***" }));
+    assert_eq!(rows[2]["severity"], "critical");
+    let found = "select count(*) from public.audit_logs a where a::text like '%hunter%'";
+    assert_eq!(number(&server, found).await, 0);
+}
+
+#[tokio::test]
+async fn owner_and_admins_read_it_and_nobody_writes_it() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let bob = server.owner("bob").await;
+    server.customer(&ann, "Ada").await;
+    for (role, reads) in [("admin", true), ("manager", false), ("dispatcher", false), ("csr", false), ("viewer", false)] {
+        let who = server.member(&ann.company_id, role).await;
+        assert_eq!(!audit(&server, &who, "customers").await.is_empty(), reads, "{role}");
+    }
+    assert!(audit(&server, &bob, "customers").await.is_empty(), "another company's");
+    let row = json!({ "company_id": ann.company_id, "action": "create", "entity_type": "customer" });
+    for who in [&ann, &server.service()] {
+        server.post(who, "audit_logs", row.clone(), "").await.refused(403, "42501");
+        server.patch(who, "audit_logs?action=eq.create", json!({ "action": "update" }), "").await.refused(403, "42501");
+        server.delete(who, "audit_logs?action=eq.create", "").await.refused(403, "42501");
+    }
+    let client = server.db.superuser().await;
+    let may = "select count(*) from pg_class c, unnest(array['anon', 'authenticated', 'service_role', 'app_definer']) r,
+                      unnest(array['update', 'delete', 'truncate']) p
+                where c.relname ~ '^audit_(logs|batches)' and c.relkind in ('r', 'p') and has_table_privilege(r, c.oid, p)";
+    assert_eq!(number(&server, may).await, 0);
+    let later = "select public.create_monthly_partition('audit_logs', '2031-01-01')";
+    client.query(later, &[]).await.unwrap();
+    assert_eq!(number(&server, may).await, 0, "of a month that is made later, too");
+}
+
+#[tokio::test]
+async fn every_table_of_a_company_is_audited_and_every_label_is_known() {
+    let server = Server::new().await;
+    let client = server.db.superuser().await;
+    let missing = "select string_agg(t.table_name, ', ' order by t.table_name) from app.protected_tables t
+                    where t.tenant_column is not null
+                      and not exists (select from pg_trigger g where g.tgrelid = t.table_name::regclass and g.tgfoid = 'app.audit'::regproc)";
+    let missing: String = client.query_one(missing, &[]).await.unwrap().get(0);
+    assert_eq!(
+        missing,
+        "public.activities, public.audit_logs, public.background_jobs, public.bookings, public.email_logs, public.jobs_archive, \
+         public.ownership_transfers, public.price_history, public.role_change_log, public.stock_moves, public.technician_positions, \
+         public.webhook_logs"
+    );
+    // What a label says stands in the trigger, where it is read.
+    let unknown = r"select string_agg(format('%s.%s', c.oid::regclass, a.attname), ', ')
+                      from pg_trigger g join pg_class c on c.oid = g.tgrelid join pg_attribute a on a.attrelid = c.oid,
+                           lateral col_description(c.oid, a.attnum) d
+                     where g.tgfoid = 'app.audit'::regproc and not c.relispartition and d ~ '^(pii:|secret)'
+                       and strpos(encode(g.tgargs, 'escape'), '\000' || a.attname || '\000' || regexp_replace(d, '^pii:', '') || '\000') = 0";
+    assert_eq!(client.query_one(unknown, &[]).await.unwrap().get::<_, Option<String>>(0), None);
+    // Names that tell what a column holds, whose column does not.
+    let unlabelled = "select string_agg(format('%s.%s', c.oid::regclass, a.attname), ', ')
+                        from app.protected_tables t join pg_class c on c.oid = t.table_name::regclass join pg_attribute a on a.attrelid = c.oid
+                       where a.attnum > 0 and not a.attisdropped and a.atttypid in ('text'::regtype, 'inet'::regtype)
+                         and a.attname ~ '(^|_)(email|phone|ip|ip_address|secret|tax_id|ein|token|token_hash|key_hash|api_key)$'
+                         and t.table_name not in ('public.companies', 'public.users')
+                         and coalesce(col_description(c.oid, a.attnum), '') !~ '^(pii:|secret)'";
+    assert_eq!(client.query_one(unlabelled, &[]).await.unwrap().get::<_, Option<String>>(0), None);
+}
+
+#[tokio::test]
+async fn what_is_undone_is_not_written_and_what_is_done_at_once_is() {
+    let server = Arc::new(Server::new().await);
+    let ann = server.owner("ann").await;
+    server
+        .post(&ann, "customers", json!([{ "first_name": "Ada", "phone": "+15550100" }, { "first_name": " ", "phone": "+15550100" }]), "")
+        .await
+        .refused(422, "customer_name_required");
+    assert!(audit(&server, &ann, "customers").await.is_empty());
+    let mut running = JoinSet::new();
+    for n in 0..16 {
+        let (server, ann) = (Arc::clone(&server), ann.clone());
+        running.spawn(async move { server.customer(&ann, &format!("C{n}")).await });
+    }
+    let made: Vec<String> = running.join_all().await;
+    let mut written: Vec<Value> = audit(&server, &ann, "customers").await.iter().map(|row| row["entity_id"].clone()).collect();
+    let mut made: Vec<Value> = made.into_iter().map(Value::from).collect();
+    written.sort_by_key(ToString::to_string);
+    made.sort_by_key(ToString::to_string);
+    assert_eq!(written, made);
+}
+
+#[tokio::test]
+async fn only_the_owner_of_the_tables_may_go_without() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let client = server.db.superuser().await;
+    let insert = format!("insert into public.departments (company_id, name) values ('{}', 'D')", ann.company_id);
+    for (role, written) in [("service_role", 1), ("app_owner", 0)] {
+        let before = number(&server, "select count(*) from public.audit_logs").await;
+        client.batch_execute(&format!("begin; set local role {role}; set local app.unaudited = 'on'; {insert}; commit")).await.unwrap();
+        assert_eq!(number(&server, "select count(*) from public.audit_logs").await - before, written, "{role}");
+        client.batch_execute("delete from public.departments").await.unwrap();
+    }
+    client.batch_execute(&format!("begin; set local role app_owner; {insert}; commit")).await.unwrap();
+    let found = number(&server, "select count(*) from public.audit_logs where actor_role = 'app_owner'").await;
+    assert_eq!(found, 1, "unless he says so");
+}
+
+#[tokio::test]
+async fn programs_report_what_they_did_themselves() {
+    let server = Server::new().await;
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let event = |company: &Caller, user: &Caller, action: &str| {
+        json!({ "p_organization_id": company.company_id, "p_user_id": user.user_id, "p_action": action, "p_resource_type": "project",
+                "p_resource_id": "P-7", "p_metadata": { "title": "Roof" } })
+    };
+    let path = "rpc/log_audit_event";
+    let id = server.post(&ann, path, event(&ann, &ann, "project.deleted"), "").await.ok();
+    server.post(&ann, path, event(&bob, &ann, "x"), "").await.refused(403, "audit_other_company");
+    server.post(&ann, path, event(&ann, &bob, "x"), "").await.refused(403, "audit_other_user");
+    server.post(&ann, path, event(&ann, &ann, ""), "").await.refused(422, "audit_event_invalid");
+    server.post(&server.service(), path, event(&ann, &ann, "x"), "").await.refused(403, "company_required");
+    server.post(&Server::nobody(), path, event(&ann, &ann, "x"), "").await.refused(401, "42501");
+    let service = server.service().working_in(&ann.company_id);
+    server.post(&service, path, event(&ann, &bob, "export"), "").await.ok();
+    server.post(&service, path, event(&bob, &bob, "export"), "").await.refused(403, "audit_other_company");
+    let rows = server.get(&ann, "audit_logs?entity_type=eq.project&order=id").await.ok();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    assert_eq!((&rows[0]["id"], &rows[0]["action"], &rows[0]["user_id"]), (&id, &json!("project.deleted"), &json!(ann.user_id)));
+    assert_eq!(rows[0]["metadata"], json!({ "title": "Roof", "reported": true, "resource_id": "P-7" }));
+
+    server.customer(&ann, "Ada").await;
+    let seen = server.get(&ann, "audit_log?table_name=eq.customers&select=operation,user_id,old_values,new_values->>first_name").await.ok();
+    assert_eq!(seen, json!([{ "operation": "INSERT", "user_id": ann.user_id, "old_values": null, "first_name": "A***" }]));
+    assert_eq!(server.get(&bob, "audit_log?table_name=eq.customers").await.ok(), json!([]));
+}
+
+#[tokio::test]
+async fn masks_keep_what_tells_two_apart() {
+    let server = Server::new().await;
+    let client = server.db.superuser().await;
+    for (kind, value, masked) in [
+        ("email", "jane@x.com", "j***@x.com"),
+        ("email", "odd\"@\"quoted@x.com", "o***@x.com"),
+        ("email", "no address", "***"),
+        ("phone", "+1 (217) 555-0100", "***0100"),
+        ("phone", "911", "***"),
+        ("contact", "jane@x.com", "j***@x.com"),
+        ("contact", "+12175550100", "***0100"),
+        ("name", "Jane  van Doe", "J***  v*** D***"),
+        ("address", "1 Main Street", "***"),
+        ("card", "4242", "***4242"),
+        ("tax_id", "12-3456789", "***6789"),
+        ("tax_id", "1234567", "***"),
+        ("ip", "203.0.113.7", "203.0.113.***"),
+        ("ip", "2001:db8:1::7", "2001:db8:***"),
+        ("text", "anything", "***"),
+        ("secret", "hunter2", "***"),
+        ("unknown kind", "x", "***"),
+        ("name", "", ""),
+    ] {
+        let found: String = client.query_one("select app.mask($1, $2)", &[&kind, &value]).await.unwrap().get(0);
+        assert_eq!(found, masked, "{kind} {value}");
+    }
+    let nothing = client.query_one("select app.mask('email', null)", &[]).await.unwrap();
+    assert_eq!(nothing.get::<_, Option<String>>(0), None);
+}

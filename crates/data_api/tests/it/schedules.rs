@@ -1,0 +1,136 @@
+//! The calendar: who is where when, and that nobody is in two places.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::server::{Caller, Server};
+
+const FULL: &str = "return=representation";
+
+/// So many minutes after the beginning of an hour of tomorrow.
+fn at(minutes: i64) -> String {
+    let hour = Timestamp::now().as_second() / 3600 * 3600;
+    (Timestamp::from_second(hour).unwrap() + SignedDuration::from_mins(24 * 60 + minutes)).to_string()
+}
+
+fn visit(who: &Caller, from: i64, to: i64) -> Value {
+    json!({ "title": "Visit", "assigned_to": who.user_id, "start_time": at(from), "end_time": at(to) })
+}
+
+async fn company() -> (Server, Caller, Caller) {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let tom = server.member(&ann.company_id, "technician").await;
+    (server, ann, tom)
+}
+
+#[tokio::test]
+async fn an_appointment_has_its_length_and_its_stamps() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    let made = server.post(&ann, "schedules?select=duration,status", visit(&tom, 0, 90), FULL).await;
+    assert_eq!(made.body, json!([{ "duration": 90, "status": "scheduled" }]));
+    let go = |status: &str| json!({ "status": status });
+    server.patch(&tom, "schedules", go("completed"), "").await.refused(422, "schedule_transition_invalid");
+    assert_eq!(server.patch(&tom, "schedules", go("in_progress"), "").await.status, 204);
+    assert_eq!(server.patch(&tom, "schedules", go("completed"), "").await.status, 204);
+    let done = server.get(&ann, "schedules?select=actual_duration,completed_by&actual_end_time=not.is.null").await.ok();
+    assert_eq!(done, json!([{ "actual_duration": 0, "completed_by": tom.user_id }]));
+    let backwards = json!({ "title": "X", "start_time": at(10), "end_time": at(0) });
+    server.post(&ann, "schedules", backwards, "").await.refused(400, "23514");
+    server.post(&ann, "schedules", visit(&tom, -2000, -1900), "").await.refused(422, "schedule_in_past");
+    let unknown = json!({ "title": "X", "status": "done", "start_time": at(0), "end_time": at(1) });
+    server.post(&ann, "schedules", unknown, "").await.refused(400, "23514");
+}
+
+#[tokio::test]
+async fn nobody_is_in_two_places() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    let tina = server.member_called("tina", &ann.company_id, "technician").await;
+    let first = server.post(&ann, "schedules?select=id", visit(&tom, 0, 60), FULL).await.body[0]["id"].clone();
+    let refused = server.post(&ann, "schedules", visit(&tom, 30, 90), "").await;
+    refused.refused(409, "double_booking");
+    let details: Value = serde_json::from_str(refused.body["details"].as_str().unwrap()).unwrap();
+    assert_eq!(details, json!({ "user_id": tom.user_id, "schedule_id": first }));
+    assert_eq!(server.post(&ann, "schedules", visit(&tom, 60, 90), "").await.status, 201, "one may end when the next begins");
+    assert_eq!(server.post(&ann, "schedules", visit(&tina, 30, 90), "").await.status, 201);
+    let both = json!({ "title": "Both", "assigned_to": tina.user_id, "crew": [tom.user_id], "start_time": at(95), "end_time": at(120) });
+    assert_eq!(server.post(&ann, "schedules", both, "").await.status, 201);
+    server.post(&ann, "schedules", visit(&tom, 100, 110), "").await.refused(409, "double_booking");
+    // Moved, cancelled and deleted appointments free whom they held.
+    let other = format!("schedules?id=eq.{}", first.as_str().unwrap());
+    server.patch(&ann, &other, json!({ "start_time": at(80), "end_time": at(100) }), "").await.refused(409, "double_booking");
+    assert_eq!(server.patch(&ann, &other, json!({ "status": "cancelled" }), "").await.status, 204);
+    assert_eq!(server.post(&ann, "schedules", visit(&tom, 0, 60), "").await.status, 201);
+    server.patch(&ann, &other, json!({ "status": "scheduled" }), "").await.refused(409, "double_booking");
+    assert_eq!(server.delete(&ann, "schedules?title=eq.Both", "").await.status, 204);
+    assert_eq!(server.post(&ann, "schedules", visit(&tom, 100, 110), "").await.status, 201);
+}
+
+#[tokio::test]
+async fn on_purpose_with_a_reason() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    assert_eq!(server.post(&ann, "schedules", visit(&tom, 0, 60), "").await.status, 201);
+    let mut twice = visit(&tom, 0, 60);
+    twice["double_booking_reason"] = json!("Two flats in one house");
+    twice["double_booking_by"] = json!(tom.user_id);
+    let made = server.post(&ann, "schedules?select=double_booking_by", twice, FULL).await;
+    assert_eq!(made.body, json!([{ "double_booking_by": ann.user_id }]), "whoever decides it is who asks");
+    let again = server.patch(&ann, "schedules?double_booking_by=not.is.null", json!({ "double_booking_reason": null }), "").await;
+    again.refused(409, "double_booking");
+}
+
+#[tokio::test]
+async fn of_sixteen_at_once_one_gets_the_hour() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    let answers = futures_util::future::join_all((0..16).map(|_| server.post(&ann, "schedules", visit(&tom, 0, 60), ""))).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![201], vec![409; 15]].concat());
+    assert!(answers.iter().filter(|answer| answer.status == 409).all(|answer| answer.body["code"] == "double_booking"));
+}
+
+#[tokio::test]
+async fn an_appointment_is_of_one_company_and_its_customer() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    let bob = server.owner("bob").await;
+    let (ada, bea) = (server.customer(&ann, "Ada").await, server.customer(&ann, "Bea").await);
+    let job = server.post(&ann, "jobs?select=id", json!({ "customer_id": ada, "title": "Fix" }), FULL).await.body[0]["id"].clone();
+    let with = |customer: &str| {
+        let mut row = visit(&tom, 0, 60);
+        row["job_id"] = job.clone();
+        row["customer_id"] = json!(customer);
+        row
+    };
+    server.post(&ann, "schedules", with(&bea), "").await.refused(422, "job_not_of_customer");
+    assert_eq!(server.post(&ann, "schedules", with(&ada), "").await.status, 201);
+    server.post(&ann, "schedules", visit(&bob, 0, 60), "").await.refused(409, "23503");
+    let guest = json!({ "title": "X", "crew": [bob.user_id], "start_time": at(0), "end_time": at(1) });
+    server.post(&ann, "schedules", guest, "").await.refused(409, "23503");
+    assert_eq!(server.get(&bob, "schedules").await.ok(), json!([]));
+    assert_eq!(server.get(&bob, "bookings").await.ok(), json!([]));
+    let taken = json!({ "schedule_id": job, "user_id": tom.user_id, "start_time": at(0), "end_time": at(1) });
+    server.post(&ann, "bookings", taken, "").await.refused(403, "42501");
+    let one = format!("team_members?user_id=eq.{}", tom.user_id);
+    assert_eq!(server.patch(&ann, &one, json!({ "status": "suspended" }), "").await.status, 204);
+    server.post(&ann, "schedules", visit(&tom, 120, 180), "").await.refused(422, "assignee_not_active");
+}
+
+#[tokio::test]
+async fn a_technician_sees_his_own_and_those_he_comes_along_to() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    let mut other = visit(&ann, 0, 60);
+    assert_eq!(server.post(&ann, "schedules", other.clone(), "").await.status, 201);
+    other["crew"] = json!([tom.user_id]);
+    other["start_time"] = json!(at(60));
+    other["end_time"] = json!(at(120));
+    other["title"] = json!("With Tom");
+    assert_eq!(server.post(&ann, "schedules", other, "").await.status, 201);
+    assert_eq!(server.post(&ann, "schedules", visit(&tom, 120, 150), "").await.status, 201);
+    let seen = server.get(&tom, "schedules?select=title&order=start_time").await.ok();
+    assert_eq!(seen, json!([{ "title": "With Tom" }, { "title": "Visit" }]));
+    let taken = server.get(&tom, "bookings?select=user_id").await.ok();
+    assert_eq!(taken.as_array().unwrap().len(), 3, "who is taken by what he sees");
+    server.post(&tom, "schedules", visit(&tom, 200, 210), "").await.refused(403, "42501");
+    let noted = server.patch(&tom, "schedules?title=eq.With Tom", json!({ "notes": "on my way" }), FULL).await;
+    assert_eq!(noted.ok().as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,154 @@
+//! `thorbis seed --scale`: a thousand companies, one of them two hundred times as large as the others, to measure against.
+//!
+//! Invariant: it works only where there is nothing to lose. Triggers are off while rows come in, so every row carries what its triggers
+//! would have made of it, `check.sql` looks whether that is so, and keys and checks stay on. Whatever happens, the triggers are on again
+//! before anybody else works here: at the end, after an error, and at the next seed after a kill.
+//!
+//! Why triggers are off: an import of five million jobs would write an audit row for each row, queue at the counters of numbers and sum
+//! every header once for each of its lines. COPY into a table with forced row security is refused, so rows are made by INSERT ... SELECT
+//! from temporary tables that hold one block of 1,000 customers.
+
+mod blocks;
+mod load;
+mod plan;
+mod triggers;
+
+use std::time::{Duration, Instant};
+
+use kernel::Result;
+
+use super::error::{self, SCALE_IN_USE, SCALE_NOT_EMPTY, SCALE_WRONG};
+use super::options::Options;
+use super::session::{Migrator, Session};
+
+pub use plan::Plan;
+pub(super) use triggers::switch_on;
+
+/// The one company that may be there before: the demo company, in development.
+const DEMO: &str = "01900000-0000-7000-8000-000000000001";
+/// How long somebody may take to leave.
+const LEAVING: Duration = Duration::from_secs(3);
+const CHECK: &str = include_str!("check.sql");
+/// The sums of companies are kept by triggers, too, and are counted from the rows where no trigger saw them.
+const FIGURES: &str = "select app.rebuild_figures(c.id) from public.companies c where c.slug like 'scale-company-%'";
+
+/// What was written, and how long it took.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Rows by table.
+    pub rows: Vec<(String, u64)>,
+    /// How long the rows took.
+    pub loaded_in: Duration,
+    /// How long it took with checks and statistics.
+    pub took: Duration,
+    /// What the database grew by.
+    pub bytes: u64,
+}
+
+impl Migrator {
+    /// Fills an installation that has no companies, or in development only the demo company. `say` hears of the progress.
+    pub async fn scale(&self, plan: &Plan, connections: usize, allow_demo: bool, say: &(dyn Fn(&str) + Sync)) -> Result<Report> {
+        let options = &Options::default();
+        let started = Instant::now();
+        let session = &self.connect().await?;
+        session.lock(options).await?;
+        switch_on(session, options).await?;
+        refuse_others(session, options, allow_demo).await?;
+        let before = size(session).await?;
+        triggers::switch_off(session, options).await?;
+        let loaded = Box::pin(load::run(self, plan, connections, options, say)).await;
+        // Also after an error: whatever was written stays, and rules hold for it from now on.
+        let on = switch_on(session, options).await;
+        loaded?;
+        on?;
+        let loaded_in = started.elapsed();
+        say(&format!("rows are in after {} s; statistics and checks", loaded_in.as_secs()));
+        Box::pin(load::analyze(self, connections, options)).await?;
+        session.begin(options).await?;
+        let counted = session.client.batch_execute(FIGURES).await.map_err(error::query);
+        session.or_rollback(counted).await?;
+        session.commit().await?;
+        check(session, options).await?;
+        let rows = count(session, options).await?;
+        let bytes = size(session).await?.saturating_sub(before);
+        session.unlock().await?;
+        Ok(Report { rows, loaded_in, took: started.elapsed(), bytes })
+    }
+}
+
+/// Refuses where there is something to lose, or somebody who would write without the rules.
+async fn refuse_others(session: &Session, options: &Options, allow_demo: bool) -> Result<()> {
+    session.begin(options).await?;
+    let spared = if allow_demo { DEMO } else { "" };
+    let found = session.client.query_one("select count(*) from public.companies c where c.id::text <> $1", &[&spared]).await;
+    let companies: i64 = session.or_rollback(found.map_err(error::query)).await?.get(0);
+    session.commit().await?;
+    if companies > 0 {
+        let message = format!("there are {companies} companies already; a scale seed is for an installation without any");
+        return Err(error::refused(
+            SCALE_NOT_EMPTY,
+            message,
+            "Take another database, or in development: thorbis migrate reset --env development --yes",
+        ));
+    }
+    // Somebody who has just left is still there for a moment.
+    let limit = tokio::time::Instant::now() + LEAVING;
+    loop {
+        let others = "select count(*) from pg_catalog.pg_stat_activity a
+                       where a.datname = current_database() and a.usesysid is not null and a.pid <> pg_backend_pid()";
+        let others: i64 = session.client.query_one(others, &[]).await.map_err(error::query)?.get(0);
+        if others == 0 {
+            return Ok(());
+        }
+        if tokio::time::Instant::now() >= limit {
+            let message = format!("{others} others are connected, and rules are off while rows come in");
+            return Err(error::refused(SCALE_IN_USE, message, "Stop the server and whatever else uses this database."));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn check(session: &Session, options: &Options) -> Result<()> {
+    session.begin(options).await?;
+    let found = session.client.query(CHECK, &[]).await.map_err(error::query);
+    let rows = session.or_rollback(found).await?;
+    session.commit().await?;
+    for row in rows {
+        let (what, wrong): (String, i64) = (row.get(0), row.get(1));
+        if wrong > 0 {
+            return Err(error::refused(
+                SCALE_WRONG,
+                format!("{wrong} {what}"),
+                "This is a fault of the scale seed: its SQL no longer agrees with the triggers.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn count(session: &Session, options: &Options) -> Result<Vec<(String, u64)>> {
+    session.begin(options).await?;
+    let mut counts = Vec::with_capacity(triggers::TABLES.len());
+    for table in std::iter::once(&"public.companies").chain(triggers::TABLES) {
+        let found = session.client.query_one(&format!("select count(*) from {table}"), &[]).await.map_err(error::query);
+        let rows: i64 = session.or_rollback(found).await?.get(0);
+        counts.push(((*table).to_owned(), u64::try_from(rows).unwrap_or_default()));
+    }
+    session.commit().await?;
+    Ok(counts)
+}
+
+async fn size(session: &Session) -> Result<u64> {
+    let row = session.client.query_one("select pg_database_size(current_database())", &[]).await.map_err(error::query)?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or_default())
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (table, rows) in &self.rows {
+            writeln!(f, "{table} {rows}")?;
+        }
+        let (loaded, took) = (self.loaded_in.as_secs_f64(), self.took.as_secs_f64());
+        writeln!(f, "rows in {loaded:.1} s, with statistics and checks {took:.1} s, {} MB", self.bytes / 1_000_000)
+    }
+}

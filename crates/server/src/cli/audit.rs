@@ -1,0 +1,78 @@
+//! `thorbis audit`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use kernel::{Authority, Grant, RequestContext};
+use postgres::{Access, Config, Database, PoolOptions, Sql};
+
+use super::place::Place;
+use super::{CliError, say};
+use crate::config::Settings;
+use crate::maintenance::{ANCHOR_FILE, verify};
+use crate::start::{StartError, State, database};
+
+/// Prove that the record of who changed what is as it was written
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  thorbis audit verify")]
+pub(super) struct Audit {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Recompute every seal and compare with the anchors; name what was edited, deleted or cut off
+    ///
+    /// Ends with 1 if anything is not as it was sealed. The anchors are in audit-anchors.jsonl in the data folder.
+    #[command(after_help = "Examples:\n  thorbis audit verify")]
+    Verify,
+}
+
+impl Audit {
+    pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
+        let Command::Verify = self.command;
+        let file = settings.in_data_directory(ANCHOR_FILE);
+        let anchors = crate::maintenance::read_anchors(&file).map_err(|source| StartError::File { path: file, source })?;
+        let (config, place) = connect(settings).await?;
+        let options =
+            PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
+        let outcome = Box::pin(look(options, &anchors)).await;
+        if let Some(place) = place {
+            place.leave().await?;
+        }
+        let report = outcome?;
+        let verify::Report { companies, batches, rows, anchors, findings } = &report;
+        let verdict = if findings.is_empty() { "all as sealed".to_owned() } else { format!("{} findings", findings.len()) };
+        let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        lines.push(format!("looked at {companies} companies, {batches} batches, {rows} rows, {anchors} anchors: {verdict}"));
+        say(&lines.join("\n"))?;
+        Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Returns how to reach the database; a private cluster that does not run is started for the time of the command.
+async fn connect(settings: &Settings) -> Result<(Config, Option<Place>), CliError> {
+    if !settings.uses_private_cluster() {
+        return Ok((database::server_config(settings)?, None));
+    }
+    if let Some(state) = State::of_running(&settings.data_directory)? {
+        return Ok((database::running_cluster(settings, &state)?, None));
+    }
+    let place = Place::find(settings).await?;
+    Ok((place.server_config()?, Some(place)))
+}
+
+async fn look(options: PoolOptions, anchors: &[crate::maintenance::Anchor]) -> kernel::Result<verify::Report> {
+    let database = Database::new(options)?;
+    #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
+    let grant = Grant::system(&Authority::establish(), None, "verifies the audit");
+    let tx = database.begin(&grant, &RequestContext::default(), Access::Read).await?;
+    tx.query(Sql::new("select set_config('statement_timeout', '0', true)")).await?;
+    let report = verify::verify(&tx, anchors).await;
+    tx.rollback().await?;
+    database.close();
+    report
+}

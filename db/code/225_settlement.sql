@@ -1,0 +1,200 @@
+-- How money meets invoices: payments that name one, payments that are allocated to several, refunds and credit notes.
+-- Invariant: paid_amount + credited_amount + balance_amount = total_amount of every invoice, and paid_amount is the settled
+-- payments and allocations of it less its settled refunds. Locks are taken in one order: payment, invoice, customer.
+
+create or replace function app.settle_invoice(p_company_id uuid, p_invoice_id uuid) returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_invoice  public.invoices;
+  v_paid     bigint;
+  v_credited bigint;
+  v_count    bigint;
+begin
+  select * into v_invoice from public.invoices i where i.company_id = p_company_id and i.id = p_invoice_id for no key update;
+  -- With the lock: what was committed while waiting is counted.
+  select coalesce(sum(case p.payment_type when 'refund' then -p.amount else p.amount end), 0) into v_paid
+    from public.payments p
+   where p.company_id = p_company_id and p.invoice_id = p_invoice_id and app.is_settled(p.status) and p.deleted_at is null;
+  select v_paid + coalesce(sum(a.amount_applied), 0) into v_paid
+    from public.payment_allocations a where a.company_id = p_company_id and a.invoice_id = p_invoice_id;
+  select coalesce(sum(c.amount), 0) into v_credited
+    from public.credit_notes c where c.company_id = p_company_id and c.invoice_id = p_invoice_id;
+  if v_paid + v_credited > v_invoice.paid_amount + v_invoice.credited_amount then
+    if not app.is_issued(v_invoice.status) or v_invoice.deleted_at is not null then
+      raise exception using errcode = 'TH422', constraint = 'invoice_not_payable',
+        message = format('An invoice that is %s cannot be paid.',
+                         case when v_invoice.deleted_at is null then v_invoice.status else 'deleted' end),
+        hint = 'A draft is issued first.';
+    elsif v_paid + v_credited > v_invoice.total_amount then
+      raise exception using errcode = 'TH422', constraint = 'invoice_overpaid',
+        message = format('Of this invoice %s is left to pay.', v_invoice.balance_amount),
+        detail = jsonb_build_object('balance_amount', v_invoice.balance_amount)::text;
+    end if;
+  end if;
+  update public.invoices i
+     set paid_amount = v_paid, credited_amount = v_credited,
+         status = case when not app.is_issued(i.status) then i.status
+                       when v_paid + v_credited = i.total_amount then 'paid'
+                       when v_paid > 0 then 'partial'
+                       when i.status in ('partial', 'paid') then case when i.viewed_at is null then 'sent' else 'viewed' end
+                       else i.status end
+   where i.company_id = p_company_id and i.id = p_invoice_id;
+  get diagnostics v_count = row_count;
+  if v_count <> 1 then
+    raise exception 'invoice % was not settled', p_invoice_id;
+  end if;
+end $$;
+comment on function app.settle_invoice(uuid, uuid) is 'Computes what is paid of an invoice, and moves its status.';
+revoke all on function app.settle_invoice(uuid, uuid) from public;
+grant execute on function app.settle_invoice(uuid, uuid) to app_definer;
+
+create or replace function app.refuse_other_parties(p_what text) returns void
+  language plpgsql immutable
+  set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'TH422', constraint = 'payment_other_party',
+    message = format('A %s is of the same customer and in the same currency as what it settles.', p_what);
+end $$;
+revoke all on function app.refuse_other_parties(text) from public;
+grant execute on function app.refuse_other_parties(text) to app_definer;
+
+-- What a payment has for one invoice, or for none: what was given of it so far, and what was taken back.
+create or replace function app.check_shares(p_payment public.payments) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_is_over boolean;
+begin
+  with given as (
+    select a.invoice_id, a.amount_applied as amount
+      from public.payment_allocations a where a.company_id = p_payment.company_id and a.payment_id = p_payment.id
+    union all
+    select p_payment.invoice_id, p_payment.amount - coalesce((select sum(a.amount_applied) from public.payment_allocations a
+      where a.company_id = p_payment.company_id and a.payment_id = p_payment.id), 0)
+  ), moved as (
+    select g.invoice_id, g.amount from given g
+    union all
+    select r.invoice_id, -r.amount from public.payments r
+     where r.company_id = p_payment.company_id and r.original_payment_id = p_payment.id and app.is_settled(r.status)
+  )
+  select coalesce(bool_or(m.left_over < 0), false) into v_is_over
+    from (select sum(m.amount) as left_over from moved m group by m.invoice_id) m;
+  if v_is_over then
+    raise exception using errcode = 'TH422', constraint = 'payment_exceeded',
+      message = 'That is more than is left of the payment.',
+      detail = jsonb_build_object('amount', p_payment.amount, 'refunded_amount', p_payment.refunded_amount)::text;
+  end if;
+end $$;
+revoke all on function app.check_shares(public.payments) from public;
+grant execute on function app.check_shares(public.payments) to app_definer;
+
+-- A refund is for the invoice that the payment was for, and of its customer, where nothing else is said.
+create or replace function app.prepare_refund() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+declare
+  v_original public.payments;
+begin
+  select * into v_original from public.payments p where p.company_id = new.company_id and p.id = new.original_payment_id;
+  new.invoice_id := coalesce(new.invoice_id, v_original.invoice_id);
+  new.customer_id := coalesce(new.customer_id, v_original.customer_id);
+  return new;
+end $$;
+alter function app.prepare_refund() owner to app_definer;
+revoke all on function app.prepare_refund() from public;
+create or replace trigger complete_refund before insert on public.payments
+  for each row when (new.original_payment_id is not null and app.is_within_reach(new.company_id))
+  execute function app.prepare_refund();
+
+create or replace function app.apply_refund(p_refund public.payments) returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_original public.payments;
+  v_refunded bigint;
+begin
+  select * into v_original from public.payments p
+   where p.company_id = p_refund.company_id and p.id = p_refund.original_payment_id for no key update;
+  if v_original.payment_type = 'refund' or not app.is_settled(v_original.status) then
+    raise exception using errcode = 'TH422', constraint = 'payment_not_refundable',
+      message = 'Only a completed payment is given back.';
+  elsif (v_original.customer_id, v_original.currency) is distinct from (p_refund.customer_id, p_refund.currency) then
+    perform app.refuse_other_parties('refund');
+  end if;
+  select sum(r.amount) into v_refunded from public.payments r
+   where r.company_id = p_refund.company_id and r.original_payment_id = p_refund.original_payment_id and app.is_settled(r.status);
+  if v_refunded > v_original.amount then
+    raise exception using errcode = 'TH422', constraint = 'refund_too_large',
+      message = format('Of this payment %s can still be given back.', v_original.amount - v_original.refunded_amount),
+      detail = jsonb_build_object('refundable_amount', v_original.amount - v_original.refunded_amount)::text;
+  end if;
+  perform app.check_shares(v_original);
+  update public.payments p
+     set refunded_amount = v_refunded, refunded_at = now(), refund_reason = coalesce(p_refund.refund_reason, p.refund_reason),
+         status = case when v_refunded = p.amount then 'refunded' else 'partially_refunded' end
+   where p.company_id = p_refund.company_id and p.id = p_refund.original_payment_id;
+end $$;
+revoke all on function app.apply_refund(public.payments) from public;
+grant execute on function app.apply_refund(public.payments) to app_definer;
+
+create or replace function app.apply_payment() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  if new.invoice_id is not null and exists (select from public.invoices i
+       where i.company_id = new.company_id and i.id = new.invoice_id
+         and (i.customer_id, i.currency) is distinct from (new.customer_id, new.currency)) then
+    perform app.refuse_other_parties('payment');
+  end if;
+  if not app.is_settled(new.status) or tg_op = 'UPDATE' and app.is_settled(old.status) then
+    return null;
+  end if;
+  if new.payment_type = 'refund' then
+    perform app.apply_refund(new);
+  end if;
+  if new.invoice_id is not null then
+    perform app.settle_invoice(new.company_id, new.invoice_id);
+  end if;
+  if new.payment_type <> 'refund' then
+    update public.customers c set last_payment_date = greatest(c.last_payment_date, new.completed_at)
+     where c.company_id = new.company_id and c.id = new.customer_id;
+  end if;
+  return null;
+end $$;
+alter function app.apply_payment() owner to app_definer;
+revoke all on function app.apply_payment() from public;
+create or replace trigger apply_first after insert on public.payments for each row execute function app.apply_payment();
+create or replace trigger apply after update on public.payments
+  for each row when ((old.status, old.invoice_id, old.customer_id, old.currency)
+                       is distinct from (new.status, new.invoice_id, new.customer_id, new.currency))
+  execute function app.apply_payment();
+
+create or replace function app.apply_allocation() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+declare
+  v_payment public.payments;
+begin
+  select * into v_payment from public.payments p where p.company_id = new.company_id and p.id = new.payment_id for no key update;
+  if v_payment.invoice_id is not null or v_payment.payment_type = 'refund' or not app.is_settled(v_payment.status) then
+    raise exception using errcode = 'TH422', constraint = 'payment_not_allocatable',
+      message = 'Only a completed payment that names no invoice itself can be allocated.';
+  elsif not exists (select from public.invoices i where i.company_id = new.company_id and i.id = new.invoice_id
+                      and (i.customer_id, i.currency) = (v_payment.customer_id, v_payment.currency)) then
+    perform app.refuse_other_parties('payment');
+  end if;
+  perform app.check_shares(v_payment);
+  perform app.settle_invoice(new.company_id, new.invoice_id);
+  return null;
+end $$;
+alter function app.apply_allocation() owner to app_definer;
+revoke all on function app.apply_allocation() from public;
+create or replace trigger apply after insert on public.payment_allocations for each row execute function app.apply_allocation();
