@@ -3,6 +3,8 @@
 # start_server PROGRAM: starts it and waits until it answers. Sets $folder, $url and $server; it ends with the script.
 start_server() {
     folder=$(mktemp -d "${TMPDIR:-/tmp}/thorbis-XXXXXX")
+    # A script that prepared the data folder says where it is, and $place is what goes with it.
+    data=${data:-$folder/data}
     # A server that root starts runs PostgreSQL as another user, who has to get into the folder.
     chmod 711 "$folder"
     trap stop_server EXIT
@@ -10,7 +12,7 @@ start_server() {
     # The one in the background may come to it later than the first look.
     : >"$folder/out"
     # No database of whoever runs this reaches the server.
-    env -u DATABASE_URL -u MIGRATOR_URL "$1" serve --env development --data "$folder/data" --listen 127.0.0.1:0 \
+    env -u DATABASE_URL -u MIGRATOR_URL "$1" serve --env development --data "$data" --listen 127.0.0.1:0 \
         >"$folder/out" 2>"$folder/log" &
     server=$!
     waited=0
@@ -32,7 +34,7 @@ stop_server() {
         kill -TERM "$server" 2>/dev/null || true
         wait "$server" || true
     fi
-    rm -rf "$folder"
+    rm -rf "$folder" ${place:+"$place"}
     exit "$status"
 }
 

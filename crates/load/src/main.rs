@@ -15,6 +15,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rand::Rng as _;
+use rand::seq::IndexedRandom as _;
 use tokio::net::TcpStream;
 
 /// Connections and seconds that a run may have.
@@ -33,6 +34,9 @@ struct Load {
     /// The largest number.
     #[arg(long, default_value_t = 1)]
     numbers: u64,
+    /// A file of values, one a line; `{v}` in the path becomes one of them.
+    #[arg(long)]
+    values: Option<std::path::PathBuf>,
     /// A header of every request, `name: value`.
     #[arg(long)]
     header: Vec<String>,
@@ -44,6 +48,21 @@ struct Load {
     seconds: u64,
 }
 
+/// What is asked for, with the values that were read.
+#[derive(Debug)]
+struct Asked {
+    load: Load,
+    values: Vec<String>,
+}
+
+impl Asked {
+    fn of(load: Load) -> anyhow::Result<Self> {
+        let text = load.values.as_ref().map(std::fs::read_to_string).transpose().context("the values cannot be read")?;
+        let values = text.unwrap_or_default().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        Ok(Self { load, values })
+    }
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     microseconds: Vec<u64>,
@@ -52,11 +71,12 @@ struct Seen {
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> anyhow::Result<()> {
-    let load = Arc::new(Load::parse());
-    ensure!(load.address.ip().is_loopback(), "only this machine is put under load");
-    ensure!(load.connections <= CONNECTIONS_MAX && load.seconds <= SECONDS_MAX, "too many connections or seconds");
-    let until = Instant::now() + Duration::from_secs(load.seconds);
-    let asking: Vec<_> = (0..load.connections).map(|_| tokio::spawn(ask(Arc::clone(&load), until))).collect();
+    let load = Arc::new(Asked::of(Load::parse())?);
+    let Load { address, connections, seconds, .. } = load.load;
+    ensure!(address.ip().is_loopback(), "only this machine is put under load");
+    ensure!(connections <= CONNECTIONS_MAX && seconds <= SECONDS_MAX, "too many connections or seconds");
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let asking: Vec<_> = (0..connections).map(|_| tokio::spawn(ask(Arc::clone(&load), until))).collect();
     let (mut microseconds, mut errors) = (Vec::new(), 0_usize);
     for one in asking {
         let seen = one.await??;
@@ -70,14 +90,14 @@ async fn main() -> anyhow::Result<()> {
     };
     let answers = u64::try_from(microseconds.len())?;
     let line = serde_json::json!({
-        "per_second": answers / load.seconds.max(1), "p50_us": at(50), "p99_us": at(99), "answers": answers, "errors": errors,
+        "per_second": answers / seconds.max(1), "p50_us": at(50), "p95_us": at(95), "p99_us": at(99), "answers": answers, "errors": errors,
     });
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())
 }
 
-async fn ask(load: Arc<Load>, until: Instant) -> anyhow::Result<Seen> {
-    let stream = TcpStream::connect(load.address).await.context("the server is not there")?;
+async fn ask(load: Arc<Asked>, until: Instant) -> anyhow::Result<Seen> {
+    let stream = TcpStream::connect(load.load.address).await.context("the server is not there")?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // Ends with the sender.
@@ -97,9 +117,13 @@ async fn ask(load: Arc<Load>, until: Instant) -> anyhow::Result<Seen> {
     Ok(seen)
 }
 
-fn request(load: &Load) -> anyhow::Result<Request<Empty<Bytes>>> {
+fn request(asked: &Asked) -> anyhow::Result<Request<Empty<Bytes>>> {
+    let load = &asked.load;
     let number = rand::rng().random_range(1..=load.numbers);
-    let path = load.path.replace("{n}", &format!("{number:012}"));
+    let mut path = load.path.replace("{n}", &format!("{number:012}"));
+    if let Some(value) = asked.values.choose(&mut rand::rng()) {
+        path = path.replace("{v}", value);
+    }
     let mut request = Request::get(path).header("host", load.address.to_string());
     for header in &load.header {
         let (name, value) = header.split_once(": ").context("a header is `name: value`")?;
@@ -108,11 +132,11 @@ fn request(load: &Load) -> anyhow::Result<Request<Empty<Bytes>>> {
     Ok(request.body(Empty::new())?)
 }
 
-/// Tells whether the answer was 200 with a body.
+/// Tells whether the answer was 200, or 206 for a part of a counted list, with a body.
 async fn answered(sender: &mut SendRequest<Empty<Bytes>>, request: Request<Empty<Bytes>>) -> anyhow::Result<bool> {
     sender.ready().await?;
     let response = sender.send_request(request).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
-    Ok(status == StatusCode::OK && body.len() > 2)
+    Ok(matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) && body.len() > 2)
 }
