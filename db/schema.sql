@@ -4667,7 +4667,7 @@ begin
 end $$;
 ALTER FUNCTION app.refresh_effective_permissions() OWNER TO app_owner;
 
-CREATE FUNCTION app.refresh_figures() RETURNS bigint
+CREATE FUNCTION app.refresh_figures(p_limit integer DEFAULT 100000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -4678,7 +4678,7 @@ begin
     return 0;
   end if;
   with taken as (
-    delete from app.figure_changes returning *
+    delete from app.figure_changes c where c.ctid = any (array(select f.ctid from app.figure_changes f limit p_limit)) returning *
   ), summed as (
     -- Of a company that is gone nothing is kept.
     select c.company_id, c.scope, c.subject, c.month, c.currency,
@@ -4701,9 +4701,9 @@ begin
   select count(*) into v_changes from taken;
   return v_changes;
 end $$;
-ALTER FUNCTION app.refresh_figures() OWNER TO app_definer;
+ALTER FUNCTION app.refresh_figures(p_limit integer) OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.refresh_figures() IS 'Folds the changes of figures; returns how many there were. Nothing waits for it, and figures are exact without it.';
+COMMENT ON FUNCTION app.refresh_figures(p_limit integer) IS 'Folds so many of the changes of figures at most; returns how many there were. Nothing waits for it, and figures are exact without it.';
 
 CREATE FUNCTION app.refuse_other_parties(p_what text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -6303,7 +6303,9 @@ CREATE FUNCTION public.refresh_reporting_views() RETURNS void
     SET search_path TO ''
     AS $$
 begin
-  perform app.refresh_figures();
+  loop
+    exit when app.refresh_figures() = 0;
+  end loop;
 end $$;
 ALTER FUNCTION public.refresh_reporting_views() OWNER TO app_owner;
 
@@ -6832,6 +6834,14 @@ CREATE TABLE app.applied_code (
 );
 ALTER TABLE ONLY app.applied_code FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.applied_code OWNER TO app_owner;
+
+CREATE TABLE app.applied_seeds (
+    path text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY app.applied_seeds FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.applied_seeds OWNER TO app_owner;
 
 CREATE TABLE app.audit_batches (
     company_id uuid NOT NULL,
@@ -10330,6 +10340,9 @@ ALTER TABLE shared.users OWNER TO app_owner;
 ALTER TABLE ONLY app.applied_code
     ADD CONSTRAINT applied_code_pkey PRIMARY KEY (checksum);
 
+ALTER TABLE ONLY app.applied_seeds
+    ADD CONSTRAINT applied_seeds_pkey PRIMARY KEY (path);
+
 ALTER TABLE ONLY app.audit_batches
     ADD CONSTRAINT audit_batches_pkey PRIMARY KEY (company_id, number);
 
@@ -13259,6 +13272,8 @@ ALTER TABLE ONLY public.zones
 
 CREATE POLICY app_definer_all ON app.applied_code TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.applied_seeds TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.audit_batches TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.audit_seal TO app_definer USING (true) WITH CHECK (true);
@@ -13283,6 +13298,8 @@ CREATE POLICY app_definer_all ON app.statuses TO app_definer USING (true) WITH C
 
 CREATE POLICY app_owner_all ON app.applied_code TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.applied_seeds TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.audit_batches TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.audit_seal TO app_owner USING (true) WITH CHECK (true);
@@ -13306,6 +13323,8 @@ CREATE POLICY app_owner_all ON app.schema_fingerprints TO app_owner USING (true)
 CREATE POLICY app_owner_all ON app.statuses TO app_owner USING (true) WITH CHECK (true);
 
 ALTER TABLE app.applied_code ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.applied_seeds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.audit_batches ENABLE ROW LEVEL SECURITY;
 
@@ -13332,6 +13351,8 @@ ALTER TABLE app.role_permissions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.schema_fingerprints ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY service_role_all ON app.applied_code TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.applied_seeds TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.audit_batches TO service_role USING (true) WITH CHECK (true);
 
@@ -15761,8 +15782,8 @@ REVOKE ALL ON FUNCTION app.record_inventory() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.refresh_effective_permissions() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.refresh_figures() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.refresh_figures() TO service_role;
+REVOKE ALL ON FUNCTION app.refresh_figures(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.refresh_figures(p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.refuse_other_parties(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refuse_other_parties(p_what text) TO app_definer;
@@ -16031,6 +16052,8 @@ GRANT ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, lo
 GRANT ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.applied_code TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.applied_seeds TO app_definer;
 
 GRANT SELECT,INSERT ON TABLE app.audit_batches TO app_definer;
 GRANT SELECT ON TABLE app.audit_batches TO service_role;

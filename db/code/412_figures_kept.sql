@@ -42,7 +42,8 @@ grant execute on function app.sums_of(uuid, text, uuid) to app_definer;
 
 -- Folds what writes have added since into app.figures. One at a time; who comes second does nothing, for the first does it.
 -- Whoever reads meanwhile sees the changes either apart or folded, never both.
-create or replace function app.refresh_figures() returns bigint
+drop function if exists app.refresh_figures();
+create or replace function app.refresh_figures(p_limit integer default 100000) returns bigint
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -53,7 +54,7 @@ begin
     return 0;
   end if;
   with taken as (
-    delete from app.figure_changes returning *
+    delete from app.figure_changes c where c.ctid = any (array(select f.ctid from app.figure_changes f limit p_limit)) returning *
   ), summed as (
     -- Of a company that is gone nothing is kept.
     select c.company_id, c.scope, c.subject, c.month, c.currency,
@@ -76,11 +77,11 @@ begin
   select count(*) into v_changes from taken;
   return v_changes;
 end $$;
-comment on function app.refresh_figures() is
-  'Folds the changes of figures; returns how many there were. Nothing waits for it, and figures are exact without it.';
-alter function app.refresh_figures() owner to app_definer;
-revoke all on function app.refresh_figures() from public;
-grant execute on function app.refresh_figures() to service_role;
+comment on function app.refresh_figures(integer) is
+  'Folds so many of the changes of figures at most; returns how many there were. Nothing waits for it, and figures are exact without it.';
+alter function app.refresh_figures(integer) owner to app_definer;
+revoke all on function app.refresh_figures(integer) from public;
+grant execute on function app.refresh_figures(integer) to service_role;
 
 -- The documented name.
 create or replace function public.refresh_reporting_views() returns void
@@ -88,7 +89,10 @@ create or replace function public.refresh_reporting_views() returns void
   set search_path = ''
 as $$
 begin
-  perform app.refresh_figures();
+  loop
+    -- What comes in meanwhile is for the next time.
+    exit when app.refresh_figures() < 100000;
+  end loop;
 end $$;
 comment on function public.refresh_reporting_views() is
   'Folds what was added to the figures. For the service; the figures are exact at every moment.';

@@ -2,13 +2,14 @@
 //!
 //! Invariant: a row is written in the transaction of its migration. Nothing is applied while the book and the source disagree.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use kernel::Result;
 
 use super::error;
 use super::session::Session;
-use super::source::{Migration, sha256};
+use super::source::{File, Migration, sha256};
 
 /// One applied migration.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,6 +58,11 @@ create table if not exists app.applied_code (
   checksum   text primary key,
   applied_at timestamptz not null default now()
 );
+create table if not exists app.applied_seeds (
+  path       text primary key,
+  checksum   text not null,
+  applied_at timestamptz not null default now()
+);
 create table if not exists app.backfills (
   version     text primary key,
   table_name  text not null,
@@ -76,7 +82,7 @@ do $$
 declare
   v_table regclass;
 begin
-  foreach v_table in array array['app.migrations', 'app.applied_code', 'app.backfills', 'app.schema_fingerprints']::regclass[] loop
+  foreach v_table in array array['app.migrations', 'app.applied_code', 'app.applied_seeds', 'app.backfills', 'app.schema_fingerprints']::regclass[] loop
     if to_regprocedure('app.enclose(regclass)') is not null then
       perform app.enclose(v_table);
       continue;
@@ -184,6 +190,27 @@ pub(super) async fn code_is_applied(session: &Session, checksum: &str) -> Result
         .await
         .map_err(error::query)?;
     Ok(row.is_some_and(|row| row.get::<_, String>(0) == checksum))
+}
+
+/// Returns the checksum of each seed that was applied, by its path.
+pub(super) async fn applied_seeds(session: &Session) -> Result<BTreeMap<String, String>> {
+    if !exists(session, "app.applied_seeds").await? {
+        return Ok(BTreeMap::new());
+    }
+    let rows = session.client.query("select path, checksum from app.applied_seeds", &[]).await.map_err(error::query)?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Writes down that a seed was applied, in its own transaction.
+pub(super) async fn note_seed(session: &Session, file: &File) -> Result<()> {
+    let sql = "insert into app.applied_seeds (path, checksum) values ($1, $2)
+               on conflict (path) do update set checksum = excluded.checksum, applied_at = clock_timestamp()";
+    session.client.execute(sql, &[&file.path, &seed_checksum(file)]).await.map(|_| ()).map_err(error::query)
+}
+
+/// Returns the checksum by which a seed is known.
+pub(super) fn seed_checksum(file: &File) -> String {
+    sha256([file.text.as_str()])
 }
 
 /// Returns the checksum by which a batched statement is known, so that a changed one does not go on where another stopped.

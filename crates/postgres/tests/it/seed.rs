@@ -1,7 +1,7 @@
 //! The demo company looks alive and is written once; the companies to measure against hold what their triggers promise.
 
 use postgres::migrate::scale::Plan;
-use postgres::migrate::{Options, SCALE_IN_USE, SCALE_NOT_EMPTY, Seeds, Source};
+use postgres::migrate::{Options, SCALE_IN_USE, SCALE_NOT_EMPTY, SeedReport, Seeds, Source};
 
 use crate::migrate_cluster::{As, Fixture};
 
@@ -66,6 +66,25 @@ async fn the_demo_company_has_a_year_behind_it_and_a_week_before_it() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_start_writes_the_demo_company_once() {
+    let fixture = migrated(As::Superuser).await;
+    let at_start = || async { fixture.migrator().seed_at_start(&Source::Embedded, Seeds::Development, &Options::default()).await.unwrap() };
+    let is_development = |report: &SeedReport| report.files.iter().any(|(file, _)| file.starts_with("seed/development"));
+    assert!(is_development(&at_start().await));
+    let administrator = fixture.administrator().await;
+    assert!(administrator.execute("delete from public.notes", &[]).await.unwrap() > 0);
+    let again = at_start().await;
+    assert!(!is_development(&again) && !again.files.is_empty(), "{again}");
+    expect(&fixture, &[("select count(*) from public.notes", "0")]).await;
+    // A seed that is another one by now runs again.
+    let other = "update app.applied_seeds set checksum = 'of before' where path like '%/030_%'";
+    assert_eq!(administrator.execute(other, &[]).await.unwrap(), 1);
+    let changed = at_start().await;
+    let ran: Vec<&str> = changed.files.iter().map(|(file, _)| file.as_str()).filter(|file| file.contains("development")).collect();
+    assert_eq!(ran, ["seed/development/030_customers.sql"]);
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ impl Preparer {
         degraded.extend(report.degraded.iter().map(ToString::to_string));
         degraded.extend(report.schema_drift.iter().map(|object| format!("changed by hand since the last migration: {object}")));
         let seeds = if self.settings.is_development() { Seeds::Development } else { Seeds::System };
-        Box::pin(migrator.seed(&source, seeds, &options)).await?;
+        Box::pin(migrator.seed_at_start(&source, seeds, &options)).await?;
         Ok(())
     }
 

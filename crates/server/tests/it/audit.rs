@@ -12,7 +12,7 @@ use crate::running::{know_tls, without_database};
 
 const COMPANY: &str = "01900000-0000-7000-8000-0000000000aa";
 
-fn url(config: &postgres::Config) -> String {
+pub(crate) fn url(config: &postgres::Config) -> String {
     let Some(Host::Unix(socket)) = config.get_hosts().first() else { panic!("no socket") };
     let socket = socket.display().to_string().replace('/', "%2F");
     let password = config.get_password().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()).unwrap_or_default();
@@ -31,7 +31,7 @@ fn said(output: &Output) -> (bool, String) {
 }
 
 /// Waits until something is true of the database.
-async fn until(db: &Db, what: &str) {
+pub(crate) async fn until(db: &Db, what: &str) {
     let client = db.superuser().await;
     let deadline = Instant::now() + Duration::from_secs(30);
     while !client.query_one(&format!("select {what}"), &[]).await.unwrap().get::<_, bool>(0) {

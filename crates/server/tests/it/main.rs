@@ -30,4 +30,6 @@ mod soak;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod upkeep;
+#[cfg(test)]
 mod written;
