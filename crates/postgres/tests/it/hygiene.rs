@@ -98,7 +98,7 @@ async fn after_settings_that_were_made_for_the_whole_session() {
                                  ('app.user_id', '01900000-0000-7000-8000-00000000000f'), ('app.member_role', 'owner'),
                                  ('app.current_tenant_id', '01900000-0000-7000-8000-00000000000f'), ('request.path', 'forged'),
                                  ('request.jwt.claims', '{\"sub\": \"01900000-0000-7000-8000-00000000000f\"}'),
-                                 ('search_path', 'pg_temp'), ('statement_timeout', '1')) s (name, value)";
+                                 ('search_path', 'pg_temp'), ('statement_timeout', '2000')) s (name, value)";
     let tx = database.begin(&caller::member(), &context(), Access::Write).await.unwrap();
     tx.query(Sql::new(forged)).await.unwrap();
     tx.commit().await.unwrap();
