@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")/../.."
 . dev.d/proof.sh
 export FAULTS="${FAULTS:-100}" SEED="${SEED:-1}"
-prove thorbis-server chaos '^[0-9]* faults'
+prove thorbis-server program chaos '^[0-9]* faults'

@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")/../.."
 . dev.d/proof.sh
 export SOAK_SECONDS="${SOAK_SECONDS:-600}" SEED="${SEED:-1}"
-prove thorbis-server soak '^[0-9]* s of soak'
+prove thorbis-server program soak '^[0-9]* s of soak'

@@ -36,7 +36,7 @@ impl Db {
         let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let client = connect(&addresses.superuser(throw_away::MAINTENANCE)).await;
         let owner = addresses.migrator_login();
-        let sql = format!(r#"create database "{name}" template "{}" owner "{owner}""#, throw_away::TEMPLATE);
+        let sql = format!(r#"create database "{name}" template "{}" owner "{owner}" strategy file_copy"#, throw_away::TEMPLATE);
         client.batch_execute(&sql).await.expect("the template can be cloned");
         // Rights to a database do not come with its template: what migrating took from everybody is taken here, too.
         let taken = format!("select not has_database_privilege('anon', '{}', 'temporary')", throw_away::TEMPLATE);

@@ -4,7 +4,7 @@ use kernel::Secret;
 use testkit::Db;
 
 use crate::audit::{until, url};
-use crate::running::{know_tls, without_database};
+use crate::bare::{know_tls, without_database};
 
 const COMPANY: &str = "01900000-0000-7000-8000-0000000000aa";
 

@@ -229,7 +229,7 @@ fn log_lines_are_json_and_carry_the_request_id() {
     let child = command.stdout(Stdio::piped()).stderr(std::fs::File::create(desk.path().join("log")).unwrap()).spawn().unwrap();
     let serving = Serving::wait_for(child, desk.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    crate::running::know_tls();
+    crate::bare::know_tls();
     let url = format!("{}/auth/v1/user?token=hunter3", serving.url());
     let asked = reqwest::Client::new().get(url).header("x-request-id", "abc-1").header("authorization", "Bearer hunter4").send();
     assert_eq!(runtime.block_on(asked).unwrap().headers()["x-request-id"], "abc-1");
@@ -303,7 +303,7 @@ fn rotated_keys_reach_a_running_server() {
     let serving = desk.serve(&["serve"]);
     let jwks = format!("{}/auth/v1/.well-known/jwks.json", serving.url());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    crate::running::know_tls();
+    crate::bare::know_tls();
     let count = || {
         runtime.block_on(async {
             let keys: Value = reqwest::get(&jwks).await.unwrap().json().await.unwrap();

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::program::{Program, Way, folder, number, sql};
+use crate::process::{Program, Way, folder, number, sql};
 
 const CLIENTS: u64 = 8;
 /// What may come on top after the warm-up, in kB: caches fill.

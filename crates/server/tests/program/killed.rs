@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::program::{Dice, Program, Way, folder, number};
+use crate::process::{Dice, Program, Way, folder, number};
 
 const WRITERS: u64 = 4;
 /// The longest that a start may take, with what the server before it left behind.

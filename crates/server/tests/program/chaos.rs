@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::program::{Dice, Program, Way, folder, number, sql};
+use crate::process::{Dice, Program, Way, folder, number, sql};
 
 const WRITERS: u64 = 4;
 /// The longest that nothing is written after a fault.

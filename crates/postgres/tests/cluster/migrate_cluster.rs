@@ -161,7 +161,7 @@ pub(crate) fn options() -> Options {
     }
 }
 
-pub(crate) fn repository() -> PathBuf {
+fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::running::know_tls;
+use crate::bare::know_tls;
 
 /// The demo company.
 const COMPANY: &str = "01900000-0000-7000-8000-000000000001";

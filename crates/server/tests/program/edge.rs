@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use server::StartError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::running::{read_all, start_with, without_database};
+use crate::bare::without_database;
+use crate::running::{read_all, start_with};
 
 const SLOW_POST: &str =
     "POST /auth/v1/signup HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{";

@@ -12,7 +12,7 @@ use server::config::{Environment, Settings};
 use server::{RunningServer, StartError};
 use tempfile::TempDir;
 
-use crate::running::{know_tls, without_database};
+use crate::bare::{know_tls, without_database};
 
 /// A PostgreSQL beside the server, which the server knows by its URLs only.
 struct Elsewhere {

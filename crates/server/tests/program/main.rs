@@ -1,0 +1,34 @@
+//! The server as programs see it: over HTTP, and by its command line, each test with a folder and a PostgreSQL of its own.
+
+// `cfg(test)` tells clippy that the helpers in a module are tests, too.
+#[cfg(test)]
+#[path = "../it/bare.rs"]
+mod bare;
+#[cfg(test)]
+mod chaos;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod edge;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod running;
+#[cfg(test)]
+mod seed;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod soak;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod written;
