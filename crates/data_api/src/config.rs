@@ -16,6 +16,8 @@ pub struct DataApiConfig {
     pub rows_max: u64,
     /// How long, in milliseconds, a look at the tables is good before an unknown name causes another one.
     pub catalog_reload_ms: u64,
+    /// How often, in milliseconds, the server asks whether tables or functions have changed.
+    pub catalog_watch_ms: u64,
     /// Bytes of the query string.
     pub query_bytes_max: usize,
     /// Items in `select`, embedded ones included.
@@ -41,6 +43,7 @@ impl Default for DataApiConfig {
             schemas: ["public", "shared", "home_services"].map(str::to_owned).to_vec(),
             rows_max: 1000,
             catalog_reload_ms: 1000,
+            catalog_watch_ms: 500,
             query_bytes_max: limits.query_bytes_max,
             select_items_max: limits.select_items_max,
             conditions_max: limits.conditions_max,
@@ -64,6 +67,7 @@ impl DataApiConfig {
             (self.schemas.is_empty() || self.schemas.iter().any(String::is_empty), "schemas", "names of schemas, at least one"),
             (!(1..=1_000_000).contains(&self.rows_max), "rows_max", "1 to 1000000"),
             (!(100..=3_600_000).contains(&self.catalog_reload_ms), "catalog_reload_ms", "100 to 3600000"),
+            (!(100..=3_600_000).contains(&self.catalog_watch_ms), "catalog_watch_ms", "100 to 3600000"),
             (!(256..=1_048_576).contains(&self.query_bytes_max), "query_bytes_max", "256 to 1048576"),
             (!limit(self.select_items_max), "select_items_max", "1 to 1000000"),
             (!limit(self.conditions_max), "conditions_max", "1 to 1000000"),

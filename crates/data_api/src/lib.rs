@@ -57,6 +57,19 @@ impl DataApi {
         self.0.schema.reload().await
     }
 
+    /// Follows the database for ever: what becomes of its tables and functions is known within `catalog_watch_ms`, and no request waits
+    /// for it. While the database is away the last known stay.
+    pub async fn follow(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(self.0.config.catalog_watch_ms)).await;
+            match self.0.schema.follow().await {
+                Ok(true) => tracing::debug!("the tables and functions were read anew"),
+                Ok(false) => {}
+                Err(error) => tracing::debug!(%error, "the tables and functions could not be looked at"),
+            }
+        }
+    }
+
     /// Tells whether the tables and functions are known.
     pub fn loaded(&self) -> Result<()> {
         self.0.schema.loaded()

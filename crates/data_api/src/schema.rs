@@ -1,7 +1,8 @@
 //! The catalog that requests are planned against, and when it is read anew.
 //!
 //! Invariant: a catalog in use is never changed, only replaced; an unknown name causes at most one look at the database in each interval,
-//! so that nobody can keep the server busy by asking for what is not there.
+//! so that nobody can keep the server busy by asking for what is not there. Who follows the database replaces it in the background, so
+//! that no request waits for what changed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,13 +23,23 @@ pub(crate) struct SchemaCache {
     schemas: Vec<String>,
     interval: Duration,
     current: ArcSwapOption<Catalog>,
+    /// What the database showed just before the current catalog was read.
+    fingerprint: ArcSwapOption<String>,
     /// When it was looked last. Whoever looks holds it, so that others wait for the same look.
     looked: Mutex<Option<Instant>>,
 }
 
 impl SchemaCache {
     pub(crate) fn new(database: Database, authority: Arc<Authority>, schemas: Vec<String>, interval: Duration) -> Self {
-        Self { database, authority, schemas, interval, current: ArcSwapOption::empty(), looked: Mutex::new(None) }
+        Self {
+            database,
+            authority,
+            schemas,
+            interval,
+            current: ArcSwapOption::empty(),
+            fingerprint: ArcSwapOption::empty(),
+            looked: Mutex::new(None),
+        }
     }
 
     /// Returns the catalog; reads it where there is none yet.
@@ -69,15 +80,31 @@ impl SchemaCache {
         self.load().await.map(|_| ())
     }
 
+    /// Reads the catalog where the database shows another one than the current. Returns whether it did.
+    pub(crate) async fn follow(&self) -> Result<bool> {
+        let shown = Catalog::fingerprint(&self.database, &self.grant()).await?;
+        if self.fingerprint.load().as_deref() == Some(&shown) {
+            return Ok(false);
+        }
+        self.reload().await.map(|()| true)
+    }
+
     async fn load(&self) -> Result<Arc<Catalog>> {
         let started = Instant::now();
-        #[expect(clippy::disallowed_methods, reason = "the server itself looks at the tables, for no caller")]
-        let grant = Grant::system(&self.authority, None, "read the catalog");
+        let grant = self.grant();
+        // First: what is changed between the two is seen at the next look.
+        let fingerprint = Catalog::fingerprint(&self.database, &grant).await?;
         let catalog = Arc::new(Box::pin(Catalog::load(&self.database, &grant, &self.schemas)).await?);
         self.current.store(Some(Arc::clone(&catalog)));
+        self.fingerprint.store(Some(Arc::new(fingerprint)));
         metrics::counter!("data_api_catalog_loads_total").increment(1);
         metrics::histogram!("data_api_catalog_load_seconds").record(started.elapsed().as_secs_f64());
         Ok(catalog)
+    }
+
+    fn grant(&self) -> Grant {
+        #[expect(clippy::disallowed_methods, reason = "the server itself looks at the tables, for no caller")]
+        Grant::system(&self.authority, None, "read the catalog")
     }
 }
 

@@ -58,6 +58,27 @@ async fn a_database_that_is_away_is_told() {
 }
 
 #[tokio::test]
+async fn whoever_follows_the_database_needs_no_request_to_fail() {
+    let config = DataApiConfig { catalog_reload_ms: 3_600_000, catalog_watch_ms: 100, ..DataApiConfig::default() };
+    let server = Server::with(config).await;
+    // The one look that an unknown name may cause in an hour.
+    server.get(&server.service(), "tools").await.refused(404, "PGRST205");
+    let sql = "create table public.tools (id integer primary key); grant select on public.tools to service_role";
+    server.db.superuser().await.batch_execute(&format!("set role app_owner; {sql}")).await.unwrap();
+    server.get(&server.service(), "tools").await.refused(404, "PGRST205");
+
+    let api = server.api.clone();
+    let follower = tokio::spawn(async move { api.follow().await });
+    let found = tokio::time::timeout(Duration::from_secs(20), async {
+        while server.get(&server.service(), "tools").await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+    });
+    found.await.unwrap();
+    follower.abort();
+}
+
+#[tokio::test]
 async fn connections_that_broke_are_replaced() {
     let server = Server::new().await;
     let ann = server.owner("ann").await;

@@ -21,6 +21,8 @@ pub use model::{
 
 /// Reads what the schemas of a JSON array of names hold, as one text column `document`.
 const DOCUMENT: &str = include_str!("catalog.sql");
+/// Reads what tells a changed catalog from an unchanged one, as one text column.
+const FINGERPRINT: &str = include_str!("fingerprint.sql");
 /// Reads how tables were declared, as one text column `document`. Only where the document has declarations.
 const DECLARATIONS: &str = include_str!("declarations.sql");
 
@@ -65,6 +67,13 @@ struct Declared {
 }
 
 impl Catalog {
+    /// Returns what is another text after every change of the catalog. One cheap statement. The grant is the server's own.
+    pub async fn fingerprint(database: &Database, grant: &Grant) -> Result<String> {
+        let answer = database.run(grant, &RequestContext::default(), Access::Read, Sql::new(FINGERPRINT)).await?;
+        let row = answer.rows.first().ok_or_else(|| Error::internal("the catalog has no fingerprint"))?;
+        row.try_get(0).map_err(Error::internal)
+    }
+
     /// Reads what these schemas hold. The grant is the server's own.
     pub async fn load(database: &Database, grant: &Grant, schemas: &[String]) -> Result<Self> {
         let tx = database.begin(grant, &RequestContext::default(), Access::Read).await?;

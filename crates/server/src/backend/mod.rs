@@ -16,6 +16,7 @@ use axum::{Router, middleware};
 use data_api::DataApi;
 use kernel::{Authority, Grant, RequestContext, Result, SystemClock};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
@@ -77,6 +78,11 @@ impl Backend {
     /// Tells whether the data API knows the tables.
     pub(crate) fn catalog(&self) -> Result<()> {
         self.0.data_api.loaded()
+    }
+
+    /// Follows what becomes of tables and functions, until told to stop.
+    pub(crate) async fn follow_schema(self, stop: CancellationToken) {
+        stop.run_until_cancelled(Box::pin(self.0.data_api.follow())).await;
     }
 
     /// Returns how the pool is.
