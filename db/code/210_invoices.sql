@@ -29,8 +29,8 @@ create or replace function app.guard_issued_invoice() returns trigger
 as $$
 begin
   if tg_op = 'DELETE' then
-    -- The whole company goes by the owner's hand.
-    if current_user in ('authenticated', 'service_role') then
+    -- Only with its whole company, whose keys act as the owner: retention and definer functions are refused like everybody.
+    if current_user <> 'app_owner' then
       raise exception using errcode = 'TH409', constraint = 'invoice_issued',
         message = 'An issued invoice cannot be removed for good.',
         hint = 'Cancel it, or write a credit note.';

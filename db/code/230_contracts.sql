@@ -20,7 +20,8 @@ create or replace function app.guard_contract() returns trigger
 as $$
 begin
   if tg_op = 'DELETE' then
-    if current_user in ('authenticated', 'service_role') then
+    -- Only with its whole company, whose keys act as the owner.
+    if current_user <> 'app_owner' then
       raise exception using errcode = 'TH409', constraint = 'contract_signed', message = 'A signed contract is kept.';
     end if;
     return old;

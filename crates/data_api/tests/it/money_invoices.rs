@@ -201,3 +201,47 @@ async fn an_issued_invoice_is_not_removed_for_good() {
     shop.due("invoices", &draft).await;
     assert_eq!(shop.server.delete(&shop.ann, &path, "deleted=include,return=representation").await.ok().as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn retention_keeps_what_is_issued_and_goes_on() {
+    let shop = Shop::new().await;
+    let invoice = shop.invoice(1000).await;
+    shop.change(&format!("invoices?id=eq.{invoice}"), json!({ "status": "cancelled" })).await.ok();
+    let paid = shop.invoice(300).await;
+    let payment = id(&shop.pay(&paid, 300).await.ok());
+    let draft = shop.draft(5).await;
+    let mut pending = shop.cash(&paid, 1);
+    pending["status"] = json!("pending");
+    let pending = id(&shop.enter("payments", pending).await);
+    let contract = json!({ "customer_id": shop.customer, "invoice_id": paid, "title": "Care", "content": "We care." });
+    let (signed, unsigned) = (id(&shop.enter("contracts", contract.clone()).await), id(&shop.enter("contracts", contract).await));
+    let path = format!("contracts?id=eq.{signed}");
+    shop.change(&path, json!({ "status": "sent" })).await.ok();
+    shop.change(&path, json!({ "status": "signed", "signature": "data:,ada", "signer_name": "Ada" })).await.ok();
+
+    // Deleted long ago, and past their dates; rules that refuse to delete some of these are those of callers, not of old rows.
+    let superuser = shop.server.db.superuser().await;
+    let mut deletion = "set session_replication_role = replica;".to_owned();
+    for table in ["invoices", "payments", "contracts"] {
+        deletion += &format!(
+            "update public.{table} set deleted_at = now() - interval '1 year', permanent_delete_scheduled_at = now() - interval '1 day';"
+        );
+    }
+    superuser.batch_execute(&deletion).await.unwrap();
+    superuser.batch_execute("reset session_replication_role; select app.expire(1000); select app.expire(1000)").await.unwrap();
+    let kept = async |table: &str| {
+        let rows = superuser.query(&format!("select id::text from public.{table} order by id"), &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()
+    };
+    assert_eq!(kept("invoices").await, [invoice, paid], "the draft {draft} goes");
+    assert_eq!(kept("payments").await, [payment], "{pending} was never completed");
+    assert_eq!(kept("contracts").await, [signed], "{unsigned} was never signed");
+    // With its company everything goes.
+    let gone = format!(
+        "set session_replication_role = replica; delete from public.team_members; delete from public.customers;
+         set session_replication_role = origin; delete from public.companies where id = '{}'",
+        shop.ann.company_id
+    );
+    superuser.batch_execute(&gone).await.unwrap();
+    assert_eq!(kept("invoices").await, [""; 0]);
+}
