@@ -30,7 +30,31 @@ create or replace function app.format_number(p_prefix text, p_year text, p_value
 revoke all on function app.format_number(text, text, bigint, integer) from public;
 grant execute on function app.format_number(text, text, bigint, integer) to app_definer;
 
--- Trigger before insert. Arguments: column, kind, prefix, digits, and 'yearly' where the year is part of the number.
+-- The number of a row that is there already, by its id or by another unique column: a new one like it will be refused, or dropped
+-- where its request says that duplicates are ignored, and must not be counted before. Asked with the counter locked: whoever sends
+-- the same row at the same moment has either written it or comes later. The row is held, so that it cannot go and the new one stay.
+create or replace function app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[])
+  returns text
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_company_id constant uuid := p_row ->> 'company_id';
+  v_result     text;
+begin
+  insert into app.counters (company_id, name, value) values (v_company_id, p_counter, 0) on conflict do nothing;
+  perform from app.counters c where c.company_id = v_company_id and c.name = p_counter for no key update;
+  execute format('select coalesce(nullif(t.%I, ''''), ''repeated'') from %s t
+                   where t.company_id = $1 and (t.id = ($2 ->> ''id'')::uuid%s) limit 1 for key share', p_column, p_table,
+                 (select string_agg(format(' or t.%1$I = $2 ->> %1$L', k.name), '') from unnest(p_keys) k (name)))
+     into v_result using v_company_id, p_row;
+  return v_result;
+end $$;
+revoke all on function app.number_of_repeated(regclass, text, jsonb, text, text[]) from public;
+grant execute on function app.number_of_repeated(regclass, text, jsonb, text, text[]) to app_definer;
+
+-- Trigger before insert. Arguments: column, kind, prefix, digits, 'yearly' where the year is part of the number, and 'gapless'
+-- where a row that does not come about must take none, followed by other columns of text that are unique in a company.
 -- A number that is brought along, from an import, is kept, and not given again.
 create or replace function app.number_row() returns trigger
   language plpgsql security definer
@@ -42,8 +66,11 @@ declare
   v_prefix constant text := tg_argv[2];
   v_digits constant integer := tg_argv[3]::integer;
   v_yearly constant boolean := coalesce(tg_argv[4] = 'yearly', false);
+  v_gapless constant boolean := coalesce(tg_argv[5] = 'gapless', false) and tg_op = 'INSERT';
   v_given  constant text := coalesce(btrim(to_jsonb(new) ->> v_column), '');
   v_year   text;
+  v_name   text;
+  v_number text;
   v_parts  text[];
 begin
   v_year := app.number_year(new.company_id);
@@ -51,9 +78,13 @@ begin
     return new; -- No such company: the row is refused by its policy or its key, which say why.
   end if;
   if v_given = '' then
-    return jsonb_populate_record(new, jsonb_build_object(v_column, app.format_number(v_prefix,
-      case when v_yearly then v_year end,
-      app.next_number(new.company_id, v_kind || case when v_yearly then '-' || v_year else '' end), v_digits)));
+    v_name := v_kind || case when v_yearly then '-' || v_year else '' end;
+    if v_gapless then
+      v_number := app.number_of_repeated(tg_relid, v_column, to_jsonb(new), v_name, tg_argv[6:]);
+    end if;
+    v_number := coalesce(v_number,
+      app.format_number(v_prefix, case when v_yearly then v_year end, app.next_number(new.company_id, v_name), v_digits));
+    return jsonb_populate_record(new, jsonb_build_object(v_column, v_number));
   end if;
   v_parts := regexp_match(v_given, '^' || v_prefix || case when v_yearly then '-(\d{4})' else '()' end || '-(\d{1,12})$');
   if v_parts is not null then

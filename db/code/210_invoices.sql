@@ -114,6 +114,13 @@ begin
     raise exception using errcode = 'TH422', constraint = 'invoice_number_given',
       message = 'An invoice gets its number when it is issued.', hint = 'Leave invoice_number out; draft_number is free.';
   end if;
+  -- When it was paid and cancelled is when its status moved. An import brings the times of what it enters.
+  if v_is_call and tg_op = 'UPDATE' then
+    new.paid_at := old.paid_at;
+    new.cancelled_at := old.cancelled_at;
+  elsif current_user = 'authenticated' then
+    new.cancelled_at := null;
+  end if;
   if tg_op = 'UPDATE' and new.status = old.status then
     return new;
   end if;
@@ -159,28 +166,41 @@ create or replace trigger sequence_draft before insert on public.invoices
   execute function app.number_row('draft_number', 'invoice_draft', 'DRAFT', '4', 'yearly');
 create or replace trigger sequence_number before insert on public.invoices
   for each row when ((app.is_issued(new.status) or new.invoice_number is not null) and app.is_within_reach(new.company_id))
-  execute function app.number_row('invoice_number', 'invoice', 'INV', '4', 'yearly');
+  execute function app.number_row('invoice_number', 'invoice', 'INV', '4', 'yearly', 'gapless', 'draft_number');
 create or replace trigger sequence_number_issued before update on public.invoices
   for each row when (app.is_issued(new.status) and new.invoice_number is null and app.is_within_reach(new.company_id))
   execute function app.number_row('invoice_number', 'invoice', 'INV', '4', 'yearly');
 
--- How much of an issued invoice is for which job stays, too.
-create or replace function app.guard_invoice_job() returns trigger
-  language plpgsql
+-- How much of an issued invoice is for which job stays, too. Whoever may write these rows need not be able to read the invoice, so
+-- this asks as the definer, after the policies; and it holds the invoices, in one order, so that none is issued meanwhile.
+create or replace function app.guard_invoice_jobs() returns trigger
+  language plpgsql security definer
   set search_path = ''
 as $$
 declare
-  v_old constant public.invoice_jobs := case when tg_op <> 'INSERT' then old end;
-  v_new constant public.invoice_jobs := case when tg_op <> 'DELETE' then new end;
+  v_invoice record;
 begin
-  if exists (select from public.invoices i
-              where i.company_id = coalesce(v_new.company_id, v_old.company_id) and i.id in (v_new.invoice_id, v_old.invoice_id)
-                and i.invoice_number is not null) then
-    raise exception using errcode = 'TH409', constraint = 'invoice_issued',
-      message = 'The jobs of an issued invoice and their amounts are fixed.';
-  end if;
+  for v_invoice in execute format(
+    'select distinct r.company_id, r.invoice_id as id from %s r order by 1, 2',
+    case tg_op when 'INSERT' then 'made' when 'DELETE' then 'gone' else '(select * from made union all select * from gone)' end)
+  loop
+    perform from public.invoices i where i.company_id = v_invoice.company_id and i.id = v_invoice.id for no key update;
+    if exists (select from public.invoices i
+                where i.company_id = v_invoice.company_id and i.id = v_invoice.id and i.invoice_number is not null) then
+      raise exception using errcode = 'TH409', constraint = 'invoice_issued',
+        message = 'The jobs of an issued invoice and their amounts are fixed.';
+    end if;
+  end loop;
   return null;
 end $$;
-revoke all on function app.guard_invoice_job() from public;
-create or replace trigger guard_issued after insert or update or delete on public.invoice_jobs
-  for each row when (current_user in ('authenticated', 'service_role')) execute function app.guard_invoice_job();
+alter function app.guard_invoice_jobs() owner to app_definer;
+revoke all on function app.guard_invoice_jobs() from public;
+drop trigger if exists guard_issued on public.invoice_jobs;
+drop function if exists app.guard_invoice_job();
+create or replace trigger guard_issued_inserted after insert on public.invoice_jobs referencing new table as made
+  for each statement when (current_user in ('authenticated', 'service_role')) execute function app.guard_invoice_jobs();
+create or replace trigger guard_issued_updated after update on public.invoice_jobs
+  referencing new table as made old table as gone
+  for each statement when (current_user in ('authenticated', 'service_role')) execute function app.guard_invoice_jobs();
+create or replace trigger guard_issued_deleted after delete on public.invoice_jobs referencing old table as gone
+  for each statement when (current_user in ('authenticated', 'service_role')) execute function app.guard_invoice_jobs();

@@ -57,6 +57,29 @@ create or replace trigger answer_repeat before insert on public.payments
   for each row when (new.idempotency_key is not null and app.is_within_reach(new.company_id))
   execute function app.refuse_repeated_payment();
 
+-- What a member has to be allowed beyond entering payments. A refund gives money back; a credit settles an invoice without any,
+-- as a credit note does; and whoever cannot see an invoice neither pays it nor learns from the refusal what is left of it.
+create or replace function app.authorize_payment(p_new public.payments, p_old jsonb) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  v_needed constant text := case p_new.payment_type when 'refund' then 'payments:refund' when 'credit' then 'credit_notes:create' end;
+begin
+  if v_needed is not null and (p_new.status, p_new.payment_type) is distinct from (p_old ->> 'status', p_old ->> 'payment_type')
+     and not app.has_permission(v_needed) then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = format('You need the permission %s.', v_needed);
+  end if;
+  if p_new.invoice_id is not null and p_new.invoice_id is distinct from (p_old ->> 'invoice_id')::uuid
+     and not exists (select from public.invoices i where i.company_id = p_new.company_id and i.id = p_new.invoice_id) then
+    raise exception using errcode = 'TH422', constraint = 'payment_invoice_unknown',
+      message = 'There is no such invoice among those you may read.';
+  end if;
+end $$;
+revoke all on function app.authorize_payment(public.payments, jsonb) from public;
+grant execute on function app.authorize_payment(public.payments, jsonb) to authenticated;
+
 create or replace function app.guard_payment() returns trigger
   language plpgsql
   set search_path = ''
@@ -84,6 +107,11 @@ begin
       message = 'What is refunded of a payment and what is left of it after fees is computed.';
   end if;
   new.net_amount := new.amount - new.processor_fee;
+  -- The digest is of what was sent first, and nobody's to write.
+  if v_is_call then
+    new.idempotency_digest := case when tg_op = 'UPDATE' then old.idempotency_digest
+                                   when new.idempotency_key is not null then new.idempotency_digest end;
+  end if;
 
   if tg_op = 'UPDATE' and app.is_settled(old.status) then
     if (new.customer_id, new.invoice_id, new.original_payment_id, new.amount, new.currency, new.payment_type, new.payment_method,
@@ -115,12 +143,11 @@ begin
     raise exception using errcode = 'TH409', constraint = 'payment_deleted', message = 'A deleted payment is not completed.',
       hint = 'Restore it first.';
   end if;
+  if current_user = 'authenticated' then
+    perform app.authorize_payment(new, v_old);
+  end if;
   if tg_op = 'UPDATE' and new.status = old.status then
     return new;
-  end if;
-  if current_user = 'authenticated' and new.payment_type = 'refund' and not app.has_permission('payments:refund') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission payments:refund.';
   end if;
   if new.status = 'completed' then
     new.processed_at := coalesce(new.processed_at, now());

@@ -55,4 +55,4 @@ create or replace trigger guard before insert on public.credit_notes
 
 create or replace trigger sequence_number before insert on public.credit_notes
   for each row when (app.is_within_reach(new.company_id))
-  execute function app.number_row('credit_note_number', 'credit_note', 'CN', '4', 'yearly');
+  execute function app.number_row('credit_note_number', 'credit_note', 'CN', '4', 'yearly', 'gapless');

@@ -1,6 +1,8 @@
 -- What a customer owes, has paid and was billed.
--- Invariant: outstanding_balance is the balance of his issued invoices, total_invoices their number, total_revenue what is
--- paid of his invoices; kept by what each statement adds and takes away, so that nothing is summed up again.
+-- Invariant: outstanding_balance is the balance of his issued invoices, total_revenue what is paid of his invoices, both of those
+-- in his own currency: cents of two currencies have no sum, and a rate that is right today is wrong tomorrow. What was billed in
+-- another stands on the invoices and in mv_customer_lifetime_value.other_currencies. total_invoices counts them all. The figures
+-- are kept by what each statement adds and takes away, so that nothing is summed up again.
 
 create or replace function app.invoice_figures(
   p_invoice public.invoices, out owed bigint, out revenue bigint, out invoices bigint
@@ -24,19 +26,22 @@ declare
 begin
   -- Customers are locked in one order.
   for v in execute format($f$
-    select m.company_id, m.customer_id, sum(m.owed)::bigint as owed, sum(m.revenue)::bigint as revenue,
+    select m.company_id, m.customer_id, m.currency, sum(m.owed)::bigint as owed, sum(m.revenue)::bigint as revenue,
            sum(m.invoices)::bigint as invoices, max(m.issued_at) as issued_at
-      from (%s) m group by 1, 2 having sum(m.owed) <> 0 or sum(m.revenue) <> 0 or sum(m.invoices) <> 0 order by 1, 2 $f$,
+      from (%s) m
+     group by 1, 2, 3 having sum(m.owed) <> 0 or sum(m.revenue) <> 0 or sum(m.invoices) <> 0 order by 1, 2, 3 $f$,
     concat_ws(' union all ',
       case when tg_op <> 'DELETE' then
-        'select i.company_id, i.customer_id, f.owed, f.revenue, f.invoices, i.issued_at
+        'select i.company_id, i.customer_id, i.currency, f.owed, f.revenue, f.invoices, i.issued_at
            from made i cross join lateral app.invoice_figures(i::public.invoices) f' end,
       case when tg_op <> 'INSERT' then
-        'select i.company_id, i.customer_id, -f.owed as owed, -f.revenue as revenue, -f.invoices as invoices, null::timestamptz as issued_at
+        'select i.company_id, i.customer_id, i.currency, -f.owed as owed, -f.revenue as revenue, -f.invoices as invoices,
+                null::timestamptz as issued_at
            from gone i cross join lateral app.invoice_figures(i::public.invoices) f' end))
   loop
     update public.customers c
-       set outstanding_balance = c.outstanding_balance + v.owed, total_revenue = c.total_revenue + v.revenue,
+       set outstanding_balance = c.outstanding_balance + case when c.currency = v.currency then v.owed else 0 end,
+           total_revenue = c.total_revenue + case when c.currency = v.currency then v.revenue else 0 end,
            total_invoices = c.total_invoices + v.invoices, last_invoice_date = greatest(c.last_invoice_date, v.issued_at)
      where c.company_id = v.company_id and c.id = v.customer_id and (c.deleted_at is null or v.owed <= 0);
     if not found and tg_op <> 'DELETE' then
@@ -54,6 +59,44 @@ create or replace trigger customer_money_updated after update on public.invoices
   for each statement execute function app.count_customer_money();
 create or replace trigger customer_money_deleted after delete on public.invoices referencing old table as gone
   for each statement execute function app.count_customer_money();
+
+-- Another currency: other invoices are those that count. His row is held here, so that whoever bills him at this moment is either
+-- seen or waits, and then adds to what this leaves.
+create or replace function app.recount_customer_money() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  select coalesce(sum(f.owed), 0), coalesce(sum(f.revenue), 0) into new.outstanding_balance, new.total_revenue
+    from public.invoices i cross join lateral app.invoice_figures(i) f
+   where i.company_id = new.company_id and i.customer_id = new.id and i.currency = new.currency;
+  return new;
+end $$;
+alter function app.recount_customer_money() owner to app_definer;
+revoke all on function app.recount_customer_money() from public;
+-- By its name behind the guard that refuses figures which were sent.
+create or replace trigger recount_money before update on public.customers
+  for each row when (old.currency is distinct from new.currency and app.is_within_reach(new.company_id))
+  execute function app.recount_customer_money();
+
+-- Whoever owes something is not deleted, in whatever currency; outstanding_balance says it of his own.
+create or replace function app.keep_owing_customer() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  if exists (select from public.invoices i cross join lateral app.invoice_figures(i) f
+              where i.company_id = new.company_id and i.customer_id = new.id and i.currency <> new.currency and f.owed > 0) then
+    raise exception using errcode = 'TH409', constraint = 'customer_has_balance',
+      message = 'A customer with an outstanding balance cannot be deleted.';
+  end if;
+  return new;
+end $$;
+alter function app.keep_owing_customer() owner to app_definer;
+revoke all on function app.keep_owing_customer() from public;
+create or replace trigger keep_owing before update on public.customers
+  for each row when (old.deleted_at is null and new.deleted_at is not null and app.is_within_reach(new.company_id))
+  execute function app.keep_owing_customer();
 
 -- Who was billed stays, also when he is to be removed for good.
 create or replace function app.keep_billed_customer() returns trigger

@@ -45,9 +45,11 @@ as $$
    where p_deleted_at is null and s.subject is not null
 $$;
 
--- Issued invoices that were not cancelled, less what was credited.
-create or replace function app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_invoice_number text,
-                                                   p_currency text, p_total_amount bigint, p_credited_amount bigint,
+-- Issued invoices, less what was credited. Into the archive an invoice comes only from a draft or cancelled.
+drop function if exists app.figures_of_invoices(uuid, uuid, text, text, text, bigint, bigint, bigint, bigint, timestamptz,
+                                                timestamptz, timestamptz);
+create or replace function app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_currency text,
+                                                   p_total_amount bigint, p_credited_amount bigint,
                                                    p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamptz,
                                                    p_created_at timestamptz, p_deleted_at timestamptz)
   returns table (company_id uuid, scope text, subject uuid, month date, currency text, invoices bigint, revenue bigint,
@@ -60,8 +62,7 @@ as $$
                  ('customer', p_customer_id, '1970-01-01'),
                  ('month', '00000000-0000-0000-0000-000000000000',
                   app.month_of(p_company_id, coalesce(p_issued_at, p_created_at)))) s (scope, subject, month)
-   where p_deleted_at is null and p_status not in ('draft', 'cancelled')
-     and (p_status <> 'archived' or p_invoice_number is not null) and s.month is not null
+   where p_deleted_at is null and app.is_issued(p_status) and s.month is not null
 $$;
 
 -- Money that came in, less what was given back. A credit is no money.
@@ -91,12 +92,12 @@ as $$
 $$;
 revoke all on function app.figures_of_customers(uuid, text, timestamptz),
   app.figures_of_jobs(uuid, uuid, uuid, text, text, bigint, timestamptz, timestamptz, timestamptz),
-  app.figures_of_invoices(uuid, uuid, text, text, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz),
+  app.figures_of_invoices(uuid, uuid, text, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz),
   app.figures_of_payments(uuid, uuid, text, text, text, bigint, timestamptz, timestamptz, timestamptz),
   app.figures_of_reviews(uuid, uuid, integer, text, timestamptz) from public;
 grant execute on function app.figures_of_customers(uuid, text, timestamptz),
   app.figures_of_jobs(uuid, uuid, uuid, text, text, bigint, timestamptz, timestamptz, timestamptz),
-  app.figures_of_invoices(uuid, uuid, text, text, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz),
+  app.figures_of_invoices(uuid, uuid, text, text, bigint, bigint, bigint, bigint, timestamptz, timestamptz, timestamptz),
   app.figures_of_payments(uuid, uuid, text, text, text, bigint, timestamptz, timestamptz, timestamptz),
   app.figures_of_reviews(uuid, uuid, integer, text, timestamptz) to app_definer;
 
@@ -155,7 +156,7 @@ select app.count_figures('public.jobs_archive',
                        (r.job ->> ''deleted_at'')::timestamptz)',
   '{jobs,jobs_scheduled,jobs_active,jobs_completed,worked_jobs,worked_seconds,job_revenue}');
 select app.count_figures('public.invoices',
-  'app.figures_of_invoices(r.company_id, r.customer_id, r.status, r.invoice_number, r.currency, r.total_amount, r.credited_amount,
+  'app.figures_of_invoices(r.company_id, r.customer_id, r.status, r.currency, r.total_amount, r.credited_amount,
                            r.paid_amount, r.balance_amount, r.issued_at, r.created_at, r.deleted_at)',
   '{invoices,revenue,paid,outstanding}');
 select app.count_figures('public.payments',

@@ -145,7 +145,7 @@ begin
     insert into app.figure_changes (company_id, scope, subject, month, currency, invoices, revenue, paid, outstanding)
     select f.company_id, f.scope, f.subject, f.month, f.currency, sum(f.invoices), sum(f.revenue), sum(f.paid), sum(f.outstanding)
       from public.invoices r
-     cross join lateral app.figures_of_invoices(r.company_id, r.customer_id, r.status, r.invoice_number, r.currency,
+     cross join lateral app.figures_of_invoices(r.company_id, r.customer_id, r.status, r.currency,
                                                 r.total_amount, r.credited_amount, r.paid_amount, r.balance_amount, r.issued_at,
                                                 r.created_at, r.deleted_at) f
      where p_company_id is null or r.company_id = p_company_id group by 1, 2, 3, 4, 5

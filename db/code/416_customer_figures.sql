@@ -96,6 +96,20 @@ create or replace trigger customer_figures_updated after update on public.jobs
 create or replace trigger customer_figures_deleted after delete on public.jobs referencing old table as old_rows
   for each statement execute function app.count_jobs_of_customers();
 
+-- What a job comes to on average is of those in his currency.
+create or replace function app.customer_currency_changed() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  perform app.count_jobs_of(new.company_id, array[new.id]);
+  return null;
+end $$;
+alter function app.customer_currency_changed() owner to app_definer;
+revoke all on function app.customer_currency_changed() from public;
+create or replace trigger customer_figures_by_currency after update on public.customers
+  for each row when (old.currency is distinct from new.currency) execute function app.customer_currency_changed();
+
 -- A counter of numbers is locked last: whoever gives a job its number has locked the customer before, which the figures will
 -- need.
 create or replace function app.lock_customer_of_job() returns trigger

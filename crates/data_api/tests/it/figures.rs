@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::money::Shop;
 use crate::server::{Caller, Server};
 
 /// What the four reports have to say, each by sums over one table at a time.
@@ -16,8 +17,7 @@ with done as (
 job as (select *, status in ('completed', 'invoiced', 'paid') or status = 'archived' and actual_end is not null as is_done from done where company_id = $1::text::uuid),
 bill as (
   select *, total_amount - credited_amount as net, date_trunc('month', coalesce(issued_at, created_at) at time zone $2)::date as month from public.invoices
-   where company_id = $1::text::uuid and deleted_at is null and status in ('sent', 'viewed', 'partial', 'paid', 'overdue', 'archived')
-     and (status <> 'archived' or invoice_number is not null)),
+   where company_id = $1::text::uuid and deleted_at is null and status in ('sent', 'viewed', 'partial', 'paid', 'overdue')),
 money as (
   select *, case payment_type when 'payment' then amount else -amount end as net, date_trunc('month', coalesce(completed_at, created_at) at time zone $2)::date as month
     from public.payments
@@ -455,4 +455,22 @@ async fn a_company_that_goes_takes_its_figures_along() {
         .unwrap()
         .get(0);
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn a_cancelled_invoice_does_not_count_again_in_the_archive() {
+    let shop = Shop::new().await;
+    shop.invoice(1000).await;
+    let cancelled = format!("invoices?id=eq.{}", shop.invoice(300).await);
+    let draft = format!("invoices?id=eq.{}", shop.draft(70).await);
+    shop.change(&cancelled, json!({ "status": "cancelled" })).await.ok();
+    for path in [&cancelled, &draft] {
+        shop.change(path, json!({ "status": "archived" })).await.ok();
+    }
+    let path = "rpc/company_kpis?select=total_invoices,total_revenue,outstanding_revenue";
+    let expected = json!([{ "total_invoices": 1, "total_revenue": 1000, "outstanding_revenue": 1000 }]);
+    assert_eq!(shop.server.get(&shop.ann, path).await.ok(), expected);
+    assert_eq!(shop.figures().await, (1000, 0, 1), "as the customer shows it");
+    let path = "rpc/mv_monthly_revenue?select=invoice_count,total_revenue";
+    assert_eq!(shop.server.get(&shop.ann, path).await.ok(), json!([{ "invoice_count": 1, "total_revenue": 1000 }]));
 }

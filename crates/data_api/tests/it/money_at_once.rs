@@ -205,3 +205,21 @@ async fn simultaneous_repeats_are_one_payment() {
     assert!(answers.iter().all(|answer| answer.body["id"] == answers[0].body["id"]));
     assert_eq!(shop.standing(&invoice).await.0, 100);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simultaneous_repeats_of_a_credit_note_take_one_number() {
+    let shop = shop().await;
+    let invoice = Arc::new(shop.invoice(5000).await);
+    let answers = at_once(&shop, |shop, _| {
+        let invoice = Arc::clone(&invoice);
+        async move {
+            let note = json!({ "id": "01a1fdce-0000-7000-8000-000000000001", "invoice_id": *invoice, "amount": 100, "reason": "late" });
+            shop.server.post(&shop.ann, "credit_notes", note, "resolution=ignore-duplicates").await
+        }
+    })
+    .await;
+    assert_eq!(succeeded(&answers), 16, "{answers:?}");
+    let next = shop.enter("credit_notes", json!({ "invoice_id": *invoice, "amount": 1, "reason": "late" })).await;
+    assert!(next["credit_note_number"].as_str().unwrap().ends_with("-0002"), "{next}");
+    assert_eq!(shop.standing(&invoice).await.1, 101);
+}

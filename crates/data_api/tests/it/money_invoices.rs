@@ -221,12 +221,11 @@ async fn retention_keeps_what_is_issued_and_goes_on() {
 
     // Deleted long ago, and past their dates; rules that refuse to delete some of these are those of callers, not of old rows.
     let superuser = shop.server.db.superuser().await;
-    let mut deletion = "set session_replication_role = replica;".to_owned();
-    for table in ["invoices", "payments", "contracts"] {
-        deletion += &format!(
-            "update public.{table} set deleted_at = now() - interval '1 year', permanent_delete_scheduled_at = now() - interval '1 day';"
-        );
-    }
+    let past = "deleted_at = now() - interval '1 year', permanent_delete_scheduled_at = now() - interval '1 day'";
+    let deletion = format!(
+        "set session_replication_role = replica; update public.invoices set {past};
+         update public.payments set {past}; update public.contracts set {past}"
+    );
     superuser.batch_execute(&deletion).await.unwrap();
     superuser.batch_execute("reset session_replication_role; select app.expire(1000); select app.expire(1000)").await.unwrap();
     let kept = async |table: &str| {
@@ -244,4 +243,79 @@ async fn retention_keeps_what_is_issued_and_goes_on() {
     );
     superuser.batch_execute(&gone).await.unwrap();
     assert_eq!(kept("invoices").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn when_an_invoice_was_paid_or_cancelled_is_not_written() {
+    let shop = Shop::new().await;
+    let (paid, open) = (shop.invoice(100).await, shop.invoice(200).await);
+    shop.pay(&paid, 100).await.ok();
+    let (paid, open) = (format!("invoices?id=eq.{paid}"), format!("invoices?id=eq.{open}"));
+    let paid_at = shop.one(&paid).await["paid_at"].clone();
+    let service = shop.server.service().working_in(&shop.ann.company_id);
+    let long_ago = "2001-01-01T00:00:00+00:00";
+    let times = json!({ "paid_at": long_ago, "cancelled_at": long_ago, "notes": "x" });
+    for who in [&shop.ann, &service] {
+        for path in [&paid, &open] {
+            shop.server.patch(who, path, times.clone(), "").await.ok();
+        }
+        assert_eq!(shop.one(&paid).await["paid_at"], paid_at);
+        let row = shop.one(&open).await;
+        assert_eq!((&row["paid_at"], &row["cancelled_at"], &row["notes"]), (&Value::Null, &Value::Null, &json!("x")));
+    }
+    shop.change(&open, json!({ "status": "cancelled", "cancelled_at": long_ago })).await.ok();
+    let cancelled = shop.one(&open).await["cancelled_at"].clone();
+    assert!(cancelled.is_string() && cancelled != long_ago, "{cancelled}");
+    shop.change(&open, json!({ "cancelled_at": null })).await.ok();
+    assert_eq!(shop.one(&open).await["cancelled_at"], cancelled);
+    let new = json!({ "customer_id": shop.customer, "cancelled_at": long_ago, "paid_at": long_ago });
+    let draft = shop.enter("invoices", new).await;
+    assert_eq!((&draft["paid_at"], &draft["cancelled_at"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn the_jobs_of_an_issued_invoice_stay_also_for_whoever_cannot_read_it() {
+    let shop = Shop::new().await;
+    let job = shop.enter("jobs", json!({ "customer_id": shop.customer, "title": "Fix" })).await;
+    let draft = shop.draft(70).await;
+    let part = json!({ "invoice_id": draft, "job_id": job["id"], "amount_from_job": 5 });
+    let nora = shop.member("csr", json!({ "invoices:read": false })).await;
+    assert_eq!(shop.server.post(&nora, "invoice_jobs", part, "").await.status, 201, "a draft's may be written");
+    shop.change(&format!("invoices?id=eq.{draft}"), json!({ "status": "sent" })).await.ok();
+    let path = format!("invoice_jobs?invoice_id=eq.{draft}");
+    shop.server.patch(&nora, &path, json!({ "amount_from_job": 6 }), "").await.refused(409, "invoice_issued");
+    let lasting = shop.member("manager", json!({ "invoices:read": false })).await;
+    shop.server.delete(&lasting, &path, "").await.refused(409, "invoice_issued");
+    let other = shop.enter("jobs", json!({ "customer_id": shop.customer, "title": "Check" })).await;
+    let more = json!({ "invoice_id": draft, "job_id": other["id"], "amount_from_job": 5 });
+    shop.server.post(&nora, "invoice_jobs", more, "").await.refused(409, "invoice_issued");
+    assert_eq!(shop.one(&path).await["amount_from_job"], 5);
+}
+
+#[tokio::test]
+async fn what_a_customer_owes_is_counted_in_his_currency() {
+    let shop = Shop::new().await;
+    shop.invoice(1000).await;
+    let euros = async |total: i64| {
+        let lines = json!([{ "description": "Arbeit", "unit_price": total }]);
+        let row = json!({ "customer_id": shop.customer, "currency": "EUR", "line_items": lines });
+        let path = format!("invoices?id=eq.{}", id(&shop.enter("invoices", row).await));
+        shop.change(&path, json!({ "status": "sent" })).await.ok();
+        path
+    };
+    let invoice = euros(700).await;
+    assert_eq!(shop.figures().await, (1000, 0, 2), "euros are no dollars");
+    let mut payment = shop.cash(invoice.trim_start_matches("invoices?id=eq."), 200);
+    payment["currency"] = json!("EUR");
+    shop.enter("payments", payment).await;
+    assert_eq!(shop.figures().await, (1000, 0, 2));
+
+    let customer = format!("customers?id=eq.{}", shop.customer);
+    shop.change(&customer, json!({ "currency": "EUR" })).await.ok();
+    assert_eq!(shop.figures().await, (500, 200, 2), "another currency, other invoices");
+    euros(30).await;
+    assert_eq!(shop.figures().await, (530, 200, 3));
+    shop.change(&customer, json!({ "currency": "GBP" })).await.ok();
+    assert_eq!(shop.figures().await, (0, 0, 3));
+    shop.server.delete(&shop.ann, &customer, "").await.refused(409, "customer_has_balance");
 }

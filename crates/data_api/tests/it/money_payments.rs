@@ -177,3 +177,86 @@ async fn a_credit_note_takes_back_what_is_owed() {
         shop.server.delete(who, "credit_notes?amount=eq.200", "").await.refused(403, "42501");
     }
 }
+
+#[tokio::test]
+async fn a_credit_needs_the_permission_for_credit_notes() {
+    let shop = Shop::new().await;
+    let invoice = shop.invoice(1000).await;
+    let cora = shop.member("csr", json!({})).await;
+    let credit = |status: &str| {
+        let mut credit = shop.cash(&invoice, 400);
+        credit["payment_type"] = json!("credit");
+        credit["status"] = json!(status);
+        credit
+    };
+    for status in ["completed", "pending"] {
+        shop.enter_as(&cora, "payments", credit(status)).await.refused(403, "permission_denied");
+    }
+    // By the detour of a payment that becomes one.
+    let mona = shop.member("manager", json!({ "credit_notes:create": false })).await;
+    let mut pending = shop.cash(&invoice, 400);
+    pending["status"] = json!("pending");
+    let path = format!("payments?id=eq.{}", id(&shop.enter_as(&mona, "payments", pending).await.ok()));
+    for kind in ["credit", "refund"] {
+        shop.server.patch(&mona, &path, json!({ "payment_type": kind }), "").await.refused(
+            if kind == "credit" { 403 } else { 422 },
+            if kind == "credit" { "permission_denied" } else { "refund_original_missing" },
+        );
+    }
+    assert_eq!(shop.standing(&invoice).await, (0, 0, 1000, "sent".to_owned()));
+    shop.enter("payments", credit("completed")).await;
+    assert_eq!(shop.standing(&invoice).await, (400, 0, 600, "partial".to_owned()));
+}
+
+#[tokio::test]
+async fn whoever_cannot_see_an_invoice_does_not_pay_it() {
+    let shop = Shop::new().await;
+    let tom = shop.member("technician", json!({})).await;
+    let own = shop.enter("jobs", json!({ "customer_id": shop.customer, "title": "Fix", "assigned_to": tom.user_id })).await;
+    let (hidden, seen) = (shop.invoice(1000).await, shop.draft(500).await);
+    let seen_path = format!("invoices?id=eq.{seen}");
+    shop.change(&seen_path, json!({ "job_id": own["id"] })).await.ok();
+    shop.change(&seen_path, json!({ "status": "sent" })).await.ok();
+
+    let nothing = "01a1fdce-0000-7000-8000-000000000000";
+    for unseen in [hidden.as_str(), nothing] {
+        // Also not by what the refusal of too much would tell.
+        for amount in [100, 100_000] {
+            let refused = shop.enter_as(&tom, "payments", shop.cash(unseen, amount)).await;
+            refused.refused(422, "payment_invoice_unknown");
+        }
+    }
+    shop.enter_as(&tom, "payments", shop.cash(&seen, 200)).await.ok();
+    assert_eq!((shop.standing(&hidden).await.0, shop.standing(&seen).await.0), (0, 200));
+    shop.enter("payments", shop.cash(&hidden, 100)).await;
+}
+
+#[tokio::test]
+async fn a_credit_note_that_is_sent_again_takes_no_number() {
+    let shop = Shop::new().await;
+    let invoice = shop.invoice(1000).await;
+    let note = json!({ "id": "01a1fdce-0000-7000-8000-000000000001", "invoice_id": invoice, "amount": 200, "reason": "late" });
+    for _ in 0..3 {
+        let sent = shop.server.post(&shop.ann, "credit_notes", note.clone(), "resolution=ignore-duplicates").await;
+        assert!((200..300).contains(&sent.status), "{}", sent.text);
+    }
+    shop.server.post(&shop.ann, "credit_notes", note.clone(), "").await.refused(409, "23505");
+    // Twice in one request, and beside a new one.
+    let other = json!({ "id": "01a1fdce-0000-7000-8000-000000000002", "invoice_id": invoice, "amount": 50, "reason": "late" });
+    let batch = json!([note, other, other]);
+    shop.server.post(&shop.ann, "credit_notes", batch, "resolution=ignore-duplicates").await.ok();
+    let last = shop.enter("credit_notes", json!({ "invoice_id": invoice, "amount": 1, "reason": "late" })).await;
+    assert!(last["credit_note_number"].as_str().unwrap().ends_with("-0003"), "{last}");
+    assert_eq!(shop.standing(&invoice).await, (0, 251, 749, "sent".to_owned()));
+
+    // An import may bring invoices that are issued, known by their draft's number.
+    let service = shop.server.service().working_in(&shop.ann.company_id);
+    let brought = json!({ "customer_id": shop.customer, "draft_number": "OLD-1", "status": "sent",
+                          "line_items": [{ "description": "Old", "unit_price": 50 }] });
+    for _ in 0..3 {
+        let path = "invoices?on_conflict=draft_number";
+        shop.server.post(&service, path, brought.clone(), "resolution=ignore-duplicates").await.ok();
+    }
+    let next = shop.one(&format!("invoices?id=eq.{}", shop.invoice(10).await)).await;
+    assert!(next["invoice_number"].as_str().unwrap().ends_with("-0003"), "{next}");
+}

@@ -56,3 +56,23 @@ async fn a_key_is_for_one_payment_of_one_company() {
     let payment = json!({ "customer_id": customer, "amount": 5, "payment_method": "cash", "idempotency_key": "order-7" });
     assert_eq!(shop.enter_as(&bob, "payments", payment).await.status, 201, "another company has keys of its own");
 }
+
+#[tokio::test]
+async fn the_digest_of_a_key_is_nobodys_to_write() {
+    let shop = Shop::new().await;
+    let invoice = shop.invoice(1000).await;
+    let payment = keyed(&shop, &invoice, 400);
+    let first = id(&shop.enter("payments", payment.clone()).await);
+    let path = format!("payments?id=eq.{first}");
+    let digest = shop.one(&path).await["idempotency_digest"].clone();
+    let service = shop.server.service().working_in(&shop.ann.company_id);
+    for who in [&shop.ann, &service] {
+        shop.server.patch(who, &path, json!({ "idempotency_digest": "0", "notes": "x" }), "").await.ok();
+        assert_eq!(shop.one(&path).await["idempotency_digest"], digest);
+    }
+    let again = shop.server.post(&shop.ann, "payments", payment, FULL).await;
+    assert_eq!((again.status, &again.body[0]["id"]), (200, &json!(first)), "a repeat is still known");
+    let mut unkeyed = shop.cash(&invoice, 1);
+    unkeyed["idempotency_digest"] = json!("0");
+    assert_eq!(shop.enter("payments", unkeyed).await["idempotency_digest"], Value::Null);
+}
