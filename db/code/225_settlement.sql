@@ -1,6 +1,7 @@
 -- How money meets invoices: payments that name one, payments that are allocated to several, refunds and credit notes.
 -- Invariant: paid_amount + credited_amount + balance_amount = total_amount of every invoice, and paid_amount is the settled
--- payments and allocations of it less its settled refunds. Locks are taken in one order: payment, invoice, customer.
+-- payments and allocations of it less its settled refunds. Locks are taken in one order: payments, invoices, customers, each by
+-- their ids; so the rows of a statement are looked at together, after it, and all is locked before the first is counted.
 
 create or replace function app.settle_invoice(p_company_id uuid, p_invoice_id uuid) returns void
   language plpgsql volatile
@@ -49,6 +50,25 @@ end $$;
 comment on function app.settle_invoice(uuid, uuid) is 'Computes what is paid of an invoice, and moves its status.';
 revoke all on function app.settle_invoice(uuid, uuid) from public;
 grant execute on function app.settle_invoice(uuid, uuid) to app_definer;
+
+create or replace function app.lock_for_settlement(
+  p_company_id uuid, p_payment_ids uuid[], p_invoice_ids uuid[], p_customer_ids uuid[]
+) returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform from public.payments p
+    where p.company_id = p_company_id and p.id = any (p_payment_ids) order by p.id for no key update;
+  perform from public.invoices i
+    where i.company_id = p_company_id and i.id = any (p_invoice_ids) order by i.id for no key update;
+  perform from public.customers c
+    where c.company_id = p_company_id and c.id = any (p_customer_ids) order by c.id for no key update;
+end $$;
+comment on function app.lock_for_settlement(uuid, uuid[], uuid[], uuid[]) is
+  'Locks what the payments of one statement will change, in the one order.';
+revoke all on function app.lock_for_settlement(uuid, uuid[], uuid[], uuid[]) from public;
+grant execute on function app.lock_for_settlement(uuid, uuid[], uuid[], uuid[]) to app_definer;
 
 create or replace function app.refuse_other_parties(p_what text) returns void
   language plpgsql immutable
@@ -143,58 +163,122 @@ end $$;
 revoke all on function app.apply_refund(public.payments) from public;
 grant execute on function app.apply_refund(public.payments) to app_definer;
 
-create or replace function app.apply_payment() returns trigger
+create or replace function app.check_parties(p_payment public.payments) returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  if exists (select from public.invoices i
+              where i.company_id = p_payment.company_id and i.id = p_payment.invoice_id
+                and (i.customer_id, i.currency) is distinct from (p_payment.customer_id, p_payment.currency)) then
+    perform app.refuse_other_parties('payment');
+  end if;
+end $$;
+revoke all on function app.check_parties(public.payments) from public;
+grant execute on function app.check_parties(public.payments) to app_definer;
+
+-- What payments do whose money has just moved.
+create or replace function app.apply_settled(p_payments public.payments[]) returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_batch   record;
+  v_payment public.payments;
+begin
+  for v_batch in
+    select p.company_id, array_agg(p.original_payment_id) as payments, array_agg(p.invoice_id) as invoices,
+           array_agg(p.customer_id) as customers
+      from unnest(p_payments) p group by p.company_id order by p.company_id
+  loop
+    perform app.lock_for_settlement(v_batch.company_id, v_batch.payments, v_batch.invoices, v_batch.customers);
+  end loop;
+  foreach v_payment in array p_payments loop
+    if v_payment.payment_type = 'refund' then
+      perform app.apply_refund(v_payment);
+    end if;
+    if v_payment.invoice_id is not null then
+      perform app.settle_invoice(v_payment.company_id, v_payment.invoice_id);
+    end if;
+    if v_payment.payment_type <> 'refund' then
+      update public.customers c set last_payment_date = greatest(c.last_payment_date, v_payment.completed_at)
+       where c.company_id = v_payment.company_id and c.id = v_payment.customer_id;
+    end if;
+  end loop;
+end $$;
+revoke all on function app.apply_settled(public.payments[]) from public;
+grant execute on function app.apply_settled(public.payments[]) to app_definer;
+
+-- After payments were written. Where an id changed with the rest, the payment counts as new: to settle it again computes the same.
+create or replace function app.apply_payments() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
 begin
-  if new.invoice_id is not null and exists (select from public.invoices i
-       where i.company_id = new.company_id and i.id = new.invoice_id
-         and (i.customer_id, i.currency) is distinct from (new.customer_id, new.currency)) then
-    perform app.refuse_other_parties('payment');
-  end if;
-  if not app.is_settled(new.status) or tg_op = 'UPDATE' and app.is_settled(old.status) then
+  if tg_op = 'INSERT' then
+    perform app.check_parties(n::public.payments) from made n where n.invoice_id is not null;
+    perform app.apply_settled(array(
+      select n::public.payments from made n where app.is_settled(n.status) order by n.company_id, n.id));
     return null;
   end if;
-  if new.payment_type = 'refund' then
-    perform app.apply_refund(new);
-  end if;
-  if new.invoice_id is not null then
-    perform app.settle_invoice(new.company_id, new.invoice_id);
-  end if;
-  if new.payment_type <> 'refund' then
-    update public.customers c set last_payment_date = greatest(c.last_payment_date, new.completed_at)
-     where c.company_id = new.company_id and c.id = new.customer_id;
-  end if;
+  perform app.check_parties(n::public.payments)
+     from made n
+    where n.invoice_id is not null
+      and not exists (select from gone o
+                       where o.company_id = n.company_id and o.id = n.id
+                         and (o.status, o.invoice_id, o.customer_id, o.currency)
+                               is not distinct from (n.status, n.invoice_id, n.customer_id, n.currency));
+  perform app.apply_settled(array(
+    select n::public.payments from made n
+     where app.is_settled(n.status)
+       and not exists (select from gone o
+                        where o.company_id = n.company_id and o.id = n.id and app.is_settled(o.status))
+     order by n.company_id, n.id));
   return null;
 end $$;
-alter function app.apply_payment() owner to app_definer;
-revoke all on function app.apply_payment() from public;
-create or replace trigger apply_first after insert on public.payments for each row execute function app.apply_payment();
-create or replace trigger apply after update on public.payments
-  for each row when ((old.status, old.invoice_id, old.customer_id, old.currency)
-                       is distinct from (new.status, new.invoice_id, new.customer_id, new.currency))
-  execute function app.apply_payment();
+alter function app.apply_payments() owner to app_definer;
+revoke all on function app.apply_payments() from public;
+drop trigger if exists apply_first on public.payments;
+drop trigger if exists apply on public.payments;
+drop function if exists app.apply_payment();
+create or replace trigger apply_inserted after insert on public.payments referencing new table as made
+  for each statement execute function app.apply_payments();
+create or replace trigger apply_updated after update on public.payments referencing new table as made old table as gone
+  for each statement execute function app.apply_payments();
 
-create or replace function app.apply_allocation() returns trigger
+create or replace function app.apply_allocations() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
 declare
+  v         record;
   v_payment public.payments;
 begin
-  select * into v_payment from public.payments p where p.company_id = new.company_id and p.id = new.payment_id for no key update;
-  if v_payment.invoice_id is not null or v_payment.payment_type = 'refund' or not app.is_settled(v_payment.status) then
-    raise exception using errcode = 'TH422', constraint = 'payment_not_allocatable',
-      message = 'Only a completed payment that names no invoice itself can be allocated.';
-  elsif not exists (select from public.invoices i where i.company_id = new.company_id and i.id = new.invoice_id
-                      and (i.customer_id, i.currency) = (v_payment.customer_id, v_payment.currency)) then
-    perform app.refuse_other_parties('payment');
-  end if;
-  perform app.check_shares(v_payment);
-  perform app.settle_invoice(new.company_id, new.invoice_id);
+  for v in
+    select n.company_id, array_agg(n.payment_id) as payments, array_agg(n.invoice_id) as invoices,
+           array(select i.customer_id from public.invoices i
+                  where i.company_id = n.company_id and i.id = any (array_agg(n.invoice_id))) as customers
+      from made n group by n.company_id order by n.company_id
+  loop
+    perform app.lock_for_settlement(v.company_id, v.payments, v.invoices, v.customers);
+  end loop;
+  for v in select n.company_id, n.payment_id, n.invoice_id from made n order by n.company_id, n.payment_id, n.invoice_id loop
+    select * into v_payment from public.payments p where p.company_id = v.company_id and p.id = v.payment_id for no key update;
+    if v_payment.invoice_id is not null or v_payment.payment_type = 'refund' or not app.is_settled(v_payment.status) then
+      raise exception using errcode = 'TH422', constraint = 'payment_not_allocatable',
+        message = 'Only a completed payment that names no invoice itself can be allocated.';
+    elsif not exists (select from public.invoices i where i.company_id = v.company_id and i.id = v.invoice_id
+                        and (i.customer_id, i.currency) = (v_payment.customer_id, v_payment.currency)) then
+      perform app.refuse_other_parties('payment');
+    end if;
+    perform app.check_shares(v_payment);
+    perform app.settle_invoice(v.company_id, v.invoice_id);
+  end loop;
   return null;
 end $$;
-alter function app.apply_allocation() owner to app_definer;
-revoke all on function app.apply_allocation() from public;
-create or replace trigger apply after insert on public.payment_allocations for each row execute function app.apply_allocation();
+alter function app.apply_allocations() owner to app_definer;
+revoke all on function app.apply_allocations() from public;
+drop trigger if exists apply on public.payment_allocations;
+drop function if exists app.apply_allocation();
+create or replace trigger apply_inserted after insert on public.payment_allocations referencing new table as made
+  for each statement execute function app.apply_allocations();

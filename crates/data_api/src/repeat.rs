@@ -1,10 +1,12 @@
-//! A new row that was sent before: a client that lost the answer sends it again and gets the first row.
+//! A new row that was sent before: a client that lost the answer sends it again and gets the first row. And a write that another one
+//! undid, because both waited for each other: it is run again, once, since nothing of it was kept.
 //!
 //! Invariant: only the database says that it is the same row, by refusing with [`REPEAT`] and the row's key; whoever may not read that
 //! row is told no more than that. Two that are sent at once meet in a unique key; the one that lost is run again and is told then.
 
 use kernel::{Error, Grant, RequestContext, Result};
 use postgres::Database;
+use postgres::error::lost_a_race;
 use serde_json::{Map, Value};
 
 use crate::plan::Plan;
@@ -39,7 +41,7 @@ pub(crate) async fn run(
 }
 
 fn met_another(error: &Error) -> bool {
-    error.code() == "23505" && error.message().contains(KEY_COLUMN)
+    lost_a_race(error) || error.code() == "23505" && error.message().contains(KEY_COLUMN)
 }
 
 fn key(error: &Error) -> Option<Vec<(String, String)>> {

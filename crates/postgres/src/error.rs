@@ -11,6 +11,16 @@ pub const POOL_TIMEOUT: &str = "pool_timeout";
 /// PostgreSQL cannot be reached.
 pub const DATABASE_UNAVAILABLE: &str = "database_unavailable";
 
+/// Two transactions waited for each other, and this one was ended.
+pub const DEADLOCK: &str = "40P01";
+/// What this transaction read was changed by another before it could write.
+pub const SERIALIZATION_FAILURE: &str = "40001";
+
+/// Whether the transaction was undone because of another one that ran at the same time: sent again it may succeed.
+pub fn lost_a_race(error: &Error) -> bool {
+    matches!(error.code(), DEADLOCK | SERIALIZATION_FAILURE)
+}
+
 /// Seconds after which a client may come back when PostgreSQL is away.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -38,6 +48,9 @@ pub(crate) fn pool_timeout() -> Error {
 fn from_database(said: &DbError) -> Error {
     let state = said.code().code();
     let kind = Kind::from_status(status(state, said.message()));
+    if matches!(state, DEADLOCK | SERIALIZATION_FAILURE) {
+        return raced(kind, state);
+    }
     let code = match (own_status(state), said.constraint()) {
         (Some(_), Some(code)) => code.to_owned(),
         _ => state.to_owned(),
@@ -51,6 +64,13 @@ fn from_database(said: &DbError) -> Error {
     }
     // It is shutting down, or has no room: both pass.
     if kind == Kind::Unavailable { error.with_retry_after(RETRY_AFTER_SECONDS) } else { error }
+}
+
+/// What PostgreSQL says of it are processes and tables, which are nobody's business; what helps is that it passes.
+fn raced(kind: Kind, state: &str) -> Error {
+    Error::new(kind, state.to_owned(), "Another request changed the same rows at this moment, and nothing of this one was written.")
+        .with_hint("Send it again.")
+        .with_retry_after(RETRY_AFTER_SECONDS)
 }
 
 /// Returns the status in `THnnn` and `PTnnn`.
@@ -85,7 +105,16 @@ fn status(state: &str, message: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::status;
+    use super::{DEADLOCK, lost_a_race, raced, status};
+    use kernel::{Error, Kind};
+
+    #[test]
+    fn a_lost_race_says_that_it_passes_and_nothing_of_the_server() {
+        let error = raced(Kind::from_status(status(DEADLOCK, "deadlock detected")), DEADLOCK);
+        assert!(lost_a_race(&error) && !lost_a_race(&Error::new(Kind::Internal, "40002", "")));
+        assert_eq!((error.status().as_u16(), error.code(), error.retry_after_seconds()), (500, "40P01", Some(1)));
+        assert_eq!((error.details(), error.hint()), (None, Some("Send it again.")));
+    }
 
     #[test]
     fn states_have_the_statuses_of_the_dialect() {

@@ -223,3 +223,113 @@ async fn simultaneous_repeats_of_a_credit_note_take_one_number() {
     assert!(next["credit_note_number"].as_str().unwrap().ends_with("-0002"), "{next}");
     assert_eq!(shop.standing(&invoice).await.1, 101);
 }
+
+/// The numbers from 0 to 7 in another order for each who asks.
+fn shuffled(number: i64) -> impl Iterator<Item = usize> {
+    // 1, 3, 5 and 7 have no divisor in common with 8.
+    let (step, start) = ([1, 3, 5, 7][usize::try_from(number % 4).unwrap()], usize::try_from(number).unwrap());
+    (0..8).map(move |at| (start + at * step) % 8)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_over_the_same_invoices_wait_for_each_other() {
+    let shop = shop().await;
+    let mut invoices = Vec::new();
+    for _ in 0..8 {
+        invoices.push(shop.invoice(10_000).await);
+    }
+    let invoices = Arc::new(invoices);
+    // Payments that wait, written in another order by each.
+    for number in 0..WRITERS {
+        let rows: Vec<Value> = shuffled(number)
+            .map(|at| {
+                let mut payment = shop.cash(&invoices[at], 10);
+                payment["status"] = json!("pending");
+                payment["reference_number"] = json!(format!("batch {number}"));
+                payment
+            })
+            .collect();
+        shop.server.post(&shop.ann, "payments", json!(rows), "").await.ok();
+    }
+    for _ in 0..2 {
+        let invoices = Arc::clone(&invoices);
+        let answers = at_once(&shop, move |shop, number| {
+            let invoices = Arc::clone(&invoices);
+            async move {
+                match number % 4 {
+                    0 => {
+                        let rows: Vec<Value> = shuffled(number).map(|at| shop.cash(&invoices[at], 10)).collect();
+                        shop.server.post(&shop.ann, "payments", json!(rows), "").await
+                    }
+                    1 => {
+                        let note = |at: usize| json!({ "invoice_id": invoices[at], "amount": 1, "reason": "late" });
+                        shop.server.post(&shop.ann, "credit_notes", json!(shuffled(number).map(note).collect::<Vec<_>>()), "").await
+                    }
+                    _ => {
+                        let path = format!("payments?status=eq.pending&reference_number=eq.batch {number}");
+                        shop.change(&path, json!({ "status": "completed" })).await
+                    }
+                }
+            }
+        })
+        .await;
+        assert_eq!(succeeded(&answers), 16, "{answers:?}");
+    }
+    // Twice 4 batches of new payments, 8 of those that waited, and twice 4 of credit notes.
+    for invoice in invoices.iter() {
+        let (paid, credited, _, _) = shop.standing(invoice).await;
+        assert_eq!((paid, credited), (160, 8));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_several_documents_are_written_at_once() {
+    let shop = shop().await;
+    let mut drafts = Vec::new();
+    for _ in 0..8 {
+        drafts.push(shop.draft(0).await);
+    }
+    let drafts = Arc::new(drafts);
+    for _ in 0..3 {
+        let drafts = Arc::clone(&drafts);
+        let answers = at_once(&shop, move |shop, number| {
+            let drafts = Arc::clone(&drafts);
+            async move {
+                let line = |at: usize| json!({ "invoice_id": drafts[at], "description": "Part", "unit_price": 1 });
+                let rows: Vec<Value> = shuffled(number).map(line).collect();
+                shop.server.post(&shop.ann, "invoice_line_items", json!(rows), "").await
+            }
+        })
+        .await;
+        assert_eq!(succeeded(&answers), 16, "{answers:?}");
+    }
+    for draft in drafts.iter() {
+        assert_eq!(shop.one(&format!("invoices?id=eq.{draft}")).await["total_amount"], 48);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_a_deadlock_undid_is_run_again() {
+    let shop = shop().await;
+    let other = shop.server.customer(&shop.ann, "Bob").await;
+    let (first, observer) = (shop.server.db.superuser().await, shop.server.db.superuser().await);
+    let touch = |customer: &str| format!("update public.customers set notes = 'called' where id = '{customer}'");
+    // It never looks for deadlocks itself, so that the request is the one that is undone.
+    first.batch_execute(&format!("set deadlock_timeout = '1h'; begin; {}", touch(&other))).await.unwrap();
+    let path = format!("customers?id=in.({},{other})", shop.customer);
+    let both = shop.change(&path, json!({ "city": "Atlanta" }));
+    let meeting = async {
+        let waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query not like 'update public.customers set notes%'
+                       and datname = current_database()";
+        while observer.query(waits, &[]).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        first.batch_execute(&format!("{}; commit", touch(&shop.customer))).await.unwrap();
+    };
+    let (both, ()) = tokio::join!(both, meeting);
+    assert_eq!(both.ok().as_array().unwrap().len(), 2);
+    for customer in [&shop.customer, &other] {
+        let row = shop.one(&format!("customers?id=eq.{customer}")).await;
+        assert_eq!((&row["city"], &row["notes"]), (&json!("Atlanta"), &json!("called")));
+    }
+}
