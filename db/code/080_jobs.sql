@@ -101,24 +101,40 @@ drop function if exists app.job_missing(public.jobs), app.job_next_statuses(text
 create or replace trigger check_status before insert or update on public.jobs
   for each row execute function app.guard_status('job');
 
+-- Done, called off or paid, also when it went into the archive as such. Of what was archived before that was noted the worst is thought.
+create or replace function app.is_closed_job(p_status text, p_archived_from text) returns boolean
+  language sql immutable parallel safe
+  return case when p_status = 'archived' then coalesce(p_archived_from, 'paid') else p_status end
+         in ('completed', 'cancelled', 'invoiced', 'paid');
+revoke all on function app.is_closed_job(text, text) from public;
+grant execute on function app.is_closed_job(text, text) to authenticated, service_role, app_definer;
+
 create or replace function app.guard_job() returns trigger
   language plpgsql
   set search_path = ''
 as $$
 declare
   -- Moving a closed job on, archiving and deleting it are no edits of it.
-  v_movement constant text[] := array['status', 'actual_start', 'actual_end', 'archived_at', 'deleted_at', 'deleted_by',
+  v_movement constant text[] := array['status', 'archived_at', 'archived_from', 'deleted_at', 'deleted_by',
                                       'permanent_delete_scheduled_at', 'updated_at', 'version'];
 begin
   -- The crew is copied from job_team_assignments by their trigger, and by nobody else.
   if current_user in ('authenticated', 'service_role') then
     new.crew := case when tg_op = 'UPDATE' then old.crew else '{}' end;
   end if;
+  new.archived_from := case
+    when new.status is distinct from 'archived' then null
+    when tg_op = 'INSERT' then new.archived_from
+    when old.status = 'archived' then old.archived_from
+    else old.status end;
   if tg_op = 'UPDATE' then
-    if current_user = 'authenticated' and old.status in ('completed', 'cancelled', 'invoiced', 'paid')
-       and to_jsonb(new) - v_movement <> to_jsonb(old) - v_movement and not app.has_permission('jobs:amend') then
+    -- What was called off may be taken up again, also out of the archive; what was paid is reopened by those who may amend it.
+    if current_user = 'authenticated' and app.is_closed_job(old.status, old.archived_from)
+       and (to_jsonb(new) - v_movement <> to_jsonb(old) - v_movement
+            or old.status = 'archived' and new.status <> 'archived' and old.archived_from is distinct from 'cancelled')
+       and not app.has_permission('jobs:amend') then
       raise exception using errcode = 'TH403', constraint = 'job_closed',
-        message = format('A %s job can be edited by the owner and admins only.', old.status),
+        message = format('A job that is %s can be edited by the owner and admins only.', old.status),
         hint = 'The permission is jobs:amend.';
     end if;
     if new.status = old.status then

@@ -30,6 +30,7 @@ drop table public.job_equipment cascade;
 drop table public.job_team_assignments cascade;
 alter table public.jobs
   drop column crew cascade,
+  drop column archived_from cascade,
   drop column service_plan_id cascade,
   drop column referral_customer_id cascade,
   drop column lead_source_detail cascade,

@@ -378,6 +378,8 @@ create index properties_primary_contact_id_idx on public.properties (company_id,
 alter table public.jobs
   -- Kept by a trigger from job_team_assignments: who beside assigned_to works on it, and so sees it.
   add column crew uuid[] not null default '{}' check (cardinality(crew) <= 100),
+  -- Kept by a trigger: what an archived job was before. Unknown of those that were archived earlier.
+  add column archived_from text check (archived_from in ('quoted', 'scheduled', 'in_progress', 'on_hold', 'cancelled', 'paid')),
   add column service_plan_id uuid,
   add column referral_customer_id uuid,
   add column lead_source_detail text check (length(lead_source_detail) <= 300),

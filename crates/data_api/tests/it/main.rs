@@ -16,6 +16,8 @@ mod figures;
 #[cfg(test)]
 mod filters;
 #[cfg(test)]
+mod job_teams;
+#[cfg(test)]
 mod money;
 #[cfg(test)]
 mod money_at_once;
