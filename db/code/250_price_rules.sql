@@ -144,12 +144,23 @@ create or replace trigger guard before insert or update on public.labor_rates
   for each row when (app.is_within_reach(new.company_id)) execute function app.guard_labor_rate();
 
 -- Whoever becomes the default takes it from the one before. With the caller's rights: the unique index speaks where they do not
--- suffice.
+-- suffice. Argument: a column that is another key of the table, within the company.
 create or replace function app.be_only_default() returns trigger
   language plpgsql
   set search_path = ''
 as $$
+declare
+  v_other    constant text := case when tg_nargs > 0 then format(' or t.%1$I = ($3).%1$I', tg_argv[0]) else '' end;
+  v_is_there boolean;
 begin
+  -- Where the row is there already no new one comes: it may be left alone, or an update follows that does this.
+  if tg_op = 'INSERT' then
+    execute format('select exists (select from %s t where t.company_id = $1 and (t.id = $2%s))', tg_relid::regclass, v_other)
+       into v_is_there using new.company_id, new.id, new;
+    if v_is_there then
+      return new;
+    end if;
+  end if;
   execute format('update %s set is_default = false where company_id = $1 and id <> $2 and is_default', tg_relid::regclass)
     using new.company_id, new.id;
   return new;
@@ -161,7 +172,7 @@ create or replace trigger only_default_updated before update on public.labor_rat
   for each row when (new.is_default and not old.is_default and app.is_within_reach(new.company_id))
   execute function app.be_only_default();
 create or replace trigger only_default_inserted before insert on public.inventory_locations
-  for each row when (new.is_default and app.is_within_reach(new.company_id)) execute function app.be_only_default();
+  for each row when (new.is_default and app.is_within_reach(new.company_id)) execute function app.be_only_default('name');
 create or replace trigger only_default_updated before update on public.inventory_locations
   for each row when (new.is_default and not old.is_default and app.is_within_reach(new.company_id))
-  execute function app.be_only_default();
+  execute function app.be_only_default('name');

@@ -328,4 +328,11 @@ async fn packages_and_rates_name_what_there_is() {
     server.patch(&ann, &one("labor_rates", &first), json!({ "is_default": true }), "").await.ok();
     assert_eq!(server.get(&ann, default).await.ok(), json!([{ "name": "First" }]));
     assert_eq!(server.get(&bob, default).await.ok(), json!([{ "name": "Theirs" }]));
+    // A row that is there and left alone takes it from nobody; merged it does.
+    let again = |name: &str, id: &Value| rate(json!({ "id": id, "is_default": true, "name": name }));
+    let second = server.get(&ann, "labor_rates?name=eq.Second").await.ok()[0]["id"].clone();
+    for (prefer, expected) in [("resolution=ignore-duplicates", "First"), ("resolution=merge-duplicates", "Second")] {
+        server.post(&ann, "labor_rates", again("Second", &second), prefer).await.ok();
+        assert_eq!(server.get(&ann, default).await.ok(), json!([{ "name": expected }]), "{prefer}");
+    }
 }
