@@ -133,13 +133,13 @@ declare
   v_by_hand  constant boolean := current_user in ('authenticated', 'service_role');
   v_approval record;
 begin
-  -- Also where a line was written: its JSON comes here in the same statement.
+  -- Also where a line was written: its JSON comes here in the same statement. Items that are gone are so by hand, or by their key.
   if tg_op = 'UPDATE' and old.status not in ('draft', 'pending_approval')
      and (new.vendor_id, new.vendor, new.currency, new.tax_rate, new.shipping_amount, new.discount_amount,
        app.ordered_lines(new.line_items, new.line_items))
            is distinct from
          (old.vendor_id, old.vendor, old.currency, old.tax_rate, old.shipping_amount, old.discount_amount,
-           app.ordered_lines(old.line_items, new.line_items)) then
+           app.ordered_lines(old.line_items, case when v_by_hand then old.line_items else new.line_items end)) then
     raise exception using errcode = 'TH422', constraint = 'purchase_order_closed',
       message = format('Vendor, lines and amounts of a purchase order that is %s stay.', replace(old.status, '_', ' ')),
       hint = 'An approved order can go back to draft; what was ordered is received or cancelled.';

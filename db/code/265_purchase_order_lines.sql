@@ -74,6 +74,36 @@ revoke all on function app.stock_receipts() from public;
 create or replace trigger stock_receipts after update on public.purchase_order_line_items
   referencing old table as was new table as became for each statement execute function app.stock_receipts();
 
+-- The item says into which stock a line comes: once it is ordered its key may take it away with the item, and nobody else. Fires
+-- before the order gets its lines as JSON, which tells the two apart no more.
+create or replace function app.guard_ordered_items() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+declare
+  v_order record;
+begin
+  for v_order in
+    select o.status from public.purchase_orders o
+     where (o.company_id, o.id) in (select b.company_id, b.purchase_order_id
+                                      from became b join was w on w.company_id = b.company_id and w.id = b.id
+                                     where b.price_book_item_id is null and w.price_book_item_id is not null)
+     order by o.company_id, o.id for no key update
+  loop
+    if v_order.status not in ('draft', 'pending_approval') then
+      raise exception using errcode = 'TH422', constraint = 'purchase_order_closed',
+        message = format('The items of a purchase order that is %s stay.', replace(v_order.status, '_', ' ')),
+        hint = 'An approved order can go back to draft; what was ordered is received or cancelled.';
+    end if;
+  end loop;
+  return null;
+end $$;
+alter function app.guard_ordered_items() owner to app_definer;
+revoke all on function app.guard_ordered_items() from public;
+create or replace trigger ordered_items after update on public.purchase_order_line_items
+  referencing old table as was new table as became for each statement
+  when (current_user in ('authenticated', 'service_role')) execute function app.guard_ordered_items();
+
 -- Everything that is still to come, or what is named. The caller's rights decide which orders.
 create or replace function public.receive_purchase_order(purchase_order_id uuid, lines jsonb default null)
   returns public.purchase_orders

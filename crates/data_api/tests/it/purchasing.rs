@@ -292,6 +292,18 @@ async fn an_item_that_goes_for_good_leaves_its_orders() {
     let line = one("purchase_order_line_items", &made["line_items"][0]);
     let pointed = json!({ "price_book_item_id": elsewhere["id"] });
     server.patch(&ann, &line, pointed, "").await.refused(422, "purchase_order_closed");
+    // Taken away by hand what arrives would go into no stock.
+    let mut bare = made["line_items"].clone();
+    bare[0]["price_book_item_id"] = Value::Null;
+    let service = server.service().working_in(&ann.company_id);
+    for who in [&ann, &service] {
+        server.patch(who, &line, json!({ "price_book_item_id": null }), "").await.refused(422, "purchase_order_closed");
+        let whole = json!({ "line_items": bare });
+        server.patch(who, &one("purchase_orders", &made), whole, "").await.refused(422, "purchase_order_closed");
+    }
+    let draft = order(&server, &ann, json!({ "line_items": made["line_items"] })).await;
+    let own = one("purchase_order_line_items", &draft["line_items"][0]);
+    assert_eq!(server.patch(&ann, &own, json!({ "price_book_item_id": null }), "").await.status, 204, "of a draft it may go");
     let clean_up = format!("delete from public.price_book_items where id = '{}'", item["id"].as_str().unwrap());
     server.db.superuser().await.batch_execute(&clean_up).await.unwrap();
     let after = now(&server, &ann, &made).await;

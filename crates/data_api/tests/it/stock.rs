@@ -274,6 +274,17 @@ async fn stock_lies_where_it_was_put() {
     ]);
     assert_eq!((lies().await, store.figures().await), (expected, (3.0, 0.0, 3.0)));
 
+    // What is everywhere together is not at the place that nobody named.
+    let loose = Store::with(2).await;
+    let van = loose.place("Van").await;
+    let adjust = |change: i64, reason: &str, at: &Value| json!({ "inventory_id": loose.id(), "change": change, "reason": reason, "location_id": at });
+    loose.call(&loose.ann, "adjust_stock", adjust(5, "restock", &van)).await.ok();
+    loose.call(&loose.ann, "adjust_stock", adjust(-3, "damage", &Value::Null)).await.refused(409, "stock_insufficient_there");
+    loose.call(&loose.ann, "adjust_stock", adjust(-2, "damage", &Value::Null)).await.ok();
+    loose.call(&loose.ann, "adjust_stock", adjust(-5, "damage", &van)).await.ok();
+    let left = loose.call(&loose.ann, "stock_by_location", json!({ "inventory_id": loose.id() })).await.ok();
+    assert_eq!((left, loose.figures().await), (json!([]), (0.0, 0.0, 0.0)));
+
     // One place is the usual one.
     let default = |place: &Value| format!("inventory_locations?id=eq.{}", place.as_str().unwrap());
     for place in [&house, &truck] {
@@ -281,6 +292,21 @@ async fn stock_lies_where_it_was_put() {
     }
     let defaults = server.get(ann, "inventory_locations?is_default=eq.true&select=name").await.ok();
     assert_eq!(defaults, json!([{ "name": "Truck" }]));
+    // What is there already and left alone takes it from nobody; what is merged does, by either key.
+    let row = |name: &str| json!({ "id": house, "name": name, "is_default": true });
+    for (path, body) in
+        [("inventory_locations", row("House")), ("inventory_locations?on_conflict=name", json!({ "name": "House", "is_default": true }))]
+    {
+        let left = server.post(ann, path, body.clone(), "resolution=ignore-duplicates").await;
+        assert_eq!(left.status, 201, "{}", left.text);
+        let defaults = server.get(ann, "inventory_locations?is_default=eq.true&select=name").await.ok();
+        assert_eq!(defaults, json!([{ "name": "Truck" }]), "{path}");
+        let merged = server.post(ann, path, body, "resolution=merge-duplicates").await;
+        assert_eq!(merged.status, 200, "{}", merged.text);
+        let defaults = server.get(ann, "inventory_locations?is_default=eq.true&select=name").await.ok();
+        assert_eq!(defaults, json!([{ "name": "House" }]), "{path}");
+        server.patch(ann, &default(&truck), json!({ "is_default": true }), "").await.ok();
+    }
 }
 
 #[tokio::test]
