@@ -101,7 +101,7 @@ drop function if exists app.job_missing(public.jobs), app.job_next_statuses(text
 create or replace trigger check_status before insert or update on public.jobs
   for each row execute function app.guard_status('job');
 
--- Done, called off or paid, also when it went into the archive as such. Of what was archived before that was noted the worst is thought.
+-- Done, called off or paid, also when it went into the archive as such. Where that was not noted yet it counts as paid.
 create or replace function app.is_closed_job(p_status text, p_archived_from text) returns boolean
   language sql immutable parallel safe
   return case when p_status = 'archived' then coalesce(p_archived_from, 'paid') else p_status end

@@ -1,8 +1,8 @@
 -- Who works on a job. jobs.assigned_to is the one who leads, jobs.crew the others; job_team_assignments says since when and as what.
 -- Invariant: crew holds exactly the people with a row that is not removed and not primary; the primary row, where there is one, is assigned_to.
 --
--- Whoever writes a row holds the job as well, and the job comes first where that can be chosen. An update or a delete holds its row
--- before any trigger is asked: so who holds the job never waits for rows of its team, but is told to try again.
+-- Whoever writes a row holds the job as well, and the job comes first where that can be chosen. An update or a delete holds its
+-- row before any trigger is asked: so who holds the job never waits for rows of its team, but is told to try again.
 
 -- The job, held. A member who changes the team of a closed job needs the permission to amend it; what follows from writes that
 -- were looked at, and what a key takes away when a person goes, is asked nothing.
@@ -128,7 +128,8 @@ begin
   if new.role = 'primary' and (tg_op = 'INSERT' or old.role <> 'primary' or old.removed_at is not null) then
     perform app.hold_team(new.company_id, new.job_id);
     update public.job_team_assignments a set role = 'crew'
-     where a.company_id = new.company_id and a.job_id = new.job_id and a.removed_at is null and a.role = 'primary' and a.id <> new.id;
+     where a.company_id = new.company_id and a.job_id = new.job_id and a.removed_at is null and a.role = 'primary'
+       and a.id <> new.id;
   end if;
   return new;
 end $$;

@@ -40,11 +40,23 @@ begin
          is distinct from (old.customer_id, old.currency, old.tax_rate, old.discount_amount)
        or new.line_items <> old.line_items
           and app.agreed_lines(new.line_items, v_open) <> app.agreed_lines(old.line_items, v_open)
-       or new.selected_option_id <> old.selected_option_id and old.status not in ('sent', 'viewed') then
+       -- Once he has, what it comes to stays, whatever it would be computed from.
+       or old.status not in ('sent', 'viewed')
+          and (new.selected_option_id, new.subtotal, new.taxable_subtotal, new.tax_amount, new.total_amount)
+                is distinct from
+              (old.selected_option_id, old.subtotal, old.taxable_subtotal, old.tax_amount, old.total_amount) then
       raise exception using errcode = 'TH409', constraint = 'estimate_not_draft',
         message = format('The customer, lines and amounts of an estimate that is %s are fixed.', old.status),
         hint = 'Where its status allows it, put it back to draft first.';
     end if;
+  end if;
+  -- Who answered, when and how; a name is taken away when a person is erased, which is no member's work.
+  if tg_op = 'UPDATE' and old.status not in ('draft', 'sent', 'viewed') and current_user in ('authenticated', 'service_role')
+     and (new.responded_at, new.rejection_reason, new.accepted_by_name, new.accepted_signature)
+           is distinct from (old.responded_at, old.rejection_reason, old.accepted_by_name, old.accepted_signature) then
+    raise exception using errcode = 'TH409', constraint = 'estimate_answered',
+      message = format('What was answered to an estimate that is %s stays as it was given.', old.status),
+      hint = 'Say it together with the status.';
   end if;
   if tg_op = 'UPDATE' and old.status = 'accepted' and (new.archived_at is not null and old.archived_at is null
      or new.deleted_at is not null and old.deleted_at is null) then
@@ -71,7 +83,17 @@ begin
     end if;
   end if;
   case new.status
-    when 'sent' then new.sent_at := now();
+    when 'sent', 'draft' then
+      if new.status = 'sent' then
+        new.sent_at := now();
+      end if;
+      -- An answer to what was sent before is none to this.
+      if tg_op = 'UPDATE' and old.status not in ('draft', 'sent', 'viewed') then
+        new.responded_at := null;
+        new.rejection_reason := null;
+        new.accepted_by_name := null;
+        new.accepted_signature := null;
+      end if;
     when 'viewed' then new.viewed_at := coalesce(new.viewed_at, now());
     when 'accepted', 'rejected' then new.responded_at := coalesce(new.responded_at, now());
     else null;
@@ -88,6 +110,47 @@ end $$;
 revoke all on function app.guard_estimate() from public;
 create or replace trigger guard before insert or update on public.estimates
   for each row when (app.is_within_reach(new.company_id)) execute function app.guard_estimate();
+
+-- What the customer is offered is fixed with its lines: of an option that is not a draft's nothing is written by hand.
+create or replace function app.guard_estimate_option() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+declare
+  v_estimate record;
+begin
+  -- Where the row is there already, the update that may follow is looked at.
+  if tg_op = 'INSERT' and exists (select from public.estimate_options o where o.company_id = new.company_id and o.id = new.id) then
+    return new;
+  end if;
+  for v_estimate in
+    select e.status from public.estimates e
+     where (e.company_id, e.id) in ((case when tg_op <> 'DELETE' then new.company_id end, case when tg_op <> 'DELETE' then new.estimate_id end),
+                                    (case when tg_op <> 'INSERT' then old.company_id end, case when tg_op <> 'INSERT' then old.estimate_id end))
+     order by e.company_id, e.id for no key update
+  loop
+    if v_estimate.status <> 'draft' then
+      raise exception using errcode = 'TH409', constraint = 'estimate_not_draft',
+        message = format('The options of an estimate that is %s are fixed.', v_estimate.status),
+        hint = 'Where its status allows it, put it back to draft first.';
+    end if;
+  end loop;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end $$;
+alter function app.guard_estimate_option() owner to app_definer;
+revoke all on function app.guard_estimate_option() from public;
+create or replace trigger guard_first before insert on public.estimate_options
+  for each row when (current_user in ('authenticated', 'service_role') and app.is_within_reach(new.company_id))
+  execute function app.guard_estimate_option();
+create or replace trigger guard before update on public.estimate_options
+  for each row when (current_user in ('authenticated', 'service_role') and app.is_within_reach(new.company_id)
+                     and new.* is distinct from old.*)
+  execute function app.guard_estimate_option();
+create or replace trigger guard_removal before delete on public.estimate_options
+  for each row when (current_user in ('authenticated', 'service_role')) execute function app.guard_estimate_option();
 
 create or replace trigger sequence_number before insert on public.estimates
   for each row when (app.is_within_reach(new.company_id))

@@ -133,7 +133,7 @@ declare
   v_by_hand  constant boolean := current_user in ('authenticated', 'service_role');
   v_approval record;
 begin
-  -- Also where a line was written: its JSON comes here in the same statement. Items that are gone are so by hand, or by their key.
+  -- Also where a line was written: its JSON comes here in the same statement. Only there an item may be gone.
   if tg_op = 'UPDATE' and old.status not in ('draft', 'pending_approval')
      and (new.vendor_id, new.vendor, new.currency, new.tax_rate, new.shipping_amount, new.discount_amount,
        app.ordered_lines(new.line_items, new.line_items))

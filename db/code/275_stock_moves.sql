@@ -71,8 +71,8 @@ begin
   -- No place in particular is a place, too: what lies elsewhere is not there.
   if p_on_hand < 0 and app.stock_at(p_company_id, v_row.id, v_place) + p_on_hand < 0 then
     raise exception using errcode = 'TH409', constraint = 'stock_insufficient_there',
-      message = format(case when v_place is null then 'Without a location there are only %s.' else 'At this location there are only %s.' end,
-                       app.stock_at(p_company_id, v_row.id, v_place)),
+      message = format(case when v_place is null then 'Without a location there are only %s.'
+                            else 'At this location there are only %s.' end, app.stock_at(p_company_id, v_row.id, v_place)),
       hint = 'Name the location from which it is taken, or transfer it first.';
   end if;
   insert into public.stock_moves (company_id, inventory_id, location_id, kind, quantity, quantity_before, quantity_after,

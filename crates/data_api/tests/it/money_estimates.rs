@@ -96,3 +96,65 @@ async fn an_estimate_goes_its_way_and_is_fixed_on_it() {
     }
     assert_eq!(shop.change(&other, json!({ "tax_rate": 10 })).await.ok()[0]["total_amount"], 165, "put back, it can be edited");
 }
+
+#[tokio::test]
+async fn what_was_agreed_stays_and_so_do_its_options() {
+    let shop = Shop::new().await;
+    let lines = json!([{ "description": "Visit", "unit_price": 500 }]);
+    let estimate = id(&shop.enter("estimates", json!({ "customer_id": shop.customer, "line_items": lines })).await);
+    let path = format!("estimates?id=eq.{estimate}");
+    let (good, best) = (option(&shop, &estimate, "Good", 1).await, option(&shop, &estimate, "Best", 2).await);
+    for (unit_price, option) in [(1500, &good), (9500, &best)] {
+        let row = json!({ "estimate_id": estimate, "description": "Work", "unit_price": unit_price, "option_id": option });
+        shop.enter("estimate_line_items", row).await;
+    }
+    shop.change(&path, json!({ "status": "sent" })).await.ok();
+    let service = shop.server.service().working_in(&shop.ann.company_id);
+    let offered = async || {
+        for who in [&shop.ann, &service] {
+            let chosen = format!("estimate_options?id=eq.{best}");
+            for change in [json!({ "is_recommended": true }), json!({ "position": 0 }), json!({ "name": "Cheap" })] {
+                shop.server.patch(who, &chosen, change, "").await.refused(409, "estimate_not_draft");
+            }
+            shop.server.delete(who, &chosen, "").await.refused(409, "estimate_not_draft");
+            let new = json!({ "estimate_id": estimate, "name": "Free", "position": 0 });
+            shop.enter_as(who, "estimate_options", new).await.refused(409, "estimate_not_draft");
+        }
+    };
+    offered().await;
+    assert_eq!(shop.one(&path).await["total_amount"], 2000, "the first, as long as nothing is chosen");
+    assert_eq!(shop.change(&path, json!({ "selected_option_id": best })).await.ok()[0]["total_amount"], 10_000, "he may choose");
+    shop.change(&path, json!({ "selected_option_id": null })).await.ok();
+    let accepted = json!({ "status": "accepted", "accepted_by_name": "Ada X", "responded_at": "2026-11-20T10:00:00Z" });
+    shop.change(&path, accepted).await.ok();
+    offered().await;
+    for who in [&shop.ann, &service] {
+        shop.server.patch(who, &path, json!({ "selected_option_id": best }), "").await.refused(409, "estimate_not_draft");
+        for change in [
+            json!({ "accepted_by_name": "Eve" }),
+            json!({ "accepted_by_name": null }),
+            json!({ "accepted_signature": "drawn" }),
+            json!({ "responded_at": "2020-01-01T00:00:00Z" }),
+            json!({ "rejection_reason": "Too dear" }),
+        ] {
+            shop.server.patch(who, &path, change, "").await.refused(409, "estimate_answered");
+        }
+    }
+    let kept = shop.change(&path, json!({ "notes": "Call before" })).await.ok();
+    assert_eq!((&kept[0]["total_amount"], &kept[0]["selected_option_id"]), (&json!(2000), &Value::Null));
+}
+
+#[tokio::test]
+async fn an_estimate_that_is_sent_again_is_answered_anew() {
+    let shop = Shop::new().await;
+    let lines = json!([{ "description": "Visit", "unit_price": 500 }]);
+    let estimate = id(&shop.enter("estimates", json!({ "customer_id": shop.customer, "line_items": lines })).await);
+    let path = format!("estimates?id=eq.{estimate}");
+    shop.change(&path, json!({ "status": "sent" })).await.ok();
+    let no = json!({ "status": "rejected", "responded_at": "2026-01-01T00:00:00Z", "rejection_reason": "Too dear" });
+    shop.change(&path, no).await.ok();
+    let again = shop.change(&path, json!({ "status": "sent" })).await.ok();
+    assert_eq!((&again[0]["responded_at"], &again[0]["rejection_reason"]), (&Value::Null, &Value::Null));
+    let yes = shop.change(&path, json!({ "status": "accepted" })).await.ok();
+    assert!(yes[0]["responded_at"].as_str().is_some_and(|at| !at.starts_with("2026-01-01")), "{yes}");
+}
