@@ -76,55 +76,86 @@ $$;
 revoke all on function app.booked_people(public.schedules) from public;
 grant execute on function app.booked_people(public.schedules) to app_definer;
 
+-- After a statement that made or changed schedules, for all of them: whoever books several people for several appointments waits in
+-- the same order as everybody else, and appointments may change places.
 create or replace function app.book_schedule() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
 declare
-  v_people constant uuid[] := app.booked_people(new);
-  v_person uuid;
-  v_other  record;
+  v_changed  jsonb;
+  v_person   text;
+  v_schedule public.schedules;
+  v_people   uuid[];
+  v_other    record;
 begin
-  delete from public.bookings b
-   where b.company_id = new.company_id and b.schedule_id = new.id and b.user_id <> all (v_people);
-  if v_people = '{}' then
+  if tg_op = 'INSERT' then
+    select jsonb_agg(jsonb_build_object('company_id', b.company_id, 'id', b.id)) into v_changed
+      from became b where b.assigned_to is not null or b.crew <> '{}';
+  else
+    select jsonb_agg(jsonb_build_object('company_id', b.company_id, 'id', b.id)) into v_changed
+      from became b left join was w on w.company_id = b.company_id and w.id = b.id
+     where (b.assigned_to, b.crew, b.start_time, b.end_time, b.status, b.deleted_at, b.double_booking_reason) is distinct from
+           (w.assigned_to, w.crew, w.start_time, w.end_time, w.status, w.deleted_at, w.double_booking_reason);
+  end if;
+  if v_changed is null then
     return null;
   end if;
   -- Exactly simultaneous bookings would end in a deadlock of the exclusion constraint: they queue here, person by person.
-  foreach v_person in array v_people loop
-    perform pg_advisory_xact_lock(hashtextextended('booking ' || new.company_id::text || ' ' || v_person::text, 0));
+  for v_person in
+    select distinct s.company_id::text || ' ' || p.id::text collate "C" as name
+      from jsonb_to_recordset(v_changed) c (company_id uuid, id uuid)
+      join public.schedules s on s.company_id = c.company_id and s.id = c.id
+     cross join lateral unnest(app.booked_people(s)) p (id)
+     order by name
+  loop
+    perform pg_advisory_xact_lock(hashtextextended('booking ' || v_person, 0));
   end loop;
-  select b.schedule_id, b.user_id into v_other from public.bookings b
-   where b.company_id = new.company_id and b.user_id = any (v_people) and b.schedule_id <> new.id
-     and tstzrange(b.start_time, b.end_time) && tstzrange(new.start_time, new.end_time)
-   order by b.start_time limit 1;
-  if found then
-    raise exception using errcode = 'TH409', constraint = 'double_booking',
-      message = 'Somebody is booked for this time already.',
-      detail = jsonb_build_object('user_id', v_other.user_id, 'schedule_id', v_other.schedule_id)::text,
-      hint = 'Choose another time or person, or say in double_booking_reason why it is meant so.';
-  end if;
-  insert into public.bookings as b (company_id, schedule_id, user_id, start_time, end_time)
-  select new.company_id, new.id, p.id, new.start_time, new.end_time from unnest(v_people) p (id)
-  on conflict (company_id, schedule_id, user_id) do update set start_time = excluded.start_time, end_time = excluded.end_time
-   where (b.start_time, b.end_time) is distinct from (excluded.start_time, excluded.end_time);
+  -- First all that is no longer so.
+  delete from public.bookings b
+   using jsonb_to_recordset(v_changed) c (company_id uuid, id uuid)
+    join public.schedules s on s.company_id = c.company_id and s.id = c.id
+   where b.company_id = c.company_id and b.schedule_id = c.id
+     and (b.user_id <> all (app.booked_people(s)) or (b.start_time, b.end_time) is distinct from (s.start_time, s.end_time));
+  for v_schedule in
+    select s.* from jsonb_to_recordset(v_changed) c (company_id uuid, id uuid)
+      join public.schedules s on s.company_id = c.company_id and s.id = c.id
+     order by s.company_id, s.start_time, s.id
+  loop
+    v_people := app.booked_people(v_schedule);
+    select b.schedule_id, b.user_id into v_other from public.bookings b
+     where b.company_id = v_schedule.company_id and b.user_id = any (v_people) and b.schedule_id <> v_schedule.id
+       and tstzrange(b.start_time, b.end_time) && tstzrange(v_schedule.start_time, v_schedule.end_time)
+     order by b.start_time limit 1;
+    if found then
+      raise exception using errcode = 'PT409', constraint = 'double_booking',
+        message = 'Somebody is booked for this time already.',
+        detail = jsonb_build_object('user_id', v_other.user_id, 'schedule_id', v_other.schedule_id)::text,
+        hint = 'Choose another time or person, or say in double_booking_reason why it is meant so.';
+    end if;
+    insert into public.bookings (company_id, schedule_id, user_id, start_time, end_time)
+    select v_schedule.company_id, v_schedule.id, p.id, v_schedule.start_time, v_schedule.end_time from unnest(v_people) p (id)
+    on conflict (company_id, schedule_id, user_id) do nothing;
+  end loop;
   return null;
 end $$;
 alter function app.book_schedule() owner to app_definer;
 revoke all on function app.book_schedule() from public;
 create or replace trigger book_inserted after insert on public.schedules
-  for each row when (new.assigned_to is not null or new.crew <> '{}') execute function app.book_schedule();
+  referencing new table as became for each statement execute function app.book_schedule();
 create or replace trigger book_updated after update on public.schedules
-  for each row when ((new.assigned_to, new.crew, new.start_time, new.end_time, new.status, new.deleted_at, new.double_booking_reason)
-                     is distinct from
-                     (old.assigned_to, old.crew, old.start_time, old.end_time, old.status, old.deleted_at, old.double_booking_reason))
-  execute function app.book_schedule();
+  referencing old table as was new table as became for each statement execute function app.book_schedule();
 
--- Where the row names a customer and a property or a job, these belong together; whom it names is an active member.
+-- Where the row names a customer and a property or a job, these belong together; whom it newly names is an active member. A list
+-- has no key: the people of the crew are held here as a key would hold them.
 create or replace function app.check_visit() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
+declare
+  v_named   uuid[];
+  v_member  record;
+  v_members uuid[] := '{}';
 begin
   if new.job_id is not null and (tg_op = 'INSERT' or (new.job_id, new.customer_id) is distinct from (old.job_id, old.customer_id))
      and exists (select from public.jobs j
@@ -132,12 +163,26 @@ begin
     raise exception using errcode = 'TH422', constraint = 'job_not_of_customer',
       message = 'The job of an appointment must be the customer''s.';
   end if;
-  if (tg_op = 'INSERT' or (new.assigned_to, new.crew) is distinct from (old.assigned_to, old.crew))
-     and exists (select from public.team_members m
-                  where m.company_id = new.company_id and m.user_id = any (array_append(new.crew, new.assigned_to))
-                    and (m.status <> 'active' or m.archived_at is not null)) then
-    raise exception using errcode = 'TH422', constraint = 'assignee_not_active',
-      message = 'An appointment can be assigned to active members only.';
+  if tg_op = 'UPDATE' and (new.assigned_to, new.crew) is not distinct from (old.assigned_to, old.crew) then
+    return new;
+  end if;
+  select coalesce(array_agg(distinct p.id), '{}') into v_named
+    from unnest(array_append(new.crew, new.assigned_to)) p (id)
+   where p.id is not null and (tg_op = 'INSERT' or p.id <> all (old.crew) and p.id is distinct from old.assigned_to);
+  for v_member in
+    select m.user_id, m.status <> 'active' or m.archived_at is not null as is_away from public.team_members m
+     where m.company_id = new.company_id and m.user_id = any (v_named) order by m.user_id for key share
+  loop
+    v_members := v_members || v_member.user_id;
+    if v_member.is_away then
+      raise exception using errcode = 'TH422', constraint = 'assignee_not_active',
+        message = 'An appointment can be assigned to active members only.';
+    end if;
+  end loop;
+  -- Of the one who leads his key speaks.
+  if exists (select from unnest(new.crew) p (id) where p.id = any (v_named) and p.id <> all (v_members)) then
+    raise exception using errcode = 'foreign_key_violation', constraint = 'schedules_crew_fkey',
+      message = 'Whoever comes along has to be a member of the company.';
   end if;
   return new;
 end $$;
@@ -145,6 +190,24 @@ alter function app.check_visit() owner to app_definer;
 revoke all on function app.check_visit() from public;
 create or replace trigger references_valid before insert or update on public.schedules
   for each row when (app.is_within_reach(new.company_id)) execute function app.check_visit();
+
+-- Who leaves the company is in no crew any more, as he leads nothing: of what is to come and of what was.
+create or replace function app.leave_crews() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  -- When the company itself goes, its calendar goes with it.
+  if exists (select from public.companies c where c.id = old.company_id) then
+    update public.schedules s set crew = array_remove(s.crew, old.user_id)
+     where s.company_id = old.company_id and s.crew <> '{}' and old.user_id = any (s.crew);
+  end if;
+  return null;
+end $$;
+alter function app.leave_crews() owner to app_definer;
+revoke all on function app.leave_crews() from public;
+create or replace trigger leave_crews after delete on public.team_members
+  for each row execute function app.leave_crews();
 
 -- A member sees who is taken, and writes it by schedules only.
 revoke insert, update, delete on public.bookings from authenticated, service_role;

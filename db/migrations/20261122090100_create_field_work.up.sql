@@ -701,6 +701,7 @@ create index schedules_assigned_to_idx on public.schedules (company_id, assigned
 create index schedules_start_time_idx on public.schedules (company_id, start_time);
 create index schedules_status_idx on public.schedules (company_id, status, start_time);
 create index schedules_reminder_idx on public.schedules (company_id, reminder_sent, start_time);
+create index schedules_crew_idx on public.schedules (company_id) where crew <> '{}';
 alter table public.schedules replica identity full;
 select app.enclose('public.schedules');
 

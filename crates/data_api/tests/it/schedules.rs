@@ -1,9 +1,12 @@
 //! The calendar: who is where when, and that nobody is in two places.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::server::{Caller, Server};
+use crate::together::together;
 
 const FULL: &str = "return=representation";
 
@@ -105,7 +108,13 @@ async fn an_appointment_is_of_one_company_and_its_customer() {
     assert_eq!(server.post(&ann, "schedules", with(&ada), "").await.status, 201);
     server.post(&ann, "schedules", visit(&bob, 0, 60), "").await.refused(409, "23503");
     let guest = json!({ "title": "X", "crew": [bob.user_id], "start_time": at(0), "end_time": at(1) });
-    server.post(&ann, "schedules", guest, "").await.refused(409, "23503");
+    server.post(&ann, "schedules", guest.clone(), "").await.refused(409, "23503");
+    // Also where nobody is booked.
+    for free in [json!({ "status": "scheduled", "double_booking_reason": "Shows him round" }), json!({ "deleted_at": at(0) })] {
+        let mut guest = guest.clone();
+        guest.as_object_mut().unwrap().extend(free.as_object().unwrap().clone());
+        server.post(&ann, "schedules", guest, "").await.refused(409, "23503");
+    }
     assert_eq!(server.get(&bob, "schedules").await.ok(), json!([]));
     assert_eq!(server.get(&bob, "bookings").await.ok(), json!([]));
     let taken = json!({ "schedule_id": job, "user_id": tom.user_id, "start_time": at(0), "end_time": at(1) });
@@ -133,4 +142,70 @@ async fn a_technician_sees_his_own_and_those_he_comes_along_to() {
     server.post(&tom, "schedules", visit(&tom, 200, 210), "").await.refused(403, "42501");
     let noted = server.patch(&tom, "schedules?title=eq.With Tom", json!({ "notes": "on my way" }), FULL).await;
     assert_eq!(noted.ok().as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_leaves_the_company_leaves_the_calendar() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    let tina = server.member_called("tina", &ann.company_id, "technician").await;
+    let both = |title: &str, from: i64| json!({ "title": title, "assigned_to": ann.user_id, "crew": [tina.user_id, tom.user_id], "start_time": at(from), "end_time": at(from + 30) });
+    for (title, from) in [("Free", 0), ("Over", 60), ("Next", 120)] {
+        assert_eq!(server.post(&ann, "schedules", both(title, from), "").await.status, 201);
+    }
+    assert_eq!(server.patch(&ann, "schedules?title=eq.Over", json!({ "status": "cancelled" }), "").await.status, 204);
+    let one = |who: &Caller| format!("team_members?user_id=eq.{}", who.user_id);
+    // Suspended he stays where he is until somebody takes him off, and nobody else is in the way of that.
+    assert_eq!(server.patch(&ann, &one(&tina), json!({ "status": "suspended" }), "").await.status, 204);
+    let noted = server.patch(&ann, "schedules?title=eq.Next", json!({ "crew": [tina.user_id] }), "").await;
+    assert_eq!(noted.status, 204, "{}", noted.text);
+    let back = server.patch(&ann, "schedules?title=eq.Next", json!({ "crew": [tom.user_id, tina.user_id] }), "").await;
+    assert_eq!(back.status, 204, "{}", back.text);
+    server.post(&ann, "schedules", both("More", 180), "").await.refused(422, "assignee_not_active");
+
+    assert_eq!(server.delete(&ann, &one(&tom), "").await.status, 204);
+    let crews = server.get(&ann, "schedules?select=title,crew&order=start_time").await.ok();
+    let without = |title: &str| json!({ "title": title, "crew": [tina.user_id] });
+    assert_eq!(crews, json!([without("Free"), without("Over"), without("Next")]));
+    let taken = server.get(&ann, &format!("bookings?user_id=eq.{}", tom.user_id)).await.ok();
+    assert_eq!(taken, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_of_several_people_at_once_wait_in_one_order() {
+    let db = testkit::Db::new().await;
+    let database = db.database_with(|options| options.size_max = 20);
+    let server = Arc::new(Server::over(db, database, data_api::DataApiConfig::default()));
+    let ann = server.owner("ann").await;
+    let mut people = vec![ann.clone()];
+    for name in ["tim", "tina", "tom"] {
+        people.push(server.member_called(name, &ann.company_id, "technician").await);
+    }
+    for round in 0..4 {
+        let requests = (0..16)
+            .map(|number: usize| {
+                let from = i64::try_from(round * 16 + number).unwrap() * 60;
+                let row = |at: usize| visit(&people[(at + number) % 4], from, from + 60);
+                let rows: Vec<Value> = if number % 2 == 0 { (0..4).map(row).collect() } else { (0..4).rev().map(row).collect() };
+                ("POST", "schedules".to_owned(), json!(rows))
+            })
+            .collect();
+        for answer in together(&server, &ann, requests).await {
+            assert_eq!(answer.status, 201, "{}", answer.text);
+        }
+    }
+    assert_eq!(server.get(&ann, "bookings").await.ok().as_array().unwrap().len(), 4 * 16 * 4);
+}
+
+#[tokio::test]
+async fn appointments_change_places_in_one_statement() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    let rows = json!([visit(&tom, 0, 60), visit(&tom, 60, 120)]);
+    let made = server.post(&ann, "schedules?select=id,start_time,end_time&order=start_time", rows, FULL).await.ok();
+    let mut swapped = json!([visit(&tom, 60, 120), visit(&tom, 0, 60)]);
+    swapped[0]["id"] = made[0]["id"].clone();
+    swapped[1]["id"] = made[1]["id"].clone();
+    let merged = server.post(&ann, "schedules", swapped, "resolution=merge-duplicates").await;
+    assert_eq!(merged.status, 200, "{}", merged.text);
+    let twice = json!([visit(&tom, 300, 360), visit(&tom, 330, 390)]);
+    server.post(&ann, "schedules", twice, "").await.refused(409, "double_booking");
 }
