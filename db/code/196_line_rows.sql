@@ -46,7 +46,7 @@ begin
 end $$;
 revoke all on function app.authorize_line_rows() from public;
 
--- After rows changed: their JSON goes into the header, whose own triggers compute its totals. Arguments: header table, lines
+-- After rows changed: their JSON goes into the headers, whose own triggers compute their totals. Arguments: header table, lines
 -- table, the column that names the header.
 create or replace function app.sync_line_items() returns trigger
   language plpgsql security definer
@@ -54,33 +54,28 @@ create or replace function app.sync_line_items() returns trigger
 as $$
 declare
   v_header constant regclass := tg_argv[0]::regclass;
-  v_row    record;
-  v_now    jsonb;
-  v_lines  jsonb;
-  v_count  bigint;
+  v_rows   constant text := format('select distinct r.company_id, r.%I as id from %s r', tg_argv[2],
+                                   case tg_op when 'INSERT' then 'made' when 'DELETE' then 'gone'
+                                        else '(select * from made union all select * from gone)' end);
+  v_wanted bigint;
+  v_found  bigint;
 begin
-  -- In one order, so that two statements over the same documents wait and do not block each other.
-  for v_row in execute format('select distinct r.company_id, r.%I as id from %s r order by 1, 2', tg_argv[2],
-                              case tg_op when 'INSERT' then 'made' when 'DELETE' then 'gone'
-                                   else '(select * from made union all select * from gone)' end)
-  loop
-    -- FOR UPDATE would be a deadlock with the lock that the lines' foreign key holds.
-    execute format('select h.line_items from %s h where h.company_id = $1 and h.id = $2 for no key update', v_header)
-       into v_now using v_row.company_id, v_row.id;
-    if v_now is null and tg_op = 'DELETE' then
-      continue; -- The document itself goes, and its lines with it.
-    end if;
-    -- Only now, with the lock: what was committed while waiting is seen.
-    v_lines := app.lines_of(tg_argv[1]::regclass, tg_argv[2], v_row.company_id, v_row.id);
-    if v_now is distinct from v_lines then
-      execute format('update %s h set line_items = $3 where h.company_id = $1 and h.id = $2', v_header)
-        using v_row.company_id, v_row.id, v_lines;
-      get diagnostics v_count = row_count;
-      if v_count <> 1 then
-        raise exception 'the lines of % % belong to % documents', v_header, v_row.id, v_count;
-      end if;
-    end if;
-  end loop;
+  -- In one order, so that two statements over the same documents wait and do not block each other. FOR UPDATE would be a deadlock
+  -- with the lock that the lines' foreign key holds.
+  execute format('select (select count(*) from (%1$s) w), (select count(*) from (
+                    select from %2$s h join (%1$s) w on w.company_id = h.company_id and w.id = h.id
+                     order by h.company_id, h.id for no key update of h) l)', v_rows, v_header)
+     into v_wanted, v_found;
+  -- A document that goes takes its lines along.
+  if v_found <> v_wanted and tg_op <> 'DELETE' then
+    raise exception 'the lines of % documents belong to % of %', v_wanted, v_found, v_header;
+  end if;
+  -- Only now, with the locks: what was committed while waiting is seen. One statement, so that what follows from many documents is
+  -- looked at once.
+  execute format('update %2$s h set line_items = n.lines
+                    from (%1$s) w cross join lateral app.lines_of($1, $2, w.company_id, w.id) n (lines)
+                   where h.company_id = w.company_id and h.id = w.id and h.line_items is distinct from n.lines', v_rows, v_header)
+    using tg_argv[1]::regclass, tg_argv[2];
   return null;
 end $$;
 alter function app.sync_line_items() owner to app_definer;

@@ -3,53 +3,63 @@
 -- payments and allocations of it less its settled refunds. Locks are taken in one order: payments, invoices, customers, each by
 -- their ids; so the rows of a statement are looked at together, after it, and all is locked before the first is counted.
 
-create or replace function app.settle_invoice(p_company_id uuid, p_invoice_id uuid) returns void
+create or replace function app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) returns void
   language plpgsql volatile
   set search_path = ''
 as $$
 declare
-  v_invoice  public.invoices;
-  v_paid     bigint;
-  v_credited bigint;
+  v_ids      uuid[];
+  v_paid     bigint[];
+  v_credited bigint[];
+  v_bad      record;
   v_count    bigint;
 begin
-  select * into v_invoice from public.invoices i where i.company_id = p_company_id and i.id = p_invoice_id for no key update;
-  -- With the lock: what was committed while waiting is counted.
-  select coalesce(sum(case p.payment_type when 'refund' then -p.amount else p.amount end), 0) into v_paid
-    from public.payments p
-   where p.company_id = p_company_id and p.invoice_id = p_invoice_id and app.is_settled(p.status) and p.deleted_at is null;
-  select v_paid + coalesce(sum(a.amount_applied), 0) into v_paid
-    from public.payment_allocations a where a.company_id = p_company_id and a.invoice_id = p_invoice_id;
-  select coalesce(sum(c.amount), 0) into v_credited
-    from public.credit_notes c where c.company_id = p_company_id and c.invoice_id = p_invoice_id;
-  if v_paid + v_credited > v_invoice.paid_amount + v_invoice.credited_amount then
-    if not app.is_issued(v_invoice.status) or v_invoice.deleted_at is not null then
-      raise exception using errcode = 'TH422', constraint = 'invoice_not_payable',
-        message = format('An invoice that is %s cannot be paid.',
-                         case when v_invoice.deleted_at is null then v_invoice.status else 'deleted' end),
-        hint = 'A draft is issued first.';
-    elsif v_paid + v_credited > v_invoice.total_amount then
-      raise exception using errcode = 'TH422', constraint = 'invoice_overpaid',
-        message = format('Of this invoice %s is left to pay.', v_invoice.balance_amount),
-        detail = jsonb_build_object('balance_amount', v_invoice.balance_amount)::text;
-    end if;
+  perform from public.invoices i
+    where i.company_id = p_company_id and i.id = any (p_invoice_ids) order by i.id for no key update;
+  -- With the locks: what was committed while waiting is counted.
+  select array_agg(i.id), array_agg(p.amount + a.amount), array_agg(c.amount) into v_ids, v_paid, v_credited
+    from public.invoices i
+   cross join lateral (select coalesce(sum(case o.payment_type when 'refund' then -o.amount else o.amount end), 0)::bigint as amount
+                         from public.payments o
+                        where o.company_id = i.company_id and o.invoice_id = i.id and app.is_settled(o.status)
+                          and o.deleted_at is null) p
+   cross join lateral (select coalesce(sum(o.amount_applied), 0)::bigint as amount
+                         from public.payment_allocations o where o.company_id = i.company_id and o.invoice_id = i.id) a
+   cross join lateral (select coalesce(sum(o.amount), 0)::bigint as amount
+                         from public.credit_notes o where o.company_id = i.company_id and o.invoice_id = i.id) c
+   where i.company_id = p_company_id and i.id = any (p_invoice_ids);
+  select i.status, i.deleted_at, i.balance_amount, s.paid + s.credited <= i.total_amount as is_enough into v_bad
+    from unnest(v_ids, v_paid, v_credited) s (id, paid, credited)
+    join public.invoices i on i.company_id = p_company_id and i.id = s.id
+   where s.paid + s.credited > i.paid_amount + i.credited_amount
+     and (not app.is_issued(i.status) or i.deleted_at is not null or s.paid + s.credited > i.total_amount)
+   order by i.id limit 1;
+  if found and (not app.is_issued(v_bad.status) or v_bad.deleted_at is not null) then
+    raise exception using errcode = 'TH422', constraint = 'invoice_not_payable',
+      message = format('An invoice that is %s cannot be paid.', case when v_bad.deleted_at is null then v_bad.status else 'deleted' end),
+      hint = 'A draft is issued first.';
+  elsif not v_bad.is_enough then
+    raise exception using errcode = 'TH422', constraint = 'invoice_overpaid',
+      message = format('Of this invoice %s is left to pay.', v_bad.balance_amount),
+      detail = jsonb_build_object('balance_amount', v_bad.balance_amount)::text;
   end if;
   update public.invoices i
-     set paid_amount = v_paid, credited_amount = v_credited,
+     set paid_amount = s.paid, credited_amount = s.credited,
          status = case when not app.is_issued(i.status) then i.status
-                       when v_paid + v_credited = i.total_amount then 'paid'
-                       when v_paid > 0 then 'partial'
+                       when s.paid + s.credited = i.total_amount then 'paid'
+                       when s.paid > 0 then 'partial'
                        when i.status in ('partial', 'paid') then case when i.viewed_at is null then 'sent' else 'viewed' end
                        else i.status end
-   where i.company_id = p_company_id and i.id = p_invoice_id;
+    from unnest(v_ids, v_paid, v_credited) s (id, paid, credited)
+   where i.company_id = p_company_id and i.id = s.id;
   get diagnostics v_count = row_count;
-  if v_count <> 1 then
-    raise exception 'invoice % was not settled', p_invoice_id;
+  if v_count <> (select count(distinct w.id) from unnest(p_invoice_ids) w (id)) then
+    raise exception 'of the invoices %, % were settled', p_invoice_ids, v_count;
   end if;
 end $$;
-comment on function app.settle_invoice(uuid, uuid) is 'Computes what is paid of an invoice, and moves its status.';
-revoke all on function app.settle_invoice(uuid, uuid) from public;
-grant execute on function app.settle_invoice(uuid, uuid) to app_definer;
+comment on function app.settle_invoices(uuid, uuid[]) is 'Computes what is paid of some invoices, and moves their status.';
+revoke all on function app.settle_invoices(uuid, uuid[]) from public;
+grant execute on function app.settle_invoices(uuid, uuid[]) to app_definer;
 
 create or replace function app.lock_for_settlement(
   p_company_id uuid, p_payment_ids uuid[], p_invoice_ids uuid[], p_customer_ids uuid[]
@@ -197,14 +207,17 @@ begin
     if v_payment.payment_type = 'refund' then
       perform app.apply_refund(v_payment);
     end if;
-    if v_payment.invoice_id is not null then
-      perform app.settle_invoice(v_payment.company_id, v_payment.invoice_id);
-    end if;
-    if v_payment.payment_type <> 'refund' then
-      update public.customers c set last_payment_date = greatest(c.last_payment_date, v_payment.completed_at)
-       where c.company_id = v_payment.company_id and c.id = v_payment.customer_id;
-    end if;
   end loop;
+  for v_batch in
+    select p.company_id, array_agg(p.invoice_id) as invoices
+      from unnest(p_payments) p where p.invoice_id is not null group by p.company_id order by p.company_id
+  loop
+    perform app.settle_invoices(v_batch.company_id, v_batch.invoices);
+  end loop;
+  update public.customers c set last_payment_date = greatest(c.last_payment_date, p.completed_at)
+    from (select p.company_id, p.customer_id, max(p.completed_at) as completed_at
+            from unnest(p_payments) p where p.payment_type <> 'refund' group by 1, 2) p
+   where c.company_id = p.company_id and c.id = p.customer_id;
 end $$;
 revoke all on function app.apply_settled(public.payments[]) from public;
 grant execute on function app.apply_settled(public.payments[]) to app_definer;
@@ -272,7 +285,9 @@ begin
       perform app.refuse_other_parties('payment');
     end if;
     perform app.check_shares(v_payment);
-    perform app.settle_invoice(v.company_id, v.invoice_id);
+  end loop;
+  for v in select n.company_id, array_agg(n.invoice_id) as invoices from made n group by n.company_id order by n.company_id loop
+    perform app.settle_invoices(v.company_id, v.invoices);
   end loop;
   return null;
 end $$;

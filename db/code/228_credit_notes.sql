@@ -39,8 +39,8 @@ begin
                                    and (i.customer_id, i.currency) = (n.customer_id, n.currency))) then
     perform app.refuse_other_parties('credit note');
   end if;
-  for v in select distinct n.company_id, n.invoice_id from made n order by n.company_id, n.invoice_id loop
-    perform app.settle_invoice(v.company_id, v.invoice_id);
+  for v in select n.company_id, array_agg(n.invoice_id) as invoices from made n group by n.company_id order by n.company_id loop
+    perform app.settle_invoices(v.company_id, v.invoices);
   end loop;
   return null;
 end $$;
