@@ -117,7 +117,8 @@ begin
     return new;
   end if;
   if new.removed_at is not null then
-    new.removed_by := coalesce(auth.uid(), new.removed_by);
+    new.removed_by := case when tg_op = 'UPDATE' and old.removed_at is not null then old.removed_by
+                           else coalesce(auth.uid(), new.removed_by) end;
     return new;
   end if;
   new.removed_by := null;

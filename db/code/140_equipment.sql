@@ -24,20 +24,27 @@ revoke all on function app.guard_equipment() from public;
 create or replace trigger guard before insert or update on public.equipment
   for each row execute function app.guard_equipment();
 
--- A job that is about a piece of equipment is its latest service.
+-- A job that is about a piece of equipment is its latest service. All rows of a statement together: whoever else records work on the
+-- same pieces waits in the same order.
 create or replace function app.equipment_serviced() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
 begin
-  update public.equipment e set last_service_date = now(), last_service_job_id = new.job_id, total_service_count = e.total_service_count + 1
-   where e.company_id = new.company_id and e.id = new.equipment_id;
+  perform from public.equipment e
+    where (e.company_id, e.id) in (select m.company_id, m.equipment_id from made m)
+    order by e.company_id, e.id for no key update;
+  update public.equipment e
+     set last_service_date = now(), last_service_job_id = m.job_id, total_service_count = e.total_service_count + m.jobs
+    from (select m.company_id, m.equipment_id, count(*) as jobs, (array_agg(m.job_id order by m.job_id desc))[1] as job_id
+            from made m group by m.company_id, m.equipment_id) m
+   where e.company_id = m.company_id and e.id = m.equipment_id;
   return null;
 end $$;
 alter function app.equipment_serviced() owner to app_definer;
 revoke all on function app.equipment_serviced() from public;
 create or replace trigger equipment_serviced after insert on public.job_equipment
-  for each row execute function app.equipment_serviced();
+  referencing new table as made for each statement execute function app.equipment_serviced();
 
 select app.declare_statuses('public.service_plans', '{
   "draft":     {"first": true, "next": ["active", "cancelled"]},

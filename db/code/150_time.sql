@@ -29,25 +29,39 @@ begin
 end $$;
 revoke all on function app.guard_own_time() from public;
 
+-- Who decided, and when, is stamped with the decision and stays; members do not write it, and a key may take away who has left.
 create or replace function app.stamp_approval() returns trigger
   language plpgsql
   set search_path = ''
 as $$
+declare
+  v_by_member constant boolean := current_user = 'authenticated';
 begin
   if tg_argv[0] = 'time_entries' then
     if new.is_approved and new.clock_out is null then
       raise exception using errcode = 'TH422', constraint = 'time_entry_open', message = 'Hours that have no end cannot be approved.';
     end if;
-    new.approved_at := case when new.is_approved then coalesce(new.approved_at, now()) end;
-    new.approved_by := case when new.is_approved then coalesce(new.approved_by, auth.uid()) end;
+    if not new.is_approved then
+      new.approved_at := null;
+      new.approved_by := null;
+    elsif tg_op = 'INSERT' or not old.is_approved then
+      new.approved_at := case when v_by_member then now() else coalesce(new.approved_at, now()) end;
+      new.approved_by := case when v_by_member then auth.uid() else coalesce(new.approved_by, auth.uid()) end;
+    elsif v_by_member then
+      new.approved_at := old.approved_at;
+      new.approved_by := old.approved_by;
+    end if;
     new.hourly_cost := coalesce(new.hourly_cost, (select m.hourly_cost from public.team_members m
                                                    where m.company_id = new.company_id and m.user_id = new.user_id));
-  elsif new.status in ('approved', 'rejected') then
-    new.decided_at := coalesce(new.decided_at, now());
-    new.decided_by := coalesce(new.decided_by, auth.uid());
-  else
+  elsif new.status not in ('approved', 'rejected') then
     new.decided_at := null;
     new.decided_by := null;
+  elsif tg_op = 'INSERT' or new.status <> old.status then
+    new.decided_at := case when v_by_member then now() else coalesce(new.decided_at, now()) end;
+    new.decided_by := case when v_by_member then auth.uid() else coalesce(new.decided_by, auth.uid()) end;
+  elsif v_by_member then
+    new.decided_at := old.decided_at;
+    new.decided_by := old.decided_by;
   end if;
   return new;
 end $$;

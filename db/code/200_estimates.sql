@@ -125,8 +125,8 @@ begin
   end if;
   for v_estimate in
     select e.status from public.estimates e
-     where (e.company_id, e.id) in ((case when tg_op <> 'DELETE' then new.company_id end, case when tg_op <> 'DELETE' then new.estimate_id end),
-                                    (case when tg_op <> 'INSERT' then old.company_id end, case when tg_op <> 'INSERT' then old.estimate_id end))
+     where tg_op <> 'DELETE' and e.company_id = new.company_id and e.id = new.estimate_id
+        or tg_op <> 'INSERT' and e.company_id = old.company_id and e.id = old.estimate_id
      order by e.company_id, e.id for no key update
   loop
     if v_estimate.status <> 'draft' then

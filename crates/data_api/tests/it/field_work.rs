@@ -1,8 +1,11 @@
 //! Teams, hours, equipment, plans, notes, labels: what these hold to whoever writes them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::server::{Caller, Server};
+use crate::together::together;
 
 const FULL: &str = "return=representation";
 
@@ -73,6 +76,89 @@ async fn an_absence_is_asked_for_and_decided_by_another() {
     assert_eq!(decided.ok(), json!([{ "status": "approved", "decided_by": ann.user_id }]));
     server.patch(&tom, "absences", json!({ "status": "requested" }), "").await.refused(403, "absence_decided");
     assert_eq!(server.patch(&tom, "absences", json!({ "status": "cancelled" }), "").await.status, 204);
+}
+
+#[tokio::test]
+async fn who_decided_is_stamped_once_and_not_written() {
+    let (server, ann, tom, _) = Box::pin(company()).await;
+    let mona = server.member(&ann.company_id, "manager").await;
+    let forged = |who: &Caller, mut row: serde_json::Value| {
+        for (by, at) in [("approved_by", "approved_at"), ("decided_by", "decided_at")] {
+            if row.get(by).is_some() {
+                row[by] = json!(who.user_id);
+                row[at] = json!("2020-01-01T00:00:00Z");
+            }
+        }
+        row
+    };
+    let hours = json!({ "user_id": tom.user_id, "clock_in": "2026-11-20T08:00:00Z", "clock_out": "2026-11-20T16:00:00Z" });
+    assert_eq!(server.post(&ann, "time_entries", hours.clone(), "").await.status, 201);
+    let days = json!({ "user_id": tom.user_id, "start_time": "2026-12-01T00:00:00Z", "end_time": "2026-12-05T00:00:00Z" });
+    assert_eq!(server.post(&ann, "absences", days, "").await.status, 201);
+    for (table, by, at, yes) in [
+        ("time_entries", "approved_by", "approved_at", json!({ "is_approved": true, "approved_by": null })),
+        ("absences", "decided_by", "decided_at", json!({ "status": "approved", "decided_by": null })),
+    ] {
+        let stamped = server.patch(&mona, &format!("{table}?select={by},{at}"), forged(&ann, yes.clone()), FULL).await.ok();
+        assert_eq!(stamped[0][by], json!(mona.user_id), "{table}");
+        assert!(!stamped[0][at].as_str().unwrap().starts_with("2020"), "{table}: {stamped}");
+        let noted = json!({ by: ann.user_id, at: "2020-01-01T00:00:00Z" });
+        assert_eq!(server.patch(&ann, &format!("{table}?select={by},{at}"), noted, FULL).await.ok(), stamped, "{table}");
+    }
+    let entered = json!({ "is_approved": true, "approved_by": tom.user_id });
+    let mut entered: serde_json::Value = forged(&tom, entered);
+    entered.as_object_mut().unwrap().extend(hours.as_object().unwrap().clone());
+    let made = server.post(&mona, "time_entries?select=approved_by", entered, FULL).await.ok();
+    assert_eq!(made, json!([{ "approved_by": mona.user_id }]), "also where it comes approved");
+
+    // Whoever removes him has decided nothing.
+    assert_eq!(server.delete(&ann, &format!("team_members?user_id=eq.{}", mona.user_id), "").await.status, 204);
+    let left = server.get(&ann, "time_entries?select=approved_by,is_approved").await.ok();
+    assert_eq!(left, json!([{ "approved_by": null, "is_approved": true }, { "approved_by": null, "is_approved": true }]));
+    assert_eq!(server.get(&ann, "absences?select=decided_by,status").await.ok(), json!([{ "decided_by": null, "status": "approved" }]));
+}
+
+#[tokio::test]
+async fn whoever_took_somebody_off_is_kept() {
+    let (server, ann, tom, ada) = Box::pin(company()).await;
+    let dora = server.member(&ann.company_id, "dispatcher").await;
+    let id = job(&server, &ann, &ada).await;
+    let row = json!({ "job_id": id, "user_id": tom.user_id, "role": "crew" });
+    assert_eq!(server.post(&ann, "job_team_assignments", row, "").await.status, 201);
+    let off = json!({ "removed_at": "2026-11-22T00:00:00Z", "removed_by": tom.user_id });
+    let removed = server.patch(&dora, "job_team_assignments?select=removed_by", off, FULL).await;
+    assert_eq!(removed.ok(), json!([{ "removed_by": dora.user_id }]));
+    let noted = json!({ "notes": "Was ill", "removed_by": ann.user_id });
+    let noted = server.patch(&ann, "job_team_assignments?select=removed_by", noted, FULL).await;
+    assert_eq!(noted.ok(), json!([{ "removed_by": dora.user_id }]));
+    let back = server.patch(&ann, "job_team_assignments?select=removed_by", json!({ "removed_at": null }), FULL).await;
+    assert_eq!(back.ok(), json!([{ "removed_by": null }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_on_the_same_equipment_is_counted_by_all_at_once() {
+    let db = testkit::Db::new().await;
+    let database = db.database_with(|options| options.size_max = 20);
+    let server = Arc::new(Server::over(db, database, data_api::DataApiConfig::default()));
+    let ann = server.owner("ann").await;
+    let ada = server.customer(&ann, "Ada").await;
+    let pieces: Vec<_> = (0..6).map(|n| json!({ "customer_id": ada, "name": format!("Furnace {n}") })).collect();
+    let pieces = server.post(&ann, "equipment?select=id", json!(pieces), FULL).await.ok();
+    let jobs: Vec<_> = (0..48).map(|n| json!({ "customer_id": ada, "title": format!("Fix {n}") })).collect();
+    let jobs = server.post(&ann, "jobs?select=id", json!(jobs), FULL).await.ok();
+    let ids: Vec<_> = pieces.as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
+    for sixteen in jobs.as_array().unwrap().chunks(16) {
+        let requests = sixteen.iter().enumerate().map(|(number, job)| {
+            let row = |id: &serde_json::Value| json!({ "job_id": job["id"], "equipment_id": id });
+            let rows: Vec<_> = if number.is_multiple_of(2) { ids.iter().map(row).collect() } else { ids.iter().rev().map(row).collect() };
+            ("POST", "job_equipment".to_owned(), json!(rows))
+        });
+        for answer in together(&server, &ann, requests.collect()).await {
+            assert_eq!(answer.status, 201, "{}", answer.text);
+        }
+    }
+    let counted = server.get(&ann, "equipment?select=total_service_count&last_service_job_id=not.is.null").await.ok();
+    assert_eq!(counted, json!(vec![json!({ "total_service_count": 48 }); 6]));
 }
 
 #[tokio::test]

@@ -185,7 +185,7 @@ async fn bookings_of_several_people_at_once_wait_in_one_order() {
             .map(|number: usize| {
                 let from = i64::try_from(round * 16 + number).unwrap() * 60;
                 let row = |at: usize| visit(&people[(at + number) % 4], from, from + 60);
-                let rows: Vec<Value> = if number % 2 == 0 { (0..4).map(row).collect() } else { (0..4).rev().map(row).collect() };
+                let rows: Vec<Value> = if number.is_multiple_of(2) { (0..4).map(row).collect() } else { (0..4).rev().map(row).collect() };
                 ("POST", "schedules".to_owned(), json!(rows))
             })
             .collect();
