@@ -172,6 +172,10 @@ as $$
 declare
   v_customer_id uuid;
 begin
+  -- Where the row is there already, the update that may follow is looked at.
+  if tg_op = 'INSERT' and exists (select from public.jobs j where j.company_id = new.company_id and j.id = new.id) then
+    return new;
+  end if;
   if new.property_id is not null and new.customer_id is not null
      and (tg_op = 'INSERT' or (new.property_id, new.customer_id) is distinct from (old.property_id, old.customer_id)) then
     -- Shared with other jobs, in the way of a property that is just going to another customer.

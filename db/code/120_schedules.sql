@@ -24,7 +24,9 @@ as $$
 begin
   new.duration := round(extract(epoch from new.end_time - new.start_time) / 60);
   if current_user = 'authenticated' and new.start_time < now() - interval '1 minute'
-     and (tg_op = 'INSERT' or new.start_time is distinct from old.start_time) then
+     and (tg_op = 'INSERT' or new.start_time is distinct from old.start_time)
+     -- Where the row is there already, the update that may follow is looked at.
+     and (tg_op = 'UPDATE' or not exists (select from public.schedules s where s.company_id = new.company_id and s.id = new.id)) then
     raise exception using errcode = 'TH422', constraint = 'schedule_in_past',
       message = 'An appointment cannot begin in the past.';
   end if;
@@ -163,7 +165,8 @@ begin
     raise exception using errcode = 'TH422', constraint = 'job_not_of_customer',
       message = 'The job of an appointment must be the customer''s.';
   end if;
-  if tg_op = 'UPDATE' and (new.assigned_to, new.crew) is not distinct from (old.assigned_to, old.crew) then
+  if tg_op = 'UPDATE' and (new.assigned_to, new.crew) is not distinct from (old.assigned_to, old.crew)
+     or tg_op = 'INSERT' and exists (select from public.schedules s where s.company_id = new.company_id and s.id = new.id) then
     return new;
   end if;
   select coalesce(array_agg(distinct p.id), '{}') into v_named

@@ -209,3 +209,33 @@ async fn appointments_change_places_in_one_statement() {
     let twice = json!([visit(&tom, 300, 360), visit(&tom, 330, 390)]);
     server.post(&ann, "schedules", twice, "").await.refused(409, "double_booking");
 }
+
+#[tokio::test]
+async fn an_appointment_that_is_there_is_merged_and_not_new() {
+    let (server, ann, tom) = Box::pin(company()).await;
+    let service = server.service().working_in(&ann.company_id);
+    let made = server.post(&service, "schedules?select=id,start_time,end_time", visit(&tom, -2000, -1900), FULL).await.ok();
+    let suspended = json!({ "status": "suspended" });
+    assert_eq!(server.patch(&ann, &format!("team_members?user_id=eq.{}", tom.user_id), suspended, "").await.status, 204);
+    let mut row = visit(&tom, 0, 0);
+    row.as_object_mut().unwrap().extend(made[0].as_object().unwrap().clone());
+    row["notes"] = json!("Nobody was in");
+    let merged = server.post(&ann, "schedules?select=notes", row.clone(), "resolution=merge-duplicates,return=representation").await;
+    assert_eq!((merged.status, merged.body), (200, json!([{ "notes": "Nobody was in" }])), "it is where it was, with whom it was");
+    row["start_time"] = json!(at(-2010));
+    server.post(&ann, "schedules", row, "resolution=merge-duplicates").await.refused(422, "schedule_in_past");
+
+    let customer = server.customer(&ann, "Ada").await;
+    let job = server.post(&ann, "jobs?select=id", json!({ "customer_id": customer, "title": "Fix" }), FULL).await.ok();
+    let path = format!("team_members?user_id=eq.{}", tom.user_id);
+    for (path, change) in [
+        (path.as_str(), json!({ "status": "active" })),
+        ("jobs", json!({ "assigned_to": tom.user_id })),
+        (path.as_str(), json!({ "status": "suspended" })),
+    ] {
+        assert_eq!(server.patch(&ann, path, change, "").await.status, 204);
+    }
+    let row = json!({ "id": job[0]["id"], "customer_id": customer, "assigned_to": tom.user_id, "title": "Fixed" });
+    let merged = server.post(&ann, "jobs?select=title", row, "resolution=merge-duplicates,return=representation").await;
+    assert_eq!((merged.status, merged.body), (200, json!([{ "title": "Fixed" }])));
+}
