@@ -26,7 +26,8 @@ begin
   if current_user = 'authenticated' and new.start_time < now() - interval '1 minute'
      and (tg_op = 'INSERT' or new.start_time is distinct from old.start_time)
      -- Where the row is there already, the update that may follow is looked at.
-     and (tg_op = 'UPDATE' or not exists (select from public.schedules s where s.company_id = new.company_id and s.id = new.id)) then
+     and (tg_op = 'UPDATE'
+          or not exists (select from public.schedules s where s.company_id = new.company_id and s.id = new.id)) then
     raise exception using errcode = 'TH422', constraint = 'schedule_in_past',
       message = 'An appointment cannot begin in the past.';
   end if;
@@ -78,8 +79,8 @@ $$;
 revoke all on function app.booked_people(public.schedules) from public;
 grant execute on function app.booked_people(public.schedules) to app_definer;
 
--- After a statement that made or changed schedules, for all of them: whoever books several people for several appointments waits in
--- the same order as everybody else, and appointments may change places.
+-- After a statement that made or changed schedules, for all of them: whoever books several people for several appointments waits
+-- in the same order as everybody else, and appointments may change places.
 create or replace function app.book_schedule() returns trigger
   language plpgsql security definer
   set search_path = ''

@@ -24,8 +24,8 @@ revoke all on function app.guard_equipment() from public;
 create or replace trigger guard before insert or update on public.equipment
   for each row execute function app.guard_equipment();
 
--- A job that is about a piece of equipment is its latest service. All rows of a statement together: whoever else records work on the
--- same pieces waits in the same order.
+-- A job that is about a piece of equipment is its latest service. All rows of a statement together: whoever else records work on
+-- the same pieces waits in the same order.
 create or replace function app.equipment_serviced() returns trigger
   language plpgsql security definer
   set search_path = ''

@@ -120,7 +120,8 @@ declare
   v_estimate record;
 begin
   -- Where the row is there already, the update that may follow is looked at.
-  if tg_op = 'INSERT' and exists (select from public.estimate_options o where o.company_id = new.company_id and o.id = new.id) then
+  if tg_op = 'INSERT' and exists (select from public.estimate_options o
+                                   where o.company_id = new.company_id and o.id = new.id) then
     return new;
   end if;
   for v_estimate in
