@@ -110,43 +110,56 @@ revoke all on function app.is_within_reach(uuid) from public;
 grant execute on function app.is_within_reach(uuid) to anon, authenticated, service_role, app_definer;
 
 -- deleted_at cannot stand in a policy (the soft delete would itself be refused), so that who may delete
--- and who may bring back is asked here.
+-- and who may bring back is asked here. When a row was deleted and when it goes is never the caller's to say:
+-- whoever could choose the date could take the row away for good at once.
 create or replace function app.guard_soft_delete() returns trigger
   language plpgsql
   set search_path = ''
 as $$
 declare
-  v_was constant boolean := tg_op = 'UPDATE' and old.deleted_at is not null;
-  v_is  constant boolean := new.deleted_at is not null;
+  v_was     constant boolean := tg_op = 'UPDATE' and old.deleted_at is not null;
+  v_is      constant boolean := new.deleted_at is not null;
+  v_is_told constant boolean := current_user in ('authenticated', 'service_role');
   v_permission text;
 begin
-  if v_was = v_is then
-    if current_user = 'authenticated' then
-      if tg_op = 'UPDATE' then
-        new.deleted_at := old.deleted_at;
-        new.deleted_by := old.deleted_by;
-      else
-        new.deleted_by := null;
-      end if;
+  if v_was and v_is then
+    if v_is_told then
+      new.deleted_at := old.deleted_at;
+      new.deleted_by := old.deleted_by;
+      new.permanent_delete_scheduled_at := old.permanent_delete_scheduled_at;
+    end if;
+    return new;
+  elsif not v_was and not v_is then
+    if v_is_told then
+      new.deleted_by := null;
     end if;
     return new;
   end if;
   v_permission := tg_argv[0] || case when v_is then ':delete' else ':restore' end;
-  -- The scopes that policies know, for the one change that no policy tells from others. The row itself is within reach already.
+  -- The scopes that policies know, for the one change that no policy tells from others. Whoever may change assigned rows alone has
+  -- reached an assigned one; a row is somebody's own when it names him, and a new row is nobody's yet.
   if current_user = 'authenticated' and not app.has_permission(v_permission)
-     and not (app.has_permission(v_permission || '_own') and to_jsonb(old) ->> tg_argv[1] = auth.uid()::text)
-     and not (app.has_permission(v_permission || '_assigned') and not app.has_permission(tg_argv[0] || ':update')) then
+     and not (tg_op = 'UPDATE' and app.has_permission(v_permission || '_own')
+              and coalesce(to_jsonb(old) ->> tg_argv[1] = auth.uid()::text, false))
+     and not (tg_op = 'UPDATE' and app.has_permission(v_permission || '_assigned')
+              and not app.has_permission(tg_argv[0] || ':update') and not app.has_permission(tg_argv[0] || ':update_own')) then
     raise exception using errcode = 'TH403', constraint = 'permission_denied',
       message = format('You need the permission %s.', v_permission);
   end if;
-  if v_is then
-    new.deleted_by := coalesce(auth.uid(), new.deleted_by);
-    new.permanent_delete_scheduled_at := coalesce(new.permanent_delete_scheduled_at, new.deleted_at + interval '90 days');
-  else
+  if not v_is then
     new.deleted_by := null;
     new.archived_at := null;
     new.permanent_delete_scheduled_at := null;
+    return new;
   end if;
+  new.deleted_by := coalesce(auth.uid(), new.deleted_by);
+  if v_is_told then
+    new.deleted_at := now();
+    -- Whatever stands there is the date of the archive.
+    new.permanent_delete_scheduled_at := null;
+  end if;
+  new.permanent_delete_scheduled_at :=
+    coalesce(new.permanent_delete_scheduled_at, new.deleted_at + app.deleted_rows_kept(new.company_id));
   return new;
 end $$;
 revoke all on function app.guard_soft_delete() from public;
@@ -157,10 +170,12 @@ create or replace function app.guard_deletion() returns trigger
   set search_path = ''
 as $$
 begin
-  if current_user in ('authenticated', 'service_role') and (old.deleted_at is null or old.permanent_delete_scheduled_at > now()) then
+  if current_user in ('authenticated', 'service_role')
+     and (old.deleted_at is null or coalesce(old.permanent_delete_scheduled_at > now(), true)) then
     raise exception using errcode = 'TH409', constraint = 'permanent_deletion_early',
       message = case when old.deleted_at is null then 'This row has to be deleted first; it is kept for a while then.'
-                     else 'This row is kept until ' || to_char(old.permanent_delete_scheduled_at, 'YYYY-MM-DD') || '.' end;
+                     else 'This row is kept until ' || coalesce(to_char(old.permanent_delete_scheduled_at, 'YYYY-MM-DD'), 'it has a date')
+                          || '.' end;
   end if;
   return old;
 end $$;

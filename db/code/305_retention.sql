@@ -12,6 +12,20 @@ create or replace function app.kept_days(p_wanted jsonb, p_kind text) returns in
 revoke all on function app.kept_days(jsonb, text) from public;
 grant execute on function app.kept_days(jsonb, text) to app_definer;
 
+-- For the mark of a deletion, which is made as whoever deletes: of his own company alone.
+create or replace function app.deleted_rows_kept(p_company_id uuid) returns interval
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select make_interval(days => app.kept_days(
+    (select s.retention from public.company_settings s
+      where s.company_id = p_company_id
+        and (p_company_id = app.company_id() or current_setting('role') not in ('anon', 'authenticated'))), 'deleted_rows'))
+$$;
+alter function app.deleted_rows_kept(uuid) owner to app_definer;
+revoke all on function app.deleted_rows_kept(uuid) from public;
+grant execute on function app.deleted_rows_kept(uuid) to authenticated, service_role;
+
 create or replace function app.guard_retention() returns trigger
   language plpgsql
   set search_path = ''
