@@ -145,3 +145,49 @@ async fn whoever_is_removed_is_out_at_the_next_request() {
     server.post(&member, "jobs", json!([]), "").await.refused(403, "company_not_member");
     server.patch(&member, "jobs", json!({}), "").await.refused(403, "company_not_member");
 }
+
+/// A documented script asks three things of the rows that a person sees: of one company, none of another, none that were deleted.
+#[tokio::test]
+async fn the_three_checks_of_the_documented_script() {
+    let server = Server::new().await;
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let (kept, gone, theirs) =
+        (server.customer(&ann, "Kept").await, server.customer(&ann, "Gone").await, server.customer(&bob, "Theirs").await);
+    assert_eq!(server.delete(&ann, &format!("customers?id=eq.{gone}"), "").await.status, 204);
+    let mut callers = vec![ann.clone()];
+    for role in ["admin", "manager", "dispatcher", "technician", "csr", "member", "viewer"] {
+        callers.push(server.member(&ann.company_id, role).await);
+    }
+    // A member of both companies sees the one that he works in.
+    let both = json!({ "company_id": bob.company_id, "user_id": callers[1].user_id, "role": "admin", "status": "active" });
+    assert_eq!(server.post(&server.service(), "team_members", both, "").await.status, 201);
+    let elsewhere = format!("customers?select=*&company_id=eq.{}", bob.company_id);
+    let deleted = "customers?select=*&deleted_at=not.is.null";
+    for who in &callers {
+        let companies = server.get(who, "customers?select=company_id").await.ok();
+        assert_eq!(companies, json!([{ "company_id": ann.company_id }]), "of one company, and of that all living rows");
+        assert_eq!(server.get(who, &elsewhere).await.ok(), json!([]), "nothing of another company");
+        assert_eq!(server.get(who, deleted).await.ok(), json!([]), "nothing that was deleted");
+    }
+    // Those rows are there for whoever may see them.
+    let there = server.get(&callers[1].working_in(&bob.company_id), "customers?select=id").await;
+    assert_eq!(there.ok(), json!([{ "id": theirs }]));
+    let marked = server.get_with(&ann, "customers?select=id&deleted_at=not.is.null", DELETED).await;
+    assert_eq!(marked.ok(), json!([{ "id": gone }]));
+    assert_eq!(server.get(&server.service(), "customers?select=id&order=first_name").await.ok(), json!([{ "id": kept }, { "id": theirs }]));
+
+    // The first two without the server's own filters: the walls of the database alone.
+    let client = server.db.superuser().await;
+    let member = format!(
+        "begin; select set_config('app.company_id', '{}', true), set_config('app.user_id', '{}', true),
+                       set_config('app.permissions', ',customers:read,', true), set_config('role', 'authenticated', true)",
+        ann.company_id, ann.user_id
+    );
+    client.batch_execute(&member).await.unwrap();
+    let seen = format!(
+        "select string_agg(distinct company_id::text, ' '), count(*) filter (where company_id = '{}') from public.customers",
+        bob.company_id
+    );
+    let seen = client.query_one(&seen, &[]).await.unwrap();
+    assert_eq!((seen.get::<_, String>(0), seen.get::<_, i64>(1)), (ann.company_id.clone(), 0));
+}
