@@ -136,8 +136,8 @@ begin
     return new;
   end if;
   v_permission := tg_argv[0] || case when v_is then ':delete' else ':restore' end;
-  -- The scopes that policies know, for the one change that no policy tells from others. Whoever may change assigned rows alone has
-  -- reached an assigned one; a row is somebody's own when it names him, and a new row is nobody's yet.
+  -- The scopes that policies know, for the one change that no policy tells from others. Whoever may change assigned rows alone
+  -- has reached an assigned one; a row is somebody's own when it names him, and a new row is nobody's yet.
   if current_user = 'authenticated' and not app.has_permission(v_permission)
      and not (tg_op = 'UPDATE' and app.has_permission(v_permission || '_own')
               and coalesce(to_jsonb(old) ->> tg_argv[1] = auth.uid()::text, false))
@@ -174,8 +174,8 @@ begin
      and (old.deleted_at is null or coalesce(old.permanent_delete_scheduled_at > now(), true)) then
     raise exception using errcode = 'TH409', constraint = 'permanent_deletion_early',
       message = case when old.deleted_at is null then 'This row has to be deleted first; it is kept for a while then.'
-                     else 'This row is kept until ' || coalesce(to_char(old.permanent_delete_scheduled_at, 'YYYY-MM-DD'), 'it has a date')
-                          || '.' end;
+                     else format('This row is kept until %s.', coalesce(to_char(old.permanent_delete_scheduled_at, 'YYYY-MM-DD'),
+                                                                        'it has a date')) end;
   end if;
   return old;
 end $$;

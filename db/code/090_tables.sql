@@ -40,8 +40,9 @@ select app.protect('public.form_templates', 'form_templates', p_soft_delete => t
 select app.protect('public.form_submissions', 'form_submissions', p_soft_delete => true, p_parent_table => 'public.jobs', p_parent_column => 'job_id');
 select app.protect('public.notes', 'notes', p_soft_delete => true, p_own_column => 'created_by', p_parent_table => 'public.jobs', p_parent_column => 'job_id');
 select app.protect('public.tags', 'tags');
-select app.protect('public.jobs_archive', 'jobs_archive', p_assigned_column => 'assigned_to', p_verbs => '{read}');
-revoke insert, update, delete on public.jobs_archive from service_role;
+select app.protect('public.jobs_archive', 'jobs', p_assigned_column => 'assigned_to', p_crew_column => 'crew', p_verbs => '{read}');
+select app.protect('public.jobs_archive_restricted', 'jobs_archive', p_verbs => '{read}');
+revoke insert, update, delete on public.jobs_archive, public.jobs_archive_restricted from service_role;
 select app.protect('public.price_book_categories', 'price_book');
 select app.protect('public.price_book_items', 'price_book', p_soft_delete => true);
 select app.protect('public.service_packages', 'price_book');

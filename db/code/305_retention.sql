@@ -1,6 +1,6 @@
 -- How long things are kept, and what takes them away. Run by the server in batches, one transaction each.
--- Invariants: nothing goes before its time, and a deleted row not before the date that stands in it; what a rule or a key still holds
--- stays; of the audit only whole batches go, and their seals stay.
+-- Invariants: nothing goes before its time, and a deleted row not before the date that stands in it; what a rule or a key still
+-- holds stays, is written down, and keeps nobody else's rows back; of the audit only whole batches go, and their seals stay.
 
 -- What a company wants in company_settings.retention, as days; else what is usual.
 create or replace function app.kept_days(p_wanted jsonb, p_kind text) returns integer
@@ -92,82 +92,54 @@ end $$;
 revoke all on function app.expire_audit(integer) from public;
 grant execute on function app.expire_audit(integer) to app_definer;
 
--- A row that something still holds stays, and others get their turn.
+-- What could not go is written down with what held it, and left alone for a day, so that the others get their turn.
+create or replace function app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) returns void
+  language sql volatile
+  set search_path = ''
+as $$
+  insert into app.retention_held as h (company_id, table_name, row_id, reason)
+  values (p_company_id, p_table, p_id, left(p_reason, 130))
+  on conflict (company_id, table_name, row_id) do update set reason = excluded.reason, tried_at = now()
+$$;
+revoke all on function app.hold_back(uuid, text, uuid, text) from public;
+grant execute on function app.hold_back(uuid, text, uuid, text) to app_definer;
+
+-- Each row is locked before it goes: what somebody is just bringing back stays, and no row's fault stops the others.
 create or replace function app.expire_deleted(p_table text, p_limit integer) returns bigint
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
   v_row   record;
+  v_state text;
+  v_rule  text;
   v_count bigint := 0;
 begin
   for v_row in execute format(
-    'select t.company_id, t.id from %s t left join public.company_settings s on s.company_id = t.company_id
+    'select t.company_id, t.id from %1$s t left join public.company_settings s on s.company_id = t.company_id
+       left join app.retention_held h on h.company_id = t.company_id and h.table_name = %2$L and h.row_id = t.id
       where t.deleted_at is not null and t.permanent_delete_scheduled_at <= now()
         and t.deleted_at <= now() - make_interval(days => app.kept_days(s.retention, ''deleted_rows''))
-      order by random() limit %s', p_table::regclass, p_limit)
+        and (h.tried_at is null or h.tried_at <= now() - interval ''1 day'')
+      order by h.tried_at nulls first limit %3$s for update of t skip locked', p_table::regclass, p_table, p_limit)
   loop
     begin
       execute format('delete from %s where company_id = $1 and id = $2', p_table::regclass) using v_row.company_id, v_row.id;
-      v_count := v_count + 1;
-    exception when foreign_key_violation or restrict_violation or sqlstate 'TH422' or sqlstate 'TH409' or sqlstate 'TH403' then
-      null;
+      delete from app.retention_held h where h.company_id = v_row.company_id and h.table_name = p_table and h.row_id = v_row.id;
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate, v_rule = constraint_name;
+      -- A server without room, or at its end, says nothing about the row.
+      if v_state ~ '^(53|57|58|XX)' then
+        raise;
+      end if;
+      perform app.hold_back(v_row.company_id, p_table, v_row.id, coalesce(nullif(v_rule, ''), v_state));
     end;
+    v_count := v_count + 1;
   end loop;
   return v_count;
 end $$;
 alter function app.expire_deleted(text, integer) owner to app_definer;
 revoke all on function app.expire_deleted(text, integer) from public;
-
--- With a job goes what belongs to it alone; of what only names it, an invoice, a message, the ids are kept.
-create or replace function app.archive_jobs(p_limit integer) returns bigint
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-declare
-  v_job      record;
-  v_key      record;
-  v_rows     jsonb;
-  v_children jsonb;
-  v_count    bigint := 0;
-begin
-  for v_job in
-    select j.* from public.jobs j left join public.company_settings s on s.company_id = j.company_id
-     where j.status in ('completed', 'paid') and j.deleted_at is null
-       and coalesce(j.actual_end, j.updated_at) < now() - make_interval(days => app.kept_days(s.retention, 'completed_jobs'))
-     order by random() limit p_limit
-  loop
-    begin
-      v_children := '{}';
-      for v_key in
-        select k.conrelid::regclass::text as name, regexp_replace(k.conrelid::regclass::text, '^public\.', '') as key, k.confdeltype = 'c' as is_part,
-               (select a.attname from pg_catalog.pg_attribute a where a.attrelid = k.conrelid and a.attnum = k.conkey[2]) as job_column
-          from pg_catalog.pg_constraint k
-         where k.contype = 'f' and k.confrelid = 'public.jobs'::regclass and k.conparentid = 0 and k.confdeltype in ('c', 'n')
-           and k.conrelid <> 'public.technician_positions'::regclass
-         order by 2, 4
-      loop
-        execute format('select jsonb_agg(%s) from %s t where t.company_id = $1 and t.%I = $2',
-                       case when v_key.is_part then 'to_jsonb(t)' else 'to_jsonb(t) -> ''id''' end, v_key.name, v_key.job_column)
-          into v_rows using v_job.company_id, v_job.id;
-        if v_rows is not null then
-          v_children := v_children || jsonb_build_object(v_key.key, coalesce(v_children -> v_key.key, '[]') || v_rows);
-        end if;
-      end loop;
-      insert into public.jobs_archive (company_id, id, job_number, customer_id, property_id, assigned_to, title, status, completed_at,
-                                       total_amount, currency, job, children, created_at)
-      values (v_job.company_id, v_job.id, v_job.job_number, v_job.customer_id, v_job.property_id, v_job.assigned_to, v_job.title, v_job.status,
-              coalesce(v_job.actual_end, v_job.updated_at), v_job.total_amount, v_job.currency, to_jsonb(v_job), v_children, v_job.created_at);
-      delete from public.jobs j where j.company_id = v_job.company_id and j.id = v_job.id;
-      v_count := v_count + 1;
-    exception when foreign_key_violation or restrict_violation or sqlstate 'TH422' or sqlstate 'TH409' or sqlstate 'TH403' then
-      null;
-    end;
-  end loop;
-  return v_count;
-end $$;
-alter function app.archive_jobs(integer) owner to app_definer;
-revoke all on function app.archive_jobs(integer) from public;
 
 create or replace function app.expire(p_limit integer) returns bigint
   language plpgsql volatile security definer
@@ -184,6 +156,8 @@ begin
     v_count := v_count + app.expire_logs(v_table, p_limit);
   end loop;
   v_count := v_count + app.expire_audit(p_limit);
+  -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
+  delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop
     exit when v_count >= p_limit;
     v_count := v_count + app.expire_deleted(v_table, p_limit);
@@ -194,7 +168,10 @@ begin
   return v_count;
 end $$;
 comment on function app.expire(integer) is
-  'Takes away a batch of what is older than its company keeps it, and moves completed jobs into jobs_archive; returns how many rows went.';
+  'Takes away a batch of what is older than its company keeps it, and moves completed jobs into jobs_archive; returns how many rows
+   it dealt with. Those that could not go stand in app.retention_held.';
 alter function app.expire(integer) owner to app_definer;
 revoke all on function app.expire(integer) from public;
 grant execute on function app.expire(integer) to service_role;
+revoke all on app.retention_held from public, anon, authenticated, service_role;
+grant select on app.retention_held to service_role;

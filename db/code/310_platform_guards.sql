@@ -104,7 +104,10 @@ create or replace function app.file_job() returns trigger
   set search_path = ''
 as $$
 begin
-  if new.entity_type = 'job' then
+  -- The job is gone when its key takes it away: then the file goes on without one.
+  if new.entity_type = 'job'
+     and not (tg_op = 'UPDATE' and new.job_id is null
+              and (new.entity_type, new.entity_id) is not distinct from (old.entity_type, old.entity_id)) then
     new.job_id := new.entity_id;
   end if;
   return new;

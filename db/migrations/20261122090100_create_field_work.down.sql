@@ -4,6 +4,7 @@
 -- depends: 20261122090000
 -- rollback: migrate up again; the rows are lost
 
+drop table public.jobs_archive_restricted cascade;
 drop table public.jobs_archive cascade;
 drop table public.custom_field_values cascade;
 drop table public.custom_fields cascade;

@@ -674,7 +674,7 @@ create table public.schedules (
   constraint schedules_assigned_to_fkey foreign key (company_id, assigned_to)
     references public.team_members (company_id, user_id) on delete set null (assigned_to),
   constraint schedules_parent_schedule_id_fkey foreign key (company_id, parent_schedule_id)
-    references public.schedules (company_id, id) on delete cascade,
+    references public.schedules (company_id, id) on delete set null (parent_schedule_id),
   constraint schedules_completed_by_fkey foreign key (company_id, completed_by)
     references public.team_members (company_id, user_id) on delete set null (completed_by),
   constraint schedules_cancelled_by_fkey foreign key (company_id, cancelled_by)
@@ -1121,6 +1121,7 @@ create table public.jobs_archive (
   customer_id  uuid,
   property_id  uuid,
   assigned_to  uuid,
+  crew         uuid[] not null default '{}',
   title        text check (length(title) <= 300),
   status       text check (length(status) <= 40),
   completed_at timestamptz,
@@ -1137,4 +1138,18 @@ create index jobs_archive_id_idx on public.jobs_archive (id);
 create index jobs_archive_created_at_idx on public.jobs_archive (company_id, created_at desc, id);
 create index jobs_archive_customer_id_idx on public.jobs_archive (company_id, customer_id, completed_at desc);
 create index jobs_archive_completed_at_idx on public.jobs_archive (company_id, completed_at desc);
+create index jobs_archive_assigned_to_idx on public.jobs_archive (company_id, assigned_to, completed_at desc);
 select app.enclose('public.jobs_archive');
+
+create table public.jobs_archive_restricted (
+  company_id  uuid not null default app.company_id(),
+  id          uuid not null,
+  children    jsonb not null check (jsonb_typeof(children) = 'object'),
+  archived_at timestamptz not null default now(),
+  primary key (company_id, id),
+  constraint jobs_archive_restricted_id_fkey foreign key (company_id, id)
+    references public.jobs_archive (company_id, id) on delete cascade
+);
+comment on table public.jobs_archive_restricted is 'What belonged to an archived job and is not read by everybody who reads the job: payments, links.';
+create index jobs_archive_restricted_id_idx on public.jobs_archive_restricted (id);
+select app.enclose('public.jobs_archive_restricted');

@@ -541,9 +541,9 @@ create table public.contracts (
   constraint contracts_job_id_fkey foreign key (company_id, job_id)
     references public.jobs (company_id, id) on delete set null (job_id),
   constraint contracts_estimate_id_fkey foreign key (company_id, estimate_id)
-    references public.estimates (company_id, id) on delete set null (estimate_id),
+    references public.estimates (company_id, id),
   constraint contracts_invoice_id_fkey foreign key (company_id, invoice_id)
-    references public.invoices (company_id, id) on delete set null (invoice_id),
+    references public.invoices (company_id, id),
   constraint contracts_customer_id_fkey foreign key (company_id, customer_id)
     references public.customers (company_id, id)
 );

@@ -31,6 +31,7 @@ drop table public.notification_queue cascade;
 drop table public.notification_preferences cascade;
 drop table public.webhook_logs cascade;
 drop table public.webhooks cascade;
+drop table app.retention_held cascade;
 drop table app.audit_seal cascade;
 drop table app.audit_batches cascade;
 drop table public.audit_logs cascade;

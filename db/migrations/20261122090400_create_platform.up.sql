@@ -283,6 +283,20 @@ create table app.audit_seal (
 comment on table app.audit_seal is 'One row: every audit row of an earlier transaction is sealed.';
 select app.enclose('app.audit_seal');
 
+-- What should have gone and could not, until it goes: which key or rule holds it, and since when.
+create table app.retention_held (
+  company_id uuid not null references public.companies (id) on delete cascade,
+  table_name text not null check (length(table_name) <= 130),
+  row_id     uuid not null,
+  reason     text not null check (length(reason) <= 130),
+  held_since timestamptz not null default now(),
+  tried_at   timestamptz not null default now(),
+  primary key (company_id, table_name, row_id)
+);
+comment on table app.retention_held is 'Rows whose time is over and that something still holds, with what holds them: tried again every day.';
+create index retention_held_tried_at_idx on app.retention_held (tried_at);
+select app.enclose('app.retention_held');
+
 create table public.webhooks (
   company_id        uuid not null default app.company_id() references public.companies (id) on delete cascade,
   id                uuid not null default app.uuid_v7(),

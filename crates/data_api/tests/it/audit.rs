@@ -138,7 +138,7 @@ async fn every_table_of_a_company_is_audited_and_every_label_is_known() {
     assert_eq!(
         missing,
         "public.activities, public.audit_logs, public.background_jobs, public.bookings, public.email_logs, public.jobs_archive, \
-         public.ownership_transfers, public.price_history, public.role_change_log, public.stock_moves, public.technician_positions, \
+         public.jobs_archive_restricted, public.ownership_transfers, public.price_history, public.role_change_log, public.stock_moves, public.technician_positions, \
          public.webhook_logs"
     );
     // What a label says stands in the trigger, where it is read.

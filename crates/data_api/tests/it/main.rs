@@ -46,6 +46,8 @@ mod reach;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod rows;

@@ -96,5 +96,9 @@ begin
     values (v_company, proof.id(v_letter, 'c41'), 'JOB-2024-0001', v_tech, v_canary, 'completed', '{}'),
            (v_company, proof.id(v_letter, 'c42'), 'JOB-2024-0002', null, v_canary, 'completed', '{}'),
            (v_company, proof.id('c', 'c41'), 'JOB-2024-0003', v_office, v_canary, 'completed', '{}');
+    insert into public.jobs_archive (company_id, id, job_number, assigned_to, crew, title, status, job)
+    values (v_company, proof.id(v_letter, 'c43'), 'JOB-2024-0004', v_office, array[v_tech], v_canary, 'completed', '{}');
+    insert into public.jobs_archive_restricted (company_id, id, children)
+    values (v_company, proof.id(v_letter, 'c41'), jsonb_build_object('payments', v_canary));
   end loop;
 end $$;
