@@ -2,9 +2,11 @@
 //!
 //! Invariant: pure; what the database gave is not looked into.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, VARY};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kernel::{Error, Kind, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -21,6 +23,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 
 /// Makes the answer.
 pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, several_schemas: bool) -> Result<Response> {
+    let told = told(outcome.headers.as_deref())?;
     let mut response = match plan {
         Plan::Read(plan) => read(request, &plan.rows, outcome)?,
         Plan::Call(plan) if plan.result == ResultKind::Nothing => empty(StatusCode::NO_CONTENT),
@@ -35,7 +38,31 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, 
     if let Some(applied) = applied(request) {
         insert(headers, PREFERENCE_APPLIED, &applied);
     }
+    for (name, value) in told {
+        headers.append(name, value);
+    }
     Ok(response)
+}
+
+/// Reads the headers that the database adds. How long the answer is and what it is remain ours to say.
+fn told(headers: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    const OURS: [HeaderName; 4] = [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, CONNECTION];
+    let Some(headers) = headers else { return Ok(Vec::new()) };
+    let malformed = || {
+        let message = "response.headers guc must be a JSON array composed of objects with a single key and a string value";
+        Error::new(Kind::Status(500), "PGRST111", message)
+    };
+    let listed: Vec<BTreeMap<String, String>> = serde_json::from_str(headers).map_err(|_| malformed())?;
+    let mut told = Vec::new();
+    for header in listed {
+        let mut pairs = header.into_iter();
+        let (Some((name, value)), None) = (pairs.next(), pairs.next()) else { return Err(malformed()) };
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else { return Err(malformed()) };
+        if !OURS.contains(&name) {
+            told.push((name, value));
+        }
+    }
+    Ok(told)
 }
 
 fn read(request: &ApiRequest, rows: &Rows<'_>, outcome: Outcome) -> Result<Response> {
@@ -222,6 +249,18 @@ mod tests {
         assert_eq!(part_of(0, &outcome(0, Some(0))).unwrap(), 200);
         let behind = part_of(5, &outcome(0, Some(3))).unwrap_err();
         assert_eq!((behind.status().as_u16(), behind.code()), (416, "PGRST103"));
+    }
+
+    #[test]
+    fn the_database_adds_headers_and_cannot_break_the_answer() {
+        let names =
+            |text| told(Some(text)).unwrap().iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect::<Vec<_>>();
+        assert_eq!(told(None).unwrap(), []);
+        assert_eq!(names(r#"[{"Warning": "299 - \"x\""}, {"X-A": "1"}, {"x-a": "2"}]"#), ["warning=299 - \"x\"", "x-a=1", "x-a=2"]);
+        assert_eq!(names(r#"[{"Content-Length": "1"}, {"transfer-encoding": "chunked"}]"#), [""; 0]);
+        for wrong in ["{}", "x", r#"[{"a": 1}]"#, r#"[{"a": "1", "b": "2"}]"#, r"[{}]", r#"[{"a b": "1"}]"#, r#"[{"a": "1\nb: 2"}]"#] {
+            assert_eq!(told(Some(wrong)).unwrap_err().code(), "PGRST111", "{wrong}");
+        }
     }
 
     #[test]

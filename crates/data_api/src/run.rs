@@ -25,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) new_rows: Option<i64>,
     /// How many companies the rows belong to, where it was asked.
     pub(crate) companies: Option<i64>,
+    /// Headers that a trigger or a function of the database adds: a JSON array of objects of one name and its value.
+    pub(crate) headers: Option<String>,
 }
 
 /// Runs the plan.
@@ -101,6 +103,8 @@ impl Outcome {
             location: location.map(|text| serde_json::from_str(&text)).transpose().map_err(Error::internal)?,
             new_rows: row.try_get(4).map_err(Error::internal)?,
             companies: row.try_get(5).map_err(Error::internal)?,
+            // Only what writes is asked for them.
+            headers: if row.len() > 6 { row.try_get(6).map_err(Error::internal)? } else { None },
         })
     }
 }

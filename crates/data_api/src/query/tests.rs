@@ -137,7 +137,7 @@ fn a_new_row_without_a_look_at_it_returns_nothing() {
     let (text, bound) = sql(&asked).unwrap();
     assert_eq!(
         text,
-        r#"with thorbis_source as ( insert into "public"."jobs" ("title") select "title" from json_to_record($1::json) as b ("title" "pg_catalog"."text") returning 1 as thorbis_written) select null::bigint, count(thorbis_row), null::text, null::text, null::bigint, null::bigint from (select 1 from thorbis_source) thorbis_row"#
+        r#"with thorbis_source as ( insert into "public"."jobs" ("title") select "title" from json_to_record($1::json) as b ("title" "pg_catalog"."text") returning 1 as thorbis_written) select null::bigint, count(thorbis_row), null::text, null::text, null::bigint, null::bigint, nullif(current_setting('response.headers', true), '') from (select 1 from thorbis_source) thorbis_row"#
     );
     assert_eq!(bound, values(&[r#"{"title":"Pump"}"#]));
 }

@@ -234,6 +234,8 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
         sql.text("null::bigint");
     }
     companies(sql, plan);
+    // What triggers of the rows have to say: this is looked at when all of them are written.
+    sql.text(", nullif(current_setting('response.headers', true), '')");
     sql.text("\n  from (select ");
     match plan.returning {
         Some(select) => field::select(sql, &source, select),

@@ -78,4 +78,6 @@ mod values;
 #[cfg(test)]
 mod versions;
 #[cfg(test)]
+mod warnings;
+#[cfg(test)]
 mod writes;
