@@ -99,6 +99,9 @@ begin
     insert into public.jobs_archive (company_id, id, job_number, assigned_to, crew, title, status, job)
     values (v_company, proof.id(v_letter, 'c43'), 'JOB-2024-0004', v_office, array[v_tech], v_canary, 'completed', '{}');
     insert into public.jobs_archive_restricted (company_id, id, children)
-    values (v_company, proof.id(v_letter, 'c41'), jsonb_build_object('payments', v_canary));
+    values (v_company, proof.id(v_letter, 'c41'), jsonb_build_object('payments', v_canary)),
+           (v_company, proof.id('c', 'c41'), jsonb_build_object('payments', v_canary));
+    insert into app.retention_held (company_id, table_name, row_id, reason)
+    values (v_company, 'public.jobs', proof.id(v_letter, '805'), v_canary), (v_company, 'public.jobs', proof.id('c', '801'), v_canary);
   end loop;
 end $$;
