@@ -52,7 +52,7 @@ fn told(headers: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let message = "response.headers guc must be a JSON array composed of objects with a single key and a string value";
         Error::new(Kind::Status(500), "PGRST111", message)
     };
-    let listed: Vec<BTreeMap<String, String>> = serde_json::from_str(headers).map_err(|_| malformed())?;
+    let listed: Vec<BTreeMap<String, String>> = serde_json::from_str(headers).map_err(|error| malformed().with_source(error))?;
     let mut told = Vec::new();
     for header in listed {
         let mut pairs = header.into_iter();
