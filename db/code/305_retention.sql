@@ -24,7 +24,7 @@ as $$
 $$;
 alter function app.deleted_rows_kept(uuid) owner to app_definer;
 revoke all on function app.deleted_rows_kept(uuid) from public;
-grant execute on function app.deleted_rows_kept(uuid) to authenticated, service_role;
+grant execute on function app.deleted_rows_kept(uuid) to app_owner, authenticated, service_role;
 
 create or replace function app.guard_retention() returns trigger
   language plpgsql
