@@ -53,6 +53,7 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('app.refresh_figures', 0)) then
     return 0;
   end if;
+  perform app.recount_months();
   with taken as (
     delete from app.figure_changes c where c.ctid = any (array(select f.ctid from app.figure_changes f limit p_limit)) returning *
   ), summed as (
@@ -166,18 +167,3 @@ end $$;
 comment on function app.rebuild_figures(uuid) is 'Counts the figures of a company, or of all, anew from their rows.';
 alter function app.rebuild_figures(uuid) owner to app_definer;
 revoke all on function app.rebuild_figures(uuid) from public;
-
--- A month begins where the company is.
-create or replace function app.company_timezone_changed() returns trigger
-  language plpgsql security definer
-  set search_path = ''
-as $$
-begin
-  perform app.rebuild_figures(new.id);
-  return null;
-end $$;
-alter function app.company_timezone_changed() owner to app_definer;
-revoke all on function app.company_timezone_changed() from public;
-create or replace trigger figures_by_timezone after update of business_timezone on public.companies
-  for each row when (old.business_timezone is distinct from new.business_timezone)
-  execute function app.company_timezone_changed();

@@ -133,6 +133,13 @@ declare
   v_company constant uuid := app.company_id();
 begin
   perform app.demand('reports:read');
+  if exists (select from app.month_recounts r where r.company_id = v_company) then
+    return query
+      select v_company, m.month, m.currency, m.invoices, m.revenue, m.paid, m.outstanding,
+             case when m.invoices = 0 then 0 else round(m.revenue::numeric / m.invoices)::bigint end, m.collected
+        from app.months_of(v_company) m order by m.month desc, m.currency;
+    return;
+  end if;
   return query
     select f.company_id, f.month, f.currency, f.invoices, f.revenue, f.paid, f.outstanding,
            case when f.invoices = 0 then 0 else round(f.revenue::numeric / f.invoices)::bigint end, f.collected

@@ -17,6 +17,7 @@ begin
   end loop;
 end $$;
 
+drop table app.month_recounts cascade;
 drop table app.figure_changes cascade;
 drop table app.figures cascade;
 alter table public.price_book_items drop column search_vector cascade;

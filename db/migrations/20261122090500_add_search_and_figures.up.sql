@@ -119,3 +119,12 @@ create table app.figure_changes (
 comment on table app.figure_changes is 'Changes of sums that are not folded into app.figures yet.';
 create index figure_changes_idx on app.figure_changes (company_id, scope, subject);
 select app.enclose('app.figure_changes');
+
+-- Companies that are in another time zone than their months were counted in.
+create table app.month_recounts (
+  company_id uuid primary key references public.companies (id) on delete cascade,
+  -- Whoever may have written in the old zone has a smaller id; null until that was looked up.
+  horizon    xid8
+);
+comment on table app.month_recounts is 'Companies whose months are read from their rows until they are counted anew.';
+select app.enclose('app.month_recounts');

@@ -2,6 +2,8 @@
 select app.refresh_figures();
 insert into app.figure_changes (company_id, scope, subject, month, currency)
 select c.id, 'company', '00000000-0000-0000-0000-000000000000', '1970-01-01', 'USD' from public.companies c;
+-- Companies that changed their time zone.
+insert into app.month_recounts (company_id) select c.id from public.companies c;
 
 -- Notes for the length of a transaction whose rows were written: of company a, of company b.
 create function proof.touched() returns trigger language plpgsql set search_path = '' as $$
@@ -21,7 +23,7 @@ begin
     select c.oid::regclass from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema')
        -- Folding sums that are there already changes no company's rows.
-       and c.oid::regclass::text not in ('app.figures', 'app.figure_changes')
+       and c.oid::regclass::text not in ('app.figures', 'app.figure_changes', 'app.month_recounts')
   loop
     execute format('create trigger proof_touched after insert or update or delete on %s for each row execute function proof.touched()',
                    v_table);
