@@ -20,6 +20,7 @@ declare
   v_ids       uuid[];
   v_customers uuid[] := '{}';
   v_scores    real[] := '{}';
+  v_threshold text;
 begin
   select * into v_asked from app.read_question(search_jobs.query, search_jobs.max_results);
   if length(v_asked.plain) < 2 then
@@ -44,13 +45,20 @@ begin
          and j.customer_id = any (v_customers)
        order by j.created_at desc limit 200);
   end if;
-  if cardinality(v_ids) < search_jobs.max_results then
+  -- Words that are alike. Titles repeat: in a large company a misspelt one is like tens of thousands, which all say the same. So those
+  -- that are much alike come first, and no more are compared than it takes to rank them.
+  foreach v_threshold in array array['0.6', '0.4'] loop
+    exit when cardinality(v_ids) >= search_jobs.max_results;
+    perform set_config('pg_trgm.word_similarity_threshold', v_threshold, true);
     v_ids := v_ids || array(
-      select j.id from public.jobs j
-       where j.company_id = v_company and j.deleted_at is null and (v_all or j.assigned_to = v_user or v_user = any (j.crew))
-         and v_asked.plain operator(extensions.<%) j.title
-       order by extensions.word_similarity(v_asked.plain, j.title) desc limit 100);
-  end if;
+      select f.id
+        from (select j.id, j.title from public.jobs j
+               where j.company_id = v_company and j.deleted_at is null
+                 and (v_all or j.assigned_to = v_user or v_user = any (j.crew))
+                 and v_asked.plain operator(extensions.<%) j.title
+               limit 2000) f
+       order by extensions.word_similarity(v_asked.plain, f.title) desc limit 100);
+  end loop;
   return query
     select j.id, j.job_number, j.title, j.status, j.priority, j.customer_id, case when v_names then c.display_name end,
            j.assigned_to, j.scheduled_start,
