@@ -257,7 +257,7 @@ select app.enclose('public.audit_logs');
 create table app.audit_batches (
   company_id      uuid not null,
   number          bigint not null check (number > 0),
-  -- The transactions whose rows it has: from the first up to the one below which all had ended.
+  -- The transactions whose rows it has: from the first up to below this one, all of which had ended.
   first_xid       xid8 not null,
   below_xid       xid8 not null,
   row_count       integer not null check (row_count > 0),
@@ -273,11 +273,17 @@ create table app.audit_batches (
 );
 comment on table app.audit_batches is 'Seals over the rows of audit_logs: each batch of a company holds the digest of the one before.';
 create index audit_batches_sealed_at_idx on app.audit_batches (sealed_at);
+-- Which batches may have a row of these transactions.
+create index audit_batches_xids_idx on app.audit_batches using gist (int8range(first_xid::text::bigint, below_xid::text::bigint));
 select app.enclose('app.audit_batches');
 
 create table app.audit_seal (
   is_only   boolean primary key default true check (is_only),
   below_xid xid8 not null default '0',
+  -- The cluster and database that count these transactions; elsewhere the numbers mean others.
+  place     text,
+  -- After a restore elsewhere: from here on rows of before may not be sealed yet.
+  again_xid xid8,
   sealed_at timestamptz not null default now()
 );
 comment on table app.audit_seal is 'One row: every audit row of an earlier transaction is sealed.';

@@ -1,6 +1,7 @@
 //! `thorbis audit`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use kernel::{Authority, Grant, RequestContext};
@@ -26,7 +27,8 @@ pub(super) struct Audit {
 enum Command {
     /// Recompute every seal and compare with the anchors; name what was edited, deleted or cut off
     ///
-    /// Ends with 1 if anything is not as it was sealed. The anchors are in audit-anchors.jsonl in the data folder.
+    /// Ends with 1 if anything is not as it was sealed, or should be sealed and anchored by now and is not. The anchors are in
+    /// audit-anchors.jsonl in the data folder.
     #[command(after_help = "Examples:\n  thorbis audit verify")]
     Verify,
 }
@@ -35,11 +37,11 @@ impl Audit {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
         let Command::Verify = self.command;
         let file = settings.in_data_directory(ANCHOR_FILE);
-        let anchors = crate::maintenance::read_anchors(&file).map_err(|source| StartError::File { path: file, source })?;
+        let kept = crate::maintenance::read_anchors(&file).map_err(|source| StartError::File { path: file, source })?;
         let (config, place) = connect(settings).await?;
         let options =
             PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
-        let outcome = Box::pin(look(options, &anchors)).await;
+        let outcome = Box::pin(look(options, &kept, crate::maintenance::settled_after(settings))).await;
         if let Some(place) = place {
             place.leave().await?;
         }
@@ -65,13 +67,13 @@ async fn connect(settings: &Settings) -> Result<(Config, Option<Place>), CliErro
     Ok((place.server_config()?, Some(place)))
 }
 
-async fn look(options: PoolOptions, anchors: &[crate::maintenance::Anchor]) -> kernel::Result<verify::Report> {
+async fn look(options: PoolOptions, kept: &crate::maintenance::KeptAnchors, patience: Duration) -> kernel::Result<verify::Report> {
     let database = Database::new(options)?;
     #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
     let grant = Grant::system(&Authority::establish(), None, "verifies the audit");
     let tx = database.begin(&grant, &RequestContext::default(), Access::Read).await?;
     tx.query(Sql::new("select set_config('statement_timeout', '0', true)")).await?;
-    let report = verify::verify(&tx, anchors).await;
+    let report = verify::verify(&tx, kept, patience).await;
     tx.rollback().await?;
     database.close();
     report

@@ -165,13 +165,24 @@ pub struct Maintenance {
     pub seal_interval_ms: u64,
     /// Milliseconds between two times that the newest seals are written to the anchor file in the data folder.
     pub anchor_interval_ms: u64,
-    /// Milliseconds between two times that partitions are made and what is too old is taken away; also done at the start.
+    /// Milliseconds between two times that partitions are made, what is too old is taken away and figures are folded; also done at the
+    /// start. What fails is tried again after 5 s, then ever less often up to this.
     pub upkeep_interval_ms: u64,
+    /// Milliseconds after which PostgreSQL gives up a statement of this work.
+    pub statement_time_ms: u64,
+    /// Milliseconds that a statement of this work waits for a lock, while others may wait behind it.
+    pub lock_time_ms: u64,
 }
 
 impl Default for Maintenance {
     fn default() -> Self {
-        Self { seal_interval_ms: 1000, anchor_interval_ms: 60_000, upkeep_interval_ms: 3_600_000 }
+        Self {
+            seal_interval_ms: 1000,
+            anchor_interval_ms: 60_000,
+            upkeep_interval_ms: 3_600_000,
+            statement_time_ms: 300_000,
+            lock_time_ms: 2000,
+        }
     }
 }
 

@@ -76,6 +76,8 @@ fn maintenance(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &s
     rule("maintenance.seal_interval_ms", allowed.contains(&maintenance.seal_interval_ms), "allowed: 50 to 86400000");
     rule("maintenance.anchor_interval_ms", allowed.contains(&maintenance.anchor_interval_ms), "allowed: 50 to 86400000");
     rule("maintenance.upkeep_interval_ms", allowed.contains(&maintenance.upkeep_interval_ms), "allowed: 50 to 86400000");
+    rule("maintenance.statement_time_ms", (1..=3_600_000).contains(&maintenance.statement_time_ms), "allowed: 1 to 3600000");
+    rule("maintenance.lock_time_ms", (1..=60_000).contains(&maintenance.lock_time_ms), "allowed: 1 to 60000");
 }
 
 fn is_web_url(text: &str) -> bool {

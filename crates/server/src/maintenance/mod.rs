@@ -1,83 +1,84 @@
 //! What has to be done again and again while the server runs: seals over the audit, their anchors outside of the database, partitions,
-//! retention.
+//! retention, figures.
 //!
 //! Invariant: each pass is one or more bounded transactions under an advisory lock, so that of several servers one works; nothing is
-//! remembered between passes that a restart would lose. What was not done in time is told by readiness.
+//! remembered between passes that a restart would lose. No work hinders another: each is done, fails and is tried again for itself, and
+//! what was not done in time or failed is told by readiness. A server that is told to stop waits for none of it longer than its grace.
 
 mod anchors;
+mod done;
 mod seal;
 mod upkeep;
 pub(crate) mod verify;
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use kernel::Result;
+use kernel::{Error, Result};
 use postgres::{Sql, Tx};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::Backend;
-use crate::config::Settings;
+use crate::config::{Maintenance as Intervals, Settings};
 use crate::health::Preparation;
 
 use anchors::Anchors;
-pub(crate) use anchors::{Anchor, FILE as ANCHOR_FILE, read as read_anchors};
+pub(crate) use anchors::{FILE as ANCHOR_FILE, Kept as KeptAnchors, read as read_anchors};
+pub(crate) use done::Done;
 
-/// A pass that is late by less than this is not late.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How soon a work is tried again that failed or that another server was at; doubled with every time, up to its interval.
+const AGAIN: Duration = Duration::from_secs(5);
 
-/// When each work was last done, for whoever asks how the server is.
-#[derive(Debug)]
-pub(crate) struct Done {
-    started: Instant,
-    works: [Work; 3],
+/// What is done, each for itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Work {
+    Seal,
+    Anchor,
+    Partitions,
+    Retention,
+    Figures,
 }
 
-#[derive(Debug)]
-struct Work {
-    name: &'static str,
-    interval: Duration,
-    /// Milliseconds after the start.
-    last_ms: AtomicU64,
+/// How a pass ended that did not fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Outcome {
+    Done,
+    /// Another server is at it: it may yet fail there.
+    Elsewhere,
 }
 
-/// The works, as places in the list.
-const SEAL: usize = 0;
-const ANCHOR: usize = 1;
-const UPKEEP: usize = 2;
+impl Work {
+    const ALL: [Self; 5] = [Self::Seal, Self::Anchor, Self::Partitions, Self::Retention, Self::Figures];
+    /// What is also done at the start.
+    const UPKEEP: [Self; 3] = [Self::Partitions, Self::Retention, Self::Figures];
 
-impl Done {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let maintenance = &settings.maintenance;
-        let work = |name, interval_ms| Work { name, interval: Duration::from_millis(interval_ms), last_ms: AtomicU64::new(0) };
-        let works = [
-            work("the seals over the audit", maintenance.seal_interval_ms),
-            work("the anchors of the audit", maintenance.anchor_interval_ms),
-            work("partitions and retention", maintenance.upkeep_interval_ms),
-        ];
-        Self { started: Instant::now(), works }
-    }
-
-    /// Returns what was not done in time, in sentences.
-    pub(crate) fn overdue(&self) -> Vec<String> {
-        let now = self.started.elapsed();
-        let late = self.works.iter().filter_map(|work| {
-            let since = now.saturating_sub(Duration::from_millis(work.last_ms.load(Ordering::Relaxed)));
-            let allowed = work.interval.saturating_mul(2).saturating_add(PATIENCE);
-            (since > allowed).then(|| format!("{} are overdue: not done for {} s", work.name, since.as_secs()))
-        });
-        late.collect()
-    }
-
-    fn note(&self, work: usize) {
-        if let Some(work) = self.works.get(work) {
-            work.last_ms.store(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    fn name(self) -> &'static str {
+        match self {
+            Self::Seal => "seals over the audit",
+            Self::Anchor => "anchors of the audit",
+            Self::Partitions => "partitions",
+            Self::Retention => "retention",
+            Self::Figures => "folding of figures",
         }
     }
+
+    fn interval(self, intervals: &Intervals) -> Duration {
+        Duration::from_millis(match self {
+            Self::Seal => intervals.seal_interval_ms,
+            Self::Anchor => intervals.anchor_interval_ms,
+            Self::Partitions | Self::Retention | Self::Figures => intervals.upkeep_interval_ms,
+        })
+    }
+}
+
+/// After how long everything that was written should be sealed and anchored.
+pub(crate) fn settled_after(settings: &Settings) -> Duration {
+    Work::Anchor.interval(&settings.maintenance).saturating_mul(2).saturating_add(done::PATIENCE)
 }
 
 /// What the works need.
@@ -87,48 +88,85 @@ pub(crate) struct Maintenance {
     preparation: Arc<ArcSwap<Preparation>>,
     done: Arc<Done>,
     stop: CancellationToken,
+    stopped: Arc<OnceLock<Instant>>,
+    intervals: Intervals,
+    grace: Duration,
+    anchors: Arc<Mutex<Anchors>>,
+}
+
+/// When a work's next pass is.
+struct Turn {
+    work: Work,
+    due: Instant,
+    /// Passes without success since the last that had some.
+    vain: u32,
+}
+
+impl Turn {
+    fn plan(&mut self, succeeded: bool, interval: Duration) {
+        self.vain = if succeeded { 0 } else { self.vain.saturating_add(1) };
+        self.due = Instant::now() + pause(self.vain, interval);
+    }
+}
+
+/// How long to wait after so many passes in vain.
+fn pause(vain: u32, interval: Duration) -> Duration {
+    match vain.checked_sub(1) {
+        None => interval,
+        Some(doubled) => AGAIN.saturating_mul(2_u32.saturating_pow(doubled)).min(interval),
+    }
+}
+
+/// What maintenance shares with the rest of the server.
+pub(crate) struct Shared {
+    pub(crate) backend: Backend,
+    pub(crate) preparation: Arc<ArcSwap<Preparation>>,
+    pub(crate) done: Arc<Done>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Maintenance {
-    pub(crate) fn new(backend: Backend, preparation: Arc<ArcSwap<Preparation>>, done: Arc<Done>, stop: CancellationToken) -> Self {
-        Self { backend, preparation, done, stop }
+    pub(crate) fn new(shared: Shared, settings: &Settings, folder: &Path) -> Self {
+        let Shared { backend, preparation, done, stop } = shared;
+        let anchors = Arc::new(Mutex::new(Anchors::open(folder.join(ANCHOR_FILE))));
+        let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
+        let intervals = settings.maintenance.clone();
+        Self { backend, preparation, done, stop, stopped: Arc::default(), intervals, grace, anchors }
     }
 
     /// Starts all works.
-    pub(crate) fn begin(self, tasks: &TaskTracker, settings: &Settings, folder: &Path) {
-        let intervals = &settings.maintenance;
+    pub(crate) fn begin(self, tasks: &TaskTracker) {
         let (sealer, anchorer, upkeeper) = (self.clone(), self.clone(), self);
-        let anchors = folder.join(ANCHOR_FILE);
-        let interval = |ms| Duration::from_millis(ms);
-        let (seal_interval, anchor_interval, upkeep_interval) =
-            (interval(intervals.seal_interval_ms), interval(intervals.anchor_interval_ms), interval(intervals.upkeep_interval_ms));
         tasks.spawn(async move {
-            while sealer.waits(seal_interval).await {
-                sealer.tell(SEAL, Box::pin(seal::pass(&sealer.backend)).await);
-            }
-            // What was written until the end is sealed when the server goes, too.
-            sealer.tell(SEAL, Box::pin(seal::pass(&sealer.backend)).await);
+            sealer.keep(&[Work::Seal], sealer.interval(Work::Seal)).await;
+            // What was written until the end is sealed and anchored when the server goes, too.
+            sealer.does(Work::Seal).await;
+            sealer.does(Work::Anchor).await;
         });
-        tasks.spawn(async move {
-            let mut anchors = Anchors::open(anchors);
-            while anchorer.waits(anchor_interval).await {
-                anchorer.tell(ANCHOR, Box::pin(anchors.pass(&anchorer.backend)).await);
-            }
-        });
-        tasks.spawn(async move {
-            // At the start at once.
-            upkeeper.tell(UPKEEP, Box::pin(upkeep::pass(&upkeeper)).await);
-            while upkeeper.waits(upkeep_interval).await {
-                upkeeper.tell(UPKEEP, Box::pin(upkeep::pass(&upkeeper)).await);
-            }
-        });
+        tasks.spawn(async move { anchorer.keep(&[Work::Anchor], anchorer.interval(Work::Anchor)).await });
+        tasks.spawn(async move { upkeeper.keep(&Work::UPKEEP, Duration::ZERO).await });
     }
 
-    /// Waits until the next pass. Returns false when the server stops.
-    async fn waits(&self, interval: Duration) -> bool {
-        tokio::select! {
-            () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(interval) => true,
+    fn interval(&self, work: Work) -> Duration {
+        work.interval(&self.intervals)
+    }
+
+    /// Does these works one after the other, each when it is due, until the server stops.
+    async fn keep(&self, works: &[Work], first: Duration) {
+        let begin = Instant::now() + first;
+        let mut turns: Vec<Turn> = works.iter().map(|work| Turn { work: *work, due: begin, vain: 0 }).collect();
+        while let Some(next) = turns.iter().map(|turn| turn.due).min() {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep_until(next) => {}
+            }
+            for turn in &mut turns {
+                if turn.due <= Instant::now() && !self.is_stopping() {
+                    let succeeded = Box::pin(self.does(turn.work)).await;
+                    turn.plan(succeeded, self.interval(turn.work));
+                }
+            }
         }
     }
 
@@ -136,27 +174,78 @@ impl Maintenance {
         self.stop.is_cancelled()
     }
 
-    fn tell(&self, work: usize, outcome: Result<()>) {
+    /// Ends when the grace of a server that is told to stop is over.
+    async fn out_of_grace(&self) {
+        self.stop.cancelled().await;
+        let stopped = *self.stopped.get_or_init(Instant::now);
+        tokio::time::sleep_until(stopped + self.grace).await;
+    }
+
+    /// Does a pass and notes how it went. Returns whether it is done.
+    async fn does(&self, work: Work) -> bool {
+        let pass = async {
+            match work {
+                Work::Seal => seal::pass(self).await,
+                Work::Anchor => self.anchors.lock().await.pass(self).await,
+                Work::Partitions => upkeep::partitions(self).await,
+                Work::Retention => upkeep::retention(self).await,
+                Work::Figures => upkeep::figures(self).await,
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = Box::pin(pass) => outcome,
+            // What it had begun is rolled back.
+            () = self.out_of_grace() => Err(Error::internal("the server stopped before this was done")),
+        };
         match outcome {
-            Ok(()) => self.done.note(work),
+            Ok(Outcome::Done) => {
+                self.done.note(work);
+                true
+            }
+            Ok(Outcome::Elsewhere) => false,
             // Before the database is prepared, there is nothing to work on; readiness says so.
-            Err(_) if matches!(&**self.preparation.load(), Preparation::Pending { .. }) => {}
+            Err(_) if matches!(&**self.preparation.load(), Preparation::Pending { .. }) => false,
             Err(error) => {
-                let name = self.done.works.get(work).map_or("", |work| work.name);
                 let source = std::error::Error::source(&error).map(ToString::to_string);
+                let name = work.name();
                 tracing::warn!(code = error.code(), source, work = name, "maintenance failed and will be tried again: {}", error.message());
+                self.done.note_failure(work, format!("{} ({})", error.message(), error.code()));
+                false
             }
         }
     }
+
+    /// Opens a transaction for a work, unless another server is at it.
+    async fn locked(&self, work: &'static str) -> Result<Option<Tx>> {
+        let tx = self.bounded(work).await?;
+        let mut lock = Sql::new("select pg_try_advisory_xact_lock(hashtextextended(");
+        lock.bind(work).text(", 0)) as taken");
+        let taken: bool = tx.query_one(lock).await?.try_get("taken").map_err(Error::internal)?;
+        Ok(taken.then_some(tx))
+    }
+
+    /// Opens a transaction whose statements may take longer than those that a client waits for, but not for ever, and that stands in
+    /// nobody's way for long: whoever waits for a lock has others waiting behind him.
+    async fn bounded(&self, work: &'static str) -> Result<Tx> {
+        let tx = self.backend.begin_own(work).await?;
+        let mut limits = Sql::new("select set_config('statement_timeout', ");
+        limits.bind(format!("{}ms", self.intervals.statement_time_ms)).text(", true), set_config('lock_timeout', ");
+        limits.bind(format!("{}ms", self.intervals.lock_time_ms)).text(", true)");
+        tx.query(limits).await?;
+        Ok(tx)
+    }
 }
 
-/// Opens a transaction for a work, unless another server is at it.
-async fn locked(backend: &Backend, work: &'static str) -> Result<Option<Tx>> {
-    let tx = backend.begin_own(work).await?;
-    // A long pass has no client that waits for it.
-    tx.query(Sql::new("select set_config('statement_timeout', '0', true)")).await?;
-    let mut lock = Sql::new("select pg_try_advisory_xact_lock(hashtextextended(");
-    lock.bind(work).text(", 0)) as taken");
-    let taken: bool = tx.query_one(lock).await?.try_get("taken").map_err(kernel::Error::internal)?;
-    Ok(taken.then_some(tx))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_tried_again_soon_and_then_less_often() {
+        let hour = Duration::from_hours(1);
+        let seconds: Vec<u64> = (0..12).map(|vain| pause(vain, hour).as_secs()).collect();
+        assert_eq!(seconds, [3600, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]);
+        assert_eq!(pause(1, Duration::from_secs(1)), Duration::from_secs(1));
+        assert_eq!(pause(u32::MAX, hour), hour);
+    }
 }

@@ -3,12 +3,12 @@
 use kernel::Result;
 use postgres::Sql;
 
-use super::locked;
-use crate::backend::Backend;
+use super::{Maintenance, Outcome};
 
 /// Seals what is there.
-pub(super) async fn pass(backend: &Backend) -> Result<()> {
-    let Some(tx) = locked(backend, "seals the audit").await? else { return Ok(()) };
+pub(super) async fn pass(maintenance: &Maintenance) -> Result<Outcome> {
+    let Some(tx) = maintenance.locked("seals the audit").await? else { return Ok(Outcome::Elsewhere) };
     tx.query(Sql::new("select app.seal_audit()")).await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(Outcome::Done)
 }

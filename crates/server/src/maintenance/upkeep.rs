@@ -3,33 +3,38 @@
 use kernel::{Error, Result};
 use postgres::Sql;
 
-use super::{Maintenance, locked};
+use super::{Maintenance, Outcome};
 
 /// Rows that one transaction takes away at most.
-const BATCH: i64 = 1000;
+const ROWS: i64 = 1000;
+/// Changes of figures that one transaction folds at most.
+const CHANGES: i64 = 20_000;
 /// Transactions of one pass; what is left then waits for the next.
 const BATCHES_MAX: usize = 500;
 
-/// Changes of figures that one transaction folds at most.
-const CHANGES: i64 = 20_000;
-
-/// Works until nothing is left, the pass is long enough, or the server stops.
-pub(super) async fn pass(maintenance: &Maintenance) -> Result<()> {
-    const WORK: &str = "makes partitions and keeps retention";
-    let Some(tx) = locked(&maintenance.backend, WORK).await? else { return Ok(()) };
+pub(super) async fn partitions(maintenance: &Maintenance) -> Result<Outcome> {
+    let Some(tx) = maintenance.locked("makes partitions").await? else { return Ok(Outcome::Elsewhere) };
     tx.query(Sql::new("select app.make_partitions()")).await?;
     tx.commit().await?;
-    Box::pin(in_batches(maintenance, WORK, "select app.expire(", BATCH)).await?;
-    Box::pin(in_batches(maintenance, "folds what was added to figures", "select app.refresh_figures(", CHANGES)).await
+    Ok(Outcome::Done)
 }
 
-/// Calls a function that takes how much it may do and returns how much it did, each time in a transaction of its own.
-async fn in_batches(maintenance: &Maintenance, work: &'static str, call: &'static str, size: i64) -> Result<()> {
+pub(super) async fn retention(maintenance: &Maintenance) -> Result<Outcome> {
+    in_batches(maintenance, "keeps retention", "select app.expire(", ROWS).await
+}
+
+pub(super) async fn figures(maintenance: &Maintenance) -> Result<Outcome> {
+    in_batches(maintenance, "folds what was added to figures", "select app.refresh_figures(", CHANGES).await
+}
+
+/// Calls a function that takes how much it may do and returns how much it did, each time in a transaction of its own, until nothing is
+/// left, the pass is long enough, or the server stops.
+async fn in_batches(maintenance: &Maintenance, work: &'static str, call: &'static str, size: i64) -> Result<Outcome> {
     for _ in 0..BATCHES_MAX {
         if maintenance.is_stopping() {
             break;
         }
-        let Some(tx) = locked(&maintenance.backend, work).await? else { break };
+        let Some(tx) = maintenance.locked(work).await? else { return Ok(Outcome::Elsewhere) };
         let mut statement = Sql::new(call);
         statement.bind(size).text("::int) as rows");
         let rows: i64 = tx.query_one(statement).await?.try_get("rows").map_err(Error::internal)?;
@@ -38,5 +43,5 @@ async fn in_batches(maintenance: &Maintenance, work: &'static str, call: &'stati
             break;
         }
     }
-    Ok(())
+    Ok(Outcome::Done)
 }

@@ -28,7 +28,7 @@ use crate::backend::{Backend, BackendOptions};
 use crate::config::Settings;
 use crate::edge::{self, Bound, Edge};
 use crate::health::{Health, Preparation};
-use crate::maintenance::{Done, Maintenance};
+use crate::maintenance::{Done, Maintenance, Shared};
 use crate::metrics;
 use crate::middleware::{Cors, Pipeline};
 use crate::router::{self, Front, Mounts, Numbers};
@@ -128,7 +128,8 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     };
 
     let done = Arc::new(Done::new(&settings));
-    let maintenance = Maintenance::new(backend.clone(), Arc::clone(&preparation), Arc::clone(&done), stop.clone());
+    let shared = Shared { backend: backend.clone(), preparation: Arc::clone(&preparation), done: Arc::clone(&done), stop: stop.clone() };
+    let maintenance = Maintenance::new(shared, &settings, folder.path());
     let health = Arc::new(Health::new(Arc::clone(&preparation), backend.clone(), done));
     let routes = router::router(Mounts {
         front: Front { public_url: public_url.as_str().into() },
@@ -147,7 +148,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(reporter.run(stop.clone()));
     tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
     tasks.spawn(backend.clone().follow_schema(stop.clone()));
-    maintenance.begin(&tasks, &settings, folder.path());
+    maintenance.begin(&tasks);
     let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
     Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, backend, cluster: cluster.take(), folder })
 }
