@@ -1,6 +1,7 @@
 //! Asks a server the same kind of question over many connections, and says how fast the answers came.
 //!
-//! Invariant: bounded by connections and time; an answer that is not the expected status is an error and is counted, never timed.
+//! Invariant: bounded by connections and time; an answer that is not the expected status, or is empty, is an error: it is counted, never
+//! timed, and the run fails.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -93,6 +94,8 @@ async fn main() -> anyhow::Result<()> {
         "per_second": answers / seconds.max(1), "p50_us": at(50), "p95_us": at(95), "p99_us": at(99), "answers": answers, "errors": errors,
     });
     writeln!(std::io::stdout(), "{line}")?;
+    ensure!(errors == 0, "{errors} answers were not what was asked for");
+    ensure!(answers > 0, "nothing was answered in time");
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::options::{Back, Options};
 use super::report::{DownReport, Ran, UpReport};
 use super::session::{Attempt, Migrator, Session, with_retries};
 use super::source::{self, Files, Migration, Source};
-use super::{error, fingerprint, grants, guard, history, permissions};
+use super::{error, fingerprint, grants, guard, history, permissions, scale};
 
 impl Migrator {
     /// Brings the database to what the source says: bootstrap, migrations, code, permissions, grants.
@@ -55,6 +55,8 @@ impl Run<'_> {
         history::refuse(&history::disagreements(&history::read(self.session).await?, &self.files.migrations))?;
         self.bootstrap().await?;
         report.degraded = self.session.take_notices().into_iter().filter(super::session::Notice::is_warning).collect();
+        // Before any backfill writes without them.
+        scale::heal(self.session, self.options).await?;
         self.as_owner(|| Box::pin(async move { self.session.client.batch_execute(history::TABLES).await.map_err(error::query) })).await?;
 
         let applied = history::read(self.session).await?;

@@ -36,11 +36,7 @@ impl Migrator {
         let files = source.read()?;
         let session = &self.connect().await?;
         session.lock(options).await?;
-        // A scale seed that was killed left them off.
-        let switched_on = scale::switch_on(session, options).await?;
-        if switched_on > 0 {
-            tracing::warn!(triggers = switched_on, "triggers were off and are on again");
-        }
+        scale::heal(session, options).await?;
         let mut wanted = files.seed_system;
         if seeds == Seeds::Development {
             let applied = history::applied_seeds(session).await?;

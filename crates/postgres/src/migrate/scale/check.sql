@@ -54,3 +54,15 @@ select 'customers whose figures are not those of their jobs',
                        from public.jobs j where j.deleted_at is null group by 1, 2) j on j.company_id = c.company_id and j.customer_id = c.id
          where c.company_id > '01910000-0000-7000-8000-000000000000'
            and (c.total_jobs, c.last_job_date, c.average_job_value) is distinct from (coalesce(j.jobs, 0), j.last_at, coalesce(j.average, 0)))
+union all
+select 'companies whose sums are not those of their rows',
+       (select count(*) from (
+          select f.company_id, sum(f.customers), sum(f.jobs), sum(f.job_revenue), sum(f.invoices), sum(f.outstanding), sum(f.collected)
+            from app.figures f where f.company_id > '01910000-0000-7000-8000-000000000000' and f.scope = 'company' group by 1
+          except
+          select c.id, (select count(*) from public.customers r where r.company_id = c.id), j.jobs, j.revenue, i.bills, i.outstanding, p.collected
+            from public.companies c
+            join (select r.company_id, count(*) as jobs, sum(r.total_amount) filter (where r.actual_end is not null) as revenue from public.jobs r group by 1) j
+              on j.company_id = c.id
+            join (select r.company_id, count(*) as bills, sum(r.balance_amount) as outstanding from public.invoices r group by 1) i on i.company_id = c.id
+            join (select r.company_id, sum(r.amount) as collected from public.payments r group by 1) p on p.company_id = c.id) w)

@@ -21,6 +21,7 @@ const COMPANY: &str = include_str!("company.sql");
 const ITEMS: &str = include_str!("items.sql");
 const BLOCK: &str = include_str!("block.sql");
 const MONEY: &str = include_str!("money.sql");
+const FIGURES: &str = include_str!("figures.sql");
 const FINISH: &str = include_str!("finish.sql");
 /// Connections that a load may have.
 const CONNECTIONS_MAX: usize = 32;
@@ -129,7 +130,7 @@ async fn write(session: &Session, block: Block, script: &Script, options: &Optio
            (('01910000-0000-7000-8000-' || lpad('{company}', 12, '0'))::uuid, lpad(to_hex({company}), 3, '0'), {company}, {number})"
     );
     let items = if number == 0 { ITEMS } else { "" };
-    transaction(session, options, &[&whose, COMPANY, items, BLOCK, &script.money]).await
+    transaction(session, options, &[&whose, COMPANY, items, BLOCK, &script.money, FIGURES]).await
 }
 
 async fn transaction(session: &Session, options: &Options, scripts: &[&str]) -> Result<()> {

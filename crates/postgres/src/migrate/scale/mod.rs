@@ -2,7 +2,7 @@
 //!
 //! Invariant: it works only where there is nothing to lose. Triggers are off while rows come in, so every row carries what its triggers
 //! would have made of it, `check.sql` looks whether that is so, and keys and checks stay on. Whatever happens, the triggers are on again
-//! before anybody else works here: at the end, after an error, and at the next seed after a kill.
+//! before anybody else works here: at the end, after an error, and at the next migration or seed after a kill.
 //!
 //! Why triggers are off: an import of five million jobs would write an audit row for each row, queue at the counters of numbers and sum
 //! every header once for each of its lines. COPY into a table with forced row security is refused, so rows are made by INSERT ... SELECT
@@ -19,18 +19,15 @@ use kernel::Result;
 
 use super::error::{self, SCALE_IN_USE, SCALE_NOT_EMPTY, SCALE_WRONG};
 use super::options::Options;
-use super::session::{Migrator, Session};
+use super::session::{Migrator, Session, with_retries};
 
 pub use plan::Plan;
-pub(super) use triggers::switch_on;
 
 /// The one company that may be there before: the demo company, in development.
 const DEMO: &str = "01900000-0000-7000-8000-000000000001";
 /// How long somebody may take to leave.
 const LEAVING: Duration = Duration::from_secs(3);
 const CHECK: &str = include_str!("check.sql");
-/// The sums of companies are kept by triggers, too, and are counted from the rows where no trigger saw them.
-const FIGURES: &str = "select app.rebuild_figures(c.id) from public.companies c where c.slug like 'scale-company-%'";
 
 /// What was written, and how long it took.
 #[derive(Clone, Debug)]
@@ -52,28 +49,43 @@ impl Migrator {
         let started = Instant::now();
         let session = &self.connect().await?;
         session.lock(options).await?;
-        switch_on(session, options).await?;
+        heal(session, options).await?;
         refuse_others(session, options, allow_demo).await?;
         let before = size(session).await?;
         triggers::switch_off(session, options).await?;
-        let loaded = Box::pin(load::run(self, plan, connections, options, say)).await;
+        // Somebody may have come between the first look and this moment.
+        let loaded = match refuse_others(session, options, allow_demo).await {
+            Ok(()) => Box::pin(load::run(self, plan, connections, options, say)).await,
+            Err(refused) => Err(refused),
+        };
         // Also after an error: whatever was written stays, and rules hold for it from now on.
-        let on = switch_on(session, options).await;
+        if let Err(on) = triggers::switch_on(session, options).await {
+            let told = "rules are still off, since triggers could not be switched on again; thorbis migrate up does it";
+            tracing::error!(error = %on, "{told}");
+            say(&format!("{told}: {on}"));
+            // What failed first is the one to tell.
+            return Err(loaded.err().unwrap_or(on));
+        }
         loaded?;
-        on?;
         let loaded_in = started.elapsed();
         say(&format!("rows are in after {} s; statistics and checks", loaded_in.as_secs()));
         Box::pin(load::analyze(self, connections, options)).await?;
-        session.begin(options).await?;
-        let counted = session.client.batch_execute(FIGURES).await.map_err(error::query);
-        session.or_rollback(counted).await?;
-        session.commit().await?;
+        say(&format!("statistics are there after {} s; checks", started.elapsed().as_secs()));
         check(session, options).await?;
         let rows = count(session, options).await?;
         let bytes = size(session).await?.saturating_sub(before);
         session.unlock().await?;
         Ok(Report { rows, loaded_in, took: started.elapsed(), bytes })
     }
+}
+
+/// Switches on what a scale seed that was killed left off.
+pub(super) async fn heal(session: &Session, options: &Options) -> Result<()> {
+    let (count, _) = with_retries(options, || Box::pin(triggers::switch_on(session, options))).await?;
+    if count > 0 {
+        tracing::warn!(triggers = count, "triggers were off and are on again");
+    }
+    Ok(())
 }
 
 /// Refuses where there is something to lose, or somebody who would write without the rules.

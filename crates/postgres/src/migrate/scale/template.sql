@@ -104,7 +104,33 @@ select c.n, count(j.n) as jobs, count(j.n) filter (where j.is_billed) as bills, 
   from scale_customers c left join scale_jobs j on j.customer_n = c.n
  group by c.n;
 
-analyze scale_customers, scale_jobs, scale_lines, scale_years, scale_figures;
+-- What a block adds to the sums that are kept: each job, invoice and payment counts for its company, its customer, its technician or its month,
+-- as app.figures_of_jobs and its sisters say. A company's clock is UTC.
+create temporary table scale_sums as
+with counted as (
+  select 'job' as kind, j.customer_n, j.technician, null::date as month, 1 as jobs, (j.status = 'scheduled')::integer as scheduled,
+         (j.status = 'in_progress')::integer as active, d.done, case when d.done = 1 then j.minutes * 60 else 0 end as seconds,
+         case when d.done = 1 then j.total else 0 end as job_revenue, 0 as bills, 0::bigint as revenue, 0::bigint as paid, 0::bigint as outstanding,
+         0::bigint as collected
+    from scale_jobs j cross join lateral (select (j.status in ('completed', 'invoiced', 'paid'))::integer as done) d
+  union all
+  select 'invoice', j.customer_n, null, date_trunc('month', j.billed_at at time zone 'UTC')::date, 0, 0, 0, 0, 0, 0, 1, j.total,
+         case when j.status = 'paid' then j.total else 0 end, case when j.status = 'paid' then 0 else j.total end, 0
+    from scale_jobs j where j.is_billed
+  union all
+  select 'payment', j.customer_n, null, date_trunc('month', j.paid_at at time zone 'UTC')::date, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, j.total
+    from scale_jobs j where j.status = 'paid'
+)
+select s.scope, s.n, s.month, sum(c.jobs) as jobs, sum(c.scheduled) as jobs_scheduled, sum(c.active) as jobs_active, sum(c.done) as jobs_completed,
+       sum(c.done) as worked_jobs, sum(c.seconds) as worked_seconds, sum(c.job_revenue) as job_revenue, sum(c.bills) as invoices,
+       sum(c.revenue) as revenue, sum(c.paid) as paid, sum(c.outstanding) as outstanding, sum(c.collected) as collected
+  from counted c
+  cross join lateral (values ('company', 0, '1970-01-01'::date), ('customer', c.customer_n, '1970-01-01'), ('technician', c.technician, '1970-01-01'),
+                             ('month', 0, c.month)) s (scope, n, month)
+ where s.n is not null and s.month is not null
+ group by s.scope, s.n, s.month;
+
+analyze scale_customers, scale_jobs, scale_lines, scale_years, scale_figures, scale_sums;
 
 -- Whose block is being written: the company and its number, and which of its blocks.
 create temporary table scale_block (company_id uuid, mark text, company bigint, block bigint);

@@ -54,7 +54,7 @@ pub(super) async fn switch_off(session: &Session, options: &Options) -> Result<(
 }
 
 /// Switches on every trigger of ours that is off, and returns how many these were. None of ours is meant to be off.
-pub(in super::super) async fn switch_on(session: &Session, options: &Options) -> Result<usize> {
+pub(super) async fn switch_on(session: &Session, options: &Options) -> Result<usize> {
     session.begin(options).await?;
     let result = async {
         let rows = session
