@@ -69,12 +69,19 @@ alter function public.log_audit_event(uuid, uuid, text, text, text, jsonb) owner
 revoke all on function public.log_audit_event(uuid, uuid, text, text, text, jsonb) from public;
 grant execute on function public.log_audit_event(uuid, uuid, text, text, text, jsonb) to authenticated, service_role;
 
+-- What somebody only says that he did is told from what the database saw, whatever word he has for it.
 drop view if exists public.audit_log;
 create view public.audit_log with (security_invoker = true) as
 select id, company_id, coalesce(table_name, entity_type) as table_name, entity_id as record_id,
-       case action when 'create' then 'INSERT' when 'update' then 'UPDATE' when 'restore' then 'UPDATE' when 'delete' then 'DELETE' else action end as operation,
-       old_values, new_values, changed_fields, user_id, ip_address, user_agent, created_at as "timestamp"
+       case when metadata @> '{"reported": true}' then 'REPORTED'
+            when action = 'create' then 'INSERT'
+            when action in ('update', 'restore') then 'UPDATE'
+            when action = 'delete' then 'DELETE'
+            else action end as operation,
+       old_values, new_values, changed_fields, user_id, ip_address, user_agent, created_at as "timestamp",
+       case when metadata @> '{"reported": true}' then action end as reported_action
   from public.audit_logs;
-comment on view public.audit_log is 'audit_logs, as other programs call it and its columns.';
+comment on view public.audit_log is
+  'audit_logs, as other programs call it and its columns. What log_audit_event was told is REPORTED, with the action that was named.';
 revoke all on public.audit_log from public, anon, authenticated, service_role;
 grant select on public.audit_log to authenticated, service_role;

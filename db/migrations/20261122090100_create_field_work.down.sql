@@ -70,6 +70,9 @@ alter table public.jobs
   drop column review_notes cascade,
   drop column review_follow_up_sent cascade,
   drop column review_follow_up_sent_at cascade;
+comment on column public.properties.directions is null;
+comment on column public.properties.parking_instructions is null;
+comment on column public.properties.service_entrance_notes is null;
 alter table public.properties
   drop column primary_contact_id cascade;
 alter table public.customers

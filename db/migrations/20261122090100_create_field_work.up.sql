@@ -55,6 +55,7 @@ comment on column public.team_members.call_forwarding_number is 'pii:phone';
 comment on column public.team_members.voicemail_pin is 'secret';
 comment on column public.team_members.invited_email is 'pii:email';
 comment on column public.team_members.invited_name is 'pii:name';
+comment on column public.team_members.direct_inward_dial is 'pii:phone';
 
 create table public.company_settings (
   company_id           uuid not null default app.company_id() references public.companies (id) on delete cascade,
@@ -166,6 +167,7 @@ create table public.service_plans (
 );
 comment on table public.service_plans is 'Recurring visits to a customer for a price.';
 comment on column public.service_plans.signed_by_name is 'pii:name';
+comment on column public.service_plans.customer_signature is 'pii:signature';
 create index service_plans_id_idx on public.service_plans (id);
 create index service_plans_customer_id_idx on public.service_plans (company_id, customer_id);
 create index service_plans_property_id_idx on public.service_plans (company_id, property_id);
@@ -304,6 +306,8 @@ comment on table public.customer_contacts is 'People to speak to at a customer.'
 comment on column public.customer_contacts.email is 'pii:email';
 comment on column public.customer_contacts.phone is 'pii:phone';
 comment on column public.customer_contacts.mobile_phone is 'pii:phone';
+comment on column public.customer_contacts.first_name is 'pii:name';
+comment on column public.customer_contacts.last_name is 'pii:name';
 create index customer_contacts_id_idx on public.customer_contacts (id);
 create index customer_contacts_customer_id_idx on public.customer_contacts (company_id, customer_id);
 create index customer_contacts_created_at_idx on public.customer_contacts (company_id, created_at desc, id);
@@ -366,6 +370,10 @@ alter table public.customers
     references public.customer_contacts (company_id, id) on delete set null (primary_contact_id),
   add constraint customers_default_address_id_fkey foreign key (company_id, default_address_id)
     references public.customer_addresses (company_id, id) on delete set null (default_address_id);
+comment on column public.properties.directions is 'pii:text';
+comment on column public.properties.parking_instructions is 'pii:text';
+comment on column public.properties.service_entrance_notes is 'pii:text';
+comment on column public.customers.directions is 'pii:text';
 create index customers_primary_contact_id_idx on public.customers (company_id, primary_contact_id);
 create index customers_default_address_id_idx on public.customers (company_id, default_address_id);
 
@@ -685,6 +693,8 @@ create table public.schedules (
     references public.schedules (company_id, id) on delete set null (rescheduled_to_id)
 );
 comment on table public.schedules is 'Appointments on the calendar. Never partitioned: the rule against double booking needs one table.';
+comment on column public.schedules.location is 'pii:address';
+comment on column public.schedules.access_instructions is 'pii:text';
 create index schedules_id_idx on public.schedules (id);
 create index schedules_customer_id_idx on public.schedules (company_id, customer_id);
 create index schedules_property_id_idx on public.schedules (company_id, property_id);
@@ -958,6 +968,7 @@ create table public.form_submissions (
 );
 comment on table public.form_submissions is 'Filled-in forms.';
 comment on column public.form_submissions.signed_by_name is 'pii:name';
+comment on column public.form_submissions.signature is 'pii:signature';
 create index form_submissions_id_idx on public.form_submissions (id);
 create index form_submissions_form_template_id_idx on public.form_submissions (company_id, form_template_id);
 create index form_submissions_job_id_idx on public.form_submissions (company_id, job_id);
@@ -990,6 +1001,7 @@ create table public.notes (
     references public.jobs (company_id, id) on delete cascade
 );
 comment on table public.notes is 'Notes on anything.';
+comment on column public.notes.author_name is 'pii:name';
 create index notes_id_idx on public.notes (id);
 create index notes_job_id_idx on public.notes (company_id, job_id);
 create index notes_created_at_idx on public.notes (company_id, created_at desc, id);
@@ -1134,6 +1146,8 @@ create table public.jobs_archive (
   primary key (company_id, id)
 );
 comment on table public.jobs_archive is 'Completed jobs of more than a year ago, with their children, as they were.';
+comment on column public.jobs_archive.job is 'pii:text';
+comment on column public.jobs_archive.children is 'pii:text';
 create index jobs_archive_id_idx on public.jobs_archive (id);
 create index jobs_archive_created_at_idx on public.jobs_archive (company_id, created_at desc, id);
 create index jobs_archive_customer_id_idx on public.jobs_archive (company_id, customer_id, completed_at desc);

@@ -319,6 +319,7 @@ create table public.po_settings (
   unique (company_id)
 );
 comment on table public.po_settings is 'How a company buys: one row each.';
+comment on column public.po_settings.notification_emails is 'pii:email';
 create index po_settings_id_idx on public.po_settings (id);
 select app.enclose('public.po_settings');
 
@@ -381,6 +382,7 @@ create table public.purchase_orders (
 comment on table public.purchase_orders is 'Orders to vendors. Totals are computed from the lines.';
 comment on column public.purchase_orders.vendor_email is 'pii:email';
 comment on column public.purchase_orders.vendor_phone is 'pii:phone';
+comment on column public.purchase_orders.delivery_address is 'pii:address';
 create index purchase_orders_id_idx on public.purchase_orders (id);
 create index purchase_orders_job_id_idx on public.purchase_orders (company_id, job_id);
 create index purchase_orders_requested_by_idx on public.purchase_orders (company_id, requested_by);
@@ -438,6 +440,7 @@ create table public.inventory_locations (
     references public.team_members (company_id, user_id) on delete set null (user_id)
 );
 comment on table public.inventory_locations is 'Where stock is: warehouses, trucks, shelves.';
+comment on column public.inventory_locations.address is 'pii:address';
 create index inventory_locations_id_idx on public.inventory_locations (id);
 create index inventory_locations_user_id_idx on public.inventory_locations (company_id, user_id);
 create unique index inventory_locations_default_key on public.inventory_locations (company_id) where is_default;

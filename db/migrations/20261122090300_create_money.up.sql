@@ -69,6 +69,7 @@ create table public.estimates (
 comment on table public.estimates is 'Quotes to customers. Totals are computed from the lines of the chosen option.';
 comment on column public.estimates.acceptance_token is 'secret';
 comment on column public.estimates.accepted_by_name is 'pii:name';
+comment on column public.estimates.accepted_signature is 'pii:signature';
 create index estimates_id_idx on public.estimates (id);
 create index estimates_job_id_idx on public.estimates (company_id, job_id);
 create index estimates_property_id_idx on public.estimates (company_id, property_id);
@@ -366,6 +367,7 @@ comment on table public.payment_methods is 'Cards and accounts that customers le
 comment on column public.payment_methods.provider_token is 'secret';
 comment on column public.payment_methods.last4 is 'pii:card';
 comment on column public.payment_methods.holder_name is 'pii:name';
+comment on column public.payment_methods.billing_zip is 'pii:address';
 create index payment_methods_id_idx on public.payment_methods (id);
 create index payment_methods_customer_id_idx on public.payment_methods (company_id, customer_id);
 create index payment_methods_created_at_idx on public.payment_methods (company_id, created_at desc, id);
@@ -458,6 +460,7 @@ create table public.payments (
 );
 comment on table public.payments is 'Money received or given back. Completed ones are never changed in amount or parties.';
 comment on column public.payments.card_last4 is 'pii:card';
+comment on column public.payments.check_number is 'pii:card';
 create index payments_id_idx on public.payments (id);
 create index payments_customer_id_idx on public.payments (company_id, customer_id);
 create index payments_job_id_idx on public.payments (company_id, job_id);

@@ -108,6 +108,7 @@ comment on column public.communications.body is 'pii:text';
 comment on column public.communications.body_html is 'pii:text';
 comment on column public.communications.body_plain is 'pii:text';
 comment on column public.communications.call_transcript is 'pii:text';
+comment on column public.communications.call_recording_url is 'pii:text';
 create index communications_id_idx on public.communications (id);
 create index communications_job_id_idx on public.communications (company_id, job_id);
 create index communications_estimate_id_idx on public.communications (company_id, estimate_id);
@@ -162,6 +163,8 @@ create table public.email_logs (
 comment on table public.email_logs is 'What became of every mail. Partitioned by the month in the id.';
 comment on column public.email_logs."to" is 'pii:email';
 comment on column public.email_logs."from" is 'pii:email';
+comment on column public.email_logs.subject is 'pii:text';
+comment on column public.email_logs.template_data is 'pii:text';
 create index email_logs_id_idx on public.email_logs (id);
 create index email_logs_user_id_idx on public.email_logs (company_id, user_id);
 create index email_logs_customer_id_idx on public.email_logs (company_id, customer_id);
@@ -352,6 +355,8 @@ create table public.webhook_logs (
     references public.webhooks (company_id, id) on delete cascade
 ) partition by range (id);
 comment on table public.webhook_logs is 'Every delivery of a webhook. Partitioned by the month in the id.';
+comment on column public.webhook_logs.payload is 'pii:text';
+comment on column public.webhook_logs.response_body is 'pii:text';
 create index webhook_logs_id_idx on public.webhook_logs (id);
 create index webhook_logs_created_at_idx on public.webhook_logs (company_id, created_at desc, id);
 create index webhook_logs_webhook_id_idx on public.webhook_logs (company_id, webhook_id, created_at desc);
@@ -427,6 +432,9 @@ create table public.notification_queue (
     references public.team_members (company_id, user_id) on delete cascade
 );
 comment on table public.notification_queue is 'Messages to members, and what became of them.';
+comment on column public.notification_queue.subject is 'pii:text';
+comment on column public.notification_queue.body is 'pii:text';
+comment on column public.notification_queue.body_html is 'pii:text';
 create index notification_queue_id_idx on public.notification_queue (id);
 create index notification_queue_created_at_idx on public.notification_queue (company_id, created_at desc, id);
 create index notification_queue_user_id_idx on public.notification_queue (company_id, user_id, created_at desc);
@@ -975,6 +983,7 @@ create table public.api_rate_limits (
   constraint api_rate_limits_window_check check (window_end > window_start)
 );
 comment on table public.api_rate_limits is 'How often somebody asked within a window. Reached by the service only.';
+comment on column public.api_rate_limits.identifier_value is 'pii:ip';
 create index api_rate_limits_company_id_idx on public.api_rate_limits (company_id);
 create index api_rate_limits_user_id_idx on public.api_rate_limits (user_id);
 create index api_rate_limits_window_end_idx on public.api_rate_limits (window_end);
