@@ -76,3 +76,13 @@ has_postgresql() {
 has_compiler() {
     command -v cc >/dev/null && echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1
 }
+
+# Rust by rustup may be the minimal profile, without these two.
+need_rust() {
+    command -v cargo >/dev/null || fail "cargo is not on the search path; install Rust by rustup"
+    for part in "$@"; do
+        cargo "$part" --version >/dev/null 2>&1 && continue
+        [ "$part" = fmt ] && part=rustfmt
+        run rustup component add "$part"
+    done
+}

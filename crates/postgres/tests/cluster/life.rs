@@ -214,7 +214,12 @@ fn programs_with_a_version(home: &Home, real: &Path, version: &str) -> PathBuf {
     let folder = home.0.path().join("bin");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("version"), version).unwrap();
-    for name in ["initdb", "pg_config", "postgres"] {
+    // Libraries are looked for beside the programs.
+    let library = home.0.path().join("lib");
+    if !library.try_exists().unwrap() {
+        std::os::unix::fs::symlink(real.parent().unwrap().join("lib"), library).unwrap();
+    }
+    for name in ["initdb", "postgres"] {
         let claim =
             format!("if [ \"$1\" = --version ]; then echo \"postgres (PostgreSQL) $(/bin/cat {0}/version)\"; exit; fi\n", folder.display());
         let script = format!("#!/bin/sh\n{}exec {}/{name} \"$@\"\n", if name == "postgres" { &claim } else { "" }, real.display());

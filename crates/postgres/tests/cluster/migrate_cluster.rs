@@ -29,7 +29,7 @@ struct Cluster {
 
 const SCRIPT: &str = r#"
 set -e
-PATH="$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1):$PATH"
+command -v initdb >/dev/null || PATH="$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1):$PATH"
 initdb -D "$1/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >/dev/null
 postgres -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off -c full_page_writes=off -c wal_level=logical -c max_connections=200 >"$1/log" 2>&1 &
 server=$!
@@ -41,9 +41,12 @@ kill -INT $server; wait $server || true; rm -rf "$1"
 "#;
 
 impl Cluster {
-    fn shared() -> &'static Self {
-        static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(|| {
+    /// One for each sort of migrator: roles are the cluster's, and from PostgreSQL 16 on whoever made one is who may give it.
+    fn of(who: As) -> &'static Self {
+        static SUPERUSERS: OnceLock<Cluster> = OnceLock::new();
+        static PLAIN: OnceLock<Cluster> = OnceLock::new();
+        let shared = if who == As::Plain { &PLAIN } else { &SUPERUSERS };
+        shared.get_or_init(|| {
             let folder = TempDir::with_prefix("thorbis-migrate-").unwrap().keep();
             let as_root = nix::unistd::Uid::effective().is_root();
             let mut command = if as_root { Command::new("setpriv") } else { Command::new("sh") };
@@ -87,7 +90,7 @@ impl Fixture {
     /// Makes a database, and a folder with the real bootstrap files.
     pub(crate) async fn new(who: As) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        let cluster = Cluster::shared();
+        let cluster = Cluster::of(who);
         let database = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let user = if who == As::Plain { "plain" } else { "postgres" };
         let admin = connect(&cluster.config(user, "postgres")).await;

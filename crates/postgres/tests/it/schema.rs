@@ -28,17 +28,16 @@ async fn the_schema_is_what_its_file_says() {
     let (programs, major): (String, i32) = (row.get(0), row.get(1));
     let head =
         format!("-- What db/ makes of an empty database on PostgreSQL {major}, written by ./dev generate. Nothing reads it but people.\n");
-    let made = head.clone() + &normalized(&dump(&programs, &db.migrator_config()), &[db.migrator_config(), db.server_config()]);
-
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(GOLDEN);
+    if !is_update() && !std::fs::read_to_string(&path).unwrap().starts_with(&head) {
+        // Another major version words some definitions differently.
+        return;
+    }
+    let made = head + &normalized(&dump(&programs, &db.migrator_config()), &[db.migrator_config(), db.server_config()]);
     if is_update() {
         std::fs::write(&path, &made).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap();
-    if !found.starts_with(&head) {
-        // Another major version words some definitions differently.
-        return;
-    }
     if found != made {
         let (line, was, is) = first_difference(&found, &made);
         panic!("{GOLDEN} is stale; look at what changed and run ./dev generate. Line {line}:\n  file: {was}\n  made: {is}");

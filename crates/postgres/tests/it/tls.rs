@@ -13,7 +13,7 @@ use tokio_postgres::config::SslMode;
 /// Runs until the pipe from the test closes.
 const SCRIPT: &str = r#"
 set -e
-PATH="$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1):$PATH"
+command -v initdb >/dev/null || PATH="$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1):$PATH"
 initdb -D "$1/data" -U postgres -A trust >/dev/null
 postgres -D "$1/data" -k "$1" -c listen_addresses=127.0.0.1 -c port="$2" -c fsync=off -c ssl=on \
     -c ssl_cert_file="$1/server.pem" -c ssl_key_file="$1/server.key" >"$1/log" 2>&1 &
