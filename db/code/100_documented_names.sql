@@ -98,6 +98,14 @@ select id, company_id as tenant_id, customer_id, assigned_to as technician_id, t
   from public.jobs
  where deleted_at is null;
 
+comment on view public.organizations is 'companies, as programs that signed in elsewhere call them.';
+comment on view public.organization_memberships is 'team_members, as programs that signed in elsewhere call them.';
+comment on view public.profiles is 'users, as programs that signed in elsewhere call them.';
+comment on view shared.tenants is 'companies, as a platform of many products calls them.';
+comment on view shared.users is 'team_members, as a platform of many products calls them.';
+comment on view shared.customers is 'customers that are not deleted, as a platform of many products calls them.';
+comment on view home_services.work_orders is 'jobs that are not deleted, as a platform of many products calls them.';
+
 -- What is deleted through a view is marked as deleted in its table, which keeps it for a while. The argument is the table.
 create or replace function app.mark_as_deleted() returns trigger
   language plpgsql

@@ -2,7 +2,11 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod areas;
+#[cfg(test)]
 mod caller;
+#[cfg(test)]
+mod described;
 #[cfg(test)]
 mod exhausted;
 #[cfg(test)]
@@ -19,5 +23,7 @@ mod removed;
 mod round_trip;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod schema_document;
 #[cfg(test)]
 mod tls;

@@ -3,7 +3,7 @@
 //! Invariant: it is compared where it was made, on the same major version; what only a superuser may make is left out on both sides, so
 //! that every installation makes the same.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use postgres::{Config, Host};
@@ -28,7 +28,7 @@ async fn the_schema_is_what_its_file_says() {
     let (programs, major): (String, i32) = (row.get(0), row.get(1));
     let head =
         format!("-- What db/ makes of an empty database on PostgreSQL {major}, written by ./dev generate. Nothing reads it but people.\n");
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(GOLDEN);
+    let path = in_repository(GOLDEN);
     if !is_update() && !std::fs::read_to_string(&path).unwrap().starts_with(&head) {
         // Another major version words some definitions differently.
         return;
@@ -44,8 +44,13 @@ async fn the_schema_is_what_its_file_says() {
     }
 }
 
+/// Returns where a file of the repository is.
+pub(crate) fn in_repository(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(name)
+}
+
 #[expect(clippy::disallowed_methods, reason = "whether to write the file is said by the caller's environment")]
-fn is_update() -> bool {
+pub(crate) fn is_update() -> bool {
     std::env::var("UPDATE").is_ok()
 }
 
