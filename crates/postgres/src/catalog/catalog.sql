@@ -51,7 +51,7 @@ foreign_keys as (
 columns as (
   select a.attrelid,
          pg_catalog.json_agg(pg_catalog.json_build_object(
-           'name', a.attname, 'type', t.document, 'formatted_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+           'name', a.attname, 'number', a.attnum, 'type', t.document, 'formatted_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
            'nullable', not a.attnotnull, 'has_default', a.atthasdef and a.attgenerated = '' or a.attidentity <> '',
            'generated', a.attgenerated <> '', 'identity_always', a.attidentity = 'a',
            'comment', pg_catalog.col_description(a.attrelid, a.attnum::integer)) order by a.attnum) as columns
@@ -59,6 +59,14 @@ columns as (
     join types t on t.oid = a.atttypid
    where a.attnum > 0 and not a.attisdropped and a.attrelid in (select r.oid from relations r)
    group by a.attrelid
+),
+-- Keys of all tables: a view shows those of the tables below it, wherever they are.
+all_keys as (
+  select k.contype, k.conname, k.conrelid, k.conkey, k.confrelid, k.confkey, c.relname
+    from pg_catalog.pg_constraint k
+    join pg_catalog.pg_class c on c.oid = k.conrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+   where k.contype in ('f', 'p', 'u') and k.conparentid = 0 and n.nspname not in ('pg_catalog', 'information_schema')
 ),
 functions as (
   select n.nspname, p.proname, p.oid,
@@ -77,7 +85,7 @@ functions as (
               when rt.base_kind = 'c' or coalesce(p.proargmodes && array['t', 'b', 'o']::"char"[], false) and rt.base = 'record' then 'row'
               when rt.base = 'record' then 'record'
               else 'scalar' end as returns_kind,
-         p.proretset, rt.document as returns_type, rn.nspname as returns_schema, rc.relname as returns_relation,
+         p.proretset, p.prorows, rt.document as returns_type, rn.nspname as returns_schema, rc.relname as returns_relation,
          case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end as volatility,
          pg_catalog.obj_description(p.oid, 'pg_proc') as comment
     from pg_catalog.pg_proc p
@@ -107,14 +115,25 @@ select pg_catalog.json_build_object(
     from relations r),
   'functions', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'schema', f.nspname, 'name', f.proname, 'arguments', f.arguments, 'volatility', f.volatility, 'comment', f.comment,
-      'returns', pg_catalog.json_build_object('kind', f.returns_kind, 'set', f.proretset, 'type', f.returns_type,
+      'rows', f.prorows, 'returns', pg_catalog.json_build_object('kind', f.returns_kind, 'set', f.proretset, 'type', f.returns_type,
                                               'schema', f.returns_schema, 'relation', f.returns_relation))
       order by f.nspname, f.proname, f.oid), '[]')
     from functions f),
+  'references', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', k.conname, 'table', k.conrelid::bigint, 'table_name', k.relname, 'columns', k.conkey,
+      'column_names', (select pg_catalog.json_agg(a.attname order by u.position)
+                         from pg_catalog.unnest(k.conkey) with ordinality as u (number, position)
+                         join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number),
+      'target', k.confrelid::bigint, 'target_columns', k.confkey) order by k.conname), '[]')
+    from all_keys k where k.contype = 'f'),
+  'unique_keys', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'table', k.conrelid::bigint, 'primary', k.contype = 'p', 'columns', k.conkey)), '[]')
+    from all_keys k
+   where k.contype in ('p', 'u') and k.conrelid in (select f.conrelid from all_keys f where f.contype = 'f')),
   -- Views of other schemas may stand between.
   'views', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('oid', c.oid::bigint, 'rule', w.ev_action::text)), '[]')
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_rewrite w on w.ev_class = c.oid and w.ev_type = '1'
-   where c.relkind = 'v' and n.nspname not in ('pg_catalog', 'information_schema')),
+   where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')),
   'has_declarations', pg_catalog.to_regclass('app.protected_tables') is not null)::text as document

@@ -5,6 +5,7 @@
 
 mod lineage;
 mod model;
+mod relationships;
 
 use std::collections::HashMap;
 
@@ -14,9 +15,11 @@ use serde::Deserialize;
 use crate::{Access, Database, Sql, Tx};
 
 use lineage::{Lineage, Place, View};
+use relationships::{Reference, UniqueKey};
 
 pub use model::{
-    Argument, Column, DataType, Declaration, ForeignKey, Function, Relation, RelationKind, ReturnKind, Returns, TypeShape, Volatility,
+    Argument, Cardinality, Column, DataType, Declaration, ForeignKey, Function, Junction, Relation, RelationKind, Relationship, ReturnKind,
+    Returns, TypeShape, Volatility,
 };
 
 /// Reads what the schemas of a JSON array of names hold, as one text column `document`.
@@ -37,6 +40,8 @@ pub struct Catalog {
 pub struct Schema {
     relations: HashMap<String, Relation>,
     functions: HashMap<String, Vec<Function>>,
+    /// By the relation they begin at.
+    relationships: HashMap<String, Vec<Relationship>>,
 }
 
 /// What [`DOCUMENT`] gave, before the declarations are known.
@@ -46,6 +51,10 @@ struct Document {
     functions: Vec<Function>,
     #[serde(default)]
     views: Vec<View>,
+    #[serde(default)]
+    references: Vec<Reference>,
+    #[serde(default)]
+    unique_keys: Vec<UniqueKey>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,12 +113,18 @@ impl Catalog {
         for view in schemas.values_mut().flat_map(|schema| schema.relations.values_mut()) {
             view.declaration = inherited(view, &lineage, &tenants);
         }
+        let tenant_numbers = declared.iter().filter_map(|declared| Some((declared.oid, declared.tenant_number?))).collect();
         for declared in declared {
             let schema = schemas.get_mut(&declared.schema);
             // A declared table may be in a schema that was not asked for.
             if let Some(relation) = schema.and_then(|schema| schema.relations.get_mut(&declared.relation)) {
                 relation.declaration = Some(declared.declaration);
             }
+        }
+        let keys = relationships::Keys { references: &document.references, uniques: &document.unique_keys, tenants: &tenant_numbers };
+        let relations = schemas.values().flat_map(|schema| schema.relations.values());
+        for ((schema, relation), found) in relationships::of(relations, keys, &lineage) {
+            schemas.entry(schema).or_default().relationships.insert(relation, found);
         }
         Ok(Self { schemas })
     }
@@ -127,6 +142,16 @@ impl Catalog {
     /// Returns the relations of a schema, in no order.
     pub fn relations(&self, schema: &str) -> impl Iterator<Item = &Relation> {
         self.schemas.get(schema).into_iter().flat_map(|schema| schema.relations.values())
+    }
+
+    /// Returns how the rows of a relation lead to others, in a fixed order.
+    pub fn relationships(&self, schema: &str, relation: &str) -> &[Relationship] {
+        self.schemas.get(schema).and_then(|schema| schema.relationships.get(relation)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the names of a schema's relations that lead to others, in no order.
+    pub fn related_names(&self, schema: &str) -> impl Iterator<Item = &str> {
+        self.schemas.get(schema).into_iter().flat_map(|schema| schema.relationships.keys()).map(String::as_str)
     }
 
     /// Returns the names of a schema's functions, in no order.

@@ -60,6 +60,9 @@ pub enum RelationKind {
 pub struct Column {
     /// The name.
     pub name: String,
+    /// The number.
+    #[serde(default)]
+    pub(super) number: i16,
     /// The type.
     #[serde(rename = "type")]
     pub data_type: DataType,
@@ -149,6 +152,9 @@ pub struct Function {
     pub returns: Returns,
     /// Whether it may write.
     pub volatility: Volatility,
+    /// How many rows it says it gives; none where it gives one result.
+    #[serde(default)]
+    pub rows: f32,
     /// The comment.
     pub comment: Option<String>,
 }
@@ -210,6 +216,74 @@ pub enum Volatility {
     Stable,
     /// May write.
     Volatile,
+}
+
+/// How the rows of one relation lead to those of another: by a foreign key in this or that direction, or through a junction.
+///
+/// Where the company's column leads both sides of a key it is a part of `columns`, for the join, and not of `named`, for people.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Relationship {
+    /// The schema of the other relation.
+    pub schema: String,
+    /// The other relation.
+    pub relation: String,
+    /// Whether the other relation is the same one.
+    pub is_self: bool,
+    /// How many rows meet how many.
+    pub cardinality: Cardinality,
+    /// The foreign key's name; of a junction the one of the key that points here.
+    pub constraint: String,
+    /// Whether the key points from here to there.
+    pub forward: bool,
+    /// Columns here and there, in the key's order; empty where a junction is between.
+    pub columns: Vec<(String, String)>,
+    /// The same columns as people name them.
+    pub named: Vec<(String, String)>,
+    /// What names of the key begin with that are no longer its name: its table and column.
+    pub legacy_prefix: Option<String>,
+    /// Whether the other relation is a view.
+    pub target_is_view: bool,
+    /// What is between.
+    pub junction: Option<Junction>,
+}
+
+/// How many rows meet how many, seen from here.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Cardinality {
+    /// One here, any number there.
+    OneToMany,
+    /// Any number here, one there.
+    ManyToOne,
+    /// One here, one there.
+    OneToOne,
+    /// Any number on both sides.
+    ManyToMany,
+}
+
+/// A relation whose rows say which rows of two others belong together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Junction {
+    /// The schema.
+    pub schema: String,
+    /// The name.
+    pub relation: String,
+    /// The name of the key that points there.
+    pub target_constraint: String,
+    /// Columns here and in the junction.
+    pub origin: Vec<(String, String)>,
+    /// Columns there and in the junction.
+    pub target: Vec<(String, String)>,
+    /// The junction's columns that point here, as people name them.
+    pub origin_named: Vec<String>,
+    /// The junction's columns that point there, as people name them.
+    pub target_named: Vec<String>,
+}
+
+impl Relationship {
+    /// Tells whether a row here meets at most one there.
+    pub fn is_to_one(&self) -> bool {
+        matches!(self.cardinality, Cardinality::ManyToOne | Cardinality::OneToOne)
+    }
 }
 
 impl Relation {
