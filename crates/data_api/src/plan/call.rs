@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use kernel::{Error, Kind, Result};
-use postgres::catalog::{Argument, Function, ReturnKind, Volatility};
+use postgres::catalog::{Argument, Function, Relation, ReturnKind, Volatility};
 use serde_json::{Map, Value};
 
+use super::embed::Origin;
 use super::read::{self, Rows};
 use super::{Surroundings, nearest, not_implemented};
 use crate::request::{Action, ApiRequest, Payload, RawMedia};
@@ -22,6 +23,8 @@ pub(crate) struct CallPlan<'a> {
     pub(crate) arguments: Arguments<'a>,
     /// What comes out.
     pub(crate) result: ResultKind,
+    /// The relation whose rows they are.
+    pub(crate) relation: Option<&'a Relation>,
     /// Which rows of it.
     pub(crate) rows: Rows<'a>,
     /// Whether the transaction must not write.
@@ -64,7 +67,7 @@ pub(crate) enum ResultKind {
     Rows,
 }
 
-pub(super) fn plan<'a>(request: &'a ApiRequest, name: &str, surroundings: Surroundings<'a>) -> Result<CallPlan<'a>> {
+pub(super) fn plan<'a>(request: &'a ApiRequest, name: &'a str, surroundings: Surroundings<'a>) -> Result<CallPlan<'a>> {
     let schema = &request.schema;
     let names = argument_names(request);
     let candidates = surroundings.catalog.functions(schema, name);
@@ -91,9 +94,10 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &str, surroundings: Surrou
     };
     let relation = returns.schema.as_deref().zip(returns.relation.as_deref());
     let relation = relation.and_then(|(schema, name)| surroundings.catalog.relation(schema, name));
-    let rows = read::rows(request, relation.map_or(&[], |relation| &relation.columns), surroundings.rows_max)?;
+    let origin = Origin { name: relation.map_or(name, |relation| &relation.name), relation };
+    let rows = read::rows(request, origin, surroundings)?;
     let read_only = request.action == Action::CallRead || function.volatility != Volatility::Volatile;
-    Ok(CallPlan { function, arguments, result, rows, read_only })
+    Ok(CallPlan { function, arguments, result, relation, rows, read_only })
 }
 
 /// Returns the names that the request gives values for.

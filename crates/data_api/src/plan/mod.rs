@@ -4,7 +4,9 @@
 //! deletion mark) are decided here, in one place, and not by whoever writes the SQL.
 
 mod call;
+mod embed;
 mod read;
+mod relationship;
 mod write;
 
 use kernel::{Error, Kind, Principal, Result, Subject};
@@ -13,6 +15,7 @@ use postgres::catalog::{Catalog, Relation};
 use crate::request::{Action, ApiRequest, MediaType, Target};
 
 pub(crate) use call::{Arguments, CallPlan, ResultKind};
+pub(crate) use embed::{Embed, Way};
 pub(crate) use read::{ReadPlan, Rows};
 pub(crate) use write::{Checks, Conflict, Mark, WriteKind, WritePlan, other_key, several_companies};
 
@@ -93,7 +96,7 @@ pub(crate) fn plan<'a>(request: &'a ApiRequest, surroundings: Surroundings<'a>) 
 
 /// Tells whether an error may be due to a catalog that is older than the database.
 pub(crate) fn may_be_outdated(error: &Error) -> bool {
-    matches!(error.code(), "PGRST202" | "PGRST204" | "PGRST205")
+    matches!(error.code(), "PGRST200" | "PGRST202" | "PGRST204" | "PGRST205")
 }
 
 /// Tells whether PostgreSQL did not find what the catalog has: an error of the client, or a catalog older than the database.

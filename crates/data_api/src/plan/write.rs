@@ -6,6 +6,7 @@
 use kernel::{Error, Kind, Result};
 use postgres::catalog::{Column, Relation, RelationKind};
 
+use super::embed::{self, Embed};
 use super::{Caller, Deleted, Surroundings, Walls, not_implemented, read};
 use crate::request::{
     Action, ApiRequest, Condition, Field, Filter, MediaType, Missing, Operation, Operator, OrderTerm, Payload, Representation, Resolution,
@@ -23,6 +24,8 @@ pub(crate) struct WritePlan<'a> {
     pub(crate) kind: WriteKind<'a>,
     /// What is shown of the rows that were written, where they are shown.
     pub(crate) returning: Option<&'a [SelectItem]>,
+    /// What is embedded in them.
+    pub(crate) embeds: Vec<Embed<'a>>,
     /// In which order.
     pub(crate) order: &'a [OrderTerm],
     /// Columns of the key that a client knows, where the place of a new row is wanted.
@@ -129,14 +132,11 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
     let walls = Walls::of(relation, caller, request.preferences.deleted);
     let representation = request.preferences.representation;
     let returning = (representation == Some(Representation::Full)).then_some(query.select.as_slice());
-    if let Some(select) = returning {
-        read::check_select(select)?;
-    }
     let _counted = read::counted(request.preferences.count)?;
-    let order = query.orders.iter().find(|(path, _)| path.is_empty()).map_or(&[][..], |(_, terms)| terms.as_slice());
+    let shown = embed::written(request, relation, surroundings)?;
     let kind = match request.action {
         Action::Update => update(request, relation)?,
-        Action::Delete => WriteKind::Delete { conditions: read::top_level(query)?, mark: mark(relation, caller, walls) },
+        Action::Delete => WriteKind::Delete { conditions: read::top_level(query), mark: mark(relation, caller, walls) },
         Action::Put => put(request, relation)?,
         Action::Insert | Action::Read | Action::Call | Action::CallRead => insert(request, relation)?,
     };
@@ -149,7 +149,8 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
     }
     let checks = checks(request, relation, caller, walls, &kind);
     let needs_company = caller == Caller::User && relation.tenant_column().is_some();
-    Ok(WritePlan { relation, walls, kind, returning, order, location, needs_company, checks })
+    let (embeds, order) = (shown.embeds, shown.order);
+    Ok(WritePlan { relation, walls, kind, returning, embeds, order, location, needs_company, checks })
 }
 
 fn insert<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<'a>> {
@@ -162,7 +163,7 @@ fn insert<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKi
 }
 
 fn update<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<'a>> {
-    let conditions = read::top_level(&request.query)?;
+    let conditions = read::top_level(&request.query);
     let (columns, rows) = written(request, relation)?;
     if columns.is_empty() || (rows.is_array && rows.count == 0) {
         return Ok(WriteKind::Nothing);
@@ -186,7 +187,7 @@ fn put<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKind<
         return Err(Error::new(Kind::BadRequest, "PGRST114", "limit/offset querystring parameters are not allowed for PUT"));
     }
     let mut equals = Vec::new();
-    for condition in read::top_level(&request.query)? {
+    for condition in read::top_level(&request.query) {
         let Condition::Filter(Filter { field, negated: false, operation: Operation::Compare(Operator::Eq, value) }) = condition else {
             return Err(refused());
         };
@@ -337,6 +338,7 @@ impl<'a> WritePlan<'a> {
         (equals.is_empty() && is_known && !key.is_empty()).then(|| WritePlan {
             kind: WriteKind::Repeated { conditions: key.into_iter().map(named).collect() },
             location: self.location.clone(),
+            embeds: self.embeds.clone(),
             checks: Checks::default(),
             ..*self
         })

@@ -31,7 +31,7 @@ pub(super) fn statement(plan: &CallPlan<'_>, form: Form) -> Sql {
     }
     sql.text(" c),\n");
     // Filters and orders name the function, as they would a table.
-    let place = Place { schema: None, name: "thorbis_call", columns: plan.rows.columns, spelled_out: false };
+    let place = Place { row_of: plan.relation, ..Place::named("thorbis_call", plan.rows.columns, &plan.rows.embeds) };
     read::rows(&mut sql, &place, None, &plan.rows);
     read::answer(&mut sql, plan.rows.counted, form);
     sql

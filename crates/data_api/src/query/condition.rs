@@ -4,30 +4,54 @@
 
 use postgres::Sql;
 
+use super::embed;
 use super::field::Place;
 use crate::plan::{Deleted, Walls};
 use crate::request::{Condition, Filter, FullText, IsValue, LogicOperator, Operation, Operator, Quantifier};
 
+/// The word before the next condition.
+#[derive(Debug, Default)]
+pub(super) struct Where(bool);
+
+impl Where {
+    /// Writes the word.
+    pub(super) fn next(&mut self, sql: &mut Sql) {
+        sql.text(if self.0 { "\n   and " } else { "\n where " });
+        self.0 = true;
+    }
+}
+
 /// Writes `where` and all that must hold, if anything must.
 pub(super) fn all(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, conditions: &[&Condition]) {
-    let mut separator = "\n where ";
+    let mut before = Where::default();
     if let Some(walls) = walls {
-        if let Some(column) = walls.tenant_column {
-            sql.text(separator);
-            separator = "\n   and ";
-            place.column(sql, column);
-            sql.text(" = (select app.company_id())");
-        }
-        if walls.deleted != Deleted::Shown {
-            sql.text(separator);
-            separator = "\n   and ";
-            undeleted(sql, place, walls.deleted);
-        }
+        apart(sql, place, walls, &mut before);
     }
+    rest(sql, place, conditions, &mut before);
+}
+
+/// Writes what keeps rows apart.
+pub(super) fn apart(sql: &mut Sql, place: &Place<'_>, walls: Walls<'_>, before: &mut Where) {
+    if let Some(column) = walls.tenant_column {
+        before.next(sql);
+        place.column(sql, column);
+        sql.text(" = (select app.company_id())");
+    }
+    if walls.deleted != Deleted::Shown {
+        before.next(sql);
+        undeleted(sql, place, walls.deleted);
+    }
+}
+
+/// Writes the request's conditions, and that there is what must be embedded.
+pub(super) fn rest(sql: &mut Sql, place: &Place<'_>, conditions: &[&Condition], before: &mut Where) {
     for condition in conditions {
-        sql.text(separator);
-        separator = "\n   and ";
+        before.next(sql);
         one(sql, place, condition);
+    }
+    for embed in place.embeds.iter().filter(|embed| embed.is_inner()) {
+        before.next(sql);
+        embed::exists(sql, place, embed);
     }
 }
 
@@ -64,8 +88,17 @@ fn one(sql: &mut Sql, place: &Place<'_>, condition: &Condition) {
 }
 
 fn filter(sql: &mut Sql, place: &Place<'_>, filter: &Filter) {
-    sql.text(if filter.negated { "not (" } else { "(" });
     let field = &filter.field;
+    let embed = place.embeds.iter().find(|embed| field.path.is_empty() && embed.name() == field.name);
+    if let Some(embed) = embed {
+        let is_null = filter.operation == Operation::Is(IsValue::Null);
+        if is_null != filter.negated {
+            sql.text("not ");
+        }
+        embed::exists(sql, place, embed);
+        return;
+    }
+    sql.text(if filter.negated { "not (" } else { "(" });
     match &filter.operation {
         Operation::FullText(how, configuration, query) => full_text(sql, place, filter, (*how, configuration.as_deref(), query)),
         operation => {

@@ -3,8 +3,10 @@
 //! Invariant: a column is always written with its relation, so that a name never means something else; a type is a quoted name.
 
 use postgres::Sql;
-use postgres::catalog::Column;
+use postgres::catalog::{Column, Relation};
 
+use super::embed;
+use crate::plan::Embed;
 use crate::request::{Direction, Field, NullsPosition, OrderTerm, PathOperand, SelectItem};
 
 /// Where fields are looked for.
@@ -18,6 +20,23 @@ pub(super) struct Place<'a> {
     pub(super) columns: &'a [Column],
     /// Whether "everything" is written column by column: the source has columns of ours besides.
     pub(super) spelled_out: bool,
+    /// The relation whose rows they are, where they come out of another part of the statement and have lost their type.
+    pub(super) row_of: Option<&'a Relation>,
+    /// What is embedded in its rows.
+    pub(super) embeds: &'a [Embed<'a>],
+}
+
+impl<'a> Place<'a> {
+    /// The relation itself.
+    pub(super) fn of(relation: &'a Relation, embeds: &'a [Embed<'a>]) -> Self {
+        let (schema, columns) = (Some(relation.schema.as_str()), relation.columns.as_slice());
+        Self { schema, name: &relation.name, columns, spelled_out: false, row_of: None, embeds }
+    }
+
+    /// Rows that have only a name in the statement.
+    pub(super) fn named(name: &'a str, columns: &'a [Column], embeds: &'a [Embed<'a>]) -> Self {
+        Self { schema: None, name, columns, spelled_out: false, row_of: None, embeds }
+    }
 }
 
 impl Place<'_> {
@@ -48,6 +67,23 @@ impl Place<'_> {
             self.column(sql, &column.name);
             separator = ", ";
         }
+    }
+
+    /// Writes a row of it as a value.
+    pub(super) fn row(&self, sql: &mut Sql) {
+        let Some(relation) = self.row_of else {
+            self.write(sql);
+            sql.text(".*");
+            return;
+        };
+        sql.text("row(");
+        let mut separator = "";
+        for column in &relation.columns {
+            sql.text(separator);
+            self.column(sql, &column.name);
+            separator = ", ";
+        }
+        sql.text(")::").qualified(&relation.schema, &relation.name);
     }
 
     /// Writes a field of it.
@@ -82,10 +118,13 @@ impl Place<'_> {
     }
 }
 
-/// Writes what is selected; everything if nothing is said.
+/// Writes what is selected, what is embedded behind it; everything if nothing is said.
 pub(super) fn select(sql: &mut Sql, place: &Place<'_>, items: &[SelectItem]) {
     let mut separator = "";
     for item in items {
+        if matches!(item, SelectItem::Embed(_)) {
+            continue;
+        }
         sql.text(separator);
         separator = ", ";
         match item {
@@ -94,9 +133,20 @@ pub(super) fn select(sql: &mut Sql, place: &Place<'_>, items: &[SelectItem]) {
             SelectItem::Star | SelectItem::Field { .. } | SelectItem::Embed(_) => place.everything(sql),
         }
     }
+    for embed in place.embeds.iter().filter(|embed| embed.shown) {
+        sql.text(separator);
+        separator = ", ";
+        embed::item(sql, place, embed);
+    }
     if items.is_empty() {
         place.everything(sql);
     }
+}
+
+/// Returns the name of an item in the answer; none for everything.
+pub(super) fn output_name(item: &SelectItem) -> Option<&str> {
+    let SelectItem::Field { field: Some(field), alias, .. } = item else { return None };
+    alias.as_deref().or_else(|| last_key(field)).or(Some(&field.name))
 }
 
 fn selected(sql: &mut Sql, place: &Place<'_>, field: &Field, cast: Option<&str>, alias: Option<&str>) {
@@ -171,7 +221,10 @@ pub(super) fn order(sql: &mut Sql, place: &Place<'_>, terms: &[OrderTerm]) {
     for term in terms {
         sql.text(separator);
         separator = ", ";
-        place.field(sql, &term.field);
+        match term.embed.as_deref().and_then(|name| place.embeds.iter().find(|embed| embed.name() == name)) {
+            Some(embed) => embed::value(sql, place, embed, &term.field),
+            None => place.field(sql, &term.field),
+        }
         sql.text(match term.direction {
             None => "",
             Some(Direction::Ascending) => " asc",

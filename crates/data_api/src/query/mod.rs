@@ -5,6 +5,7 @@
 
 mod call;
 mod condition;
+mod embed;
 mod field;
 mod form;
 mod read;

@@ -4,13 +4,14 @@ use postgres::Sql;
 
 use super::SOURCE;
 use super::condition;
+use super::embed;
 use super::field::{self, Place};
 use super::form::Form;
 use crate::plan::{ReadPlan, Rows, Walls};
 
 pub(super) fn statement(plan: &ReadPlan<'_>, form: Form) -> Sql {
     let relation = plan.relation;
-    let place = Place { schema: Some(&relation.schema), name: &relation.name, columns: &relation.columns, spelled_out: false };
+    let place = Place::of(relation, &plan.rows.embeds);
     let mut sql = Sql::new("with ");
     rows(&mut sql, &place, Some(plan.walls), &plan.rows);
     answer(&mut sql, plan.rows.counted, form);
@@ -23,6 +24,7 @@ pub(super) fn rows(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, r
     field::select(sql, place, rows.select);
     sql.text("\n  from ");
     place.write(sql);
+    embed::beside(sql, place);
     condition::all(sql, place, walls, &rows.conditions);
     field::order(sql, place, rows.order);
     sql.text("\n limit ").bind(rows.limit).text(" offset ").bind(rows.offset).text(")");

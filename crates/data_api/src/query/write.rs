@@ -6,10 +6,11 @@
 use postgres::Sql;
 use postgres::catalog::Column;
 
+use super::condition::Where;
 use super::field::{self, Place};
 use super::form::Form;
-use super::{SOURCE, condition};
-use crate::plan::{Conflict, Deleted, Mark, WriteKind, WritePlan};
+use super::{SOURCE, condition, embed};
+use crate::plan::{Conflict, Deleted, Embed, Mark, WriteKind, WritePlan};
 use crate::request::{Resolution, SelectItem};
 
 /// What of the body the writing statement sees.
@@ -17,7 +18,7 @@ const BODY: &str = "thorbis_body";
 
 pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
     let relation = plan.relation;
-    let place = Place { schema: Some(&relation.schema), name: &relation.name, columns: &relation.columns, spelled_out: false };
+    let place = Place::of(relation, &[]);
     let mut sql = Sql::new("with ");
     sql.text(SOURCE).text(" as (\n");
     match &plan.kind {
@@ -178,10 +179,17 @@ fn returning(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
             match item {
                 // A field that is no column is computed from the whole row.
                 SelectItem::Field { field: Some(field), .. } if plan.relation.column(&field.name).is_some() => needed.push(&field.name),
-                SelectItem::Star | SelectItem::Field { .. } | SelectItem::Embed(_) => everything = true,
+                SelectItem::Star | SelectItem::Field { .. } => everything = true,
+                SelectItem::Embed(_) => {}
             }
         }
-        needed.extend(plan.order.iter().map(|term| term.field.name.as_str()));
+        for embed in &plan.embeds {
+            match embed.needed() {
+                Some(columns) => needed.extend(columns),
+                None => everything = true,
+            }
+        }
+        needed.extend(plan.order.iter().filter(|term| term.embed.is_none()).map(|term| term.field.name.as_str()));
     }
     needed.extend(&plan.location);
     needed.extend(plan.checks.one_company);
@@ -209,7 +217,9 @@ fn returning(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
 
 /// Writes the one row that answers.
 fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
-    let source = Place { schema: None, name: SOURCE, columns: &plan.relation.columns, spelled_out: plan.tells_new_rows() };
+    let embeds = if plan.returning.is_some() { plan.embeds.as_slice() } else { &[] };
+    let (spelled_out, row_of) = (plan.tells_new_rows(), Some(plan.relation));
+    let source = Place { spelled_out, row_of, ..Place::named(SOURCE, &plan.relation.columns, embeds) };
     match &plan.kind {
         WriteKind::Insert { columns, rows, equals, .. } if plan.checks.same_key => {
             sql.text("\nselect (select count(*) from (");
@@ -221,7 +231,13 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
             sql.text("\nselect null::bigint");
         }
     }
-    sql.text(", count(thorbis_row), ");
+    // What must be embedded chooses what is shown, and not what was written.
+    let is_chosen = embeds.iter().any(Embed::is_inner);
+    if is_chosen {
+        sql.text(", (select count(*) from ").text(SOURCE).text("), ");
+    } else {
+        sql.text(", count(thorbis_row), ");
+    }
     form.write(sql);
     sql.text(", ");
     location(sql, plan);
@@ -244,8 +260,11 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
         }
     }
     sql.text(" from ").text(SOURCE);
+    embed::beside(sql, &source);
+    condition::rest(sql, &source, &[], &mut Where::default());
     field::order(sql, &source, if plan.returning.is_some() { plan.order } else { &[] });
-    sql.text(") thorbis_row");
+    // Otherwise PostgreSQL would make what is embedded once for the count and once for the body.
+    sql.text(if embeds.is_empty() { ") thorbis_row" } else { "\n offset 0) thorbis_row" });
 }
 
 /// Writes how many companies the rows belong to, the active one among them where there is one.

@@ -20,12 +20,10 @@ use http::{HeaderMap, Method};
 use kernel::{Error, Kind, Result};
 
 pub(crate) use syntax::{
-    Action, ApiRequest, Condition, Count, Direction, Field, Filter, FullText, Handling, IsValue, LogicOperator, MediaType, Missing,
-    NullsPosition, Operation, Operator, OrderTerm, PathOperand, Payload, Preferences, Quantifier, Query, RawMedia, Representation,
-    Resolution, SelectItem, Target,
+    Action, ApiRequest, Condition, Count, Direction, Embed, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator, MediaType,
+    Missing, NullsPosition, Operation, Operator, OrderTerm, PathOperand, Payload, Preferences, Quantifier, Query, Range, RawMedia,
+    Representation, Resolution, SelectItem, Target,
 };
-
-use syntax::Range;
 
 /// How much of everything a request may have.
 #[derive(Clone, Copy, Debug)]

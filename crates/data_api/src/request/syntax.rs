@@ -98,6 +98,16 @@ pub(crate) enum SelectItem {
     Embed(Embed),
 }
 
+impl SelectItem {
+    /// Returns the related table, if it is one.
+    pub(crate) fn embed(&self) -> Option<&Embed> {
+        match self {
+            Self::Embed(embed) => Some(embed),
+            Self::Star | Self::Field { .. } => None,
+        }
+    }
+}
+
 /// A related table in `select`.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Embed {

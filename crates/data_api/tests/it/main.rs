@@ -10,6 +10,8 @@ mod bad_input;
 #[cfg(test)]
 mod deletion;
 #[cfg(test)]
+mod embedding;
+#[cfg(test)]
 mod field_work;
 #[cfg(test)]
 mod figures;
@@ -81,3 +83,5 @@ mod versions;
 mod warnings;
 #[cfg(test)]
 mod writes;
+#[cfg(test)]
+mod yard;
