@@ -26,8 +26,10 @@ pub struct DataApiConfig {
     pub conditions_max: usize,
     /// Terms in `order`.
     pub order_terms_max: usize,
-    /// How deep logic trees and embedded tables may be nested.
+    /// How deep logic trees may be nested.
     pub depth_max: usize,
+    /// How deep embedded tables may be nested.
+    pub embed_depth_max: usize,
     /// Values in one `in.(...)`.
     pub in_values_max: usize,
     /// Rows that one body may write.
@@ -48,7 +50,8 @@ impl Default for DataApiConfig {
             select_items_max: limits.select_items_max,
             conditions_max: limits.conditions_max,
             order_terms_max: limits.order_terms_max,
-            depth_max: limits.embed_depth_max,
+            depth_max: limits.logic_depth_max,
+            embed_depth_max: limits.embed_depth_max,
             in_values_max: limits.in_values_max,
             body_rows_max: limits.rows_max_in_body,
             body_depth_max: limits.body_depth_max,
@@ -74,6 +77,7 @@ impl DataApiConfig {
             (!limit(self.order_terms_max), "order_terms_max", "1 to 1000000"),
             // Trees are walked by recursion.
             (!(1..=64).contains(&self.depth_max), "depth_max", "1 to 64"),
+            (!(1..=64).contains(&self.embed_depth_max), "embed_depth_max", "1 to 64"),
             (!limit(self.in_values_max), "in_values_max", "1 to 1000000"),
             (!limit(self.body_rows_max), "body_rows_max", "1 to 1000000"),
             // PostgreSQL's default stack holds several times as many.
@@ -90,7 +94,8 @@ impl DataApiConfig {
             select_items_max: self.select_items_max,
             conditions_max: self.conditions_max,
             order_terms_max: self.order_terms_max,
-            embed_depth_max: self.depth_max,
+            logic_depth_max: self.depth_max,
+            embed_depth_max: self.embed_depth_max,
             in_values_max: self.in_values_max,
             rows_max_in_body: self.body_rows_max,
             body_depth_max: self.body_depth_max,

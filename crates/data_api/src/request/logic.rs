@@ -26,8 +26,8 @@ pub(super) fn operator(word: &str) -> Option<LogicOperator> {
 }
 
 fn children(cursor: &Cursor<'_>, limits: &ParseLimits, depth: usize) -> Result<Vec<Condition>> {
-    if depth > limits.embed_depth_max {
-        return Err(cursor.too_much("levels", limits.embed_depth_max));
+    if depth > limits.logic_depth_max {
+        return Err(cursor.too_much("levels", limits.logic_depth_max));
     }
     cursor.expect("(")?;
     let mut children = Vec::new();

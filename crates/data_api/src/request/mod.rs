@@ -34,7 +34,9 @@ pub(crate) struct ParseLimits {
     pub(crate) conditions_max: usize,
     /// Terms in `order`.
     pub(crate) order_terms_max: usize,
-    /// How deep logic trees and embeds may be nested.
+    /// How deep logic trees may be nested.
+    pub(crate) logic_depth_max: usize,
+    /// How deep embeds may be nested.
     pub(crate) embed_depth_max: usize,
     /// Values in one list.
     pub(crate) in_values_max: usize,
@@ -52,6 +54,7 @@ impl Default for ParseLimits {
             select_items_max: 500,
             conditions_max: 500,
             order_terms_max: 50,
+            logic_depth_max: 16,
             embed_depth_max: 16,
             in_values_max: 10_000,
             rows_max_in_body: 100_000,

@@ -1,6 +1,6 @@
 //! `select`: columns, paths, casts, aggregates and embedded tables.
 
-use kernel::Result;
+use kernel::{Error, Kind, Result};
 
 use super::ParseLimits;
 use super::cursor::Cursor;
@@ -21,7 +21,7 @@ pub(super) fn select(text: &str, limits: &ParseLimits) -> Result<Vec<SelectItem>
 
 fn items(cursor: &Cursor<'_>, limits: &ParseLimits, depth: usize, left: &mut usize) -> Result<Vec<SelectItem>> {
     if depth > limits.embed_depth_max {
-        return Err(cursor.too_much("levels", limits.embed_depth_max));
+        return Err(too_deep(limits.embed_depth_max));
     }
     let mut items = Vec::new();
     loop {
@@ -33,6 +33,11 @@ fn items(cursor: &Cursor<'_>, limits: &ParseLimits, depth: usize, left: &mut usi
             return Ok(items);
         }
     }
+}
+
+fn too_deep(levels_max: usize) -> Error {
+    Error::new(Kind::BadRequest, "embedding_too_deep", "Related tables are embedded too deep in each other")
+        .with_hint(format!("At most {levels_max} levels may be embedded in each other."))
 }
 
 fn item(cursor: &Cursor<'_>, limits: &ParseLimits, depth: usize, left: &mut usize) -> Result<SelectItem> {
@@ -154,7 +159,8 @@ mod tests {
     #[test]
     fn what_is_no_select_is_an_error() {
         let deep = "a(".repeat(100) + &")".repeat(100);
-        for bad in ["a,", ",a", "a(b", "a)", "a!x!y!z(b)", "a::", "a:", "...a", deep.as_str()] {
+        assert_eq!(read(&deep).unwrap_err().code(), "embedding_too_deep");
+        for bad in ["a,", ",a", "a(b", "a)", "a!x!y!z(b)", "a::", "a:", "...a"] {
             assert_eq!(read(bad).unwrap_err().code(), "PGRST100", "{bad}");
         }
     }

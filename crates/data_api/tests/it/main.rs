@@ -12,6 +12,12 @@ mod deletion;
 #[cfg(test)]
 mod embedding;
 #[cfg(test)]
+mod embedding_refused;
+#[cfg(test)]
+mod embedding_walls;
+#[cfg(test)]
+mod embedding_writes;
+#[cfg(test)]
 mod field_work;
 #[cfg(test)]
 mod figures;
