@@ -9,17 +9,20 @@ use super::statement;
 use crate::plan::{self, Caller, Surroundings};
 use crate::request::{ParseLimits, Target, Wanted, parse};
 
-/// Two declared tables of a company, one of nobody, and a function.
+/// Jobs and their visits, both of a company, notes of nobody, and a function.
 fn catalog() -> Catalog {
     let column = |name: &str, base: &str| {
         serde_json::json!({
-            "name": name, "type": { "schema": "pg_catalog", "name": base, "base": base, "shape": "scalar" }, "formatted_type": base,
+            "name": name, "number": 0, "type": { "schema": "pg_catalog", "name": base, "base": base, "shape": "scalar" }, "formatted_type": base,
             "nullable": true, "has_default": false, "generated": false, "identity_always": false, "comment": null
         })
     };
-    let relation = |name: &str, columns: Vec<serde_json::Value>, key: &[&str]| {
+    let relation = |oid: u32, name: &str, mut columns: Vec<serde_json::Value>, key: &[&str]| {
+        for (column, number) in columns.iter_mut().zip(1..) {
+            column["number"] = number.into();
+        }
         serde_json::json!({
-            "schema": "public", "name": name, "kind": "table", "insertable": true, "updatable": true, "deletable": true, "comment": null,
+            "oid": oid, "schema": "public", "name": name, "kind": "table", "insertable": true, "updatable": true, "deletable": true, "comment": null,
             "columns": columns, "primary_key": key, "uniques": [], "foreign_keys": []
         })
     };
@@ -28,8 +31,9 @@ fn catalog() -> Catalog {
     jobs.extend([column("title", "text"), column("metadata", "jsonb"), column("deleted_at", "timestamptz")]);
     let document = serde_json::json!({
         "relations": [
-            relation("jobs", jobs, &["company_id", "id"]),
-            relation("notes", vec![column("id", "int4"), column("text", "text"), column("words", "tsvector")], &["id"]),
+            relation(1, "jobs", jobs, &["company_id", "id"]),
+            relation(2, "visits", vec![column("company_id", "uuid"), column("id", "uuid"), column("job_id", "uuid")], &["company_id", "id"]),
+            relation(3, "notes", vec![column("id", "int4"), column("text", "text"), column("words", "tsvector")], &["id"]),
         ],
         "functions": [{
             "schema": "public", "name": "add", "volatility": "immutable", "comment": null,
@@ -39,12 +43,19 @@ fn catalog() -> Catalog {
             ],
             "returns": { "kind": "scalar", "set": false, "type": column("r", "int4")["type"], "schema": null, "relation": null },
         }],
+        "references": [{
+            "name": "visits_job_id_fkey", "table": 2, "table_name": "visits", "columns": [1, 3], "column_names": ["company_id", "job_id"],
+            "target": 1, "target_columns": [1, 2]
+        }],
         "has_declarations": true
     });
-    let declared = serde_json::json!([{
-        "schema": "public", "relation": "jobs", "noun": "jobs", "soft_delete": true, "tenant_column": "company_id",
-        "assigned_column": null, "own_column": null, "verbs": ["read"]
-    }]);
+    let declared = |oid: u32, name: &str, soft_delete: bool| {
+        serde_json::json!({
+            "schema": "public", "relation": name, "oid": oid, "tenant_number": 1, "noun": name, "soft_delete": soft_delete,
+            "tenant_column": "company_id", "assigned_column": null, "own_column": null, "verbs": ["read"]
+        })
+    };
+    let declared = serde_json::json!([declared(1, "jobs", true), declared(2, "visits", false)]);
     Catalog::from_documents(&document.to_string(), Some(&declared.to_string())).unwrap()
 }
 
@@ -129,6 +140,45 @@ fn a_count_asks_for_the_same_rows() {
     let (text, _) = sql(&Asked { query: "id=gt.1&limit=1", prefer: "count=exact", ..table("notes") }).unwrap();
     assert!(text.contains(r#"thorbis_all as (select 1 from "public"."notes" where ("public"."notes"."id" > $4))"#), "{text}");
     assert!(text.contains("select (select count(*) from thorbis_all), count(thorbis_row)"), "{text}");
+}
+
+#[test]
+fn what_is_embedded_has_its_own_walls_and_the_whole_key() {
+    let (text, bound) = sql(&Asked { query: "select=id,jobs(title)&jobs.title=eq.x&limit=5", ..table("visits") }).unwrap();
+    assert_eq!(
+        text,
+        r#"with thorbis_source as ( select "public"."visits"."id", (select row_to_json(thorbis_embedded) from (select "thorbis_1"."title" from "public"."jobs" as "thorbis_1" where "thorbis_1"."company_id" = (select app.company_id()) and "thorbis_1"."deleted_at" is null and "thorbis_1"."company_id" = "public"."visits"."company_id" and "thorbis_1"."id" = "public"."visits"."job_id" and ("thorbis_1"."title" = $1)) thorbis_embedded) as "jobs" from "public"."visits" where "public"."visits"."company_id" = (select app.company_id()) limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint from thorbis_source thorbis_row"#
+    );
+    assert_eq!(bound, values(&["x", "5", "0"]));
+    let (text, _) = sql(&Asked { query: "select=id,jobs(title)", caller: Caller::Service, ..table("visits") }).unwrap();
+    let expected =
+        r#"where "thorbis_1"."deleted_at" is null and "thorbis_1"."company_id" = "public"."visits"."company_id" and "thorbis_1"."id""#;
+    assert!(text.contains(expected), "the service meets no other company's row: {text}");
+}
+
+#[test]
+fn what_must_be_embedded_is_a_condition_of_the_rows_and_of_their_count() {
+    let asked = Asked { query: "select=id,visits!inner()", prefer: "count=exact", ..table("jobs") };
+    let (text, _) = sql(&asked).unwrap();
+    let expected = r#"exists (select 1 from "public"."visits" as "thorbis_1" where "thorbis_1"."company_id" = (select app.company_id()) and "thorbis_1"."company_id" = "public"."jobs"."company_id" and "thorbis_1"."job_id" = "public"."jobs"."id")"#;
+    assert_eq!(text.matches(expected).count(), 2, "{text}");
+    assert!(!text.contains("json_agg(thorbis_embedded)"), "nothing is shown of it: {text}");
+}
+
+#[test]
+fn a_new_row_returns_what_leads_to_what_is_embedded() {
+    let asked = Asked {
+        method: Method::POST,
+        query: "select=id,job:jobs(title)",
+        body: r#"{"job_id":"7"}"#,
+        prefer: "return=representation",
+        ..table("visits")
+    };
+    let (text, _) = sql(&asked).unwrap();
+    let returned = r#"returning "public"."visits"."company_id", "public"."visits"."id", "public"."visits"."job_id")"#;
+    assert!(text.contains(returned), "{text}");
+    assert!(text.contains(r#""thorbis_1"."id" = "thorbis_source"."job_id""#), "{text}");
+    assert!(text.ends_with("from thorbis_source offset 0) thorbis_row"), "what is embedded is made once: {text}");
 }
 
 #[test]
