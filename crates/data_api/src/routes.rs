@@ -78,7 +78,8 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let request = request::parse(wanted)?;
     let caller = Caller::from(grant.principal());
     let catalog = api.schema().get().await?;
-    let surroundings = |catalog| Surroundings { catalog, caller, rows_max: api.rows_max() };
+    let conditions_max = api.limits().conditions_max;
+    let surroundings = |catalog| Surroundings { catalog, caller, rows_max: api.rows_max(), conditions_max };
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => {
             let answered = execute(api, grant, &context, &plan, &request).await;

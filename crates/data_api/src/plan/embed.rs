@@ -33,6 +33,8 @@ pub(crate) struct Embed<'a> {
     pub(crate) shown: bool,
     /// Whether the request asks for a part of the rows.
     pub(crate) ranged: bool,
+    /// How much the statement grows by asking whether there is one.
+    pub(super) size: usize,
     /// Which rows, and what of them.
     pub(crate) rows: Rows<'a>,
 }
@@ -92,6 +94,7 @@ pub(super) struct Own<'a> {
     pub(super) order: &'a [OrderTerm],
     pub(super) range: Option<Range>,
     pub(super) embeds: Vec<Embed<'a>>,
+    size: usize,
 }
 
 impl<'a> Level<'a> {
@@ -148,8 +151,17 @@ impl<'a> Planner<'a, '_> {
         }
         let embeds = said.into_iter().zip(below).map(|(said, level)| self.embed(origin, said, level)).collect::<Result<Vec<_>>>()?;
         check_order(origin, order, &embeds)?;
-        conditions.iter().try_for_each(|condition| check_condition(condition, &embeds))?;
-        Ok(Own { conditions, order, range, embeds })
+        let inner = embeds.iter().filter(|embed| embed.is_inner()).fold(0_usize, |sum, embed| sum.saturating_add(embed.size));
+        let mut size = inner;
+        for condition in &conditions {
+            size = size.saturating_add(check_condition(condition, &embeds)?);
+        }
+        // Each time that an embed is asked for, all that is asked inside of it is written again.
+        if size > self.surroundings.conditions_max {
+            let details = format!("At most {} are allowed, those inside of embedded tables included", self.surroundings.conditions_max);
+            return Err(Error::new(Kind::BadRequest, "PGRST100", "Too many conditions on embedded tables").with_details(details));
+        }
+        Ok(Own { conditions, order, range, embeds, size })
     }
 
     fn embed(self, origin: Origin<'a>, said: &'a Said, level: Level<'a>) -> Result<Embed<'a>> {
@@ -177,7 +189,7 @@ impl<'a> Planner<'a, '_> {
         let inside = Origin { name: &relation.name, relation: Some(relation) };
         let own = self.level(inside, &said.select, level)?;
         let shown = said.select.iter().any(|item| !matches!(item, SelectItem::Embed(_))) || own.embeds.iter().any(|embed| embed.shown);
-        let rows_max = self.surroundings.rows_max;
+        let (rows_max, size) = (self.surroundings.rows_max, own.size.saturating_add(1));
         let part = own.range.unwrap_or_default();
         let rows = Rows {
             select: &said.select,
@@ -190,7 +202,7 @@ impl<'a> Planner<'a, '_> {
             embeds: own.embeds,
         };
         let walls = self.walls(relation);
-        Ok(Embed { said, place, relation, walls, way, to_one, shown, ranged: own.range.is_some(), rows })
+        Ok(Embed { said, place, relation, walls, way, to_one, shown, ranged: own.range.is_some(), size, rows })
     }
 
     fn walls(self, relation: &'a Relation) -> Walls<'a> {
@@ -267,15 +279,17 @@ fn check_order(origin: Origin<'_>, order: &[OrderTerm], embeds: &[Embed<'_>]) ->
     Ok(())
 }
 
-/// Checks that of an embed nothing but its being there is a condition.
-fn check_condition(condition: &Condition, embeds: &[Embed<'_>]) -> Result<()> {
+/// Checks that of an embed nothing but its being there is a condition. Returns how much the statement grows by it.
+fn check_condition(condition: &Condition, embeds: &[Embed<'_>]) -> Result<usize> {
     let filter = match condition {
-        Condition::Logic { children, .. } => return children.iter().try_for_each(|child| check_condition(child, embeds)),
+        Condition::Logic { children, .. } => {
+            return children.iter().try_fold(0_usize, |sum, child| Ok(sum.saturating_add(check_condition(child, embeds)?)));
+        }
         Condition::Filter(filter) => filter,
     };
-    let Some(embed) = embeds.iter().find(|embed| filter.field.path.is_empty() && embed.name() == filter.field.name) else { return Ok(()) };
+    let Some(embed) = embeds.iter().find(|embed| filter.field.path.is_empty() && embed.name() == filter.field.name) else { return Ok(1) };
     if matches!(filter.operation, Operation::Is(IsValue::Null | IsValue::NotNull)) {
-        return Ok(());
+        return Ok(embed.size);
     }
     Err(Error::new(Kind::BadRequest, "PGRST120", format!("Bad operator on the '{}' embedded resource", embed.said.name))
         .with_details("Only is null or not is null filters are allowed on embedded resources"))

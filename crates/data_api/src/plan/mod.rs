@@ -39,6 +39,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) caller: Caller,
     /// Rows that one answer may have.
     pub(crate) rows_max: i64,
+    /// Conditions that one level may have, those inside of what it asks for included.
+    pub(crate) conditions_max: usize,
 }
 
 /// What sort of caller it is, as far as the plan depends on it.

@@ -90,7 +90,10 @@ fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error
         body: Bytes::copy_from_slice(asked.body.as_bytes()),
         limits: &limits,
     })?;
-    let plan = plan::plan(&request, Surroundings { catalog: &catalog, caller: asked.caller, rows_max: 1000 })?;
+    let plan = plan::plan(
+        &request,
+        Surroundings { catalog: &catalog, caller: asked.caller, rows_max: 1000, conditions_max: limits.conditions_max },
+    )?;
     let (text, values) = statement(&plan, request.media, request.head).render();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     Ok((text, values.iter().map(|value| value.as_str().map(str::to_owned)).collect()))
@@ -163,6 +166,24 @@ fn what_must_be_embedded_is_a_condition_of_the_rows_and_of_their_count() {
     let expected = r#"exists (select 1 from "public"."visits" as "thorbis_1" where "thorbis_1"."company_id" = (select app.company_id()) and "thorbis_1"."company_id" = "public"."jobs"."company_id" and "thorbis_1"."job_id" = "public"."jobs"."id")"#;
     assert_eq!(text.matches(expected).count(), 2, "{text}");
     assert!(!text.contains("json_agg(thorbis_embedded)"), "nothing is shown of it: {text}");
+}
+
+#[test]
+fn asking_again_and_again_inside_of_each_other_does_not_grow_the_statement_without_end() {
+    let nested = |times: usize| {
+        let asked = |name: &str| vec![format!("{name}.is.null"); times].join(",");
+        format!(
+            "select=visits(jobs(visits(jobs())))&or=({})&visits.or=({})&visits.jobs.or=({})&visits.jobs.visits.or=({})",
+            asked("visits"),
+            asked("jobs"),
+            asked("visits"),
+            asked("jobs")
+        )
+    };
+    let (text, _) = sql(&Asked { query: &nested(3), ..table("jobs") }).unwrap();
+    assert!(text.len() < 100_000, "{}", text.len());
+    let refused = sql(&Asked { query: &nested(20), ..table("jobs") }).unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.code()), (400, "PGRST100"));
 }
 
 #[test]
