@@ -298,4 +298,23 @@ proptest! {
             prop_assert!(text.contains(&quoted), "{}", text);
         }
     }
+
+    /// Embeds, hints and what is asked of them, in any order: a statement or an error of the client, and all that is bound is counted.
+    #[test]
+    fn embeds_in_any_order_get_an_answer(pieces in prop::collection::vec(prop::sample::select(vec![
+        "jobs", "visits", "(", ")", "()", ",", "!inner", "!job_id", "...", "a:", "job_id", "id", "*", "&jobs=is.null", "&jobs.id=eq.1",
+        "&visits.order=id", "&order=jobs(id)", "&visits.limit=1", "&or=(jobs.is.null,id.eq.1)", "&visits.jobs.title=eq.x",
+    ]), 0..14)) {
+        let query = format!("select={}", pieces.concat());
+        for name in ["jobs", "visits"] {
+            match sql(&Asked { query: &query, prefer: "count=exact", ..table(name) }) {
+                Ok((text, bound)) => {
+                    let last = format!("${}", bound.len() + 1);
+                    prop_assert!(!text.contains(&last), "{}", text);
+                    prop_assert_eq!(text.matches('(').count(), text.matches(')').count(), "{}", text);
+                }
+                Err(error) => prop_assert!((300..500).contains(&error.status().as_u16()), "{}", error),
+            }
+        }
+    }
 }
