@@ -127,21 +127,21 @@ CREATE FUNCTION app.add_figures_of_invoices() RETURNS trigger
       if tg_op = 'INSERT' then
         insert into app.figure_changes (company_id, scope, subject, month, currency, invoices, revenue, paid, outstanding)
         select f.company_id, f.scope, f.subject, f.month, f.currency, sum(c.sign * f.invoices), sum(c.sign * f.revenue), sum(c.sign * f.paid), sum(c.sign * f.outstanding)
-          from (select 1 as sign, n.* from new_rows n) c cross join lateral app.figures_of_invoices(c.company_id, c.customer_id, c.status, c.invoice_number, c.currency, c.total_amount, c.credited_amount,
+          from (select 1 as sign, n.* from new_rows n) c cross join lateral app.figures_of_invoices(c.company_id, c.customer_id, c.status, c.currency, c.total_amount, c.credited_amount,
                            c.paid_amount, c.balance_amount, c.issued_at, c.created_at, c.deleted_at) f
          group by f.company_id, f.scope, f.subject, f.month, f.currency having sum(c.sign * f.invoices) <> 0 or sum(c.sign * f.revenue) <> 0 or sum(c.sign * f.paid) <> 0 or sum(c.sign * f.outstanding) <> 0;
       end if;
       if tg_op = 'DELETE' then
         insert into app.figure_changes (company_id, scope, subject, month, currency, invoices, revenue, paid, outstanding)
         select f.company_id, f.scope, f.subject, f.month, f.currency, sum(c.sign * f.invoices), sum(c.sign * f.revenue), sum(c.sign * f.paid), sum(c.sign * f.outstanding)
-          from (select -1 as sign, o.* from old_rows o) c cross join lateral app.figures_of_invoices(c.company_id, c.customer_id, c.status, c.invoice_number, c.currency, c.total_amount, c.credited_amount,
+          from (select -1 as sign, o.* from old_rows o) c cross join lateral app.figures_of_invoices(c.company_id, c.customer_id, c.status, c.currency, c.total_amount, c.credited_amount,
                            c.paid_amount, c.balance_amount, c.issued_at, c.created_at, c.deleted_at) f
          group by f.company_id, f.scope, f.subject, f.month, f.currency having sum(c.sign * f.invoices) <> 0 or sum(c.sign * f.revenue) <> 0 or sum(c.sign * f.paid) <> 0 or sum(c.sign * f.outstanding) <> 0;
       end if;
       if tg_op = 'UPDATE' then
         insert into app.figure_changes (company_id, scope, subject, month, currency, invoices, revenue, paid, outstanding)
         select f.company_id, f.scope, f.subject, f.month, f.currency, sum(c.sign * f.invoices), sum(c.sign * f.revenue), sum(c.sign * f.paid), sum(c.sign * f.outstanding)
-          from (select 1 as sign, n.* from new_rows n union all select -1, o.* from old_rows o) c cross join lateral app.figures_of_invoices(c.company_id, c.customer_id, c.status, c.invoice_number, c.currency, c.total_amount, c.credited_amount,
+          from (select 1 as sign, n.* from new_rows n union all select -1, o.* from old_rows o) c cross join lateral app.figures_of_invoices(c.company_id, c.customer_id, c.status, c.currency, c.total_amount, c.credited_amount,
                            c.paid_amount, c.balance_amount, c.issued_at, c.created_at, c.deleted_at) f
          group by f.company_id, f.scope, f.subject, f.month, f.currency having sum(c.sign * f.invoices) <> 0 or sum(c.sign * f.revenue) <> 0 or sum(c.sign * f.paid) <> 0 or sum(c.sign * f.outstanding) <> 0;
       end if; return null; end$$;
@@ -240,67 +240,93 @@ CREATE FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) RETURNS jsonb
 $$;
 ALTER FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) OWNER TO app_owner;
 
-CREATE FUNCTION app.apply_allocation() RETURNS trigger
+CREATE FUNCTION app.apply_allocations() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
+  v         record;
   v_payment public.payments;
 begin
-  select * into v_payment from public.payments p where p.company_id = new.company_id and p.id = new.payment_id for no key update;
-  if v_payment.invoice_id is not null or v_payment.payment_type = 'refund' or not app.is_settled(v_payment.status) then
-    raise exception using errcode = 'TH422', constraint = 'payment_not_allocatable',
-      message = 'Only a completed payment that names no invoice itself can be allocated.';
-  elsif not exists (select from public.invoices i where i.company_id = new.company_id and i.id = new.invoice_id
-                      and (i.customer_id, i.currency) = (v_payment.customer_id, v_payment.currency)) then
-    perform app.refuse_other_parties('payment');
-  end if;
-  perform app.check_shares(v_payment);
-  perform app.settle_invoice(new.company_id, new.invoice_id);
+  for v in
+    select n.company_id, array_agg(n.payment_id) as payments, array_agg(n.invoice_id) as invoices,
+           array(select i.customer_id from public.invoices i
+                  where i.company_id = n.company_id and i.id = any (array_agg(n.invoice_id))) as customers
+      from made n group by n.company_id order by n.company_id
+  loop
+    perform app.lock_for_settlement(v.company_id, v.payments, v.invoices, v.customers);
+  end loop;
+  for v in select n.company_id, n.payment_id, n.invoice_id from made n order by n.company_id, n.payment_id, n.invoice_id loop
+    select * into v_payment from public.payments p where p.company_id = v.company_id and p.id = v.payment_id for no key update;
+    if v_payment.invoice_id is not null or v_payment.payment_type = 'refund' or not app.is_settled(v_payment.status) then
+      raise exception using errcode = 'TH422', constraint = 'payment_not_allocatable',
+        message = 'Only a completed payment that names no invoice itself can be allocated.';
+    elsif not exists (select from public.invoices i where i.company_id = v.company_id and i.id = v.invoice_id
+                        and (i.customer_id, i.currency) = (v_payment.customer_id, v_payment.currency)) then
+      perform app.refuse_other_parties('payment');
+    end if;
+    perform app.check_shares(v_payment);
+  end loop;
+  for v in select n.company_id, array_agg(n.invoice_id) as invoices from made n group by n.company_id order by n.company_id loop
+    perform app.settle_invoices(v.company_id, v.invoices);
+  end loop;
   return null;
 end $$;
-ALTER FUNCTION app.apply_allocation() OWNER TO app_definer;
+ALTER FUNCTION app.apply_allocations() OWNER TO app_definer;
 
-CREATE FUNCTION app.apply_credit_note() RETURNS trigger
+CREATE FUNCTION app.apply_credit_notes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v record;
 begin
-  if not exists (select from public.invoices i where i.company_id = new.company_id and i.id = new.invoice_id
-                    and (i.customer_id, i.currency) = (new.customer_id, new.currency)) then
+  for v in
+    select n.company_id, array_agg(n.invoice_id) as invoices, array_agg(n.customer_id) as customers
+      from made n group by n.company_id order by n.company_id
+  loop
+    perform app.lock_for_settlement(v.company_id, '{}', v.invoices, v.customers);
+  end loop;
+  if exists (select from made n
+              where not exists (select from public.invoices i
+                                 where i.company_id = n.company_id and i.id = n.invoice_id
+                                   and (i.customer_id, i.currency) = (n.customer_id, n.currency))) then
     perform app.refuse_other_parties('credit note');
   end if;
-  perform app.settle_invoice(new.company_id, new.invoice_id);
+  for v in select n.company_id, array_agg(n.invoice_id) as invoices from made n group by n.company_id order by n.company_id loop
+    perform app.settle_invoices(v.company_id, v.invoices);
+  end loop;
   return null;
 end $$;
-ALTER FUNCTION app.apply_credit_note() OWNER TO app_definer;
+ALTER FUNCTION app.apply_credit_notes() OWNER TO app_definer;
 
-CREATE FUNCTION app.apply_payment() RETURNS trigger
+CREATE FUNCTION app.apply_payments() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 begin
-  if new.invoice_id is not null and exists (select from public.invoices i
-       where i.company_id = new.company_id and i.id = new.invoice_id
-         and (i.customer_id, i.currency) is distinct from (new.customer_id, new.currency)) then
-    perform app.refuse_other_parties('payment');
-  end if;
-  if not app.is_settled(new.status) or tg_op = 'UPDATE' and app.is_settled(old.status) then
+  if tg_op = 'INSERT' then
+    perform app.check_parties(n::public.payments) from made n where n.invoice_id is not null;
+    perform app.apply_settled(array(
+      select n::public.payments from made n where app.is_settled(n.status) order by n.company_id, n.id));
     return null;
   end if;
-  if new.payment_type = 'refund' then
-    perform app.apply_refund(new);
-  end if;
-  if new.invoice_id is not null then
-    perform app.settle_invoice(new.company_id, new.invoice_id);
-  end if;
-  if new.payment_type <> 'refund' then
-    update public.customers c set last_payment_date = greatest(c.last_payment_date, new.completed_at)
-     where c.company_id = new.company_id and c.id = new.customer_id;
-  end if;
+  perform app.check_parties(n::public.payments)
+     from made n
+    where n.invoice_id is not null
+      and not exists (select from gone o
+                       where o.company_id = n.company_id and o.id = n.id
+                         and (o.status, o.invoice_id, o.customer_id, o.currency)
+                               is not distinct from (n.status, n.invoice_id, n.customer_id, n.currency));
+  perform app.apply_settled(array(
+    select n::public.payments from made n
+     where app.is_settled(n.status)
+       and not exists (select from gone o
+                        where o.company_id = n.company_id and o.id = n.id and app.is_settled(o.status))
+     order by n.company_id, n.id));
   return null;
 end $$;
-ALTER FUNCTION app.apply_payment() OWNER TO app_definer;
+ALTER FUNCTION app.apply_payments() OWNER TO app_definer;
 
 CREATE FUNCTION app.company_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -422,6 +448,12 @@ COMMENT ON TABLE public.payments IS 'Money received or given back. Completed one
 
 COMMENT ON COLUMN public.payments.card_last4 IS 'pii:card';
 
+COMMENT ON COLUMN public.payments.check_number IS 'pii:card';
+
+COMMENT ON COLUMN public.payments.net_amount IS 'Kept by a trigger: amount less the processor''s fee.';
+
+COMMENT ON COLUMN public.payments.idempotency_digest IS 'Kept by a trigger: what the first request said, as a digest, to know its repetitions.';
+
 CREATE FUNCTION app.apply_refund(p_refund public.payments) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -453,52 +485,87 @@ begin
 end $$;
 ALTER FUNCTION app.apply_refund(p_refund public.payments) OWNER TO app_owner;
 
+CREATE FUNCTION app.apply_settled(p_payments public.payments[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_batch   record;
+  v_payment public.payments;
+begin
+  for v_batch in
+    select p.company_id, array_agg(p.original_payment_id) as payments, array_agg(p.invoice_id) as invoices,
+           array_agg(p.customer_id) as customers
+      from unnest(p_payments) p group by p.company_id order by p.company_id
+  loop
+    perform app.lock_for_settlement(v_batch.company_id, v_batch.payments, v_batch.invoices, v_batch.customers);
+  end loop;
+  foreach v_payment in array p_payments loop
+    if v_payment.payment_type = 'refund' then
+      perform app.apply_refund(v_payment);
+    end if;
+  end loop;
+  for v_batch in
+    select p.company_id, array_agg(p.invoice_id) as invoices
+      from unnest(p_payments) p where p.invoice_id is not null group by p.company_id order by p.company_id
+  loop
+    perform app.settle_invoices(v_batch.company_id, v_batch.invoices);
+  end loop;
+  update public.customers c set last_payment_date = greatest(c.last_payment_date, p.completed_at)
+    from (select p.company_id, p.customer_id, max(p.completed_at) as completed_at
+            from unnest(p_payments) p where p.payment_type <> 'refund' group by 1, 2) p
+   where c.company_id = p.company_id and c.id = p.customer_id;
+end $$;
+ALTER FUNCTION app.apply_settled(p_payments public.payments[]) OWNER TO app_owner;
+
 CREATE FUNCTION app.archive_jobs(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
-  v_job      record;
-  v_key      record;
-  v_rows     jsonb;
-  v_children jsonb;
-  v_count    bigint := 0;
+  v_job   record;
+  v_rows  record;
+  v_state text;
+  v_rule  text;
+  v_count bigint := 0;
 begin
   for v_job in
     select j.* from public.jobs j left join public.company_settings s on s.company_id = j.company_id
+      left join app.retention_held h on h.company_id = j.company_id and h.table_name = 'public.jobs' and h.row_id = j.id
      where j.status in ('completed', 'paid') and j.deleted_at is null
        and coalesce(j.actual_end, j.updated_at) < now() - make_interval(days => app.kept_days(s.retention, 'completed_jobs'))
-     order by random() limit p_limit
+       and (h.tried_at is null or h.tried_at <= now() - interval '1 day')
+     order by h.tried_at nulls first limit p_limit for update of j skip locked
   loop
     begin
-      v_children := '{}';
-      for v_key in
-        select k.conrelid::regclass::text as name, regexp_replace(k.conrelid::regclass::text, '^public\.', '') as key, k.confdeltype = 'c' as is_part,
-               (select a.attname from pg_catalog.pg_attribute a where a.attrelid = k.conrelid and a.attnum = k.conkey[2]) as job_column
-          from pg_catalog.pg_constraint k
-         where k.contype = 'f' and k.confrelid = 'public.jobs'::regclass and k.conparentid = 0 and k.confdeltype in ('c', 'n')
-           and k.conrelid <> 'public.technician_positions'::regclass
-         order by 2, 4
-      loop
-        execute format('select jsonb_agg(%s) from %s t where t.company_id = $1 and t.%I = $2',
-                       case when v_key.is_part then 'to_jsonb(t)' else 'to_jsonb(t) -> ''id''' end, v_key.name, v_key.job_column)
-          into v_rows using v_job.company_id, v_job.id;
-        if v_rows is not null then
-          v_children := v_children || jsonb_build_object(v_key.key, coalesce(v_children -> v_key.key, '[]') || v_rows);
-        end if;
-      end loop;
-      insert into public.jobs_archive (company_id, id, job_number, customer_id, property_id, assigned_to, title, status, completed_at,
-                                       total_amount, currency, job, children, created_at)
-      values (v_job.company_id, v_job.id, v_job.job_number, v_job.customer_id, v_job.property_id, v_job.assigned_to, v_job.title, v_job.status,
-              coalesce(v_job.actual_end, v_job.updated_at), v_job.total_amount, v_job.currency, to_jsonb(v_job), v_children, v_job.created_at);
-      delete from public.jobs j where j.company_id = v_job.company_id and j.id = v_job.id;
       v_count := v_count + 1;
-    exception when foreign_key_violation or restrict_violation or sqlstate 'TH422' or sqlstate 'TH409' or sqlstate 'TH403' then
-      null;
+      select * into v_rows from app.rows_of_job(v_job.company_id, v_job.id);
+      if v_rows.parts_deleted is not null then
+        perform app.hold_back(v_job.company_id, 'public.jobs', v_job.id, 'deleted ' || v_rows.parts_deleted);
+        continue;
+      end if;
+      insert into public.jobs_archive (company_id, id, job_number, customer_id, property_id, assigned_to, crew, title, status,
+                                       completed_at, total_amount, currency, job, children, created_at)
+      values (v_job.company_id, v_job.id, v_job.job_number, v_job.customer_id, v_job.property_id, v_job.assigned_to, v_job.crew,
+              v_job.title, v_job.status, coalesce(v_job.actual_end, v_job.updated_at), v_job.total_amount, v_job.currency,
+              to_jsonb(v_job) - app.secret_columns('public.jobs'), v_rows.shared, v_job.created_at);
+      if v_rows.restricted <> '{}' then
+        insert into public.jobs_archive_restricted (company_id, id, children)
+        values (v_job.company_id, v_job.id, v_rows.restricted);
+      end if;
+      delete from public.jobs j where j.company_id = v_job.company_id and j.id = v_job.id;
+      delete from app.retention_held h
+       where h.company_id = v_job.company_id and h.table_name = 'public.jobs' and h.row_id = v_job.id;
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate, v_rule = constraint_name;
+      if v_state ~ '^(53|57|58|XX)' then
+        raise;
+      end if;
+      perform app.hold_back(v_job.company_id, 'public.jobs', v_job.id, coalesce(nullif(v_rule, ''), v_state));
     end;
   end loop;
   return v_count;
-end $_$;
+end $$;
 ALTER FUNCTION app.archive_jobs(p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.audit() RETURNS trigger
@@ -638,6 +705,8 @@ COMMENT ON TABLE public.audit_logs IS 'Who changed what. Written by a trigger, s
 
 COMMENT ON COLUMN public.audit_logs.ip_address IS 'pii:ip';
 
+COMMENT ON COLUMN public.audit_logs.xid IS 'The transaction that wrote it; the seal waits until it has ended.';
+
 CREATE FUNCTION app.audit_words(p_row public.audit_logs) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -667,16 +736,64 @@ begin
 end $_$;
 ALTER FUNCTION app.authorize_line_rows() OWNER TO app_owner;
 
+CREATE FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_needed constant text := case p_new.payment_type when 'refund' then 'payments:refund' when 'credit' then 'credit_notes:create' end;
+begin
+  if v_needed is not null and (p_new.status, p_new.payment_type) is distinct from (p_old ->> 'status', p_old ->> 'payment_type')
+     and not app.has_permission(v_needed) then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = format('You need the permission %s.', v_needed);
+  end if;
+  if p_new.invoice_id is not null and p_new.invoice_id is distinct from (p_old ->> 'invoice_id')::uuid
+     and not exists (select from public.invoices i where i.company_id = p_new.company_id and i.id = p_new.invoice_id) then
+    raise exception using errcode = 'TH422', constraint = 'payment_invoice_unknown',
+      message = 'There is no such invoice among those you may read.';
+  end if;
+end $$;
+ALTER FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) OWNER TO app_owner;
+
 CREATE FUNCTION app.be_only_default() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $_$
+declare
+  v_other    constant text := case when tg_nargs > 0 then format(' or t.%1$I = ($3).%1$I', tg_argv[0]) else '' end;
+  v_is_there boolean;
 begin
+  -- Where the row is there already no new one comes: it may be left alone, or an update follows that does this.
+  if tg_op = 'INSERT' then
+    execute format('select exists (select from %s t where t.company_id = $1 and (t.id = $2%s))', tg_relid::regclass, v_other)
+       into v_is_there using new.company_id, new.id, new;
+    if v_is_there then
+      return new;
+    end if;
+  end if;
   execute format('update %s set is_default = false where company_id = $1 and id <> $2 and is_default', tg_relid::regclass)
     using new.company_id, new.id;
   return new;
 end $_$;
 ALTER FUNCTION app.be_only_default() OWNER TO app_owner;
+
+CREATE FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  update public.customers c
+     set outstanding_balance = c.outstanding_balance + case when c.currency = p_currency then p_owed else 0 end,
+         total_revenue = c.total_revenue + case when c.currency = p_currency then p_revenue else 0 end,
+         total_invoices = c.total_invoices + p_invoices, last_invoice_date = greatest(c.last_invoice_date, p_issued_at)
+   where c.company_id = p_company_id and c.id = p_customer_id and (c.deleted_at is null or p_owed <= 0);
+  if not found and not p_is_gone then
+    raise exception using errcode = 'TH409', constraint = 'customer_deleted',
+      message = 'This customer was deleted, and nothing more can be billed to him.', hint = 'Restore the customer first.';
+  end if;
+end $$;
+ALTER FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) OWNER TO app_owner;
 
 CREATE FUNCTION app.bind_to_entity() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -708,33 +825,60 @@ CREATE FUNCTION app.book_schedule() RETURNS trigger
     SET search_path TO ''
     AS $$
 declare
-  v_people constant uuid[] := app.booked_people(new);
-  v_person uuid;
-  v_other  record;
+  v_changed  jsonb;
+  v_person   text;
+  v_schedule public.schedules;
+  v_people   uuid[];
+  v_other    record;
 begin
-  delete from public.bookings b
-   where b.company_id = new.company_id and b.schedule_id = new.id and b.user_id <> all (v_people);
-  if v_people = '{}' then
+  if tg_op = 'INSERT' then
+    select jsonb_agg(jsonb_build_object('company_id', b.company_id, 'id', b.id)) into v_changed
+      from became b where b.assigned_to is not null or b.crew <> '{}';
+  else
+    select jsonb_agg(jsonb_build_object('company_id', b.company_id, 'id', b.id)) into v_changed
+      from became b left join was w on w.company_id = b.company_id and w.id = b.id
+     where (b.assigned_to, b.crew, b.start_time, b.end_time, b.status, b.deleted_at, b.double_booking_reason) is distinct from
+           (w.assigned_to, w.crew, w.start_time, w.end_time, w.status, w.deleted_at, w.double_booking_reason);
+  end if;
+  if v_changed is null then
     return null;
   end if;
   -- Exactly simultaneous bookings would end in a deadlock of the exclusion constraint: they queue here, person by person.
-  foreach v_person in array v_people loop
-    perform pg_advisory_xact_lock(hashtextextended('booking ' || new.company_id::text || ' ' || v_person::text, 0));
+  for v_person in
+    select distinct s.company_id::text || ' ' || p.id::text collate "C" as name
+      from jsonb_to_recordset(v_changed) c (company_id uuid, id uuid)
+      join public.schedules s on s.company_id = c.company_id and s.id = c.id
+     cross join lateral unnest(app.booked_people(s)) p (id)
+     order by name
+  loop
+    perform pg_advisory_xact_lock(hashtextextended('booking ' || v_person, 0));
   end loop;
-  select b.schedule_id, b.user_id into v_other from public.bookings b
-   where b.company_id = new.company_id and b.user_id = any (v_people) and b.schedule_id <> new.id
-     and tstzrange(b.start_time, b.end_time) && tstzrange(new.start_time, new.end_time)
-   order by b.start_time limit 1;
-  if found then
-    raise exception using errcode = 'TH409', constraint = 'double_booking',
-      message = 'Somebody is booked for this time already.',
-      detail = jsonb_build_object('user_id', v_other.user_id, 'schedule_id', v_other.schedule_id)::text,
-      hint = 'Choose another time or person, or say in double_booking_reason why it is meant so.';
-  end if;
-  insert into public.bookings as b (company_id, schedule_id, user_id, start_time, end_time)
-  select new.company_id, new.id, p.id, new.start_time, new.end_time from unnest(v_people) p (id)
-  on conflict (company_id, schedule_id, user_id) do update set start_time = excluded.start_time, end_time = excluded.end_time
-   where (b.start_time, b.end_time) is distinct from (excluded.start_time, excluded.end_time);
+  -- First all that is no longer so.
+  delete from public.bookings b
+   using jsonb_to_recordset(v_changed) c (company_id uuid, id uuid)
+    join public.schedules s on s.company_id = c.company_id and s.id = c.id
+   where b.company_id = c.company_id and b.schedule_id = c.id
+     and (b.user_id <> all (app.booked_people(s)) or (b.start_time, b.end_time) is distinct from (s.start_time, s.end_time));
+  for v_schedule in
+    select s.* from jsonb_to_recordset(v_changed) c (company_id uuid, id uuid)
+      join public.schedules s on s.company_id = c.company_id and s.id = c.id
+     order by s.company_id, s.start_time, s.id
+  loop
+    v_people := app.booked_people(v_schedule);
+    select b.schedule_id, b.user_id into v_other from public.bookings b
+     where b.company_id = v_schedule.company_id and b.user_id = any (v_people) and b.schedule_id <> v_schedule.id
+       and tstzrange(b.start_time, b.end_time) && tstzrange(v_schedule.start_time, v_schedule.end_time)
+     order by b.start_time limit 1;
+    if found then
+      raise exception using errcode = 'PT409', constraint = 'double_booking',
+        message = 'Somebody is booked for this time already.',
+        detail = jsonb_build_object('user_id', v_other.user_id, 'schedule_id', v_other.schedule_id)::text,
+        hint = 'Choose another time or person, or say in double_booking_reason why it is meant so.';
+    end if;
+    insert into public.bookings (company_id, schedule_id, user_id, start_time, end_time)
+    select v_schedule.company_id, v_schedule.id, p.id, v_schedule.start_time, v_schedule.end_time from unnest(v_people) p (id)
+    on conflict (company_id, schedule_id, user_id) do nothing;
+  end loop;
   return null;
 end $$;
 ALTER FUNCTION app.book_schedule() OWNER TO app_definer;
@@ -828,6 +972,18 @@ ALTER TABLE ONLY public.schedules FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.schedules OWNER TO app_owner;
 
 COMMENT ON TABLE public.schedules IS 'Appointments on the calendar. Never partitioned: the rule against double booking needs one table.';
+
+COMMENT ON COLUMN public.schedules.crew IS 'Who goes along beside assigned_to; each is booked.';
+
+COMMENT ON COLUMN public.schedules.duration IS 'Kept by a trigger: minutes from start to end.';
+
+COMMENT ON COLUMN public.schedules.actual_duration IS 'Kept by a trigger: minutes from the actual start to the actual end.';
+
+COMMENT ON COLUMN public.schedules.location IS 'pii:address';
+
+COMMENT ON COLUMN public.schedules.access_instructions IS 'pii:text';
+
+COMMENT ON COLUMN public.schedules.double_booking_reason IS 'Allows that somebody is booked twice, and says why.';
 
 CREATE FUNCTION app.booked_people(p_schedule public.schedules) RETURNS uuid[]
     LANGUAGE sql IMMUTABLE
@@ -1024,6 +1180,14 @@ ALTER TABLE public.invoices OWNER TO app_owner;
 
 COMMENT ON TABLE public.invoices IS 'Bills to customers. Totals are computed from the lines, paid and balance from the payments.';
 
+COMMENT ON COLUMN public.invoices.invoice_number IS 'Given when it is issued, without a gap.';
+
+COMMENT ON COLUMN public.invoices.draft_number IS 'Given when it is made; gaps are allowed.';
+
+COMMENT ON COLUMN public.invoices.tax_rate IS 'Percent.';
+
+COMMENT ON COLUMN public.invoices.balance_amount IS 'Kept by triggers: total less paid less credited.';
+
 COMMENT ON COLUMN public.invoices.payment_token IS 'secret';
 
 COMMENT ON COLUMN public.invoices.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
@@ -1066,6 +1230,10 @@ CREATE FUNCTION app.check_job_references() RETURNS trigger
 declare
   v_customer_id uuid;
 begin
+  -- Where the row is there already, the update that may follow is looked at.
+  if tg_op = 'INSERT' and exists (select from public.jobs j where j.company_id = new.company_id and j.id = new.id) then
+    return new;
+  end if;
   if new.property_id is not null and new.customer_id is not null
      and (tg_op = 'INSERT' or (new.property_id, new.customer_id) is distinct from (old.property_id, old.customer_id)) then
     -- Shared with other jobs, in the way of a property that is just going to another customer.
@@ -1128,6 +1296,19 @@ begin
   end if;
 end $$;
 ALTER FUNCTION app.check_line_permission(p_noun text, p_verb text) OWNER TO app_owner;
+
+CREATE FUNCTION app.check_parties(p_payment public.payments) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if exists (select from public.invoices i
+              where i.company_id = p_payment.company_id and i.id = p_payment.invoice_id
+                and (i.customer_id, i.currency) is distinct from (p_payment.customer_id, p_payment.currency)) then
+    perform app.refuse_other_parties('payment');
+  end if;
+end $$;
+ALTER FUNCTION app.check_parties(p_payment public.payments) OWNER TO app_owner;
 
 CREATE FUNCTION app.check_permission_map(p_map jsonb) RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1215,6 +1396,10 @@ CREATE FUNCTION app.check_visit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_named   uuid[];
+  v_member  record;
+  v_members uuid[] := '{}';
 begin
   if new.job_id is not null and (tg_op = 'INSERT' or (new.job_id, new.customer_id) is distinct from (old.job_id, old.customer_id))
      and exists (select from public.jobs j
@@ -1222,12 +1407,27 @@ begin
     raise exception using errcode = 'TH422', constraint = 'job_not_of_customer',
       message = 'The job of an appointment must be the customer''s.';
   end if;
-  if (tg_op = 'INSERT' or (new.assigned_to, new.crew) is distinct from (old.assigned_to, old.crew))
-     and exists (select from public.team_members m
-                  where m.company_id = new.company_id and m.user_id = any (array_append(new.crew, new.assigned_to))
-                    and (m.status <> 'active' or m.archived_at is not null)) then
-    raise exception using errcode = 'TH422', constraint = 'assignee_not_active',
-      message = 'An appointment can be assigned to active members only.';
+  if tg_op = 'UPDATE' and (new.assigned_to, new.crew) is not distinct from (old.assigned_to, old.crew)
+     or tg_op = 'INSERT' and exists (select from public.schedules s where s.company_id = new.company_id and s.id = new.id) then
+    return new;
+  end if;
+  select coalesce(array_agg(distinct p.id), '{}') into v_named
+    from unnest(array_append(new.crew, new.assigned_to)) p (id)
+   where p.id is not null and (tg_op = 'INSERT' or p.id <> all (old.crew) and p.id is distinct from old.assigned_to);
+  for v_member in
+    select m.user_id, m.status <> 'active' or m.archived_at is not null as is_away from public.team_members m
+     where m.company_id = new.company_id and m.user_id = any (v_named) order by m.user_id for key share
+  loop
+    v_members := v_members || v_member.user_id;
+    if v_member.is_away then
+      raise exception using errcode = 'TH422', constraint = 'assignee_not_active',
+        message = 'An appointment can be assigned to active members only.';
+    end if;
+  end loop;
+  -- Of the one who leads his key speaks.
+  if exists (select from unnest(new.crew) p (id) where p.id = any (v_named) and p.id <> all (v_members)) then
+    raise exception using errcode = 'foreign_key_violation', constraint = 'schedules_crew_fkey',
+      message = 'Whoever comes along has to be a member of the company.';
   end if;
   return new;
 end $$;
@@ -1289,7 +1489,7 @@ CREATE FUNCTION app.company_timezone_changed() RETURNS trigger
     SET search_path TO ''
     AS $$
 begin
-  perform app.rebuild_figures(new.id);
+  insert into app.month_recounts (company_id) values (new.id) on conflict (company_id) do update set horizon = null;
   return null;
 end $$;
 ALTER FUNCTION app.company_timezone_changed() OWNER TO app_definer;
@@ -1361,34 +1561,54 @@ ALTER FUNCTION app.copy_crew(p_company_id uuid, p_job_id uuid) OWNER TO app_owne
 CREATE FUNCTION app.count_customer_money() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
   v record;
 begin
-  -- Customers are locked in one order.
-  for v in execute format($f$
-    select m.company_id, m.customer_id, sum(m.owed)::bigint as owed, sum(m.revenue)::bigint as revenue,
-           sum(m.invoices)::bigint as invoices, max(m.issued_at) as issued_at
-      from (%s) m group by 1, 2 having sum(m.owed) <> 0 or sum(m.revenue) <> 0 or sum(m.invoices) <> 0 order by 1, 2 $f$,
-    concat_ws(' union all ',
-      case when tg_op <> 'DELETE' then
-        'select i.company_id, i.customer_id, f.owed, f.revenue, f.invoices, i.issued_at
-           from made i cross join lateral app.invoice_figures(i::public.invoices) f' end,
-      case when tg_op <> 'INSERT' then
-        'select i.company_id, i.customer_id, -f.owed as owed, -f.revenue as revenue, -f.invoices as invoices, null::timestamptz as issued_at
-           from gone i cross join lateral app.invoice_figures(i::public.invoices) f' end))
-  loop
-    update public.customers c
-       set outstanding_balance = c.outstanding_balance + v.owed, total_revenue = c.total_revenue + v.revenue,
-           total_invoices = c.total_invoices + v.invoices, last_invoice_date = greatest(c.last_invoice_date, v.issued_at)
-     where c.company_id = v.company_id and c.id = v.customer_id and (c.deleted_at is null or v.owed <= 0);
-    if not found and tg_op <> 'DELETE' then
-      raise exception using errcode = 'TH409', constraint = 'customer_deleted',
-        message = 'This customer was deleted, and nothing more can be billed to him.', hint = 'Restore the customer first.';
-    end if;
-  end loop;
+  if tg_op = 'INSERT' then
+    for v in
+      select i.company_id, i.customer_id, i.currency,
+             sum(i.balance_amount) filter (where app.is_billed(i.status, i.deleted_at)) as owed, sum(i.paid_amount) as revenue,
+             count(*) filter (where app.is_billed(i.status, i.deleted_at)) as invoices, max(i.issued_at) as issued_at
+        from made i
+       where i.paid_amount <> 0 or app.is_billed(i.status, i.deleted_at)
+       group by 1, 2, 3 order by 1, 2, 3
+    loop
+      perform app.bill_customer(v.company_id, v.customer_id, v.currency, coalesce(v.owed, 0)::bigint, v.revenue::bigint, v.invoices,
+                                v.issued_at, false);
+    end loop;
+  elsif tg_op = 'UPDATE' then
+    for v in
+      select m.company_id, m.customer_id, m.currency, sum(m.owed)::bigint as owed, sum(m.revenue)::bigint as revenue,
+             sum(m.invoices)::bigint as invoices, max(m.issued_at) as issued_at
+        from (select i.company_id, i.customer_id, i.currency, i.issued_at, i.paid_amount as revenue,
+                     case when app.is_billed(i.status, i.deleted_at) then i.balance_amount else 0 end as owed,
+                     app.is_billed(i.status, i.deleted_at)::integer as invoices
+                from made i
+              union all
+              select i.company_id, i.customer_id, i.currency, null, -i.paid_amount,
+                     case when app.is_billed(i.status, i.deleted_at) then -i.balance_amount else 0 end,
+                     -app.is_billed(i.status, i.deleted_at)::integer
+                from gone i) m
+       group by 1, 2, 3 having sum(m.owed) <> 0 or sum(m.revenue) <> 0 or sum(m.invoices) <> 0 order by 1, 2, 3
+    loop
+      perform app.bill_customer(v.company_id, v.customer_id, v.currency, v.owed, v.revenue, v.invoices, v.issued_at, false);
+    end loop;
+  else
+    for v in
+      select i.company_id, i.customer_id, i.currency,
+             sum(i.balance_amount) filter (where app.is_billed(i.status, i.deleted_at)) as owed, sum(i.paid_amount) as revenue,
+             count(*) filter (where app.is_billed(i.status, i.deleted_at)) as invoices
+        from gone i
+       where i.paid_amount <> 0 or app.is_billed(i.status, i.deleted_at)
+       group by 1, 2, 3 order by 1, 2, 3
+    loop
+      perform app.bill_customer(v.company_id, v.customer_id, v.currency, -coalesce(v.owed, 0)::bigint, -v.revenue::bigint, -v.invoices,
+                                null, true);
+    end loop;
+  end if;
   return null;
-end $_$;
+end $$;
 ALTER FUNCTION app.count_customer_money() OWNER TO app_definer;
 
 CREATE FUNCTION app.count_figures(p_table regclass, p_call text, p_sums text[]) RETURNS void
@@ -1568,6 +1788,16 @@ begin
 end $$;
 ALTER FUNCTION app.custom_role_changed() OWNER TO app_definer;
 
+CREATE FUNCTION app.customer_currency_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.count_jobs_of(new.company_id, array[new.id]);
+  return null;
+end $$;
+ALTER FUNCTION app.customer_currency_changed() OWNER TO app_definer;
+
 CREATE FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((((COALESCE(p_first_name, ''::text) || ' '::text) || COALESCE(p_last_name, ''::text)) || ' '::text) || COALESCE(p_company_name, ''::text));
@@ -1636,6 +1866,17 @@ end $$;
 ALTER FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) IS 'Declares the statuses of a table: {"sent": {"next": ["paid"], "needs": ["customer_id"], "first": true}, "void": {"instead": "cancelled"}}.';
+
+CREATE FUNCTION app.deleted_rows_kept(p_company_id uuid) RETURNS interval
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select make_interval(days => app.kept_days(
+    (select s.retention from public.company_settings s
+      where s.company_id = p_company_id
+        and (p_company_id = app.company_id() or current_setting('role') not in ('anon', 'authenticated'))), 'deleted_rows'))
+$$;
+ALTER FUNCTION app.deleted_rows_kept(p_company_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.demand(p_permission text, p_assigned boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -1803,8 +2044,14 @@ CREATE FUNCTION app.equipment_serviced() RETURNS trigger
     SET search_path TO ''
     AS $$
 begin
-  update public.equipment e set last_service_date = now(), last_service_job_id = new.job_id, total_service_count = e.total_service_count + 1
-   where e.company_id = new.company_id and e.id = new.equipment_id;
+  perform from public.equipment e
+    where (e.company_id, e.id) in (select m.company_id, m.equipment_id from made m)
+    order by e.company_id, e.id for no key update;
+  update public.equipment e
+     set last_service_date = now(), last_service_job_id = m.job_id, total_service_count = e.total_service_count + m.jobs
+    from (select m.company_id, m.equipment_id, count(*) as jobs, (array_agg(m.job_id order by m.job_id desc))[1] as job_id
+            from made m group by m.company_id, m.equipment_id) m
+   where e.company_id = m.company_id and e.id = m.equipment_id;
   return null;
 end $$;
 ALTER FUNCTION app.equipment_serviced() OWNER TO app_definer;
@@ -1824,6 +2071,8 @@ begin
     v_count := v_count + app.expire_logs(v_table, p_limit);
   end loop;
   v_count := v_count + app.expire_audit(p_limit);
+  -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
+  delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop
     exit when v_count >= p_limit;
     v_count := v_count + app.expire_deleted(v_table, p_limit);
@@ -1835,7 +2084,8 @@ begin
 end $$;
 ALTER FUNCTION app.expire(p_limit integer) OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.expire(p_limit integer) IS 'Takes away a batch of what is older than its company keeps it, and moves completed jobs into jobs_archive; returns how many rows went.';
+COMMENT ON FUNCTION app.expire(p_limit integer) IS 'Takes away a batch of what is older than its company keeps it, and moves completed jobs into jobs_archive; returns how many rows
+   it dealt with. Those that could not go stand in app.retention_held.';
 
 CREATE FUNCTION app.expire_audit(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1864,20 +2114,30 @@ CREATE FUNCTION app.expire_deleted(p_table text, p_limit integer) RETURNS bigint
     AS $_$
 declare
   v_row   record;
+  v_state text;
+  v_rule  text;
   v_count bigint := 0;
 begin
   for v_row in execute format(
-    'select t.company_id, t.id from %s t left join public.company_settings s on s.company_id = t.company_id
+    'select t.company_id, t.id from %1$s t left join public.company_settings s on s.company_id = t.company_id
+       left join app.retention_held h on h.company_id = t.company_id and h.table_name = %2$L and h.row_id = t.id
       where t.deleted_at is not null and t.permanent_delete_scheduled_at <= now()
         and t.deleted_at <= now() - make_interval(days => app.kept_days(s.retention, ''deleted_rows''))
-      order by random() limit %s', p_table::regclass, p_limit)
+        and (h.tried_at is null or h.tried_at <= now() - interval ''1 day'')
+      order by h.tried_at nulls first limit %3$s for update of t skip locked', p_table::regclass, p_table, p_limit)
   loop
     begin
       execute format('delete from %s where company_id = $1 and id = $2', p_table::regclass) using v_row.company_id, v_row.id;
-      v_count := v_count + 1;
-    exception when foreign_key_violation or restrict_violation or sqlstate 'TH422' or sqlstate 'TH409' or sqlstate 'TH403' then
-      null;
+      delete from app.retention_held h where h.company_id = v_row.company_id and h.table_name = p_table and h.row_id = v_row.id;
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate, v_rule = constraint_name;
+      -- A server without room, or at its end, says nothing about the row.
+      if v_state ~ '^(53|57|58|XX)' then
+        raise;
+      end if;
+      perform app.hold_back(v_row.company_id, p_table, v_row.id, coalesce(nullif(v_rule, ''), v_state));
     end;
+    v_count := v_count + 1;
   end loop;
   return v_count;
 end $_$;
@@ -1910,7 +2170,7 @@ CREATE FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_d
 $$;
 ALTER FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) OWNER TO app_owner;
 
-CREATE FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_invoice_number text, p_currency text, p_total_amount bigint, p_credited_amount bigint, p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamp with time zone, p_created_at timestamp with time zone, p_deleted_at timestamp with time zone) RETURNS TABLE(company_id uuid, scope text, subject uuid, month date, currency text, invoices bigint, revenue bigint, paid bigint, outstanding bigint)
+CREATE FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_currency text, p_total_amount bigint, p_credited_amount bigint, p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamp with time zone, p_created_at timestamp with time zone, p_deleted_at timestamp with time zone) RETURNS TABLE(company_id uuid, scope text, subject uuid, month date, currency text, invoices bigint, revenue bigint, paid bigint, outstanding bigint)
     LANGUAGE sql STABLE
     AS $$
   select p_company_id, s.scope, s.subject, s.month, p_currency, 1::bigint, p_total_amount - p_credited_amount, p_paid_amount,
@@ -1919,10 +2179,9 @@ CREATE FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p
                  ('customer', p_customer_id, '1970-01-01'),
                  ('month', '00000000-0000-0000-0000-000000000000',
                   app.month_of(p_company_id, coalesce(p_issued_at, p_created_at)))) s (scope, subject, month)
-   where p_deleted_at is null and p_status not in ('draft', 'cancelled')
-     and (p_status <> 'archived' or p_invoice_number is not null) and s.month is not null
+   where p_deleted_at is null and app.is_issued(p_status) and s.month is not null
 $$;
-ALTER FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_invoice_number text, p_currency text, p_total_amount bigint, p_credited_amount bigint, p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamp with time zone, p_created_at timestamp with time zone, p_deleted_at timestamp with time zone) OWNER TO app_owner;
+ALTER FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_currency text, p_total_amount bigint, p_credited_amount bigint, p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamp with time zone, p_created_at timestamp with time zone, p_deleted_at timestamp with time zone) OWNER TO app_owner;
 
 CREATE FUNCTION app.figures_of_jobs(p_company_id uuid, p_customer_id uuid, p_assigned_to uuid, p_status text, p_currency text, p_total_amount bigint, p_actual_start timestamp with time zone, p_actual_end timestamp with time zone, p_deleted_at timestamp with time zone) RETURNS TABLE(company_id uuid, scope text, subject uuid, month date, currency text, jobs bigint, jobs_scheduled bigint, jobs_active bigint, jobs_completed bigint, worked_jobs bigint, worked_seconds bigint, job_revenue bigint)
     LANGUAGE sql IMMUTABLE
@@ -1966,7 +2225,10 @@ CREATE FUNCTION app.file_job() RETURNS trigger
     SET search_path TO ''
     AS $$
 begin
-  if new.entity_type = 'job' then
+  -- The job is gone when its key takes it away: then the file goes on without one.
+  if new.entity_type = 'job'
+     and not (tg_op = 'UPDATE' and new.job_id is null
+              and (new.entity_type, new.entity_id) is not distinct from (old.entity_type, old.entity_id)) then
     new.job_id := new.entity_id;
   end if;
   return new;
@@ -2068,7 +2330,8 @@ CREATE FUNCTION app.guard_contract() RETURNS trigger
     AS $$
 begin
   if tg_op = 'DELETE' then
-    if current_user in ('authenticated', 'service_role') then
+    -- Only with its whole company, whose keys act as the owner.
+    if current_user <> 'app_owner' then
       raise exception using errcode = 'TH409', constraint = 'contract_signed', message = 'A signed contract is kept.';
     end if;
     return old;
@@ -2214,10 +2477,12 @@ CREATE FUNCTION app.guard_deletion() RETURNS trigger
     SET search_path TO ''
     AS $$
 begin
-  if current_user in ('authenticated', 'service_role') and (old.deleted_at is null or old.permanent_delete_scheduled_at > now()) then
+  if current_user in ('authenticated', 'service_role')
+     and (old.deleted_at is null or coalesce(old.permanent_delete_scheduled_at > now(), true)) then
     raise exception using errcode = 'TH409', constraint = 'permanent_deletion_early',
       message = case when old.deleted_at is null then 'This row has to be deleted first; it is kept for a while then.'
-                     else 'This row is kept until ' || to_char(old.permanent_delete_scheduled_at, 'YYYY-MM-DD') || '.' end;
+                     else format('This row is kept until %s.', coalesce(to_char(old.permanent_delete_scheduled_at, 'YYYY-MM-DD'),
+                                                                        'it has a date')) end;
   end if;
   return old;
 end $$;
@@ -2256,11 +2521,23 @@ begin
          is distinct from (old.customer_id, old.currency, old.tax_rate, old.discount_amount)
        or new.line_items <> old.line_items
           and app.agreed_lines(new.line_items, v_open) <> app.agreed_lines(old.line_items, v_open)
-       or new.selected_option_id <> old.selected_option_id and old.status not in ('sent', 'viewed') then
+       -- Once he has, what it comes to stays, whatever it would be computed from.
+       or old.status not in ('sent', 'viewed')
+          and (new.selected_option_id, new.subtotal, new.taxable_subtotal, new.tax_amount, new.total_amount)
+                is distinct from
+              (old.selected_option_id, old.subtotal, old.taxable_subtotal, old.tax_amount, old.total_amount) then
       raise exception using errcode = 'TH409', constraint = 'estimate_not_draft',
         message = format('The customer, lines and amounts of an estimate that is %s are fixed.', old.status),
         hint = 'Where its status allows it, put it back to draft first.';
     end if;
+  end if;
+  -- Who answered, when and how; a name is taken away when a person is erased, which is no member's work.
+  if tg_op = 'UPDATE' and old.status not in ('draft', 'sent', 'viewed') and current_user in ('authenticated', 'service_role')
+     and (new.responded_at, new.rejection_reason, new.accepted_by_name, new.accepted_signature)
+           is distinct from (old.responded_at, old.rejection_reason, old.accepted_by_name, old.accepted_signature) then
+    raise exception using errcode = 'TH409', constraint = 'estimate_answered',
+      message = format('What was answered to an estimate that is %s stays as it was given.', old.status),
+      hint = 'Say it together with the status.';
   end if;
   if tg_op = 'UPDATE' and old.status = 'accepted' and (new.archived_at is not null and old.archived_at is null
      or new.deleted_at is not null and old.deleted_at is null) then
@@ -2286,7 +2563,17 @@ begin
     end if;
   end if;
   case new.status
-    when 'sent' then new.sent_at := now();
+    when 'sent', 'draft' then
+      if new.status = 'sent' then
+        new.sent_at := now();
+      end if;
+      -- An answer to what was sent before is none to this.
+      if tg_op = 'UPDATE' and old.status not in ('draft', 'sent', 'viewed') then
+        new.responded_at := null;
+        new.rejection_reason := null;
+        new.accepted_by_name := null;
+        new.accepted_signature := null;
+      end if;
     when 'viewed' then new.viewed_at := coalesce(new.viewed_at, now());
     when 'accepted', 'rejected' then new.responded_at := coalesce(new.responded_at, now());
     else null;
@@ -2301,6 +2588,37 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.guard_estimate() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_estimate_option() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_estimate record;
+begin
+  -- Where the row is there already, the update that may follow is looked at.
+  if tg_op = 'INSERT' and exists (select from public.estimate_options o
+                                   where o.company_id = new.company_id and o.id = new.id) then
+    return new;
+  end if;
+  for v_estimate in
+    select e.status from public.estimates e
+     where tg_op <> 'DELETE' and e.company_id = new.company_id and e.id = new.estimate_id
+        or tg_op <> 'INSERT' and e.company_id = old.company_id and e.id = old.estimate_id
+     order by e.company_id, e.id for no key update
+  loop
+    if v_estimate.status <> 'draft' then
+      raise exception using errcode = 'TH409', constraint = 'estimate_not_draft',
+        message = format('The options of an estimate that is %s are fixed.', v_estimate.status),
+        hint = 'Where its status allows it, put it back to draft first.';
+    end if;
+  end loop;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_estimate_option() OWNER TO app_definer;
 
 CREATE FUNCTION app.guard_inventory() RETURNS trigger
     LANGUAGE plpgsql
@@ -2359,6 +2677,13 @@ begin
     raise exception using errcode = 'TH422', constraint = 'invoice_number_given',
       message = 'An invoice gets its number when it is issued.', hint = 'Leave invoice_number out; draft_number is free.';
   end if;
+  -- When it was paid and cancelled is when its status moved. An import brings the times of what it enters.
+  if v_is_call and tg_op = 'UPDATE' then
+    new.paid_at := old.paid_at;
+    new.cancelled_at := old.cancelled_at;
+  elsif current_user = 'authenticated' then
+    new.cancelled_at := null;
+  end if;
   if tg_op = 'UPDATE' and new.status = old.status then
     return new;
   end if;
@@ -2394,23 +2719,27 @@ begin
 end $$;
 ALTER FUNCTION app.guard_invoice() OWNER TO app_owner;
 
-CREATE FUNCTION app.guard_invoice_job() RETURNS trigger
-    LANGUAGE plpgsql
+CREATE FUNCTION app.guard_invoice_jobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_old constant public.invoice_jobs := case when tg_op <> 'INSERT' then old end;
-  v_new constant public.invoice_jobs := case when tg_op <> 'DELETE' then new end;
+  v_invoice record;
 begin
-  if exists (select from public.invoices i
-              where i.company_id = coalesce(v_new.company_id, v_old.company_id) and i.id in (v_new.invoice_id, v_old.invoice_id)
-                and i.invoice_number is not null) then
-    raise exception using errcode = 'TH409', constraint = 'invoice_issued',
-      message = 'The jobs of an issued invoice and their amounts are fixed.';
-  end if;
+  for v_invoice in execute format(
+    'select distinct r.company_id, r.invoice_id as id from %s r order by 1, 2',
+    case tg_op when 'INSERT' then 'made' when 'DELETE' then 'gone' else '(select * from made union all select * from gone)' end)
+  loop
+    perform from public.invoices i where i.company_id = v_invoice.company_id and i.id = v_invoice.id for no key update;
+    if exists (select from public.invoices i
+                where i.company_id = v_invoice.company_id and i.id = v_invoice.id and i.invoice_number is not null) then
+      raise exception using errcode = 'TH409', constraint = 'invoice_issued',
+        message = 'The jobs of an issued invoice and their amounts are fixed.';
+    end if;
+  end loop;
   return null;
 end $$;
-ALTER FUNCTION app.guard_invoice_job() OWNER TO app_owner;
+ALTER FUNCTION app.guard_invoice_jobs() OWNER TO app_definer;
 
 CREATE FUNCTION app.guard_issued_invoice() RETURNS trigger
     LANGUAGE plpgsql
@@ -2418,8 +2747,8 @@ CREATE FUNCTION app.guard_issued_invoice() RETURNS trigger
     AS $$
 begin
   if tg_op = 'DELETE' then
-    -- The whole company goes by the owner's hand.
-    if current_user in ('authenticated', 'service_role') then
+    -- Only with its whole company, whose keys act as the owner: retention and definer functions are refused like everybody.
+    if current_user <> 'app_owner' then
       raise exception using errcode = 'TH409', constraint = 'invoice_issued',
         message = 'An issued invoice cannot be removed for good.',
         hint = 'Cancel it, or write a credit note.';
@@ -2451,18 +2780,26 @@ CREATE FUNCTION app.guard_job() RETURNS trigger
     AS $$
 declare
   -- Moving a closed job on, archiving and deleting it are no edits of it.
-  v_movement constant text[] := array['status', 'actual_start', 'actual_end', 'archived_at', 'deleted_at', 'deleted_by',
+  v_movement constant text[] := array['status', 'archived_at', 'archived_from', 'deleted_at', 'deleted_by',
                                       'permanent_delete_scheduled_at', 'updated_at', 'version'];
 begin
   -- The crew is copied from job_team_assignments by their trigger, and by nobody else.
   if current_user in ('authenticated', 'service_role') then
     new.crew := case when tg_op = 'UPDATE' then old.crew else '{}' end;
   end if;
+  new.archived_from := case
+    when new.status is distinct from 'archived' then null
+    when tg_op = 'INSERT' then new.archived_from
+    when old.status = 'archived' then old.archived_from
+    else old.status end;
   if tg_op = 'UPDATE' then
-    if current_user = 'authenticated' and old.status in ('completed', 'cancelled', 'invoiced', 'paid')
-       and to_jsonb(new) - v_movement <> to_jsonb(old) - v_movement and not app.has_permission('jobs:amend') then
+    -- What was called off may be taken up again, also out of the archive; what was paid is reopened by those who may amend it.
+    if current_user = 'authenticated' and app.is_closed_job(old.status, old.archived_from)
+       and (to_jsonb(new) - v_movement <> to_jsonb(old) - v_movement
+            or old.status = 'archived' and new.status <> 'archived' and old.archived_from is distinct from 'cancelled')
+       and not app.has_permission('jobs:amend') then
       raise exception using errcode = 'TH403', constraint = 'job_closed',
-        message = format('A %s job can be edited by the owner and admins only.', old.status),
+        message = format('A job that is %s can be edited by the owner and admins only.', old.status),
         hint = 'The permission is jobs:amend.';
     end if;
     if new.status = old.status then
@@ -2611,11 +2948,15 @@ ALTER TABLE public.team_members OWNER TO app_owner;
 
 COMMENT ON TABLE public.team_members IS 'A person in one company.';
 
+COMMENT ON COLUMN public.team_members.effective_permissions IS 'Kept by a trigger: what role, custom role and exceptions give together, as a list between commas.';
+
 COMMENT ON COLUMN public.team_members.name IS 'pii:name';
 
 COMMENT ON COLUMN public.team_members.email IS 'pii:email';
 
 COMMENT ON COLUMN public.team_members.phone IS 'pii:phone';
+
+COMMENT ON COLUMN public.team_members.direct_inward_dial IS 'pii:phone';
 
 COMMENT ON COLUMN public.team_members.call_forwarding_number IS 'pii:phone';
 
@@ -2624,6 +2965,8 @@ COMMENT ON COLUMN public.team_members.voicemail_pin IS 'secret';
 COMMENT ON COLUMN public.team_members.invited_email IS 'pii:email';
 
 COMMENT ON COLUMN public.team_members.invited_name IS 'pii:name';
+
+COMMENT ON COLUMN public.team_members.hourly_cost IS 'What an hour costs the company, in minor units.';
 
 CREATE FUNCTION app.guard_member_edit(p_old public.team_members, p_new public.team_members) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -2682,6 +3025,30 @@ begin
 end $$;
 ALTER FUNCTION app.guard_note() OWNER TO app_owner;
 
+CREATE FUNCTION app.guard_ordered_items() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_order record;
+begin
+  for v_order in
+    select o.status from public.purchase_orders o
+     where (o.company_id, o.id) in (select b.company_id, b.purchase_order_id
+                                      from became b join was w on w.company_id = b.company_id and w.id = b.id
+                                     where b.price_book_item_id is null and w.price_book_item_id is not null)
+     order by o.company_id, o.id for no key update
+  loop
+    if v_order.status not in ('draft', 'pending_approval') then
+      raise exception using errcode = 'TH422', constraint = 'purchase_order_closed',
+        message = format('The items of a purchase order that is %s stay.', replace(v_order.status, '_', ' ')),
+        hint = 'An approved order can go back to draft; what was ordered is received or cancelled.';
+    end if;
+  end loop;
+  return null;
+end $$;
+ALTER FUNCTION app.guard_ordered_items() OWNER TO app_definer;
+
 CREATE FUNCTION app.guard_own_time() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -2719,7 +3086,8 @@ declare
   v_old     constant jsonb := case when tg_op = 'UPDATE' then to_jsonb(old) else '{}' end;
 begin
   if tg_op = 'DELETE' then
-    if v_is_call then
+    -- Only with its whole company, whose keys act as the owner.
+    if current_user <> 'app_owner' then
       raise exception using errcode = 'TH409', constraint = 'payment_completed', message = 'A completed payment is kept.',
         hint = 'Give it back by a refund.';
     end if;
@@ -2736,6 +3104,11 @@ begin
       message = 'What is refunded of a payment and what is left of it after fees is computed.';
   end if;
   new.net_amount := new.amount - new.processor_fee;
+  -- The digest is of what was sent first, and nobody's to write.
+  if v_is_call then
+    new.idempotency_digest := case when tg_op = 'UPDATE' then old.idempotency_digest
+                                   when new.idempotency_key is not null then new.idempotency_digest end;
+  end if;
   if tg_op = 'UPDATE' and app.is_settled(old.status) then
     if (new.customer_id, new.invoice_id, new.original_payment_id, new.amount, new.currency, new.payment_type, new.payment_method,
         new.payment_number, new.idempotency_key, new.completed_at)
@@ -2766,12 +3139,11 @@ begin
     raise exception using errcode = 'TH409', constraint = 'payment_deleted', message = 'A deleted payment is not completed.',
       hint = 'Restore it first.';
   end if;
+  if current_user = 'authenticated' then
+    perform app.authorize_payment(new, v_old);
+  end if;
   if tg_op = 'UPDATE' and new.status = old.status then
     return new;
-  end if;
-  if current_user = 'authenticated' and new.payment_type = 'refund' and not app.has_permission('payments:refund') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission payments:refund.';
   end if;
   if new.status = 'completed' then
     new.processed_at := coalesce(new.processed_at, now());
@@ -2909,13 +3281,13 @@ declare
   v_by_hand  constant boolean := current_user in ('authenticated', 'service_role');
   v_approval record;
 begin
-  -- Also where a line was written: its JSON comes here in the same statement.
+  -- Also where a line was written: its JSON comes here in the same statement. Only there an item may be gone.
   if tg_op = 'UPDATE' and old.status not in ('draft', 'pending_approval')
      and (new.vendor_id, new.vendor, new.currency, new.tax_rate, new.shipping_amount, new.discount_amount,
        app.ordered_lines(new.line_items, new.line_items))
            is distinct from
          (old.vendor_id, old.vendor, old.currency, old.tax_rate, old.shipping_amount, old.discount_amount,
-           app.ordered_lines(old.line_items, new.line_items)) then
+           app.ordered_lines(old.line_items, case when v_by_hand then old.line_items else new.line_items end)) then
     raise exception using errcode = 'TH422', constraint = 'purchase_order_closed',
       message = format('Vendor, lines and amounts of a purchase order that is %s stay.', replace(old.status, '_', ' ')),
       hint = 'An approved order can go back to draft; what was ordered is received or cancelled.';
@@ -3048,7 +3420,10 @@ CREATE FUNCTION app.guard_schedule() RETURNS trigger
 begin
   new.duration := round(extract(epoch from new.end_time - new.start_time) / 60);
   if current_user = 'authenticated' and new.start_time < now() - interval '1 minute'
-     and (tg_op = 'INSERT' or new.start_time is distinct from old.start_time) then
+     and (tg_op = 'INSERT' or new.start_time is distinct from old.start_time)
+     -- Where the row is there already, the update that may follow is looked at.
+     and (tg_op = 'UPDATE'
+          or not exists (select from public.schedules s where s.company_id = new.company_id and s.id = new.id)) then
     raise exception using errcode = 'TH422', constraint = 'schedule_in_past',
       message = 'An appointment cannot begin in the past.';
   end if;
@@ -3139,37 +3514,49 @@ CREATE FUNCTION app.guard_soft_delete() RETURNS trigger
     SET search_path TO ''
     AS $$
 declare
-  v_was constant boolean := tg_op = 'UPDATE' and old.deleted_at is not null;
-  v_is  constant boolean := new.deleted_at is not null;
+  v_was     constant boolean := tg_op = 'UPDATE' and old.deleted_at is not null;
+  v_is      constant boolean := new.deleted_at is not null;
+  v_is_told constant boolean := current_user in ('authenticated', 'service_role');
   v_permission text;
 begin
-  if v_was = v_is then
-    if current_user = 'authenticated' then
-      if tg_op = 'UPDATE' then
-        new.deleted_at := old.deleted_at;
-        new.deleted_by := old.deleted_by;
-      else
-        new.deleted_by := null;
-      end if;
+  if v_was and v_is then
+    if v_is_told then
+      new.deleted_at := old.deleted_at;
+      new.deleted_by := old.deleted_by;
+      new.permanent_delete_scheduled_at := old.permanent_delete_scheduled_at;
+    end if;
+    return new;
+  elsif not v_was and not v_is then
+    if v_is_told then
+      new.deleted_by := null;
     end if;
     return new;
   end if;
   v_permission := tg_argv[0] || case when v_is then ':delete' else ':restore' end;
-  -- The scopes that policies know, for the one change that no policy tells from others. The row itself is within reach already.
+  -- The scopes that policies know, for the one change that no policy tells from others. Whoever may change assigned rows alone
+  -- has reached an assigned one; a row is somebody's own when it names him, and a new row is nobody's yet.
   if current_user = 'authenticated' and not app.has_permission(v_permission)
-     and not (app.has_permission(v_permission || '_own') and to_jsonb(old) ->> tg_argv[1] = auth.uid()::text)
-     and not (app.has_permission(v_permission || '_assigned') and not app.has_permission(tg_argv[0] || ':update')) then
+     and not (tg_op = 'UPDATE' and app.has_permission(v_permission || '_own')
+              and coalesce(to_jsonb(old) ->> tg_argv[1] = auth.uid()::text, false))
+     and not (tg_op = 'UPDATE' and app.has_permission(v_permission || '_assigned')
+              and not app.has_permission(tg_argv[0] || ':update') and not app.has_permission(tg_argv[0] || ':update_own')) then
     raise exception using errcode = 'TH403', constraint = 'permission_denied',
       message = format('You need the permission %s.', v_permission);
   end if;
-  if v_is then
-    new.deleted_by := coalesce(auth.uid(), new.deleted_by);
-    new.permanent_delete_scheduled_at := coalesce(new.permanent_delete_scheduled_at, new.deleted_at + interval '90 days');
-  else
+  if not v_is then
     new.deleted_by := null;
     new.archived_at := null;
     new.permanent_delete_scheduled_at := null;
+    return new;
   end if;
+  new.deleted_by := coalesce(auth.uid(), new.deleted_by);
+  if v_is_told then
+    new.deleted_at := now();
+    -- Whatever stands there is the date of the archive.
+    new.permanent_delete_scheduled_at := null;
+  end if;
+  new.permanent_delete_scheduled_at :=
+    coalesce(new.permanent_delete_scheduled_at, new.deleted_at + app.deleted_rows_kept(new.company_id));
   return new;
 end $$;
 ALTER FUNCTION app.guard_soft_delete() OWNER TO app_owner;
@@ -3268,26 +3655,42 @@ CREATE FUNCTION app.guard_team() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_is_asked constant boolean := pg_trigger_depth() = 1;
+  v_is_away  boolean;
 begin
+  if tg_op = 'DELETE' then
+    perform app.hold_job(old.company_id, old.job_id, v_is_asked);
+    return old;
+  end if;
   if tg_op = 'UPDATE' and (new.job_id, new.user_id) is distinct from (old.job_id, old.user_id) then
     raise exception using errcode = 'TH422', constraint = 'team_row_fixed',
       message = 'Who is on which job is written once.', hint = 'Remove this person and add the other one.';
   end if;
+  -- The person before the job, as when somebody leaves the company and his rows go with him.
+  select m.status <> 'active' or m.archived_at is not null into v_is_away from public.team_members m
+   where m.company_id = new.company_id and m.user_id = new.user_id for key share;
+  perform app.hold_job(new.company_id, new.job_id, v_is_asked);
+  -- Where the row is there already no new one comes: the update that may follow is looked at.
+  if tg_op = 'INSERT' and exists (select from public.job_team_assignments a
+                                   where a.company_id = new.company_id and a.id = new.id) then
+    return new;
+  end if;
   if new.removed_at is not null then
-    new.removed_by := coalesce(auth.uid(), new.removed_by);
+    new.removed_by := case when tg_op = 'UPDATE' and old.removed_at is not null then old.removed_by
+                           else coalesce(auth.uid(), new.removed_by) end;
     return new;
   end if;
   new.removed_by := null;
-  if new.role = 'primary' then
-    update public.job_team_assignments a set role = 'crew'
-     where a.company_id = new.company_id and a.job_id = new.job_id and a.removed_at is null and a.role = 'primary' and a.id <> new.id;
-  end if;
-  if (tg_op = 'INSERT' or old.removed_at is not null)
-     and exists (select from public.team_members m
-                  where m.company_id = new.company_id and m.user_id = new.user_id
-                    and (m.status <> 'active' or m.archived_at is not null)) then
+  if v_is_away and (tg_op = 'INSERT' or old.removed_at is not null) then
     raise exception using errcode = 'TH422', constraint = 'assignee_not_active',
       message = 'A job can be assigned to an active member only.';
+  end if;
+  if new.role = 'primary' and (tg_op = 'INSERT' or old.role <> 'primary' or old.removed_at is not null) then
+    perform app.hold_team(new.company_id, new.job_id);
+    update public.job_team_assignments a set role = 'crew'
+     where a.company_id = new.company_id and a.job_id = new.job_id and a.removed_at is null and a.role = 'primary'
+       and a.id <> new.id;
   end if;
   return new;
 end $$;
@@ -3318,15 +3721,65 @@ ALTER FUNCTION app.has_permission(p_permission text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.has_permission(p_permission text) IS 'Whether the caller holds noun:verb (everything), noun:verb_assigned or noun:verb_own. Wrap it: (select app.has_permission(...)).';
 
-CREATE FUNCTION app.invoice_figures(p_invoice public.invoices, OUT owed bigint, OUT revenue bigint, OUT invoices bigint) RETURNS record
-    LANGUAGE sql IMMUTABLE
+CREATE FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) RETURNS void
+    LANGUAGE sql
     SET search_path TO ''
     AS $$
-  select case when app.is_issued(p_invoice.status) and p_invoice.deleted_at is null then p_invoice.balance_amount else 0 end,
-         p_invoice.paid_amount,
-         (app.is_issued(p_invoice.status) and p_invoice.deleted_at is null)::integer;
+  insert into app.retention_held as h (company_id, table_name, row_id, reason)
+  values (p_company_id, p_table, p_id, left(p_reason, 130))
+  on conflict (company_id, table_name, row_id) do update set reason = excluded.reason, tried_at = now()
 $$;
-ALTER FUNCTION app.invoice_figures(p_invoice public.invoices, OUT owed bigint, OUT revenue bigint, OUT invoices bigint) OWNER TO app_owner;
+ALTER FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) OWNER TO app_owner;
+
+CREATE FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_job record;
+begin
+  select j.status, j.archived_from into v_job from public.jobs j
+   where j.company_id = p_company_id and j.id = p_job_id for no key update;
+  if found and p_is_asked and current_setting('role', true) = 'authenticated'
+     and app.is_closed_job(v_job.status, v_job.archived_from) and not app.has_permission('jobs:amend') then
+    raise exception using errcode = 'TH403', constraint = 'job_closed',
+      message = format('The team of a job that is %s can be changed by the owner and admins only.', v_job.status),
+      hint = 'The permission is jobs:amend.';
+  end if;
+end $$;
+ALTER FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) OWNER TO app_owner;
+
+CREATE FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  perform from public.job_team_assignments a
+    where a.company_id = p_company_id and a.job_id = p_job_id and a.removed_at is null for no key update nowait;
+exception when lock_not_available then
+  raise exception using errcode = 'TH409', constraint = 'job_team_busy',
+    message = 'Somebody is changing the team of this job at this moment.', hint = 'Read the job and try again.';
+end $$;
+ALTER FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) OWNER TO app_owner;
+
+CREATE FUNCTION app.is_issued(p_status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (p_status = ANY (ARRAY['sent'::text, 'viewed'::text, 'partial'::text, 'paid'::text, 'overdue'::text]));
+ALTER FUNCTION app.is_issued(p_status text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.is_issued(p_status text) IS 'Whether an invoice of this status is owed or paid.';
+
+CREATE FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (app.is_issued(p_status) AND (p_deleted_at IS NULL));
+ALTER FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) IS 'Whether an invoice counts for its customer.';
+
+CREATE FUNCTION app.is_closed_job(p_status text, p_archived_from text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (CASE WHEN (p_status = 'archived'::text) THEN COALESCE(p_archived_from, 'paid'::text) ELSE p_status END = ANY (ARRAY['completed'::text, 'cancelled'::text, 'invoiced'::text, 'paid'::text]));
+ALTER FUNCTION app.is_closed_job(p_status text, p_archived_from text) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_computed_write() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -3344,12 +3797,20 @@ CREATE FUNCTION app.is_id_list(p_value jsonb) RETURNS boolean
     RETURN CASE WHEN (jsonb_typeof(p_value) <> 'array'::text) THEN false ELSE (((jsonb_array_length(p_value) >= 1) AND (jsonb_array_length(p_value) <= 1000)) AND (NOT (EXISTS (SELECT FROM jsonb_array_elements(is_id_list.p_value) e(value) WHERE ((jsonb_typeof(e.value) <> 'string'::text) OR ((e.value #>> '{}'::text[]) !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'::text)))))) END;
 ALTER FUNCTION app.is_id_list(p_value jsonb) OWNER TO app_owner;
 
-CREATE FUNCTION app.is_issued(p_status text) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (p_status = ANY (ARRAY['sent'::text, 'viewed'::text, 'partial'::text, 'paid'::text, 'overdue'::text]));
-ALTER FUNCTION app.is_issued(p_status text) OWNER TO app_owner;
-
-COMMENT ON FUNCTION app.is_issued(p_status text) IS 'Whether an invoice of this status is owed or paid.';
+CREATE FUNCTION app.is_read_with_jobs(p_table text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select exists (
+    select from app.protected_tables t
+     where t.table_name = p_table
+       and not exists (select from app.role_permissions j
+                        where j.permission = 'jobs:read'
+                          and not exists (select from app.role_permissions r
+                                           where r.role = j.role and r.permission = t.noun || ':read'
+                                             and r.scope in ('all', j.scope))))
+$$;
+ALTER FUNCTION app.is_read_with_jobs(p_table text) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_settled(p_status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3471,6 +3932,21 @@ ALTER FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_line
 
 COMMENT ON FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_lines regclass, p_column text, p_lines_noun text, p_kept text[]) IS 'Keeps the lines of a table of documents and its line_items in step. p_kept: columns of the lines that JSON does not write.';
 
+CREATE FUNCTION app.keep_owing_customer() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if exists (select from public.invoices i
+              where i.company_id = new.company_id and i.customer_id = new.id and i.currency <> new.currency
+                and app.is_billed(i.status, i.deleted_at) and i.balance_amount > 0) then
+    raise exception using errcode = 'TH409', constraint = 'customer_has_balance',
+      message = 'A customer with an outstanding balance cannot be deleted.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.keep_owing_customer() OWNER TO app_definer;
+
 CREATE FUNCTION app.kept_days(p_wanted jsonb, p_kind text) RETURNS integer
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -3497,6 +3973,7 @@ begin
   if pg_trigger_depth() > 1 then
     return null;
   end if;
+  perform app.hold_team(new.company_id, new.id);
   update public.job_team_assignments a set removed_at = now(), removed_by = auth.uid()
    where a.company_id = new.company_id and a.job_id = new.id and a.removed_at is null and a.role = 'primary'
      and a.user_id is distinct from new.assigned_to;
@@ -3506,6 +3983,20 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.leader_changed() OWNER TO app_definer;
+
+CREATE FUNCTION app.leave_crews() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  -- When the company itself goes, its calendar goes with it.
+  if exists (select from public.companies c where c.id = old.company_id) then
+    update public.schedules s set crew = array_remove(s.crew, old.user_id)
+     where s.company_id = old.company_id and s.crew <> '{}' and old.user_id = any (s.crew);
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.leave_crews() OWNER TO app_definer;
 
 CREATE FUNCTION app.likeness(p_asked text[], p_names text) RETURNS double precision
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -3637,6 +4128,22 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.lock_customer_of_job() OWNER TO app_definer;
+
+CREATE FUNCTION app.lock_for_settlement(p_company_id uuid, p_payment_ids uuid[], p_invoice_ids uuid[], p_customer_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  perform from public.payments p
+    where p.company_id = p_company_id and p.id = any (p_payment_ids) order by p.id for no key update;
+  perform from public.invoices i
+    where i.company_id = p_company_id and i.id = any (p_invoice_ids) order by i.id for no key update;
+  perform from public.customers c
+    where c.company_id = p_company_id and c.id = any (p_customer_ids) order by c.id for no key update;
+end $$;
+ALTER FUNCTION app.lock_for_settlement(p_company_id uuid, p_payment_ids uuid[], p_invoice_ids uuid[], p_customer_ids uuid[]) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.lock_for_settlement(p_company_id uuid, p_payment_ids uuid[], p_invoice_ids uuid[], p_customer_ids uuid[]) IS 'Locks what the payments of one statement will change, in the one order.';
 
 CREATE FUNCTION app.lock_price_book(p_company_id uuid, p_alone boolean) RETURNS void
     LANGUAGE plpgsql
@@ -3888,6 +4395,28 @@ CREATE FUNCTION app.month_of(p_company_id uuid, p_time timestamp with time zone)
     RETURN (SELECT (date_trunc('month'::text, (month_of.p_time AT TIME ZONE c.business_timezone)))::date AS date_trunc FROM public.companies c WHERE (c.id = month_of.p_company_id));
 ALTER FUNCTION app.month_of(p_company_id uuid, p_time timestamp with time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.months_of(p_company_id uuid) RETURNS TABLE(month date, currency text, invoices bigint, revenue bigint, paid bigint, outstanding bigint, collected bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select m.month, m.currency, sum(m.invoices)::bigint, sum(m.revenue)::bigint, sum(m.paid)::bigint, sum(m.outstanding)::bigint,
+         sum(m.collected)::bigint
+    from (select f.month, f.currency, f.invoices, f.revenue, f.paid, f.outstanding, 0 as collected
+            from public.invoices r
+           cross join lateral app.figures_of_invoices(r.company_id, r.customer_id, r.status, r.currency, r.total_amount,
+                                                      r.credited_amount, r.paid_amount, r.balance_amount, r.issued_at,
+                                                      r.created_at, r.deleted_at) f
+           where r.company_id = p_company_id and f.scope = 'month'
+          union all
+          select f.month, f.currency, 0, 0, 0, 0, f.collected
+            from public.payments r
+           cross join lateral app.figures_of_payments(r.company_id, r.customer_id, r.status, r.payment_type, r.currency, r.amount,
+                                                      r.completed_at, r.created_at, r.deleted_at) f
+           where r.company_id = p_company_id and f.scope = 'month') m
+   group by m.month, m.currency
+$$;
+ALTER FUNCTION app.months_of(p_company_id uuid) OWNER TO app_owner;
+
 CREATE TABLE public.inventory (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -3948,6 +4477,12 @@ ALTER TABLE ONLY public.inventory FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.inventory OWNER TO app_owner;
 
 COMMENT ON TABLE public.inventory IS 'How much there is of an item: one row each, its figures moved by stock moves only.';
+
+COMMENT ON COLUMN public.inventory.quantity_available IS 'On hand and not reserved.';
+
+COMMENT ON COLUMN public.inventory.total_cost_value IS 'Kept by a trigger: quantity on hand times the cost of one.';
+
+COMMENT ON COLUMN public.inventory.is_low_stock IS 'Kept by a trigger: the quantity on hand is not above the minimum.';
 
 CREATE TABLE public.stock_moves (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -4018,9 +4553,11 @@ begin
         v_row.quantity_available)::text;
   end if;
   v_place := coalesce(p_move.location_id, v_row.location_id);
-  if p_on_hand < 0 and v_place is not null and app.stock_at(p_company_id, v_row.id, v_place) + p_on_hand < 0 then
+  -- No place in particular is a place, too: what lies elsewhere is not there.
+  if p_on_hand < 0 and app.stock_at(p_company_id, v_row.id, v_place) + p_on_hand < 0 then
     raise exception using errcode = 'TH409', constraint = 'stock_insufficient_there',
-      message = format('At this location there are only %s.', app.stock_at(p_company_id, v_row.id, v_place)),
+      message = format(case when v_place is null then 'Without a location there are only %s.'
+                            else 'At this location there are only %s.' end, app.stock_at(p_company_id, v_row.id, v_place)),
       hint = 'Name the location from which it is taken, or transfer it first.';
   end if;
   insert into public.stock_moves (company_id, inventory_id, location_id, kind, quantity, quantity_before, quantity_after,
@@ -4119,6 +4656,24 @@ ALTER FUNCTION app.note_activity() OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.note_activity() IS 'After insert or update: writes into activities what happened, in words.';
 
+CREATE FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_company_id constant uuid := p_row ->> 'company_id';
+  v_result     text;
+begin
+  insert into app.counters (company_id, name, value) values (v_company_id, p_counter, 0) on conflict do nothing;
+  perform from app.counters c where c.company_id = v_company_id and c.name = p_counter for no key update;
+  execute format('select coalesce(nullif(t.%I, ''''), ''repeated'') from %s t
+                   where t.company_id = $1 and (t.id = ($2 ->> ''id'')::uuid%s) limit 1 for key share', p_column, p_table,
+                 (select string_agg(format(' or t.%1$I = $2 ->> %1$L', k.name), '') from unnest(p_keys) k (name)))
+     into v_result using v_company_id, p_row;
+  return v_result;
+end $_$;
+ALTER FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) OWNER TO app_owner;
+
 CREATE FUNCTION app.number_row() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4129,8 +4684,11 @@ declare
   v_prefix constant text := tg_argv[2];
   v_digits constant integer := tg_argv[3]::integer;
   v_yearly constant boolean := coalesce(tg_argv[4] = 'yearly', false);
+  v_gapless constant boolean := coalesce(tg_argv[5] = 'gapless', false) and tg_op = 'INSERT';
   v_given  constant text := coalesce(btrim(to_jsonb(new) ->> v_column), '');
   v_year   text;
+  v_name   text;
+  v_number text;
   v_parts  text[];
 begin
   v_year := app.number_year(new.company_id);
@@ -4138,9 +4696,13 @@ begin
     return new; -- No such company: the row is refused by its policy or its key, which say why.
   end if;
   if v_given = '' then
-    return jsonb_populate_record(new, jsonb_build_object(v_column, app.format_number(v_prefix,
-      case when v_yearly then v_year end,
-      app.next_number(new.company_id, v_kind || case when v_yearly then '-' || v_year else '' end), v_digits)));
+    v_name := v_kind || case when v_yearly then '-' || v_year else '' end;
+    if v_gapless then
+      v_number := app.number_of_repeated(tg_relid, v_column, to_jsonb(new), v_name, tg_argv[6:]);
+    end if;
+    v_number := coalesce(v_number,
+      app.format_number(v_prefix, case when v_yearly then v_year end, app.next_number(new.company_id, v_name), v_digits));
+    return jsonb_populate_record(new, jsonb_build_object(v_column, v_number));
   end if;
   v_parts := regexp_match(v_given, '^' || v_prefix || case when v_yearly then '-(\d{4})' else '()' end || '-(\d{1,12})$');
   if v_parts is not null then
@@ -4598,7 +5160,7 @@ begin
     insert into app.figure_changes (company_id, scope, subject, month, currency, invoices, revenue, paid, outstanding)
     select f.company_id, f.scope, f.subject, f.month, f.currency, sum(f.invoices), sum(f.revenue), sum(f.paid), sum(f.outstanding)
       from public.invoices r
-     cross join lateral app.figures_of_invoices(r.company_id, r.customer_id, r.status, r.invoice_number, r.currency,
+     cross join lateral app.figures_of_invoices(r.company_id, r.customer_id, r.status, r.currency,
                                                 r.total_amount, r.credited_amount, r.paid_amount, r.balance_amount, r.issued_at,
                                                 r.created_at, r.deleted_at) f
      where p_company_id is null or r.company_id = p_company_id group by 1, 2, 3, 4, 5
@@ -4649,6 +5211,47 @@ begin
 end $$;
 ALTER FUNCTION app.record_inventory() OWNER TO app_definer;
 
+CREATE FUNCTION app.recount_customer_money() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  select coalesce(sum(i.balance_amount) filter (where app.is_billed(i.status, i.deleted_at)), 0), coalesce(sum(i.paid_amount), 0)
+    into new.outstanding_balance, new.total_revenue
+    from public.invoices i
+   where i.company_id = new.company_id and i.customer_id = new.id and i.currency = new.currency;
+  return new;
+end $$;
+ALTER FUNCTION app.recount_customer_money() OWNER TO app_definer;
+
+CREATE FUNCTION app.recount_months() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v record;
+begin
+  for v in
+    select m.company_id from app.month_recounts m
+     where m.horizon <= pg_snapshot_xmin(pg_current_snapshot()) for update skip locked
+  loop
+    -- One statement sees one moment: it takes away what the sums say and adds what the rows say.
+    insert into app.figure_changes (company_id, scope, subject, month, currency, invoices, revenue, paid, outstanding, collected)
+    select v.company_id, 'month', '00000000-0000-0000-0000-000000000000', d.month, d.currency, sum(d.invoices), sum(d.revenue),
+           sum(d.paid), sum(d.outstanding), sum(d.collected)
+      from (select m.* from app.months_of(v.company_id) m
+            union all
+            select s.month, s.currency, -s.invoices, -s.revenue, -s.paid, -s.outstanding, -s.collected
+              from app.sums(v.company_id, 'month') s) d
+     group by d.month, d.currency
+    having (sum(d.invoices), sum(d.revenue), sum(d.paid), sum(d.outstanding), sum(d.collected)) <> (0, 0, 0, 0, 0);
+    delete from app.month_recounts m where m.company_id = v.company_id;
+  end loop;
+  -- For the next time.
+  update app.month_recounts m set horizon = pg_snapshot_xmax(pg_current_snapshot()) where m.horizon is null;
+end $$;
+ALTER FUNCTION app.recount_months() OWNER TO app_owner;
+
 CREATE FUNCTION app.refresh_effective_permissions() RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4677,6 +5280,7 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('app.refresh_figures', 0)) then
     return 0;
   end if;
+  perform app.recount_months();
   with taken as (
     delete from app.figure_changes c where c.ctid = any (array(select f.ctid from app.figure_changes f limit p_limit)) returning *
   ), summed as (
@@ -4774,6 +5378,51 @@ begin
 end $$;
 ALTER FUNCTION app.role_permissions_changed() OWNER TO app_owner;
 
+CREATE FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_key  record;
+  v_rows jsonb;
+begin
+  shared := '{}';
+  restricted := '{}';
+  for v_key in
+    select k.conrelid::regclass as child, regexp_replace(k.conrelid::regclass::text, '^public\.', '') as name,
+           k.confdeltype = 'c' as is_part,
+           (select a.attname from pg_catalog.pg_attribute a
+             where a.attrelid = k.conrelid and a.attnum = k.conkey[2]) as job_column,
+           t.soft_delete, app.is_read_with_jobs(t.table_name) as is_shared
+      from pg_catalog.pg_constraint k join app.protected_tables t on t.table_name = k.conrelid::regclass::text
+     where k.contype = 'f' and k.confrelid = 'public.jobs'::regclass and k.conparentid = 0 and k.confdeltype in ('c', 'n')
+       and k.conrelid <> 'public.technician_positions'::regclass
+     order by 2, 4
+  loop
+    if v_key.is_part then
+      -- Locked, so that nothing is written into a row that is just going.
+      execute format('select jsonb_agg(to_jsonb(t) - $3) from (select * from %s where company_id = $1 and %I = $2 for update) t',
+                     v_key.child, v_key.job_column)
+        into v_rows using p_company_id, p_job_id, app.secret_columns(v_key.child);
+      if v_key.soft_delete and v_rows @? '$[*].deleted_at ? (@ != null)' then
+        parts_deleted := v_key.name;
+        return;
+      end if;
+    else
+      execute format('select jsonb_agg(t.id) from %s t where t.company_id = $1 and t.%I = $2', v_key.child, v_key.job_column)
+        into v_rows using p_company_id, p_job_id;
+    end if;
+    if v_rows is null then
+      continue;
+    elsif v_key.is_shared then
+      shared := shared || jsonb_build_object(v_key.name, coalesce(shared -> v_key.name, '[]') || v_rows);
+    else
+      restricted := restricted || jsonb_build_object(v_key.name, coalesce(restricted -> v_key.name, '[]') || v_rows);
+    end if;
+  end loop;
+end $_$;
+ALTER FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) OWNER TO app_owner;
+
 CREATE FUNCTION app.scope_condition(p_table text, p_noun text, p_verb text, p_assigned_column text, p_own_column text, p_crew_column text, p_parent_table text, p_parent_column text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -4790,16 +5439,52 @@ CREATE FUNCTION app.scope_condition(p_table text, p_noun text, p_verb text, p_as
 $_$;
 ALTER FUNCTION app.scope_condition(p_table text, p_noun text, p_verb text, p_assigned_column text, p_own_column text, p_crew_column text, p_parent_table text, p_parent_column text) OWNER TO app_owner;
 
-CREATE FUNCTION app.seal_audit() RETURNS integer
+CREATE FUNCTION app.seal_audit(p_rows integer DEFAULT 100000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  -- Every transaction below has ended: nothing can come to it any more.
   v_snapshot constant pg_snapshot := pg_current_snapshot();
+  -- Every transaction below has ended: nothing can come to it any more.
   v_below    constant xid8 := pg_snapshot_xmin(v_snapshot);
-  v_from     xid8;
-  v_again    boolean;
+  v_place    constant text := app.xid_place();
+  v_seal     app.audit_seal;
+  v_end      xid8;
+  v_count    integer := 0;
+begin
+  select s.* into strict v_seal from app.audit_seal s for no key update;
+  -- In a database that was restored elsewhere transactions are counted from other numbers. What was sealed below the old mark stays
+  -- sealed; what is above it was not, and its numbers may be given again here; and new rows may have any number.
+  if v_seal.place <> v_place or v_seal.below_xid > pg_snapshot_xmax(v_snapshot) then
+    v_seal.again_xid := least(v_seal.again_xid, v_seal.below_xid);
+    v_seal.below_xid := '0';
+  elsif v_seal.below_xid >= v_below and v_seal.again_xid is null then
+    return 0;
+  end if;
+  if v_seal.below_xid < v_below then
+    v_end := app.seal_end(v_seal.below_xid, v_below, p_rows);
+    v_count := app.seal_between(v_seal.below_xid, v_end);
+    v_seal.below_xid := v_end;
+  end if;
+  if v_seal.again_xid is not null then
+    v_end := app.seal_end(v_seal.again_xid, null, p_rows);
+    v_count := v_count + app.seal_between(v_seal.again_xid, v_end);
+    v_seal.again_xid := v_end;
+  end if;
+  update app.audit_seal
+     set below_xid = v_seal.below_xid, again_xid = v_seal.again_xid, place = coalesce(v_place, v_seal.place), sealed_at = clock_timestamp();
+  return v_count;
+end $$;
+ALTER FUNCTION app.seal_audit(p_rows integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.seal_audit(p_rows integer) IS 'Seals about so many audit rows of transactions that have ended, in chained batches for each company; returns how many batches.';
+
+CREATE FUNCTION app.seal_between(p_from xid8, p_below xid8) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
   v_chunk    record;
   v_company  uuid;
   v_number   bigint;
@@ -4808,22 +5493,18 @@ declare
   v_at       constant timestamptz := clock_timestamp();
   v_count    integer := 0;
 begin
-  select s.below_xid into v_from from app.audit_seal s for no key update;
-  -- In a database that was restored elsewhere transactions are counted from low numbers again.
-  v_again := v_from > pg_snapshot_xmax(v_snapshot);
-  if v_again then
-    v_from := '0';
-  end if;
-  if v_from >= v_below then
-    return 0;
-  end if;
   for v_chunk in
-    select f.company_id, array_agg(f.id order by f.id) as ids, string_agg(f.digest, '' order by f.id) as digests
-      from (select a.company_id, a.id, sha256(convert_to(app.audit_words(a), 'UTF8')) as digest,
+    select f.company_id, array_agg(f.id order by f.id) as ids, string_agg(f.digest, '' order by f.id) as digests,
+           min(f.xid) as first_xid, (max(f.xid)::text::bigint + 1)::text::xid8 as below_xid
+      from (select a.company_id, a.id, a.xid, sha256(convert_to(app.audit_words(a), 'UTF8')) as digest,
                    (row_number() over (partition by a.company_id order by a.id) - 1) / 5000 as part
               from public.audit_logs a
-             where a.xid >= v_from and a.xid < v_below
-               and not (v_again and exists (select from app.audit_batches b where b.company_id = a.company_id and a.id = any (b.row_ids)))) f
+             where a.xid >= p_from and (p_below is null or a.xid < p_below)
+               and not exists (
+                 select from (select b.company_id, unnest(b.row_ids) as id from app.audit_batches b
+                               where int8range(b.first_xid::text::bigint, b.below_xid::text::bigint)
+                                  && int8range(p_from::text::bigint, p_below::text::bigint)) s
+                  where s.company_id = a.company_id and s.id = a.id)) f
      group by f.company_id, f.part order by f.company_id, f.part
   loop
     if v_company is distinct from v_chunk.company_id then
@@ -4834,19 +5515,37 @@ begin
       v_previous := coalesce(v_previous, '');
     end if;
     v_number := v_number + 1;
-    v_digest := sha256(convert_to(concat_ws('|', v_company, v_number, v_from, v_below, encode(v_previous, 'hex'),
+    v_digest := sha256(convert_to(concat_ws('|', v_company, v_number, v_chunk.first_xid, v_chunk.below_xid, encode(v_previous, 'hex'),
       (extract(epoch from v_at) * 1000000)::bigint, array_to_string(v_chunk.ids, ',')), 'UTF8') || v_chunk.digests);
     insert into app.audit_batches (company_id, number, first_xid, below_xid, row_count, row_ids, row_digests, previous_digest, digest, sealed_at)
-    values (v_company, v_number, v_from, v_below, cardinality(v_chunk.ids), v_chunk.ids, v_chunk.digests, v_previous, v_digest, v_at);
+    values (v_company, v_number, v_chunk.first_xid, v_chunk.below_xid, cardinality(v_chunk.ids), v_chunk.ids, v_chunk.digests, v_previous, v_digest, v_at);
     v_previous := v_digest;
     v_count := v_count + 1;
   end loop;
-  update app.audit_seal set below_xid = v_below, sealed_at = v_at;
   return v_count;
 end $$;
-ALTER FUNCTION app.seal_audit() OWNER TO app_definer;
+ALTER FUNCTION app.seal_between(p_from xid8, p_below xid8) OWNER TO app_owner;
 
-COMMENT ON FUNCTION app.seal_audit() IS 'Seals the audit rows of all transactions that have ended, a chained batch for each company; returns how many batches.';
+CREATE FUNCTION app.seal_end(p_from xid8, p_below xid8, p_rows integer) RETURNS xid8
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+  v_last xid8;
+begin
+  select a.xid into v_last from public.audit_logs a
+   where a.xid >= p_from and (p_below is null or a.xid < p_below) order by a.xid offset p_rows limit 1;
+  if v_last is null then
+    return p_below;
+  end if;
+  -- A transaction with more rows than that is not divided.
+  if not exists (select from public.audit_logs a where a.xid >= p_from and a.xid < v_last) then
+    return coalesce((select a.xid from public.audit_logs a where a.xid > v_last and (p_below is null or a.xid < p_below) order by a.xid limit 1), p_below);
+  end if;
+  return v_last;
+end $$;
+ALTER FUNCTION app.seal_end(p_from xid8, p_below xid8, p_rows integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.search_keys(p_text text) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -4872,53 +5571,72 @@ ALTER FUNCTION app.search_keys(p_text text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.search_keys(p_text text) IS 'The keys under which misspelt words are found.';
 
-CREATE FUNCTION app.settle_invoice(p_company_id uuid, p_invoice_id uuid) RETURNS void
+CREATE FUNCTION app.secret_columns(p_table regclass) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce(array_agg(a.attname::text), '{}') from pg_catalog.pg_attribute a
+   where a.attrelid = p_table and not a.attisdropped and pg_catalog.col_description(a.attrelid, a.attnum) = 'secret'
+$$;
+ALTER FUNCTION app.secret_columns(p_table regclass) OWNER TO app_owner;
+
+CREATE FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
-  v_invoice  public.invoices;
-  v_paid     bigint;
-  v_credited bigint;
+  v_ids      uuid[];
+  v_paid     bigint[];
+  v_credited bigint[];
+  v_bad      record;
   v_count    bigint;
 begin
-  select * into v_invoice from public.invoices i where i.company_id = p_company_id and i.id = p_invoice_id for no key update;
-  -- With the lock: what was committed while waiting is counted.
-  select coalesce(sum(case p.payment_type when 'refund' then -p.amount else p.amount end), 0) into v_paid
-    from public.payments p
-   where p.company_id = p_company_id and p.invoice_id = p_invoice_id and app.is_settled(p.status) and p.deleted_at is null;
-  select v_paid + coalesce(sum(a.amount_applied), 0) into v_paid
-    from public.payment_allocations a where a.company_id = p_company_id and a.invoice_id = p_invoice_id;
-  select coalesce(sum(c.amount), 0) into v_credited
-    from public.credit_notes c where c.company_id = p_company_id and c.invoice_id = p_invoice_id;
-  if v_paid + v_credited > v_invoice.paid_amount + v_invoice.credited_amount then
-    if not app.is_issued(v_invoice.status) or v_invoice.deleted_at is not null then
-      raise exception using errcode = 'TH422', constraint = 'invoice_not_payable',
-        message = format('An invoice that is %s cannot be paid.',
-                         case when v_invoice.deleted_at is null then v_invoice.status else 'deleted' end),
-        hint = 'A draft is issued first.';
-    elsif v_paid + v_credited > v_invoice.total_amount then
-      raise exception using errcode = 'TH422', constraint = 'invoice_overpaid',
-        message = format('Of this invoice %s is left to pay.', v_invoice.balance_amount),
-        detail = jsonb_build_object('balance_amount', v_invoice.balance_amount)::text;
-    end if;
+  perform from public.invoices i
+    where i.company_id = p_company_id and i.id = any (p_invoice_ids) order by i.id for no key update;
+  -- With the locks: what was committed while waiting is counted.
+  select array_agg(i.id), array_agg(p.amount + a.amount), array_agg(c.amount) into v_ids, v_paid, v_credited
+    from public.invoices i
+   cross join lateral (select coalesce(sum(case o.payment_type when 'refund' then -o.amount else o.amount end), 0)::bigint as amount
+                         from public.payments o
+                        where o.company_id = i.company_id and o.invoice_id = i.id and app.is_settled(o.status)
+                          and o.deleted_at is null) p
+   cross join lateral (select coalesce(sum(o.amount_applied), 0)::bigint as amount
+                         from public.payment_allocations o where o.company_id = i.company_id and o.invoice_id = i.id) a
+   cross join lateral (select coalesce(sum(o.amount), 0)::bigint as amount
+                         from public.credit_notes o where o.company_id = i.company_id and o.invoice_id = i.id) c
+   where i.company_id = p_company_id and i.id = any (p_invoice_ids);
+  select i.status, i.deleted_at, i.balance_amount, s.paid + s.credited <= i.total_amount as is_enough into v_bad
+    from unnest(v_ids, v_paid, v_credited) s (id, paid, credited)
+    join public.invoices i on i.company_id = p_company_id and i.id = s.id
+   where s.paid + s.credited > i.paid_amount + i.credited_amount
+     and (not app.is_issued(i.status) or i.deleted_at is not null or s.paid + s.credited > i.total_amount)
+   order by i.id limit 1;
+  if found and (not app.is_issued(v_bad.status) or v_bad.deleted_at is not null) then
+    raise exception using errcode = 'TH422', constraint = 'invoice_not_payable',
+      message = format('An invoice that is %s cannot be paid.', case when v_bad.deleted_at is null then v_bad.status else 'deleted' end),
+      hint = 'A draft is issued first.';
+  elsif not v_bad.is_enough then
+    raise exception using errcode = 'TH422', constraint = 'invoice_overpaid',
+      message = format('Of this invoice %s is left to pay.', v_bad.balance_amount),
+      detail = jsonb_build_object('balance_amount', v_bad.balance_amount)::text;
   end if;
   update public.invoices i
-     set paid_amount = v_paid, credited_amount = v_credited,
+     set paid_amount = s.paid, credited_amount = s.credited,
          status = case when not app.is_issued(i.status) then i.status
-                       when v_paid + v_credited = i.total_amount then 'paid'
-                       when v_paid > 0 then 'partial'
+                       when s.paid + s.credited = i.total_amount then 'paid'
+                       when s.paid > 0 then 'partial'
                        when i.status in ('partial', 'paid') then case when i.viewed_at is null then 'sent' else 'viewed' end
                        else i.status end
-   where i.company_id = p_company_id and i.id = p_invoice_id;
+    from unnest(v_ids, v_paid, v_credited) s (id, paid, credited)
+   where i.company_id = p_company_id and i.id = s.id;
   get diagnostics v_count = row_count;
-  if v_count <> 1 then
-    raise exception 'invoice % was not settled', p_invoice_id;
+  if v_count <> (select count(distinct w.id) from unnest(p_invoice_ids) w (id)) then
+    raise exception 'of the invoices %, % were settled', p_invoice_ids, v_count;
   end if;
 end $$;
-ALTER FUNCTION app.settle_invoice(p_company_id uuid, p_invoice_id uuid) OWNER TO app_owner;
+ALTER FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) OWNER TO app_owner;
 
-COMMENT ON FUNCTION app.settle_invoice(p_company_id uuid, p_invoice_id uuid) IS 'Computes what is paid of an invoice, and moves its status.';
+COMMENT ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) IS 'Computes what is paid of some invoices, and moves their status.';
 
 CREATE FUNCTION app.settle_price_book(p_company_id uuid) RETURNS void
     LANGUAGE plpgsql
@@ -5014,21 +5732,34 @@ CREATE FUNCTION app.stamp_approval() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
+declare
+  v_by_member constant boolean := current_user = 'authenticated';
 begin
   if tg_argv[0] = 'time_entries' then
     if new.is_approved and new.clock_out is null then
       raise exception using errcode = 'TH422', constraint = 'time_entry_open', message = 'Hours that have no end cannot be approved.';
     end if;
-    new.approved_at := case when new.is_approved then coalesce(new.approved_at, now()) end;
-    new.approved_by := case when new.is_approved then coalesce(new.approved_by, auth.uid()) end;
+    if not new.is_approved then
+      new.approved_at := null;
+      new.approved_by := null;
+    elsif tg_op = 'INSERT' or not old.is_approved then
+      new.approved_at := case when v_by_member then now() else coalesce(new.approved_at, now()) end;
+      new.approved_by := case when v_by_member then auth.uid() else coalesce(new.approved_by, auth.uid()) end;
+    elsif v_by_member then
+      new.approved_at := old.approved_at;
+      new.approved_by := old.approved_by;
+    end if;
     new.hourly_cost := coalesce(new.hourly_cost, (select m.hourly_cost from public.team_members m
                                                    where m.company_id = new.company_id and m.user_id = new.user_id));
-  elsif new.status in ('approved', 'rejected') then
-    new.decided_at := coalesce(new.decided_at, now());
-    new.decided_by := coalesce(new.decided_by, auth.uid());
-  else
+  elsif new.status not in ('approved', 'rejected') then
     new.decided_at := null;
     new.decided_by := null;
+  elsif tg_op = 'INSERT' or new.status <> old.status then
+    new.decided_at := case when v_by_member then now() else coalesce(new.decided_at, now()) end;
+    new.decided_by := case when v_by_member then auth.uid() else coalesce(new.decided_by, auth.uid()) end;
+  elsif v_by_member then
+    new.decided_at := old.decided_at;
+    new.decided_by := old.decided_by;
   end if;
   return new;
 end $$;
@@ -5135,6 +5866,10 @@ ALTER TABLE app.figures OWNER TO app_owner;
 
 COMMENT ON TABLE app.figures IS 'Sums as they were folded last. With what stands in app.figure_changes they are exact.';
 
+COMMENT ON COLUMN app.figures.subject IS 'The customer or technician; zeros for sums of the company and its months.';
+
+COMMENT ON COLUMN app.figures.month IS 'The first day of the month; 1970 for what is not of a month.';
+
 CREATE FUNCTION app.sums(p_company_id uuid, p_scope text) RETURNS SETOF app.figures
     LANGUAGE sql STABLE
     AS $$
@@ -5175,33 +5910,28 @@ CREATE FUNCTION app.sync_line_items() RETURNS trigger
     AS $_$
 declare
   v_header constant regclass := tg_argv[0]::regclass;
-  v_row    record;
-  v_now    jsonb;
-  v_lines  jsonb;
-  v_count  bigint;
+  v_rows   constant text := format('select distinct r.company_id, r.%I as id from %s r', tg_argv[2],
+                                   case tg_op when 'INSERT' then 'made' when 'DELETE' then 'gone'
+                                        else '(select * from made union all select * from gone)' end);
+  v_wanted bigint;
+  v_found  bigint;
 begin
-  -- In one order, so that two statements over the same documents wait and do not block each other.
-  for v_row in execute format('select distinct r.company_id, r.%I as id from %s r order by 1, 2', tg_argv[2],
-                              case tg_op when 'INSERT' then 'made' when 'DELETE' then 'gone'
-                                   else '(select * from made union all select * from gone)' end)
-  loop
-    -- FOR UPDATE would be a deadlock with the lock that the lines' foreign key holds.
-    execute format('select h.line_items from %s h where h.company_id = $1 and h.id = $2 for no key update', v_header)
-       into v_now using v_row.company_id, v_row.id;
-    if v_now is null and tg_op = 'DELETE' then
-      continue; -- The document itself goes, and its lines with it.
-    end if;
-    -- Only now, with the lock: what was committed while waiting is seen.
-    v_lines := app.lines_of(tg_argv[1]::regclass, tg_argv[2], v_row.company_id, v_row.id);
-    if v_now is distinct from v_lines then
-      execute format('update %s h set line_items = $3 where h.company_id = $1 and h.id = $2', v_header)
-        using v_row.company_id, v_row.id, v_lines;
-      get diagnostics v_count = row_count;
-      if v_count <> 1 then
-        raise exception 'the lines of % % belong to % documents', v_header, v_row.id, v_count;
-      end if;
-    end if;
-  end loop;
+  -- In one order, so that two statements over the same documents wait and do not block each other. FOR UPDATE would be a deadlock
+  -- with the lock that the lines' foreign key holds.
+  execute format('select (select count(*) from (%1$s) w), (select count(*) from (
+                    select from %2$s h join (%1$s) w on w.company_id = h.company_id and w.id = h.id
+                     order by h.company_id, h.id for no key update of h) l)', v_rows, v_header)
+     into v_wanted, v_found;
+  -- A document that goes takes its lines along.
+  if v_found <> v_wanted and tg_op <> 'DELETE' then
+    raise exception 'the lines of % documents belong to % of %', v_wanted, v_found, v_header;
+  end if;
+  -- Only now, with the locks: what was committed while waiting is seen. One statement, so that what follows from many documents is
+  -- looked at once.
+  execute format('update %2$s h set line_items = n.lines
+                    from (%1$s) w cross join lateral app.lines_of($1, $2, w.company_id, w.id) n (lines)
+                   where h.company_id = w.company_id and h.id = w.id and h.line_items is distinct from n.lines', v_rows, v_header)
+    using tg_argv[1]::regclass, tg_argv[2];
   return null;
 end $_$;
 ALTER FUNCTION app.sync_line_items() OWNER TO app_definer;
@@ -5254,8 +5984,8 @@ declare
   v_job_id     uuid := coalesce(new.job_id, old.job_id);
   v_job        record;
 begin
-  -- The statements below fire this trigger again for rows that they demote.
-  if pg_trigger_depth() > 1 then
+  -- The statements below fire this trigger again for rows that they demote. What goes with a member goes deeper, and counts.
+  if pg_trigger_depth() > 1 and tg_op <> 'DELETE' then
     return null;
   end if;
   select j.assigned_to into v_job from public.jobs j where j.company_id = v_company_id and j.id = v_job_id for no key update;
@@ -5264,11 +5994,11 @@ begin
   end if;
   if tg_op <> 'DELETE' and new.role = 'primary' and new.removed_at is null and new.user_id is distinct from v_job.assigned_to then
     update public.jobs j set assigned_to = new.user_id where j.company_id = v_company_id and j.id = v_job_id;
-    -- Whoever led the job so far stays on it.
-    if v_job.assigned_to is not null then
-      insert into public.job_team_assignments (company_id, job_id, user_id, role) values (v_company_id, v_job_id, v_job.assigned_to, 'crew')
-      on conflict (company_id, job_id, user_id) where removed_at is null do nothing;
-    end if;
+    -- Whoever led the job so far stays on it, unless he is away.
+    insert into public.job_team_assignments (company_id, job_id, user_id, role)
+    select m.company_id, v_job_id, m.user_id, 'crew' from public.team_members m
+     where m.company_id = v_company_id and m.user_id = v_job.assigned_to and m.status = 'active' and m.archived_at is null
+    on conflict (company_id, job_id, user_id) where removed_at is null do nothing;
   elsif tg_op <> 'INSERT' and old.role = 'primary' and old.removed_at is null and old.user_id = v_job.assigned_to
         and (tg_op = 'DELETE' or new.removed_at is not null or new.role <> 'primary') then
     update public.jobs j set assigned_to = null where j.company_id = v_company_id and j.id = v_job_id;
@@ -5422,8 +6152,28 @@ COMMENT ON FUNCTION app.touch() IS 'Before each update: updated_at, version + 1;
 CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.technician_positions'::text, 'public.background_jobs'::text];
+    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'public.background_jobs'::text];
 ALTER FUNCTION app.unaudited_tables() OWNER TO app_owner;
+
+CREATE FUNCTION app.warn_duplicate_phone() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_warning constant jsonb := '[{"Warning": "299 - \"customer_phone_duplicate: another customer has this telephone number\""}]';
+  v_headers constant jsonb := coalesce(nullif(current_setting('response.headers', true), '')::jsonb, '[]');
+begin
+  if not v_headers @> v_warning
+     and exists (select from public.customers c
+                  where c.company_id = new.company_id and c.id <> new.id and c.deleted_at is null and c.phone = new.phone
+                 union all
+                 select from public.customers c
+                  where c.company_id = new.company_id and c.id <> new.id and c.deleted_at is null and c.secondary_phone = new.phone) then
+    perform set_config('response.headers', (v_headers || v_warning)::text, true);
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.warn_duplicate_phone() OWNER TO app_owner;
 
 CREATE FUNCTION app.weigh(p_names text, p_numbers text, p_places text, p_notes text) RETURNS tsvector
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5645,6 +6395,18 @@ begin
 end $_$;
 ALTER FUNCTION app.write_line_items() OWNER TO app_definer;
 
+CREATE FUNCTION app.xid_place() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if not has_function_privilege('pg_catalog.pg_control_system()', 'execute') then
+    return null;
+  end if;
+  return (select c.system_identifier from pg_control_system() c) || '/' || (select d.oid from pg_database d where d.datname = current_database());
+end $$;
+ALTER FUNCTION app.xid_place() OWNER TO app_owner;
+
 CREATE FUNCTION auth.email() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'email'::text);
@@ -5827,6 +6589,10 @@ ALTER TABLE ONLY public.price_book_items FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.price_book_items OWNER TO app_owner;
 
 COMMENT ON TABLE public.price_book_items IS 'What a company sells: services, materials, packages.';
+
+COMMENT ON COLUMN public.price_book_items.cost IS 'Of one unit, in minor units of the currency.';
+
+COMMENT ON COLUMN public.price_book_items.price IS 'Of one unit, in minor units of the currency.';
 
 COMMENT ON COLUMN public.price_book_items.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
@@ -6136,6 +6902,13 @@ declare
   v_company constant uuid := app.company_id();
 begin
   perform app.demand('reports:read');
+  if exists (select from app.month_recounts r where r.company_id = v_company) then
+    return query
+      select v_company, m.month, m.currency, m.invoices, m.revenue, m.paid, m.outstanding,
+             case when m.invoices = 0 then 0 else round(m.revenue::numeric / m.invoices)::bigint end, m.collected
+        from app.months_of(v_company) m order by m.month desc, m.currency;
+    return;
+  end if;
   return query
     select f.company_id, f.month, f.currency, f.invoices, f.revenue, f.paid, f.outstanding,
            case when f.invoices = 0 then 0 else round(f.revenue::numeric / f.invoices)::bigint end, f.collected
@@ -6262,6 +7035,10 @@ COMMENT ON TABLE public.purchase_orders IS 'Orders to vendors. Totals are comput
 COMMENT ON COLUMN public.purchase_orders.vendor_email IS 'pii:email';
 
 COMMENT ON COLUMN public.purchase_orders.vendor_phone IS 'pii:phone';
+
+COMMENT ON COLUMN public.purchase_orders.tax_rate IS 'Percent.';
+
+COMMENT ON COLUMN public.purchase_orders.delivery_address IS 'pii:address';
 
 CREATE FUNCTION public.receive_purchase_order(purchase_order_id uuid, lines jsonb DEFAULT NULL::jsonb) RETURNS public.purchase_orders
     LANGUAGE plpgsql
@@ -6563,6 +7340,7 @@ declare
   v_ids       uuid[];
   v_customers uuid[] := '{}';
   v_scores    real[] := '{}';
+  v_threshold text;
 begin
   select * into v_asked from app.read_question(search_jobs.query, search_jobs.max_results);
   if length(v_asked.plain) < 2 then
@@ -6587,13 +7365,20 @@ begin
          and j.customer_id = any (v_customers)
        order by j.created_at desc limit 200);
   end if;
-  if cardinality(v_ids) < search_jobs.max_results then
+  -- Words that are alike. Titles repeat: in a large company a misspelt one is like tens of thousands, which all say the same. So those
+  -- that are much alike come first, and no more are compared than it takes to rank them.
+  foreach v_threshold in array array['0.6', '0.4'] loop
+    exit when cardinality(v_ids) >= search_jobs.max_results;
+    perform set_config('pg_trgm.word_similarity_threshold', v_threshold, true);
     v_ids := v_ids || array(
-      select j.id from public.jobs j
-       where j.company_id = v_company and j.deleted_at is null and (v_all or j.assigned_to = v_user or v_user = any (j.crew))
-         and v_asked.plain operator(extensions.<%) j.title
-       order by extensions.word_similarity(v_asked.plain, j.title) desc limit 100);
-  end if;
+      select f.id
+        from (select j.id, j.title from public.jobs j
+               where j.company_id = v_company and j.deleted_at is null
+                 and (v_all or j.assigned_to = v_user or v_user = any (j.crew))
+                 and v_asked.plain operator(extensions.<%) j.title
+               limit 2000) f
+       order by extensions.word_similarity(v_asked.plain, f.title) desc limit 100);
+  end loop;
   return query
     select j.id, j.job_number, j.title, j.status, j.priority, j.customer_id, case when v_names then c.display_name end,
            j.assigned_to, j.scheduled_start,
@@ -6836,6 +7621,8 @@ CREATE TABLE app.applied_code (
 ALTER TABLE ONLY app.applied_code FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.applied_code OWNER TO app_owner;
 
+COMMENT ON TABLE app.applied_code IS 'The digest of db/code as it was applied last, and before.';
+
 CREATE TABLE app.applied_seeds (
     path text NOT NULL,
     checksum text NOT NULL,
@@ -6843,6 +7630,8 @@ CREATE TABLE app.applied_seeds (
 );
 ALTER TABLE ONLY app.applied_seeds FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.applied_seeds OWNER TO app_owner;
+
+COMMENT ON TABLE app.applied_seeds IS 'Seed files that are applied once.';
 
 CREATE TABLE app.audit_batches (
     company_id uuid NOT NULL,
@@ -6866,9 +7655,15 @@ ALTER TABLE app.audit_batches OWNER TO app_owner;
 
 COMMENT ON TABLE app.audit_batches IS 'Seals over the rows of audit_logs: each batch of a company holds the digest of the one before.';
 
+COMMENT ON COLUMN app.audit_batches.number IS 'Counts the company''s batches from 1, without a gap.';
+
+COMMENT ON COLUMN app.audit_batches.row_digests IS 'The digests of the rows, in the order of row_ids.';
+
 CREATE TABLE app.audit_seal (
     is_only boolean DEFAULT true NOT NULL,
     below_xid xid8 DEFAULT '0'::xid8 NOT NULL,
+    place text,
+    again_xid xid8,
     sealed_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT audit_seal_is_only_check CHECK (is_only)
 );
@@ -6890,6 +7685,8 @@ CREATE TABLE app.backfills (
 );
 ALTER TABLE ONLY app.backfills FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.backfills OWNER TO app_owner;
+
+COMMENT ON TABLE app.backfills IS 'How far each filling of a column in batches has come.';
 
 CREATE TABLE app.counters (
     company_id uuid NOT NULL,
@@ -6940,6 +7737,17 @@ CREATE TABLE app.migrations (
 ALTER TABLE ONLY app.migrations FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.migrations OWNER TO app_owner;
 
+COMMENT ON TABLE app.migrations IS 'Migrations that are applied, with the digest of each file.';
+
+CREATE TABLE app.month_recounts (
+    company_id uuid NOT NULL,
+    horizon xid8
+);
+ALTER TABLE ONLY app.month_recounts FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.month_recounts OWNER TO app_owner;
+
+COMMENT ON TABLE app.month_recounts IS 'Companies whose months are read from their rows until they are counted anew.';
+
 CREATE TABLE app.protected_tables (
     table_name text NOT NULL,
     noun text NOT NULL,
@@ -6956,6 +7764,21 @@ ALTER TABLE ONLY app.protected_tables FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.protected_tables OWNER TO app_owner;
 
 COMMENT ON TABLE app.protected_tables IS 'One row per table that app.protect declared; tenant_column is null for tables of no company.';
+
+CREATE TABLE app.retention_held (
+    company_id uuid NOT NULL,
+    table_name text NOT NULL,
+    row_id uuid NOT NULL,
+    reason text NOT NULL,
+    held_since timestamp with time zone DEFAULT now() NOT NULL,
+    tried_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT retention_held_reason_check CHECK ((length(reason) <= 130)),
+    CONSTRAINT retention_held_table_name_check CHECK ((length(table_name) <= 130))
+);
+ALTER TABLE ONLY app.retention_held FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.retention_held OWNER TO app_owner;
+
+COMMENT ON TABLE app.retention_held IS 'Rows whose time is over and that something still holds, with what holds them: tried again every day.';
 
 CREATE TABLE app.role_permissions (
     role text NOT NULL,
@@ -6977,6 +7800,8 @@ CREATE TABLE app.schema_fingerprints (
 ALTER TABLE ONLY app.schema_fingerprints FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.schema_fingerprints OWNER TO app_owner;
 
+COMMENT ON TABLE app.schema_fingerprints IS 'What the schema was after each migrate, to notice changes by hand.';
+
 CREATE TABLE app.statuses (
     table_name text NOT NULL,
     status text NOT NULL,
@@ -6989,6 +7814,14 @@ ALTER TABLE ONLY app.statuses FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.statuses OWNER TO app_owner;
 
 COMMENT ON TABLE app.statuses IS 'Every allowed move from status to status, and what a row needs before it may be in one.';
+
+COMMENT ON COLUMN app.statuses.next IS 'The statuses that can follow.';
+
+COMMENT ON COLUMN app.statuses.needs IS 'Columns that are filled in a row of this status; a|b means one of them.';
+
+COMMENT ON COLUMN app.statuses.is_first IS 'Whether a member''s new row may begin with it.';
+
+COMMENT ON COLUMN app.statuses.instead IS 'The word to use instead, for words of other programs.';
 
 CREATE TABLE auth.identities (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -7006,6 +7839,8 @@ CREATE TABLE auth.identities (
 );
 ALTER TABLE ONLY auth.identities FORCE ROW LEVEL SECURITY;
 ALTER TABLE auth.identities OWNER TO app_owner;
+
+COMMENT ON TABLE auth.identities IS 'How a person signs in: by password or through a provider.';
 
 CREATE TABLE auth.sessions (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -7028,6 +7863,8 @@ CREATE TABLE auth.sessions (
 );
 ALTER TABLE ONLY auth.sessions FORCE ROW LEVEL SECURITY;
 ALTER TABLE auth.sessions OWNER TO app_owner;
+
+COMMENT ON TABLE auth.sessions IS 'Who is signed in, since when, and in which company he works.';
 
 COMMENT ON COLUMN auth.sessions.ip IS 'pii:ip';
 
@@ -7118,6 +7955,7 @@ CREATE TABLE public.jobs (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     crew uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    archived_from text,
     service_plan_id uuid,
     referral_customer_id uuid,
     lead_source_detail text,
@@ -7160,6 +7998,7 @@ CREATE TABLE public.jobs (
     CONSTRAINT jobs_actual_check CHECK ((actual_end >= actual_start)),
     CONSTRAINT jobs_ai_priority_score_check CHECK (((ai_priority_score >= 0) AND (ai_priority_score <= 100))),
     CONSTRAINT jobs_ai_service_type_check CHECK ((ai_service_type = ANY (ARRAY['emergency'::text, 'routine'::text, 'preventive'::text, 'warranty'::text]))),
+    CONSTRAINT jobs_archived_from_check CHECK ((archived_from = ANY (ARRAY['quoted'::text, 'scheduled'::text, 'in_progress'::text, 'on_hold'::text, 'cancelled'::text, 'paid'::text]))),
     CONSTRAINT jobs_booking_method_check CHECK ((length(booking_method) <= 60)),
     CONSTRAINT jobs_booking_notes_check CHECK ((length(booking_notes) <= 4000)),
     CONSTRAINT jobs_conversion_likelihood_check CHECK (((conversion_likelihood >= 0) AND (conversion_likelihood <= 100))),
@@ -7210,6 +8049,10 @@ ALTER TABLE public.jobs OWNER TO app_owner;
 
 COMMENT ON TABLE public.jobs IS 'Work done for a customer. Money is in minor units of the currency.';
 
+COMMENT ON COLUMN public.jobs.crew IS 'Kept by a trigger: who works on it beside assigned_to, from job_team_assignments.';
+
+COMMENT ON COLUMN public.jobs.labor_rate IS 'Of an hour, in minor units.';
+
 COMMENT ON COLUMN public.jobs.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
 CREATE VIEW home_services.work_orders WITH (security_invoker='true') AS
@@ -7229,6 +8072,8 @@ CREATE VIEW home_services.work_orders WITH (security_invoker='true') AS
    FROM public.jobs
   WHERE (jobs.deleted_at IS NULL);
 ALTER TABLE home_services.work_orders OWNER TO app_owner;
+
+COMMENT ON VIEW home_services.work_orders IS 'jobs that are not deleted, as a platform of many products calls them.';
 
 CREATE TABLE public.absences (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -7370,6 +8215,8 @@ ALTER TABLE public.api_rate_limits OWNER TO app_owner;
 
 COMMENT ON TABLE public.api_rate_limits IS 'How often somebody asked within a window. Reached by the service only.';
 
+COMMENT ON COLUMN public.api_rate_limits.identifier_value IS 'pii:ip';
+
 CREATE TABLE public.attachments (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -7456,11 +8303,11 @@ CREATE VIEW public.audit_log WITH (security_invoker='true') AS
     audit_logs.company_id,
     COALESCE(audit_logs.table_name, audit_logs.entity_type) AS table_name,
     audit_logs.entity_id AS record_id,
-        CASE audit_logs.action
-            WHEN 'create'::text THEN 'INSERT'::text
-            WHEN 'update'::text THEN 'UPDATE'::text
-            WHEN 'restore'::text THEN 'UPDATE'::text
-            WHEN 'delete'::text THEN 'DELETE'::text
+        CASE
+            WHEN (audit_logs.metadata @> '{"reported": true}'::jsonb) THEN 'REPORTED'::text
+            WHEN (audit_logs.action = 'create'::text) THEN 'INSERT'::text
+            WHEN (audit_logs.action = ANY (ARRAY['update'::text, 'restore'::text])) THEN 'UPDATE'::text
+            WHEN (audit_logs.action = 'delete'::text) THEN 'DELETE'::text
             ELSE audit_logs.action
         END AS operation,
     audit_logs.old_values,
@@ -7469,11 +8316,15 @@ CREATE VIEW public.audit_log WITH (security_invoker='true') AS
     audit_logs.user_id,
     audit_logs.ip_address,
     audit_logs.user_agent,
-    audit_logs.created_at AS "timestamp"
+    audit_logs.created_at AS "timestamp",
+        CASE
+            WHEN (audit_logs.metadata @> '{"reported": true}'::jsonb) THEN audit_logs.action
+            ELSE NULL::text
+        END AS reported_action
    FROM public.audit_logs;
 ALTER TABLE public.audit_log OWNER TO app_owner;
 
-COMMENT ON VIEW public.audit_log IS 'audit_logs, as other programs call it and its columns.';
+COMMENT ON VIEW public.audit_log IS 'audit_logs, as other programs call it and its columns. What log_audit_event was told is REPORTED, with the action that was named.';
 
 CREATE TABLE public.background_jobs (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -7694,6 +8545,8 @@ COMMENT ON COLUMN public.communications.body_html IS 'pii:text';
 
 COMMENT ON COLUMN public.communications.body_plain IS 'pii:text';
 
+COMMENT ON COLUMN public.communications.call_recording_url IS 'pii:text';
+
 COMMENT ON COLUMN public.communications.call_transcript IS 'pii:text';
 
 CREATE TABLE public.company_holidays (
@@ -7755,6 +8608,8 @@ ALTER TABLE ONLY public.company_settings FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.company_settings OWNER TO app_owner;
 
 COMMENT ON TABLE public.company_settings IS 'One row a company: hours, service area, how it wants to be shown.';
+
+COMMENT ON COLUMN public.company_settings.default_tax_rate IS 'Percent.';
 
 CREATE TABLE public.contracts (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -7910,6 +8765,8 @@ CREATE TABLE public.custom_roles (
 ALTER TABLE ONLY public.custom_roles FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.custom_roles OWNER TO app_owner;
 
+COMMENT ON TABLE public.custom_roles IS 'Roles of a company''s own: what they add to a member''s role and take from it.';
+
 COMMENT ON COLUMN public.custom_roles.permissions IS 'Permission to true or false, laid over the member''s role.';
 
 CREATE TABLE public.customer_addresses (
@@ -7992,6 +8849,10 @@ ALTER TABLE public.customer_contacts OWNER TO app_owner;
 
 COMMENT ON TABLE public.customer_contacts IS 'People to speak to at a customer.';
 
+COMMENT ON COLUMN public.customer_contacts.first_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customer_contacts.last_name IS 'pii:name';
+
 COMMENT ON COLUMN public.customer_contacts.email IS 'pii:email';
 
 COMMENT ON COLUMN public.customer_contacts.phone IS 'pii:phone';
@@ -8048,6 +8909,8 @@ ALTER TABLE ONLY public.customer_reviews FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.customer_reviews OWNER TO app_owner;
 
 COMMENT ON TABLE public.customer_reviews IS 'What customers say.';
+
+COMMENT ON COLUMN public.customer_reviews.sentiment_score IS 'From -1 to 1.';
 
 CREATE TABLE public.customer_tags (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -8201,6 +9064,8 @@ COMMENT ON COLUMN public.customers.billing_email IS 'pii:email';
 
 COMMENT ON COLUMN public.customers.tax_exempt_number IS 'pii:tax_id';
 
+COMMENT ON COLUMN public.customers.directions IS 'pii:text';
+
 COMMENT ON COLUMN public.customers.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
 CREATE TABLE public.departments (
@@ -8218,6 +9083,8 @@ CREATE TABLE public.departments (
 );
 ALTER TABLE ONLY public.departments FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.departments OWNER TO app_owner;
+
+COMMENT ON TABLE public.departments IS 'Groups of a company''s members.';
 
 CREATE TABLE public.documents (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -8288,6 +9155,10 @@ COMMENT ON TABLE public.email_logs IS 'What became of every mail. Partitioned by
 COMMENT ON COLUMN public.email_logs."to" IS 'pii:email';
 
 COMMENT ON COLUMN public.email_logs."from" IS 'pii:email';
+
+COMMENT ON COLUMN public.email_logs.subject IS 'pii:text';
+
+COMMENT ON COLUMN public.email_logs.template_data IS 'pii:text';
 
 CREATE TABLE public.equipment (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -8575,9 +9446,13 @@ ALTER TABLE public.estimates OWNER TO app_owner;
 
 COMMENT ON TABLE public.estimates IS 'Quotes to customers. Totals are computed from the lines of the chosen option.';
 
+COMMENT ON COLUMN public.estimates.tax_rate IS 'Percent.';
+
 COMMENT ON COLUMN public.estimates.acceptance_token IS 'secret';
 
 COMMENT ON COLUMN public.estimates.accepted_by_name IS 'pii:name';
+
+COMMENT ON COLUMN public.estimates.accepted_signature IS 'pii:signature';
 
 COMMENT ON COLUMN public.estimates.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
@@ -8673,6 +9548,8 @@ ALTER TABLE public.form_submissions OWNER TO app_owner;
 
 COMMENT ON TABLE public.form_submissions IS 'Filled-in forms.';
 
+COMMENT ON COLUMN public.form_submissions.signature IS 'pii:signature';
+
 COMMENT ON COLUMN public.form_submissions.signed_by_name IS 'pii:name';
 
 CREATE TABLE public.form_templates (
@@ -8758,6 +9635,8 @@ ALTER TABLE public.inventory_locations OWNER TO app_owner;
 
 COMMENT ON TABLE public.inventory_locations IS 'Where stock is: warehouses, trucks, shelves.';
 
+COMMENT ON COLUMN public.inventory_locations.address IS 'pii:address';
+
 CREATE TABLE public.invitations (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -8782,6 +9661,8 @@ CREATE TABLE public.invitations (
 );
 ALTER TABLE ONLY public.invitations FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.invitations OWNER TO app_owner;
+
+COMMENT ON TABLE public.invitations IS 'Who was asked to join a company, and as what.';
 
 COMMENT ON COLUMN public.invitations.email IS 'pii:email';
 
@@ -8906,6 +9787,7 @@ CREATE TABLE public.jobs_archive (
     customer_id uuid,
     property_id uuid,
     assigned_to uuid,
+    crew uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     title text,
     status text,
     completed_at timestamp with time zone,
@@ -8926,6 +9808,22 @@ ALTER TABLE ONLY public.jobs_archive FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.jobs_archive OWNER TO app_owner;
 
 COMMENT ON TABLE public.jobs_archive IS 'Completed jobs of more than a year ago, with their children, as they were.';
+
+COMMENT ON COLUMN public.jobs_archive.job IS 'pii:text';
+
+COMMENT ON COLUMN public.jobs_archive.children IS 'pii:text';
+
+CREATE TABLE public.jobs_archive_restricted (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid NOT NULL,
+    children jsonb NOT NULL,
+    archived_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT jobs_archive_restricted_children_check CHECK ((jsonb_typeof(children) = 'object'::text))
+);
+ALTER TABLE ONLY public.jobs_archive_restricted FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.jobs_archive_restricted OWNER TO app_owner;
+
+COMMENT ON TABLE public.jobs_archive_restricted IS 'What belonged to an archived job and is not read by everybody who reads the job: payments, links.';
 
 CREATE TABLE public.labor_rates (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -9056,6 +9954,8 @@ ALTER TABLE public.notes OWNER TO app_owner;
 
 COMMENT ON TABLE public.notes IS 'Notes on anything.';
 
+COMMENT ON COLUMN public.notes.author_name IS 'pii:name';
+
 CREATE TABLE public.notification_preferences (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -9140,6 +10040,12 @@ ALTER TABLE public.notification_queue OWNER TO app_owner;
 
 COMMENT ON TABLE public.notification_queue IS 'Messages to members, and what became of them.';
 
+COMMENT ON COLUMN public.notification_queue.subject IS 'pii:text';
+
+COMMENT ON COLUMN public.notification_queue.body IS 'pii:text';
+
+COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text';
+
 CREATE TABLE public.notification_templates (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -9174,6 +10080,8 @@ CREATE VIEW public.organization_memberships WITH (security_invoker='true') AS
    FROM public.team_members;
 ALTER TABLE public.organization_memberships OWNER TO app_owner;
 
+COMMENT ON VIEW public.organization_memberships IS 'team_members, as programs that signed in elsewhere call them.';
+
 CREATE VIEW public.organizations WITH (security_invoker='true') AS
  SELECT companies.id,
     companies.external_id AS clerk_org_id,
@@ -9187,6 +10095,8 @@ CREATE VIEW public.organizations WITH (security_invoker='true') AS
     companies.updated_at
    FROM public.companies;
 ALTER TABLE public.organizations OWNER TO app_owner;
+
+COMMENT ON VIEW public.organizations IS 'companies, as programs that signed in elsewhere call them.';
 
 CREATE TABLE public.ownership_transfers (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -9203,6 +10113,8 @@ CREATE TABLE public.ownership_transfers (
 );
 ALTER TABLE ONLY public.ownership_transfers FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.ownership_transfers OWNER TO app_owner;
+
+COMMENT ON TABLE public.ownership_transfers IS 'Every change of a company''s owner. Nobody writes it by hand.';
 
 COMMENT ON COLUMN public.ownership_transfers.ip IS 'pii:ip';
 
@@ -9271,6 +10183,8 @@ COMMENT ON COLUMN public.payment_methods.last4 IS 'pii:card';
 
 COMMENT ON COLUMN public.payment_methods.holder_name IS 'pii:name';
 
+COMMENT ON COLUMN public.payment_methods.billing_zip IS 'pii:address';
+
 CREATE TABLE public.po_settings (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -9295,6 +10209,8 @@ ALTER TABLE ONLY public.po_settings FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.po_settings OWNER TO app_owner;
 
 COMMENT ON TABLE public.po_settings IS 'How a company buys: one row each.';
+
+COMMENT ON COLUMN public.po_settings.notification_emails IS 'pii:email';
 
 CREATE TABLE public.posts (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -9423,6 +10339,10 @@ ALTER TABLE public.pricing_rules OWNER TO app_owner;
 
 COMMENT ON TABLE public.pricing_rules IS 'Automatic markups and discounts: the highest priority first.';
 
+COMMENT ON COLUMN public.pricing_rules.days_of_week IS 'Numbers from 0, Sunday, to 6; null is every day.';
+
+COMMENT ON COLUMN public.pricing_rules.time_ranges IS 'A list of {"start": "HH:MM", "end": "HH:MM"}.';
+
 CREATE TABLE public.users (
     id uuid NOT NULL,
     external_id text,
@@ -9474,6 +10394,8 @@ CREATE VIEW public.profiles WITH (security_invoker='true') AS
     users.updated_at
    FROM public.users;
 ALTER TABLE public.profiles OWNER TO app_owner;
+
+COMMENT ON VIEW public.profiles IS 'users, as programs that signed in elsewhere call them.';
 
 CREATE TABLE public.properties (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -9535,6 +10457,12 @@ COMMENT ON TABLE public.properties IS 'Places where work is done.';
 COMMENT ON COLUMN public.properties.address IS 'pii:address';
 
 COMMENT ON COLUMN public.properties.address2 IS 'pii:address';
+
+COMMENT ON COLUMN public.properties.directions IS 'pii:text';
+
+COMMENT ON COLUMN public.properties.parking_instructions IS 'pii:text';
+
+COMMENT ON COLUMN public.properties.service_entrance_notes IS 'pii:text';
 
 COMMENT ON COLUMN public.properties.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
@@ -9721,6 +10649,8 @@ CREATE TABLE public.role_change_log (
 ALTER TABLE ONLY public.role_change_log FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.role_change_log OWNER TO app_owner;
 
+COMMENT ON TABLE public.role_change_log IS 'Every change of a member''s role and permissions. Written by triggers.';
+
 CREATE TABLE public.service_packages (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -9834,6 +10764,8 @@ ALTER TABLE ONLY public.service_plans FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.service_plans OWNER TO app_owner;
 
 COMMENT ON TABLE public.service_plans IS 'Recurring visits to a customer for a price.';
+
+COMMENT ON COLUMN public.service_plans.customer_signature IS 'pii:signature';
 
 COMMENT ON COLUMN public.service_plans.signed_by_name IS 'pii:name';
 
@@ -10053,6 +10985,8 @@ ALTER TABLE public.technician_positions OWNER TO app_owner;
 
 COMMENT ON TABLE public.technician_positions IS 'Where a technician was last seen: one row each.';
 
+COMMENT ON COLUMN public.technician_positions.heading IS 'Degrees from north, clockwise.';
+
 CREATE TABLE public.time_entries (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -10231,6 +11165,10 @@ ALTER TABLE public.webhook_logs OWNER TO app_owner;
 
 COMMENT ON TABLE public.webhook_logs IS 'Every delivery of a webhook. Partitioned by the month in the id.';
 
+COMMENT ON COLUMN public.webhook_logs.payload IS 'pii:text';
+
+COMMENT ON COLUMN public.webhook_logs.response_body IS 'pii:text';
+
 CREATE TABLE public.webhooks (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -10311,6 +11249,8 @@ CREATE VIEW shared.customers WITH (security_invoker='true') AS
   WHERE (customers.deleted_at IS NULL);
 ALTER TABLE shared.customers OWNER TO app_owner;
 
+COMMENT ON VIEW shared.customers IS 'customers that are not deleted, as a platform of many products calls them.';
+
 CREATE VIEW shared.tenants WITH (security_invoker='true') AS
  SELECT companies.id,
     companies.name,
@@ -10321,6 +11261,8 @@ CREATE VIEW shared.tenants WITH (security_invoker='true') AS
     companies.updated_at
    FROM public.companies;
 ALTER TABLE shared.tenants OWNER TO app_owner;
+
+COMMENT ON VIEW shared.tenants IS 'companies, as a platform of many products calls them.';
 
 CREATE VIEW shared.users WITH (security_invoker='true') AS
  SELECT team_members.user_id AS id,
@@ -10337,6 +11279,8 @@ CREATE VIEW shared.users WITH (security_invoker='true') AS
     team_members.updated_at
    FROM public.team_members;
 ALTER TABLE shared.users OWNER TO app_owner;
+
+COMMENT ON VIEW shared.users IS 'team_members, as a platform of many products calls them.';
 
 ALTER TABLE ONLY app.applied_code
     ADD CONSTRAINT applied_code_pkey PRIMARY KEY (checksum);
@@ -10362,8 +11306,14 @@ ALTER TABLE ONLY app.figures
 ALTER TABLE ONLY app.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY app.month_recounts
+    ADD CONSTRAINT month_recounts_pkey PRIMARY KEY (company_id);
+
 ALTER TABLE ONLY app.protected_tables
     ADD CONSTRAINT protected_tables_pkey PRIMARY KEY (table_name);
+
+ALTER TABLE ONLY app.retention_held
+    ADD CONSTRAINT retention_held_pkey PRIMARY KEY (company_id, table_name, row_id);
 
 ALTER TABLE ONLY app.role_permissions
     ADD CONSTRAINT role_permissions_pkey PRIMARY KEY (role, permission);
@@ -10596,6 +11546,9 @@ ALTER TABLE ONLY public.job_team_assignments
 ALTER TABLE ONLY public.jobs_archive
     ADD CONSTRAINT jobs_archive_pkey PRIMARY KEY (company_id, id);
 
+ALTER TABLE ONLY public.jobs_archive_restricted
+    ADD CONSTRAINT jobs_archive_restricted_pkey PRIMARY KEY (company_id, id);
+
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_company_id_job_number_key UNIQUE (company_id, job_number);
 
@@ -10799,7 +11752,11 @@ ALTER TABLE ONLY public.zones
 
 CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (sealed_at);
 
+CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
+
 CREATE INDEX figure_changes_idx ON app.figure_changes USING btree (company_id, scope, subject);
+
+CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
 CREATE INDEX identities_user_id_idx ON auth.identities USING btree (user_id);
 
@@ -11205,6 +12162,8 @@ CREATE UNIQUE INDEX job_team_assignments_primary_key ON public.job_team_assignme
 
 CREATE INDEX job_team_assignments_user_id_idx ON public.job_team_assignments USING btree (company_id, user_id);
 
+CREATE INDEX jobs_archive_assigned_to_idx ON public.jobs_archive USING btree (company_id, assigned_to, completed_at DESC);
+
 CREATE INDEX jobs_archive_completed_at_idx ON public.jobs_archive USING btree (company_id, completed_at DESC);
 
 CREATE INDEX jobs_archive_created_at_idx ON public.jobs_archive USING btree (company_id, created_at DESC, id);
@@ -11212,6 +12171,8 @@ CREATE INDEX jobs_archive_created_at_idx ON public.jobs_archive USING btree (com
 CREATE INDEX jobs_archive_customer_id_idx ON public.jobs_archive USING btree (company_id, customer_id, completed_at DESC);
 
 CREATE INDEX jobs_archive_id_idx ON public.jobs_archive USING btree (id);
+
+CREATE INDEX jobs_archive_restricted_id_idx ON public.jobs_archive_restricted USING btree (id);
 
 CREATE INDEX jobs_assigned_to_idx ON public.jobs USING btree (company_id, assigned_to, scheduled_start);
 
@@ -11439,6 +12400,8 @@ CREATE INDEX schedules_completed_by_idx ON public.schedules USING btree (company
 
 CREATE INDEX schedules_created_at_idx ON public.schedules USING btree (company_id, created_at DESC, id);
 
+CREATE INDEX schedules_crew_idx ON public.schedules USING btree (company_id) WHERE (crew <> '{}'::uuid[]);
+
 CREATE INDEX schedules_customer_id_idx ON public.schedules USING btree (company_id, customer_id);
 
 CREATE INDEX schedules_id_idx ON public.schedules USING btree (id);
@@ -11645,13 +12608,13 @@ CREATE TRIGGER a_shape_phones BEFORE INSERT OR UPDATE OF phone, country ON publi
 
 CREATE TRIGGER answer_repeat BEFORE INSERT ON public.payments FOR EACH ROW WHEN (((new.idempotency_key IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.refuse_repeated_payment();
 
-CREATE TRIGGER apply AFTER INSERT ON public.credit_notes FOR EACH ROW EXECUTE FUNCTION app.apply_credit_note();
+CREATE TRIGGER apply_inserted AFTER INSERT ON public.credit_notes REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.apply_credit_notes();
 
-CREATE TRIGGER apply AFTER INSERT ON public.payment_allocations FOR EACH ROW EXECUTE FUNCTION app.apply_allocation();
+CREATE TRIGGER apply_inserted AFTER INSERT ON public.payment_allocations REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.apply_allocations();
 
-CREATE TRIGGER apply AFTER UPDATE ON public.payments FOR EACH ROW WHEN (((((old.status IS DISTINCT FROM new.status) OR (old.invoice_id IS DISTINCT FROM new.invoice_id)) OR (old.customer_id IS DISTINCT FROM new.customer_id)) OR (old.currency IS DISTINCT FROM new.currency))) EXECUTE FUNCTION app.apply_payment();
+CREATE TRIGGER apply_inserted AFTER INSERT ON public.payments REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.apply_payments();
 
-CREATE TRIGGER apply_first AFTER INSERT ON public.payments FOR EACH ROW EXECUTE FUNCTION app.apply_payment();
+CREATE TRIGGER apply_updated AFTER UPDATE ON public.payments REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.apply_payments();
 
 CREATE TRIGGER authorize_delete AFTER DELETE ON public.estimate_line_items REFERENCING OLD TABLE AS gone FOR EACH STATEMENT WHEN ((CURRENT_USER = 'authenticated'::name)) EXECUTE FUNCTION app.authorize_line_rows('public.estimates', 'estimate_id', 'estimates');
 
@@ -11675,9 +12638,9 @@ CREATE TRIGGER bind BEFORE INSERT OR UPDATE ON public.attachments FOR EACH ROW W
 
 CREATE TRIGGER bind BEFORE INSERT OR UPDATE ON public.notes FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.bind_to_entity();
 
-CREATE TRIGGER book_inserted AFTER INSERT ON public.schedules FOR EACH ROW WHEN (((new.assigned_to IS NOT NULL) OR (new.crew <> '{}'::uuid[]))) EXECUTE FUNCTION app.book_schedule();
+CREATE TRIGGER book_inserted AFTER INSERT ON public.schedules REFERENCING NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION app.book_schedule();
 
-CREATE TRIGGER book_updated AFTER UPDATE ON public.schedules FOR EACH ROW WHEN ((((((((new.assigned_to IS DISTINCT FROM old.assigned_to) OR (new.crew IS DISTINCT FROM old.crew)) OR (new.start_time IS DISTINCT FROM old.start_time)) OR (new.end_time IS DISTINCT FROM old.end_time)) OR (new.status IS DISTINCT FROM old.status)) OR (new.deleted_at IS DISTINCT FROM old.deleted_at)) OR (new.double_booking_reason IS DISTINCT FROM old.double_booking_reason))) EXECUTE FUNCTION app.book_schedule();
+CREATE TRIGGER book_updated AFTER UPDATE ON public.schedules REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION app.book_schedule();
 
 CREATE TRIGGER calculate BEFORE INSERT OR UPDATE ON public.estimate_line_items FOR EACH ROW EXECUTE FUNCTION app.calculate_line();
 
@@ -11745,6 +12708,8 @@ CREATE TRIGGER count_tag AFTER INSERT OR DELETE OR UPDATE OF tag_id ON public.eq
 
 CREATE TRIGGER count_tag AFTER INSERT OR DELETE OR UPDATE OF tag_id ON public.job_tags FOR EACH ROW EXECUTE FUNCTION app.count_tag();
 
+CREATE TRIGGER customer_figures_by_currency AFTER UPDATE ON public.customers FOR EACH ROW WHEN ((old.currency IS DISTINCT FROM new.currency)) EXECUTE FUNCTION app.customer_currency_changed();
+
 CREATE TRIGGER customer_figures_deleted AFTER DELETE ON public.jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.count_jobs_of_customers();
 
 CREATE TRIGGER customer_figures_inserted AFTER INSERT ON public.jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.count_jobs_of_customers();
@@ -11757,7 +12722,7 @@ CREATE TRIGGER customer_money_inserted AFTER INSERT ON public.invoices REFERENCI
 
 CREATE TRIGGER customer_money_updated AFTER UPDATE ON public.invoices REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.count_customer_money();
 
-CREATE TRIGGER equipment_serviced AFTER INSERT ON public.job_equipment FOR EACH ROW EXECUTE FUNCTION app.equipment_serviced();
+CREATE TRIGGER equipment_serviced AFTER INSERT ON public.job_equipment REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.equipment_serviced();
 
 CREATE TRIGGER figures_by_timezone AFTER UPDATE OF business_timezone ON public.companies FOR EACH ROW WHEN ((old.business_timezone IS DISTINCT FROM new.business_timezone)) EXECUTE FUNCTION app.company_timezone_changed();
 
@@ -11816,6 +12781,8 @@ CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE ON public.custom_roles FO
 CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION app.guard_customer();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.equipment FOR EACH ROW EXECUTE FUNCTION app.guard_equipment();
+
+CREATE TRIGGER guard BEFORE UPDATE ON public.estimate_options FOR EACH ROW WHEN (((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])) AND app.is_within_reach(new.company_id) AND (new.* IS DISTINCT FROM old.*))) EXECUTE FUNCTION app.guard_estimate_option();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.estimates FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_estimate();
 
@@ -11911,9 +12878,15 @@ CREATE TRIGGER guard_deletion BEFORE DELETE ON public.service_plans FOR EACH ROW
 
 CREATE TRIGGER guard_deletion BEFORE DELETE ON public.vendors FOR EACH ROW EXECUTE FUNCTION app.guard_deletion();
 
-CREATE TRIGGER guard_issued AFTER INSERT OR DELETE OR UPDATE ON public.invoice_jobs FOR EACH ROW WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.guard_invoice_job();
+CREATE TRIGGER guard_first BEFORE INSERT ON public.estimate_options FOR EACH ROW WHEN (((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_estimate_option();
 
 CREATE TRIGGER guard_issued BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.invoice_number IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_issued_invoice();
+
+CREATE TRIGGER guard_issued_deleted AFTER DELETE ON public.invoice_jobs REFERENCING OLD TABLE AS gone FOR EACH STATEMENT WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.guard_invoice_jobs();
+
+CREATE TRIGGER guard_issued_inserted AFTER INSERT ON public.invoice_jobs REFERENCING NEW TABLE AS made FOR EACH STATEMENT WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.guard_invoice_jobs();
+
+CREATE TRIGGER guard_issued_updated AFTER UPDATE ON public.invoice_jobs REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.guard_invoice_jobs();
 
 CREATE TRIGGER guard_kept BEFORE DELETE ON public.contracts FOR EACH ROW WHEN ((old.status = 'signed'::text)) EXECUTE FUNCTION app.guard_contract();
 
@@ -11930,6 +12903,10 @@ CREATE TRIGGER guard_receipt_first BEFORE INSERT ON public.purchase_order_line_i
 CREATE TRIGGER guard_record BEFORE DELETE OR UPDATE ON public.price_history FOR EACH ROW EXECUTE FUNCTION app.guard_record();
 
 CREATE TRIGGER guard_record BEFORE DELETE OR UPDATE ON public.stock_moves FOR EACH ROW EXECUTE FUNCTION app.guard_record();
+
+CREATE TRIGGER guard_removal BEFORE DELETE ON public.estimate_options FOR EACH ROW WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.guard_estimate_option();
+
+CREATE TRIGGER guard_removal BEFORE DELETE ON public.job_team_assignments FOR EACH ROW WHEN (app.is_within_reach(old.company_id)) EXECUTE FUNCTION app.guard_team();
 
 CREATE TRIGGER guard_retention BEFORE INSERT OR UPDATE OF retention ON public.company_settings FOR EACH ROW EXECUTE FUNCTION app.guard_retention();
 
@@ -11989,7 +12966,11 @@ CREATE TRIGGER guard_stamp BEFORE INSERT OR UPDATE ON public.time_entries FOR EA
 
 CREATE TRIGGER keep_billed BEFORE DELETE ON public.customers FOR EACH ROW WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.keep_billed_customer();
 
+CREATE TRIGGER keep_owing BEFORE UPDATE ON public.customers FOR EACH ROW WHEN (((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.keep_owing_customer();
+
 CREATE TRIGGER leader_changed AFTER UPDATE OF assigned_to ON public.jobs FOR EACH ROW WHEN ((new.assigned_to IS DISTINCT FROM old.assigned_to)) EXECUTE FUNCTION app.leader_changed();
+
+CREATE TRIGGER leave_crews AFTER DELETE ON public.team_members FOR EACH ROW EXECUTE FUNCTION app.leave_crews();
 
 CREATE TRIGGER lock_customer BEFORE INSERT ON public.jobs FOR EACH ROW WHEN (((new.customer_id IS NOT NULL) AND (new.job_number = ''::text) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.lock_customer_of_job();
 
@@ -11999,13 +12980,15 @@ CREATE TRIGGER log_role_change AFTER UPDATE ON public.team_members FOR EACH ROW 
 
 CREATE TRIGGER member_added AFTER INSERT ON public.team_members FOR EACH ROW WHEN ((new.role = 'owner'::text)) EXECUTE FUNCTION app.member_added();
 
-CREATE TRIGGER only_default_inserted BEFORE INSERT ON public.inventory_locations FOR EACH ROW WHEN ((new.is_default AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default();
+CREATE TRIGGER only_default_inserted BEFORE INSERT ON public.inventory_locations FOR EACH ROW WHEN ((new.is_default AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default('name');
 
 CREATE TRIGGER only_default_inserted BEFORE INSERT ON public.labor_rates FOR EACH ROW WHEN ((new.is_default AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default();
 
-CREATE TRIGGER only_default_updated BEFORE UPDATE ON public.inventory_locations FOR EACH ROW WHEN ((new.is_default AND (NOT old.is_default) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default();
+CREATE TRIGGER only_default_updated BEFORE UPDATE ON public.inventory_locations FOR EACH ROW WHEN ((new.is_default AND (NOT old.is_default) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default('name');
 
 CREATE TRIGGER only_default_updated BEFORE UPDATE ON public.labor_rates FOR EACH ROW WHEN ((new.is_default AND (NOT old.is_default) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default();
+
+CREATE TRIGGER ordered_items AFTER UPDATE ON public.purchase_order_line_items REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.guard_ordered_items();
 
 CREATE TRIGGER place BEFORE INSERT OR UPDATE ON public.price_book_categories FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.place_category();
 
@@ -12027,6 +13010,8 @@ CREATE TRIGGER record_opening AFTER INSERT ON public.inventory FOR EACH ROW EXEC
 
 CREATE TRIGGER record_place AFTER UPDATE ON public.inventory FOR EACH ROW WHEN (((new.location_id IS DISTINCT FROM old.location_id) AND (pg_trigger_depth() = 0))) EXECUTE FUNCTION app.record_inventory();
 
+CREATE TRIGGER recount_money BEFORE UPDATE ON public.customers FOR EACH ROW WHEN (((old.currency IS DISTINCT FROM new.currency) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.recount_customer_money();
+
 CREATE TRIGGER references_valid BEFORE INSERT OR UPDATE ON public.jobs FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.check_job_references();
 
 CREATE TRIGGER references_valid BEFORE INSERT OR UPDATE ON public.schedules FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.check_visit();
@@ -12037,13 +13022,13 @@ CREATE TRIGGER sequence_draft BEFORE INSERT ON public.invoices FOR EACH ROW WHEN
 
 CREATE TRIGGER sequence_number BEFORE INSERT ON public.contracts FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('contract_number', 'contract', 'CON', '4', 'yearly');
 
-CREATE TRIGGER sequence_number BEFORE INSERT ON public.credit_notes FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('credit_note_number', 'credit_note', 'CN', '4', 'yearly');
+CREATE TRIGGER sequence_number BEFORE INSERT ON public.credit_notes FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('credit_note_number', 'credit_note', 'CN', '4', 'yearly', 'gapless');
 
 CREATE TRIGGER sequence_number BEFORE INSERT ON public.equipment FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('equipment_number', 'equipment', 'EQ', '5');
 
 CREATE TRIGGER sequence_number BEFORE INSERT ON public.estimates FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('estimate_number', 'estimate', 'EST', '4', 'yearly');
 
-CREATE TRIGGER sequence_number BEFORE INSERT ON public.invoices FOR EACH ROW WHEN (((app.is_issued(new.status) OR (new.invoice_number IS NOT NULL)) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.number_row('invoice_number', 'invoice', 'INV', '4', 'yearly');
+CREATE TRIGGER sequence_number BEFORE INSERT ON public.invoices FOR EACH ROW WHEN (((app.is_issued(new.status) OR (new.invoice_number IS NOT NULL)) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.number_row('invoice_number', 'invoice', 'INV', '4', 'yearly', 'gapless', 'draft_number');
 
 CREATE TRIGGER sequence_number BEFORE INSERT ON public.jobs FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('job_number', 'job', 'JOB', '4', 'yearly');
 
@@ -12225,6 +13210,10 @@ CREATE TRIGGER touch BEFORE UPDATE ON public.webhooks FOR EACH ROW EXECUTE FUNCT
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.zones FOR EACH ROW EXECUTE FUNCTION app.touch();
 
+CREATE TRIGGER warn_inserted BEFORE INSERT ON public.customers FOR EACH ROW WHEN (((new.phone IS NOT NULL) AND (new.deleted_at IS NULL) AND (CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])))) EXECUTE FUNCTION app.warn_duplicate_phone();
+
+CREATE TRIGGER warn_updated BEFORE UPDATE OF phone, deleted_at ON public.customers FOR EACH ROW WHEN (((new.phone IS NOT NULL) AND (new.deleted_at IS NULL) AND (CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])) AND ((new.phone IS DISTINCT FROM old.phone) OR (old.deleted_at IS NOT NULL)))) EXECUTE FUNCTION app.warn_duplicate_phone();
+
 CREATE TRIGGER weigh_words BEFORE INSERT ON public.contracts FOR EACH ROW EXECUTE FUNCTION app.weigh_contracts();
 
 CREATE TRIGGER weigh_words BEFORE INSERT ON public.customers FOR EACH ROW EXECUTE FUNCTION app.weigh_customers();
@@ -12291,7 +13280,7 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.attachments F
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.chats FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('chats', 'chat', 'company_id', 'usual', 'title', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('communications', 'communication', 'company_id', 'usual', 'from_address', 'contact', 'from_name', 'name', 'to_address', 'contact', 'to_name', 'name', 'cc_addresses', 'contact', 'bcc_addresses', 'contact', 'subject', 'text', 'body', 'text', 'body_html', 'text', 'body_plain', 'text', 'call_transcript', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('communications', 'communication', 'company_id', 'usual', 'from_address', 'contact', 'from_name', 'name', 'to_address', 'contact', 'to_name', 'name', 'cc_addresses', 'contact', 'bcc_addresses', 'contact', 'subject', 'text', 'body', 'text', 'body_html', 'text', 'body_plain', 'text', 'call_recording_url', 'text', 'call_transcript', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.companies FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('companies', 'company', 'id', 'high', 'tax_id', 'tax_id', 'ein', 'tax_id');
 
@@ -12311,13 +13300,13 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.custom_roles 
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_addresses FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_addresses', 'customer_address', 'company_id', 'usual', 'address', 'address', 'address2', 'address');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_contacts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_contacts', 'customer_contact', 'company_id', 'usual', 'email', 'email', 'phone', 'phone', 'mobile_phone', 'phone');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_contacts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_contacts', 'customer_contact', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'email', 'email', 'phone', 'phone', 'mobile_phone', 'phone');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_reviews FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_reviews', 'customer_review', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_tags', 'customer_tag', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customers', 'customer', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'company_name', 'name', 'display_name', 'name', 'email', 'email', 'email_key', 'email', 'phone', 'phone', 'secondary_phone', 'phone', 'address', 'address', 'address2', 'address', 'billing_email', 'email', 'tax_exempt_number', 'tax_id');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customers', 'customer', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'company_name', 'name', 'display_name', 'name', 'email', 'email', 'email_key', 'email', 'phone', 'phone', 'secondary_phone', 'phone', 'address', 'address', 'address2', 'address', 'billing_email', 'email', 'tax_exempt_number', 'tax_id', 'directions', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.departments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('departments', 'department', 'company_id', 'usual');
 
@@ -12333,11 +13322,11 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.estimate_line
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.estimate_options FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimate_options', 'estimate_option', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.estimates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimates', 'estimate', 'company_id', 'usual', 'acceptance_token', 'secret', 'accepted_by_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.estimates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimates', 'estimate', 'company_id', 'usual', 'acceptance_token', 'secret', 'accepted_by_name', 'name', 'accepted_signature', 'signature');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.file_storage FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('file_storage', 'file_storage', 'company_id', 'usual', 'encryption_key', 'secret');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.form_submissions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('form_submissions', 'form_submission', 'company_id', 'usual', 'signed_by_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.form_submissions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('form_submissions', 'form_submission', 'company_id', 'usual', 'signature', 'signature', 'signed_by_name', 'name');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.form_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('form_templates', 'form_template', 'company_id', 'usual');
 
@@ -12345,7 +13334,7 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.import_runs F
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.inventory FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('inventory', 'inventory', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.inventory_locations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('inventory_locations', 'inventory_location', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.inventory_locations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('inventory_locations', 'inventory_location', 'company_id', 'usual', 'address', 'address');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.invitations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invitations', 'invitation', 'company_id', 'usual', 'email', 'email', 'email_key', 'email', 'name', 'name', 'token_hash', 'secret');
 
@@ -12371,21 +13360,21 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.member_zones 
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.messages_v2 FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('messages_v2', 'messages_v2', 'company_id', 'usual', 'parts', 'text', 'attachments', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notes', 'note', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notes', 'note', 'company_id', 'usual', 'author_name', 'name');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notification_preferences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_preferences', 'notification_preference', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notification_queue FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_queue', 'notification_queue', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notification_queue FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_queue', 'notification_queue', 'company_id', 'usual', 'subject', 'text', 'body', 'text', 'body_html', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notification_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_templates', 'notification_template', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.payment_allocations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payment_allocations', 'payment_allocation', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.payment_methods FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payment_methods', 'payment_method', 'company_id', 'usual', 'provider_token', 'secret', 'last4', 'card', 'holder_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.payment_methods FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payment_methods', 'payment_method', 'company_id', 'usual', 'provider_token', 'secret', 'last4', 'card', 'holder_name', 'name', 'billing_zip', 'address');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payments', 'payment', 'company_id', 'usual', 'card_last4', 'card');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payments', 'payment', 'company_id', 'usual', 'card_last4', 'card', 'check_number', 'card');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.po_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('po_settings', 'po_settings', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.po_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('po_settings', 'po_settings', 'company_id', 'usual', 'notification_emails', 'email');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.posts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('posts', 'post', 'company_id', 'usual');
 
@@ -12395,23 +13384,23 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.price_book_it
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.pricing_rules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('pricing_rules', 'pricing_rule', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.properties FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('properties', 'property', 'company_id', 'usual', 'address', 'address', 'address2', 'address');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.properties FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('properties', 'property', 'company_id', 'usual', 'address', 'address', 'address2', 'address', 'directions', 'text', 'parking_instructions', 'text', 'service_entrance_notes', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.public_links FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('public_links', 'public_link', 'company_id', 'usual', 'token_hash', 'secret', 'last_used_ip', 'ip');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.purchase_order_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('purchase_order_line_items', 'purchase_order_line_item', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.purchase_orders FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('purchase_orders', 'purchase_order', 'company_id', 'usual', 'vendor_email', 'email', 'vendor_phone', 'phone');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.purchase_orders FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('purchase_orders', 'purchase_order', 'company_id', 'usual', 'vendor_email', 'email', 'vendor_phone', 'phone', 'delivery_address', 'address');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.recurrences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('recurrences', 'recurrence', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.requests FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('requests', 'request', 'company_id', 'usual', 'contact_name', 'name', 'contact_email', 'email', 'contact_phone', 'phone', 'address', 'address');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('schedules', 'schedule', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('schedules', 'schedule', 'company_id', 'usual', 'location', 'address', 'access_instructions', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.service_packages FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_packages', 'service_package', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.service_plans FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_plans', 'service_plan', 'company_id', 'usual', 'signed_by_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.service_plans FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_plans', 'service_plan', 'company_id', 'usual', 'customer_signature', 'signature', 'signed_by_name', 'name');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('shifts', 'shift', 'company_id', 'usual');
 
@@ -12429,7 +13418,7 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.suppressions 
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('tags', 'tag', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'direct_inward_dial', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.time_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('time_entries', 'time_entry', 'company_id', 'usual');
 
@@ -12448,6 +13437,12 @@ ALTER TABLE ONLY app.counters
 
 ALTER TABLE ONLY app.figures
     ADD CONSTRAINT figures_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.month_recounts
+    ADD CONSTRAINT month_recounts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.retention_held
+    ADD CONSTRAINT retention_held_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.identities
     ADD CONSTRAINT identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
@@ -12552,10 +13547,10 @@ ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT contracts_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id);
 
 ALTER TABLE ONLY public.contracts
-    ADD CONSTRAINT contracts_estimate_id_fkey FOREIGN KEY (company_id, estimate_id) REFERENCES public.estimates(company_id, id) ON DELETE SET NULL (estimate_id);
+    ADD CONSTRAINT contracts_estimate_id_fkey FOREIGN KEY (company_id, estimate_id) REFERENCES public.estimates(company_id, id);
 
 ALTER TABLE ONLY public.contracts
-    ADD CONSTRAINT contracts_invoice_id_fkey FOREIGN KEY (company_id, invoice_id) REFERENCES public.invoices(company_id, id) ON DELETE SET NULL (invoice_id);
+    ADD CONSTRAINT contracts_invoice_id_fkey FOREIGN KEY (company_id, invoice_id) REFERENCES public.invoices(company_id, id);
 
 ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT contracts_job_id_fkey FOREIGN KEY (company_id, job_id) REFERENCES public.jobs(company_id, id) ON DELETE SET NULL (job_id);
@@ -12860,6 +13855,9 @@ ALTER TABLE ONLY public.job_team_assignments
 ALTER TABLE ONLY public.job_team_assignments
     ADD CONSTRAINT job_team_assignments_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.jobs_archive_restricted
+    ADD CONSTRAINT jobs_archive_restricted_id_fkey FOREIGN KEY (company_id, id) REFERENCES public.jobs_archive(company_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_assigned_to_fkey FOREIGN KEY (company_id, assigned_to) REFERENCES public.team_members(company_id, user_id) ON DELETE SET NULL (assigned_to);
 
@@ -13104,7 +14102,7 @@ ALTER TABLE ONLY public.schedules
     ADD CONSTRAINT schedules_job_id_fkey FOREIGN KEY (company_id, job_id) REFERENCES public.jobs(company_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.schedules
-    ADD CONSTRAINT schedules_parent_schedule_id_fkey FOREIGN KEY (company_id, parent_schedule_id) REFERENCES public.schedules(company_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT schedules_parent_schedule_id_fkey FOREIGN KEY (company_id, parent_schedule_id) REFERENCES public.schedules(company_id, id) ON DELETE SET NULL (parent_schedule_id);
 
 ALTER TABLE ONLY public.schedules
     ADD CONSTRAINT schedules_property_id_fkey FOREIGN KEY (company_id, property_id) REFERENCES public.properties(company_id, id) ON DELETE SET NULL (property_id);
@@ -13289,7 +14287,11 @@ CREATE POLICY app_definer_all ON app.figures TO app_definer USING (true) WITH CH
 
 CREATE POLICY app_definer_all ON app.migrations TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.month_recounts TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.retention_held TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.role_permissions TO app_definer USING (true) WITH CHECK (true);
 
@@ -13315,7 +14317,11 @@ CREATE POLICY app_owner_all ON app.figures TO app_owner USING (true) WITH CHECK 
 
 CREATE POLICY app_owner_all ON app.migrations TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.month_recounts TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.protected_tables TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.retention_held TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.role_permissions TO app_owner USING (true) WITH CHECK (true);
 
@@ -13345,7 +14351,11 @@ ALTER TABLE app.figures ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.migrations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.month_recounts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.retention_held ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.role_permissions ENABLE ROW LEVEL SECURITY;
 
@@ -13369,7 +14379,11 @@ CREATE POLICY service_role_all ON app.figures TO service_role USING (true) WITH 
 
 CREATE POLICY service_role_all ON app.migrations TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.month_recounts TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.protected_tables TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.retention_held TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.role_permissions TO service_role USING (true) WITH CHECK (true);
 
@@ -13504,6 +14518,8 @@ CREATE POLICY app_definer_all ON public.job_team_assignments TO app_definer USIN
 CREATE POLICY app_definer_all ON public.jobs TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.jobs_archive TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.jobs_archive_restricted TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.labor_rates TO app_definer USING (true) WITH CHECK (true);
 
@@ -13693,6 +14709,8 @@ CREATE POLICY app_owner_all ON public.jobs TO app_owner USING (true) WITH CHECK 
 
 CREATE POLICY app_owner_all ON public.jobs_archive TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON public.jobs_archive_restricted TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON public.labor_rates TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.member_skills TO app_owner USING (true) WITH CHECK (true);
@@ -13872,6 +14890,8 @@ ALTER TABLE public.job_team_assignments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs_archive ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.jobs_archive_restricted ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.labor_rates ENABLE ROW LEVEL SECURITY;
 
@@ -14357,7 +15377,9 @@ CREATE POLICY member_read ON public.job_team_assignments FOR SELECT TO authentic
 
 CREATE POLICY member_read ON public.jobs FOR SELECT TO authenticated USING ((( SELECT app.has_permission('jobs:read'::text) AS has_permission) OR (( SELECT app.has_permission('jobs:read_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
 
-CREATE POLICY member_read ON public.jobs_archive FOR SELECT TO authenticated USING ((( SELECT app.has_permission('jobs_archive:read'::text) AS has_permission) OR (( SELECT app.has_permission('jobs_archive:read_assigned'::text) AS has_permission) AND (assigned_to = ( SELECT auth.uid() AS uid)))));
+CREATE POLICY member_read ON public.jobs_archive FOR SELECT TO authenticated USING ((( SELECT app.has_permission('jobs:read'::text) AS has_permission) OR (( SELECT app.has_permission('jobs:read_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
+
+CREATE POLICY member_read ON public.jobs_archive_restricted FOR SELECT TO authenticated USING (( SELECT app.has_permission('jobs_archive:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.labor_rates FOR SELECT TO authenticated USING (( SELECT app.has_permission('labor_rates:read'::text) AS has_permission));
 
@@ -14823,6 +15845,8 @@ CREATE POLICY service_role_all ON public.jobs TO service_role USING (true) WITH 
 
 CREATE POLICY service_role_all ON public.jobs_archive TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON public.jobs_archive_restricted TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON public.labor_rates TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.member_skills TO service_role USING (true) WITH CHECK (true);
@@ -15031,6 +16055,8 @@ CREATE POLICY tenant_isolation ON public.jobs AS RESTRICTIVE TO anon, authentica
 
 CREATE POLICY tenant_isolation ON public.jobs_archive AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
+CREATE POLICY tenant_isolation ON public.jobs_archive_restricted AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
 CREATE POLICY tenant_isolation ON public.labor_rates AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.member_skills AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
@@ -15183,11 +16209,11 @@ GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO authe
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO service_role;
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.apply_allocation() FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.apply_allocations() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.apply_credit_note() FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.apply_credit_notes() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.apply_payment() FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.apply_payments() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.company_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.company_id() TO anon;
@@ -15214,6 +16240,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO authenticated;
 REVOKE ALL ON FUNCTION app.apply_refund(p_refund public.payments) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.apply_refund(p_refund public.payments) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.apply_settled(p_payments public.payments[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.apply_settled(p_payments public.payments[]) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.archive_jobs(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit() FROM PUBLIC;
@@ -15229,7 +16258,13 @@ GRANT ALL ON FUNCTION app.audit_words(p_row public.audit_logs) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.authorize_line_rows() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.be_only_default() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.bind_to_entity() FROM PUBLIC;
 
@@ -15280,6 +16315,9 @@ GRANT ALL ON FUNCTION app.check_line_items(p_items jsonb, p_lines regclass) TO a
 REVOKE ALL ON FUNCTION app.check_line_permission(p_noun text, p_verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_line_permission(p_noun text, p_verb text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.check_parties(p_payment public.payments) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_parties(p_payment public.payments) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.check_permission_map(p_map jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_permission_map(p_map jsonb) TO authenticated;
 GRANT ALL ON FUNCTION app.check_permission_map(p_map jsonb) TO service_role;
@@ -15324,6 +16362,8 @@ REVOKE ALL ON FUNCTION app.count_tag() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.custom_role_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.customer_currency_changed() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) TO anon;
 GRANT ALL ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) TO authenticated;
@@ -15334,6 +16374,11 @@ REVOKE ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_
 GRANT ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO app_owner;
+GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO app_definer;
@@ -15392,8 +16437,8 @@ REVOKE ALL ON FUNCTION app.expire_logs(p_table text, p_limit integer) FROM PUBLI
 REVOKE ALL ON FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_invoice_number text, p_currency text, p_total_amount bigint, p_credited_amount bigint, p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamp with time zone, p_created_at timestamp with time zone, p_deleted_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_invoice_number text, p_currency text, p_total_amount bigint, p_credited_amount bigint, p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamp with time zone, p_created_at timestamp with time zone, p_deleted_at timestamp with time zone) TO app_definer;
+REVOKE ALL ON FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_currency text, p_total_amount bigint, p_credited_amount bigint, p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamp with time zone, p_created_at timestamp with time zone, p_deleted_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.figures_of_invoices(p_company_id uuid, p_customer_id uuid, p_status text, p_currency text, p_total_amount bigint, p_credited_amount bigint, p_paid_amount bigint, p_balance_amount bigint, p_issued_at timestamp with time zone, p_created_at timestamp with time zone, p_deleted_at timestamp with time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.figures_of_jobs(p_company_id uuid, p_customer_id uuid, p_assigned_to uuid, p_status text, p_currency text, p_total_amount bigint, p_actual_start timestamp with time zone, p_actual_end timestamp with time zone, p_deleted_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.figures_of_jobs(p_company_id uuid, p_customer_id uuid, p_assigned_to uuid, p_status text, p_currency text, p_total_amount bigint, p_actual_start timestamp with time zone, p_actual_end timestamp with time zone, p_deleted_at timestamp with time zone) TO app_definer;
@@ -15438,11 +16483,13 @@ REVOKE ALL ON FUNCTION app.guard_equipment() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_estimate() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_estimate_option() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_inventory() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_invoice() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.guard_invoice_job() FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.guard_invoice_jobs() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_issued_invoice() FROM PUBLIC;
 
@@ -15478,6 +16525,8 @@ GRANT ALL ON FUNCTION app.guard_member_edit(p_old public.team_members, p_new pub
 REVOKE ALL ON FUNCTION app.guard_new_inventory() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_note() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_ordered_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_own_time() FROM PUBLIC;
 
@@ -15525,8 +16574,27 @@ GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO authenticated;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO service_role;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.invoice_figures(p_invoice public.invoices, OUT owed bigint, OUT revenue bigint, OUT invoices bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.invoice_figures(p_invoice public.invoices, OUT owed bigint, OUT revenue bigint, OUT invoices bigint) TO app_definer;
+REVOKE ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_issued(p_status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_issued(p_status text) TO authenticated;
+GRANT ALL ON FUNCTION app.is_issued(p_status text) TO service_role;
+GRANT ALL ON FUNCTION app.is_issued(p_status text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) TO authenticated;
+GRANT ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) TO service_role;
+GRANT ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_computed_write() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_computed_write() TO anon;
@@ -15542,10 +16610,8 @@ GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO authenticated;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO service_role;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.is_issued(p_status text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.is_issued(p_status text) TO authenticated;
-GRANT ALL ON FUNCTION app.is_issued(p_status text) TO service_role;
-GRANT ALL ON FUNCTION app.is_issued(p_status text) TO app_definer;
+REVOKE ALL ON FUNCTION app.is_read_with_jobs(p_table text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_read_with_jobs(p_table text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_settled(p_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO authenticated;
@@ -15578,12 +16644,16 @@ REVOKE ALL ON FUNCTION app.keep_billed_customer() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_lines regclass, p_column text, p_lines_noun text, p_kept text[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.keep_owing_customer() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.kept_days(p_wanted jsonb, p_kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.kept_days(p_wanted jsonb, p_kind text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.labels_of(p_table regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.leader_changed() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.leave_crews() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.likeness(p_asked text[], p_names text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.likeness(p_asked text[], p_names text) TO app_definer;
@@ -15608,6 +16678,9 @@ GRANT ALL ON FUNCTION app.lines_of_option(p_lines jsonb, p_option_id uuid) TO ap
 REVOKE ALL ON FUNCTION app.load_permissions(p_matrix jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.lock_customer_of_job() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.lock_for_settlement(p_company_id uuid, p_payment_ids uuid[], p_invoice_ids uuid[], p_customer_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.lock_for_settlement(p_company_id uuid, p_payment_ids uuid[], p_invoice_ids uuid[], p_customer_ids uuid[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.lock_price_book(p_company_id uuid, p_alone boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.lock_price_book(p_company_id uuid, p_alone boolean) TO authenticated;
@@ -15703,6 +16776,9 @@ GRANT UPDATE(onboarding_completed_at) ON TABLE public.companies TO authenticated
 REVOKE ALL ON FUNCTION app.month_of(p_company_id uuid, p_time timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.month_of(p_company_id uuid, p_time timestamp with time zone) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.months_of(p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.months_of(p_company_id uuid) TO app_definer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.inventory TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.inventory TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.inventory TO authenticated;
@@ -15718,6 +16794,9 @@ REVOKE ALL ON FUNCTION app.next_number(p_company_id uuid, p_name text) FROM PUBL
 GRANT ALL ON FUNCTION app.next_number(p_company_id uuid, p_name text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.note_activity() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.number_row() FROM PUBLIC;
 
@@ -15781,6 +16860,11 @@ REVOKE ALL ON FUNCTION app.rebuild_figures(p_company_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.record_inventory() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.recount_customer_money() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.recount_months() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.recount_months() TO app_definer;
+
 REVOKE ALL ON FUNCTION app.refresh_effective_permissions() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.refresh_figures(p_limit integer) FROM PUBLIC;
@@ -15797,10 +16881,19 @@ GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_year
 
 REVOKE ALL ON FUNCTION app.role_permissions_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.scope_condition(p_table text, p_noun text, p_verb text, p_assigned_column text, p_own_column text, p_crew_column text, p_parent_table text, p_parent_column text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.seal_audit() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.seal_audit() TO service_role;
+REVOKE ALL ON FUNCTION app.seal_audit(p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.seal_audit(p_rows integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.seal_between(p_from xid8, p_below xid8) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.seal_between(p_from xid8, p_below xid8) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.seal_end(p_from xid8, p_below xid8, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.seal_end(p_from xid8, p_below xid8, p_rows integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.search_keys(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.search_keys(p_text text) TO anon;
@@ -15808,8 +16901,11 @@ GRANT ALL ON FUNCTION app.search_keys(p_text text) TO authenticated;
 GRANT ALL ON FUNCTION app.search_keys(p_text text) TO service_role;
 GRANT ALL ON FUNCTION app.search_keys(p_text text) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.settle_invoice(p_company_id uuid, p_invoice_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.settle_invoice(p_company_id uuid, p_invoice_id uuid) TO app_definer;
+REVOKE ALL ON FUNCTION app.secret_columns(p_table regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.secret_columns(p_table regclass) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.settle_price_book(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.settle_price_book(p_company_id uuid) TO app_definer;
@@ -15864,6 +16960,8 @@ REVOKE ALL ON FUNCTION app.touch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.unaudited_tables() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.warn_duplicate_phone() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.weigh(p_names text, p_numbers text, p_places text, p_notes text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.weigh(p_names text, p_numbers text, p_places text, p_notes text) TO anon;
 GRANT ALL ON FUNCTION app.weigh(p_names text, p_numbers text, p_places text, p_notes text) TO authenticated;
@@ -15902,6 +17000,9 @@ REVOKE ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone t
 GRANT ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.write_line_items() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.xid_place() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.xid_place() TO app_definer;
 
 REVOKE ALL ON FUNCTION auth.email() FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.email() TO anon;
@@ -16070,10 +17171,15 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.figure_changes TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.migrations TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.month_recounts TO app_definer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.protected_tables TO app_definer;
 GRANT SELECT ON TABLE app.protected_tables TO anon;
 GRANT SELECT ON TABLE app.protected_tables TO authenticated;
 GRANT SELECT ON TABLE app.protected_tables TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.retention_held TO app_definer;
+GRANT SELECT ON TABLE app.retention_held TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.role_permissions TO app_definer;
 GRANT SELECT ON TABLE app.role_permissions TO service_role;
@@ -16314,6 +17420,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_team_assignments TO authen
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs_archive TO app_definer;
 GRANT SELECT ON TABLE public.jobs_archive TO service_role;
 GRANT SELECT ON TABLE public.jobs_archive TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs_archive_restricted TO app_definer;
+GRANT SELECT ON TABLE public.jobs_archive_restricted TO service_role;
+GRANT SELECT ON TABLE public.jobs_archive_restricted TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.labor_rates TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.labor_rates TO service_role;
