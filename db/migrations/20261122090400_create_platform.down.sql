@@ -6,6 +6,16 @@
 
 -- With the triggers that write into what goes.
 drop function if exists app.audit() cascade;
+do $$
+declare
+  v_function regprocedure;
+begin
+  for v_function in
+    select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'app'::regnamespace and p.proname ~ '^audit_of_'
+  loop
+    execute format('drop function %s cascade', v_function);
+  end loop;
+end $$;
 drop function if exists app.audit_table(regclass, text);
 drop function if exists app.note_activity() cascade;
 

@@ -133,7 +133,7 @@ async fn every_table_of_a_company_is_audited_and_every_label_is_known() {
     let client = server.db.superuser().await;
     let missing = "select string_agg(t.table_name, ', ' order by t.table_name) from app.protected_tables t
                     where t.tenant_column is not null
-                      and not exists (select from pg_trigger g where g.tgrelid = t.table_name::regclass and g.tgfoid = 'app.audit'::regproc)";
+                      and 2 <> (select count(*) from pg_trigger g where g.tgrelid = t.table_name::regclass and g.tgname in ('zz_audit', 'zz_audit_update'))";
     let missing: String = client.query_one(missing, &[]).await.unwrap().get(0);
     assert_eq!(
         missing,
@@ -145,9 +145,16 @@ async fn every_table_of_a_company_is_audited_and_every_label_is_known() {
     let unknown = r"select string_agg(format('%s.%s', c.oid::regclass, a.attname), ', ')
                       from pg_trigger g join pg_class c on c.oid = g.tgrelid join pg_attribute a on a.attrelid = c.oid,
                            lateral col_description(c.oid, a.attnum) d
-                     where g.tgfoid = 'app.audit'::regproc and not c.relispartition and d ~ '^(pii:|secret)'
+                     where g.tgname in ('zz_audit', 'zz_audit_update') and not c.relispartition and d ~ '^(pii:|secret)'
                        and strpos(encode(g.tgargs, 'escape'), '\000' || a.attname || '\000' || regexp_replace(d, '^pii:', '') || '\000') = 0";
     assert_eq!(client.query_one(unknown, &[]).await.unwrap().get::<_, Option<String>>(0), None);
+    // A change of any column is seen.
+    let unseen = r"select string_agg(format('%s.%s', g.tgrelid::regclass, a.attname), ', ')
+                     from pg_trigger g join pg_proc f on f.oid = g.tgfoid join pg_attribute a on a.attrelid = g.tgrelid
+                    where g.tgname = 'zz_audit_update' and a.attnum > 0 and not a.attisdropped
+                      and a.attname not in ('updated_at', 'version', 'search_vector')
+                      and strpos(f.prosrc, format(' || %L::text; ', a.attname)) = 0";
+    assert_eq!(client.query_one(unseen, &[]).await.unwrap().get::<_, Option<String>>(0), None);
 }
 
 /// Columns of text, JSON or addresses whose names say that a person or a secret is in them, and whose comment does not.
@@ -337,4 +344,24 @@ async fn masks_keep_what_tells_two_apart() {
     }
     let nothing = client.query_one("select app.mask('email', null)", &[]).await.unwrap();
     assert_eq!(nothing.get::<_, Option<String>>(0), None);
+}
+
+#[tokio::test]
+async fn every_column_that_changed_is_told_and_no_other() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let customer = server.customer(&ann, "Ada").await;
+    let job = json!({ "customer_id": customer, "title": "Fix", "metadata": { "a": 1 }, "total_amount": 5 });
+    let job = server.post(&ann, "jobs", job, FULL).await.ok();
+    let path = format!("jobs?id=eq.{}", job[0]["id"].as_str().unwrap());
+    let change = json!({ "title": "Mend", "metadata": { "a": 2 }, "total_amount": 7, "description": "x",
+                         "priority": "medium" });
+    server.patch(&ann, &path, change, "").await.ok();
+    server.patch(&ann, &path, json!({ "title": "Mend", "metadata": { "a": 2 } }), "").await.ok();
+    let rows = audit(&server, &ann, "jobs").await;
+    assert_eq!(rows.len(), 2, "what changes nothing is not told: {rows:?}");
+    assert_eq!(rows[1]["changed_fields"], json!(["description", "metadata", "title", "total_amount"]));
+    let old = json!({ "description": null, "metadata": { "a": 1 }, "title": "Fix", "total_amount": 5 });
+    let new = json!({ "description": "x", "metadata": { "a": 2 }, "title": "Mend", "total_amount": 7 });
+    assert_eq!((&rows[1]["old_values"], &rows[1]["new_values"]), (&old, &new));
 }
