@@ -34,6 +34,7 @@ mod money_contracts;
 #[cfg(test)]
 mod money_estimates;
 #[cfg(test)]
+mod money_figures;
 mod money_invoices;
 #[cfg(test)]
 mod money_lines;
