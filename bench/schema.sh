@@ -148,7 +148,10 @@ import=$!
 during=
 grep -E "^(customers, newest|week's schedule|overdue invoices)" "$folder/queries" >"$folder/again"
 while IFS='|' read -r name wanted who values path; do
-    answer=$(asked 1 "$who" "$values" "$path" "$seconds" "$connections") || wrong "$name, during an import" "$answer"
+    answer=$(asked 1 "$who" "$values" "$path" "$seconds" "$connections") || {
+        kill "$import" 2>/dev/null || true
+        wrong "$name, during an import" "$answer"
+    }
     echo "during an import: $name $(echo "$(field "$answer" p50_us) $(field "$answer" p95_us)" | awk '{ printf "%.1f, p95 %.1f", $1 / 1000, $2 / 1000 }')"
     [ "$(field "$answer" p95_us)" -le "$((wanted * 1000))" ] || during="$during $name;"
 done <"$folder/again"
