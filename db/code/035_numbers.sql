@@ -117,5 +117,6 @@ begin
   return v_last - p_count + 1;
 end $$;
 comment on function app.reserve_numbers(uuid, text, boolean, integer) is 'Takes a block of numbers; returns the first of them.';
-revoke all on function app.reserve_numbers(uuid, text, boolean, integer) from public;
-grant execute on function app.reserve_numbers(uuid, text, boolean, integer) to app_definer, service_role;
+-- Whoever counts for a company is a definer function: the counters are nobody else's to write.
+revoke all on function app.reserve_numbers(uuid, text, boolean, integer) from public, service_role;
+grant execute on function app.reserve_numbers(uuid, text, boolean, integer) to app_definer;
