@@ -1,10 +1,13 @@
 //! One attempt, and what became of it.
 //!
 //! Invariant: every attempt is undone; what refused it is told by PostgreSQL's own words, never guessed. Words that are not known count as
-//! broken, so that an attempt which never met a wall is not taken for one that did.
+//! broken, so that an attempt which never met a wall is not taken for one that did. Everything about an attempt is sent at once, which needs
+//! a connection that prepares nothing; its savepoint is released, since PostgreSQL remembers each that is not.
 
-use kernel::{Error, Kind};
+use futures_util::join;
+use kernel::{Error, Kind, Result};
 use postgres::{Sql, Tx};
+use tokio_postgres::Row;
 
 /// What became of an attempt: it passed, or what refused it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -39,42 +42,50 @@ pub(crate) struct Found {
     pub(crate) code: String,
     /// What PostgreSQL said.
     pub(crate) words: String,
+    /// All that a client learns of it.
+    pub(crate) said: String,
 }
 
 /// Runs a statement that returns a row for each that it reached, and undoes it.
 pub(crate) async fn attempt(tx: &Tx, statement: Sql) -> Found {
-    tx.execute(Sql::new("savepoint attempt")).await.expect("a savepoint");
     // Deferred keys would speak only at a commit that never comes.
-    let made = match tx.query(statement).await {
-        Ok(rows) => tx.execute(Sql::new("set constraints all immediate")).await.map(|_| rows.len()),
-        Err(error) => Err(error),
-    };
-    tx.execute(Sql::new("rollback to savepoint attempt")).await.expect("back to the savepoint");
-    found(made)
+    let (rows, kept) = undone(tx, statement, Sql::new("set constraints all immediate")).await;
+    found(rows.and_then(|rows| kept.map(|_| rows.len())))
 }
 
 /// Runs a statement that returns one text, and undoes it: the text, and which companies' rows were written.
-pub(crate) async fn ask(tx: &Tx, statement: Sql) -> Result<(String, String), Found> {
-    tx.execute(Sql::new("savepoint attempt")).await.expect("a savepoint");
-    let answered = tx.query_one(statement).await;
-    let touched = match &answered {
-        Ok(_) => tx.query_one(Sql::new("select coalesce(current_setting('proof.touched', true), '')")).await.expect("a setting").get(0),
-        Err(_) => String::new(),
-    };
-    tx.execute(Sql::new("rollback to savepoint attempt")).await.expect("back to the savepoint");
-    match answered {
-        Ok(row) => Ok((row.get::<_, Option<String>>(0).unwrap_or_default(), touched)),
-        Err(error) => Err(found(Err(error))),
-    }
+pub(crate) async fn ask(tx: &Tx, statement: Sql) -> std::result::Result<(String, String), Found> {
+    let (answered, touched) = undone(tx, statement, Sql::new("select coalesce(current_setting('proof.touched', true), '')")).await;
+    let text = |rows: Vec<Row>| rows.first().and_then(|row| row.get::<_, Option<String>>(0)).unwrap_or_default();
+    answered.and_then(|answered| touched.map(|touched| (text(answered), text(touched)))).map_err(|error| found(Err(error)))
 }
 
-fn found(made: Result<usize, Error>) -> Found {
+/// Runs a statement and one that looks at what it left, in one round trip, and undoes both.
+async fn undone(tx: &Tx, statement: Sql, look: Sql) -> (Result<Vec<Row>>, Result<Vec<Row>>) {
+    let (begun, made, looked, undone, released) = join!(
+        tx.execute(Sql::new("savepoint attempt")),
+        tx.query(statement),
+        tx.query(look),
+        tx.execute(Sql::new("rollback to savepoint attempt")),
+        tx.execute(Sql::new("release savepoint attempt")),
+    );
+    begun.and(undone).and(released).expect("a savepoint that can be gone back to");
+    (made, looked)
+}
+
+fn found(made: Result<usize>) -> Found {
     match made {
         Ok(rows) => {
             let outcome = if rows == 0 { Outcome::Hidden } else { Outcome::Passed };
-            Found { outcome, rows, code: String::new(), words: format!("{rows} rows") }
+            Found { outcome, rows, code: String::new(), words: format!("{rows} rows"), said: format!("{rows} rows") }
         }
-        Err(error) => Found { outcome: outcome(&error), rows: 0, code: error.code().to_owned(), words: error.to_string() },
+        Err(error) => Found {
+            outcome: outcome(&error),
+            rows: 0,
+            code: error.code().to_owned(),
+            words: error.to_string(),
+            said: format!("{} {} {:?} {:?}", error.code(), error.message(), error.details(), error.hint()),
+        },
     }
 }
 

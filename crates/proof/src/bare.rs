@@ -6,7 +6,7 @@
 use tokio_postgres::Client;
 
 use crate::expectation::{Permissions, Reach, Standing, Verb};
-use crate::matrix::Report;
+use crate::report::Report;
 use crate::tables::Table;
 use crate::world::World;
 

@@ -8,9 +8,10 @@ use postgres::{Sql, Tx};
 use serde_json::Value;
 
 use crate::attempt::ask;
+use crate::calls::by_hand;
 use crate::expectation::Standing;
-use crate::matrix::Report;
-use crate::world::Caller;
+use crate::report::Report;
+use crate::world::{ALONE, COMPANIES, Caller};
 
 const VIEWS: &str = "
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -39,8 +40,10 @@ const IDS: [&str; 20] = [
     "_000", "_101", "_108", "_201", "_301", "_402", "_501", "_601", "_701", "_801", "c408", "c501", "c603", "c809", "_b31", "_b91", "_bb2",
     "_bc1", "_bd1", "cbd2",
 ];
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 10] = [
     "",
+    // What stands in every row of the company: what searches must not find.
+    "canary-_",
     "viewer",
     "correction",
     "jobs:read",
@@ -65,11 +68,30 @@ pub(crate) async fn run(caller: &Caller, tx: &Tx, report: &mut Report) {
         let (schema, name, types): (String, String, String) = (function.get(0), function.get(1), function.get(2));
         let types: Value = serde_json::from_str(&types).expect("JSON");
         let types: Vec<Type> = types.as_array().into_iter().flatten().map(Type::of).collect();
+        // Overloads are functions of their own.
+        let known: Vec<&str> = types.iter().map(|kind| kind.name.as_str()).collect();
+        let signature = format!("{schema}.{name}({})", known.join(", "));
         for arguments in calls(&types, caller) {
             let answer = ask(tx, call(&schema, &name, &types, &arguments)).await;
+            report.note_call(signature.clone(), answer.as_ref().err().map(|found| found.said.clone()));
             judge(caller, report, &format!("function {schema}.{name}"), &arguments, answer);
         }
+        // With one's own rows, too: a refusal of the other company's proves something only where these are taken.
+        for (letter, _) in COMPANIES {
+            let Some(arguments) = by_hand(&signature, letter) else { continue };
+            let answer = ask(tx, call(&schema, &name, &types, &arguments)).await;
+            report.note_call(signature.clone(), answer.as_ref().err().map(|found| found.said.clone()));
+            // Whoever has the token of an invitation is invited: to him the company opens.
+            if !(name == "accept_invitation" && caller.standing == invited()) {
+                judge(caller, report, &format!("function {schema}.{name}"), &arguments, answer);
+            }
+        }
     }
+}
+
+/// Whom the invitations of the world are for.
+fn invited() -> Standing {
+    Standing::Alone { user_id: ALONE.to_owned() }
 }
 
 /// The type of an argument.
@@ -94,7 +116,9 @@ impl Type {
             "jsonb" | "json" => vec!["{}".to_owned(), r#"{"jobs:read": true}"#.to_owned()],
             "_uuid" => vec![format!("{{{}}}", ids().collect::<Vec<_>>().join(","))],
             "bool" => vec!["true".to_owned()],
-            "int2" | "int4" | "int8" | "numeric" | "float8" => vec!["1".to_owned()],
+            "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" => owned(&["1", "1000"]),
+            "date" | "timestamp" | "timestamptz" => owned(&["2024-06-01", "2026-12-01"]),
+            "interval" => owned(&["1 day"]),
             _ if self.is_row => {
                 let ids: Vec<String> = ids().collect();
                 let row = |id: &String| serde_json::json!({ "company_id": ids.first(), "id": id, "user_id": ids.get(1) }).to_string();
@@ -105,8 +129,12 @@ impl Type {
     }
 }
 
+fn owned(values: &[&str]) -> Vec<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}
+
 /// Returns the arguments of the calls to make: every combination where they are few, else each value in each place once.
-fn calls(types: &[Type], caller: &Caller) -> Vec<Vec<String>> {
+fn calls(types: &[Type], caller: &Caller) -> Vec<Vec<Option<String>>> {
     // The service has no other company; B's rows are those it must not meet together with A's.
     let letters = if caller.foreign.is_empty() { &['b'] } else { caller.foreign };
     let mut calls = Vec::new();
@@ -122,7 +150,7 @@ fn calls(types: &[Type], caller: &Caller) -> Vec<Vec<String>> {
     calls
 }
 
-fn combination(values: &[Vec<String>], step: usize, is_every: bool) -> Vec<String> {
+fn combination(values: &[Vec<String>], step: usize, is_every: bool) -> Vec<Option<String>> {
     let mut rest = step;
     let pick = |(place, choices): (usize, &Vec<String>)| {
         let index = if is_every {
@@ -133,12 +161,12 @@ fn combination(values: &[Vec<String>], step: usize, is_every: bool) -> Vec<Strin
             // Shifted by its place, so that different values meet.
             step.saturating_add(place.saturating_mul(step / values.len().max(1))) % choices.len()
         };
-        choices.get(index).cloned().unwrap_or_default()
+        Some(choices.get(index).cloned().unwrap_or_default())
     };
     values.iter().enumerate().map(pick).collect()
 }
 
-fn call(schema: &str, name: &str, types: &[Type], arguments: &[String]) -> Sql {
+fn call(schema: &str, name: &str, types: &[Type], arguments: &[Option<String>]) -> Sql {
     let mut sql = Sql::new("select string_agg(r::text, ' ') from ");
     sql.qualified(schema, name).text("(");
     let mut separator = "";
@@ -148,10 +176,10 @@ fn call(schema: &str, name: &str, types: &[Type], arguments: &[String]) -> Sql {
             sql.text("jsonb_populate_record(null::")
                 .qualified(&kind.schema, &kind.name)
                 .text(", ")
-                .bind(argument.as_str())
+                .bind(argument.as_deref())
                 .text("::jsonb)");
         } else {
-            sql.text("cast(").bind(argument.as_str()).text("::text as ").qualified(&kind.schema, &kind.name).text(")");
+            sql.text("cast(").bind(argument.as_deref()).text("::text as ").qualified(&kind.schema, &kind.name).text(")");
         }
         separator = ", ";
     }
@@ -159,7 +187,13 @@ fn call(schema: &str, name: &str, types: &[Type], arguments: &[String]) -> Sql {
     sql
 }
 
-fn judge(caller: &Caller, report: &mut Report, what: &str, arguments: &[String], answer: Result<(String, String), crate::attempt::Found>) {
+fn judge(
+    caller: &Caller,
+    report: &mut Report,
+    what: &str,
+    arguments: &[Option<String>],
+    answer: Result<(String, String), crate::attempt::Found>,
+) {
     let (mut said, touched) = match answer {
         Ok(answer) => answer,
         Err(found) => {
@@ -169,10 +203,10 @@ fn judge(caller: &Caller, report: &mut Report, what: &str, arguments: &[String],
     };
     report.count("lent Passed");
     // What one says oneself is no news.
-    for argument in arguments.iter().filter(|argument| !argument.is_empty()) {
+    for argument in arguments.iter().flatten().filter(|argument| !argument.is_empty()) {
         said = said.replace(argument.as_str(), "");
     }
-    let with = arguments.join(", ");
+    let with = arguments.iter().map(|argument| argument.as_deref().unwrap_or("null")).collect::<Vec<_>>().join(", ");
     for letter in caller.foreign {
         if said.contains(&format!("canary-{letter}")) || said.contains(&format!("-00000000{letter}")) {
             report.findings.push(format!("{}: {what} ({with}) tells of company {letter}", caller.name));

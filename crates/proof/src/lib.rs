@@ -8,9 +8,12 @@
 
 mod attempt;
 mod bare;
+mod calls;
 mod expectation;
 mod lent;
 mod matrix;
+mod pointing;
+mod report;
 mod rules;
 mod structure;
 mod tables;
@@ -18,6 +21,7 @@ mod target;
 mod world;
 
 pub use expectation::{Permissions, Verb};
-pub use matrix::{Report, Scope, run};
+pub use matrix::{Scope, run, run_everything};
+pub use report::Report;
 pub use structure::examine;
 pub use world::World;

@@ -74,11 +74,70 @@ const RULES: &[(&str, &str)] = &[
             and a.attname not in ('entity_id', 'related_entity_id', 'thread_id', 'template_id', 'automation_workflow_id')",
     ),
     (
-        "a key has no index that begins with its columns",
+        "a key has no index that begins with its columns, the company first",
         "select k.conrelid::regclass || ' ' || k.conname from pg_constraint k
           where k.contype = 'f' and k.conparentid = 0 and k.conrelid::regclass::text !~ '^pg_'
-            and not exists (select from pg_index i where i.indrelid = k.conrelid and i.indpred is null
-                               and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)",
+            and not exists (select from pg_index i where i.indrelid = k.conrelid and i.indpred is null and i.indisvalid
+                               and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
+                               and (i.indkey[0] = k.conkey[1] or not exists (
+                                      select from app.protected_tables t join pg_attribute a on a.attrelid = k.conrelid and a.attname = t.tenant_column
+                                       where t.table_name::regclass = k.conrelid and a.attnum = any (k.conkey))))",
+    ),
+    (
+        "a table of the schema public is no company's",
+        "select c.oid::regclass::text from pg_class c
+          where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace
+            and not exists (select from app.protected_tables t join pg_attribute a on a.attrelid = c.oid and a.attname = t.tenant_column
+                             where t.table_name::regclass = c.oid and a.attnotnull and a.atttypid = 'uuid'::regtype)
+            -- People are in several companies or in none yet, and limits are also of addresses.
+            and c.oid not in ('public.users'::regclass, 'public.verification_tokens'::regclass, 'public.api_rate_limits'::regclass)",
+    ),
+    (
+        "a key between two tables of companies does not compare the companies",
+        "select k.conrelid::regclass || ' ' || k.conname from pg_constraint k
+           join app.protected_tables t on t.table_name::regclass = k.conrelid and t.tenant_column is not null
+           join app.protected_tables f on f.table_name::regclass = k.confrelid and f.tenant_column is not null
+          where k.contype = 'f'
+            and not exists (select from unnest(k.conkey, k.confkey) u (n, m)
+                              join pg_attribute x on x.attrelid = k.conrelid and x.attnum = u.n and x.attname = t.tenant_column
+                              join pg_attribute y on y.attrelid = k.confrelid and y.attnum = u.m and y.attname = f.tenant_column)",
+    ),
+    (
+        "a policy calls a volatile function",
+        "select d.objid || ' ' || p.oid::regprocedure from pg_depend d join pg_proc p on p.oid = d.refobjid
+          where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_proc'::regclass and p.provolatile = 'v'",
+    ),
+    (
+        "a policy calls a function for every row",
+        // What stands in a sub-select and takes constants only is asked once a statement.
+        "select polrelid::regclass || ' ' || polname from pg_policy
+          where regexp_replace(concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)),
+                               '\\( SELECT [a-z_]+\\.[a-z_]+\\((''[^'']*''::text)?\\) AS [a-z_]+\\)', '', 'g') ~ '[a-z_]\\('",
+    ),
+    (
+        "a right is given to everybody or to a role that is not declared",
+        "select g.what || ' ' || case g.grantee when 0 then 'PUBLIC' else g.grantee::regrole::text end
+           from (select c.oid::regclass::text, c.relnamespace, x.grantee from pg_class c, aclexplode(c.relacl) x where x.grantee <> c.relowner
+                 union all
+                 select p.oid::regprocedure::text, p.pronamespace, x.grantee from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
+                  where x.grantee <> p.proowner
+                    and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+                 union all
+                 select 'schema ' || n.nspname, n.oid, x.grantee from pg_namespace n, aclexplode(n.nspacl) x where n.nspname <> 'public') g (what, schema, grantee)
+           join pg_namespace n on n.oid = g.schema
+          where n.nspname in ('public', 'app', 'auth', 'shared', 'home_services')
+            and (g.grantee = 0 or g.grantee::regrole::text not in ('app_owner', 'app_definer', 'anon', 'authenticated', 'service_role'))
+            -- The server's login has the one way in.
+            and not (g.grantee <> 0 and g.what in ('schema app', 'app.open_request(text,uuid,uuid,uuid,jsonb,text,boolean)')
+                     and has_function_privilege(g.grantee, 'app.open_request(text,uuid,uuid,uuid,jsonb,text,boolean)', 'execute')
+                     and not pg_has_role(g.grantee, 'app_owner', 'usage'))",
+    ),
+    (
+        "whoever is not signed in may read or write something",
+        "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname in ('public', 'app', 'auth', 'shared', 'home_services')
+            and has_any_column_privilege('anon', c.oid, 'select, insert, update')
+            and c.oid::regclass::text not in ('app.protected_tables', 'app.statuses')",
     ),
     (
         "somebody who asks may TRUNCATE, REFERENCE or TRIGGER",
@@ -113,7 +172,7 @@ const RULES: &[(&str, &str)] = &[
           where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
             and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))
             and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
-            and p.prosrc !~ '(app\\.company_id|app\\.caller|auth\\.uid|app\\.has_permission)\\(\\)'
+            and p.prosrc !~ '(app\\.company_id|app\\.caller|auth\\.uid)\\(\\)'
             -- Permission maps only: no row of a company is read with rights that the caller lacks.
             and p.oid not in ('app.effective_permissions(uuid,text,uuid,jsonb)'::regprocedure, 'app.check_permission_map(jsonb)'::regprocedure)",
     ),

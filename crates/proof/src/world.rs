@@ -61,7 +61,7 @@ impl World {
         }
         #[expect(clippy::disallowed_methods, reason = "a proof is a process of its own")]
         let authority = Authority::establish();
-        Self { database: db.database(), db, authority }
+        Self { database: db.database_with(|options| options.prepared_statements = false), db, authority }
     }
 
     /// Connects as one who sees everything, to plant what must be found and to know the truth.

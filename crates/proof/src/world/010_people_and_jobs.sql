@@ -48,8 +48,8 @@ begin
     insert into public.invitations (company_id, id, email, name, role, role_id, department_id, token_hash)
     values (v_company, (v_head || v_letter || '501')::uuid, 'guest.' || v_letter || '@example.com', v_canary, 'member',
             (v_head || v_letter || '301')::uuid, (v_head || v_letter || '201')::uuid, encode(sha256(v_letter::bytea), 'hex')),
-           (v_company, (v_head || 'c501')::uuid, 'other.' || v_letter || '@example.com', v_canary, 'member',
-            null, null, encode(sha256((v_letter || '2')::bytea), 'hex'));
+           (v_company, (v_head || 'c501')::uuid, 'alone@example.com', v_canary, 'member',
+            null, null, encode(sha256((v_letter || ' invites')::bytea), 'hex'));
     insert into public.role_change_log (company_id, id, user_id, old_role, new_role, reason)
     values (v_company, (v_head || v_letter || '901')::uuid, v_user, 'member', 'viewer', v_canary),
            (v_company, (v_head || 'c901')::uuid, v_user, 'viewer', 'member', v_canary);

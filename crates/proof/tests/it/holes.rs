@@ -88,6 +88,7 @@ async fn a_reference_without_the_company() {
         &catalog,
         &[
             &["leaves the company out", "jobs_customer_id_fkey"],
+            &["does not compare the companies", "jobs_customer_id_fkey"],
             &["an id may live in one company only", "customers_id_key"],
             &["a key has no index", "jobs_customer_id_fkey"],
         ],
@@ -97,6 +98,8 @@ async fn a_reference_without_the_company() {
         &[
             &["owner of A: point jobs_customer_id_fkey at another company's row", "expected Refused(Key), found Passed"],
             &["point jobs_customer_id_fkey at another company's row on public.jobs: expected Refused(Key)"],
+            &["owner of A: insert a row of its own that points jobs_customer_id_fkey", "expected "],
+            &["insert a row of its own that points jobs_customer_id_fkey at another company's row on public.jobs: expected "],
             &["has no row whose id lives in both companies"],
         ],
     );
@@ -246,7 +249,7 @@ fn copy(from: &Path, to: &Path) {
 async fn a_policy_for_the_public() {
     let sql = "create policy everybody on public.departments for select using (company_id = app.company_id())";
     let (catalog, attempts) = Box::pin(planted(Scope::Tables(&["public.departments"]), sql)).await;
-    exactly(&catalog, &[&["a policy names PUBLIC", "departments everybody"]]);
+    exactly(&catalog, &[&["a policy names PUBLIC", "departments everybody"], &["a function for every row", "departments everybody"]]);
     // Everybody in a company may read its departments anyway.
     exactly(&attempts, &[]);
 }
@@ -284,6 +287,69 @@ async fn a_definer_function_that_only_seems_to_ask() {
         &attempts,
         &[&["viewer of A: function public.rename", "changes rows of company b"], &["function public.rename", "changes rows of company"]],
     );
+}
+
+#[tokio::test]
+async fn a_search_that_looks_everywhere() {
+    let sql = "create function public.find(query text) returns setof uuid language sql security definer set search_path = ''
+                 as 'select id from public.customers where notes like query || ''%'' and app.company_id() is not null';
+               alter function public.find(text) owner to app_definer;
+               revoke all on function public.find(text) from public;
+               grant execute on function public.find(text) to authenticated";
+    let (catalog, attempts) = Box::pin(planted(Scope::Lent, sql)).await;
+    exactly(&catalog, &[]);
+    exactly(
+        &attempts,
+        &[&["viewer of A: function public.find (canary-b) tells of company b"], &["function public.find", "tells of company"]],
+    );
+}
+
+#[tokio::test]
+async fn a_function_that_nobody_ever_called_to_its_end() {
+    let sql = "create function public.never(p_id uuid) returns void language plpgsql set search_path = ''
+                 as 'begin raise exception using errcode = ''TH422'', constraint = ''never''; end';
+               revoke all on function public.never(uuid) from public;
+               grant execute on function public.never(uuid) to authenticated";
+    let (catalog, attempts) = Box::pin(planted(Scope::Lent, sql)).await;
+    exactly(&catalog, &[]);
+    exactly(&attempts, &[&["no call of public.never(uuid) came to an end: never"]]);
+}
+
+#[tokio::test]
+async fn what_only_the_catalog_shows() {
+    let holes: [(&str, &[&str]); 7] = [
+        ("create table public.loose (id uuid primary key); select app.enclose('public.loose')", &["is no company's", "loose"]),
+        (
+            "drop index public.jobs_customer_id_idx; create index on public.jobs (customer_id, company_id)",
+            &["the company first", "jobs_customer_id_fkey"],
+        ),
+        (
+            "create policy slow on public.customers for select to authenticated using (email = auth.email())",
+            &["for every row", "customers slow"],
+        ),
+        (
+            "create function app.chance() returns boolean language sql volatile as 'select random() < 0.5';
+             revoke all on function app.chance() from public;
+             create policy odd on public.customers for select to authenticated using ((select app.chance()))",
+            &["calls a volatile function", "chance"],
+        ),
+        ("create role reporter; grant select on public.customers to reporter", &["a role that is not declared", "customers reporter"]),
+        ("grant execute on function public.search_customers to public", &["to everybody", "search_customers", "PUBLIC"]),
+        ("grant select on shared.tenants to anon", &["not signed in may read", "shared.tenants"]),
+    ];
+    for (sql, expected) in holes {
+        let world = World::new().await;
+        let superuser = world.superuser().await;
+        plant(&superuser, sql).await;
+        let found = proof::examine(&superuser).await;
+        superuser
+            .batch_execute(
+                "do $$ begin if to_regrole('reporter') is not null then drop owned by reporter; drop role reporter; end if; end $$",
+            )
+            .await
+            .unwrap();
+        assert!(found.iter().any(|finding| expected.iter().all(|part| finding.contains(part))), "{expected:?} is not among {found:#?}");
+    }
 }
 
 #[tokio::test]
