@@ -281,4 +281,26 @@ mod tests {
         assert_eq!(permissions.reach(&Standing::Service, "public.role_change_log", Verb::Delete), Reach::Barred);
         assert!(!permissions.knows("public.made_yesterday"));
     }
+
+    #[test]
+    fn what_only_owner_and_admins_change_and_what_technicians_reach_is_promised_so() {
+        let permissions = Permissions::read();
+        for table in ["public.labor_rates", "public.custom_roles", "public.company_settings"] {
+            for role in &permissions.roles {
+                let who = member(role);
+                let changes = [Verb::Create, Verb::Update, Verb::Delete]
+                    .iter()
+                    .any(|verb| !matches!(permissions.reach(&who, table, *verb), Reach::Barred | Reach::NoRows));
+                assert_eq!(changes, role == "owner" || role == "admin", "{table} by {role}");
+            }
+        }
+        for table in ["public.jobs", "public.schedules", "public.job_tags", "public.job_equipment", "public.form_submissions"] {
+            for verb in [Verb::Read, Verb::Update] {
+                let technician = member("technician");
+                let everything =
+                    matches!(permissions.reach(&technician, table, verb), Reach::Everything | Reach::Company { whose: None, .. });
+                assert!(!everything, "{table}");
+            }
+        }
+    }
 }
