@@ -14,6 +14,8 @@ mod foundation;
 #[cfg(test)]
 mod hygiene;
 #[cfg(test)]
+mod indexes;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod pooler;
