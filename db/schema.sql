@@ -571,78 +571,2928 @@ ALTER FUNCTION app.archive_jobs(p_limit integer) OWNER TO app_definer;
 CREATE FUNCTION app.audit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
-  v_high    constant boolean := tg_argv[3] = 'high';
-  v_headers constant jsonb := nullif(current_setting('request.headers', true), '')::jsonb;
-  v_action  text := 'create';
-  v_row     jsonb;
-  v_old     jsonb;
-  v_new     jsonb;
-  v_changed text[];
-  v_pii     boolean := false;
-  v_value   jsonb;
-  v_masked  text[] := '{}';
-  v_session text;
+  v_row constant jsonb := case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end;
 begin
-  if tg_op = 'INSERT' then
-    v_row := to_jsonb(new);
-    v_new := jsonb_strip_nulls(v_row) - 'search_vector';
-  elsif tg_op = 'DELETE' then
-    v_row := to_jsonb(old);
-    v_old := v_row - 'search_vector';
-    v_action := 'delete';
-  else
-    v_row := to_jsonb(new);
-    v_old := to_jsonb(old);
-    select array_agg(n.key order by n.key), jsonb_object_agg(n.key, v_old -> n.key), jsonb_object_agg(n.key, n.value)
-      into v_changed, v_old, v_new
-      from jsonb_each(v_row) n
-     where n.value is distinct from v_old -> n.key and n.key not in ('updated_at', 'version', 'search_vector');
-    if v_changed is null then
-      return null;
-    end if;
-    v_action := case when not 'deleted_at' = any (v_changed) then 'update' when v_row ->> 'deleted_at' is null then 'restore' else 'delete' end;
-  end if;
-  for i in 4 .. tg_nargs - 2 by 2 loop
-    v_value := v_new -> tg_argv[i];
-    if v_value is not null and v_value <> 'null' then
-      v_masked := v_masked || array[tg_argv[i], case when jsonb_typeof(v_value) = 'string' then app.mask(tg_argv[i + 1], v_value #>> '{}') else '***' end];
-      v_pii := v_pii or tg_argv[i + 1] <> 'secret';
-    end if;
-  end loop;
-  v_new := v_new || jsonb_object(v_masked);
-  if v_old is not null then
-    v_masked := '{}';
-    for i in 4 .. tg_nargs - 2 by 2 loop
-      v_value := v_old -> tg_argv[i];
-      if v_value is not null and v_value <> 'null' then
-        v_masked := v_masked || array[tg_argv[i], case when jsonb_typeof(v_value) = 'string' then app.mask(tg_argv[i + 1], v_value #>> '{}') else '***' end];
-        v_pii := v_pii or tg_argv[i + 1] <> 'secret';
-      end if;
-    end loop;
-    v_old := v_old || jsonb_object(v_masked);
-  end if;
-  v_session := auth.jwt() ->> 'session_id';
-  insert into public.audit_logs (company_id, user_id, actor_role, action, table_name, entity_type, entity_id, ip_address, user_agent,
-                                 request_method, request_path, request_id, old_values, new_values, changed_fields, session_id, severity,
-                                 gdpr_relevant, pii_accessed, metadata)
-  values ((v_row ->> tg_argv[2])::uuid, auth.uid(), coalesce(app.member_role(), nullif(current_setting('role', true), 'none'), session_user),
-          v_action, tg_argv[0], tg_argv[1], case when v_row ->> 'id' ~ '^[0-9a-f-]{36}$' then (v_row ->> 'id')::uuid end,
-          case when v_headers ->> 'x-real-ip' ~ '^[0-9a-f.:]{2,45}$' then (v_headers ->> 'x-real-ip')::inet end,
-          left(v_headers ->> 'user-agent', 1000), left(nullif(current_setting('request.method', true), ''), 20),
-          left(nullif(current_setting('request.path', true), ''), 2048), left(v_headers ->> 'x-request-id', 128),
-          v_old, v_new, v_changed, case when v_session ~ '^[0-9a-f-]{36}$' then v_session::uuid end,
-          case when v_high and v_action = 'delete' then 'critical' when v_high or v_action = 'delete' then 'warning' else 'info' end,
-          tg_nargs > 4, v_pii,
-          -- A row without an id is named by what it joins.
-          case when v_row ? 'id' or tg_op <> 'UPDATE' then '{}' else
-            jsonb_build_object('key', (select jsonb_object_agg(e.key, e.value) from jsonb_each(v_row) e where e.key ~ '_id$')) end);
+  perform app.write_audit(tg_argv, case tg_op when 'DELETE' then 'delete' else 'create' end, (v_row ->> tg_argv[2])::uuid, v_row ->> 'id',
+                          case when tg_op = 'DELETE' then v_row - 'search_vector' end,
+                          case when tg_op = 'INSERT' then jsonb_strip_nulls(v_row) - 'search_vector' end, null, null);
   return null;
-end $_$;
+end $$;
 ALTER FUNCTION app.audit() OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.audit() IS 'After insert, update or delete: writes who changed what into audit_logs. Null values of a new row are left out.';
+COMMENT ON FUNCTION app.audit() IS 'After insert or delete: writes who changed what into audit_logs. Null values of a new row are left out.';
+
+CREATE FUNCTION app.audit_of_absences() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.decided_at is distinct from new.decided_at then v_changed := v_changed || 'decided_at'::text; v_old := v_old || jsonb_build_object('decided_at', old.decided_at); v_new := v_new || jsonb_build_object('decided_at', new.decided_at); end if;
+  if old.decided_by is distinct from new.decided_by then v_changed := v_changed || 'decided_by'::text; v_old := v_old || jsonb_build_object('decided_by', old.decided_by); v_new := v_new || jsonb_build_object('decided_by', new.decided_by); end if;
+  if old.end_time is distinct from new.end_time then v_changed := v_changed || 'end_time'::text; v_old := v_old || jsonb_build_object('end_time', old.end_time); v_new := v_new || jsonb_build_object('end_time', new.end_time); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if old.start_time is distinct from new.start_time then v_changed := v_changed || 'start_time'::text; v_old := v_old || jsonb_build_object('start_time', old.start_time); v_new := v_new || jsonb_build_object('start_time', new.start_time); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_absences() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_api_keys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.key_hash is distinct from new.key_hash then v_changed := v_changed || 'key_hash'::text; v_old := v_old || jsonb_build_object('key_hash', old.key_hash); v_new := v_new || jsonb_build_object('key_hash', new.key_hash); end if;
+  if old.key_prefix is distinct from new.key_prefix then v_changed := v_changed || 'key_prefix'::text; v_old := v_old || jsonb_build_object('key_prefix', old.key_prefix); v_new := v_new || jsonb_build_object('key_prefix', new.key_prefix); end if;
+  if old.last_used_at is distinct from new.last_used_at then v_changed := v_changed || 'last_used_at'::text; v_old := v_old || jsonb_build_object('last_used_at', old.last_used_at); v_new := v_new || jsonb_build_object('last_used_at', new.last_used_at); end if;
+  if old.last_used_ip is distinct from new.last_used_ip then v_changed := v_changed || 'last_used_ip'::text; v_old := v_old || jsonb_build_object('last_used_ip', old.last_used_ip); v_new := v_new || jsonb_build_object('last_used_ip', new.last_used_ip); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.permissions is distinct from new.permissions then v_changed := v_changed || 'permissions'::text; v_old := v_old || jsonb_build_object('permissions', old.permissions); v_new := v_new || jsonb_build_object('permissions', new.permissions); end if;
+  if old.revoked_at is distinct from new.revoked_at then v_changed := v_changed || 'revoked_at'::text; v_old := v_old || jsonb_build_object('revoked_at', old.revoked_at); v_new := v_new || jsonb_build_object('revoked_at', new.revoked_at); end if;
+  if old.revoked_by is distinct from new.revoked_by then v_changed := v_changed || 'revoked_by'::text; v_old := v_old || jsonb_build_object('revoked_by', old.revoked_by); v_new := v_new || jsonb_build_object('revoked_by', new.revoked_by); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_api_keys() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_attachments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.access_count is distinct from new.access_count then v_changed := v_changed || 'access_count'::text; v_old := v_old || jsonb_build_object('access_count', old.access_count); v_new := v_new || jsonb_build_object('access_count', new.access_count); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.category is distinct from new.category then v_changed := v_changed || 'category'::text; v_old := v_old || jsonb_build_object('category', old.category); v_new := v_new || jsonb_build_object('category', new.category); end if;
+  if old.checksum is distinct from new.checksum then v_changed := v_changed || 'checksum'::text; v_old := v_old || jsonb_build_object('checksum', old.checksum); v_new := v_new || jsonb_build_object('checksum', new.checksum); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.download_count is distinct from new.download_count then v_changed := v_changed || 'download_count'::text; v_old := v_old || jsonb_build_object('download_count', old.download_count); v_new := v_new || jsonb_build_object('download_count', new.download_count); end if;
+  if old.duration is distinct from new.duration then v_changed := v_changed || 'duration'::text; v_old := v_old || jsonb_build_object('duration', old.duration); v_new := v_new || jsonb_build_object('duration', new.duration); end if;
+  if old.entity_id is distinct from new.entity_id then v_changed := v_changed || 'entity_id'::text; v_old := v_old || jsonb_build_object('entity_id', old.entity_id); v_new := v_new || jsonb_build_object('entity_id', new.entity_id); end if;
+  if old.entity_type is distinct from new.entity_type then v_changed := v_changed || 'entity_type'::text; v_old := v_old || jsonb_build_object('entity_type', old.entity_type); v_new := v_new || jsonb_build_object('entity_type', new.entity_type); end if;
+  if old.expiry_date is distinct from new.expiry_date then v_changed := v_changed || 'expiry_date'::text; v_old := v_old || jsonb_build_object('expiry_date', old.expiry_date); v_new := v_new || jsonb_build_object('expiry_date', new.expiry_date); end if;
+  if old.file_extension is distinct from new.file_extension then v_changed := v_changed || 'file_extension'::text; v_old := v_old || jsonb_build_object('file_extension', old.file_extension); v_new := v_new || jsonb_build_object('file_extension', new.file_extension); end if;
+  if old.file_id is distinct from new.file_id then v_changed := v_changed || 'file_id'::text; v_old := v_old || jsonb_build_object('file_id', old.file_id); v_new := v_new || jsonb_build_object('file_id', new.file_id); end if;
+  if old.file_name is distinct from new.file_name then v_changed := v_changed || 'file_name'::text; v_old := v_old || jsonb_build_object('file_name', old.file_name); v_new := v_new || jsonb_build_object('file_name', new.file_name); end if;
+  if old.file_size is distinct from new.file_size then v_changed := v_changed || 'file_size'::text; v_old := v_old || jsonb_build_object('file_size', old.file_size); v_new := v_new || jsonb_build_object('file_size', new.file_size); end if;
+  if old.folder_path is distinct from new.folder_path then v_changed := v_changed || 'folder_path'::text; v_old := v_old || jsonb_build_object('folder_path', old.folder_path); v_new := v_new || jsonb_build_object('folder_path', new.folder_path); end if;
+  if old.height is distinct from new.height then v_changed := v_changed || 'height'::text; v_old := v_old || jsonb_build_object('height', old.height); v_new := v_new || jsonb_build_object('height', new.height); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_document is distinct from new.is_document then v_changed := v_changed || 'is_document'::text; v_old := v_old || jsonb_build_object('is_document', old.is_document); v_new := v_new || jsonb_build_object('is_document', new.is_document); end if;
+  if old.is_favorite is distinct from new.is_favorite then v_changed := v_changed || 'is_favorite'::text; v_old := v_old || jsonb_build_object('is_favorite', old.is_favorite); v_new := v_new || jsonb_build_object('is_favorite', new.is_favorite); end if;
+  if old.is_image is distinct from new.is_image then v_changed := v_changed || 'is_image'::text; v_old := v_old || jsonb_build_object('is_image', old.is_image); v_new := v_new || jsonb_build_object('is_image', new.is_image); end if;
+  if old.is_internal is distinct from new.is_internal then v_changed := v_changed || 'is_internal'::text; v_old := v_old || jsonb_build_object('is_internal', old.is_internal); v_new := v_new || jsonb_build_object('is_internal', new.is_internal); end if;
+  if old.is_public is distinct from new.is_public then v_changed := v_changed || 'is_public'::text; v_old := v_old || jsonb_build_object('is_public', old.is_public); v_new := v_new || jsonb_build_object('is_public', new.is_public); end if;
+  if old.is_video is distinct from new.is_video then v_changed := v_changed || 'is_video'::text; v_old := v_old || jsonb_build_object('is_video', old.is_video); v_new := v_new || jsonb_build_object('is_video', new.is_video); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.last_accessed_at is distinct from new.last_accessed_at then v_changed := v_changed || 'last_accessed_at'::text; v_old := v_old || jsonb_build_object('last_accessed_at', old.last_accessed_at); v_new := v_new || jsonb_build_object('last_accessed_at', new.last_accessed_at); end if;
+  if old.last_accessed_by is distinct from new.last_accessed_by then v_changed := v_changed || 'last_accessed_by'::text; v_old := v_old || jsonb_build_object('last_accessed_by', old.last_accessed_by); v_new := v_new || jsonb_build_object('last_accessed_by', new.last_accessed_by); end if;
+  if old.last_downloaded_at is distinct from new.last_downloaded_at then v_changed := v_changed || 'last_downloaded_at'::text; v_old := v_old || jsonb_build_object('last_downloaded_at', old.last_downloaded_at); v_new := v_new || jsonb_build_object('last_downloaded_at', new.last_downloaded_at); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.mime_type is distinct from new.mime_type then v_changed := v_changed || 'mime_type'::text; v_old := v_old || jsonb_build_object('mime_type', old.mime_type); v_new := v_new || jsonb_build_object('mime_type', new.mime_type); end if;
+  if old.original_file_name is distinct from new.original_file_name then v_changed := v_changed || 'original_file_name'::text; v_old := v_old || jsonb_build_object('original_file_name', old.original_file_name); v_new := v_new || jsonb_build_object('original_file_name', new.original_file_name); end if;
+  if old.parent_id is distinct from new.parent_id then v_changed := v_changed || 'parent_id'::text; v_old := v_old || jsonb_build_object('parent_id', old.parent_id); v_new := v_new || jsonb_build_object('parent_id', new.parent_id); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.storage_bucket is distinct from new.storage_bucket then v_changed := v_changed || 'storage_bucket'::text; v_old := v_old || jsonb_build_object('storage_bucket', old.storage_bucket); v_new := v_new || jsonb_build_object('storage_bucket', new.storage_bucket); end if;
+  if old.storage_path is distinct from new.storage_path then v_changed := v_changed || 'storage_path'::text; v_old := v_old || jsonb_build_object('storage_path', old.storage_path); v_new := v_new || jsonb_build_object('storage_path', new.storage_path); end if;
+  if old.storage_provider is distinct from new.storage_provider then v_changed := v_changed || 'storage_provider'::text; v_old := v_old || jsonb_build_object('storage_provider', old.storage_provider); v_new := v_new || jsonb_build_object('storage_provider', new.storage_provider); end if;
+  if old.storage_url is distinct from new.storage_url then v_changed := v_changed || 'storage_url'::text; v_old := v_old || jsonb_build_object('storage_url', old.storage_url); v_new := v_new || jsonb_build_object('storage_url', new.storage_url); end if;
+  if old.tags is distinct from new.tags then v_changed := v_changed || 'tags'::text; v_old := v_old || jsonb_build_object('tags', old.tags); v_new := v_new || jsonb_build_object('tags', new.tags); end if;
+  if old.thumbnail_url is distinct from new.thumbnail_url then v_changed := v_changed || 'thumbnail_url'::text; v_old := v_old || jsonb_build_object('thumbnail_url', old.thumbnail_url); v_new := v_new || jsonb_build_object('thumbnail_url', new.thumbnail_url); end if;
+  if old.uploaded_at is distinct from new.uploaded_at then v_changed := v_changed || 'uploaded_at'::text; v_old := v_old || jsonb_build_object('uploaded_at', old.uploaded_at); v_new := v_new || jsonb_build_object('uploaded_at', new.uploaded_at); end if;
+  if old.uploaded_by is distinct from new.uploaded_by then v_changed := v_changed || 'uploaded_by'::text; v_old := v_old || jsonb_build_object('uploaded_by', old.uploaded_by); v_new := v_new || jsonb_build_object('uploaded_by', new.uploaded_by); end if;
+  if old.virus_scan_result is distinct from new.virus_scan_result then v_changed := v_changed || 'virus_scan_result'::text; v_old := v_old || jsonb_build_object('virus_scan_result', old.virus_scan_result); v_new := v_new || jsonb_build_object('virus_scan_result', new.virus_scan_result); end if;
+  if old.virus_scan_status is distinct from new.virus_scan_status then v_changed := v_changed || 'virus_scan_status'::text; v_old := v_old || jsonb_build_object('virus_scan_status', old.virus_scan_status); v_new := v_new || jsonb_build_object('virus_scan_status', new.virus_scan_status); end if;
+  if old.virus_scanned_at is distinct from new.virus_scanned_at then v_changed := v_changed || 'virus_scanned_at'::text; v_old := v_old || jsonb_build_object('virus_scanned_at', old.virus_scanned_at); v_new := v_new || jsonb_build_object('virus_scanned_at', new.virus_scanned_at); end if;
+  if old.width is distinct from new.width then v_changed := v_changed || 'width'::text; v_old := v_old || jsonb_build_object('width', old.width); v_new := v_new || jsonb_build_object('width', new.width); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_attachments() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_chats() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if old.visibility is distinct from new.visibility then v_changed := v_changed || 'visibility'::text; v_old := v_old || jsonb_build_object('visibility', old.visibility); v_new := v_new || jsonb_build_object('visibility', new.visibility); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_chats() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_communications() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.answering_machine_detected is distinct from new.answering_machine_detected then v_changed := v_changed || 'answering_machine_detected'::text; v_old := v_old || jsonb_build_object('answering_machine_detected', old.answering_machine_detected); v_new := v_new || jsonb_build_object('answering_machine_detected', new.answering_machine_detected); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.assigned_to is distinct from new.assigned_to then v_changed := v_changed || 'assigned_to'::text; v_old := v_old || jsonb_build_object('assigned_to', old.assigned_to); v_new := v_new || jsonb_build_object('assigned_to', new.assigned_to); end if;
+  if old.attachment_count is distinct from new.attachment_count then v_changed := v_changed || 'attachment_count'::text; v_old := v_old || jsonb_build_object('attachment_count', old.attachment_count); v_new := v_new || jsonb_build_object('attachment_count', new.attachment_count); end if;
+  if old.attachments is distinct from new.attachments then v_changed := v_changed || 'attachments'::text; v_old := v_old || jsonb_build_object('attachments', old.attachments); v_new := v_new || jsonb_build_object('attachments', new.attachments); end if;
+  if old.automation_workflow_id is distinct from new.automation_workflow_id then v_changed := v_changed || 'automation_workflow_id'::text; v_old := v_old || jsonb_build_object('automation_workflow_id', old.automation_workflow_id); v_new := v_new || jsonb_build_object('automation_workflow_id', new.automation_workflow_id); end if;
+  if old.bcc_addresses is distinct from new.bcc_addresses then v_changed := v_changed || 'bcc_addresses'::text; v_old := v_old || jsonb_build_object('bcc_addresses', old.bcc_addresses); v_new := v_new || jsonb_build_object('bcc_addresses', new.bcc_addresses); end if;
+  if old.body is distinct from new.body then v_changed := v_changed || 'body'::text; v_old := v_old || jsonb_build_object('body', old.body); v_new := v_new || jsonb_build_object('body', new.body); end if;
+  if old.body_html is distinct from new.body_html then v_changed := v_changed || 'body_html'::text; v_old := v_old || jsonb_build_object('body_html', old.body_html); v_new := v_new || jsonb_build_object('body_html', new.body_html); end if;
+  if old.body_plain is distinct from new.body_plain then v_changed := v_changed || 'body_plain'::text; v_old := v_old || jsonb_build_object('body_plain', old.body_plain); v_new := v_new || jsonb_build_object('body_plain', new.body_plain); end if;
+  if old.call_answered_at is distinct from new.call_answered_at then v_changed := v_changed || 'call_answered_at'::text; v_old := v_old || jsonb_build_object('call_answered_at', old.call_answered_at); v_new := v_new || jsonb_build_object('call_answered_at', new.call_answered_at); end if;
+  if old.call_duration is distinct from new.call_duration then v_changed := v_changed || 'call_duration'::text; v_old := v_old || jsonb_build_object('call_duration', old.call_duration); v_new := v_new || jsonb_build_object('call_duration', new.call_duration); end if;
+  if old.call_ended_at is distinct from new.call_ended_at then v_changed := v_changed || 'call_ended_at'::text; v_old := v_old || jsonb_build_object('call_ended_at', old.call_ended_at); v_new := v_new || jsonb_build_object('call_ended_at', new.call_ended_at); end if;
+  if old.call_recording_url is distinct from new.call_recording_url then v_changed := v_changed || 'call_recording_url'::text; v_old := v_old || jsonb_build_object('call_recording_url', old.call_recording_url); v_new := v_new || jsonb_build_object('call_recording_url', new.call_recording_url); end if;
+  if old.call_sentiment is distinct from new.call_sentiment then v_changed := v_changed || 'call_sentiment'::text; v_old := v_old || jsonb_build_object('call_sentiment', old.call_sentiment); v_new := v_new || jsonb_build_object('call_sentiment', new.call_sentiment); end if;
+  if old.call_transcript is distinct from new.call_transcript then v_changed := v_changed || 'call_transcript'::text; v_old := v_old || jsonb_build_object('call_transcript', old.call_transcript); v_new := v_new || jsonb_build_object('call_transcript', new.call_transcript); end if;
+  if old.category is distinct from new.category then v_changed := v_changed || 'category'::text; v_old := v_old || jsonb_build_object('category', old.category); v_new := v_new || jsonb_build_object('category', new.category); end if;
+  if old.cc_addresses is distinct from new.cc_addresses then v_changed := v_changed || 'cc_addresses'::text; v_old := v_old || jsonb_build_object('cc_addresses', old.cc_addresses); v_new := v_new || jsonb_build_object('cc_addresses', new.cc_addresses); end if;
+  if old.channel is distinct from new.channel then v_changed := v_changed || 'channel'::text; v_old := v_old || jsonb_build_object('channel', old.channel); v_new := v_new || jsonb_build_object('channel', new.channel); end if;
+  if old.click_count is distinct from new.click_count then v_changed := v_changed || 'click_count'::text; v_old := v_old || jsonb_build_object('click_count', old.click_count); v_new := v_new || jsonb_build_object('click_count', new.click_count); end if;
+  if old.clicked_at is distinct from new.clicked_at then v_changed := v_changed || 'clicked_at'::text; v_old := v_old || jsonb_build_object('clicked_at', old.clicked_at); v_new := v_new || jsonb_build_object('clicked_at', new.clicked_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.cost is distinct from new.cost then v_changed := v_changed || 'cost'::text; v_old := v_old || jsonb_build_object('cost', old.cost); v_new := v_new || jsonb_build_object('cost', new.cost); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.delivered_at is distinct from new.delivered_at then v_changed := v_changed || 'delivered_at'::text; v_old := v_old || jsonb_build_object('delivered_at', old.delivered_at); v_new := v_new || jsonb_build_object('delivered_at', new.delivered_at); end if;
+  if old.direction is distinct from new.direction then v_changed := v_changed || 'direction'::text; v_old := v_old || jsonb_build_object('direction', old.direction); v_new := v_new || jsonb_build_object('direction', new.direction); end if;
+  if old.estimate_id is distinct from new.estimate_id then v_changed := v_changed || 'estimate_id'::text; v_old := v_old || jsonb_build_object('estimate_id', old.estimate_id); v_new := v_new || jsonb_build_object('estimate_id', new.estimate_id); end if;
+  if old.failure_reason is distinct from new.failure_reason then v_changed := v_changed || 'failure_reason'::text; v_old := v_old || jsonb_build_object('failure_reason', old.failure_reason); v_new := v_new || jsonb_build_object('failure_reason', new.failure_reason); end if;
+  if old.from_address is distinct from new.from_address then v_changed := v_changed || 'from_address'::text; v_old := v_old || jsonb_build_object('from_address', old.from_address); v_new := v_new || jsonb_build_object('from_address', new.from_address); end if;
+  if old.from_name is distinct from new.from_name then v_changed := v_changed || 'from_name'::text; v_old := v_old || jsonb_build_object('from_name', old.from_name); v_new := v_new || jsonb_build_object('from_name', new.from_name); end if;
+  if old.hangup_cause is distinct from new.hangup_cause then v_changed := v_changed || 'hangup_cause'::text; v_old := v_old || jsonb_build_object('hangup_cause', old.hangup_cause); v_new := v_new || jsonb_build_object('hangup_cause', new.hangup_cause); end if;
+  if old.hangup_source is distinct from new.hangup_source then v_changed := v_changed || 'hangup_source'::text; v_old := v_old || jsonb_build_object('hangup_source', old.hangup_source); v_new := v_new || jsonb_build_object('hangup_source', new.hangup_source); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.is_archived is distinct from new.is_archived then v_changed := v_changed || 'is_archived'::text; v_old := v_old || jsonb_build_object('is_archived', old.is_archived); v_new := v_new || jsonb_build_object('is_archived', new.is_archived); end if;
+  if old.is_automated is distinct from new.is_automated then v_changed := v_changed || 'is_automated'::text; v_old := v_old || jsonb_build_object('is_automated', old.is_automated); v_new := v_new || jsonb_build_object('is_automated', new.is_automated); end if;
+  if old.is_internal is distinct from new.is_internal then v_changed := v_changed || 'is_internal'::text; v_old := v_old || jsonb_build_object('is_internal', old.is_internal); v_new := v_new || jsonb_build_object('is_internal', new.is_internal); end if;
+  if old.is_thread_starter is distinct from new.is_thread_starter then v_changed := v_changed || 'is_thread_starter'::text; v_old := v_old || jsonb_build_object('is_thread_starter', old.is_thread_starter); v_new := v_new || jsonb_build_object('is_thread_starter', new.is_thread_starter); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.open_count is distinct from new.open_count then v_changed := v_changed || 'open_count'::text; v_old := v_old || jsonb_build_object('open_count', old.open_count); v_new := v_new || jsonb_build_object('open_count', new.open_count); end if;
+  if old.opened_at is distinct from new.opened_at then v_changed := v_changed || 'opened_at'::text; v_old := v_old || jsonb_build_object('opened_at', old.opened_at); v_new := v_new || jsonb_build_object('opened_at', new.opened_at); end if;
+  if old.parent_id is distinct from new.parent_id then v_changed := v_changed || 'parent_id'::text; v_old := v_old || jsonb_build_object('parent_id', old.parent_id); v_new := v_new || jsonb_build_object('parent_id', new.parent_id); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.phone_number_id is distinct from new.phone_number_id then v_changed := v_changed || 'phone_number_id'::text; v_old := v_old || jsonb_build_object('phone_number_id', old.phone_number_id); v_new := v_new || jsonb_build_object('phone_number_id', new.phone_number_id); end if;
+  if old.priority is distinct from new.priority then v_changed := v_changed || 'priority'::text; v_old := v_old || jsonb_build_object('priority', old.priority); v_new := v_new || jsonb_build_object('priority', new.priority); end if;
+  if old.provider_message_id is distinct from new.provider_message_id then v_changed := v_changed || 'provider_message_id'::text; v_old := v_old || jsonb_build_object('provider_message_id', old.provider_message_id); v_new := v_new || jsonb_build_object('provider_message_id', new.provider_message_id); end if;
+  if old.provider_metadata is distinct from new.provider_metadata then v_changed := v_changed || 'provider_metadata'::text; v_old := v_old || jsonb_build_object('provider_metadata', old.provider_metadata); v_new := v_new || jsonb_build_object('provider_metadata', new.provider_metadata); end if;
+  if old.provider_status is distinct from new.provider_status then v_changed := v_changed || 'provider_status'::text; v_old := v_old || jsonb_build_object('provider_status', old.provider_status); v_new := v_new || jsonb_build_object('provider_status', new.provider_status); end if;
+  if old.read_at is distinct from new.read_at then v_changed := v_changed || 'read_at'::text; v_old := v_old || jsonb_build_object('read_at', old.read_at); v_new := v_new || jsonb_build_object('read_at', new.read_at); end if;
+  if old.recording_channels is distinct from new.recording_channels then v_changed := v_changed || 'recording_channels'::text; v_old := v_old || jsonb_build_object('recording_channels', old.recording_channels); v_new := v_new || jsonb_build_object('recording_channels', new.recording_channels); end if;
+  if old.retry_count is distinct from new.retry_count then v_changed := v_changed || 'retry_count'::text; v_old := v_old || jsonb_build_object('retry_count', old.retry_count); v_new := v_new || jsonb_build_object('retry_count', new.retry_count); end if;
+  if old.scheduled_for is distinct from new.scheduled_for then v_changed := v_changed || 'scheduled_for'::text; v_old := v_old || jsonb_build_object('scheduled_for', old.scheduled_for); v_new := v_new || jsonb_build_object('scheduled_for', new.scheduled_for); end if;
+  if old.sent_at is distinct from new.sent_at then v_changed := v_changed || 'sent_at'::text; v_old := v_old || jsonb_build_object('sent_at', old.sent_at); v_new := v_new || jsonb_build_object('sent_at', new.sent_at); end if;
+  if old.sent_by is distinct from new.sent_by then v_changed := v_changed || 'sent_by'::text; v_old := v_old || jsonb_build_object('sent_by', old.sent_by); v_new := v_new || jsonb_build_object('sent_by', new.sent_by); end if;
+  if old.snoozed_until is distinct from new.snoozed_until then v_changed := v_changed || 'snoozed_until'::text; v_old := v_old || jsonb_build_object('snoozed_until', old.snoozed_until); v_new := v_new || jsonb_build_object('snoozed_until', new.snoozed_until); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.subject is distinct from new.subject then v_changed := v_changed || 'subject'::text; v_old := v_old || jsonb_build_object('subject', old.subject); v_new := v_new || jsonb_build_object('subject', new.subject); end if;
+  if old.tags is distinct from new.tags then v_changed := v_changed || 'tags'::text; v_old := v_old || jsonb_build_object('tags', old.tags); v_new := v_new || jsonb_build_object('tags', new.tags); end if;
+  if old.telnyx_call_control_id is distinct from new.telnyx_call_control_id then v_changed := v_changed || 'telnyx_call_control_id'::text; v_old := v_old || jsonb_build_object('telnyx_call_control_id', old.telnyx_call_control_id); v_new := v_new || jsonb_build_object('telnyx_call_control_id', new.telnyx_call_control_id); end if;
+  if old.telnyx_call_session_id is distinct from new.telnyx_call_session_id then v_changed := v_changed || 'telnyx_call_session_id'::text; v_old := v_old || jsonb_build_object('telnyx_call_session_id', old.telnyx_call_session_id); v_new := v_new || jsonb_build_object('telnyx_call_session_id', new.telnyx_call_session_id); end if;
+  if old.telnyx_message_id is distinct from new.telnyx_message_id then v_changed := v_changed || 'telnyx_message_id'::text; v_old := v_old || jsonb_build_object('telnyx_message_id', old.telnyx_message_id); v_new := v_new || jsonb_build_object('telnyx_message_id', new.telnyx_message_id); end if;
+  if old.template_id is distinct from new.template_id then v_changed := v_changed || 'template_id'::text; v_old := v_old || jsonb_build_object('template_id', old.template_id); v_new := v_new || jsonb_build_object('template_id', new.template_id); end if;
+  if old.thread_id is distinct from new.thread_id then v_changed := v_changed || 'thread_id'::text; v_old := v_old || jsonb_build_object('thread_id', old.thread_id); v_new := v_new || jsonb_build_object('thread_id', new.thread_id); end if;
+  if old.to_address is distinct from new.to_address then v_changed := v_changed || 'to_address'::text; v_old := v_old || jsonb_build_object('to_address', old.to_address); v_new := v_new || jsonb_build_object('to_address', new.to_address); end if;
+  if old.to_name is distinct from new.to_name then v_changed := v_changed || 'to_name'::text; v_old := v_old || jsonb_build_object('to_name', old.to_name); v_new := v_new || jsonb_build_object('to_name', new.to_name); end if;
+  if old.type is distinct from new.type then v_changed := v_changed || 'type'::text; v_old := v_old || jsonb_build_object('type', old.type); v_new := v_new || jsonb_build_object('type', new.type); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_communications() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_companies() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.address is distinct from new.address then v_changed := v_changed || 'address'::text; v_old := v_old || jsonb_build_object('address', old.address); v_new := v_new || jsonb_build_object('address', new.address); end if;
+  if old.address2 is distinct from new.address2 then v_changed := v_changed || 'address2'::text; v_old := v_old || jsonb_build_object('address2', old.address2); v_new := v_new || jsonb_build_object('address2', new.address2); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.brand_accent_color is distinct from new.brand_accent_color then v_changed := v_changed || 'brand_accent_color'::text; v_old := v_old || jsonb_build_object('brand_accent_color', old.brand_accent_color); v_new := v_new || jsonb_build_object('brand_accent_color', new.brand_accent_color); end if;
+  if old.brand_color is distinct from new.brand_color then v_changed := v_changed || 'brand_color'::text; v_old := v_old || jsonb_build_object('brand_color', old.brand_color); v_new := v_new || jsonb_build_object('brand_color', new.brand_color); end if;
+  if old.brand_font is distinct from new.brand_font then v_changed := v_changed || 'brand_font'::text; v_old := v_old || jsonb_build_object('brand_font', old.brand_font); v_new := v_new || jsonb_build_object('brand_font', new.brand_font); end if;
+  if old.brand_primary_color is distinct from new.brand_primary_color then v_changed := v_changed || 'brand_primary_color'::text; v_old := v_old || jsonb_build_object('brand_primary_color', old.brand_primary_color); v_new := v_new || jsonb_build_object('brand_primary_color', new.brand_primary_color); end if;
+  if old.brand_secondary_color is distinct from new.brand_secondary_color then v_changed := v_changed || 'brand_secondary_color'::text; v_old := v_old || jsonb_build_object('brand_secondary_color', old.brand_secondary_color); v_new := v_new || jsonb_build_object('brand_secondary_color', new.brand_secondary_color); end if;
+  if old.business_timezone is distinct from new.business_timezone then v_changed := v_changed || 'business_timezone'::text; v_old := v_old || jsonb_build_object('business_timezone', old.business_timezone); v_new := v_new || jsonb_build_object('business_timezone', new.business_timezone); end if;
+  if old.city is distinct from new.city then v_changed := v_changed || 'city'::text; v_old := v_old || jsonb_build_object('city', old.city); v_new := v_new || jsonb_build_object('city', new.city); end if;
+  if old.company_size is distinct from new.company_size then v_changed := v_changed || 'company_size'::text; v_old := v_old || jsonb_build_object('company_size', old.company_size); v_new := v_new || jsonb_build_object('company_size', new.company_size); end if;
+  if old.country is distinct from new.country then v_changed := v_changed || 'country'::text; v_old := v_old || jsonb_build_object('country', old.country); v_new := v_new || jsonb_build_object('country', new.country); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.doing_business_as is distinct from new.doing_business_as then v_changed := v_changed || 'doing_business_as'::text; v_old := v_old || jsonb_build_object('doing_business_as', old.doing_business_as); v_new := v_new || jsonb_build_object('doing_business_as', new.doing_business_as); end if;
+  if old.ein is distinct from new.ein then v_changed := v_changed || 'ein'::text; v_old := v_old || jsonb_build_object('ein', old.ein); v_new := v_new || jsonb_build_object('ein', new.ein); end if;
+  if old.email is distinct from new.email then v_changed := v_changed || 'email'::text; v_old := v_old || jsonb_build_object('email', old.email); v_new := v_new || jsonb_build_object('email', new.email); end if;
+  if old.email_settings is distinct from new.email_settings then v_changed := v_changed || 'email_settings'::text; v_old := v_old || jsonb_build_object('email_settings', old.email_settings); v_new := v_new || jsonb_build_object('email_settings', new.email_settings); end if;
+  if old.email_verified is distinct from new.email_verified then v_changed := v_changed || 'email_verified'::text; v_old := v_old || jsonb_build_object('email_verified', old.email_verified); v_new := v_new || jsonb_build_object('email_verified', new.email_verified); end if;
+  if old.email_verified_at is distinct from new.email_verified_at then v_changed := v_changed || 'email_verified_at'::text; v_old := v_old || jsonb_build_object('email_verified_at', old.email_verified_at); v_new := v_new || jsonb_build_object('email_verified_at', new.email_verified_at); end if;
+  if old.external_id is distinct from new.external_id then v_changed := v_changed || 'external_id'::text; v_old := v_old || jsonb_build_object('external_id', old.external_id); v_new := v_new || jsonb_build_object('external_id', new.external_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.industry is distinct from new.industry then v_changed := v_changed || 'industry'::text; v_old := v_old || jsonb_build_object('industry', old.industry); v_new := v_new || jsonb_build_object('industry', new.industry); end if;
+  if old.lat is distinct from new.lat then v_changed := v_changed || 'lat'::text; v_old := v_old || jsonb_build_object('lat', old.lat); v_new := v_new || jsonb_build_object('lat', new.lat); end if;
+  if old.legal_name is distinct from new.legal_name then v_changed := v_changed || 'legal_name'::text; v_old := v_old || jsonb_build_object('legal_name', old.legal_name); v_new := v_new || jsonb_build_object('legal_name', new.legal_name); end if;
+  if old.license_number is distinct from new.license_number then v_changed := v_changed || 'license_number'::text; v_old := v_old || jsonb_build_object('license_number', old.license_number); v_new := v_new || jsonb_build_object('license_number', new.license_number); end if;
+  if old.logo is distinct from new.logo then v_changed := v_changed || 'logo'::text; v_old := v_old || jsonb_build_object('logo', old.logo); v_new := v_new || jsonb_build_object('logo', new.logo); end if;
+  if old.logo_square_url is distinct from new.logo_square_url then v_changed := v_changed || 'logo_square_url'::text; v_old := v_old || jsonb_build_object('logo_square_url', old.logo_square_url); v_new := v_new || jsonb_build_object('logo_square_url', new.logo_square_url); end if;
+  if old.logo_url is distinct from new.logo_url then v_changed := v_changed || 'logo_url'::text; v_old := v_old || jsonb_build_object('logo_url', old.logo_url); v_new := v_new || jsonb_build_object('logo_url', new.logo_url); end if;
+  if old.lon is distinct from new.lon then v_changed := v_changed || 'lon'::text; v_old := v_old || jsonb_build_object('lon', old.lon); v_new := v_new || jsonb_build_object('lon', new.lon); end if;
+  if old.max_seats is distinct from new.max_seats then v_changed := v_changed || 'max_seats'::text; v_old := v_old || jsonb_build_object('max_seats', old.max_seats); v_new := v_new || jsonb_build_object('max_seats', new.max_seats); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.onboarding_completed_at is distinct from new.onboarding_completed_at then v_changed := v_changed || 'onboarding_completed_at'::text; v_old := v_old || jsonb_build_object('onboarding_completed_at', old.onboarding_completed_at); v_new := v_new || jsonb_build_object('onboarding_completed_at', new.onboarding_completed_at); end if;
+  if old.onboarding_completion_percentage is distinct from new.onboarding_completion_percentage then v_changed := v_changed || 'onboarding_completion_percentage'::text; v_old := v_old || jsonb_build_object('onboarding_completion_percentage', old.onboarding_completion_percentage); v_new := v_new || jsonb_build_object('onboarding_completion_percentage', new.onboarding_completion_percentage); end if;
+  if old.onboarding_data is distinct from new.onboarding_data then v_changed := v_changed || 'onboarding_data'::text; v_old := v_old || jsonb_build_object('onboarding_data', old.onboarding_data); v_new := v_new || jsonb_build_object('onboarding_data', new.onboarding_data); end if;
+  if old.onboarding_progress is distinct from new.onboarding_progress then v_changed := v_changed || 'onboarding_progress'::text; v_old := v_old || jsonb_build_object('onboarding_progress', old.onboarding_progress); v_new := v_new || jsonb_build_object('onboarding_progress', new.onboarding_progress); end if;
+  if old.onboarding_step is distinct from new.onboarding_step then v_changed := v_changed || 'onboarding_step'::text; v_old := v_old || jsonb_build_object('onboarding_step', old.onboarding_step); v_new := v_new || jsonb_build_object('onboarding_step', new.onboarding_step); end if;
+  if old.onboarding_step_completed is distinct from new.onboarding_step_completed then v_changed := v_changed || 'onboarding_step_completed'::text; v_old := v_old || jsonb_build_object('onboarding_step_completed', old.onboarding_step_completed); v_new := v_new || jsonb_build_object('onboarding_step_completed', new.onboarding_step_completed); end if;
+  if old.owner_id is distinct from new.owner_id then v_changed := v_changed || 'owner_id'::text; v_old := v_old || jsonb_build_object('owner_id', old.owner_id); v_new := v_new || jsonb_build_object('owner_id', new.owner_id); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.phone is distinct from new.phone then v_changed := v_changed || 'phone'::text; v_old := v_old || jsonb_build_object('phone', old.phone); v_new := v_new || jsonb_build_object('phone', new.phone); end if;
+  if old.portal_settings is distinct from new.portal_settings then v_changed := v_changed || 'portal_settings'::text; v_old := v_old || jsonb_build_object('portal_settings', old.portal_settings); v_new := v_new || jsonb_build_object('portal_settings', new.portal_settings); end if;
+  if old.refund_settings is distinct from new.refund_settings then v_changed := v_changed || 'refund_settings'::text; v_old := v_old || jsonb_build_object('refund_settings', old.refund_settings); v_new := v_new || jsonb_build_object('refund_settings', new.refund_settings); end if;
+  if old.settings is distinct from new.settings then v_changed := v_changed || 'settings'::text; v_old := v_old || jsonb_build_object('settings', old.settings); v_new := v_new || jsonb_build_object('settings', new.settings); end if;
+  if old.slug is distinct from new.slug then v_changed := v_changed || 'slug'::text; v_old := v_old || jsonb_build_object('slug', old.slug); v_new := v_new || jsonb_build_object('slug', new.slug); end if;
+  if old.state is distinct from new.state then v_changed := v_changed || 'state'::text; v_old := v_old || jsonb_build_object('state', old.state); v_new := v_new || jsonb_build_object('state', new.state); end if;
+  if old.stripe_subscription_id is distinct from new.stripe_subscription_id then v_changed := v_changed || 'stripe_subscription_id'::text; v_old := v_old || jsonb_build_object('stripe_subscription_id', old.stripe_subscription_id); v_new := v_new || jsonb_build_object('stripe_subscription_id', new.stripe_subscription_id); end if;
+  if old.stripe_subscription_status is distinct from new.stripe_subscription_status then v_changed := v_changed || 'stripe_subscription_status'::text; v_old := v_old || jsonb_build_object('stripe_subscription_status', old.stripe_subscription_status); v_new := v_new || jsonb_build_object('stripe_subscription_status', new.stripe_subscription_status); end if;
+  if old.subscription_cancel_at_period_end is distinct from new.subscription_cancel_at_period_end then v_changed := v_changed || 'subscription_cancel_at_period_end'::text; v_old := v_old || jsonb_build_object('subscription_cancel_at_period_end', old.subscription_cancel_at_period_end); v_new := v_new || jsonb_build_object('subscription_cancel_at_period_end', new.subscription_cancel_at_period_end); end if;
+  if old.subscription_current_period_end is distinct from new.subscription_current_period_end then v_changed := v_changed || 'subscription_current_period_end'::text; v_old := v_old || jsonb_build_object('subscription_current_period_end', old.subscription_current_period_end); v_new := v_new || jsonb_build_object('subscription_current_period_end', new.subscription_current_period_end); end if;
+  if old.subscription_current_period_start is distinct from new.subscription_current_period_start then v_changed := v_changed || 'subscription_current_period_start'::text; v_old := v_old || jsonb_build_object('subscription_current_period_start', old.subscription_current_period_start); v_new := v_new || jsonb_build_object('subscription_current_period_start', new.subscription_current_period_start); end if;
+  if old.subscription_status is distinct from new.subscription_status then v_changed := v_changed || 'subscription_status'::text; v_old := v_old || jsonb_build_object('subscription_status', old.subscription_status); v_new := v_new || jsonb_build_object('subscription_status', new.subscription_status); end if;
+  if old.subscription_tier is distinct from new.subscription_tier then v_changed := v_changed || 'subscription_tier'::text; v_old := v_old || jsonb_build_object('subscription_tier', old.subscription_tier); v_new := v_new || jsonb_build_object('subscription_tier', new.subscription_tier); end if;
+  if old.support_email is distinct from new.support_email then v_changed := v_changed || 'support_email'::text; v_old := v_old || jsonb_build_object('support_email', old.support_email); v_new := v_new || jsonb_build_object('support_email', new.support_email); end if;
+  if old.support_phone is distinct from new.support_phone then v_changed := v_changed || 'support_phone'::text; v_old := v_old || jsonb_build_object('support_phone', old.support_phone); v_new := v_new || jsonb_build_object('support_phone', new.support_phone); end if;
+  if old.tax_id is distinct from new.tax_id then v_changed := v_changed || 'tax_id'::text; v_old := v_old || jsonb_build_object('tax_id', old.tax_id); v_new := v_new || jsonb_build_object('tax_id', new.tax_id); end if;
+  if old.trial_ends_at is distinct from new.trial_ends_at then v_changed := v_changed || 'trial_ends_at'::text; v_old := v_old || jsonb_build_object('trial_ends_at', old.trial_ends_at); v_new := v_new || jsonb_build_object('trial_ends_at', new.trial_ends_at); end if;
+  if old.website is distinct from new.website then v_changed := v_changed || 'website'::text; v_old := v_old || jsonb_build_object('website', old.website); v_new := v_new || jsonb_build_object('website', new.website); end if;
+  if old.website_url is distinct from new.website_url then v_changed := v_changed || 'website_url'::text; v_old := v_old || jsonb_build_object('website_url', old.website_url); v_new := v_new || jsonb_build_object('website_url', new.website_url); end if;
+  if old.zip_code is distinct from new.zip_code then v_changed := v_changed || 'zip_code'::text; v_old := v_old || jsonb_build_object('zip_code', old.zip_code); v_new := v_new || jsonb_build_object('zip_code', new.zip_code); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_companies() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_company_holidays() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.holiday_date is distinct from new.holiday_date then v_changed := v_changed || 'holiday_date'::text; v_old := v_old || jsonb_build_object('holiday_date', old.holiday_date); v_new := v_new || jsonb_build_object('holiday_date', new.holiday_date); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_recurring is distinct from new.is_recurring then v_changed := v_changed || 'is_recurring'::text; v_old := v_old || jsonb_build_object('is_recurring', old.is_recurring); v_new := v_new || jsonb_build_object('is_recurring', new.is_recurring); end if;
+  if old.is_working_day is distinct from new.is_working_day then v_changed := v_changed || 'is_working_day'::text; v_old := v_old || jsonb_build_object('is_working_day', old.is_working_day); v_new := v_new || jsonb_build_object('is_working_day', new.is_working_day); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_company_holidays() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_company_settings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.address is distinct from new.address then v_changed := v_changed || 'address'::text; v_old := v_old || jsonb_build_object('address', old.address); v_new := v_new || jsonb_build_object('address', new.address); end if;
+  if old.address2 is distinct from new.address2 then v_changed := v_changed || 'address2'::text; v_old := v_old || jsonb_build_object('address2', old.address2); v_new := v_new || jsonb_build_object('address2', new.address2); end if;
+  if old.city is distinct from new.city then v_changed := v_changed || 'city'::text; v_old := v_old || jsonb_build_object('city', old.city); v_new := v_new || jsonb_build_object('city', new.city); end if;
+  if old.company_feed_enabled is distinct from new.company_feed_enabled then v_changed := v_changed || 'company_feed_enabled'::text; v_old := v_old || jsonb_build_object('company_feed_enabled', old.company_feed_enabled); v_new := v_new || jsonb_build_object('company_feed_enabled', new.company_feed_enabled); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.country is distinct from new.country then v_changed := v_changed || 'country'::text; v_old := v_old || jsonb_build_object('country', old.country); v_new := v_new || jsonb_build_object('country', new.country); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.default_tax_rate is distinct from new.default_tax_rate then v_changed := v_changed || 'default_tax_rate'::text; v_old := v_old || jsonb_build_object('default_tax_rate', old.default_tax_rate); v_new := v_new || jsonb_build_object('default_tax_rate', new.default_tax_rate); end if;
+  if old.estimate_valid_days is distinct from new.estimate_valid_days then v_changed := v_changed || 'estimate_valid_days'::text; v_old := v_old || jsonb_build_object('estimate_valid_days', old.estimate_valid_days); v_new := v_new || jsonb_build_object('estimate_valid_days', new.estimate_valid_days); end if;
+  if old.feed_visibility is distinct from new.feed_visibility then v_changed := v_changed || 'feed_visibility'::text; v_old := v_old || jsonb_build_object('feed_visibility', old.feed_visibility); v_new := v_new || jsonb_build_object('feed_visibility', new.feed_visibility); end if;
+  if old.hours_of_operation is distinct from new.hours_of_operation then v_changed := v_changed || 'hours_of_operation'::text; v_old := v_old || jsonb_build_object('hours_of_operation', old.hours_of_operation); v_new := v_new || jsonb_build_object('hours_of_operation', new.hours_of_operation); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invoice_due_days is distinct from new.invoice_due_days then v_changed := v_changed || 'invoice_due_days'::text; v_old := v_old || jsonb_build_object('invoice_due_days', old.invoice_due_days); v_new := v_new || jsonb_build_object('invoice_due_days', new.invoice_due_days); end if;
+  if old.retention is distinct from new.retention then v_changed := v_changed || 'retention'::text; v_old := v_old || jsonb_build_object('retention', old.retention); v_new := v_new || jsonb_build_object('retention', new.retention); end if;
+  if old.service_area_type is distinct from new.service_area_type then v_changed := v_changed || 'service_area_type'::text; v_old := v_old || jsonb_build_object('service_area_type', old.service_area_type); v_new := v_new || jsonb_build_object('service_area_type', new.service_area_type); end if;
+  if old.service_areas is distinct from new.service_areas then v_changed := v_changed || 'service_areas'::text; v_old := v_old || jsonb_build_object('service_areas', old.service_areas); v_new := v_new || jsonb_build_object('service_areas', new.service_areas); end if;
+  if old.service_radius is distinct from new.service_radius then v_changed := v_changed || 'service_radius'::text; v_old := v_old || jsonb_build_object('service_radius', old.service_radius); v_new := v_new || jsonb_build_object('service_radius', new.service_radius); end if;
+  if old.state is distinct from new.state then v_changed := v_changed || 'state'::text; v_old := v_old || jsonb_build_object('state', old.state); v_new := v_new || jsonb_build_object('state', new.state); end if;
+  if old.zip_code is distinct from new.zip_code then v_changed := v_changed || 'zip_code'::text; v_old := v_old || jsonb_build_object('zip_code', old.zip_code); v_new := v_new || jsonb_build_object('zip_code', new.zip_code); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_company_settings() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_contracts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.content is distinct from new.content then v_changed := v_changed || 'content'::text; v_old := v_old || jsonb_build_object('content', old.content); v_new := v_new || jsonb_build_object('content', new.content); end if;
+  if old.contract_number is distinct from new.contract_number then v_changed := v_changed || 'contract_number'::text; v_old := v_old || jsonb_build_object('contract_number', old.contract_number); v_new := v_new || jsonb_build_object('contract_number', new.contract_number); end if;
+  if old.contract_type is distinct from new.contract_type then v_changed := v_changed || 'contract_type'::text; v_old := v_old || jsonb_build_object('contract_type', old.contract_type); v_new := v_new || jsonb_build_object('contract_type', new.contract_type); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.estimate_id is distinct from new.estimate_id then v_changed := v_changed || 'estimate_id'::text; v_old := v_old || jsonb_build_object('estimate_id', old.estimate_id); v_new := v_new || jsonb_build_object('estimate_id', new.estimate_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.ip_address is distinct from new.ip_address then v_changed := v_changed || 'ip_address'::text; v_old := v_old || jsonb_build_object('ip_address', old.ip_address); v_new := v_new || jsonb_build_object('ip_address', new.ip_address); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.sent_at is distinct from new.sent_at then v_changed := v_changed || 'sent_at'::text; v_old := v_old || jsonb_build_object('sent_at', old.sent_at); v_new := v_new || jsonb_build_object('sent_at', new.sent_at); end if;
+  if old.signature is distinct from new.signature then v_changed := v_changed || 'signature'::text; v_old := v_old || jsonb_build_object('signature', old.signature); v_new := v_new || jsonb_build_object('signature', new.signature); end if;
+  if old.signed_at is distinct from new.signed_at then v_changed := v_changed || 'signed_at'::text; v_old := v_old || jsonb_build_object('signed_at', old.signed_at); v_new := v_new || jsonb_build_object('signed_at', new.signed_at); end if;
+  if old.signer_company is distinct from new.signer_company then v_changed := v_changed || 'signer_company'::text; v_old := v_old || jsonb_build_object('signer_company', old.signer_company); v_new := v_new || jsonb_build_object('signer_company', new.signer_company); end if;
+  if old.signer_email is distinct from new.signer_email then v_changed := v_changed || 'signer_email'::text; v_old := v_old || jsonb_build_object('signer_email', old.signer_email); v_new := v_new || jsonb_build_object('signer_email', new.signer_email); end if;
+  if old.signer_name is distinct from new.signer_name then v_changed := v_changed || 'signer_name'::text; v_old := v_old || jsonb_build_object('signer_name', old.signer_name); v_new := v_new || jsonb_build_object('signer_name', new.signer_name); end if;
+  if old.signer_title is distinct from new.signer_title then v_changed := v_changed || 'signer_title'::text; v_old := v_old || jsonb_build_object('signer_title', old.signer_title); v_new := v_new || jsonb_build_object('signer_title', new.signer_title); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.template_id is distinct from new.template_id then v_changed := v_changed || 'template_id'::text; v_old := v_old || jsonb_build_object('template_id', old.template_id); v_new := v_new || jsonb_build_object('template_id', new.template_id); end if;
+  if old.terms is distinct from new.terms then v_changed := v_changed || 'terms'::text; v_old := v_old || jsonb_build_object('terms', old.terms); v_new := v_new || jsonb_build_object('terms', new.terms); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.valid_from is distinct from new.valid_from then v_changed := v_changed || 'valid_from'::text; v_old := v_old || jsonb_build_object('valid_from', old.valid_from); v_new := v_new || jsonb_build_object('valid_from', new.valid_from); end if;
+  if old.valid_until is distinct from new.valid_until then v_changed := v_changed || 'valid_until'::text; v_old := v_old || jsonb_build_object('valid_until', old.valid_until); v_new := v_new || jsonb_build_object('valid_until', new.valid_until); end if;
+  if old.viewed_at is distinct from new.viewed_at then v_changed := v_changed || 'viewed_at'::text; v_old := v_old || jsonb_build_object('viewed_at', old.viewed_at); v_new := v_new || jsonb_build_object('viewed_at', new.viewed_at); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_contracts() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_credit_notes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.amount is distinct from new.amount then v_changed := v_changed || 'amount'::text; v_old := v_old || jsonb_build_object('amount', old.amount); v_new := v_new || jsonb_build_object('amount', new.amount); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.credit_note_number is distinct from new.credit_note_number then v_changed := v_changed || 'credit_note_number'::text; v_old := v_old || jsonb_build_object('credit_note_number', old.credit_note_number); v_new := v_new || jsonb_build_object('credit_note_number', new.credit_note_number); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.issued_at is distinct from new.issued_at then v_changed := v_changed || 'issued_at'::text; v_old := v_old || jsonb_build_object('issued_at', old.issued_at); v_new := v_new || jsonb_build_object('issued_at', new.issued_at); end if;
+  if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_credit_notes() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_custom_field_values() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.custom_field_id is distinct from new.custom_field_id then v_changed := v_changed || 'custom_field_id'::text; v_old := v_old || jsonb_build_object('custom_field_id', old.custom_field_id); v_new := v_new || jsonb_build_object('custom_field_id', new.custom_field_id); end if;
+  if old.entity_id is distinct from new.entity_id then v_changed := v_changed || 'entity_id'::text; v_old := v_old || jsonb_build_object('entity_id', old.entity_id); v_new := v_new || jsonb_build_object('entity_id', new.entity_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.value is distinct from new.value then v_changed := v_changed || 'value'::text; v_old := v_old || jsonb_build_object('value', old.value); v_new := v_new || jsonb_build_object('value', new.value); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_custom_field_values() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_custom_fields() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.entity_type is distinct from new.entity_type then v_changed := v_changed || 'entity_type'::text; v_old := v_old || jsonb_build_object('entity_type', old.entity_type); v_new := v_new || jsonb_build_object('entity_type', new.entity_type); end if;
+  if old.field_key is distinct from new.field_key then v_changed := v_changed || 'field_key'::text; v_old := v_old || jsonb_build_object('field_key', old.field_key); v_new := v_new || jsonb_build_object('field_key', new.field_key); end if;
+  if old.field_type is distinct from new.field_type then v_changed := v_changed || 'field_type'::text; v_old := v_old || jsonb_build_object('field_type', old.field_type); v_new := v_new || jsonb_build_object('field_type', new.field_type); end if;
+  if old.help_text is distinct from new.help_text then v_changed := v_changed || 'help_text'::text; v_old := v_old || jsonb_build_object('help_text', old.help_text); v_new := v_new || jsonb_build_object('help_text', new.help_text); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.is_required is distinct from new.is_required then v_changed := v_changed || 'is_required'::text; v_old := v_old || jsonb_build_object('is_required', old.is_required); v_new := v_new || jsonb_build_object('is_required', new.is_required); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.options is distinct from new.options then v_changed := v_changed || 'options'::text; v_old := v_old || jsonb_build_object('options', old.options); v_new := v_new || jsonb_build_object('options', new.options); end if;
+  if old.sort_order is distinct from new.sort_order then v_changed := v_changed || 'sort_order'::text; v_old := v_old || jsonb_build_object('sort_order', old.sort_order); v_new := v_new || jsonb_build_object('sort_order', new.sort_order); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_custom_fields() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_custom_roles() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.color is distinct from new.color then v_changed := v_changed || 'color'::text; v_old := v_old || jsonb_build_object('color', old.color); v_new := v_new || jsonb_build_object('color', new.color); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_system is distinct from new.is_system then v_changed := v_changed || 'is_system'::text; v_old := v_old || jsonb_build_object('is_system', old.is_system); v_new := v_new || jsonb_build_object('is_system', new.is_system); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.permissions is distinct from new.permissions then v_changed := v_changed || 'permissions'::text; v_old := v_old || jsonb_build_object('permissions', old.permissions); v_new := v_new || jsonb_build_object('permissions', new.permissions); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_custom_roles() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_customer_addresses() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.address is distinct from new.address then v_changed := v_changed || 'address'::text; v_old := v_old || jsonb_build_object('address', old.address); v_new := v_new || jsonb_build_object('address', new.address); end if;
+  if old.address2 is distinct from new.address2 then v_changed := v_changed || 'address2'::text; v_old := v_old || jsonb_build_object('address2', old.address2); v_new := v_new || jsonb_build_object('address2', new.address2); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.city is distinct from new.city then v_changed := v_changed || 'city'::text; v_old := v_old || jsonb_build_object('city', old.city); v_new := v_new || jsonb_build_object('city', new.city); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.country is distinct from new.country then v_changed := v_changed || 'country'::text; v_old := v_old || jsonb_build_object('country', old.country); v_new := v_new || jsonb_build_object('country', new.country); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_default is distinct from new.is_default then v_changed := v_changed || 'is_default'::text; v_old := v_old || jsonb_build_object('is_default', old.is_default); v_new := v_new || jsonb_build_object('is_default', new.is_default); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.label is distinct from new.label then v_changed := v_changed || 'label'::text; v_old := v_old || jsonb_build_object('label', old.label); v_new := v_new || jsonb_build_object('label', new.label); end if;
+  if old.lat is distinct from new.lat then v_changed := v_changed || 'lat'::text; v_old := v_old || jsonb_build_object('lat', old.lat); v_new := v_new || jsonb_build_object('lat', new.lat); end if;
+  if old.lon is distinct from new.lon then v_changed := v_changed || 'lon'::text; v_old := v_old || jsonb_build_object('lon', old.lon); v_new := v_new || jsonb_build_object('lon', new.lon); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.state is distinct from new.state then v_changed := v_changed || 'state'::text; v_old := v_old || jsonb_build_object('state', old.state); v_new := v_new || jsonb_build_object('state', new.state); end if;
+  if old.zip_code is distinct from new.zip_code then v_changed := v_changed || 'zip_code'::text; v_old := v_old || jsonb_build_object('zip_code', old.zip_code); v_new := v_new || jsonb_build_object('zip_code', new.zip_code); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_customer_addresses() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_customer_contacts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.email is distinct from new.email then v_changed := v_changed || 'email'::text; v_old := v_old || jsonb_build_object('email', old.email); v_new := v_new || jsonb_build_object('email', new.email); end if;
+  if old.first_name is distinct from new.first_name then v_changed := v_changed || 'first_name'::text; v_old := v_old || jsonb_build_object('first_name', old.first_name); v_new := v_new || jsonb_build_object('first_name', new.first_name); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_billing is distinct from new.is_billing then v_changed := v_changed || 'is_billing'::text; v_old := v_old || jsonb_build_object('is_billing', old.is_billing); v_new := v_new || jsonb_build_object('is_billing', new.is_billing); end if;
+  if old.is_primary is distinct from new.is_primary then v_changed := v_changed || 'is_primary'::text; v_old := v_old || jsonb_build_object('is_primary', old.is_primary); v_new := v_new || jsonb_build_object('is_primary', new.is_primary); end if;
+  if old.last_name is distinct from new.last_name then v_changed := v_changed || 'last_name'::text; v_old := v_old || jsonb_build_object('last_name', old.last_name); v_new := v_new || jsonb_build_object('last_name', new.last_name); end if;
+  if old.mobile_phone is distinct from new.mobile_phone then v_changed := v_changed || 'mobile_phone'::text; v_old := v_old || jsonb_build_object('mobile_phone', old.mobile_phone); v_new := v_new || jsonb_build_object('mobile_phone', new.mobile_phone); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.phone is distinct from new.phone then v_changed := v_changed || 'phone'::text; v_old := v_old || jsonb_build_object('phone', old.phone); v_new := v_new || jsonb_build_object('phone', new.phone); end if;
+  if old.role is distinct from new.role then v_changed := v_changed || 'role'::text; v_old := v_old || jsonb_build_object('role', old.role); v_new := v_new || jsonb_build_object('role', new.role); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_customer_contacts() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_customer_reviews() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.communication_rating is distinct from new.communication_rating then v_changed := v_changed || 'communication_rating'::text; v_old := v_old || jsonb_build_object('communication_rating', old.communication_rating); v_new := v_new || jsonb_build_object('communication_rating', new.communication_rating); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.flag_reason is distinct from new.flag_reason then v_changed := v_changed || 'flag_reason'::text; v_old := v_old || jsonb_build_object('flag_reason', old.flag_reason); v_new := v_new || jsonb_build_object('flag_reason', new.flag_reason); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_flagged is distinct from new.is_flagged then v_changed := v_changed || 'is_flagged'::text; v_old := v_old || jsonb_build_object('is_flagged', old.is_flagged); v_new := v_new || jsonb_build_object('is_flagged', new.is_flagged); end if;
+  if old.is_public is distinct from new.is_public then v_changed := v_changed || 'is_public'::text; v_old := v_old || jsonb_build_object('is_public', old.is_public); v_new := v_new || jsonb_build_object('is_public', new.is_public); end if;
+  if old.is_verified is distinct from new.is_verified then v_changed := v_changed || 'is_verified'::text; v_old := v_old || jsonb_build_object('is_verified', old.is_verified); v_new := v_new || jsonb_build_object('is_verified', new.is_verified); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.moderation_status is distinct from new.moderation_status then v_changed := v_changed || 'moderation_status'::text; v_old := v_old || jsonb_build_object('moderation_status', old.moderation_status); v_new := v_new || jsonb_build_object('moderation_status', new.moderation_status); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.professionalism_rating is distinct from new.professionalism_rating then v_changed := v_changed || 'professionalism_rating'::text; v_old := v_old || jsonb_build_object('professionalism_rating', old.professionalism_rating); v_new := v_new || jsonb_build_object('professionalism_rating', new.professionalism_rating); end if;
+  if old.quality_rating is distinct from new.quality_rating then v_changed := v_changed || 'quality_rating'::text; v_old := v_old || jsonb_build_object('quality_rating', old.quality_rating); v_new := v_new || jsonb_build_object('quality_rating', new.quality_rating); end if;
+  if old.rating is distinct from new.rating then v_changed := v_changed || 'rating'::text; v_old := v_old || jsonb_build_object('rating', old.rating); v_new := v_new || jsonb_build_object('rating', new.rating); end if;
+  if old.responded_at is distinct from new.responded_at then v_changed := v_changed || 'responded_at'::text; v_old := v_old || jsonb_build_object('responded_at', old.responded_at); v_new := v_new || jsonb_build_object('responded_at', new.responded_at); end if;
+  if old.responded_by is distinct from new.responded_by then v_changed := v_changed || 'responded_by'::text; v_old := v_old || jsonb_build_object('responded_by', old.responded_by); v_new := v_new || jsonb_build_object('responded_by', new.responded_by); end if;
+  if old.response_text is distinct from new.response_text then v_changed := v_changed || 'response_text'::text; v_old := v_old || jsonb_build_object('response_text', old.response_text); v_new := v_new || jsonb_build_object('response_text', new.response_text); end if;
+  if old.review_text is distinct from new.review_text then v_changed := v_changed || 'review_text'::text; v_old := v_old || jsonb_build_object('review_text', old.review_text); v_new := v_new || jsonb_build_object('review_text', new.review_text); end if;
+  if old.sentiment_label is distinct from new.sentiment_label then v_changed := v_changed || 'sentiment_label'::text; v_old := v_old || jsonb_build_object('sentiment_label', old.sentiment_label); v_new := v_new || jsonb_build_object('sentiment_label', new.sentiment_label); end if;
+  if old.sentiment_score is distinct from new.sentiment_score then v_changed := v_changed || 'sentiment_score'::text; v_old := v_old || jsonb_build_object('sentiment_score', old.sentiment_score); v_new := v_new || jsonb_build_object('sentiment_score', new.sentiment_score); end if;
+  if old.source is distinct from new.source then v_changed := v_changed || 'source'::text; v_old := v_old || jsonb_build_object('source', old.source); v_new := v_new || jsonb_build_object('source', new.source); end if;
+  if old.technician_id is distinct from new.technician_id then v_changed := v_changed || 'technician_id'::text; v_old := v_old || jsonb_build_object('technician_id', old.technician_id); v_new := v_new || jsonb_build_object('technician_id', new.technician_id); end if;
+  if old.timeliness_rating is distinct from new.timeliness_rating then v_changed := v_changed || 'timeliness_rating'::text; v_old := v_old || jsonb_build_object('timeliness_rating', old.timeliness_rating); v_new := v_new || jsonb_build_object('timeliness_rating', new.timeliness_rating); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_customer_reviews() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_customer_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.added_at is distinct from new.added_at then v_changed := v_changed || 'added_at'::text; v_old := v_old || jsonb_build_object('added_at', old.added_at); v_new := v_new || jsonb_build_object('added_at', new.added_at); end if;
+  if old.added_by is distinct from new.added_by then v_changed := v_changed || 'added_by'::text; v_old := v_old || jsonb_build_object('added_by', old.added_by); v_new := v_new || jsonb_build_object('added_by', new.added_by); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.note is distinct from new.note then v_changed := v_changed || 'note'::text; v_old := v_old || jsonb_build_object('note', old.note); v_new := v_new || jsonb_build_object('note', new.note); end if;
+  if old.tag_id is distinct from new.tag_id then v_changed := v_changed || 'tag_id'::text; v_old := v_old || jsonb_build_object('tag_id', old.tag_id); v_new := v_new || jsonb_build_object('tag_id', new.tag_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'customer_id', new.customer_id, 'tag_id', new.tag_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_customer_tags() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_customers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.address is distinct from new.address then v_changed := v_changed || 'address'::text; v_old := v_old || jsonb_build_object('address', old.address); v_new := v_new || jsonb_build_object('address', new.address); end if;
+  if old.address2 is distinct from new.address2 then v_changed := v_changed || 'address2'::text; v_old := v_old || jsonb_build_object('address2', old.address2); v_new := v_new || jsonb_build_object('address2', new.address2); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.average_job_value is distinct from new.average_job_value then v_changed := v_changed || 'average_job_value'::text; v_old := v_old || jsonb_build_object('average_job_value', old.average_job_value); v_new := v_new || jsonb_build_object('average_job_value', new.average_job_value); end if;
+  if old.billing_email is distinct from new.billing_email then v_changed := v_changed || 'billing_email'::text; v_old := v_old || jsonb_build_object('billing_email', old.billing_email); v_new := v_new || jsonb_build_object('billing_email', new.billing_email); end if;
+  if old.city is distinct from new.city then v_changed := v_changed || 'city'::text; v_old := v_old || jsonb_build_object('city', old.city); v_new := v_new || jsonb_build_object('city', new.city); end if;
+  if old.communication_preferences is distinct from new.communication_preferences then v_changed := v_changed || 'communication_preferences'::text; v_old := v_old || jsonb_build_object('communication_preferences', old.communication_preferences); v_new := v_new || jsonb_build_object('communication_preferences', new.communication_preferences); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.company_name is distinct from new.company_name then v_changed := v_changed || 'company_name'::text; v_old := v_old || jsonb_build_object('company_name', old.company_name); v_new := v_new || jsonb_build_object('company_name', new.company_name); end if;
+  if old.content_updated_at is distinct from new.content_updated_at then v_changed := v_changed || 'content_updated_at'::text; v_old := v_old || jsonb_build_object('content_updated_at', old.content_updated_at); v_new := v_new || jsonb_build_object('content_updated_at', new.content_updated_at); end if;
+  if old.content_updated_by is distinct from new.content_updated_by then v_changed := v_changed || 'content_updated_by'::text; v_old := v_old || jsonb_build_object('content_updated_by', old.content_updated_by); v_new := v_new || jsonb_build_object('content_updated_by', new.content_updated_by); end if;
+  if old.content_version is distinct from new.content_version then v_changed := v_changed || 'content_version'::text; v_old := v_old || jsonb_build_object('content_version', old.content_version); v_new := v_new || jsonb_build_object('content_version', new.content_version); end if;
+  if old.country is distinct from new.country then v_changed := v_changed || 'country'::text; v_old := v_old || jsonb_build_object('country', old.country); v_new := v_new || jsonb_build_object('country', new.country); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.credit_limit is distinct from new.credit_limit then v_changed := v_changed || 'credit_limit'::text; v_old := v_old || jsonb_build_object('credit_limit', old.credit_limit); v_new := v_new || jsonb_build_object('credit_limit', new.credit_limit); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.default_address_id is distinct from new.default_address_id then v_changed := v_changed || 'default_address_id'::text; v_old := v_old || jsonb_build_object('default_address_id', old.default_address_id); v_new := v_new || jsonb_build_object('default_address_id', new.default_address_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.directions is distinct from new.directions then v_changed := v_changed || 'directions'::text; v_old := v_old || jsonb_build_object('directions', old.directions); v_new := v_new || jsonb_build_object('directions', new.directions); end if;
+  if old.display_name is distinct from new.display_name then v_changed := v_changed || 'display_name'::text; v_old := v_old || jsonb_build_object('display_name', old.display_name); v_new := v_new || jsonb_build_object('display_name', new.display_name); end if;
+  if old.email is distinct from new.email then v_changed := v_changed || 'email'::text; v_old := v_old || jsonb_build_object('email', old.email); v_new := v_new || jsonb_build_object('email', new.email); end if;
+  if old.email_key is distinct from new.email_key then v_changed := v_changed || 'email_key'::text; v_old := v_old || jsonb_build_object('email_key', old.email_key); v_new := v_new || jsonb_build_object('email_key', new.email_key); end if;
+  if old.first_name is distinct from new.first_name then v_changed := v_changed || 'first_name'::text; v_old := v_old || jsonb_build_object('first_name', old.first_name); v_new := v_new || jsonb_build_object('first_name', new.first_name); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.internal_notes is distinct from new.internal_notes then v_changed := v_changed || 'internal_notes'::text; v_old := v_old || jsonb_build_object('internal_notes', old.internal_notes); v_new := v_new || jsonb_build_object('internal_notes', new.internal_notes); end if;
+  if old.is_business is distinct from new.is_business then v_changed := v_changed || 'is_business'::text; v_old := v_old || jsonb_build_object('is_business', old.is_business); v_new := v_new || jsonb_build_object('is_business', new.is_business); end if;
+  if old.last_invoice_date is distinct from new.last_invoice_date then v_changed := v_changed || 'last_invoice_date'::text; v_old := v_old || jsonb_build_object('last_invoice_date', old.last_invoice_date); v_new := v_new || jsonb_build_object('last_invoice_date', new.last_invoice_date); end if;
+  if old.last_job_date is distinct from new.last_job_date then v_changed := v_changed || 'last_job_date'::text; v_old := v_old || jsonb_build_object('last_job_date', old.last_job_date); v_new := v_new || jsonb_build_object('last_job_date', new.last_job_date); end if;
+  if old.last_name is distinct from new.last_name then v_changed := v_changed || 'last_name'::text; v_old := v_old || jsonb_build_object('last_name', old.last_name); v_new := v_new || jsonb_build_object('last_name', new.last_name); end if;
+  if old.last_payment_date is distinct from new.last_payment_date then v_changed := v_changed || 'last_payment_date'::text; v_old := v_old || jsonb_build_object('last_payment_date', old.last_payment_date); v_new := v_new || jsonb_build_object('last_payment_date', new.last_payment_date); end if;
+  if old.lat is distinct from new.lat then v_changed := v_changed || 'lat'::text; v_old := v_old || jsonb_build_object('lat', old.lat); v_new := v_new || jsonb_build_object('lat', new.lat); end if;
+  if old.lon is distinct from new.lon then v_changed := v_changed || 'lon'::text; v_old := v_old || jsonb_build_object('lon', old.lon); v_new := v_new || jsonb_build_object('lon', new.lon); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.outstanding_balance is distinct from new.outstanding_balance then v_changed := v_changed || 'outstanding_balance'::text; v_old := v_old || jsonb_build_object('outstanding_balance', old.outstanding_balance); v_new := v_new || jsonb_build_object('outstanding_balance', new.outstanding_balance); end if;
+  if old.page_content is distinct from new.page_content then v_changed := v_changed || 'page_content'::text; v_old := v_old || jsonb_build_object('page_content', old.page_content); v_new := v_new || jsonb_build_object('page_content', new.page_content); end if;
+  if old.page_layout is distinct from new.page_layout then v_changed := v_changed || 'page_layout'::text; v_old := v_old || jsonb_build_object('page_layout', old.page_layout); v_new := v_new || jsonb_build_object('page_layout', new.page_layout); end if;
+  if old.payment_terms is distinct from new.payment_terms then v_changed := v_changed || 'payment_terms'::text; v_old := v_old || jsonb_build_object('payment_terms', old.payment_terms); v_new := v_new || jsonb_build_object('payment_terms', new.payment_terms); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.phone is distinct from new.phone then v_changed := v_changed || 'phone'::text; v_old := v_old || jsonb_build_object('phone', old.phone); v_new := v_new || jsonb_build_object('phone', new.phone); end if;
+  if old.portal_enabled is distinct from new.portal_enabled then v_changed := v_changed || 'portal_enabled'::text; v_old := v_old || jsonb_build_object('portal_enabled', old.portal_enabled); v_new := v_new || jsonb_build_object('portal_enabled', new.portal_enabled); end if;
+  if old.portal_invited_at is distinct from new.portal_invited_at then v_changed := v_changed || 'portal_invited_at'::text; v_old := v_old || jsonb_build_object('portal_invited_at', old.portal_invited_at); v_new := v_new || jsonb_build_object('portal_invited_at', new.portal_invited_at); end if;
+  if old.portal_last_login_at is distinct from new.portal_last_login_at then v_changed := v_changed || 'portal_last_login_at'::text; v_old := v_old || jsonb_build_object('portal_last_login_at', old.portal_last_login_at); v_new := v_new || jsonb_build_object('portal_last_login_at', new.portal_last_login_at); end if;
+  if old.preferred_contact_method is distinct from new.preferred_contact_method then v_changed := v_changed || 'preferred_contact_method'::text; v_old := v_old || jsonb_build_object('preferred_contact_method', old.preferred_contact_method); v_new := v_new || jsonb_build_object('preferred_contact_method', new.preferred_contact_method); end if;
+  if old.preferred_payment_method is distinct from new.preferred_payment_method then v_changed := v_changed || 'preferred_payment_method'::text; v_old := v_old || jsonb_build_object('preferred_payment_method', old.preferred_payment_method); v_new := v_new || jsonb_build_object('preferred_payment_method', new.preferred_payment_method); end if;
+  if old.preferred_technician is distinct from new.preferred_technician then v_changed := v_changed || 'preferred_technician'::text; v_old := v_old || jsonb_build_object('preferred_technician', old.preferred_technician); v_new := v_new || jsonb_build_object('preferred_technician', new.preferred_technician); end if;
+  if old.primary_contact_id is distinct from new.primary_contact_id then v_changed := v_changed || 'primary_contact_id'::text; v_old := v_old || jsonb_build_object('primary_contact_id', old.primary_contact_id); v_new := v_new || jsonb_build_object('primary_contact_id', new.primary_contact_id); end if;
+  if old.referred_by is distinct from new.referred_by then v_changed := v_changed || 'referred_by'::text; v_old := v_old || jsonb_build_object('referred_by', old.referred_by); v_new := v_new || jsonb_build_object('referred_by', new.referred_by); end if;
+  if old.sales_context is distinct from new.sales_context then v_changed := v_changed || 'sales_context'::text; v_old := v_old || jsonb_build_object('sales_context', old.sales_context); v_new := v_new || jsonb_build_object('sales_context', new.sales_context); end if;
+  if old.secondary_phone is distinct from new.secondary_phone then v_changed := v_changed || 'secondary_phone'::text; v_old := v_old || jsonb_build_object('secondary_phone', old.secondary_phone); v_new := v_new || jsonb_build_object('secondary_phone', new.secondary_phone); end if;
+  if old.service_flags is distinct from new.service_flags then v_changed := v_changed || 'service_flags'::text; v_old := v_old || jsonb_build_object('service_flags', old.service_flags); v_new := v_new || jsonb_build_object('service_flags', new.service_flags); end if;
+  if old.source is distinct from new.source then v_changed := v_changed || 'source'::text; v_old := v_old || jsonb_build_object('source', old.source); v_new := v_new || jsonb_build_object('source', new.source); end if;
+  if old.state is distinct from new.state then v_changed := v_changed || 'state'::text; v_old := v_old || jsonb_build_object('state', old.state); v_new := v_new || jsonb_build_object('state', new.state); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.stripe_customer_id is distinct from new.stripe_customer_id then v_changed := v_changed || 'stripe_customer_id'::text; v_old := v_old || jsonb_build_object('stripe_customer_id', old.stripe_customer_id); v_new := v_new || jsonb_build_object('stripe_customer_id', new.stripe_customer_id); end if;
+  if old.tags is distinct from new.tags then v_changed := v_changed || 'tags'::text; v_old := v_old || jsonb_build_object('tags', old.tags); v_new := v_new || jsonb_build_object('tags', new.tags); end if;
+  if old.tax_exempt is distinct from new.tax_exempt then v_changed := v_changed || 'tax_exempt'::text; v_old := v_old || jsonb_build_object('tax_exempt', old.tax_exempt); v_new := v_new || jsonb_build_object('tax_exempt', new.tax_exempt); end if;
+  if old.tax_exempt_number is distinct from new.tax_exempt_number then v_changed := v_changed || 'tax_exempt_number'::text; v_old := v_old || jsonb_build_object('tax_exempt_number', old.tax_exempt_number); v_new := v_new || jsonb_build_object('tax_exempt_number', new.tax_exempt_number); end if;
+  if old.total_invoices is distinct from new.total_invoices then v_changed := v_changed || 'total_invoices'::text; v_old := v_old || jsonb_build_object('total_invoices', old.total_invoices); v_new := v_new || jsonb_build_object('total_invoices', new.total_invoices); end if;
+  if old.total_jobs is distinct from new.total_jobs then v_changed := v_changed || 'total_jobs'::text; v_old := v_old || jsonb_build_object('total_jobs', old.total_jobs); v_new := v_new || jsonb_build_object('total_jobs', new.total_jobs); end if;
+  if old.total_revenue is distinct from new.total_revenue then v_changed := v_changed || 'total_revenue'::text; v_old := v_old || jsonb_build_object('total_revenue', old.total_revenue); v_new := v_new || jsonb_build_object('total_revenue', new.total_revenue); end if;
+  if old.type is distinct from new.type then v_changed := v_changed || 'type'::text; v_old := v_old || jsonb_build_object('type', old.type); v_new := v_new || jsonb_build_object('type', new.type); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if old.zip_code is distinct from new.zip_code then v_changed := v_changed || 'zip_code'::text; v_old := v_old || jsonb_build_object('zip_code', old.zip_code); v_new := v_new || jsonb_build_object('zip_code', new.zip_code); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_customers() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_departments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.color is distinct from new.color then v_changed := v_changed || 'color'::text; v_old := v_old || jsonb_build_object('color', old.color); v_new := v_new || jsonb_build_object('color', new.color); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_departments() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_documents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.content is distinct from new.content then v_changed := v_changed || 'content'::text; v_old := v_old || jsonb_build_object('content', old.content); v_new := v_new || jsonb_build_object('content', new.content); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_documents() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_equipment() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.asset_category is distinct from new.asset_category then v_changed := v_changed || 'asset_category'::text; v_old := v_old || jsonb_build_object('asset_category', old.asset_category); v_new := v_new || jsonb_build_object('asset_category', new.asset_category); end if;
+  if old.asset_subcategory is distinct from new.asset_subcategory then v_changed := v_changed || 'asset_subcategory'::text; v_old := v_old || jsonb_build_object('asset_subcategory', old.asset_subcategory); v_new := v_new || jsonb_build_object('asset_subcategory', new.asset_subcategory); end if;
+  if old.average_service_cost is distinct from new.average_service_cost then v_changed := v_changed || 'average_service_cost'::text; v_old := v_old || jsonb_build_object('average_service_cost', old.average_service_cost); v_new := v_new || jsonb_build_object('average_service_cost', new.average_service_cost); end if;
+  if old.capacity is distinct from new.capacity then v_changed := v_changed || 'capacity'::text; v_old := v_old || jsonb_build_object('capacity', old.capacity); v_new := v_new || jsonb_build_object('capacity', new.capacity); end if;
+  if old.category is distinct from new.category then v_changed := v_changed || 'category'::text; v_old := v_old || jsonb_build_object('category', old.category); v_new := v_new || jsonb_build_object('category', new.category); end if;
+  if old.classification is distinct from new.classification then v_changed := v_changed || 'classification'::text; v_old := v_old || jsonb_build_object('classification', old.classification); v_new := v_new || jsonb_build_object('classification', new.classification); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.condition is distinct from new.condition then v_changed := v_changed || 'condition'::text; v_old := v_old || jsonb_build_object('condition', old.condition); v_new := v_new || jsonb_build_object('condition', new.condition); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.customer_notes is distinct from new.customer_notes then v_changed := v_changed || 'customer_notes'::text; v_old := v_old || jsonb_build_object('customer_notes', old.customer_notes); v_new := v_new || jsonb_build_object('customer_notes', new.customer_notes); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.documents is distinct from new.documents then v_changed := v_changed || 'documents'::text; v_old := v_old || jsonb_build_object('documents', old.documents); v_new := v_new || jsonb_build_object('documents', new.documents); end if;
+  if old.efficiency is distinct from new.efficiency then v_changed := v_changed || 'efficiency'::text; v_old := v_old || jsonb_build_object('efficiency', old.efficiency); v_new := v_new || jsonb_build_object('efficiency', new.efficiency); end if;
+  if old.equipment_number is distinct from new.equipment_number then v_changed := v_changed || 'equipment_number'::text; v_old := v_old || jsonb_build_object('equipment_number', old.equipment_number); v_new := v_new || jsonb_build_object('equipment_number', new.equipment_number); end if;
+  if old.fuel_type is distinct from new.fuel_type then v_changed := v_changed || 'fuel_type'::text; v_old := v_old || jsonb_build_object('fuel_type', old.fuel_type); v_new := v_new || jsonb_build_object('fuel_type', new.fuel_type); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.install_date is distinct from new.install_date then v_changed := v_changed || 'install_date'::text; v_old := v_old || jsonb_build_object('install_date', old.install_date); v_new := v_new || jsonb_build_object('install_date', new.install_date); end if;
+  if old.install_job_id is distinct from new.install_job_id then v_changed := v_changed || 'install_job_id'::text; v_old := v_old || jsonb_build_object('install_job_id', old.install_job_id); v_new := v_new || jsonb_build_object('install_job_id', new.install_job_id); end if;
+  if old.installed_by is distinct from new.installed_by then v_changed := v_changed || 'installed_by'::text; v_old := v_old || jsonb_build_object('installed_by', old.installed_by); v_new := v_new || jsonb_build_object('installed_by', new.installed_by); end if;
+  if old.is_under_warranty is distinct from new.is_under_warranty then v_changed := v_changed || 'is_under_warranty'::text; v_old := v_old || jsonb_build_object('is_under_warranty', old.is_under_warranty); v_new := v_new || jsonb_build_object('is_under_warranty', new.is_under_warranty); end if;
+  if old.last_service_date is distinct from new.last_service_date then v_changed := v_changed || 'last_service_date'::text; v_old := v_old || jsonb_build_object('last_service_date', old.last_service_date); v_new := v_new || jsonb_build_object('last_service_date', new.last_service_date); end if;
+  if old.last_service_job_id is distinct from new.last_service_job_id then v_changed := v_changed || 'last_service_job_id'::text; v_old := v_old || jsonb_build_object('last_service_job_id', old.last_service_job_id); v_new := v_new || jsonb_build_object('last_service_job_id', new.last_service_job_id); end if;
+  if old.location is distinct from new.location then v_changed := v_changed || 'location'::text; v_old := v_old || jsonb_build_object('location', old.location); v_new := v_new || jsonb_build_object('location', new.location); end if;
+  if old.manufacturer is distinct from new.manufacturer then v_changed := v_changed || 'manufacturer'::text; v_old := v_old || jsonb_build_object('manufacturer', old.manufacturer); v_new := v_new || jsonb_build_object('manufacturer', new.manufacturer); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.model is distinct from new.model then v_changed := v_changed || 'model'::text; v_old := v_old || jsonb_build_object('model', old.model); v_new := v_new || jsonb_build_object('model', new.model); end if;
+  if old.model_year is distinct from new.model_year then v_changed := v_changed || 'model_year'::text; v_old := v_old || jsonb_build_object('model_year', old.model_year); v_new := v_new || jsonb_build_object('model_year', new.model_year); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.next_service_due is distinct from new.next_service_due then v_changed := v_changed || 'next_service_due'::text; v_old := v_old || jsonb_build_object('next_service_due', old.next_service_due); v_new := v_new || jsonb_build_object('next_service_due', new.next_service_due); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.photos is distinct from new.photos then v_changed := v_changed || 'photos'::text; v_old := v_old || jsonb_build_object('photos', old.photos); v_new := v_new || jsonb_build_object('photos', new.photos); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.replaced_by_equipment_id is distinct from new.replaced_by_equipment_id then v_changed := v_changed || 'replaced_by_equipment_id'::text; v_old := v_old || jsonb_build_object('replaced_by_equipment_id', old.replaced_by_equipment_id); v_new := v_new || jsonb_build_object('replaced_by_equipment_id', new.replaced_by_equipment_id); end if;
+  if old.replaced_date is distinct from new.replaced_date then v_changed := v_changed || 'replaced_date'::text; v_old := v_old || jsonb_build_object('replaced_date', old.replaced_date); v_new := v_new || jsonb_build_object('replaced_date', new.replaced_date); end if;
+  if old.serial_number is distinct from new.serial_number then v_changed := v_changed || 'serial_number'::text; v_old := v_old || jsonb_build_object('serial_number', old.serial_number); v_new := v_new || jsonb_build_object('serial_number', new.serial_number); end if;
+  if old.service_interval_days is distinct from new.service_interval_days then v_changed := v_changed || 'service_interval_days'::text; v_old := v_old || jsonb_build_object('service_interval_days', old.service_interval_days); v_new := v_new || jsonb_build_object('service_interval_days', new.service_interval_days); end if;
+  if old.service_plan_id is distinct from new.service_plan_id then v_changed := v_changed || 'service_plan_id'::text; v_old := v_old || jsonb_build_object('service_plan_id', old.service_plan_id); v_new := v_new || jsonb_build_object('service_plan_id', new.service_plan_id); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.tool_calibration_due is distinct from new.tool_calibration_due then v_changed := v_changed || 'tool_calibration_due'::text; v_old := v_old || jsonb_build_object('tool_calibration_due', old.tool_calibration_due); v_new := v_new || jsonb_build_object('tool_calibration_due', new.tool_calibration_due); end if;
+  if old.tool_serial is distinct from new.tool_serial then v_changed := v_changed || 'tool_serial'::text; v_old := v_old || jsonb_build_object('tool_serial', old.tool_serial); v_new := v_new || jsonb_build_object('tool_serial', new.tool_serial); end if;
+  if old.total_service_cost is distinct from new.total_service_cost then v_changed := v_changed || 'total_service_cost'::text; v_old := v_old || jsonb_build_object('total_service_cost', old.total_service_cost); v_new := v_new || jsonb_build_object('total_service_cost', new.total_service_cost); end if;
+  if old.total_service_count is distinct from new.total_service_count then v_changed := v_changed || 'total_service_count'::text; v_old := v_old || jsonb_build_object('total_service_count', old.total_service_count); v_new := v_new || jsonb_build_object('total_service_count', new.total_service_count); end if;
+  if old.type is distinct from new.type then v_changed := v_changed || 'type'::text; v_old := v_old || jsonb_build_object('type', old.type); v_new := v_new || jsonb_build_object('type', new.type); end if;
+  if old.vehicle_fuel_type is distinct from new.vehicle_fuel_type then v_changed := v_changed || 'vehicle_fuel_type'::text; v_old := v_old || jsonb_build_object('vehicle_fuel_type', old.vehicle_fuel_type); v_new := v_new || jsonb_build_object('vehicle_fuel_type', new.vehicle_fuel_type); end if;
+  if old.vehicle_inspection_due is distinct from new.vehicle_inspection_due then v_changed := v_changed || 'vehicle_inspection_due'::text; v_old := v_old || jsonb_build_object('vehicle_inspection_due', old.vehicle_inspection_due); v_new := v_new || jsonb_build_object('vehicle_inspection_due', new.vehicle_inspection_due); end if;
+  if old.vehicle_last_service_mileage is distinct from new.vehicle_last_service_mileage then v_changed := v_changed || 'vehicle_last_service_mileage'::text; v_old := v_old || jsonb_build_object('vehicle_last_service_mileage', old.vehicle_last_service_mileage); v_new := v_new || jsonb_build_object('vehicle_last_service_mileage', new.vehicle_last_service_mileage); end if;
+  if old.vehicle_license_plate is distinct from new.vehicle_license_plate then v_changed := v_changed || 'vehicle_license_plate'::text; v_old := v_old || jsonb_build_object('vehicle_license_plate', old.vehicle_license_plate); v_new := v_new || jsonb_build_object('vehicle_license_plate', new.vehicle_license_plate); end if;
+  if old.vehicle_make is distinct from new.vehicle_make then v_changed := v_changed || 'vehicle_make'::text; v_old := v_old || jsonb_build_object('vehicle_make', old.vehicle_make); v_new := v_new || jsonb_build_object('vehicle_make', new.vehicle_make); end if;
+  if old.vehicle_model is distinct from new.vehicle_model then v_changed := v_changed || 'vehicle_model'::text; v_old := v_old || jsonb_build_object('vehicle_model', old.vehicle_model); v_new := v_new || jsonb_build_object('vehicle_model', new.vehicle_model); end if;
+  if old.vehicle_next_service_mileage is distinct from new.vehicle_next_service_mileage then v_changed := v_changed || 'vehicle_next_service_mileage'::text; v_old := v_old || jsonb_build_object('vehicle_next_service_mileage', old.vehicle_next_service_mileage); v_new := v_new || jsonb_build_object('vehicle_next_service_mileage', new.vehicle_next_service_mileage); end if;
+  if old.vehicle_odometer is distinct from new.vehicle_odometer then v_changed := v_changed || 'vehicle_odometer'::text; v_old := v_old || jsonb_build_object('vehicle_odometer', old.vehicle_odometer); v_new := v_new || jsonb_build_object('vehicle_odometer', new.vehicle_odometer); end if;
+  if old.vehicle_registration_expiration is distinct from new.vehicle_registration_expiration then v_changed := v_changed || 'vehicle_registration_expiration'::text; v_old := v_old || jsonb_build_object('vehicle_registration_expiration', old.vehicle_registration_expiration); v_new := v_new || jsonb_build_object('vehicle_registration_expiration', new.vehicle_registration_expiration); end if;
+  if old.vehicle_vin is distinct from new.vehicle_vin then v_changed := v_changed || 'vehicle_vin'::text; v_old := v_old || jsonb_build_object('vehicle_vin', old.vehicle_vin); v_new := v_new || jsonb_build_object('vehicle_vin', new.vehicle_vin); end if;
+  if old.vehicle_year is distinct from new.vehicle_year then v_changed := v_changed || 'vehicle_year'::text; v_old := v_old || jsonb_build_object('vehicle_year', old.vehicle_year); v_new := v_new || jsonb_build_object('vehicle_year', new.vehicle_year); end if;
+  if old.warranty_expiration is distinct from new.warranty_expiration then v_changed := v_changed || 'warranty_expiration'::text; v_old := v_old || jsonb_build_object('warranty_expiration', old.warranty_expiration); v_new := v_new || jsonb_build_object('warranty_expiration', new.warranty_expiration); end if;
+  if old.warranty_notes is distinct from new.warranty_notes then v_changed := v_changed || 'warranty_notes'::text; v_old := v_old || jsonb_build_object('warranty_notes', old.warranty_notes); v_new := v_new || jsonb_build_object('warranty_notes', new.warranty_notes); end if;
+  if old.warranty_provider is distinct from new.warranty_provider then v_changed := v_changed || 'warranty_provider'::text; v_old := v_old || jsonb_build_object('warranty_provider', old.warranty_provider); v_new := v_new || jsonb_build_object('warranty_provider', new.warranty_provider); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_equipment() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_equipment_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.added_at is distinct from new.added_at then v_changed := v_changed || 'added_at'::text; v_old := v_old || jsonb_build_object('added_at', old.added_at); v_new := v_new || jsonb_build_object('added_at', new.added_at); end if;
+  if old.added_by is distinct from new.added_by then v_changed := v_changed || 'added_by'::text; v_old := v_old || jsonb_build_object('added_by', old.added_by); v_new := v_new || jsonb_build_object('added_by', new.added_by); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.equipment_id is distinct from new.equipment_id then v_changed := v_changed || 'equipment_id'::text; v_old := v_old || jsonb_build_object('equipment_id', old.equipment_id); v_new := v_new || jsonb_build_object('equipment_id', new.equipment_id); end if;
+  if old.note is distinct from new.note then v_changed := v_changed || 'note'::text; v_old := v_old || jsonb_build_object('note', old.note); v_new := v_new || jsonb_build_object('note', new.note); end if;
+  if old.tag_id is distinct from new.tag_id then v_changed := v_changed || 'tag_id'::text; v_old := v_old || jsonb_build_object('tag_id', old.tag_id); v_new := v_new || jsonb_build_object('tag_id', new.tag_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'equipment_id', new.equipment_id, 'tag_id', new.tag_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_equipment_tags() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_estimate_jobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.amount_from_job is distinct from new.amount_from_job then v_changed := v_changed || 'amount_from_job'::text; v_old := v_old || jsonb_build_object('amount_from_job', old.amount_from_job); v_new := v_new || jsonb_build_object('amount_from_job', new.amount_from_job); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.estimate_id is distinct from new.estimate_id then v_changed := v_changed || 'estimate_id'::text; v_old := v_old || jsonb_build_object('estimate_id', old.estimate_id); v_new := v_new || jsonb_build_object('estimate_id', new.estimate_id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'estimate_id', new.estimate_id, 'job_id', new.job_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_estimate_jobs() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_estimate_line_items() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.discount_amount is distinct from new.discount_amount then v_changed := v_changed || 'discount_amount'::text; v_old := v_old || jsonb_build_object('discount_amount', old.discount_amount); v_new := v_new || jsonb_build_object('discount_amount', new.discount_amount); end if;
+  if old.estimate_id is distinct from new.estimate_id then v_changed := v_changed || 'estimate_id'::text; v_old := v_old || jsonb_build_object('estimate_id', old.estimate_id); v_new := v_new || jsonb_build_object('estimate_id', new.estimate_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_optional is distinct from new.is_optional then v_changed := v_changed || 'is_optional'::text; v_old := v_old || jsonb_build_object('is_optional', old.is_optional); v_new := v_new || jsonb_build_object('is_optional', new.is_optional); end if;
+  if old.is_selected is distinct from new.is_selected then v_changed := v_changed || 'is_selected'::text; v_old := v_old || jsonb_build_object('is_selected', old.is_selected); v_new := v_new || jsonb_build_object('is_selected', new.is_selected); end if;
+  if old.is_taxable is distinct from new.is_taxable then v_changed := v_changed || 'is_taxable'::text; v_old := v_old || jsonb_build_object('is_taxable', old.is_taxable); v_new := v_new || jsonb_build_object('is_taxable', new.is_taxable); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.option_id is distinct from new.option_id then v_changed := v_changed || 'option_id'::text; v_old := v_old || jsonb_build_object('option_id', old.option_id); v_new := v_new || jsonb_build_object('option_id', new.option_id); end if;
+  if old."position" is distinct from new."position" then v_changed := v_changed || 'position'::text; v_old := v_old || jsonb_build_object('position', old."position"); v_new := v_new || jsonb_build_object('position', new."position"); end if;
+  if old.price_book_item_id is distinct from new.price_book_item_id then v_changed := v_changed || 'price_book_item_id'::text; v_old := v_old || jsonb_build_object('price_book_item_id', old.price_book_item_id); v_new := v_new || jsonb_build_object('price_book_item_id', new.price_book_item_id); end if;
+  if old.quantity is distinct from new.quantity then v_changed := v_changed || 'quantity'::text; v_old := v_old || jsonb_build_object('quantity', old.quantity); v_new := v_new || jsonb_build_object('quantity', new.quantity); end if;
+  if old.sku is distinct from new.sku then v_changed := v_changed || 'sku'::text; v_old := v_old || jsonb_build_object('sku', old.sku); v_new := v_new || jsonb_build_object('sku', new.sku); end if;
+  if old.total is distinct from new.total then v_changed := v_changed || 'total'::text; v_old := v_old || jsonb_build_object('total', old.total); v_new := v_new || jsonb_build_object('total', new.total); end if;
+  if old.unit is distinct from new.unit then v_changed := v_changed || 'unit'::text; v_old := v_old || jsonb_build_object('unit', old.unit); v_new := v_new || jsonb_build_object('unit', new.unit); end if;
+  if old.unit_cost is distinct from new.unit_cost then v_changed := v_changed || 'unit_cost'::text; v_old := v_old || jsonb_build_object('unit_cost', old.unit_cost); v_new := v_new || jsonb_build_object('unit_cost', new.unit_cost); end if;
+  if old.unit_price is distinct from new.unit_price then v_changed := v_changed || 'unit_price'::text; v_old := v_old || jsonb_build_object('unit_price', old.unit_price); v_new := v_new || jsonb_build_object('unit_price', new.unit_price); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_estimate_line_items() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_estimate_options() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.discount_amount is distinct from new.discount_amount then v_changed := v_changed || 'discount_amount'::text; v_old := v_old || jsonb_build_object('discount_amount', old.discount_amount); v_new := v_new || jsonb_build_object('discount_amount', new.discount_amount); end if;
+  if old.estimate_id is distinct from new.estimate_id then v_changed := v_changed || 'estimate_id'::text; v_old := v_old || jsonb_build_object('estimate_id', old.estimate_id); v_new := v_new || jsonb_build_object('estimate_id', new.estimate_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_recommended is distinct from new.is_recommended then v_changed := v_changed || 'is_recommended'::text; v_old := v_old || jsonb_build_object('is_recommended', old.is_recommended); v_new := v_new || jsonb_build_object('is_recommended', new.is_recommended); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old."position" is distinct from new."position" then v_changed := v_changed || 'position'::text; v_old := v_old || jsonb_build_object('position', old."position"); v_new := v_new || jsonb_build_object('position', new."position"); end if;
+  if old.subtotal is distinct from new.subtotal then v_changed := v_changed || 'subtotal'::text; v_old := v_old || jsonb_build_object('subtotal', old.subtotal); v_new := v_new || jsonb_build_object('subtotal', new.subtotal); end if;
+  if old.tax_amount is distinct from new.tax_amount then v_changed := v_changed || 'tax_amount'::text; v_old := v_old || jsonb_build_object('tax_amount', old.tax_amount); v_new := v_new || jsonb_build_object('tax_amount', new.tax_amount); end if;
+  if old.taxable_subtotal is distinct from new.taxable_subtotal then v_changed := v_changed || 'taxable_subtotal'::text; v_old := v_old || jsonb_build_object('taxable_subtotal', old.taxable_subtotal); v_new := v_new || jsonb_build_object('taxable_subtotal', new.taxable_subtotal); end if;
+  if old.tier is distinct from new.tier then v_changed := v_changed || 'tier'::text; v_old := v_old || jsonb_build_object('tier', old.tier); v_new := v_new || jsonb_build_object('tier', new.tier); end if;
+  if old.total_amount is distinct from new.total_amount then v_changed := v_changed || 'total_amount'::text; v_old := v_old || jsonb_build_object('total_amount', old.total_amount); v_new := v_new || jsonb_build_object('total_amount', new.total_amount); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_estimate_options() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_estimates() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.acceptance_token is distinct from new.acceptance_token then v_changed := v_changed || 'acceptance_token'::text; v_old := v_old || jsonb_build_object('acceptance_token', old.acceptance_token); v_new := v_new || jsonb_build_object('acceptance_token', new.acceptance_token); end if;
+  if old.acceptance_token_expires_at is distinct from new.acceptance_token_expires_at then v_changed := v_changed || 'acceptance_token_expires_at'::text; v_old := v_old || jsonb_build_object('acceptance_token_expires_at', old.acceptance_token_expires_at); v_new := v_new || jsonb_build_object('acceptance_token_expires_at', new.acceptance_token_expires_at); end if;
+  if old.accepted_by_name is distinct from new.accepted_by_name then v_changed := v_changed || 'accepted_by_name'::text; v_old := v_old || jsonb_build_object('accepted_by_name', old.accepted_by_name); v_new := v_new || jsonb_build_object('accepted_by_name', new.accepted_by_name); end if;
+  if old.accepted_signature is distinct from new.accepted_signature then v_changed := v_changed || 'accepted_signature'::text; v_old := v_old || jsonb_build_object('accepted_signature', old.accepted_signature); v_new := v_new || jsonb_build_object('accepted_signature', new.accepted_signature); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.converted_at is distinct from new.converted_at then v_changed := v_changed || 'converted_at'::text; v_old := v_old || jsonb_build_object('converted_at', old.converted_at); v_new := v_new || jsonb_build_object('converted_at', new.converted_at); end if;
+  if old.converted_to_invoice_id is distinct from new.converted_to_invoice_id then v_changed := v_changed || 'converted_to_invoice_id'::text; v_old := v_old || jsonb_build_object('converted_to_invoice_id', old.converted_to_invoice_id); v_new := v_new || jsonb_build_object('converted_to_invoice_id', new.converted_to_invoice_id); end if;
+  if old.converted_to_job_id is distinct from new.converted_to_job_id then v_changed := v_changed || 'converted_to_job_id'::text; v_old := v_old || jsonb_build_object('converted_to_job_id', old.converted_to_job_id); v_new := v_new || jsonb_build_object('converted_to_job_id', new.converted_to_job_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.discount_amount is distinct from new.discount_amount then v_changed := v_changed || 'discount_amount'::text; v_old := v_old || jsonb_build_object('discount_amount', old.discount_amount); v_new := v_new || jsonb_build_object('discount_amount', new.discount_amount); end if;
+  if old.estimate_number is distinct from new.estimate_number then v_changed := v_changed || 'estimate_number'::text; v_old := v_old || jsonb_build_object('estimate_number', old.estimate_number); v_new := v_new || jsonb_build_object('estimate_number', new.estimate_number); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.line_items is distinct from new.line_items then v_changed := v_changed || 'line_items'::text; v_old := v_old || jsonb_build_object('line_items', old.line_items); v_new := v_new || jsonb_build_object('line_items', new.line_items); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.rejection_reason is distinct from new.rejection_reason then v_changed := v_changed || 'rejection_reason'::text; v_old := v_old || jsonb_build_object('rejection_reason', old.rejection_reason); v_new := v_new || jsonb_build_object('rejection_reason', new.rejection_reason); end if;
+  if old.request_id is distinct from new.request_id then v_changed := v_changed || 'request_id'::text; v_old := v_old || jsonb_build_object('request_id', old.request_id); v_new := v_new || jsonb_build_object('request_id', new.request_id); end if;
+  if old.responded_at is distinct from new.responded_at then v_changed := v_changed || 'responded_at'::text; v_old := v_old || jsonb_build_object('responded_at', old.responded_at); v_new := v_new || jsonb_build_object('responded_at', new.responded_at); end if;
+  if old.selected_option_id is distinct from new.selected_option_id then v_changed := v_changed || 'selected_option_id'::text; v_old := v_old || jsonb_build_object('selected_option_id', old.selected_option_id); v_new := v_new || jsonb_build_object('selected_option_id', new.selected_option_id); end if;
+  if old.sent_at is distinct from new.sent_at then v_changed := v_changed || 'sent_at'::text; v_old := v_old || jsonb_build_object('sent_at', old.sent_at); v_new := v_new || jsonb_build_object('sent_at', new.sent_at); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.subtotal is distinct from new.subtotal then v_changed := v_changed || 'subtotal'::text; v_old := v_old || jsonb_build_object('subtotal', old.subtotal); v_new := v_new || jsonb_build_object('subtotal', new.subtotal); end if;
+  if old.tax_amount is distinct from new.tax_amount then v_changed := v_changed || 'tax_amount'::text; v_old := v_old || jsonb_build_object('tax_amount', old.tax_amount); v_new := v_new || jsonb_build_object('tax_amount', new.tax_amount); end if;
+  if old.tax_rate is distinct from new.tax_rate then v_changed := v_changed || 'tax_rate'::text; v_old := v_old || jsonb_build_object('tax_rate', old.tax_rate); v_new := v_new || jsonb_build_object('tax_rate', new.tax_rate); end if;
+  if old.taxable_subtotal is distinct from new.taxable_subtotal then v_changed := v_changed || 'taxable_subtotal'::text; v_old := v_old || jsonb_build_object('taxable_subtotal', old.taxable_subtotal); v_new := v_new || jsonb_build_object('taxable_subtotal', new.taxable_subtotal); end if;
+  if old.terms is distinct from new.terms then v_changed := v_changed || 'terms'::text; v_old := v_old || jsonb_build_object('terms', old.terms); v_new := v_new || jsonb_build_object('terms', new.terms); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.total_amount is distinct from new.total_amount then v_changed := v_changed || 'total_amount'::text; v_old := v_old || jsonb_build_object('total_amount', old.total_amount); v_new := v_new || jsonb_build_object('total_amount', new.total_amount); end if;
+  if old.valid_until is distinct from new.valid_until then v_changed := v_changed || 'valid_until'::text; v_old := v_old || jsonb_build_object('valid_until', old.valid_until); v_new := v_new || jsonb_build_object('valid_until', new.valid_until); end if;
+  if old.viewed_at is distinct from new.viewed_at then v_changed := v_changed || 'viewed_at'::text; v_old := v_old || jsonb_build_object('viewed_at', old.viewed_at); v_new := v_new || jsonb_build_object('viewed_at', new.viewed_at); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_estimates() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_file_storage() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.category is distinct from new.category then v_changed := v_changed || 'category'::text; v_old := v_old || jsonb_build_object('category', old.category); v_new := v_new || jsonb_build_object('category', new.category); end if;
+  if old.checksum is distinct from new.checksum then v_changed := v_changed || 'checksum'::text; v_old := v_old || jsonb_build_object('checksum', old.checksum); v_new := v_new || jsonb_build_object('checksum', new.checksum); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.encryption_key is distinct from new.encryption_key then v_changed := v_changed || 'encryption_key'::text; v_old := v_old || jsonb_build_object('encryption_key', old.encryption_key); v_new := v_new || jsonb_build_object('encryption_key', new.encryption_key); end if;
+  if old.entity_id is distinct from new.entity_id then v_changed := v_changed || 'entity_id'::text; v_old := v_old || jsonb_build_object('entity_id', old.entity_id); v_new := v_new || jsonb_build_object('entity_id', new.entity_id); end if;
+  if old.entity_type is distinct from new.entity_type then v_changed := v_changed || 'entity_type'::text; v_old := v_old || jsonb_build_object('entity_type', old.entity_type); v_new := v_new || jsonb_build_object('entity_type', new.entity_type); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.file_extension is distinct from new.file_extension then v_changed := v_changed || 'file_extension'::text; v_old := v_old || jsonb_build_object('file_extension', old.file_extension); v_new := v_new || jsonb_build_object('file_extension', new.file_extension); end if;
+  if old.file_size is distinct from new.file_size then v_changed := v_changed || 'file_size'::text; v_old := v_old || jsonb_build_object('file_size', old.file_size); v_new := v_new || jsonb_build_object('file_size', new.file_size); end if;
+  if old.filename is distinct from new.filename then v_changed := v_changed || 'filename'::text; v_old := v_old || jsonb_build_object('filename', old.filename); v_new := v_new || jsonb_build_object('filename', new.filename); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_public is distinct from new.is_public then v_changed := v_changed || 'is_public'::text; v_old := v_old || jsonb_build_object('is_public', old.is_public); v_new := v_new || jsonb_build_object('is_public', new.is_public); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.mime_type is distinct from new.mime_type then v_changed := v_changed || 'mime_type'::text; v_old := v_old || jsonb_build_object('mime_type', old.mime_type); v_new := v_new || jsonb_build_object('mime_type', new.mime_type); end if;
+  if old.original_filename is distinct from new.original_filename then v_changed := v_changed || 'original_filename'::text; v_old := v_old || jsonb_build_object('original_filename', old.original_filename); v_new := v_new || jsonb_build_object('original_filename', new.original_filename); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.preview_url is distinct from new.preview_url then v_changed := v_changed || 'preview_url'::text; v_old := v_old || jsonb_build_object('preview_url', old.preview_url); v_new := v_new || jsonb_build_object('preview_url', new.preview_url); end if;
+  if old.processing_status is distinct from new.processing_status then v_changed := v_changed || 'processing_status'::text; v_old := v_old || jsonb_build_object('processing_status', old.processing_status); v_new := v_new || jsonb_build_object('processing_status', new.processing_status); end if;
+  if old.storage_bucket is distinct from new.storage_bucket then v_changed := v_changed || 'storage_bucket'::text; v_old := v_old || jsonb_build_object('storage_bucket', old.storage_bucket); v_new := v_new || jsonb_build_object('storage_bucket', new.storage_bucket); end if;
+  if old.storage_path is distinct from new.storage_path then v_changed := v_changed || 'storage_path'::text; v_old := v_old || jsonb_build_object('storage_path', old.storage_path); v_new := v_new || jsonb_build_object('storage_path', new.storage_path); end if;
+  if old.storage_url is distinct from new.storage_url then v_changed := v_changed || 'storage_url'::text; v_old := v_old || jsonb_build_object('storage_url', old.storage_url); v_new := v_new || jsonb_build_object('storage_url', new.storage_url); end if;
+  if old.tags is distinct from new.tags then v_changed := v_changed || 'tags'::text; v_old := v_old || jsonb_build_object('tags', old.tags); v_new := v_new || jsonb_build_object('tags', new.tags); end if;
+  if old.thumbnail_url is distinct from new.thumbnail_url then v_changed := v_changed || 'thumbnail_url'::text; v_old := v_old || jsonb_build_object('thumbnail_url', old.thumbnail_url); v_new := v_new || jsonb_build_object('thumbnail_url', new.thumbnail_url); end if;
+  if old.uploaded_by is distinct from new.uploaded_by then v_changed := v_changed || 'uploaded_by'::text; v_old := v_old || jsonb_build_object('uploaded_by', old.uploaded_by); v_new := v_new || jsonb_build_object('uploaded_by', new.uploaded_by); end if;
+  if old.virus_scan_date is distinct from new.virus_scan_date then v_changed := v_changed || 'virus_scan_date'::text; v_old := v_old || jsonb_build_object('virus_scan_date', old.virus_scan_date); v_new := v_new || jsonb_build_object('virus_scan_date', new.virus_scan_date); end if;
+  if old.virus_scan_status is distinct from new.virus_scan_status then v_changed := v_changed || 'virus_scan_status'::text; v_old := v_old || jsonb_build_object('virus_scan_status', old.virus_scan_status); v_new := v_new || jsonb_build_object('virus_scan_status', new.virus_scan_status); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_file_storage() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_form_submissions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.answers is distinct from new.answers then v_changed := v_changed || 'answers'::text; v_old := v_old || jsonb_build_object('answers', old.answers); v_new := v_new || jsonb_build_object('answers', new.answers); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.equipment_id is distinct from new.equipment_id then v_changed := v_changed || 'equipment_id'::text; v_old := v_old || jsonb_build_object('equipment_id', old.equipment_id); v_new := v_new || jsonb_build_object('equipment_id', new.equipment_id); end if;
+  if old.form_template_id is distinct from new.form_template_id then v_changed := v_changed || 'form_template_id'::text; v_old := v_old || jsonb_build_object('form_template_id', old.form_template_id); v_new := v_new || jsonb_build_object('form_template_id', new.form_template_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.signature is distinct from new.signature then v_changed := v_changed || 'signature'::text; v_old := v_old || jsonb_build_object('signature', old.signature); v_new := v_new || jsonb_build_object('signature', new.signature); end if;
+  if old.signed_by_name is distinct from new.signed_by_name then v_changed := v_changed || 'signed_by_name'::text; v_old := v_old || jsonb_build_object('signed_by_name', old.signed_by_name); v_new := v_new || jsonb_build_object('signed_by_name', new.signed_by_name); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.submitted_at is distinct from new.submitted_at then v_changed := v_changed || 'submitted_at'::text; v_old := v_old || jsonb_build_object('submitted_at', old.submitted_at); v_new := v_new || jsonb_build_object('submitted_at', new.submitted_at); end if;
+  if old.submitted_by is distinct from new.submitted_by then v_changed := v_changed || 'submitted_by'::text; v_old := v_old || jsonb_build_object('submitted_by', old.submitted_by); v_new := v_new || jsonb_build_object('submitted_by', new.submitted_by); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_form_submissions() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_form_templates() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.fields is distinct from new.fields then v_changed := v_changed || 'fields'::text; v_old := v_old || jsonb_build_object('fields', old.fields); v_new := v_new || jsonb_build_object('fields', new.fields); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.revision is distinct from new.revision then v_changed := v_changed || 'revision'::text; v_old := v_old || jsonb_build_object('revision', old.revision); v_new := v_new || jsonb_build_object('revision', new.revision); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_form_templates() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_import_runs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.entity_type is distinct from new.entity_type then v_changed := v_changed || 'entity_type'::text; v_old := v_old || jsonb_build_object('entity_type', old.entity_type); v_new := v_new || jsonb_build_object('entity_type', new.entity_type); end if;
+  if old.errors is distinct from new.errors then v_changed := v_changed || 'errors'::text; v_old := v_old || jsonb_build_object('errors', old.errors); v_new := v_new || jsonb_build_object('errors', new.errors); end if;
+  if old.file_name is distinct from new.file_name then v_changed := v_changed || 'file_name'::text; v_old := v_old || jsonb_build_object('file_name', old.file_name); v_new := v_new || jsonb_build_object('file_name', new.file_name); end if;
+  if old.finished_at is distinct from new.finished_at then v_changed := v_changed || 'finished_at'::text; v_old := v_old || jsonb_build_object('finished_at', old.finished_at); v_new := v_new || jsonb_build_object('finished_at', new.finished_at); end if;
+  if old.format is distinct from new.format then v_changed := v_changed || 'format'::text; v_old := v_old || jsonb_build_object('format', old.format); v_new := v_new || jsonb_build_object('format', new.format); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.mapping is distinct from new.mapping then v_changed := v_changed || 'mapping'::text; v_old := v_old || jsonb_build_object('mapping', old.mapping); v_new := v_new || jsonb_build_object('mapping', new.mapping); end if;
+  if old.rows_done is distinct from new.rows_done then v_changed := v_changed || 'rows_done'::text; v_old := v_old || jsonb_build_object('rows_done', old.rows_done); v_new := v_new || jsonb_build_object('rows_done', new.rows_done); end if;
+  if old.rows_failed is distinct from new.rows_failed then v_changed := v_changed || 'rows_failed'::text; v_old := v_old || jsonb_build_object('rows_failed', old.rows_failed); v_new := v_new || jsonb_build_object('rows_failed', new.rows_failed); end if;
+  if old.rows_total is distinct from new.rows_total then v_changed := v_changed || 'rows_total'::text; v_old := v_old || jsonb_build_object('rows_total', old.rows_total); v_new := v_new || jsonb_build_object('rows_total', new.rows_total); end if;
+  if old.started_at is distinct from new.started_at then v_changed := v_changed || 'started_at'::text; v_old := v_old || jsonb_build_object('started_at', old.started_at); v_new := v_new || jsonb_build_object('started_at', new.started_at); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.undone_at is distinct from new.undone_at then v_changed := v_changed || 'undone_at'::text; v_old := v_old || jsonb_build_object('undone_at', old.undone_at); v_new := v_new || jsonb_build_object('undone_at', new.undone_at); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_import_runs() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_inventory() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.cost_per_unit is distinct from new.cost_per_unit then v_changed := v_changed || 'cost_per_unit'::text; v_old := v_old || jsonb_build_object('cost_per_unit', old.cost_per_unit); v_new := v_new || jsonb_build_object('cost_per_unit', new.cost_per_unit); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_low_stock is distinct from new.is_low_stock then v_changed := v_changed || 'is_low_stock'::text; v_old := v_old || jsonb_build_object('is_low_stock', old.is_low_stock); v_new := v_new || jsonb_build_object('is_low_stock', new.is_low_stock); end if;
+  if old.last_purchase_cost is distinct from new.last_purchase_cost then v_changed := v_changed || 'last_purchase_cost'::text; v_old := v_old || jsonb_build_object('last_purchase_cost', old.last_purchase_cost); v_new := v_new || jsonb_build_object('last_purchase_cost', new.last_purchase_cost); end if;
+  if old.last_restock_date is distinct from new.last_restock_date then v_changed := v_changed || 'last_restock_date'::text; v_old := v_old || jsonb_build_object('last_restock_date', old.last_restock_date); v_new := v_new || jsonb_build_object('last_restock_date', new.last_restock_date); end if;
+  if old.last_restock_purchase_order_id is distinct from new.last_restock_purchase_order_id then v_changed := v_changed || 'last_restock_purchase_order_id'::text; v_old := v_old || jsonb_build_object('last_restock_purchase_order_id', old.last_restock_purchase_order_id); v_new := v_new || jsonb_build_object('last_restock_purchase_order_id', new.last_restock_purchase_order_id); end if;
+  if old.last_restock_quantity is distinct from new.last_restock_quantity then v_changed := v_changed || 'last_restock_quantity'::text; v_old := v_old || jsonb_build_object('last_restock_quantity', old.last_restock_quantity); v_new := v_new || jsonb_build_object('last_restock_quantity', new.last_restock_quantity); end if;
+  if old.last_stock_check_date is distinct from new.last_stock_check_date then v_changed := v_changed || 'last_stock_check_date'::text; v_old := v_old || jsonb_build_object('last_stock_check_date', old.last_stock_check_date); v_new := v_new || jsonb_build_object('last_stock_check_date', new.last_stock_check_date); end if;
+  if old.last_used_date is distinct from new.last_used_date then v_changed := v_changed || 'last_used_date'::text; v_old := v_old || jsonb_build_object('last_used_date', old.last_used_date); v_new := v_new || jsonb_build_object('last_used_date', new.last_used_date); end if;
+  if old.last_used_job_id is distinct from new.last_used_job_id then v_changed := v_changed || 'last_used_job_id'::text; v_old := v_old || jsonb_build_object('last_used_job_id', old.last_used_job_id); v_new := v_new || jsonb_build_object('last_used_job_id', new.last_used_job_id); end if;
+  if old.location_id is distinct from new.location_id then v_changed := v_changed || 'location_id'::text; v_old := v_old || jsonb_build_object('location_id', old.location_id); v_new := v_new || jsonb_build_object('location_id', new.location_id); end if;
+  if old.low_stock_alert_sent is distinct from new.low_stock_alert_sent then v_changed := v_changed || 'low_stock_alert_sent'::text; v_old := v_old || jsonb_build_object('low_stock_alert_sent', old.low_stock_alert_sent); v_new := v_new || jsonb_build_object('low_stock_alert_sent', new.low_stock_alert_sent); end if;
+  if old.low_stock_alert_sent_at is distinct from new.low_stock_alert_sent_at then v_changed := v_changed || 'low_stock_alert_sent_at'::text; v_old := v_old || jsonb_build_object('low_stock_alert_sent_at', old.low_stock_alert_sent_at); v_new := v_new || jsonb_build_object('low_stock_alert_sent_at', new.low_stock_alert_sent_at); end if;
+  if old.maximum_quantity is distinct from new.maximum_quantity then v_changed := v_changed || 'maximum_quantity'::text; v_old := v_old || jsonb_build_object('maximum_quantity', old.maximum_quantity); v_new := v_new || jsonb_build_object('maximum_quantity', new.maximum_quantity); end if;
+  if old.minimum_quantity is distinct from new.minimum_quantity then v_changed := v_changed || 'minimum_quantity'::text; v_old := v_old || jsonb_build_object('minimum_quantity', old.minimum_quantity); v_new := v_new || jsonb_build_object('minimum_quantity', new.minimum_quantity); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.price_book_item_id is distinct from new.price_book_item_id then v_changed := v_changed || 'price_book_item_id'::text; v_old := v_old || jsonb_build_object('price_book_item_id', old.price_book_item_id); v_new := v_new || jsonb_build_object('price_book_item_id', new.price_book_item_id); end if;
+  if old.primary_location is distinct from new.primary_location then v_changed := v_changed || 'primary_location'::text; v_old := v_old || jsonb_build_object('primary_location', old.primary_location); v_new := v_new || jsonb_build_object('primary_location', new.primary_location); end if;
+  if old.quantity_available is distinct from new.quantity_available then v_changed := v_changed || 'quantity_available'::text; v_old := v_old || jsonb_build_object('quantity_available', old.quantity_available); v_new := v_new || jsonb_build_object('quantity_available', new.quantity_available); end if;
+  if old.quantity_on_hand is distinct from new.quantity_on_hand then v_changed := v_changed || 'quantity_on_hand'::text; v_old := v_old || jsonb_build_object('quantity_on_hand', old.quantity_on_hand); v_new := v_new || jsonb_build_object('quantity_on_hand', new.quantity_on_hand); end if;
+  if old.quantity_reserved is distinct from new.quantity_reserved then v_changed := v_changed || 'quantity_reserved'::text; v_old := v_old || jsonb_build_object('quantity_reserved', old.quantity_reserved); v_new := v_new || jsonb_build_object('quantity_reserved', new.quantity_reserved); end if;
+  if old.reorder_point is distinct from new.reorder_point then v_changed := v_changed || 'reorder_point'::text; v_old := v_old || jsonb_build_object('reorder_point', old.reorder_point); v_new := v_new || jsonb_build_object('reorder_point', new.reorder_point); end if;
+  if old.reorder_quantity is distinct from new.reorder_quantity then v_changed := v_changed || 'reorder_quantity'::text; v_old := v_old || jsonb_build_object('reorder_quantity', old.reorder_quantity); v_new := v_new || jsonb_build_object('reorder_quantity', new.reorder_quantity); end if;
+  if old.secondary_locations is distinct from new.secondary_locations then v_changed := v_changed || 'secondary_locations'::text; v_old := v_old || jsonb_build_object('secondary_locations', old.secondary_locations); v_new := v_new || jsonb_build_object('secondary_locations', new.secondary_locations); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.total_cost_value is distinct from new.total_cost_value then v_changed := v_changed || 'total_cost_value'::text; v_old := v_old || jsonb_build_object('total_cost_value', old.total_cost_value); v_new := v_new || jsonb_build_object('total_cost_value', new.total_cost_value); end if;
+  if old.warehouse_location is distinct from new.warehouse_location then v_changed := v_changed || 'warehouse_location'::text; v_old := v_old || jsonb_build_object('warehouse_location', old.warehouse_location); v_new := v_new || jsonb_build_object('warehouse_location', new.warehouse_location); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_inventory() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_inventory_locations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.address is distinct from new.address then v_changed := v_changed || 'address'::text; v_old := v_old || jsonb_build_object('address', old.address); v_new := v_new || jsonb_build_object('address', new.address); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.is_default is distinct from new.is_default then v_changed := v_changed || 'is_default'::text; v_old := v_old || jsonb_build_object('is_default', old.is_default); v_new := v_new || jsonb_build_object('is_default', new.is_default); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_inventory_locations() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_invitations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.accepted_by is distinct from new.accepted_by then v_changed := v_changed || 'accepted_by'::text; v_old := v_old || jsonb_build_object('accepted_by', old.accepted_by); v_new := v_new || jsonb_build_object('accepted_by', new.accepted_by); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.department_id is distinct from new.department_id then v_changed := v_changed || 'department_id'::text; v_old := v_old || jsonb_build_object('department_id', old.department_id); v_new := v_new || jsonb_build_object('department_id', new.department_id); end if;
+  if old.email is distinct from new.email then v_changed := v_changed || 'email'::text; v_old := v_old || jsonb_build_object('email', old.email); v_new := v_new || jsonb_build_object('email', new.email); end if;
+  if old.email_key is distinct from new.email_key then v_changed := v_changed || 'email_key'::text; v_old := v_old || jsonb_build_object('email_key', old.email_key); v_new := v_new || jsonb_build_object('email_key', new.email_key); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invited_by is distinct from new.invited_by then v_changed := v_changed || 'invited_by'::text; v_old := v_old || jsonb_build_object('invited_by', old.invited_by); v_new := v_new || jsonb_build_object('invited_by', new.invited_by); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.role is distinct from new.role then v_changed := v_changed || 'role'::text; v_old := v_old || jsonb_build_object('role', old.role); v_new := v_new || jsonb_build_object('role', new.role); end if;
+  if old.role_id is distinct from new.role_id then v_changed := v_changed || 'role_id'::text; v_old := v_old || jsonb_build_object('role_id', old.role_id); v_new := v_new || jsonb_build_object('role_id', new.role_id); end if;
+  if old.token_hash is distinct from new.token_hash then v_changed := v_changed || 'token_hash'::text; v_old := v_old || jsonb_build_object('token_hash', old.token_hash); v_new := v_new || jsonb_build_object('token_hash', new.token_hash); end if;
+  if old.used_at is distinct from new.used_at then v_changed := v_changed || 'used_at'::text; v_old := v_old || jsonb_build_object('used_at', old.used_at); v_new := v_new || jsonb_build_object('used_at', new.used_at); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_invitations() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_invoice_jobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.amount_from_job is distinct from new.amount_from_job then v_changed := v_changed || 'amount_from_job'::text; v_old := v_old || jsonb_build_object('amount_from_job', old.amount_from_job); v_new := v_new || jsonb_build_object('amount_from_job', new.amount_from_job); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'invoice_id', new.invoice_id, 'job_id', new.job_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_invoice_jobs() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_invoice_line_items() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.discount_amount is distinct from new.discount_amount then v_changed := v_changed || 'discount_amount'::text; v_old := v_old || jsonb_build_object('discount_amount', old.discount_amount); v_new := v_new || jsonb_build_object('discount_amount', new.discount_amount); end if;
+  if old.estimate_line_item_id is distinct from new.estimate_line_item_id then v_changed := v_changed || 'estimate_line_item_id'::text; v_old := v_old || jsonb_build_object('estimate_line_item_id', old.estimate_line_item_id); v_new := v_new || jsonb_build_object('estimate_line_item_id', new.estimate_line_item_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.is_taxable is distinct from new.is_taxable then v_changed := v_changed || 'is_taxable'::text; v_old := v_old || jsonb_build_object('is_taxable', old.is_taxable); v_new := v_new || jsonb_build_object('is_taxable', new.is_taxable); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old."position" is distinct from new."position" then v_changed := v_changed || 'position'::text; v_old := v_old || jsonb_build_object('position', old."position"); v_new := v_new || jsonb_build_object('position', new."position"); end if;
+  if old.price_book_item_id is distinct from new.price_book_item_id then v_changed := v_changed || 'price_book_item_id'::text; v_old := v_old || jsonb_build_object('price_book_item_id', old.price_book_item_id); v_new := v_new || jsonb_build_object('price_book_item_id', new.price_book_item_id); end if;
+  if old.quantity is distinct from new.quantity then v_changed := v_changed || 'quantity'::text; v_old := v_old || jsonb_build_object('quantity', old.quantity); v_new := v_new || jsonb_build_object('quantity', new.quantity); end if;
+  if old.sku is distinct from new.sku then v_changed := v_changed || 'sku'::text; v_old := v_old || jsonb_build_object('sku', old.sku); v_new := v_new || jsonb_build_object('sku', new.sku); end if;
+  if old.total is distinct from new.total then v_changed := v_changed || 'total'::text; v_old := v_old || jsonb_build_object('total', old.total); v_new := v_new || jsonb_build_object('total', new.total); end if;
+  if old.unit is distinct from new.unit then v_changed := v_changed || 'unit'::text; v_old := v_old || jsonb_build_object('unit', old.unit); v_new := v_new || jsonb_build_object('unit', new.unit); end if;
+  if old.unit_cost is distinct from new.unit_cost then v_changed := v_changed || 'unit_cost'::text; v_old := v_old || jsonb_build_object('unit_cost', old.unit_cost); v_new := v_new || jsonb_build_object('unit_cost', new.unit_cost); end if;
+  if old.unit_price is distinct from new.unit_price then v_changed := v_changed || 'unit_price'::text; v_old := v_old || jsonb_build_object('unit_price', old.unit_price); v_new := v_new || jsonb_build_object('unit_price', new.unit_price); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_invoice_line_items() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_invoices() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.balance_amount is distinct from new.balance_amount then v_changed := v_changed || 'balance_amount'::text; v_old := v_old || jsonb_build_object('balance_amount', old.balance_amount); v_new := v_new || jsonb_build_object('balance_amount', new.balance_amount); end if;
+  if old.cancellation_reason is distinct from new.cancellation_reason then v_changed := v_changed || 'cancellation_reason'::text; v_old := v_old || jsonb_build_object('cancellation_reason', old.cancellation_reason); v_new := v_new || jsonb_build_object('cancellation_reason', new.cancellation_reason); end if;
+  if old.cancelled_at is distinct from new.cancelled_at then v_changed := v_changed || 'cancelled_at'::text; v_old := v_old || jsonb_build_object('cancelled_at', old.cancelled_at); v_new := v_new || jsonb_build_object('cancelled_at', new.cancelled_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.credited_amount is distinct from new.credited_amount then v_changed := v_changed || 'credited_amount'::text; v_old := v_old || jsonb_build_object('credited_amount', old.credited_amount); v_new := v_new || jsonb_build_object('credited_amount', new.credited_amount); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.discount_amount is distinct from new.discount_amount then v_changed := v_changed || 'discount_amount'::text; v_old := v_old || jsonb_build_object('discount_amount', old.discount_amount); v_new := v_new || jsonb_build_object('discount_amount', new.discount_amount); end if;
+  if old.draft_number is distinct from new.draft_number then v_changed := v_changed || 'draft_number'::text; v_old := v_old || jsonb_build_object('draft_number', old.draft_number); v_new := v_new || jsonb_build_object('draft_number', new.draft_number); end if;
+  if old.due_date is distinct from new.due_date then v_changed := v_changed || 'due_date'::text; v_old := v_old || jsonb_build_object('due_date', old.due_date); v_new := v_new || jsonb_build_object('due_date', new.due_date); end if;
+  if old.estimate_id is distinct from new.estimate_id then v_changed := v_changed || 'estimate_id'::text; v_old := v_old || jsonb_build_object('estimate_id', old.estimate_id); v_new := v_new || jsonb_build_object('estimate_id', new.estimate_id); end if;
+  if old.has_payment_plan is distinct from new.has_payment_plan then v_changed := v_changed || 'has_payment_plan'::text; v_old := v_old || jsonb_build_object('has_payment_plan', old.has_payment_plan); v_new := v_new || jsonb_build_object('has_payment_plan', new.has_payment_plan); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invoice_number is distinct from new.invoice_number then v_changed := v_changed || 'invoice_number'::text; v_old := v_old || jsonb_build_object('invoice_number', old.invoice_number); v_new := v_new || jsonb_build_object('invoice_number', new.invoice_number); end if;
+  if old.is_recurring is distinct from new.is_recurring then v_changed := v_changed || 'is_recurring'::text; v_old := v_old || jsonb_build_object('is_recurring', old.is_recurring); v_new := v_new || jsonb_build_object('is_recurring', new.is_recurring); end if;
+  if old.issued_at is distinct from new.issued_at then v_changed := v_changed || 'issued_at'::text; v_old := v_old || jsonb_build_object('issued_at', old.issued_at); v_new := v_new || jsonb_build_object('issued_at', new.issued_at); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.last_reminder_at is distinct from new.last_reminder_at then v_changed := v_changed || 'last_reminder_at'::text; v_old := v_old || jsonb_build_object('last_reminder_at', old.last_reminder_at); v_new := v_new || jsonb_build_object('last_reminder_at', new.last_reminder_at); end if;
+  if old.line_items is distinct from new.line_items then v_changed := v_changed || 'line_items'::text; v_old := v_old || jsonb_build_object('line_items', old.line_items); v_new := v_new || jsonb_build_object('line_items', new.line_items); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.next_invoice_date is distinct from new.next_invoice_date then v_changed := v_changed || 'next_invoice_date'::text; v_old := v_old || jsonb_build_object('next_invoice_date', old.next_invoice_date); v_new := v_new || jsonb_build_object('next_invoice_date', new.next_invoice_date); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.page_content is distinct from new.page_content then v_changed := v_changed || 'page_content'::text; v_old := v_old || jsonb_build_object('page_content', old.page_content); v_new := v_new || jsonb_build_object('page_content', new.page_content); end if;
+  if old.paid_amount is distinct from new.paid_amount then v_changed := v_changed || 'paid_amount'::text; v_old := v_old || jsonb_build_object('paid_amount', old.paid_amount); v_new := v_new || jsonb_build_object('paid_amount', new.paid_amount); end if;
+  if old.paid_at is distinct from new.paid_at then v_changed := v_changed || 'paid_at'::text; v_old := v_old || jsonb_build_object('paid_at', old.paid_at); v_new := v_new || jsonb_build_object('paid_at', new.paid_at); end if;
+  if old.payment_plan_id is distinct from new.payment_plan_id then v_changed := v_changed || 'payment_plan_id'::text; v_old := v_old || jsonb_build_object('payment_plan_id', old.payment_plan_id); v_new := v_new || jsonb_build_object('payment_plan_id', new.payment_plan_id); end if;
+  if old.payment_token is distinct from new.payment_token then v_changed := v_changed || 'payment_token'::text; v_old := v_old || jsonb_build_object('payment_token', old.payment_token); v_new := v_new || jsonb_build_object('payment_token', new.payment_token); end if;
+  if old.payment_token_expires_at is distinct from new.payment_token_expires_at then v_changed := v_changed || 'payment_token_expires_at'::text; v_old := v_old || jsonb_build_object('payment_token_expires_at', old.payment_token_expires_at); v_new := v_new || jsonb_build_object('payment_token_expires_at', new.payment_token_expires_at); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.recurrence_frequency is distinct from new.recurrence_frequency then v_changed := v_changed || 'recurrence_frequency'::text; v_old := v_old || jsonb_build_object('recurrence_frequency', old.recurrence_frequency); v_new := v_new || jsonb_build_object('recurrence_frequency', new.recurrence_frequency); end if;
+  if old.recurring_invoice_id is distinct from new.recurring_invoice_id then v_changed := v_changed || 'recurring_invoice_id'::text; v_old := v_old || jsonb_build_object('recurring_invoice_id', old.recurring_invoice_id); v_new := v_new || jsonb_build_object('recurring_invoice_id', new.recurring_invoice_id); end if;
+  if old.reminder_count is distinct from new.reminder_count then v_changed := v_changed || 'reminder_count'::text; v_old := v_old || jsonb_build_object('reminder_count', old.reminder_count); v_new := v_new || jsonb_build_object('reminder_count', new.reminder_count); end if;
+  if old.sent_at is distinct from new.sent_at then v_changed := v_changed || 'sent_at'::text; v_old := v_old || jsonb_build_object('sent_at', old.sent_at); v_new := v_new || jsonb_build_object('sent_at', new.sent_at); end if;
+  if old.service_plan_id is distinct from new.service_plan_id then v_changed := v_changed || 'service_plan_id'::text; v_old := v_old || jsonb_build_object('service_plan_id', old.service_plan_id); v_new := v_new || jsonb_build_object('service_plan_id', new.service_plan_id); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.subtotal is distinct from new.subtotal then v_changed := v_changed || 'subtotal'::text; v_old := v_old || jsonb_build_object('subtotal', old.subtotal); v_new := v_new || jsonb_build_object('subtotal', new.subtotal); end if;
+  if old.tax_amount is distinct from new.tax_amount then v_changed := v_changed || 'tax_amount'::text; v_old := v_old || jsonb_build_object('tax_amount', old.tax_amount); v_new := v_new || jsonb_build_object('tax_amount', new.tax_amount); end if;
+  if old.tax_rate is distinct from new.tax_rate then v_changed := v_changed || 'tax_rate'::text; v_old := v_old || jsonb_build_object('tax_rate', old.tax_rate); v_new := v_new || jsonb_build_object('tax_rate', new.tax_rate); end if;
+  if old.taxable_subtotal is distinct from new.taxable_subtotal then v_changed := v_changed || 'taxable_subtotal'::text; v_old := v_old || jsonb_build_object('taxable_subtotal', old.taxable_subtotal); v_new := v_new || jsonb_build_object('taxable_subtotal', new.taxable_subtotal); end if;
+  if old.terms is distinct from new.terms then v_changed := v_changed || 'terms'::text; v_old := v_old || jsonb_build_object('terms', old.terms); v_new := v_new || jsonb_build_object('terms', new.terms); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.total_amount is distinct from new.total_amount then v_changed := v_changed || 'total_amount'::text; v_old := v_old || jsonb_build_object('total_amount', old.total_amount); v_new := v_new || jsonb_build_object('total_amount', new.total_amount); end if;
+  if old.viewed_at is distinct from new.viewed_at then v_changed := v_changed || 'viewed_at'::text; v_old := v_old || jsonb_build_object('viewed_at', old.viewed_at); v_new := v_new || jsonb_build_object('viewed_at', new.viewed_at); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_invoices() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_job_equipment() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.added_by is distinct from new.added_by then v_changed := v_changed || 'added_by'::text; v_old := v_old || jsonb_build_object('added_by', old.added_by); v_new := v_new || jsonb_build_object('added_by', new.added_by); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.condition_after is distinct from new.condition_after then v_changed := v_changed || 'condition_after'::text; v_old := v_old || jsonb_build_object('condition_after', old.condition_after); v_new := v_new || jsonb_build_object('condition_after', new.condition_after); end if;
+  if old.condition_before is distinct from new.condition_before then v_changed := v_changed || 'condition_before'::text; v_old := v_old || jsonb_build_object('condition_before', old.condition_before); v_new := v_new || jsonb_build_object('condition_before', new.condition_before); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.equipment_id is distinct from new.equipment_id then v_changed := v_changed || 'equipment_id'::text; v_old := v_old || jsonb_build_object('equipment_id', old.equipment_id); v_new := v_new || jsonb_build_object('equipment_id', new.equipment_id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.work_performed is distinct from new.work_performed then v_changed := v_changed || 'work_performed'::text; v_old := v_old || jsonb_build_object('work_performed', old.work_performed); v_new := v_new || jsonb_build_object('work_performed', new.work_performed); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'job_id', new.job_id, 'equipment_id', new.equipment_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_job_equipment() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_job_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.added_at is distinct from new.added_at then v_changed := v_changed || 'added_at'::text; v_old := v_old || jsonb_build_object('added_at', old.added_at); v_new := v_new || jsonb_build_object('added_at', new.added_at); end if;
+  if old.added_by is distinct from new.added_by then v_changed := v_changed || 'added_by'::text; v_old := v_old || jsonb_build_object('added_by', old.added_by); v_new := v_new || jsonb_build_object('added_by', new.added_by); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.note is distinct from new.note then v_changed := v_changed || 'note'::text; v_old := v_old || jsonb_build_object('note', old.note); v_new := v_new || jsonb_build_object('note', new.note); end if;
+  if old.tag_id is distinct from new.tag_id then v_changed := v_changed || 'tag_id'::text; v_old := v_old || jsonb_build_object('tag_id', old.tag_id); v_new := v_new || jsonb_build_object('tag_id', new.tag_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'job_id', new.job_id, 'tag_id', new.tag_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_job_tags() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_job_team_assignments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.removed_at is distinct from new.removed_at then v_changed := v_changed || 'removed_at'::text; v_old := v_old || jsonb_build_object('removed_at', old.removed_at); v_new := v_new || jsonb_build_object('removed_at', new.removed_at); end if;
+  if old.removed_by is distinct from new.removed_by then v_changed := v_changed || 'removed_by'::text; v_old := v_old || jsonb_build_object('removed_by', old.removed_by); v_new := v_new || jsonb_build_object('removed_by', new.removed_by); end if;
+  if old.role is distinct from new.role then v_changed := v_changed || 'role'::text; v_old := v_old || jsonb_build_object('role', old.role); v_new := v_new || jsonb_build_object('role', new.role); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_job_team_assignments() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_jobs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.actual_end is distinct from new.actual_end then v_changed := v_changed || 'actual_end'::text; v_old := v_old || jsonb_build_object('actual_end', old.actual_end); v_new := v_new || jsonb_build_object('actual_end', new.actual_end); end if;
+  if old.actual_start is distinct from new.actual_start then v_changed := v_changed || 'actual_start'::text; v_old := v_old || jsonb_build_object('actual_start', old.actual_start); v_new := v_new || jsonb_build_object('actual_start', new.actual_start); end if;
+  if old.ai_categories is distinct from new.ai_categories then v_changed := v_changed || 'ai_categories'::text; v_old := v_old || jsonb_build_object('ai_categories', old.ai_categories); v_new := v_new || jsonb_build_object('ai_categories', new.ai_categories); end if;
+  if old.ai_equipment is distinct from new.ai_equipment then v_changed := v_changed || 'ai_equipment'::text; v_old := v_old || jsonb_build_object('ai_equipment', old.ai_equipment); v_new := v_new || jsonb_build_object('ai_equipment', new.ai_equipment); end if;
+  if old.ai_priority_score is distinct from new.ai_priority_score then v_changed := v_changed || 'ai_priority_score'::text; v_old := v_old || jsonb_build_object('ai_priority_score', old.ai_priority_score); v_new := v_new || jsonb_build_object('ai_priority_score', new.ai_priority_score); end if;
+  if old.ai_processed_at is distinct from new.ai_processed_at then v_changed := v_changed || 'ai_processed_at'::text; v_old := v_old || jsonb_build_object('ai_processed_at', old.ai_processed_at); v_new := v_new || jsonb_build_object('ai_processed_at', new.ai_processed_at); end if;
+  if old.ai_service_type is distinct from new.ai_service_type then v_changed := v_changed || 'ai_service_type'::text; v_old := v_old || jsonb_build_object('ai_service_type', old.ai_service_type); v_new := v_new || jsonb_build_object('ai_service_type', new.ai_service_type); end if;
+  if old.ai_tags is distinct from new.ai_tags then v_changed := v_changed || 'ai_tags'::text; v_old := v_old || jsonb_build_object('ai_tags', old.ai_tags); v_new := v_new || jsonb_build_object('ai_tags', new.ai_tags); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.archived_from is distinct from new.archived_from then v_changed := v_changed || 'archived_from'::text; v_old := v_old || jsonb_build_object('archived_from', old.archived_from); v_new := v_new || jsonb_build_object('archived_from', new.archived_from); end if;
+  if old.assigned_to is distinct from new.assigned_to then v_changed := v_changed || 'assigned_to'::text; v_old := v_old || jsonb_build_object('assigned_to', old.assigned_to); v_new := v_new || jsonb_build_object('assigned_to', new.assigned_to); end if;
+  if old.booked_by_user_id is distinct from new.booked_by_user_id then v_changed := v_changed || 'booked_by_user_id'::text; v_old := v_old || jsonb_build_object('booked_by_user_id', old.booked_by_user_id); v_new := v_new || jsonb_build_object('booked_by_user_id', new.booked_by_user_id); end if;
+  if old.booking_method is distinct from new.booking_method then v_changed := v_changed || 'booking_method'::text; v_old := v_old || jsonb_build_object('booking_method', old.booking_method); v_new := v_new || jsonb_build_object('booking_method', new.booking_method); end if;
+  if old.booking_notes is distinct from new.booking_notes then v_changed := v_changed || 'booking_notes'::text; v_old := v_old || jsonb_build_object('booking_notes', old.booking_notes); v_new := v_new || jsonb_build_object('booking_notes', new.booking_notes); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.conversion_likelihood is distinct from new.conversion_likelihood then v_changed := v_changed || 'conversion_likelihood'::text; v_old := v_old || jsonb_build_object('conversion_likelihood', old.conversion_likelihood); v_new := v_new || jsonb_build_object('conversion_likelihood', new.conversion_likelihood); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.crew is distinct from new.crew then v_changed := v_changed || 'crew'::text; v_old := v_old || jsonb_build_object('crew', old.crew); v_new := v_new || jsonb_build_object('crew', new.crew); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.equipment_cost is distinct from new.equipment_cost then v_changed := v_changed || 'equipment_cost'::text; v_old := v_old || jsonb_build_object('equipment_cost', old.equipment_cost); v_new := v_new || jsonb_build_object('equipment_cost', new.equipment_cost); end if;
+  if old.estimated_duration_minutes is distinct from new.estimated_duration_minutes then v_changed := v_changed || 'estimated_duration_minutes'::text; v_old := v_old || jsonb_build_object('estimated_duration_minutes', old.estimated_duration_minutes); v_new := v_new || jsonb_build_object('estimated_duration_minutes', new.estimated_duration_minutes); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.job_number is distinct from new.job_number then v_changed := v_changed || 'job_number'::text; v_old := v_old || jsonb_build_object('job_number', old.job_number); v_new := v_new || jsonb_build_object('job_number', new.job_number); end if;
+  if old.job_type is distinct from new.job_type then v_changed := v_changed || 'job_type'::text; v_old := v_old || jsonb_build_object('job_type', old.job_type); v_new := v_new || jsonb_build_object('job_type', new.job_type); end if;
+  if old.labor_burden_percent is distinct from new.labor_burden_percent then v_changed := v_changed || 'labor_burden_percent'::text; v_old := v_old || jsonb_build_object('labor_burden_percent', old.labor_burden_percent); v_new := v_new || jsonb_build_object('labor_burden_percent', new.labor_burden_percent); end if;
+  if old.labor_cost_total is distinct from new.labor_cost_total then v_changed := v_changed || 'labor_cost_total'::text; v_old := v_old || jsonb_build_object('labor_cost_total', old.labor_cost_total); v_new := v_new || jsonb_build_object('labor_cost_total', new.labor_cost_total); end if;
+  if old.labor_hours_actual is distinct from new.labor_hours_actual then v_changed := v_changed || 'labor_hours_actual'::text; v_old := v_old || jsonb_build_object('labor_hours_actual', old.labor_hours_actual); v_new := v_new || jsonb_build_object('labor_hours_actual', new.labor_hours_actual); end if;
+  if old.labor_hours_estimated is distinct from new.labor_hours_estimated then v_changed := v_changed || 'labor_hours_estimated'::text; v_old := v_old || jsonb_build_object('labor_hours_estimated', old.labor_hours_estimated); v_new := v_new || jsonb_build_object('labor_hours_estimated', new.labor_hours_estimated); end if;
+  if old.labor_rate is distinct from new.labor_rate then v_changed := v_changed || 'labor_rate'::text; v_old := v_old || jsonb_build_object('labor_rate', old.labor_rate); v_new := v_new || jsonb_build_object('labor_rate', new.labor_rate); end if;
+  if old.lead_source is distinct from new.lead_source then v_changed := v_changed || 'lead_source'::text; v_old := v_old || jsonb_build_object('lead_source', old.lead_source); v_new := v_new || jsonb_build_object('lead_source', new.lead_source); end if;
+  if old.lead_source_detail is distinct from new.lead_source_detail then v_changed := v_changed || 'lead_source_detail'::text; v_old := v_old || jsonb_build_object('lead_source_detail', old.lead_source_detail); v_new := v_new || jsonb_build_object('lead_source_detail', new.lead_source_detail); end if;
+  if old.lead_temperature is distinct from new.lead_temperature then v_changed := v_changed || 'lead_temperature'::text; v_old := v_old || jsonb_build_object('lead_temperature', old.lead_temperature); v_new := v_new || jsonb_build_object('lead_temperature', new.lead_temperature); end if;
+  if old.marketing_campaign_id is distinct from new.marketing_campaign_id then v_changed := v_changed || 'marketing_campaign_id'::text; v_old := v_old || jsonb_build_object('marketing_campaign_id', old.marketing_campaign_id); v_new := v_new || jsonb_build_object('marketing_campaign_id', new.marketing_campaign_id); end if;
+  if old.materials_cost_actual is distinct from new.materials_cost_actual then v_changed := v_changed || 'materials_cost_actual'::text; v_old := v_old || jsonb_build_object('materials_cost_actual', old.materials_cost_actual); v_new := v_new || jsonb_build_object('materials_cost_actual', new.materials_cost_actual); end if;
+  if old.materials_markup_percent is distinct from new.materials_markup_percent then v_changed := v_changed || 'materials_markup_percent'::text; v_old := v_old || jsonb_build_object('materials_markup_percent', old.materials_markup_percent); v_new := v_new || jsonb_build_object('materials_markup_percent', new.materials_markup_percent); end if;
+  if old.materials_revenue is distinct from new.materials_revenue then v_changed := v_changed || 'materials_revenue'::text; v_old := v_old || jsonb_build_object('materials_revenue', old.materials_revenue); v_new := v_new || jsonb_build_object('materials_revenue', new.materials_revenue); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.overhead_allocation is distinct from new.overhead_allocation then v_changed := v_changed || 'overhead_allocation'::text; v_old := v_old || jsonb_build_object('overhead_allocation', old.overhead_allocation); v_new := v_new || jsonb_build_object('overhead_allocation', new.overhead_allocation); end if;
+  if old.paid_amount is distinct from new.paid_amount then v_changed := v_changed || 'paid_amount'::text; v_old := v_old || jsonb_build_object('paid_amount', old.paid_amount); v_new := v_new || jsonb_build_object('paid_amount', new.paid_amount); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.priority is distinct from new.priority then v_changed := v_changed || 'priority'::text; v_old := v_old || jsonb_build_object('priority', old.priority); v_new := v_new || jsonb_build_object('priority', new.priority); end if;
+  if old.profit_margin_actual is distinct from new.profit_margin_actual then v_changed := v_changed || 'profit_margin_actual'::text; v_old := v_old || jsonb_build_object('profit_margin_actual', old.profit_margin_actual); v_new := v_new || jsonb_build_object('profit_margin_actual', new.profit_margin_actual); end if;
+  if old.profit_margin_target is distinct from new.profit_margin_target then v_changed := v_changed || 'profit_margin_target'::text; v_old := v_old || jsonb_build_object('profit_margin_target', old.profit_margin_target); v_new := v_new || jsonb_build_object('profit_margin_target', new.profit_margin_target); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.referral_customer_id is distinct from new.referral_customer_id then v_changed := v_changed || 'referral_customer_id'::text; v_old := v_old || jsonb_build_object('referral_customer_id', old.referral_customer_id); v_new := v_new || jsonb_build_object('referral_customer_id', new.referral_customer_id); end if;
+  if old.review_follow_up_sent is distinct from new.review_follow_up_sent then v_changed := v_changed || 'review_follow_up_sent'::text; v_old := v_old || jsonb_build_object('review_follow_up_sent', old.review_follow_up_sent); v_new := v_new || jsonb_build_object('review_follow_up_sent', new.review_follow_up_sent); end if;
+  if old.review_follow_up_sent_at is distinct from new.review_follow_up_sent_at then v_changed := v_changed || 'review_follow_up_sent_at'::text; v_old := v_old || jsonb_build_object('review_follow_up_sent_at', old.review_follow_up_sent_at); v_new := v_new || jsonb_build_object('review_follow_up_sent_at', new.review_follow_up_sent_at); end if;
+  if old.review_last_reminder_sent_at is distinct from new.review_last_reminder_sent_at then v_changed := v_changed || 'review_last_reminder_sent_at'::text; v_old := v_old || jsonb_build_object('review_last_reminder_sent_at', old.review_last_reminder_sent_at); v_new := v_new || jsonb_build_object('review_last_reminder_sent_at', new.review_last_reminder_sent_at); end if;
+  if old.review_link_clicked is distinct from new.review_link_clicked then v_changed := v_changed || 'review_link_clicked'::text; v_old := v_old || jsonb_build_object('review_link_clicked', old.review_link_clicked); v_new := v_new || jsonb_build_object('review_link_clicked', new.review_link_clicked); end if;
+  if old.review_link_clicked_at is distinct from new.review_link_clicked_at then v_changed := v_changed || 'review_link_clicked_at'::text; v_old := v_old || jsonb_build_object('review_link_clicked_at', old.review_link_clicked_at); v_new := v_new || jsonb_build_object('review_link_clicked_at', new.review_link_clicked_at); end if;
+  if old.review_notes is distinct from new.review_notes then v_changed := v_changed || 'review_notes'::text; v_old := v_old || jsonb_build_object('review_notes', old.review_notes); v_new := v_new || jsonb_build_object('review_notes', new.review_notes); end if;
+  if old.review_opt_out is distinct from new.review_opt_out then v_changed := v_changed || 'review_opt_out'::text; v_old := v_old || jsonb_build_object('review_opt_out', old.review_opt_out); v_new := v_new || jsonb_build_object('review_opt_out', new.review_opt_out); end if;
+  if old.review_platform is distinct from new.review_platform then v_changed := v_changed || 'review_platform'::text; v_old := v_old || jsonb_build_object('review_platform', old.review_platform); v_new := v_new || jsonb_build_object('review_platform', new.review_platform); end if;
+  if old.review_rating is distinct from new.review_rating then v_changed := v_changed || 'review_rating'::text; v_old := v_old || jsonb_build_object('review_rating', old.review_rating); v_new := v_new || jsonb_build_object('review_rating', new.review_rating); end if;
+  if old.review_reminder_count is distinct from new.review_reminder_count then v_changed := v_changed || 'review_reminder_count'::text; v_old := v_old || jsonb_build_object('review_reminder_count', old.review_reminder_count); v_new := v_new || jsonb_build_object('review_reminder_count', new.review_reminder_count); end if;
+  if old.review_request_method is distinct from new.review_request_method then v_changed := v_changed || 'review_request_method'::text; v_old := v_old || jsonb_build_object('review_request_method', old.review_request_method); v_new := v_new || jsonb_build_object('review_request_method', new.review_request_method); end if;
+  if old.review_request_sent_at is distinct from new.review_request_sent_at then v_changed := v_changed || 'review_request_sent_at'::text; v_old := v_old || jsonb_build_object('review_request_sent_at', old.review_request_sent_at); v_new := v_new || jsonb_build_object('review_request_sent_at', new.review_request_sent_at); end if;
+  if old.review_submitted is distinct from new.review_submitted then v_changed := v_changed || 'review_submitted'::text; v_old := v_old || jsonb_build_object('review_submitted', old.review_submitted); v_new := v_new || jsonb_build_object('review_submitted', new.review_submitted); end if;
+  if old.review_submitted_at is distinct from new.review_submitted_at then v_changed := v_changed || 'review_submitted_at'::text; v_old := v_old || jsonb_build_object('review_submitted_at', old.review_submitted_at); v_new := v_new || jsonb_build_object('review_submitted_at', new.review_submitted_at); end if;
+  if old.review_text is distinct from new.review_text then v_changed := v_changed || 'review_text'::text; v_old := v_old || jsonb_build_object('review_text', old.review_text); v_new := v_new || jsonb_build_object('review_text', new.review_text); end if;
+  if old.review_url is distinct from new.review_url then v_changed := v_changed || 'review_url'::text; v_old := v_old || jsonb_build_object('review_url', old.review_url); v_new := v_new || jsonb_build_object('review_url', new.review_url); end if;
+  if old.scheduled_end is distinct from new.scheduled_end then v_changed := v_changed || 'scheduled_end'::text; v_old := v_old || jsonb_build_object('scheduled_end', old.scheduled_end); v_new := v_new || jsonb_build_object('scheduled_end', new.scheduled_end); end if;
+  if old.scheduled_start is distinct from new.scheduled_start then v_changed := v_changed || 'scheduled_start'::text; v_old := v_old || jsonb_build_object('scheduled_start', old.scheduled_start); v_new := v_new || jsonb_build_object('scheduled_start', new.scheduled_start); end if;
+  if old.service_plan_id is distinct from new.service_plan_id then v_changed := v_changed || 'service_plan_id'::text; v_old := v_old || jsonb_build_object('service_plan_id', old.service_plan_id); v_new := v_new || jsonb_build_object('service_plan_id', new.service_plan_id); end if;
+  if old.service_type is distinct from new.service_type then v_changed := v_changed || 'service_type'::text; v_old := v_old || jsonb_build_object('service_type', old.service_type); v_new := v_new || jsonb_build_object('service_type', new.service_type); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.subcontractor_cost is distinct from new.subcontractor_cost then v_changed := v_changed || 'subcontractor_cost'::text; v_old := v_old || jsonb_build_object('subcontractor_cost', old.subcontractor_cost); v_new := v_new || jsonb_build_object('subcontractor_cost', new.subcontractor_cost); end if;
+  if old.time_to_conversion is distinct from new.time_to_conversion then v_changed := v_changed || 'time_to_conversion'::text; v_old := v_old || jsonb_build_object('time_to_conversion', old.time_to_conversion); v_new := v_new || jsonb_build_object('time_to_conversion', new.time_to_conversion); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.total_amount is distinct from new.total_amount then v_changed := v_changed || 'total_amount'::text; v_old := v_old || jsonb_build_object('total_amount', old.total_amount); v_new := v_new || jsonb_build_object('total_amount', new.total_amount); end if;
+  if old.total_cost_actual is distinct from new.total_cost_actual then v_changed := v_changed || 'total_cost_actual'::text; v_old := v_old || jsonb_build_object('total_cost_actual', old.total_cost_actual); v_new := v_new || jsonb_build_object('total_cost_actual', new.total_cost_actual); end if;
+  if old.total_revenue is distinct from new.total_revenue then v_changed := v_changed || 'total_revenue'::text; v_old := v_old || jsonb_build_object('total_revenue', old.total_revenue); v_new := v_new || jsonb_build_object('total_revenue', new.total_revenue); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_jobs() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_labor_rates() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.applies_to is distinct from new.applies_to then v_changed := v_changed || 'applies_to'::text; v_old := v_old || jsonb_build_object('applies_to', old.applies_to); v_new := v_new || jsonb_build_object('applies_to', new.applies_to); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.emergency_multiplier is distinct from new.emergency_multiplier then v_changed := v_changed || 'emergency_multiplier'::text; v_old := v_old || jsonb_build_object('emergency_multiplier', old.emergency_multiplier); v_new := v_new || jsonb_build_object('emergency_multiplier', new.emergency_multiplier); end if;
+  if old.holiday_multiplier is distinct from new.holiday_multiplier then v_changed := v_changed || 'holiday_multiplier'::text; v_old := v_old || jsonb_build_object('holiday_multiplier', old.holiday_multiplier); v_new := v_new || jsonb_build_object('holiday_multiplier', new.holiday_multiplier); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.is_default is distinct from new.is_default then v_changed := v_changed || 'is_default'::text; v_old := v_old || jsonb_build_object('is_default', old.is_default); v_new := v_new || jsonb_build_object('is_default', new.is_default); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.minimum_charge is distinct from new.minimum_charge then v_changed := v_changed || 'minimum_charge'::text; v_old := v_old || jsonb_build_object('minimum_charge', old.minimum_charge); v_new := v_new || jsonb_build_object('minimum_charge', new.minimum_charge); end if;
+  if old.minimum_hours is distinct from new.minimum_hours then v_changed := v_changed || 'minimum_hours'::text; v_old := v_old || jsonb_build_object('minimum_hours', old.minimum_hours); v_new := v_new || jsonb_build_object('minimum_hours', new.minimum_hours); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.overtime_multiplier is distinct from new.overtime_multiplier then v_changed := v_changed || 'overtime_multiplier'::text; v_old := v_old || jsonb_build_object('overtime_multiplier', old.overtime_multiplier); v_new := v_new || jsonb_build_object('overtime_multiplier', new.overtime_multiplier); end if;
+  if old.rate is distinct from new.rate then v_changed := v_changed || 'rate'::text; v_old := v_old || jsonb_build_object('rate', old.rate); v_new := v_new || jsonb_build_object('rate', new.rate); end if;
+  if old.rate_type is distinct from new.rate_type then v_changed := v_changed || 'rate_type'::text; v_old := v_old || jsonb_build_object('rate_type', old.rate_type); v_new := v_new || jsonb_build_object('rate_type', new.rate_type); end if;
+  if old.service_categories is distinct from new.service_categories then v_changed := v_changed || 'service_categories'::text; v_old := v_old || jsonb_build_object('service_categories', old.service_categories); v_new := v_new || jsonb_build_object('service_categories', new.service_categories); end if;
+  if old.technician_ids is distinct from new.technician_ids then v_changed := v_changed || 'technician_ids'::text; v_old := v_old || jsonb_build_object('technician_ids', old.technician_ids); v_new := v_new || jsonb_build_object('technician_ids', new.technician_ids); end if;
+  if old.valid_from is distinct from new.valid_from then v_changed := v_changed || 'valid_from'::text; v_old := v_old || jsonb_build_object('valid_from', old.valid_from); v_new := v_new || jsonb_build_object('valid_from', new.valid_from); end if;
+  if old.valid_until is distinct from new.valid_until then v_changed := v_changed || 'valid_until'::text; v_old := v_old || jsonb_build_object('valid_until', old.valid_until); v_new := v_new || jsonb_build_object('valid_until', new.valid_until); end if;
+  if old.weekend_multiplier is distinct from new.weekend_multiplier then v_changed := v_changed || 'weekend_multiplier'::text; v_old := v_old || jsonb_build_object('weekend_multiplier', old.weekend_multiplier); v_new := v_new || jsonb_build_object('weekend_multiplier', new.weekend_multiplier); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_labor_rates() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_member_skills() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.certificate_number is distinct from new.certificate_number then v_changed := v_changed || 'certificate_number'::text; v_old := v_old || jsonb_build_object('certificate_number', old.certificate_number); v_new := v_new || jsonb_build_object('certificate_number', new.certificate_number); end if;
+  if old.certified_until is distinct from new.certified_until then v_changed := v_changed || 'certified_until'::text; v_old := v_old || jsonb_build_object('certified_until', old.certified_until); v_new := v_new || jsonb_build_object('certified_until', new.certified_until); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.level is distinct from new.level then v_changed := v_changed || 'level'::text; v_old := v_old || jsonb_build_object('level', old.level); v_new := v_new || jsonb_build_object('level', new.level); end if;
+  if old.skill_id is distinct from new.skill_id then v_changed := v_changed || 'skill_id'::text; v_old := v_old || jsonb_build_object('skill_id', old.skill_id); v_new := v_new || jsonb_build_object('skill_id', new.skill_id); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'user_id', new.user_id, 'skill_id', new.skill_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_member_skills() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_member_zones() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.is_preferred is distinct from new.is_preferred then v_changed := v_changed || 'is_preferred'::text; v_old := v_old || jsonb_build_object('is_preferred', old.is_preferred); v_new := v_new || jsonb_build_object('is_preferred', new.is_preferred); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if old.zone_id is distinct from new.zone_id then v_changed := v_changed || 'zone_id'::text; v_old := v_old || jsonb_build_object('zone_id', old.zone_id); v_new := v_new || jsonb_build_object('zone_id', new.zone_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'user_id', new.user_id, 'zone_id', new.zone_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_member_zones() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_messages_v2() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.attachments is distinct from new.attachments then v_changed := v_changed || 'attachments'::text; v_old := v_old || jsonb_build_object('attachments', old.attachments); v_new := v_new || jsonb_build_object('attachments', new.attachments); end if;
+  if old.chat_id is distinct from new.chat_id then v_changed := v_changed || 'chat_id'::text; v_old := v_old || jsonb_build_object('chat_id', old.chat_id); v_new := v_new || jsonb_build_object('chat_id', new.chat_id); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.parts is distinct from new.parts then v_changed := v_changed || 'parts'::text; v_old := v_old || jsonb_build_object('parts', old.parts); v_new := v_new || jsonb_build_object('parts', new.parts); end if;
+  if old.role is distinct from new.role then v_changed := v_changed || 'role'::text; v_old := v_old || jsonb_build_object('role', old.role); v_new := v_new || jsonb_build_object('role', new.role); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_messages_v2() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_notes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.author_name is distinct from new.author_name then v_changed := v_changed || 'author_name'::text; v_old := v_old || jsonb_build_object('author_name', old.author_name); v_new := v_new || jsonb_build_object('author_name', new.author_name); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.content is distinct from new.content then v_changed := v_changed || 'content'::text; v_old := v_old || jsonb_build_object('content', old.content); v_new := v_new || jsonb_build_object('content', new.content); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.entity_id is distinct from new.entity_id then v_changed := v_changed || 'entity_id'::text; v_old := v_old || jsonb_build_object('entity_id', old.entity_id); v_new := v_new || jsonb_build_object('entity_id', new.entity_id); end if;
+  if old.entity_type is distinct from new.entity_type then v_changed := v_changed || 'entity_type'::text; v_old := v_old || jsonb_build_object('entity_type', old.entity_type); v_new := v_new || jsonb_build_object('entity_type', new.entity_type); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_internal is distinct from new.is_internal then v_changed := v_changed || 'is_internal'::text; v_old := v_old || jsonb_build_object('is_internal', old.is_internal); v_new := v_new || jsonb_build_object('is_internal', new.is_internal); end if;
+  if old.is_pinned is distinct from new.is_pinned then v_changed := v_changed || 'is_pinned'::text; v_old := v_old || jsonb_build_object('is_pinned', old.is_pinned); v_new := v_new || jsonb_build_object('is_pinned', new.is_pinned); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_notes() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_notification_preferences() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.customer_message is distinct from new.customer_message then v_changed := v_changed || 'customer_message'::text; v_old := v_old || jsonb_build_object('customer_message', old.customer_message); v_new := v_new || jsonb_build_object('customer_message', new.customer_message); end if;
+  if old.digest_enabled is distinct from new.digest_enabled then v_changed := v_changed || 'digest_enabled'::text; v_old := v_old || jsonb_build_object('digest_enabled', old.digest_enabled); v_new := v_new || jsonb_build_object('digest_enabled', new.digest_enabled); end if;
+  if old.digest_frequency is distinct from new.digest_frequency then v_changed := v_changed || 'digest_frequency'::text; v_old := v_old || jsonb_build_object('digest_frequency', old.digest_frequency); v_new := v_new || jsonb_build_object('digest_frequency', new.digest_frequency); end if;
+  if old.email_enabled is distinct from new.email_enabled then v_changed := v_changed || 'email_enabled'::text; v_old := v_old || jsonb_build_object('email_enabled', old.email_enabled); v_new := v_new || jsonb_build_object('email_enabled', new.email_enabled); end if;
+  if old.equipment_maintenance_due is distinct from new.equipment_maintenance_due then v_changed := v_changed || 'equipment_maintenance_due'::text; v_old := v_old || jsonb_build_object('equipment_maintenance_due', old.equipment_maintenance_due); v_new := v_new || jsonb_build_object('equipment_maintenance_due', new.equipment_maintenance_due); end if;
+  if old.estimate_approved is distinct from new.estimate_approved then v_changed := v_changed || 'estimate_approved'::text; v_old := v_old || jsonb_build_object('estimate_approved', old.estimate_approved); v_new := v_new || jsonb_build_object('estimate_approved', new.estimate_approved); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.in_app_enabled is distinct from new.in_app_enabled then v_changed := v_changed || 'in_app_enabled'::text; v_old := v_old || jsonb_build_object('in_app_enabled', old.in_app_enabled); v_new := v_new || jsonb_build_object('in_app_enabled', new.in_app_enabled); end if;
+  if old.inventory_low_stock is distinct from new.inventory_low_stock then v_changed := v_changed || 'inventory_low_stock'::text; v_old := v_old || jsonb_build_object('inventory_low_stock', old.inventory_low_stock); v_new := v_new || jsonb_build_object('inventory_low_stock', new.inventory_low_stock); end if;
+  if old.invoice_paid is distinct from new.invoice_paid then v_changed := v_changed || 'invoice_paid'::text; v_old := v_old || jsonb_build_object('invoice_paid', old.invoice_paid); v_new := v_new || jsonb_build_object('invoice_paid', new.invoice_paid); end if;
+  if old.invoice_sent is distinct from new.invoice_sent then v_changed := v_changed || 'invoice_sent'::text; v_old := v_old || jsonb_build_object('invoice_sent', old.invoice_sent); v_new := v_new || jsonb_build_object('invoice_sent', new.invoice_sent); end if;
+  if old.job_assigned is distinct from new.job_assigned then v_changed := v_changed || 'job_assigned'::text; v_old := v_old || jsonb_build_object('job_assigned', old.job_assigned); v_new := v_new || jsonb_build_object('job_assigned', new.job_assigned); end if;
+  if old.job_completed is distinct from new.job_completed then v_changed := v_changed || 'job_completed'::text; v_old := v_old || jsonb_build_object('job_completed', old.job_completed); v_new := v_new || jsonb_build_object('job_completed', new.job_completed); end if;
+  if old.job_updated is distinct from new.job_updated then v_changed := v_changed || 'job_updated'::text; v_old := v_old || jsonb_build_object('job_updated', old.job_updated); v_new := v_new || jsonb_build_object('job_updated', new.job_updated); end if;
+  if old.payment_received is distinct from new.payment_received then v_changed := v_changed || 'payment_received'::text; v_old := v_old || jsonb_build_object('payment_received', old.payment_received); v_new := v_new || jsonb_build_object('payment_received', new.payment_received); end if;
+  if old.push_enabled is distinct from new.push_enabled then v_changed := v_changed || 'push_enabled'::text; v_old := v_old || jsonb_build_object('push_enabled', old.push_enabled); v_new := v_new || jsonb_build_object('push_enabled', new.push_enabled); end if;
+  if old.quiet_hours_enabled is distinct from new.quiet_hours_enabled then v_changed := v_changed || 'quiet_hours_enabled'::text; v_old := v_old || jsonb_build_object('quiet_hours_enabled', old.quiet_hours_enabled); v_new := v_new || jsonb_build_object('quiet_hours_enabled', new.quiet_hours_enabled); end if;
+  if old.quiet_hours_end is distinct from new.quiet_hours_end then v_changed := v_changed || 'quiet_hours_end'::text; v_old := v_old || jsonb_build_object('quiet_hours_end', old.quiet_hours_end); v_new := v_new || jsonb_build_object('quiet_hours_end', new.quiet_hours_end); end if;
+  if old.quiet_hours_start is distinct from new.quiet_hours_start then v_changed := v_changed || 'quiet_hours_start'::text; v_old := v_old || jsonb_build_object('quiet_hours_start', old.quiet_hours_start); v_new := v_new || jsonb_build_object('quiet_hours_start', new.quiet_hours_start); end if;
+  if old.quiet_hours_timezone is distinct from new.quiet_hours_timezone then v_changed := v_changed || 'quiet_hours_timezone'::text; v_old := v_old || jsonb_build_object('quiet_hours_timezone', old.quiet_hours_timezone); v_new := v_new || jsonb_build_object('quiet_hours_timezone', new.quiet_hours_timezone); end if;
+  if old.schedule_changed is distinct from new.schedule_changed then v_changed := v_changed || 'schedule_changed'::text; v_old := v_old || jsonb_build_object('schedule_changed', old.schedule_changed); v_new := v_new || jsonb_build_object('schedule_changed', new.schedule_changed); end if;
+  if old.schedule_reminder is distinct from new.schedule_reminder then v_changed := v_changed || 'schedule_reminder'::text; v_old := v_old || jsonb_build_object('schedule_reminder', old.schedule_reminder); v_new := v_new || jsonb_build_object('schedule_reminder', new.schedule_reminder); end if;
+  if old.sms_enabled is distinct from new.sms_enabled then v_changed := v_changed || 'sms_enabled'::text; v_old := v_old || jsonb_build_object('sms_enabled', old.sms_enabled); v_new := v_new || jsonb_build_object('sms_enabled', new.sms_enabled); end if;
+  if old.team_member_activity is distinct from new.team_member_activity then v_changed := v_changed || 'team_member_activity'::text; v_old := v_old || jsonb_build_object('team_member_activity', old.team_member_activity); v_new := v_new || jsonb_build_object('team_member_activity', new.team_member_activity); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_notification_preferences() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_notification_queue() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.body is distinct from new.body then v_changed := v_changed || 'body'::text; v_old := v_old || jsonb_build_object('body', old.body); v_new := v_new || jsonb_build_object('body', new.body); end if;
+  if old.body_html is distinct from new.body_html then v_changed := v_changed || 'body_html'::text; v_old := v_old || jsonb_build_object('body_html', old.body_html); v_new := v_new || jsonb_build_object('body_html', new.body_html); end if;
+  if old.channel is distinct from new.channel then v_changed := v_changed || 'channel'::text; v_old := v_old || jsonb_build_object('channel', old.channel); v_new := v_new || jsonb_build_object('channel', new.channel); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.delivered_at is distinct from new.delivered_at then v_changed := v_changed || 'delivered_at'::text; v_old := v_old || jsonb_build_object('delivered_at', old.delivered_at); v_new := v_new || jsonb_build_object('delivered_at', new.delivered_at); end if;
+  if old.entity_id is distinct from new.entity_id then v_changed := v_changed || 'entity_id'::text; v_old := v_old || jsonb_build_object('entity_id', old.entity_id); v_new := v_new || jsonb_build_object('entity_id', new.entity_id); end if;
+  if old.entity_type is distinct from new.entity_type then v_changed := v_changed || 'entity_type'::text; v_old := v_old || jsonb_build_object('entity_type', old.entity_type); v_new := v_new || jsonb_build_object('entity_type', new.entity_type); end if;
+  if old.failed_at is distinct from new.failed_at then v_changed := v_changed || 'failed_at'::text; v_old := v_old || jsonb_build_object('failed_at', old.failed_at); v_new := v_new || jsonb_build_object('failed_at', new.failed_at); end if;
+  if old.failure_reason is distinct from new.failure_reason then v_changed := v_changed || 'failure_reason'::text; v_old := v_old || jsonb_build_object('failure_reason', old.failure_reason); v_new := v_new || jsonb_build_object('failure_reason', new.failure_reason); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.max_retries is distinct from new.max_retries then v_changed := v_changed || 'max_retries'::text; v_old := v_old || jsonb_build_object('max_retries', old.max_retries); v_new := v_new || jsonb_build_object('max_retries', new.max_retries); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.priority is distinct from new.priority then v_changed := v_changed || 'priority'::text; v_old := v_old || jsonb_build_object('priority', old.priority); v_new := v_new || jsonb_build_object('priority', new.priority); end if;
+  if old.provider is distinct from new.provider then v_changed := v_changed || 'provider'::text; v_old := v_old || jsonb_build_object('provider', old.provider); v_new := v_new || jsonb_build_object('provider', new.provider); end if;
+  if old.provider_message_id is distinct from new.provider_message_id then v_changed := v_changed || 'provider_message_id'::text; v_old := v_old || jsonb_build_object('provider_message_id', old.provider_message_id); v_new := v_new || jsonb_build_object('provider_message_id', new.provider_message_id); end if;
+  if old.provider_response is distinct from new.provider_response then v_changed := v_changed || 'provider_response'::text; v_old := v_old || jsonb_build_object('provider_response', old.provider_response); v_new := v_new || jsonb_build_object('provider_response', new.provider_response); end if;
+  if old.read_at is distinct from new.read_at then v_changed := v_changed || 'read_at'::text; v_old := v_old || jsonb_build_object('read_at', old.read_at); v_new := v_new || jsonb_build_object('read_at', new.read_at); end if;
+  if old.retry_count is distinct from new.retry_count then v_changed := v_changed || 'retry_count'::text; v_old := v_old || jsonb_build_object('retry_count', old.retry_count); v_new := v_new || jsonb_build_object('retry_count', new.retry_count); end if;
+  if old.scheduled_for is distinct from new.scheduled_for then v_changed := v_changed || 'scheduled_for'::text; v_old := v_old || jsonb_build_object('scheduled_for', old.scheduled_for); v_new := v_new || jsonb_build_object('scheduled_for', new.scheduled_for); end if;
+  if old.sent_at is distinct from new.sent_at then v_changed := v_changed || 'sent_at'::text; v_old := v_old || jsonb_build_object('sent_at', old.sent_at); v_new := v_new || jsonb_build_object('sent_at', new.sent_at); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.subject is distinct from new.subject then v_changed := v_changed || 'subject'::text; v_old := v_old || jsonb_build_object('subject', old.subject); v_new := v_new || jsonb_build_object('subject', new.subject); end if;
+  if old.type is distinct from new.type then v_changed := v_changed || 'type'::text; v_old := v_old || jsonb_build_object('type', old.type); v_new := v_new || jsonb_build_object('type', new.type); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_notification_queue() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_notification_templates() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.body is distinct from new.body then v_changed := v_changed || 'body'::text; v_old := v_old || jsonb_build_object('body', old.body); v_new := v_new || jsonb_build_object('body', new.body); end if;
+  if old.channel is distinct from new.channel then v_changed := v_changed || 'channel'::text; v_old := v_old || jsonb_build_object('channel', old.channel); v_new := v_new || jsonb_build_object('channel', new.channel); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.event is distinct from new.event then v_changed := v_changed || 'event'::text; v_old := v_old || jsonb_build_object('event', old.event); v_new := v_new || jsonb_build_object('event', new.event); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.locale is distinct from new.locale then v_changed := v_changed || 'locale'::text; v_old := v_old || jsonb_build_object('locale', old.locale); v_new := v_new || jsonb_build_object('locale', new.locale); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.subject is distinct from new.subject then v_changed := v_changed || 'subject'::text; v_old := v_old || jsonb_build_object('subject', old.subject); v_new := v_new || jsonb_build_object('subject', new.subject); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_notification_templates() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_payment_allocations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.amount_applied is distinct from new.amount_applied then v_changed := v_changed || 'amount_applied'::text; v_old := v_old || jsonb_build_object('amount_applied', old.amount_applied); v_new := v_new || jsonb_build_object('amount_applied', new.amount_applied); end if;
+  if old.applied_at is distinct from new.applied_at then v_changed := v_changed || 'applied_at'::text; v_old := v_old || jsonb_build_object('applied_at', old.applied_at); v_new := v_new || jsonb_build_object('applied_at', new.applied_at); end if;
+  if old.applied_by is distinct from new.applied_by then v_changed := v_changed || 'applied_by'::text; v_old := v_old || jsonb_build_object('applied_by', old.applied_by); v_new := v_new || jsonb_build_object('applied_by', new.applied_by); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.payment_id is distinct from new.payment_id then v_changed := v_changed || 'payment_id'::text; v_old := v_old || jsonb_build_object('payment_id', old.payment_id); v_new := v_new || jsonb_build_object('payment_id', new.payment_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_payment_allocations() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_payment_methods() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.billing_zip is distinct from new.billing_zip then v_changed := v_changed || 'billing_zip'::text; v_old := v_old || jsonb_build_object('billing_zip', old.billing_zip); v_new := v_new || jsonb_build_object('billing_zip', new.billing_zip); end if;
+  if old.brand is distinct from new.brand then v_changed := v_changed || 'brand'::text; v_old := v_old || jsonb_build_object('brand', old.brand); v_new := v_new || jsonb_build_object('brand', new.brand); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.exp_month is distinct from new.exp_month then v_changed := v_changed || 'exp_month'::text; v_old := v_old || jsonb_build_object('exp_month', old.exp_month); v_new := v_new || jsonb_build_object('exp_month', new.exp_month); end if;
+  if old.exp_year is distinct from new.exp_year then v_changed := v_changed || 'exp_year'::text; v_old := v_old || jsonb_build_object('exp_year', old.exp_year); v_new := v_new || jsonb_build_object('exp_year', new.exp_year); end if;
+  if old.holder_name is distinct from new.holder_name then v_changed := v_changed || 'holder_name'::text; v_old := v_old || jsonb_build_object('holder_name', old.holder_name); v_new := v_new || jsonb_build_object('holder_name', new.holder_name); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.is_default is distinct from new.is_default then v_changed := v_changed || 'is_default'::text; v_old := v_old || jsonb_build_object('is_default', old.is_default); v_new := v_new || jsonb_build_object('is_default', new.is_default); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.last4 is distinct from new.last4 then v_changed := v_changed || 'last4'::text; v_old := v_old || jsonb_build_object('last4', old.last4); v_new := v_new || jsonb_build_object('last4', new.last4); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.provider is distinct from new.provider then v_changed := v_changed || 'provider'::text; v_old := v_old || jsonb_build_object('provider', old.provider); v_new := v_new || jsonb_build_object('provider', new.provider); end if;
+  if old.provider_token is distinct from new.provider_token then v_changed := v_changed || 'provider_token'::text; v_old := v_old || jsonb_build_object('provider_token', old.provider_token); v_new := v_new || jsonb_build_object('provider_token', new.provider_token); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_payment_methods() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_payments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.amount is distinct from new.amount then v_changed := v_changed || 'amount'::text; v_old := v_old || jsonb_build_object('amount', old.amount); v_new := v_new || jsonb_build_object('amount', new.amount); end if;
+  if old.approved_by is distinct from new.approved_by then v_changed := v_changed || 'approved_by'::text; v_old := v_old || jsonb_build_object('approved_by', old.approved_by); v_new := v_new || jsonb_build_object('approved_by', new.approved_by); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.bank_deposit_date is distinct from new.bank_deposit_date then v_changed := v_changed || 'bank_deposit_date'::text; v_old := v_old || jsonb_build_object('bank_deposit_date', old.bank_deposit_date); v_new := v_new || jsonb_build_object('bank_deposit_date', new.bank_deposit_date); end if;
+  if old.bank_name is distinct from new.bank_name then v_changed := v_changed || 'bank_name'::text; v_old := v_old || jsonb_build_object('bank_name', old.bank_name); v_new := v_new || jsonb_build_object('bank_name', new.bank_name); end if;
+  if old.card_brand is distinct from new.card_brand then v_changed := v_changed || 'card_brand'::text; v_old := v_old || jsonb_build_object('card_brand', old.card_brand); v_new := v_new || jsonb_build_object('card_brand', new.card_brand); end if;
+  if old.card_exp_month is distinct from new.card_exp_month then v_changed := v_changed || 'card_exp_month'::text; v_old := v_old || jsonb_build_object('card_exp_month', old.card_exp_month); v_new := v_new || jsonb_build_object('card_exp_month', new.card_exp_month); end if;
+  if old.card_exp_year is distinct from new.card_exp_year then v_changed := v_changed || 'card_exp_year'::text; v_old := v_old || jsonb_build_object('card_exp_year', old.card_exp_year); v_new := v_new || jsonb_build_object('card_exp_year', new.card_exp_year); end if;
+  if old.card_last4 is distinct from new.card_last4 then v_changed := v_changed || 'card_last4'::text; v_old := v_old || jsonb_build_object('card_last4', old.card_last4); v_new := v_new || jsonb_build_object('card_last4', new.card_last4); end if;
+  if old.check_number is distinct from new.check_number then v_changed := v_changed || 'check_number'::text; v_old := v_old || jsonb_build_object('check_number', old.check_number); v_new := v_new || jsonb_build_object('check_number', new.check_number); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.completed_at is distinct from new.completed_at then v_changed := v_changed || 'completed_at'::text; v_old := v_old || jsonb_build_object('completed_at', old.completed_at); v_new := v_new || jsonb_build_object('completed_at', new.completed_at); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.customer_notes is distinct from new.customer_notes then v_changed := v_changed || 'customer_notes'::text; v_old := v_old || jsonb_build_object('customer_notes', old.customer_notes); v_new := v_new || jsonb_build_object('customer_notes', new.customer_notes); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.failure_code is distinct from new.failure_code then v_changed := v_changed || 'failure_code'::text; v_old := v_old || jsonb_build_object('failure_code', old.failure_code); v_new := v_new || jsonb_build_object('failure_code', new.failure_code); end if;
+  if old.failure_message is distinct from new.failure_message then v_changed := v_changed || 'failure_message'::text; v_old := v_old || jsonb_build_object('failure_message', old.failure_message); v_new := v_new || jsonb_build_object('failure_message', new.failure_message); end if;
+  if old.financing_provider_id is distinct from new.financing_provider_id then v_changed := v_changed || 'financing_provider_id'::text; v_old := v_old || jsonb_build_object('financing_provider_id', old.financing_provider_id); v_new := v_new || jsonb_build_object('financing_provider_id', new.financing_provider_id); end if;
+  if old.financing_terms is distinct from new.financing_terms then v_changed := v_changed || 'financing_terms'::text; v_old := v_old || jsonb_build_object('financing_terms', old.financing_terms); v_new := v_new || jsonb_build_object('financing_terms', new.financing_terms); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.idempotency_digest is distinct from new.idempotency_digest then v_changed := v_changed || 'idempotency_digest'::text; v_old := v_old || jsonb_build_object('idempotency_digest', old.idempotency_digest); v_new := v_new || jsonb_build_object('idempotency_digest', new.idempotency_digest); end if;
+  if old.idempotency_key is distinct from new.idempotency_key then v_changed := v_changed || 'idempotency_key'::text; v_old := v_old || jsonb_build_object('idempotency_key', old.idempotency_key); v_new := v_new || jsonb_build_object('idempotency_key', new.idempotency_key); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.is_down_payment is distinct from new.is_down_payment then v_changed := v_changed || 'is_down_payment'::text; v_old := v_old || jsonb_build_object('is_down_payment', old.is_down_payment); v_new := v_new || jsonb_build_object('is_down_payment', new.is_down_payment); end if;
+  if old.is_payment_plan_payment is distinct from new.is_payment_plan_payment then v_changed := v_changed || 'is_payment_plan_payment'::text; v_old := v_old || jsonb_build_object('is_payment_plan_payment', old.is_payment_plan_payment); v_new := v_new || jsonb_build_object('is_payment_plan_payment', new.is_payment_plan_payment); end if;
+  if old.is_reconciled is distinct from new.is_reconciled then v_changed := v_changed || 'is_reconciled'::text; v_old := v_old || jsonb_build_object('is_reconciled', old.is_reconciled); v_new := v_new || jsonb_build_object('is_reconciled', new.is_reconciled); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.net_amount is distinct from new.net_amount then v_changed := v_changed || 'net_amount'::text; v_old := v_old || jsonb_build_object('net_amount', old.net_amount); v_new := v_new || jsonb_build_object('net_amount', new.net_amount); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.original_payment_id is distinct from new.original_payment_id then v_changed := v_changed || 'original_payment_id'::text; v_old := v_old || jsonb_build_object('original_payment_id', old.original_payment_id); v_new := v_new || jsonb_build_object('original_payment_id', new.original_payment_id); end if;
+  if old.payment_method is distinct from new.payment_method then v_changed := v_changed || 'payment_method'::text; v_old := v_old || jsonb_build_object('payment_method', old.payment_method); v_new := v_new || jsonb_build_object('payment_method', new.payment_method); end if;
+  if old.payment_method_id is distinct from new.payment_method_id then v_changed := v_changed || 'payment_method_id'::text; v_old := v_old || jsonb_build_object('payment_method_id', old.payment_method_id); v_new := v_new || jsonb_build_object('payment_method_id', new.payment_method_id); end if;
+  if old.payment_number is distinct from new.payment_number then v_changed := v_changed || 'payment_number'::text; v_old := v_old || jsonb_build_object('payment_number', old.payment_number); v_new := v_new || jsonb_build_object('payment_number', new.payment_number); end if;
+  if old.payment_plan_schedule_id is distinct from new.payment_plan_schedule_id then v_changed := v_changed || 'payment_plan_schedule_id'::text; v_old := v_old || jsonb_build_object('payment_plan_schedule_id', old.payment_plan_schedule_id); v_new := v_new || jsonb_build_object('payment_plan_schedule_id', new.payment_plan_schedule_id); end if;
+  if old.payment_type is distinct from new.payment_type then v_changed := v_changed || 'payment_type'::text; v_old := v_old || jsonb_build_object('payment_type', old.payment_type); v_new := v_new || jsonb_build_object('payment_type', new.payment_type); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.processed_at is distinct from new.processed_at then v_changed := v_changed || 'processed_at'::text; v_old := v_old || jsonb_build_object('processed_at', old.processed_at); v_new := v_new || jsonb_build_object('processed_at', new.processed_at); end if;
+  if old.processed_by is distinct from new.processed_by then v_changed := v_changed || 'processed_by'::text; v_old := v_old || jsonb_build_object('processed_by', old.processed_by); v_new := v_new || jsonb_build_object('processed_by', new.processed_by); end if;
+  if old.processor_fee is distinct from new.processor_fee then v_changed := v_changed || 'processor_fee'::text; v_old := v_old || jsonb_build_object('processor_fee', old.processor_fee); v_new := v_new || jsonb_build_object('processor_fee', new.processor_fee); end if;
+  if old.processor_metadata is distinct from new.processor_metadata then v_changed := v_changed || 'processor_metadata'::text; v_old := v_old || jsonb_build_object('processor_metadata', old.processor_metadata); v_new := v_new || jsonb_build_object('processor_metadata', new.processor_metadata); end if;
+  if old.processor_name is distinct from new.processor_name then v_changed := v_changed || 'processor_name'::text; v_old := v_old || jsonb_build_object('processor_name', old.processor_name); v_new := v_new || jsonb_build_object('processor_name', new.processor_name); end if;
+  if old.processor_transaction_id is distinct from new.processor_transaction_id then v_changed := v_changed || 'processor_transaction_id'::text; v_old := v_old || jsonb_build_object('processor_transaction_id', old.processor_transaction_id); v_new := v_new || jsonb_build_object('processor_transaction_id', new.processor_transaction_id); end if;
+  if old.receipt_emailed is distinct from new.receipt_emailed then v_changed := v_changed || 'receipt_emailed'::text; v_old := v_old || jsonb_build_object('receipt_emailed', old.receipt_emailed); v_new := v_new || jsonb_build_object('receipt_emailed', new.receipt_emailed); end if;
+  if old.receipt_emailed_at is distinct from new.receipt_emailed_at then v_changed := v_changed || 'receipt_emailed_at'::text; v_old := v_old || jsonb_build_object('receipt_emailed_at', old.receipt_emailed_at); v_new := v_new || jsonb_build_object('receipt_emailed_at', new.receipt_emailed_at); end if;
+  if old.receipt_number is distinct from new.receipt_number then v_changed := v_changed || 'receipt_number'::text; v_old := v_old || jsonb_build_object('receipt_number', old.receipt_number); v_new := v_new || jsonb_build_object('receipt_number', new.receipt_number); end if;
+  if old.receipt_url is distinct from new.receipt_url then v_changed := v_changed || 'receipt_url'::text; v_old := v_old || jsonb_build_object('receipt_url', old.receipt_url); v_new := v_new || jsonb_build_object('receipt_url', new.receipt_url); end if;
+  if old.reconciled_at is distinct from new.reconciled_at then v_changed := v_changed || 'reconciled_at'::text; v_old := v_old || jsonb_build_object('reconciled_at', old.reconciled_at); v_new := v_new || jsonb_build_object('reconciled_at', new.reconciled_at); end if;
+  if old.reconciled_by is distinct from new.reconciled_by then v_changed := v_changed || 'reconciled_by'::text; v_old := v_old || jsonb_build_object('reconciled_by', old.reconciled_by); v_new := v_new || jsonb_build_object('reconciled_by', new.reconciled_by); end if;
+  if old.reference_number is distinct from new.reference_number then v_changed := v_changed || 'reference_number'::text; v_old := v_old || jsonb_build_object('reference_number', old.reference_number); v_new := v_new || jsonb_build_object('reference_number', new.reference_number); end if;
+  if old.refund_reason is distinct from new.refund_reason then v_changed := v_changed || 'refund_reason'::text; v_old := v_old || jsonb_build_object('refund_reason', old.refund_reason); v_new := v_new || jsonb_build_object('refund_reason', new.refund_reason); end if;
+  if old.refunded_amount is distinct from new.refunded_amount then v_changed := v_changed || 'refunded_amount'::text; v_old := v_old || jsonb_build_object('refunded_amount', old.refunded_amount); v_new := v_new || jsonb_build_object('refunded_amount', new.refunded_amount); end if;
+  if old.refunded_at is distinct from new.refunded_at then v_changed := v_changed || 'refunded_at'::text; v_old := v_old || jsonb_build_object('refunded_at', old.refunded_at); v_new := v_new || jsonb_build_object('refunded_at', new.refunded_at); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_payments() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_po_settings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.approval_threshold is distinct from new.approval_threshold then v_changed := v_changed || 'approval_threshold'::text; v_old := v_old || jsonb_build_object('approval_threshold', old.approval_threshold); v_new := v_new || jsonb_build_object('approval_threshold', new.approval_threshold); end if;
+  if old.approvers is distinct from new.approvers then v_changed := v_changed || 'approvers'::text; v_old := v_old || jsonb_build_object('approvers', old.approvers); v_new := v_new || jsonb_build_object('approvers', new.approvers); end if;
+  if old.auto_generate_enabled is distinct from new.auto_generate_enabled then v_changed := v_changed || 'auto_generate_enabled'::text; v_old := v_old || jsonb_build_object('auto_generate_enabled', old.auto_generate_enabled); v_new := v_new || jsonb_build_object('auto_generate_enabled', new.auto_generate_enabled); end if;
+  if old.auto_generate_threshold is distinct from new.auto_generate_threshold then v_changed := v_changed || 'auto_generate_threshold'::text; v_old := v_old || jsonb_build_object('auto_generate_threshold', old.auto_generate_threshold); v_new := v_new || jsonb_build_object('auto_generate_threshold', new.auto_generate_threshold); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.default_vendors is distinct from new.default_vendors then v_changed := v_changed || 'default_vendors'::text; v_old := v_old || jsonb_build_object('default_vendors', old.default_vendors); v_new := v_new || jsonb_build_object('default_vendors', new.default_vendors); end if;
+  if old.enabled is distinct from new.enabled then v_changed := v_changed || 'enabled'::text; v_old := v_old || jsonb_build_object('enabled', old.enabled); v_new := v_new || jsonb_build_object('enabled', new.enabled); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.notification_emails is distinct from new.notification_emails then v_changed := v_changed || 'notification_emails'::text; v_old := v_old || jsonb_build_object('notification_emails', old.notification_emails); v_new := v_new || jsonb_build_object('notification_emails', new.notification_emails); end if;
+  if old.require_approval is distinct from new.require_approval then v_changed := v_changed || 'require_approval'::text; v_old := v_old || jsonb_build_object('require_approval', old.require_approval); v_new := v_new || jsonb_build_object('require_approval', new.require_approval); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_po_settings() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_posts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.author_id is distinct from new.author_id then v_changed := v_changed || 'author_id'::text; v_old := v_old || jsonb_build_object('author_id', old.author_id); v_new := v_new || jsonb_build_object('author_id', new.author_id); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.content is distinct from new.content then v_changed := v_changed || 'content'::text; v_old := v_old || jsonb_build_object('content', old.content); v_new := v_new || jsonb_build_object('content', new.content); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.published is distinct from new.published then v_changed := v_changed || 'published'::text; v_old := v_old || jsonb_build_object('published', old.published); v_new := v_new || jsonb_build_object('published', new.published); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_posts() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_price_book_categories() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.color is distinct from new.color then v_changed := v_changed || 'color'::text; v_old := v_old || jsonb_build_object('color', old.color); v_new := v_new || jsonb_build_object('color', new.color); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.descendant_item_count is distinct from new.descendant_item_count then v_changed := v_changed || 'descendant_item_count'::text; v_old := v_old || jsonb_build_object('descendant_item_count', old.descendant_item_count); v_new := v_new || jsonb_build_object('descendant_item_count', new.descendant_item_count); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.icon is distinct from new.icon then v_changed := v_changed || 'icon'::text; v_old := v_old || jsonb_build_object('icon', old.icon); v_new := v_new || jsonb_build_object('icon', new.icon); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.item_count is distinct from new.item_count then v_changed := v_changed || 'item_count'::text; v_old := v_old || jsonb_build_object('item_count', old.item_count); v_new := v_new || jsonb_build_object('item_count', new.item_count); end if;
+  if old.level is distinct from new.level then v_changed := v_changed || 'level'::text; v_old := v_old || jsonb_build_object('level', old.level); v_new := v_new || jsonb_build_object('level', new.level); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.parent_id is distinct from new.parent_id then v_changed := v_changed || 'parent_id'::text; v_old := v_old || jsonb_build_object('parent_id', old.parent_id); v_new := v_new || jsonb_build_object('parent_id', new.parent_id); end if;
+  if to_jsonb(old.path) is distinct from to_jsonb(new.path) then v_changed := v_changed || 'path'::text; v_old := v_old || jsonb_build_object('path', old.path); v_new := v_new || jsonb_build_object('path', new.path); end if;
+  if old.slug is distinct from new.slug then v_changed := v_changed || 'slug'::text; v_old := v_old || jsonb_build_object('slug', old.slug); v_new := v_new || jsonb_build_object('slug', new.slug); end if;
+  if old.sort_order is distinct from new.sort_order then v_changed := v_changed || 'sort_order'::text; v_old := v_old || jsonb_build_object('sort_order', old.sort_order); v_new := v_new || jsonb_build_object('sort_order', new.sort_order); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_price_book_categories() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_price_book_items() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.category is distinct from new.category then v_changed := v_changed || 'category'::text; v_old := v_old || jsonb_build_object('category', old.category); v_new := v_new || jsonb_build_object('category', new.category); end if;
+  if old.category_id is distinct from new.category_id then v_changed := v_changed || 'category_id'::text; v_old := v_old || jsonb_build_object('category_id', old.category_id); v_new := v_new || jsonb_build_object('category_id', new.category_id); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.cost is distinct from new.cost then v_changed := v_changed || 'cost'::text; v_old := v_old || jsonb_build_object('cost', old.cost); v_new := v_new || jsonb_build_object('cost', new.cost); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.documents is distinct from new.documents then v_changed := v_changed || 'documents'::text; v_old := v_old || jsonb_build_object('documents', old.documents); v_new := v_new || jsonb_build_object('documents', new.documents); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.image_url is distinct from new.image_url then v_changed := v_changed || 'image_url'::text; v_old := v_old || jsonb_build_object('image_url', old.image_url); v_new := v_new || jsonb_build_object('image_url', new.image_url); end if;
+  if old.images is distinct from new.images then v_changed := v_changed || 'images'::text; v_old := v_old || jsonb_build_object('images', old.images); v_new := v_new || jsonb_build_object('images', new.images); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.is_taxable is distinct from new.is_taxable then v_changed := v_changed || 'is_taxable'::text; v_old := v_old || jsonb_build_object('is_taxable', old.is_taxable); v_new := v_new || jsonb_build_object('is_taxable', new.is_taxable); end if;
+  if old.item_type is distinct from new.item_type then v_changed := v_changed || 'item_type'::text; v_old := v_old || jsonb_build_object('item_type', old.item_type); v_new := v_new || jsonb_build_object('item_type', new.item_type); end if;
+  if old.markup_percent is distinct from new.markup_percent then v_changed := v_changed || 'markup_percent'::text; v_old := v_old || jsonb_build_object('markup_percent', old.markup_percent); v_new := v_new || jsonb_build_object('markup_percent', new.markup_percent); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.minimum_quantity is distinct from new.minimum_quantity then v_changed := v_changed || 'minimum_quantity'::text; v_old := v_old || jsonb_build_object('minimum_quantity', old.minimum_quantity); v_new := v_new || jsonb_build_object('minimum_quantity', new.minimum_quantity); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.price is distinct from new.price then v_changed := v_changed || 'price'::text; v_old := v_old || jsonb_build_object('price', old.price); v_new := v_new || jsonb_build_object('price', new.price); end if;
+  if old.sku is distinct from new.sku then v_changed := v_changed || 'sku'::text; v_old := v_old || jsonb_build_object('sku', old.sku); v_new := v_new || jsonb_build_object('sku', new.sku); end if;
+  if old.subcategory is distinct from new.subcategory then v_changed := v_changed || 'subcategory'::text; v_old := v_old || jsonb_build_object('subcategory', old.subcategory); v_new := v_new || jsonb_build_object('subcategory', new.subcategory); end if;
+  if old.supplier_id is distinct from new.supplier_id then v_changed := v_changed || 'supplier_id'::text; v_old := v_old || jsonb_build_object('supplier_id', old.supplier_id); v_new := v_new || jsonb_build_object('supplier_id', new.supplier_id); end if;
+  if old.supplier_last_sync_at is distinct from new.supplier_last_sync_at then v_changed := v_changed || 'supplier_last_sync_at'::text; v_old := v_old || jsonb_build_object('supplier_last_sync_at', old.supplier_last_sync_at); v_new := v_new || jsonb_build_object('supplier_last_sync_at', new.supplier_last_sync_at); end if;
+  if old.supplier_sku is distinct from new.supplier_sku then v_changed := v_changed || 'supplier_sku'::text; v_old := v_old || jsonb_build_object('supplier_sku', old.supplier_sku); v_new := v_new || jsonb_build_object('supplier_sku', new.supplier_sku); end if;
+  if old.tags is distinct from new.tags then v_changed := v_changed || 'tags'::text; v_old := v_old || jsonb_build_object('tags', old.tags); v_new := v_new || jsonb_build_object('tags', new.tags); end if;
+  if old.unit is distinct from new.unit then v_changed := v_changed || 'unit'::text; v_old := v_old || jsonb_build_object('unit', old.unit); v_new := v_new || jsonb_build_object('unit', new.unit); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_price_book_items() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_pricing_rules() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.adjustment_type is distinct from new.adjustment_type then v_changed := v_changed || 'adjustment_type'::text; v_old := v_old || jsonb_build_object('adjustment_type', old.adjustment_type); v_new := v_new || jsonb_build_object('adjustment_type', new.adjustment_type); end if;
+  if old.adjustment_value is distinct from new.adjustment_value then v_changed := v_changed || 'adjustment_value'::text; v_old := v_old || jsonb_build_object('adjustment_value', old.adjustment_value); v_new := v_new || jsonb_build_object('adjustment_value', new.adjustment_value); end if;
+  if old.applies_to is distinct from new.applies_to then v_changed := v_changed || 'applies_to'::text; v_old := v_old || jsonb_build_object('applies_to', old.applies_to); v_new := v_new || jsonb_build_object('applies_to', new.applies_to); end if;
+  if old.category_filter is distinct from new.category_filter then v_changed := v_changed || 'category_filter'::text; v_old := v_old || jsonb_build_object('category_filter', old.category_filter); v_new := v_new || jsonb_build_object('category_filter', new.category_filter); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_type_filter is distinct from new.customer_type_filter then v_changed := v_changed || 'customer_type_filter'::text; v_old := v_old || jsonb_build_object('customer_type_filter', old.customer_type_filter); v_new := v_new || jsonb_build_object('customer_type_filter', new.customer_type_filter); end if;
+  if old.days_of_week is distinct from new.days_of_week then v_changed := v_changed || 'days_of_week'::text; v_old := v_old || jsonb_build_object('days_of_week', old.days_of_week); v_new := v_new || jsonb_build_object('days_of_week', new.days_of_week); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.item_filter is distinct from new.item_filter then v_changed := v_changed || 'item_filter'::text; v_old := v_old || jsonb_build_object('item_filter', old.item_filter); v_new := v_new || jsonb_build_object('item_filter', new.item_filter); end if;
+  if old.maximum_quantity is distinct from new.maximum_quantity then v_changed := v_changed || 'maximum_quantity'::text; v_old := v_old || jsonb_build_object('maximum_quantity', old.maximum_quantity); v_new := v_new || jsonb_build_object('maximum_quantity', new.maximum_quantity); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.minimum_quantity is distinct from new.minimum_quantity then v_changed := v_changed || 'minimum_quantity'::text; v_old := v_old || jsonb_build_object('minimum_quantity', old.minimum_quantity); v_new := v_new || jsonb_build_object('minimum_quantity', new.minimum_quantity); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.priority is distinct from new.priority then v_changed := v_changed || 'priority'::text; v_old := v_old || jsonb_build_object('priority', old.priority); v_new := v_new || jsonb_build_object('priority', new.priority); end if;
+  if old.rule_type is distinct from new.rule_type then v_changed := v_changed || 'rule_type'::text; v_old := v_old || jsonb_build_object('rule_type', old.rule_type); v_new := v_new || jsonb_build_object('rule_type', new.rule_type); end if;
+  if old.time_ranges is distinct from new.time_ranges then v_changed := v_changed || 'time_ranges'::text; v_old := v_old || jsonb_build_object('time_ranges', old.time_ranges); v_new := v_new || jsonb_build_object('time_ranges', new.time_ranges); end if;
+  if old.valid_from is distinct from new.valid_from then v_changed := v_changed || 'valid_from'::text; v_old := v_old || jsonb_build_object('valid_from', old.valid_from); v_new := v_new || jsonb_build_object('valid_from', new.valid_from); end if;
+  if old.valid_until is distinct from new.valid_until then v_changed := v_changed || 'valid_until'::text; v_old := v_old || jsonb_build_object('valid_until', old.valid_until); v_new := v_new || jsonb_build_object('valid_until', new.valid_until); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_pricing_rules() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_properties() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.address is distinct from new.address then v_changed := v_changed || 'address'::text; v_old := v_old || jsonb_build_object('address', old.address); v_new := v_new || jsonb_build_object('address', new.address); end if;
+  if old.address2 is distinct from new.address2 then v_changed := v_changed || 'address2'::text; v_old := v_old || jsonb_build_object('address2', old.address2); v_new := v_new || jsonb_build_object('address2', new.address2); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.best_access_time is distinct from new.best_access_time then v_changed := v_changed || 'best_access_time'::text; v_old := v_old || jsonb_build_object('best_access_time', old.best_access_time); v_new := v_new || jsonb_build_object('best_access_time', new.best_access_time); end if;
+  if old.city is distinct from new.city then v_changed := v_changed || 'city'::text; v_old := v_old || jsonb_build_object('city', old.city); v_new := v_new || jsonb_build_object('city', new.city); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.country is distinct from new.country then v_changed := v_changed || 'country'::text; v_old := v_old || jsonb_build_object('country', old.country); v_new := v_new || jsonb_build_object('country', new.country); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.directions is distinct from new.directions then v_changed := v_changed || 'directions'::text; v_old := v_old || jsonb_build_object('directions', old.directions); v_new := v_new || jsonb_build_object('directions', new.directions); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.lat is distinct from new.lat then v_changed := v_changed || 'lat'::text; v_old := v_old || jsonb_build_object('lat', old.lat); v_new := v_new || jsonb_build_object('lat', new.lat); end if;
+  if old.lon is distinct from new.lon then v_changed := v_changed || 'lon'::text; v_old := v_old || jsonb_build_object('lon', old.lon); v_new := v_new || jsonb_build_object('lon', new.lon); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.parking_instructions is distinct from new.parking_instructions then v_changed := v_changed || 'parking_instructions'::text; v_old := v_old || jsonb_build_object('parking_instructions', old.parking_instructions); v_new := v_new || jsonb_build_object('parking_instructions', new.parking_instructions); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.primary_contact_id is distinct from new.primary_contact_id then v_changed := v_changed || 'primary_contact_id'::text; v_old := v_old || jsonb_build_object('primary_contact_id', old.primary_contact_id); v_new := v_new || jsonb_build_object('primary_contact_id', new.primary_contact_id); end if;
+  if old.property_type is distinct from new.property_type then v_changed := v_changed || 'property_type'::text; v_old := v_old || jsonb_build_object('property_type', old.property_type); v_new := v_new || jsonb_build_object('property_type', new.property_type); end if;
+  if old.requires_appointment is distinct from new.requires_appointment then v_changed := v_changed || 'requires_appointment'::text; v_old := v_old || jsonb_build_object('requires_appointment', old.requires_appointment); v_new := v_new || jsonb_build_object('requires_appointment', new.requires_appointment); end if;
+  if old.service_entrance_notes is distinct from new.service_entrance_notes then v_changed := v_changed || 'service_entrance_notes'::text; v_old := v_old || jsonb_build_object('service_entrance_notes', old.service_entrance_notes); v_new := v_new || jsonb_build_object('service_entrance_notes', new.service_entrance_notes); end if;
+  if old.square_footage is distinct from new.square_footage then v_changed := v_changed || 'square_footage'::text; v_old := v_old || jsonb_build_object('square_footage', old.square_footage); v_new := v_new || jsonb_build_object('square_footage', new.square_footage); end if;
+  if old.state is distinct from new.state then v_changed := v_changed || 'state'::text; v_old := v_old || jsonb_build_object('state', old.state); v_new := v_new || jsonb_build_object('state', new.state); end if;
+  if old.year_built is distinct from new.year_built then v_changed := v_changed || 'year_built'::text; v_old := v_old || jsonb_build_object('year_built', old.year_built); v_new := v_new || jsonb_build_object('year_built', new.year_built); end if;
+  if old.zip_code is distinct from new.zip_code then v_changed := v_changed || 'zip_code'::text; v_old := v_old || jsonb_build_object('zip_code', old.zip_code); v_new := v_new || jsonb_build_object('zip_code', new.zip_code); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_properties() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_public_links() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.contract_id is distinct from new.contract_id then v_changed := v_changed || 'contract_id'::text; v_old := v_old || jsonb_build_object('contract_id', old.contract_id); v_new := v_new || jsonb_build_object('contract_id', new.contract_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.estimate_id is distinct from new.estimate_id then v_changed := v_changed || 'estimate_id'::text; v_old := v_old || jsonb_build_object('estimate_id', old.estimate_id); v_new := v_new || jsonb_build_object('estimate_id', new.estimate_id); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.last_used_at is distinct from new.last_used_at then v_changed := v_changed || 'last_used_at'::text; v_old := v_old || jsonb_build_object('last_used_at', old.last_used_at); v_new := v_new || jsonb_build_object('last_used_at', new.last_used_at); end if;
+  if old.last_used_ip is distinct from new.last_used_ip then v_changed := v_changed || 'last_used_ip'::text; v_old := v_old || jsonb_build_object('last_used_ip', old.last_used_ip); v_new := v_new || jsonb_build_object('last_used_ip', new.last_used_ip); end if;
+  if old.purpose is distinct from new.purpose then v_changed := v_changed || 'purpose'::text; v_old := v_old || jsonb_build_object('purpose', old.purpose); v_new := v_new || jsonb_build_object('purpose', new.purpose); end if;
+  if old.revoked_at is distinct from new.revoked_at then v_changed := v_changed || 'revoked_at'::text; v_old := v_old || jsonb_build_object('revoked_at', old.revoked_at); v_new := v_new || jsonb_build_object('revoked_at', new.revoked_at); end if;
+  if old.token_hash is distinct from new.token_hash then v_changed := v_changed || 'token_hash'::text; v_old := v_old || jsonb_build_object('token_hash', old.token_hash); v_new := v_new || jsonb_build_object('token_hash', new.token_hash); end if;
+  if old.use_count is distinct from new.use_count then v_changed := v_changed || 'use_count'::text; v_old := v_old || jsonb_build_object('use_count', old.use_count); v_new := v_new || jsonb_build_object('use_count', new.use_count); end if;
+  if old.uses_max is distinct from new.uses_max then v_changed := v_changed || 'uses_max'::text; v_old := v_old || jsonb_build_object('uses_max', old.uses_max); v_new := v_new || jsonb_build_object('uses_max', new.uses_max); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_public_links() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_purchase_order_line_items() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_taxable is distinct from new.is_taxable then v_changed := v_changed || 'is_taxable'::text; v_old := v_old || jsonb_build_object('is_taxable', old.is_taxable); v_new := v_new || jsonb_build_object('is_taxable', new.is_taxable); end if;
+  if old."position" is distinct from new."position" then v_changed := v_changed || 'position'::text; v_old := v_old || jsonb_build_object('position', old."position"); v_new := v_new || jsonb_build_object('position', new."position"); end if;
+  if old.price_book_item_id is distinct from new.price_book_item_id then v_changed := v_changed || 'price_book_item_id'::text; v_old := v_old || jsonb_build_object('price_book_item_id', old.price_book_item_id); v_new := v_new || jsonb_build_object('price_book_item_id', new.price_book_item_id); end if;
+  if old.purchase_order_id is distinct from new.purchase_order_id then v_changed := v_changed || 'purchase_order_id'::text; v_old := v_old || jsonb_build_object('purchase_order_id', old.purchase_order_id); v_new := v_new || jsonb_build_object('purchase_order_id', new.purchase_order_id); end if;
+  if old.quantity is distinct from new.quantity then v_changed := v_changed || 'quantity'::text; v_old := v_old || jsonb_build_object('quantity', old.quantity); v_new := v_new || jsonb_build_object('quantity', new.quantity); end if;
+  if old.quantity_received is distinct from new.quantity_received then v_changed := v_changed || 'quantity_received'::text; v_old := v_old || jsonb_build_object('quantity_received', old.quantity_received); v_new := v_new || jsonb_build_object('quantity_received', new.quantity_received); end if;
+  if old.sku is distinct from new.sku then v_changed := v_changed || 'sku'::text; v_old := v_old || jsonb_build_object('sku', old.sku); v_new := v_new || jsonb_build_object('sku', new.sku); end if;
+  if old.total is distinct from new.total then v_changed := v_changed || 'total'::text; v_old := v_old || jsonb_build_object('total', old.total); v_new := v_new || jsonb_build_object('total', new.total); end if;
+  if old.unit is distinct from new.unit then v_changed := v_changed || 'unit'::text; v_old := v_old || jsonb_build_object('unit', old.unit); v_new := v_new || jsonb_build_object('unit', new.unit); end if;
+  if old.unit_price is distinct from new.unit_price then v_changed := v_changed || 'unit_price'::text; v_old := v_old || jsonb_build_object('unit_price', old.unit_price); v_new := v_new || jsonb_build_object('unit_price', new.unit_price); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_purchase_order_line_items() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_purchase_orders() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.actual_delivery is distinct from new.actual_delivery then v_changed := v_changed || 'actual_delivery'::text; v_old := v_old || jsonb_build_object('actual_delivery', old.actual_delivery); v_new := v_new || jsonb_build_object('actual_delivery', new.actual_delivery); end if;
+  if old.approved_at is distinct from new.approved_at then v_changed := v_changed || 'approved_at'::text; v_old := v_old || jsonb_build_object('approved_at', old.approved_at); v_new := v_new || jsonb_build_object('approved_at', new.approved_at); end if;
+  if old.approved_by is distinct from new.approved_by then v_changed := v_changed || 'approved_by'::text; v_old := v_old || jsonb_build_object('approved_by', old.approved_by); v_new := v_new || jsonb_build_object('approved_by', new.approved_by); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.auto_generated is distinct from new.auto_generated then v_changed := v_changed || 'auto_generated'::text; v_old := v_old || jsonb_build_object('auto_generated', old.auto_generated); v_new := v_new || jsonb_build_object('auto_generated', new.auto_generated); end if;
+  if old.cancellation_reason is distinct from new.cancellation_reason then v_changed := v_changed || 'cancellation_reason'::text; v_old := v_old || jsonb_build_object('cancellation_reason', old.cancellation_reason); v_new := v_new || jsonb_build_object('cancellation_reason', new.cancellation_reason); end if;
+  if old.cancelled_at is distinct from new.cancelled_at then v_changed := v_changed || 'cancelled_at'::text; v_old := v_old || jsonb_build_object('cancelled_at', old.cancelled_at); v_new := v_new || jsonb_build_object('cancelled_at', new.cancelled_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.delivery_address is distinct from new.delivery_address then v_changed := v_changed || 'delivery_address'::text; v_old := v_old || jsonb_build_object('delivery_address', old.delivery_address); v_new := v_new || jsonb_build_object('delivery_address', new.delivery_address); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.discount_amount is distinct from new.discount_amount then v_changed := v_changed || 'discount_amount'::text; v_old := v_old || jsonb_build_object('discount_amount', old.discount_amount); v_new := v_new || jsonb_build_object('discount_amount', new.discount_amount); end if;
+  if old.estimate_id is distinct from new.estimate_id then v_changed := v_changed || 'estimate_id'::text; v_old := v_old || jsonb_build_object('estimate_id', old.estimate_id); v_new := v_new || jsonb_build_object('estimate_id', new.estimate_id); end if;
+  if old.expected_delivery is distinct from new.expected_delivery then v_changed := v_changed || 'expected_delivery'::text; v_old := v_old || jsonb_build_object('expected_delivery', old.expected_delivery); v_new := v_new || jsonb_build_object('expected_delivery', new.expected_delivery); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.internal_notes is distinct from new.internal_notes then v_changed := v_changed || 'internal_notes'::text; v_old := v_old || jsonb_build_object('internal_notes', old.internal_notes); v_new := v_new || jsonb_build_object('internal_notes', new.internal_notes); end if;
+  if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.line_items is distinct from new.line_items then v_changed := v_changed || 'line_items'::text; v_old := v_old || jsonb_build_object('line_items', old.line_items); v_new := v_new || jsonb_build_object('line_items', new.line_items); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.ordered_at is distinct from new.ordered_at then v_changed := v_changed || 'ordered_at'::text; v_old := v_old || jsonb_build_object('ordered_at', old.ordered_at); v_new := v_new || jsonb_build_object('ordered_at', new.ordered_at); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.po_number is distinct from new.po_number then v_changed := v_changed || 'po_number'::text; v_old := v_old || jsonb_build_object('po_number', old.po_number); v_new := v_new || jsonb_build_object('po_number', new.po_number); end if;
+  if old.priority is distinct from new.priority then v_changed := v_changed || 'priority'::text; v_old := v_old || jsonb_build_object('priority', old.priority); v_new := v_new || jsonb_build_object('priority', new.priority); end if;
+  if old.received_at is distinct from new.received_at then v_changed := v_changed || 'received_at'::text; v_old := v_old || jsonb_build_object('received_at', old.received_at); v_new := v_new || jsonb_build_object('received_at', new.received_at); end if;
+  if old.requested_by is distinct from new.requested_by then v_changed := v_changed || 'requested_by'::text; v_old := v_old || jsonb_build_object('requested_by', old.requested_by); v_new := v_new || jsonb_build_object('requested_by', new.requested_by); end if;
+  if old.shipping_amount is distinct from new.shipping_amount then v_changed := v_changed || 'shipping_amount'::text; v_old := v_old || jsonb_build_object('shipping_amount', old.shipping_amount); v_new := v_new || jsonb_build_object('shipping_amount', new.shipping_amount); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.subtotal is distinct from new.subtotal then v_changed := v_changed || 'subtotal'::text; v_old := v_old || jsonb_build_object('subtotal', old.subtotal); v_new := v_new || jsonb_build_object('subtotal', new.subtotal); end if;
+  if old.tax_amount is distinct from new.tax_amount then v_changed := v_changed || 'tax_amount'::text; v_old := v_old || jsonb_build_object('tax_amount', old.tax_amount); v_new := v_new || jsonb_build_object('tax_amount', new.tax_amount); end if;
+  if old.tax_rate is distinct from new.tax_rate then v_changed := v_changed || 'tax_rate'::text; v_old := v_old || jsonb_build_object('tax_rate', old.tax_rate); v_new := v_new || jsonb_build_object('tax_rate', new.tax_rate); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.total_amount is distinct from new.total_amount then v_changed := v_changed || 'total_amount'::text; v_old := v_old || jsonb_build_object('total_amount', old.total_amount); v_new := v_new || jsonb_build_object('total_amount', new.total_amount); end if;
+  if old.vendor is distinct from new.vendor then v_changed := v_changed || 'vendor'::text; v_old := v_old || jsonb_build_object('vendor', old.vendor); v_new := v_new || jsonb_build_object('vendor', new.vendor); end if;
+  if old.vendor_email is distinct from new.vendor_email then v_changed := v_changed || 'vendor_email'::text; v_old := v_old || jsonb_build_object('vendor_email', old.vendor_email); v_new := v_new || jsonb_build_object('vendor_email', new.vendor_email); end if;
+  if old.vendor_id is distinct from new.vendor_id then v_changed := v_changed || 'vendor_id'::text; v_old := v_old || jsonb_build_object('vendor_id', old.vendor_id); v_new := v_new || jsonb_build_object('vendor_id', new.vendor_id); end if;
+  if old.vendor_phone is distinct from new.vendor_phone then v_changed := v_changed || 'vendor_phone'::text; v_old := v_old || jsonb_build_object('vendor_phone', old.vendor_phone); v_new := v_new || jsonb_build_object('vendor_phone', new.vendor_phone); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_purchase_orders() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_recurrences() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.by_day is distinct from new.by_day then v_changed := v_changed || 'by_day'::text; v_old := v_old || jsonb_build_object('by_day', old.by_day); v_new := v_new || jsonb_build_object('by_day', new.by_day); end if;
+  if old.by_month_day is distinct from new.by_month_day then v_changed := v_changed || 'by_month_day'::text; v_old := v_old || jsonb_build_object('by_month_day', old.by_month_day); v_new := v_new || jsonb_build_object('by_month_day', new.by_month_day); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.duration_minutes is distinct from new.duration_minutes then v_changed := v_changed || 'duration_minutes'::text; v_old := v_old || jsonb_build_object('duration_minutes', old.duration_minutes); v_new := v_new || jsonb_build_object('duration_minutes', new.duration_minutes); end if;
+  if old.ends_at is distinct from new.ends_at then v_changed := v_changed || 'ends_at'::text; v_old := v_old || jsonb_build_object('ends_at', old.ends_at); v_new := v_new || jsonb_build_object('ends_at', new.ends_at); end if;
+  if old.expanded_until is distinct from new.expanded_until then v_changed := v_changed || 'expanded_until'::text; v_old := v_old || jsonb_build_object('expanded_until', old.expanded_until); v_new := v_new || jsonb_build_object('expanded_until', new.expanded_until); end if;
+  if old.frequency is distinct from new.frequency then v_changed := v_changed || 'frequency'::text; v_old := v_old || jsonb_build_object('frequency', old.frequency); v_new := v_new || jsonb_build_object('frequency', new.frequency); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.interval_count is distinct from new.interval_count then v_changed := v_changed || 'interval_count'::text; v_old := v_old || jsonb_build_object('interval_count', old.interval_count); v_new := v_new || jsonb_build_object('interval_count', new.interval_count); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.occurrences_max is distinct from new.occurrences_max then v_changed := v_changed || 'occurrences_max'::text; v_old := v_old || jsonb_build_object('occurrences_max', old.occurrences_max); v_new := v_new || jsonb_build_object('occurrences_max', new.occurrences_max); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.service_plan_id is distinct from new.service_plan_id then v_changed := v_changed || 'service_plan_id'::text; v_old := v_old || jsonb_build_object('service_plan_id', old.service_plan_id); v_new := v_new || jsonb_build_object('service_plan_id', new.service_plan_id); end if;
+  if old.starts_at is distinct from new.starts_at then v_changed := v_changed || 'starts_at'::text; v_old := v_old || jsonb_build_object('starts_at', old.starts_at); v_new := v_new || jsonb_build_object('starts_at', new.starts_at); end if;
+  if old.template is distinct from new.template then v_changed := v_changed || 'template'::text; v_old := v_old || jsonb_build_object('template', old.template); v_new := v_new || jsonb_build_object('template', new.template); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_recurrences() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_requests() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.address is distinct from new.address then v_changed := v_changed || 'address'::text; v_old := v_old || jsonb_build_object('address', old.address); v_new := v_new || jsonb_build_object('address', new.address); end if;
+  if old.answered_at is distinct from new.answered_at then v_changed := v_changed || 'answered_at'::text; v_old := v_old || jsonb_build_object('answered_at', old.answered_at); v_new := v_new || jsonb_build_object('answered_at', new.answered_at); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.assigned_to is distinct from new.assigned_to then v_changed := v_changed || 'assigned_to'::text; v_old := v_old || jsonb_build_object('assigned_to', old.assigned_to); v_new := v_new || jsonb_build_object('assigned_to', new.assigned_to); end if;
+  if old.city is distinct from new.city then v_changed := v_changed || 'city'::text; v_old := v_old || jsonb_build_object('city', old.city); v_new := v_new || jsonb_build_object('city', new.city); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.contact_email is distinct from new.contact_email then v_changed := v_changed || 'contact_email'::text; v_old := v_old || jsonb_build_object('contact_email', old.contact_email); v_new := v_new || jsonb_build_object('contact_email', new.contact_email); end if;
+  if old.contact_name is distinct from new.contact_name then v_changed := v_changed || 'contact_name'::text; v_old := v_old || jsonb_build_object('contact_name', old.contact_name); v_new := v_new || jsonb_build_object('contact_name', new.contact_name); end if;
+  if old.contact_phone is distinct from new.contact_phone then v_changed := v_changed || 'contact_phone'::text; v_old := v_old || jsonb_build_object('contact_phone', old.contact_phone); v_new := v_new || jsonb_build_object('contact_phone', new.contact_phone); end if;
+  if old.converted_to_job_id is distinct from new.converted_to_job_id then v_changed := v_changed || 'converted_to_job_id'::text; v_old := v_old || jsonb_build_object('converted_to_job_id', old.converted_to_job_id); v_new := v_new || jsonb_build_object('converted_to_job_id', new.converted_to_job_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.declined_reason is distinct from new.declined_reason then v_changed := v_changed || 'declined_reason'::text; v_old := v_old || jsonb_build_object('declined_reason', old.declined_reason); v_new := v_new || jsonb_build_object('declined_reason', new.declined_reason); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.preferred_times is distinct from new.preferred_times then v_changed := v_changed || 'preferred_times'::text; v_old := v_old || jsonb_build_object('preferred_times', old.preferred_times); v_new := v_new || jsonb_build_object('preferred_times', new.preferred_times); end if;
+  if old.priority is distinct from new.priority then v_changed := v_changed || 'priority'::text; v_old := v_old || jsonb_build_object('priority', old.priority); v_new := v_new || jsonb_build_object('priority', new.priority); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.source is distinct from new.source then v_changed := v_changed || 'source'::text; v_old := v_old || jsonb_build_object('source', old.source); v_new := v_new || jsonb_build_object('source', new.source); end if;
+  if old.state is distinct from new.state then v_changed := v_changed || 'state'::text; v_old := v_old || jsonb_build_object('state', old.state); v_new := v_new || jsonb_build_object('state', new.state); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.zip_code is distinct from new.zip_code then v_changed := v_changed || 'zip_code'::text; v_old := v_old || jsonb_build_object('zip_code', old.zip_code); v_new := v_new || jsonb_build_object('zip_code', new.zip_code); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_requests() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_schedules() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.access_instructions is distinct from new.access_instructions then v_changed := v_changed || 'access_instructions'::text; v_old := v_old || jsonb_build_object('access_instructions', old.access_instructions); v_new := v_new || jsonb_build_object('access_instructions', new.access_instructions); end if;
+  if old.actual_duration is distinct from new.actual_duration then v_changed := v_changed || 'actual_duration'::text; v_old := v_old || jsonb_build_object('actual_duration', old.actual_duration); v_new := v_new || jsonb_build_object('actual_duration', new.actual_duration); end if;
+  if old.actual_end_time is distinct from new.actual_end_time then v_changed := v_changed || 'actual_end_time'::text; v_old := v_old || jsonb_build_object('actual_end_time', old.actual_end_time); v_new := v_new || jsonb_build_object('actual_end_time', new.actual_end_time); end if;
+  if old.actual_start_time is distinct from new.actual_start_time then v_changed := v_changed || 'actual_start_time'::text; v_old := v_old || jsonb_build_object('actual_start_time', old.actual_start_time); v_new := v_new || jsonb_build_object('actual_start_time', new.actual_start_time); end if;
+  if old.all_day is distinct from new.all_day then v_changed := v_changed || 'all_day'::text; v_old := v_old || jsonb_build_object('all_day', old.all_day); v_new := v_new || jsonb_build_object('all_day', new.all_day); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.assigned_to is distinct from new.assigned_to then v_changed := v_changed || 'assigned_to'::text; v_old := v_old || jsonb_build_object('assigned_to', old.assigned_to); v_new := v_new || jsonb_build_object('assigned_to', new.assigned_to); end if;
+  if old.cancellation_reason is distinct from new.cancellation_reason then v_changed := v_changed || 'cancellation_reason'::text; v_old := v_old || jsonb_build_object('cancellation_reason', old.cancellation_reason); v_new := v_new || jsonb_build_object('cancellation_reason', new.cancellation_reason); end if;
+  if old.cancelled_at is distinct from new.cancelled_at then v_changed := v_changed || 'cancelled_at'::text; v_old := v_old || jsonb_build_object('cancelled_at', old.cancelled_at); v_new := v_new || jsonb_build_object('cancelled_at', new.cancelled_at); end if;
+  if old.cancelled_by is distinct from new.cancelled_by then v_changed := v_changed || 'cancelled_by'::text; v_old := v_old || jsonb_build_object('cancelled_by', old.cancelled_by); v_new := v_new || jsonb_build_object('cancelled_by', new.cancelled_by); end if;
+  if old.category is distinct from new.category then v_changed := v_changed || 'category'::text; v_old := v_old || jsonb_build_object('category', old.category); v_new := v_new || jsonb_build_object('category', new.category); end if;
+  if old.color is distinct from new.color then v_changed := v_changed || 'color'::text; v_old := v_old || jsonb_build_object('color', old.color); v_new := v_new || jsonb_build_object('color', new.color); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.completed_by is distinct from new.completed_by then v_changed := v_changed || 'completed_by'::text; v_old := v_old || jsonb_build_object('completed_by', old.completed_by); v_new := v_new || jsonb_build_object('completed_by', new.completed_by); end if;
+  if old.confirmed_at is distinct from new.confirmed_at then v_changed := v_changed || 'confirmed_at'::text; v_old := v_old || jsonb_build_object('confirmed_at', old.confirmed_at); v_new := v_new || jsonb_build_object('confirmed_at', new.confirmed_at); end if;
+  if old.confirmed_by is distinct from new.confirmed_by then v_changed := v_changed || 'confirmed_by'::text; v_old := v_old || jsonb_build_object('confirmed_by', old.confirmed_by); v_new := v_new || jsonb_build_object('confirmed_by', new.confirmed_by); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.crew is distinct from new.crew then v_changed := v_changed || 'crew'::text; v_old := v_old || jsonb_build_object('crew', old.crew); v_new := v_new || jsonb_build_object('crew', new.crew); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.customer_notes is distinct from new.customer_notes then v_changed := v_changed || 'customer_notes'::text; v_old := v_old || jsonb_build_object('customer_notes', old.customer_notes); v_new := v_new || jsonb_build_object('customer_notes', new.customer_notes); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.double_booking_by is distinct from new.double_booking_by then v_changed := v_changed || 'double_booking_by'::text; v_old := v_old || jsonb_build_object('double_booking_by', old.double_booking_by); v_new := v_new || jsonb_build_object('double_booking_by', new.double_booking_by); end if;
+  if old.double_booking_reason is distinct from new.double_booking_reason then v_changed := v_changed || 'double_booking_reason'::text; v_old := v_old || jsonb_build_object('double_booking_reason', old.double_booking_reason); v_new := v_new || jsonb_build_object('double_booking_reason', new.double_booking_reason); end if;
+  if old.duration is distinct from new.duration then v_changed := v_changed || 'duration'::text; v_old := v_old || jsonb_build_object('duration', old.duration); v_new := v_new || jsonb_build_object('duration', new.duration); end if;
+  if old.end_time is distinct from new.end_time then v_changed := v_changed || 'end_time'::text; v_old := v_old || jsonb_build_object('end_time', old.end_time); v_new := v_new || jsonb_build_object('end_time', new.end_time); end if;
+  if old.estimated_cost is distinct from new.estimated_cost then v_changed := v_changed || 'estimated_cost'::text; v_old := v_old || jsonb_build_object('estimated_cost', old.estimated_cost); v_new := v_new || jsonb_build_object('estimated_cost', new.estimated_cost); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_recurring is distinct from new.is_recurring then v_changed := v_changed || 'is_recurring'::text; v_old := v_old || jsonb_build_object('is_recurring', old.is_recurring); v_new := v_new || jsonb_build_object('is_recurring', new.is_recurring); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.location is distinct from new.location then v_changed := v_changed || 'location'::text; v_old := v_old || jsonb_build_object('location', old.location); v_new := v_new || jsonb_build_object('location', new.location); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.parent_schedule_id is distinct from new.parent_schedule_id then v_changed := v_changed || 'parent_schedule_id'::text; v_old := v_old || jsonb_build_object('parent_schedule_id', old.parent_schedule_id); v_new := v_new || jsonb_build_object('parent_schedule_id', new.parent_schedule_id); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.priority is distinct from new.priority then v_changed := v_changed || 'priority'::text; v_old := v_old || jsonb_build_object('priority', old.priority); v_new := v_new || jsonb_build_object('priority', new.priority); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.recurrence_end_date is distinct from new.recurrence_end_date then v_changed := v_changed || 'recurrence_end_date'::text; v_old := v_old || jsonb_build_object('recurrence_end_date', old.recurrence_end_date); v_new := v_new || jsonb_build_object('recurrence_end_date', new.recurrence_end_date); end if;
+  if old.recurrence_id is distinct from new.recurrence_id then v_changed := v_changed || 'recurrence_id'::text; v_old := v_old || jsonb_build_object('recurrence_id', old.recurrence_id); v_new := v_new || jsonb_build_object('recurrence_id', new.recurrence_id); end if;
+  if old.recurrence_rule is distinct from new.recurrence_rule then v_changed := v_changed || 'recurrence_rule'::text; v_old := v_old || jsonb_build_object('recurrence_rule', old.recurrence_rule); v_new := v_new || jsonb_build_object('recurrence_rule', new.recurrence_rule); end if;
+  if old.reminder_hours_before is distinct from new.reminder_hours_before then v_changed := v_changed || 'reminder_hours_before'::text; v_old := v_old || jsonb_build_object('reminder_hours_before', old.reminder_hours_before); v_new := v_new || jsonb_build_object('reminder_hours_before', new.reminder_hours_before); end if;
+  if old.reminder_method is distinct from new.reminder_method then v_changed := v_changed || 'reminder_method'::text; v_old := v_old || jsonb_build_object('reminder_method', old.reminder_method); v_new := v_new || jsonb_build_object('reminder_method', new.reminder_method); end if;
+  if old.reminder_sent is distinct from new.reminder_sent then v_changed := v_changed || 'reminder_sent'::text; v_old := v_old || jsonb_build_object('reminder_sent', old.reminder_sent); v_new := v_new || jsonb_build_object('reminder_sent', new.reminder_sent); end if;
+  if old.reminder_sent_at is distinct from new.reminder_sent_at then v_changed := v_changed || 'reminder_sent_at'::text; v_old := v_old || jsonb_build_object('reminder_sent_at', old.reminder_sent_at); v_new := v_new || jsonb_build_object('reminder_sent_at', new.reminder_sent_at); end if;
+  if old.rescheduled_from_id is distinct from new.rescheduled_from_id then v_changed := v_changed || 'rescheduled_from_id'::text; v_old := v_old || jsonb_build_object('rescheduled_from_id', old.rescheduled_from_id); v_new := v_new || jsonb_build_object('rescheduled_from_id', new.rescheduled_from_id); end if;
+  if old.rescheduled_to_id is distinct from new.rescheduled_to_id then v_changed := v_changed || 'rescheduled_to_id'::text; v_old := v_old || jsonb_build_object('rescheduled_to_id', old.rescheduled_to_id); v_new := v_new || jsonb_build_object('rescheduled_to_id', new.rescheduled_to_id); end if;
+  if old.service_plan_id is distinct from new.service_plan_id then v_changed := v_changed || 'service_plan_id'::text; v_old := v_old || jsonb_build_object('service_plan_id', old.service_plan_id); v_new := v_new || jsonb_build_object('service_plan_id', new.service_plan_id); end if;
+  if old.service_types is distinct from new.service_types then v_changed := v_changed || 'service_types'::text; v_old := v_old || jsonb_build_object('service_types', old.service_types); v_new := v_new || jsonb_build_object('service_types', new.service_types); end if;
+  if old.start_time is distinct from new.start_time then v_changed := v_changed || 'start_time'::text; v_old := v_old || jsonb_build_object('start_time', old.start_time); v_new := v_new || jsonb_build_object('start_time', new.start_time); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.title is distinct from new.title then v_changed := v_changed || 'title'::text; v_old := v_old || jsonb_build_object('title', old.title); v_new := v_new || jsonb_build_object('title', new.title); end if;
+  if old.type is distinct from new.type then v_changed := v_changed || 'type'::text; v_old := v_old || jsonb_build_object('type', old.type); v_new := v_new || jsonb_build_object('type', new.type); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_schedules() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_service_packages() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.included_items is distinct from new.included_items then v_changed := v_changed || 'included_items'::text; v_old := v_old || jsonb_build_object('included_items', old.included_items); v_new := v_new || jsonb_build_object('included_items', new.included_items); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.labor_hours is distinct from new.labor_hours then v_changed := v_changed || 'labor_hours'::text; v_old := v_old || jsonb_build_object('labor_hours', old.labor_hours); v_new := v_new || jsonb_build_object('labor_hours', new.labor_hours); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.package_price is distinct from new.package_price then v_changed := v_changed || 'package_price'::text; v_old := v_old || jsonb_build_object('package_price', old.package_price); v_new := v_new || jsonb_build_object('package_price', new.package_price); end if;
+  if old.package_type is distinct from new.package_type then v_changed := v_changed || 'package_type'::text; v_old := v_old || jsonb_build_object('package_type', old.package_type); v_new := v_new || jsonb_build_object('package_type', new.package_type); end if;
+  if old.price_book_item_id is distinct from new.price_book_item_id then v_changed := v_changed || 'price_book_item_id'::text; v_old := v_old || jsonb_build_object('price_book_item_id', old.price_book_item_id); v_new := v_new || jsonb_build_object('price_book_item_id', new.price_book_item_id); end if;
+  if old.total_cost is distinct from new.total_cost then v_changed := v_changed || 'total_cost'::text; v_old := v_old || jsonb_build_object('total_cost', old.total_cost); v_new := v_new || jsonb_build_object('total_cost', new.total_cost); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_service_packages() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_service_plans() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.assigned_technician is distinct from new.assigned_technician then v_changed := v_changed || 'assigned_technician'::text; v_old := v_old || jsonb_build_object('assigned_technician', old.assigned_technician); v_new := v_new || jsonb_build_object('assigned_technician', new.assigned_technician); end if;
+  if old.auto_generate_jobs is distinct from new.auto_generate_jobs then v_changed := v_changed || 'auto_generate_jobs'::text; v_old := v_old || jsonb_build_object('auto_generate_jobs', old.auto_generate_jobs); v_new := v_new || jsonb_build_object('auto_generate_jobs', new.auto_generate_jobs); end if;
+  if old.billing_frequency is distinct from new.billing_frequency then v_changed := v_changed || 'billing_frequency'::text; v_old := v_old || jsonb_build_object('billing_frequency', old.billing_frequency); v_new := v_new || jsonb_build_object('billing_frequency', new.billing_frequency); end if;
+  if old.cancelled_at is distinct from new.cancelled_at then v_changed := v_changed || 'cancelled_at'::text; v_old := v_old || jsonb_build_object('cancelled_at', old.cancelled_at); v_new := v_new || jsonb_build_object('cancelled_at', new.cancelled_at); end if;
+  if old.cancelled_reason is distinct from new.cancelled_reason then v_changed := v_changed || 'cancelled_reason'::text; v_old := v_old || jsonb_build_object('cancelled_reason', old.cancelled_reason); v_new := v_new || jsonb_build_object('cancelled_reason', new.cancelled_reason); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.completed_at is distinct from new.completed_at then v_changed := v_changed || 'completed_at'::text; v_old := v_old || jsonb_build_object('completed_at', old.completed_at); v_new := v_new || jsonb_build_object('completed_at', new.completed_at); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.custom_frequency_days is distinct from new.custom_frequency_days then v_changed := v_changed || 'custom_frequency_days'::text; v_old := v_old || jsonb_build_object('custom_frequency_days', old.custom_frequency_days); v_new := v_new || jsonb_build_object('custom_frequency_days', new.custom_frequency_days); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.customer_notes is distinct from new.customer_notes then v_changed := v_changed || 'customer_notes'::text; v_old := v_old || jsonb_build_object('customer_notes', old.customer_notes); v_new := v_new || jsonb_build_object('customer_notes', new.customer_notes); end if;
+  if old.customer_signature is distinct from new.customer_signature then v_changed := v_changed || 'customer_signature'::text; v_old := v_old || jsonb_build_object('customer_signature', old.customer_signature); v_new := v_new || jsonb_build_object('customer_signature', new.customer_signature); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.end_date is distinct from new.end_date then v_changed := v_changed || 'end_date'::text; v_old := v_old || jsonb_build_object('end_date', old.end_date); v_new := v_new || jsonb_build_object('end_date', new.end_date); end if;
+  if old.frequency is distinct from new.frequency then v_changed := v_changed || 'frequency'::text; v_old := v_old || jsonb_build_object('frequency', old.frequency); v_new := v_new || jsonb_build_object('frequency', new.frequency); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.included_equipment_types is distinct from new.included_equipment_types then v_changed := v_changed || 'included_equipment_types'::text; v_old := v_old || jsonb_build_object('included_equipment_types', old.included_equipment_types); v_new := v_new || jsonb_build_object('included_equipment_types', new.included_equipment_types); end if;
+  if old.included_services is distinct from new.included_services then v_changed := v_changed || 'included_services'::text; v_old := v_old || jsonb_build_object('included_services', old.included_services); v_new := v_new || jsonb_build_object('included_services', new.included_services); end if;
+  if old.last_service_date is distinct from new.last_service_date then v_changed := v_changed || 'last_service_date'::text; v_old := v_old || jsonb_build_object('last_service_date', old.last_service_date); v_new := v_new || jsonb_build_object('last_service_date', new.last_service_date); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.next_service_due is distinct from new.next_service_due then v_changed := v_changed || 'next_service_due'::text; v_old := v_old || jsonb_build_object('next_service_due', old.next_service_due); v_new := v_new || jsonb_build_object('next_service_due', new.next_service_due); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.paused_at is distinct from new.paused_at then v_changed := v_changed || 'paused_at'::text; v_old := v_old || jsonb_build_object('paused_at', old.paused_at); v_new := v_new || jsonb_build_object('paused_at', new.paused_at); end if;
+  if old.paused_reason is distinct from new.paused_reason then v_changed := v_changed || 'paused_reason'::text; v_old := v_old || jsonb_build_object('paused_reason', old.paused_reason); v_new := v_new || jsonb_build_object('paused_reason', new.paused_reason); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.plan_number is distinct from new.plan_number then v_changed := v_changed || 'plan_number'::text; v_old := v_old || jsonb_build_object('plan_number', old.plan_number); v_new := v_new || jsonb_build_object('plan_number', new.plan_number); end if;
+  if old.price is distinct from new.price then v_changed := v_changed || 'price'::text; v_old := v_old || jsonb_build_object('price', old.price); v_new := v_new || jsonb_build_object('price', new.price); end if;
+  if old.price_book_item_ids is distinct from new.price_book_item_ids then v_changed := v_changed || 'price_book_item_ids'::text; v_old := v_old || jsonb_build_object('price_book_item_ids', old.price_book_item_ids); v_new := v_new || jsonb_build_object('price_book_item_ids', new.price_book_item_ids); end if;
+  if old.property_id is distinct from new.property_id then v_changed := v_changed || 'property_id'::text; v_old := v_old || jsonb_build_object('property_id', old.property_id); v_new := v_new || jsonb_build_object('property_id', new.property_id); end if;
+  if old.renewal_notice_days is distinct from new.renewal_notice_days then v_changed := v_changed || 'renewal_notice_days'::text; v_old := v_old || jsonb_build_object('renewal_notice_days', old.renewal_notice_days); v_new := v_new || jsonb_build_object('renewal_notice_days', new.renewal_notice_days); end if;
+  if old.renewal_type is distinct from new.renewal_type then v_changed := v_changed || 'renewal_type'::text; v_old := v_old || jsonb_build_object('renewal_type', old.renewal_type); v_new := v_new || jsonb_build_object('renewal_type', new.renewal_type); end if;
+  if old.signed_at is distinct from new.signed_at then v_changed := v_changed || 'signed_at'::text; v_old := v_old || jsonb_build_object('signed_at', old.signed_at); v_new := v_new || jsonb_build_object('signed_at', new.signed_at); end if;
+  if old.signed_by_name is distinct from new.signed_by_name then v_changed := v_changed || 'signed_by_name'::text; v_old := v_old || jsonb_build_object('signed_by_name', old.signed_by_name); v_new := v_new || jsonb_build_object('signed_by_name', new.signed_by_name); end if;
+  if old.start_date is distinct from new.start_date then v_changed := v_changed || 'start_date'::text; v_old := v_old || jsonb_build_object('start_date', old.start_date); v_new := v_new || jsonb_build_object('start_date', new.start_date); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.taxable is distinct from new.taxable then v_changed := v_changed || 'taxable'::text; v_old := v_old || jsonb_build_object('taxable', old.taxable); v_new := v_new || jsonb_build_object('taxable', new.taxable); end if;
+  if old.terms is distinct from new.terms then v_changed := v_changed || 'terms'::text; v_old := v_old || jsonb_build_object('terms', old.terms); v_new := v_new || jsonb_build_object('terms', new.terms); end if;
+  if old.total_revenue is distinct from new.total_revenue then v_changed := v_changed || 'total_revenue'::text; v_old := v_old || jsonb_build_object('total_revenue', old.total_revenue); v_new := v_new || jsonb_build_object('total_revenue', new.total_revenue); end if;
+  if old.total_visits_completed is distinct from new.total_visits_completed then v_changed := v_changed || 'total_visits_completed'::text; v_old := v_old || jsonb_build_object('total_visits_completed', old.total_visits_completed); v_new := v_new || jsonb_build_object('total_visits_completed', new.total_visits_completed); end if;
+  if old.type is distinct from new.type then v_changed := v_changed || 'type'::text; v_old := v_old || jsonb_build_object('type', old.type); v_new := v_new || jsonb_build_object('type', new.type); end if;
+  if old.visits_per_term is distinct from new.visits_per_term then v_changed := v_changed || 'visits_per_term'::text; v_old := v_old || jsonb_build_object('visits_per_term', old.visits_per_term); v_new := v_new || jsonb_build_object('visits_per_term', new.visits_per_term); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_service_plans() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_shifts() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.end_time is distinct from new.end_time then v_changed := v_changed || 'end_time'::text; v_old := v_old || jsonb_build_object('end_time', old.end_time); v_new := v_new || jsonb_build_object('end_time', new.end_time); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.start_time is distinct from new.start_time then v_changed := v_changed || 'start_time'::text; v_old := v_old || jsonb_build_object('start_time', old.start_time); v_new := v_new || jsonb_build_object('start_time', new.start_time); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_shifts() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_skills() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.requires_certificate is distinct from new.requires_certificate then v_changed := v_changed || 'requires_certificate'::text; v_old := v_old || jsonb_build_object('requires_certificate', old.requires_certificate); v_new := v_new || jsonb_build_object('requires_certificate', new.requires_certificate); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_skills() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_stock_reservations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.fulfilled_at is distinct from new.fulfilled_at then v_changed := v_changed || 'fulfilled_at'::text; v_old := v_old || jsonb_build_object('fulfilled_at', old.fulfilled_at); v_new := v_new || jsonb_build_object('fulfilled_at', new.fulfilled_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.inventory_id is distinct from new.inventory_id then v_changed := v_changed || 'inventory_id'::text; v_old := v_old || jsonb_build_object('inventory_id', old.inventory_id); v_new := v_new || jsonb_build_object('inventory_id', new.inventory_id); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.quantity is distinct from new.quantity then v_changed := v_changed || 'quantity'::text; v_old := v_old || jsonb_build_object('quantity', old.quantity); v_new := v_new || jsonb_build_object('quantity', new.quantity); end if;
+  if old.quantity_used is distinct from new.quantity_used then v_changed := v_changed || 'quantity_used'::text; v_old := v_old || jsonb_build_object('quantity_used', old.quantity_used); v_new := v_new || jsonb_build_object('quantity_used', new.quantity_used); end if;
+  if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if old.released_at is distinct from new.released_at then v_changed := v_changed || 'released_at'::text; v_old := v_old || jsonb_build_object('released_at', old.released_at); v_new := v_new || jsonb_build_object('released_at', new.released_at); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_stock_reservations() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_streams() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.chat_id is distinct from new.chat_id then v_changed := v_changed || 'chat_id'::text; v_old := v_old || jsonb_build_object('chat_id', old.chat_id); v_new := v_new || jsonb_build_object('chat_id', new.chat_id); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_streams() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_suggestions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.document_created_at is distinct from new.document_created_at then v_changed := v_changed || 'document_created_at'::text; v_old := v_old || jsonb_build_object('document_created_at', old.document_created_at); v_new := v_new || jsonb_build_object('document_created_at', new.document_created_at); end if;
+  if old.document_id is distinct from new.document_id then v_changed := v_changed || 'document_id'::text; v_old := v_old || jsonb_build_object('document_id', old.document_id); v_new := v_new || jsonb_build_object('document_id', new.document_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_resolved is distinct from new.is_resolved then v_changed := v_changed || 'is_resolved'::text; v_old := v_old || jsonb_build_object('is_resolved', old.is_resolved); v_new := v_new || jsonb_build_object('is_resolved', new.is_resolved); end if;
+  if old.original_text is distinct from new.original_text then v_changed := v_changed || 'original_text'::text; v_old := v_old || jsonb_build_object('original_text', old.original_text); v_new := v_new || jsonb_build_object('original_text', new.original_text); end if;
+  if old.suggested_text is distinct from new.suggested_text then v_changed := v_changed || 'suggested_text'::text; v_old := v_old || jsonb_build_object('suggested_text', old.suggested_text); v_new := v_new || jsonb_build_object('suggested_text', new.suggested_text); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_suggestions() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_supplier_integrations() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.account_number is distinct from new.account_number then v_changed := v_changed || 'account_number'::text; v_old := v_old || jsonb_build_object('account_number', old.account_number); v_new := v_new || jsonb_build_object('account_number', new.account_number); end if;
+  if old.api_enabled is distinct from new.api_enabled then v_changed := v_changed || 'api_enabled'::text; v_old := v_old || jsonb_build_object('api_enabled', old.api_enabled); v_new := v_new || jsonb_build_object('api_enabled', new.api_enabled); end if;
+  if old.api_endpoint is distinct from new.api_endpoint then v_changed := v_changed || 'api_endpoint'::text; v_old := v_old || jsonb_build_object('api_endpoint', old.api_endpoint); v_new := v_new || jsonb_build_object('api_endpoint', new.api_endpoint); end if;
+  if old.api_key is distinct from new.api_key then v_changed := v_changed || 'api_key'::text; v_old := v_old || jsonb_build_object('api_key', old.api_key); v_new := v_new || jsonb_build_object('api_key', new.api_key); end if;
+  if old.api_secret is distinct from new.api_secret then v_changed := v_changed || 'api_secret'::text; v_old := v_old || jsonb_build_object('api_secret', old.api_secret); v_new := v_new || jsonb_build_object('api_secret', new.api_secret); end if;
+  if old.auto_import_new_items is distinct from new.auto_import_new_items then v_changed := v_changed || 'auto_import_new_items'::text; v_old := v_old || jsonb_build_object('auto_import_new_items', old.auto_import_new_items); v_new := v_new || jsonb_build_object('auto_import_new_items', new.auto_import_new_items); end if;
+  if old.auto_update_prices is distinct from new.auto_update_prices then v_changed := v_changed || 'auto_update_prices'::text; v_old := v_old || jsonb_build_object('auto_update_prices', old.auto_update_prices); v_new := v_new || jsonb_build_object('auto_update_prices', new.auto_update_prices); end if;
+  if old.category_mappings is distinct from new.category_mappings then v_changed := v_changed || 'category_mappings'::text; v_old := v_old || jsonb_build_object('category_mappings', old.category_mappings); v_new := v_new || jsonb_build_object('category_mappings', new.category_mappings); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.default_markup_percent is distinct from new.default_markup_percent then v_changed := v_changed || 'default_markup_percent'::text; v_old := v_old || jsonb_build_object('default_markup_percent', old.default_markup_percent); v_new := v_new || jsonb_build_object('default_markup_percent', new.default_markup_percent); end if;
+  if old.display_name is distinct from new.display_name then v_changed := v_changed || 'display_name'::text; v_old := v_old || jsonb_build_object('display_name', old.display_name); v_new := v_new || jsonb_build_object('display_name', new.display_name); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.last_sync_at is distinct from new.last_sync_at then v_changed := v_changed || 'last_sync_at'::text; v_old := v_old || jsonb_build_object('last_sync_at', old.last_sync_at); v_new := v_new || jsonb_build_object('last_sync_at', new.last_sync_at); end if;
+  if old.last_sync_error is distinct from new.last_sync_error then v_changed := v_changed || 'last_sync_error'::text; v_old := v_old || jsonb_build_object('last_sync_error', old.last_sync_error); v_new := v_new || jsonb_build_object('last_sync_error', new.last_sync_error); end if;
+  if old.last_sync_status is distinct from new.last_sync_status then v_changed := v_changed || 'last_sync_status'::text; v_old := v_old || jsonb_build_object('last_sync_status', old.last_sync_status); v_new := v_new || jsonb_build_object('last_sync_status', new.last_sync_status); end if;
+  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
+  if old.next_sync_at is distinct from new.next_sync_at then v_changed := v_changed || 'next_sync_at'::text; v_old := v_old || jsonb_build_object('next_sync_at', old.next_sync_at); v_new := v_new || jsonb_build_object('next_sync_at', new.next_sync_at); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.supplier_name is distinct from new.supplier_name then v_changed := v_changed || 'supplier_name'::text; v_old := v_old || jsonb_build_object('supplier_name', old.supplier_name); v_new := v_new || jsonb_build_object('supplier_name', new.supplier_name); end if;
+  if old.sync_enabled is distinct from new.sync_enabled then v_changed := v_changed || 'sync_enabled'::text; v_old := v_old || jsonb_build_object('sync_enabled', old.sync_enabled); v_new := v_new || jsonb_build_object('sync_enabled', new.sync_enabled); end if;
+  if old.sync_frequency is distinct from new.sync_frequency then v_changed := v_changed || 'sync_frequency'::text; v_old := v_old || jsonb_build_object('sync_frequency', old.sync_frequency); v_new := v_new || jsonb_build_object('sync_frequency', new.sync_frequency); end if;
+  if old.total_items_failed is distinct from new.total_items_failed then v_changed := v_changed || 'total_items_failed'::text; v_old := v_old || jsonb_build_object('total_items_failed', old.total_items_failed); v_new := v_new || jsonb_build_object('total_items_failed', new.total_items_failed); end if;
+  if old.total_items_imported is distinct from new.total_items_imported then v_changed := v_changed || 'total_items_imported'::text; v_old := v_old || jsonb_build_object('total_items_imported', old.total_items_imported); v_new := v_new || jsonb_build_object('total_items_imported', new.total_items_imported); end if;
+  if old.total_items_updated is distinct from new.total_items_updated then v_changed := v_changed || 'total_items_updated'::text; v_old := v_old || jsonb_build_object('total_items_updated', old.total_items_updated); v_new := v_new || jsonb_build_object('total_items_updated', new.total_items_updated); end if;
+  if old.vendor_id is distinct from new.vendor_id then v_changed := v_changed || 'vendor_id'::text; v_old := v_old || jsonb_build_object('vendor_id', old.vendor_id); v_new := v_new || jsonb_build_object('vendor_id', new.vendor_id); end if;
+  if old.webhook_enabled is distinct from new.webhook_enabled then v_changed := v_changed || 'webhook_enabled'::text; v_old := v_old || jsonb_build_object('webhook_enabled', old.webhook_enabled); v_new := v_new || jsonb_build_object('webhook_enabled', new.webhook_enabled); end if;
+  if old.webhook_secret is distinct from new.webhook_secret then v_changed := v_changed || 'webhook_secret'::text; v_old := v_old || jsonb_build_object('webhook_secret', old.webhook_secret); v_new := v_new || jsonb_build_object('webhook_secret', new.webhook_secret); end if;
+  if old.webhook_url is distinct from new.webhook_url then v_changed := v_changed || 'webhook_url'::text; v_old := v_old || jsonb_build_object('webhook_url', old.webhook_url); v_new := v_new || jsonb_build_object('webhook_url', new.webhook_url); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_supplier_integrations() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_suppressions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.address_key is distinct from new.address_key then v_changed := v_changed || 'address_key'::text; v_old := v_old || jsonb_build_object('address_key', old.address_key); v_new := v_new || jsonb_build_object('address_key', new.address_key); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.note is distinct from new.note then v_changed := v_changed || 'note'::text; v_old := v_old || jsonb_build_object('note', old.note); v_new := v_new || jsonb_build_object('note', new.note); end if;
+  if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_suppressions() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_tags() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.category is distinct from new.category then v_changed := v_changed || 'category'::text; v_old := v_old || jsonb_build_object('category', old.category); v_new := v_new || jsonb_build_object('category', new.category); end if;
+  if old.color is distinct from new.color then v_changed := v_changed || 'color'::text; v_old := v_old || jsonb_build_object('color', old.color); v_new := v_new || jsonb_build_object('color', new.color); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.icon is distinct from new.icon then v_changed := v_changed || 'icon'::text; v_old := v_old || jsonb_build_object('icon', old.icon); v_new := v_new || jsonb_build_object('icon', new.icon); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.is_system is distinct from new.is_system then v_changed := v_changed || 'is_system'::text; v_old := v_old || jsonb_build_object('is_system', old.is_system); v_new := v_new || jsonb_build_object('is_system', new.is_system); end if;
+  if old.last_used_at is distinct from new.last_used_at then v_changed := v_changed || 'last_used_at'::text; v_old := v_old || jsonb_build_object('last_used_at', old.last_used_at); v_new := v_new || jsonb_build_object('last_used_at', new.last_used_at); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.slug is distinct from new.slug then v_changed := v_changed || 'slug'::text; v_old := v_old || jsonb_build_object('slug', old.slug); v_new := v_new || jsonb_build_object('slug', new.slug); end if;
+  if old.usage_count is distinct from new.usage_count then v_changed := v_changed || 'usage_count'::text; v_old := v_old || jsonb_build_object('usage_count', old.usage_count); v_new := v_new || jsonb_build_object('usage_count', new.usage_count); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_tags() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_team_members() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.call_forwarding_enabled is distinct from new.call_forwarding_enabled then v_changed := v_changed || 'call_forwarding_enabled'::text; v_old := v_old || jsonb_build_object('call_forwarding_enabled', old.call_forwarding_enabled); v_new := v_new || jsonb_build_object('call_forwarding_enabled', new.call_forwarding_enabled); end if;
+  if old.call_forwarding_number is distinct from new.call_forwarding_number then v_changed := v_changed || 'call_forwarding_number'::text; v_old := v_old || jsonb_build_object('call_forwarding_number', old.call_forwarding_number); v_new := v_new || jsonb_build_object('call_forwarding_number', new.call_forwarding_number); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.department is distinct from new.department then v_changed := v_changed || 'department'::text; v_old := v_old || jsonb_build_object('department', old.department); v_new := v_new || jsonb_build_object('department', new.department); end if;
+  if old.department_id is distinct from new.department_id then v_changed := v_changed || 'department_id'::text; v_old := v_old || jsonb_build_object('department_id', old.department_id); v_new := v_new || jsonb_build_object('department_id', new.department_id); end if;
+  if old.direct_inward_dial is distinct from new.direct_inward_dial then v_changed := v_changed || 'direct_inward_dial'::text; v_old := v_old || jsonb_build_object('direct_inward_dial', old.direct_inward_dial); v_new := v_new || jsonb_build_object('direct_inward_dial', new.direct_inward_dial); end if;
+  if old.effective_permissions is distinct from new.effective_permissions then v_changed := v_changed || 'effective_permissions'::text; v_old := v_old || jsonb_build_object('effective_permissions', old.effective_permissions); v_new := v_new || jsonb_build_object('effective_permissions', new.effective_permissions); end if;
+  if old.email is distinct from new.email then v_changed := v_changed || 'email'::text; v_old := v_old || jsonb_build_object('email', old.email); v_new := v_new || jsonb_build_object('email', new.email); end if;
+  if old.employee_number is distinct from new.employee_number then v_changed := v_changed || 'employee_number'::text; v_old := v_old || jsonb_build_object('employee_number', old.employee_number); v_new := v_new || jsonb_build_object('employee_number', new.employee_number); end if;
+  if old.extension_enabled is distinct from new.extension_enabled then v_changed := v_changed || 'extension_enabled'::text; v_old := v_old || jsonb_build_object('extension_enabled', old.extension_enabled); v_new := v_new || jsonb_build_object('extension_enabled', new.extension_enabled); end if;
+  if old.hire_date is distinct from new.hire_date then v_changed := v_changed || 'hire_date'::text; v_old := v_old || jsonb_build_object('hire_date', old.hire_date); v_new := v_new || jsonb_build_object('hire_date', new.hire_date); end if;
+  if old.hourly_cost is distinct from new.hourly_cost then v_changed := v_changed || 'hourly_cost'::text; v_old := v_old || jsonb_build_object('hourly_cost', old.hourly_cost); v_new := v_new || jsonb_build_object('hourly_cost', new.hourly_cost); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.invited_at is distinct from new.invited_at then v_changed := v_changed || 'invited_at'::text; v_old := v_old || jsonb_build_object('invited_at', old.invited_at); v_new := v_new || jsonb_build_object('invited_at', new.invited_at); end if;
+  if old.invited_by is distinct from new.invited_by then v_changed := v_changed || 'invited_by'::text; v_old := v_old || jsonb_build_object('invited_by', old.invited_by); v_new := v_new || jsonb_build_object('invited_by', new.invited_by); end if;
+  if old.invited_email is distinct from new.invited_email then v_changed := v_changed || 'invited_email'::text; v_old := v_old || jsonb_build_object('invited_email', old.invited_email); v_new := v_new || jsonb_build_object('invited_email', new.invited_email); end if;
+  if old.invited_name is distinct from new.invited_name then v_changed := v_changed || 'invited_name'::text; v_old := v_old || jsonb_build_object('invited_name', old.invited_name); v_new := v_new || jsonb_build_object('invited_name', new.invited_name); end if;
+  if old.job_title is distinct from new.job_title then v_changed := v_changed || 'job_title'::text; v_old := v_old || jsonb_build_object('job_title', old.job_title); v_new := v_new || jsonb_build_object('job_title', new.job_title); end if;
+  if old.joined_at is distinct from new.joined_at then v_changed := v_changed || 'joined_at'::text; v_old := v_old || jsonb_build_object('joined_at', old.joined_at); v_new := v_new || jsonb_build_object('joined_at', new.joined_at); end if;
+  if old.last_active_at is distinct from new.last_active_at then v_changed := v_changed || 'last_active_at'::text; v_old := v_old || jsonb_build_object('last_active_at', old.last_active_at); v_new := v_new || jsonb_build_object('last_active_at', new.last_active_at); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.permissions is distinct from new.permissions then v_changed := v_changed || 'permissions'::text; v_old := v_old || jsonb_build_object('permissions', old.permissions); v_new := v_new || jsonb_build_object('permissions', new.permissions); end if;
+  if old.phone is distinct from new.phone then v_changed := v_changed || 'phone'::text; v_old := v_old || jsonb_build_object('phone', old.phone); v_new := v_new || jsonb_build_object('phone', new.phone); end if;
+  if old.phone_extension is distinct from new.phone_extension then v_changed := v_changed || 'phone_extension'::text; v_old := v_old || jsonb_build_object('phone_extension', old.phone_extension); v_new := v_new || jsonb_build_object('phone_extension', new.phone_extension); end if;
+  if old.ring_timeout_seconds is distinct from new.ring_timeout_seconds then v_changed := v_changed || 'ring_timeout_seconds'::text; v_old := v_old || jsonb_build_object('ring_timeout_seconds', old.ring_timeout_seconds); v_new := v_new || jsonb_build_object('ring_timeout_seconds', new.ring_timeout_seconds); end if;
+  if old.role is distinct from new.role then v_changed := v_changed || 'role'::text; v_old := v_old || jsonb_build_object('role', old.role); v_new := v_new || jsonb_build_object('role', new.role); end if;
+  if old.role_id is distinct from new.role_id then v_changed := v_changed || 'role_id'::text; v_old := v_old || jsonb_build_object('role_id', old.role_id); v_new := v_new || jsonb_build_object('role_id', new.role_id); end if;
+  if old.simultaneous_ring_enabled is distinct from new.simultaneous_ring_enabled then v_changed := v_changed || 'simultaneous_ring_enabled'::text; v_old := v_old || jsonb_build_object('simultaneous_ring_enabled', old.simultaneous_ring_enabled); v_new := v_new || jsonb_build_object('simultaneous_ring_enabled', new.simultaneous_ring_enabled); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if old.voicemail_greeting_url is distinct from new.voicemail_greeting_url then v_changed := v_changed || 'voicemail_greeting_url'::text; v_old := v_old || jsonb_build_object('voicemail_greeting_url', old.voicemail_greeting_url); v_new := v_new || jsonb_build_object('voicemail_greeting_url', new.voicemail_greeting_url); end if;
+  if old.voicemail_pin is distinct from new.voicemail_pin then v_changed := v_changed || 'voicemail_pin'::text; v_old := v_old || jsonb_build_object('voicemail_pin', old.voicemail_pin); v_new := v_new || jsonb_build_object('voicemail_pin', new.voicemail_pin); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_team_members() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_time_entries() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.approved_at is distinct from new.approved_at then v_changed := v_changed || 'approved_at'::text; v_old := v_old || jsonb_build_object('approved_at', old.approved_at); v_new := v_new || jsonb_build_object('approved_at', new.approved_at); end if;
+  if old.approved_by is distinct from new.approved_by then v_changed := v_changed || 'approved_by'::text; v_old := v_old || jsonb_build_object('approved_by', old.approved_by); v_new := v_new || jsonb_build_object('approved_by', new.approved_by); end if;
+  if old.break_minutes is distinct from new.break_minutes then v_changed := v_changed || 'break_minutes'::text; v_old := v_old || jsonb_build_object('break_minutes', old.break_minutes); v_new := v_new || jsonb_build_object('break_minutes', new.break_minutes); end if;
+  if old.clock_in is distinct from new.clock_in then v_changed := v_changed || 'clock_in'::text; v_old := v_old || jsonb_build_object('clock_in', old.clock_in); v_new := v_new || jsonb_build_object('clock_in', new.clock_in); end if;
+  if old.clock_in_lat is distinct from new.clock_in_lat then v_changed := v_changed || 'clock_in_lat'::text; v_old := v_old || jsonb_build_object('clock_in_lat', old.clock_in_lat); v_new := v_new || jsonb_build_object('clock_in_lat', new.clock_in_lat); end if;
+  if old.clock_in_lon is distinct from new.clock_in_lon then v_changed := v_changed || 'clock_in_lon'::text; v_old := v_old || jsonb_build_object('clock_in_lon', old.clock_in_lon); v_new := v_new || jsonb_build_object('clock_in_lon', new.clock_in_lon); end if;
+  if old.clock_out is distinct from new.clock_out then v_changed := v_changed || 'clock_out'::text; v_old := v_old || jsonb_build_object('clock_out', old.clock_out); v_new := v_new || jsonb_build_object('clock_out', new.clock_out); end if;
+  if old.clock_out_lat is distinct from new.clock_out_lat then v_changed := v_changed || 'clock_out_lat'::text; v_old := v_old || jsonb_build_object('clock_out_lat', old.clock_out_lat); v_new := v_new || jsonb_build_object('clock_out_lat', new.clock_out_lat); end if;
+  if old.clock_out_lon is distinct from new.clock_out_lon then v_changed := v_changed || 'clock_out_lon'::text; v_old := v_old || jsonb_build_object('clock_out_lon', old.clock_out_lon); v_new := v_new || jsonb_build_object('clock_out_lon', new.clock_out_lon); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.hourly_cost is distinct from new.hourly_cost then v_changed := v_changed || 'hourly_cost'::text; v_old := v_old || jsonb_build_object('hourly_cost', old.hourly_cost); v_new := v_new || jsonb_build_object('hourly_cost', new.hourly_cost); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_approved is distinct from new.is_approved then v_changed := v_changed || 'is_approved'::text; v_old := v_old || jsonb_build_object('is_approved', old.is_approved); v_new := v_new || jsonb_build_object('is_approved', new.is_approved); end if;
+  if old.is_billable is distinct from new.is_billable then v_changed := v_changed || 'is_billable'::text; v_old := v_old || jsonb_build_object('is_billable', old.is_billable); v_new := v_new || jsonb_build_object('is_billable', new.is_billable); end if;
+  if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.schedule_id is distinct from new.schedule_id then v_changed := v_changed || 'schedule_id'::text; v_old := v_old || jsonb_build_object('schedule_id', old.schedule_id); v_new := v_new || jsonb_build_object('schedule_id', new.schedule_id); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_time_entries() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_vendors() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.account_number is distinct from new.account_number then v_changed := v_changed || 'account_number'::text; v_old := v_old || jsonb_build_object('account_number', old.account_number); v_new := v_new || jsonb_build_object('account_number', new.account_number); end if;
+  if old.address is distinct from new.address then v_changed := v_changed || 'address'::text; v_old := v_old || jsonb_build_object('address', old.address); v_new := v_new || jsonb_build_object('address', new.address); end if;
+  if old.address2 is distinct from new.address2 then v_changed := v_changed || 'address2'::text; v_old := v_old || jsonb_build_object('address2', old.address2); v_new := v_new || jsonb_build_object('address2', new.address2); end if;
+  if old.archived_at is distinct from new.archived_at then v_changed := v_changed || 'archived_at'::text; v_old := v_old || jsonb_build_object('archived_at', old.archived_at); v_new := v_new || jsonb_build_object('archived_at', new.archived_at); end if;
+  if old.category is distinct from new.category then v_changed := v_changed || 'category'::text; v_old := v_old || jsonb_build_object('category', old.category); v_new := v_new || jsonb_build_object('category', new.category); end if;
+  if old.city is distinct from new.city then v_changed := v_changed || 'city'::text; v_old := v_old || jsonb_build_object('city', old.city); v_new := v_new || jsonb_build_object('city', new.city); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.country is distinct from new.country then v_changed := v_changed || 'country'::text; v_old := v_old || jsonb_build_object('country', old.country); v_new := v_new || jsonb_build_object('country', new.country); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.credit_limit is distinct from new.credit_limit then v_changed := v_changed || 'credit_limit'::text; v_old := v_old || jsonb_build_object('credit_limit', old.credit_limit); v_new := v_new || jsonb_build_object('credit_limit', new.credit_limit); end if;
+  if old.currency is distinct from new.currency then v_changed := v_changed || 'currency'::text; v_old := v_old || jsonb_build_object('currency', old.currency); v_new := v_new || jsonb_build_object('currency', new.currency); end if;
+  if old.deleted_at is distinct from new.deleted_at then v_changed := v_changed || 'deleted_at'::text; v_old := v_old || jsonb_build_object('deleted_at', old.deleted_at); v_new := v_new || jsonb_build_object('deleted_at', new.deleted_at); end if;
+  if old.deleted_by is distinct from new.deleted_by then v_changed := v_changed || 'deleted_by'::text; v_old := v_old || jsonb_build_object('deleted_by', old.deleted_by); v_new := v_new || jsonb_build_object('deleted_by', new.deleted_by); end if;
+  if old.display_name is distinct from new.display_name then v_changed := v_changed || 'display_name'::text; v_old := v_old || jsonb_build_object('display_name', old.display_name); v_new := v_new || jsonb_build_object('display_name', new.display_name); end if;
+  if old.email is distinct from new.email then v_changed := v_changed || 'email'::text; v_old := v_old || jsonb_build_object('email', old.email); v_new := v_new || jsonb_build_object('email', new.email); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.notes is distinct from new.notes then v_changed := v_changed || 'notes'::text; v_old := v_old || jsonb_build_object('notes', old.notes); v_new := v_new || jsonb_build_object('notes', new.notes); end if;
+  if old.payment_terms is distinct from new.payment_terms then v_changed := v_changed || 'payment_terms'::text; v_old := v_old || jsonb_build_object('payment_terms', old.payment_terms); v_new := v_new || jsonb_build_object('payment_terms', new.payment_terms); end if;
+  if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.phone is distinct from new.phone then v_changed := v_changed || 'phone'::text; v_old := v_old || jsonb_build_object('phone', old.phone); v_new := v_new || jsonb_build_object('phone', new.phone); end if;
+  if old.state is distinct from new.state then v_changed := v_changed || 'state'::text; v_old := v_old || jsonb_build_object('state', old.state); v_new := v_new || jsonb_build_object('state', new.state); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.tags is distinct from new.tags then v_changed := v_changed || 'tags'::text; v_old := v_old || jsonb_build_object('tags', old.tags); v_new := v_new || jsonb_build_object('tags', new.tags); end if;
+  if old.tax_id is distinct from new.tax_id then v_changed := v_changed || 'tax_id'::text; v_old := v_old || jsonb_build_object('tax_id', old.tax_id); v_new := v_new || jsonb_build_object('tax_id', new.tax_id); end if;
+  if old.vendor_number is distinct from new.vendor_number then v_changed := v_changed || 'vendor_number'::text; v_old := v_old || jsonb_build_object('vendor_number', old.vendor_number); v_new := v_new || jsonb_build_object('vendor_number', new.vendor_number); end if;
+  if old.website is distinct from new.website then v_changed := v_changed || 'website'::text; v_old := v_old || jsonb_build_object('website', old.website); v_new := v_new || jsonb_build_object('website', new.website); end if;
+  if old.zip_code is distinct from new.zip_code then v_changed := v_changed || 'zip_code'::text; v_old := v_old || jsonb_build_object('zip_code', old.zip_code); v_new := v_new || jsonb_build_object('zip_code', new.zip_code); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end, new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_vendors() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_votes_v2() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.chat_id is distinct from new.chat_id then v_changed := v_changed || 'chat_id'::text; v_old := v_old || jsonb_build_object('chat_id', old.chat_id); v_new := v_new || jsonb_build_object('chat_id', new.chat_id); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.is_upvoted is distinct from new.is_upvoted then v_changed := v_changed || 'is_upvoted'::text; v_old := v_old || jsonb_build_object('is_upvoted', old.is_upvoted); v_new := v_new || jsonb_build_object('is_upvoted', new.is_upvoted); end if;
+  if old.message_id is distinct from new.message_id then v_changed := v_changed || 'message_id'::text; v_old := v_old || jsonb_build_object('message_id', old.message_id); v_new := v_new || jsonb_build_object('message_id', new.message_id); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id, 'chat_id', new.chat_id, 'message_id', new.message_id, 'user_id', new.user_id));
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_votes_v2() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_webhooks() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.custom_headers is distinct from new.custom_headers then v_changed := v_changed || 'custom_headers'::text; v_old := v_old || jsonb_build_object('custom_headers', old.custom_headers); v_new := v_new || jsonb_build_object('custom_headers', new.custom_headers); end if;
+  if old.disabled_reason is distinct from new.disabled_reason then v_changed := v_changed || 'disabled_reason'::text; v_old := v_old || jsonb_build_object('disabled_reason', old.disabled_reason); v_new := v_new || jsonb_build_object('disabled_reason', new.disabled_reason); end if;
+  if old.events is distinct from new.events then v_changed := v_changed || 'events'::text; v_old := v_old || jsonb_build_object('events', old.events); v_new := v_new || jsonb_build_object('events', new.events); end if;
+  if old.failure_count is distinct from new.failure_count then v_changed := v_changed || 'failure_count'::text; v_old := v_old || jsonb_build_object('failure_count', old.failure_count); v_new := v_new || jsonb_build_object('failure_count', new.failure_count); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.ip_whitelist is distinct from new.ip_whitelist then v_changed := v_changed || 'ip_whitelist'::text; v_old := v_old || jsonb_build_object('ip_whitelist', old.ip_whitelist); v_new := v_new || jsonb_build_object('ip_whitelist', new.ip_whitelist); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.last_triggered_at is distinct from new.last_triggered_at then v_changed := v_changed || 'last_triggered_at'::text; v_old := v_old || jsonb_build_object('last_triggered_at', old.last_triggered_at); v_new := v_new || jsonb_build_object('last_triggered_at', new.last_triggered_at); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.retry_policy is distinct from new.retry_policy then v_changed := v_changed || 'retry_policy'::text; v_old := v_old || jsonb_build_object('retry_policy', old.retry_policy); v_new := v_new || jsonb_build_object('retry_policy', new.retry_policy); end if;
+  if old.secret is distinct from new.secret then v_changed := v_changed || 'secret'::text; v_old := v_old || jsonb_build_object('secret', old.secret); v_new := v_new || jsonb_build_object('secret', new.secret); end if;
+  if old.success_count is distinct from new.success_count then v_changed := v_changed || 'success_count'::text; v_old := v_old || jsonb_build_object('success_count', old.success_count); v_new := v_new || jsonb_build_object('success_count', new.success_count); end if;
+  if old.timeout_seconds is distinct from new.timeout_seconds then v_changed := v_changed || 'timeout_seconds'::text; v_old := v_old || jsonb_build_object('timeout_seconds', old.timeout_seconds); v_new := v_new || jsonb_build_object('timeout_seconds', new.timeout_seconds); end if;
+  if old.url is distinct from new.url then v_changed := v_changed || 'url'::text; v_old := v_old || jsonb_build_object('url', old.url); v_new := v_new || jsonb_build_object('url', new.url); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_webhooks() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_zones() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.boundary is distinct from new.boundary then v_changed := v_changed || 'boundary'::text; v_old := v_old || jsonb_build_object('boundary', old.boundary); v_new := v_new || jsonb_build_object('boundary', new.boundary); end if;
+  if old.color is distinct from new.color then v_changed := v_changed || 'color'::text; v_old := v_old || jsonb_build_object('color', old.color); v_new := v_new || jsonb_build_object('color', new.color); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.description is distinct from new.description then v_changed := v_changed || 'description'::text; v_old := v_old || jsonb_build_object('description', old.description); v_new := v_new || jsonb_build_object('description', new.description); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.zip_codes is distinct from new.zip_codes then v_changed := v_changed || 'zip_codes'::text; v_old := v_old || jsonb_build_object('zip_codes', old.zip_codes); v_new := v_new || jsonb_build_object('zip_codes', new.zip_codes); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_zones() OWNER TO app_definer;
 
 CREATE FUNCTION app.audit_table(p_table regclass, p_tenant_column text) RETURNS void
     LANGUAGE plpgsql
@@ -652,18 +3502,23 @@ declare
   v_name constant text := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
   v_high constant boolean := p_table::text in ('public.companies', 'public.team_members', 'public.custom_roles', 'public.company_settings',
                                                'public.api_keys', 'public.webhooks', 'public.supplier_integrations', 'public.labor_rates');
+  v_event text;
 begin
   if p_table::text = any (app.unaudited_tables()) or p_tenant_column is null then
     execute format('drop trigger if exists zz_audit on %s', p_table);
+    execute format('drop trigger if exists zz_audit_update on %s', p_table);
     return;
   end if;
   -- The last of its kind, so that it sees what the others left.
-  execute format('create or replace trigger zz_audit after insert or update or delete on %s for each row
-                    when (current_setting(''role'') <> ''app_owner'' or coalesce(current_setting(''app.unaudited'', true), '''') <> ''on'')
-                    execute function app.audit(%L, %L, %L, %L', p_table, v_name, app.entity_of(v_name), p_tenant_column,
-                 case when v_high then 'high' else 'usual' end)
-    || coalesce((select string_agg(format(', %L', l.word), '' order by l.place) from unnest(app.labels_of(p_table)) with ordinality l (word, place)), '')
-    || ')';
+  foreach v_event in array array['insert or delete', 'update'] loop
+    execute format('create or replace trigger %s after %s on %s for each row
+                      when (current_setting(''role'') <> ''app_owner'' or coalesce(current_setting(''app.unaudited'', true), '''') <> ''on'')
+                      execute function %s(%L, %L, %L, %L', case v_event when 'update' then 'zz_audit_update' else 'zz_audit' end, v_event,
+                   p_table, case v_event when 'update' then app.make_audit_of(p_table, p_tenant_column) else 'app.audit' end,
+                   v_name, app.entity_of(v_name), p_tenant_column, case when v_high then 'high' else 'usual' end)
+      || coalesce((select string_agg(format(', %L', l.word), '' order by l.place) from unnest(app.labels_of(p_table)) with ordinality l (word, place)), '')
+      || ')';
+  end loop;
 end $$;
 ALTER FUNCTION app.audit_table(p_table regclass, p_tenant_column text) OWNER TO app_owner;
 
@@ -4201,6 +7056,46 @@ begin
 end $$;
 ALTER FUNCTION app.log_role_change() OWNER TO app_definer;
 
+CREATE FUNCTION app.make_audit_of(p_table regclass, p_tenant_column text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_relation  constant text := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
+  v_name      constant text := 'app.' || quote_ident('audit_of_' || v_relation);
+  v_lines     text;
+  v_keys      text;
+  v_has_id    boolean;
+  v_has_mark  boolean;
+begin
+  -- A type from an extension, or without equality, is compared as JSON: its operator is on no search_path.
+  select string_agg(format('  if %s then v_changed := v_changed || %L::text; v_old := v_old || jsonb_build_object(%L, old.%I); '
+                             'v_new := v_new || jsonb_build_object(%L, new.%I); end if;',
+                           case when t.typnamespace = 'pg_catalog'::regnamespace and t.typname not in ('json', 'xml', 'point')
+                                then format('old.%1$I is distinct from new.%1$I', a.attname)
+                                else format('to_jsonb(old.%1$I) is distinct from to_jsonb(new.%1$I)', a.attname) end,
+                           a.attname, a.attname, a.attname, a.attname, a.attname), e'\n' order by a.attname::text collate "default")
+           filter (where a.attname not in ('updated_at', 'version', 'search_vector')),
+         string_agg(format('%L, new.%I', a.attname, a.attname), ', ' order by a.attnum) filter (where a.attname ~ '_id$'),
+         bool_or(a.attname = 'id'), bool_or(a.attname = 'deleted_at')
+    into v_lines, v_keys, v_has_id, v_has_mark
+    from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+   where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped;
+  execute format($f$create or replace function %s() returns trigger language plpgsql security definer set search_path = '' as %L$f$,
+    v_name, format(e'declare\n  v_changed text[] := \'{}\';\n  v_old jsonb := \'{}\';\n  v_new jsonb := \'{}\';\nbegin\n%s\n'
+                     '  if v_changed <> \'{}\' then\n    perform app.write_audit(tg_argv, %s, new.%I, %s, v_old, v_new, v_changed, %s);\n'
+                     '  end if;\n  return null;\nend', v_lines,
+                   case when v_has_mark then $f$case when not 'deleted_at' = any (v_changed) then 'update'
+                                                     when new.deleted_at is null then 'restore' else 'delete' end$f$
+                        else quote_literal('update') end,
+                   p_tenant_column, case when v_has_id then 'new.id::text' else 'null' end,
+                   case when v_has_id then 'null' else format('jsonb_build_object(%s)', v_keys) end));
+  execute format('alter function %s() owner to app_definer', v_name);
+  execute format('revoke all on function %s() from public', v_name);
+  return v_name;
+end $_$;
+ALTER FUNCTION app.make_audit_of(p_table regclass, p_tenant_column text) OWNER TO app_owner;
+
 CREATE FUNCTION app.make_partitions(p_months_ahead integer DEFAULT 3) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4248,6 +7143,27 @@ CREATE FUNCTION app.mask(p_kind text, p_value text) RETURNS text
 ALTER FUNCTION app.mask(p_kind text, p_value text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.mask(p_kind text, p_value text) IS 'Hides a personal value but for what tells two of them apart: mask(''email'', ''jane@x.com'') is j***@x.com; of phones and cards the last four digits stay.';
+
+CREATE FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_value jsonb;
+  v_found text[] := '{}';
+begin
+  has_pii := false;
+  for i in 1 .. coalesce(array_length(p_labels, 1), 0) - 1 by 2 loop
+    v_value := p_row -> p_labels[i];
+    if v_value is not null and v_value <> 'null' then
+      v_found := v_found || array[p_labels[i], case when jsonb_typeof(v_value) = 'string'
+                                                    then app.mask(p_labels[i + 1], v_value #>> '{}') else '***' end];
+      has_pii := has_pii or p_labels[i + 1] <> 'secret';
+    end if;
+  end loop;
+  masked := p_row || jsonb_object(v_found);
+end $$;
+ALTER FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) OWNER TO app_owner;
 
 CREATE FUNCTION app.member_added() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6338,6 +9254,34 @@ CREATE FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) RE
     SET search_path TO ''
     RETURN to_char((p_at AT TIME ZONE COALESCE(p_zone, 'UTC'::text)), 'Dy DD Mon YYYY, HH24:MI'::text);
 ALTER FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) OWNER TO app_owner;
+
+CREATE FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_high    constant boolean := p_arguments[3] = 'high';
+  v_labels  constant text[] := p_arguments[4:];
+  v_headers constant jsonb := nullif(current_setting('request.headers', true), '')::jsonb;
+  v_session constant text := auth.jwt() ->> 'session_id';
+  v_old     record;
+  v_new     record;
+begin
+  v_old := app.mask_row(p_old, v_labels);
+  v_new := app.mask_row(p_new, v_labels);
+  insert into public.audit_logs (company_id, user_id, actor_role, action, table_name, entity_type, entity_id, ip_address, user_agent,
+                                 request_method, request_path, request_id, old_values, new_values, changed_fields, session_id, severity,
+                                 gdpr_relevant, pii_accessed, metadata)
+  values (p_company_id, auth.uid(), coalesce(app.member_role(), nullif(current_setting('role', true), 'none'), session_user),
+          p_action, p_arguments[0], p_arguments[1], case when p_id ~ '^[0-9a-f-]{36}$' then p_id::uuid end,
+          case when v_headers ->> 'x-real-ip' ~ '^[0-9a-f.:]{2,45}$' then (v_headers ->> 'x-real-ip')::inet end,
+          left(v_headers ->> 'user-agent', 1000), left(nullif(current_setting('request.method', true), ''), 20),
+          left(nullif(current_setting('request.path', true), ''), 2048), left(v_headers ->> 'x-request-id', 128),
+          v_old.masked, v_new.masked, p_changed, case when v_session ~ '^[0-9a-f-]{36}$' then v_session::uuid end,
+          case when v_high and p_action = 'delete' then 'critical' when v_high or p_action = 'delete' then 'warning' else 'info' end,
+          v_labels <> '{}', v_old.has_pii or v_new.has_pii, coalesce(p_key, '{}'));
+end $_$;
+ALTER FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) OWNER TO app_owner;
 
 CREATE FUNCTION app.write_line_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -13272,163 +16216,321 @@ CREATE TRIGGER zy_activity AFTER INSERT OR UPDATE ON public.purchase_orders FOR 
 
 CREATE TRIGGER zy_activity AFTER INSERT OR UPDATE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_activity('schedule', '', 'job_id');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.absences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('absences', 'absence', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.absences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('absences', 'absence', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.api_keys FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('api_keys', 'api_key', 'company_id', 'high', 'key_hash', 'secret', 'last_used_ip', 'ip');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.api_keys FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('api_keys', 'api_key', 'company_id', 'high', 'key_hash', 'secret', 'last_used_ip', 'ip');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.attachments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('attachments', 'attachment', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.attachments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('attachments', 'attachment', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.chats FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('chats', 'chat', 'company_id', 'usual', 'title', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.chats FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('chats', 'chat', 'company_id', 'usual', 'title', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('communications', 'communication', 'company_id', 'usual', 'from_address', 'contact', 'from_name', 'name', 'to_address', 'contact', 'to_name', 'name', 'cc_addresses', 'contact', 'bcc_addresses', 'contact', 'subject', 'text', 'body', 'text', 'body_html', 'text', 'body_plain', 'text', 'call_recording_url', 'text', 'call_transcript', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('communications', 'communication', 'company_id', 'usual', 'from_address', 'contact', 'from_name', 'name', 'to_address', 'contact', 'to_name', 'name', 'cc_addresses', 'contact', 'bcc_addresses', 'contact', 'subject', 'text', 'body', 'text', 'body_html', 'text', 'body_plain', 'text', 'call_recording_url', 'text', 'call_transcript', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.companies FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('companies', 'company', 'id', 'high', 'tax_id', 'tax_id', 'ein', 'tax_id');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.companies FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('companies', 'company', 'id', 'high', 'tax_id', 'tax_id', 'ein', 'tax_id');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_holidays', 'company_holiday', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_holidays', 'company_holiday', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_settings', 'company_settings', 'company_id', 'high');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_settings', 'company_settings', 'company_id', 'high');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('contracts', 'contract', 'company_id', 'usual', 'signer_name', 'name', 'signer_email', 'email', 'signature', 'signature', 'ip_address', 'ip');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('contracts', 'contract', 'company_id', 'usual', 'signer_name', 'name', 'signer_email', 'email', 'signature', 'signature', 'ip_address', 'ip');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.credit_notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('credit_notes', 'credit_note', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.credit_notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('credit_notes', 'credit_note', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.custom_field_values FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('custom_field_values', 'custom_field_value', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.custom_field_values FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('custom_field_values', 'custom_field_value', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.custom_fields FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('custom_fields', 'custom_field', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.custom_fields FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('custom_fields', 'custom_field', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.custom_roles FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('custom_roles', 'custom_role', 'company_id', 'high');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.custom_roles FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('custom_roles', 'custom_role', 'company_id', 'high');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_addresses FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_addresses', 'customer_address', 'company_id', 'usual', 'address', 'address', 'address2', 'address');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.customer_addresses FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_addresses', 'customer_address', 'company_id', 'usual', 'address', 'address', 'address2', 'address');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_contacts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_contacts', 'customer_contact', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'email', 'email', 'phone', 'phone', 'mobile_phone', 'phone');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.customer_contacts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_contacts', 'customer_contact', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'email', 'email', 'phone', 'phone', 'mobile_phone', 'phone');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_reviews FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_reviews', 'customer_review', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.customer_reviews FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_reviews', 'customer_review', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customer_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_tags', 'customer_tag', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.customer_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customer_tags', 'customer_tag', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customers', 'customer', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'company_name', 'name', 'display_name', 'name', 'email', 'email', 'email_key', 'email', 'phone', 'phone', 'secondary_phone', 'phone', 'address', 'address', 'address2', 'address', 'billing_email', 'email', 'tax_exempt_number', 'tax_id', 'directions', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customers', 'customer', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'company_name', 'name', 'display_name', 'name', 'email', 'email', 'email_key', 'email', 'phone', 'phone', 'secondary_phone', 'phone', 'address', 'address', 'address2', 'address', 'billing_email', 'email', 'tax_exempt_number', 'tax_id', 'directions', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.departments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('departments', 'department', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.departments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('departments', 'department', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.documents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('documents', 'document', 'company_id', 'usual', 'title', 'text', 'content', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.documents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('documents', 'document', 'company_id', 'usual', 'title', 'text', 'content', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.equipment FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('equipment', 'equipment', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.equipment FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('equipment', 'equipment', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.equipment_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('equipment_tags', 'equipment_tag', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.equipment_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('equipment_tags', 'equipment_tag', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.estimate_jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimate_jobs', 'estimate_job', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.estimate_jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimate_jobs', 'estimate_job', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.estimate_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimate_line_items', 'estimate_line_item', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.estimate_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimate_line_items', 'estimate_line_item', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.estimate_options FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimate_options', 'estimate_option', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.estimate_options FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimate_options', 'estimate_option', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.estimates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimates', 'estimate', 'company_id', 'usual', 'acceptance_token', 'secret', 'accepted_by_name', 'name', 'accepted_signature', 'signature');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.estimates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('estimates', 'estimate', 'company_id', 'usual', 'acceptance_token', 'secret', 'accepted_by_name', 'name', 'accepted_signature', 'signature');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.file_storage FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('file_storage', 'file_storage', 'company_id', 'usual', 'encryption_key', 'secret');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.file_storage FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('file_storage', 'file_storage', 'company_id', 'usual', 'encryption_key', 'secret');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.form_submissions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('form_submissions', 'form_submission', 'company_id', 'usual', 'signature', 'signature', 'signed_by_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.form_submissions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('form_submissions', 'form_submission', 'company_id', 'usual', 'signature', 'signature', 'signed_by_name', 'name');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.form_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('form_templates', 'form_template', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.form_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('form_templates', 'form_template', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.import_runs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('import_runs', 'import_run', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.import_runs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('import_runs', 'import_run', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.inventory FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('inventory', 'inventory', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.inventory FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('inventory', 'inventory', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.inventory_locations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('inventory_locations', 'inventory_location', 'company_id', 'usual', 'address', 'address');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.inventory_locations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('inventory_locations', 'inventory_location', 'company_id', 'usual', 'address', 'address');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.invitations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invitations', 'invitation', 'company_id', 'usual', 'email', 'email', 'email_key', 'email', 'name', 'name', 'token_hash', 'secret');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.invitations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invitations', 'invitation', 'company_id', 'usual', 'email', 'email', 'email_key', 'email', 'name', 'name', 'token_hash', 'secret');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.invoice_jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invoice_jobs', 'invoice_job', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.invoice_jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invoice_jobs', 'invoice_job', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.invoice_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invoice_line_items', 'invoice_line_item', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.invoice_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invoice_line_items', 'invoice_line_item', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invoices', 'invoice', 'company_id', 'usual', 'payment_token', 'secret');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.invoices FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('invoices', 'invoice', 'company_id', 'usual', 'payment_token', 'secret');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.job_equipment FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('job_equipment', 'job_equipment', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.job_equipment FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('job_equipment', 'job_equipment', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.job_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('job_tags', 'job_tag', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.job_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('job_tags', 'job_tag', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.job_team_assignments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('job_team_assignments', 'job_team_assignment', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.job_team_assignments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('job_team_assignments', 'job_team_assignment', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('jobs', 'job', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('jobs', 'job', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.labor_rates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('labor_rates', 'labor_rate', 'company_id', 'high');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.labor_rates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('labor_rates', 'labor_rate', 'company_id', 'high');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.member_skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('member_skills', 'member_skill', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.member_skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('member_skills', 'member_skill', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.member_zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('member_zones', 'member_zone', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.member_zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('member_zones', 'member_zone', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.messages_v2 FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('messages_v2', 'messages_v2', 'company_id', 'usual', 'parts', 'text', 'attachments', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.messages_v2 FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('messages_v2', 'messages_v2', 'company_id', 'usual', 'parts', 'text', 'attachments', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notes', 'note', 'company_id', 'usual', 'author_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notes', 'note', 'company_id', 'usual', 'author_name', 'name');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notification_preferences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_preferences', 'notification_preference', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_preferences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_preferences', 'notification_preference', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notification_queue FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_queue', 'notification_queue', 'company_id', 'usual', 'subject', 'text', 'body', 'text', 'body_html', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_queue FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_queue', 'notification_queue', 'company_id', 'usual', 'subject', 'text', 'body', 'text', 'body_html', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.notification_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_templates', 'notification_template', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_templates', 'notification_template', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.payment_allocations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payment_allocations', 'payment_allocation', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.payment_allocations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payment_allocations', 'payment_allocation', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.payment_methods FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payment_methods', 'payment_method', 'company_id', 'usual', 'provider_token', 'secret', 'last4', 'card', 'holder_name', 'name', 'billing_zip', 'address');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.payment_methods FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payment_methods', 'payment_method', 'company_id', 'usual', 'provider_token', 'secret', 'last4', 'card', 'holder_name', 'name', 'billing_zip', 'address');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payments', 'payment', 'company_id', 'usual', 'card_last4', 'card', 'check_number', 'card');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.payments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('payments', 'payment', 'company_id', 'usual', 'card_last4', 'card', 'check_number', 'card');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.po_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('po_settings', 'po_settings', 'company_id', 'usual', 'notification_emails', 'email');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.po_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('po_settings', 'po_settings', 'company_id', 'usual', 'notification_emails', 'email');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.posts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('posts', 'post', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.posts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('posts', 'post', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.price_book_categories FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('price_book_categories', 'price_book_category', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.price_book_categories FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('price_book_categories', 'price_book_category', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.price_book_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('price_book_items', 'price_book_item', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.price_book_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('price_book_items', 'price_book_item', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.pricing_rules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('pricing_rules', 'pricing_rule', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.pricing_rules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('pricing_rules', 'pricing_rule', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.properties FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('properties', 'property', 'company_id', 'usual', 'address', 'address', 'address2', 'address', 'directions', 'text', 'parking_instructions', 'text', 'service_entrance_notes', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.properties FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('properties', 'property', 'company_id', 'usual', 'address', 'address', 'address2', 'address', 'directions', 'text', 'parking_instructions', 'text', 'service_entrance_notes', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.public_links FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('public_links', 'public_link', 'company_id', 'usual', 'token_hash', 'secret', 'last_used_ip', 'ip');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.public_links FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('public_links', 'public_link', 'company_id', 'usual', 'token_hash', 'secret', 'last_used_ip', 'ip');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.purchase_order_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('purchase_order_line_items', 'purchase_order_line_item', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.purchase_order_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('purchase_order_line_items', 'purchase_order_line_item', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.purchase_orders FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('purchase_orders', 'purchase_order', 'company_id', 'usual', 'vendor_email', 'email', 'vendor_phone', 'phone', 'delivery_address', 'address');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.purchase_orders FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('purchase_orders', 'purchase_order', 'company_id', 'usual', 'vendor_email', 'email', 'vendor_phone', 'phone', 'delivery_address', 'address');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.recurrences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('recurrences', 'recurrence', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.recurrences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('recurrences', 'recurrence', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.requests FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('requests', 'request', 'company_id', 'usual', 'contact_name', 'name', 'contact_email', 'email', 'contact_phone', 'phone', 'address', 'address');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.requests FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('requests', 'request', 'company_id', 'usual', 'contact_name', 'name', 'contact_email', 'email', 'contact_phone', 'phone', 'address', 'address');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('schedules', 'schedule', 'company_id', 'usual', 'location', 'address', 'access_instructions', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('schedules', 'schedule', 'company_id', 'usual', 'location', 'address', 'access_instructions', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.service_packages FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_packages', 'service_package', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.service_packages FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_packages', 'service_package', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.service_plans FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_plans', 'service_plan', 'company_id', 'usual', 'customer_signature', 'signature', 'signed_by_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.service_plans FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_plans', 'service_plan', 'company_id', 'usual', 'customer_signature', 'signature', 'signed_by_name', 'name');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('shifts', 'shift', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('shifts', 'shift', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('skills', 'skill', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('skills', 'skill', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.stock_reservations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('stock_reservations', 'stock_reservation', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.stock_reservations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('stock_reservations', 'stock_reservation', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.streams FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('streams', 'stream', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.streams FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('streams', 'stream', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.suggestions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('suggestions', 'suggestion', 'company_id', 'usual', 'original_text', 'text', 'suggested_text', 'text', 'description', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.suggestions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('suggestions', 'suggestion', 'company_id', 'usual', 'original_text', 'text', 'suggested_text', 'text', 'description', 'text');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.supplier_integrations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('supplier_integrations', 'supplier_integration', 'company_id', 'high', 'api_key', 'secret', 'api_secret', 'secret', 'webhook_secret', 'secret');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.supplier_integrations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('supplier_integrations', 'supplier_integration', 'company_id', 'high', 'api_key', 'secret', 'api_secret', 'secret', 'webhook_secret', 'secret');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.suppressions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('suppressions', 'suppression', 'company_id', 'usual', 'address_key', 'contact');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.suppressions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('suppressions', 'suppression', 'company_id', 'usual', 'address_key', 'contact');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('tags', 'tag', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('tags', 'tag', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'direct_inward_dial', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'direct_inward_dial', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.time_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('time_entries', 'time_entry', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.time_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('time_entries', 'time_entry', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.vendors FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('vendors', 'vendor', 'company_id', 'usual', 'email', 'email', 'phone', 'phone', 'address', 'address', 'address2', 'address', 'tax_id', 'tax_id');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.vendors FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('vendors', 'vendor', 'company_id', 'usual', 'email', 'email', 'phone', 'phone', 'address', 'address', 'address2', 'address', 'tax_id', 'tax_id');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.votes_v2 FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('votes_v2', 'votes_v2', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.votes_v2 FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('votes_v2', 'votes_v2', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.webhooks FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('webhooks', 'webhook', 'company_id', 'high', 'secret', 'secret', 'custom_headers', 'secret');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.webhooks FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('webhooks', 'webhook', 'company_id', 'high', 'secret', 'secret', 'custom_headers', 'secret');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE OR UPDATE ON public.zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('zones', 'zone', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('zones', 'zone', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.absences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_absences('absences', 'absence', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.api_keys FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_api_keys('api_keys', 'api_key', 'company_id', 'high', 'key_hash', 'secret', 'last_used_ip', 'ip');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.attachments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_attachments('attachments', 'attachment', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.chats FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_chats('chats', 'chat', 'company_id', 'usual', 'title', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_communications('communications', 'communication', 'company_id', 'usual', 'from_address', 'contact', 'from_name', 'name', 'to_address', 'contact', 'to_name', 'name', 'cc_addresses', 'contact', 'bcc_addresses', 'contact', 'subject', 'text', 'body', 'text', 'body_html', 'text', 'body_plain', 'text', 'call_recording_url', 'text', 'call_transcript', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.companies FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_companies('companies', 'company', 'id', 'high', 'tax_id', 'tax_id', 'ein', 'tax_id');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_holidays('company_holidays', 'company_holiday', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_settings('company_settings', 'company_settings', 'company_id', 'high');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_contracts('contracts', 'contract', 'company_id', 'usual', 'signer_name', 'name', 'signer_email', 'email', 'signature', 'signature', 'ip_address', 'ip');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.credit_notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_credit_notes('credit_notes', 'credit_note', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.custom_field_values FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_custom_field_values('custom_field_values', 'custom_field_value', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.custom_fields FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_custom_fields('custom_fields', 'custom_field', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.custom_roles FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_custom_roles('custom_roles', 'custom_role', 'company_id', 'high');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.customer_addresses FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_customer_addresses('customer_addresses', 'customer_address', 'company_id', 'usual', 'address', 'address', 'address2', 'address');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.customer_contacts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_customer_contacts('customer_contacts', 'customer_contact', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'email', 'email', 'phone', 'phone', 'mobile_phone', 'phone');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.customer_reviews FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_customer_reviews('customer_reviews', 'customer_review', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.customer_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_customer_tags('customer_tags', 'customer_tag', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_customers('customers', 'customer', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'company_name', 'name', 'display_name', 'name', 'email', 'email', 'email_key', 'email', 'phone', 'phone', 'secondary_phone', 'phone', 'address', 'address', 'address2', 'address', 'billing_email', 'email', 'tax_exempt_number', 'tax_id', 'directions', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.departments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_departments('departments', 'department', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.documents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_documents('documents', 'document', 'company_id', 'usual', 'title', 'text', 'content', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.equipment FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_equipment('equipment', 'equipment', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.equipment_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_equipment_tags('equipment_tags', 'equipment_tag', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.estimate_jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_estimate_jobs('estimate_jobs', 'estimate_job', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.estimate_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_estimate_line_items('estimate_line_items', 'estimate_line_item', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.estimate_options FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_estimate_options('estimate_options', 'estimate_option', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.estimates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_estimates('estimates', 'estimate', 'company_id', 'usual', 'acceptance_token', 'secret', 'accepted_by_name', 'name', 'accepted_signature', 'signature');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.file_storage FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_file_storage('file_storage', 'file_storage', 'company_id', 'usual', 'encryption_key', 'secret');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.form_submissions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_form_submissions('form_submissions', 'form_submission', 'company_id', 'usual', 'signature', 'signature', 'signed_by_name', 'name');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.form_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_form_templates('form_templates', 'form_template', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.import_runs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_import_runs('import_runs', 'import_run', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.inventory FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_inventory('inventory', 'inventory', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.inventory_locations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_inventory_locations('inventory_locations', 'inventory_location', 'company_id', 'usual', 'address', 'address');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.invitations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_invitations('invitations', 'invitation', 'company_id', 'usual', 'email', 'email', 'email_key', 'email', 'name', 'name', 'token_hash', 'secret');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.invoice_jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_invoice_jobs('invoice_jobs', 'invoice_job', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.invoice_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_invoice_line_items('invoice_line_items', 'invoice_line_item', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_invoices('invoices', 'invoice', 'company_id', 'usual', 'payment_token', 'secret');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.job_equipment FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_job_equipment('job_equipment', 'job_equipment', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.job_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_job_tags('job_tags', 'job_tag', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.job_team_assignments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_job_team_assignments('job_team_assignments', 'job_team_assignment', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_jobs('jobs', 'job', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.labor_rates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_labor_rates('labor_rates', 'labor_rate', 'company_id', 'high');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.member_skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_member_skills('member_skills', 'member_skill', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.member_zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_member_zones('member_zones', 'member_zone', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.messages_v2 FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_messages_v2('messages_v2', 'messages_v2', 'company_id', 'usual', 'parts', 'text', 'attachments', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notes('notes', 'note', 'company_id', 'usual', 'author_name', 'name');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_preferences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_preferences('notification_preferences', 'notification_preference', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_queue FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_queue('notification_queue', 'notification_queue', 'company_id', 'usual', 'subject', 'text', 'body', 'text', 'body_html', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_templates('notification_templates', 'notification_template', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.payment_allocations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_payment_allocations('payment_allocations', 'payment_allocation', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.payment_methods FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_payment_methods('payment_methods', 'payment_method', 'company_id', 'usual', 'provider_token', 'secret', 'last4', 'card', 'holder_name', 'name', 'billing_zip', 'address');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.payments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_payments('payments', 'payment', 'company_id', 'usual', 'card_last4', 'card', 'check_number', 'card');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.po_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_po_settings('po_settings', 'po_settings', 'company_id', 'usual', 'notification_emails', 'email');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.posts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_posts('posts', 'post', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.price_book_categories FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_price_book_categories('price_book_categories', 'price_book_category', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.price_book_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_price_book_items('price_book_items', 'price_book_item', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.pricing_rules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_pricing_rules('pricing_rules', 'pricing_rule', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.properties FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_properties('properties', 'property', 'company_id', 'usual', 'address', 'address', 'address2', 'address', 'directions', 'text', 'parking_instructions', 'text', 'service_entrance_notes', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.public_links FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_public_links('public_links', 'public_link', 'company_id', 'usual', 'token_hash', 'secret', 'last_used_ip', 'ip');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.purchase_order_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_purchase_order_line_items('purchase_order_line_items', 'purchase_order_line_item', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.purchase_orders FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_purchase_orders('purchase_orders', 'purchase_order', 'company_id', 'usual', 'vendor_email', 'email', 'vendor_phone', 'phone', 'delivery_address', 'address');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.recurrences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_recurrences('recurrences', 'recurrence', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.requests FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_requests('requests', 'request', 'company_id', 'usual', 'contact_name', 'name', 'contact_email', 'email', 'contact_phone', 'phone', 'address', 'address');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_schedules('schedules', 'schedule', 'company_id', 'usual', 'location', 'address', 'access_instructions', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.service_packages FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_service_packages('service_packages', 'service_package', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.service_plans FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_service_plans('service_plans', 'service_plan', 'company_id', 'usual', 'customer_signature', 'signature', 'signed_by_name', 'name');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_shifts('shifts', 'shift', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_skills('skills', 'skill', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.stock_reservations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_stock_reservations('stock_reservations', 'stock_reservation', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.streams FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_streams('streams', 'stream', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.suggestions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_suggestions('suggestions', 'suggestion', 'company_id', 'usual', 'original_text', 'text', 'suggested_text', 'text', 'description', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.supplier_integrations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_supplier_integrations('supplier_integrations', 'supplier_integration', 'company_id', 'high', 'api_key', 'secret', 'api_secret', 'secret', 'webhook_secret', 'secret');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.suppressions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_suppressions('suppressions', 'suppression', 'company_id', 'usual', 'address_key', 'contact');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_tags('tags', 'tag', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_team_members('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'direct_inward_dial', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.time_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_time_entries('time_entries', 'time_entry', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.vendors FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_vendors('vendors', 'vendor', 'company_id', 'usual', 'email', 'email', 'phone', 'phone', 'address', 'address', 'address2', 'address', 'tax_id', 'tax_id');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.votes_v2 FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_votes_v2('votes_v2', 'votes_v2', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.webhooks FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_webhooks('webhooks', 'webhook', 'company_id', 'high', 'secret', 'secret', 'custom_headers', 'secret');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_zones('zones', 'zone', 'company_id', 'usual');
 
 CREATE TRIGGER mark_as_deleted INSTEAD OF DELETE ON shared.customers FOR EACH ROW EXECUTE FUNCTION app.mark_as_deleted('public.customers');
 
@@ -16247,6 +19349,164 @@ REVOKE ALL ON FUNCTION app.archive_jobs(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.audit_of_absences() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_api_keys() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_attachments() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_chats() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_communications() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_companies() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_company_holidays() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_company_settings() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_contracts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_credit_notes() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_custom_field_values() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_custom_fields() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_custom_roles() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_customer_addresses() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_customer_contacts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_customer_reviews() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_customer_tags() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_customers() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_departments() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_documents() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_equipment() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_equipment_tags() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_estimate_jobs() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_estimate_line_items() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_estimate_options() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_estimates() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_file_storage() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_form_submissions() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_form_templates() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_import_runs() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_inventory() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_inventory_locations() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_invitations() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_invoice_jobs() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_invoice_line_items() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_invoices() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_job_equipment() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_job_tags() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_job_team_assignments() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_jobs() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_labor_rates() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_member_skills() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_member_zones() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_messages_v2() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_notes() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_notification_preferences() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_notification_queue() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_notification_templates() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_payment_allocations() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_payment_methods() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_payments() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_po_settings() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_posts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_price_book_categories() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_price_book_items() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_pricing_rules() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_properties() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_public_links() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_purchase_order_line_items() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_purchase_orders() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_recurrences() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_requests() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_schedules() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_service_packages() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_service_plans() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_shifts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_skills() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_stock_reservations() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_streams() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_suggestions() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_supplier_integrations() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_suppressions() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_tags() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_team_members() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_time_entries() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_vendors() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_votes_v2() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_webhooks() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_zones() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.audit_table(p_table regclass, p_tenant_column text) FROM PUBLIC;
 
 GRANT SELECT,INSERT ON TABLE public.audit_logs TO app_definer;
@@ -16693,6 +19953,8 @@ REVOKE ALL ON FUNCTION app.log_price() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.log_role_change() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.make_audit_of(p_table regclass, p_tenant_column text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.make_partitions(p_months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.make_partitions(p_months_ahead integer) TO service_role;
 
@@ -16702,6 +19964,9 @@ REVOKE ALL ON FUNCTION app.mask(p_kind text, p_value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.mask(p_kind text, p_value text) TO app_definer;
 GRANT ALL ON FUNCTION app.mask(p_kind text, p_value text) TO authenticated;
 GRANT ALL ON FUNCTION app.mask(p_kind text, p_value text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.member_added() FROM PUBLIC;
 
@@ -16877,7 +20142,6 @@ REVOKE ALL ON FUNCTION app.refuse_repeated_payment() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) TO app_definer;
-GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.role_permissions_changed() FROM PUBLIC;
 
@@ -16998,6 +20262,9 @@ GRANT ALL ON FUNCTION app.words_of_money(p_minor text, p_currency text) TO app_d
 
 REVOKE ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.write_line_items() FROM PUBLIC;
 
