@@ -137,11 +137,12 @@ fn status(kind: &str) -> Option<u16> {
     number.or_else(|| known.iter().find(|(known, _)| *known == name).map(|(_, status)| *status))
 }
 
-/// Finds `raise exception using errcode = 'TH403', constraint = 'the_code'`.
+/// Finds `raise exception using errcode = 'TH403', constraint = 'the_code'`, and the same with the dialect's own `PT`.
 fn raised(text: &str, codes: &mut Codes) {
     let value = |statement: &str, name: &str| Some(statement.split_once(&format!("{name} = '"))?.1.split('\'').next()?.to_owned());
     for statement in text.split("raise exception using").skip(1).filter_map(|rest| rest.split(';').next()) {
-        let status = value(statement, "errcode").and_then(|state| state.strip_prefix("TH")?.parse::<u16>().ok());
+        let status = value(statement, "errcode")
+            .and_then(|state| state.strip_prefix("TH").or_else(|| state.strip_prefix("PT"))?.parse::<u16>().ok());
         if let (Some(status), Some(code)) = (status, value(statement, "constraint")) {
             codes.entry(code).or_default().insert(status);
         }
@@ -255,8 +256,10 @@ fn codes_are_found_where_they_are_made() {
     assert!(found.is_empty());
     let hidden = read(&source("crates/auth/src/a.rs", "Error::new(Kind::Conflict, code, message)"));
     assert_eq!(hidden.1.len(), 1);
-    let sql = "raise exception using errcode = 'TH403', constraint = 'not_yours',\n  message = 'x';\nraise exception using errcode = '22023', message = 'y';";
-    assert_eq!(read(&source("db/code/a.sql", sql)).0, [("not_yours".to_owned(), vec![403])]);
+    let sql = "raise exception using errcode = 'TH403', constraint = 'not_yours',\n  message = 'x';\nraise exception using errcode = '22023', message = 'y';
+               raise exception using errcode = 'PT409', constraint = 'too_many'";
+    let expected = [("not_yours".to_owned(), vec![403]), ("too_many".to_owned(), vec![409])];
+    assert_eq!(read(&source("db/code/a.sql", sql)).0, expected);
     let start = read(&source("crates/server/src/start/a.rs", "#[error(\"the keys cannot be used (keys_unusable): {0}\")]"));
     assert_eq!(start.0, [("keys_unusable".to_owned(), vec![])]);
 }
