@@ -29,13 +29,15 @@ pub(super) fn refusal_before_walls(who: &Standing, table: &str, row: &Value) -> 
 }
 
 /// Returns the rule that speaks before the key when a column of a row within reach is pointed elsewhere.
-pub(super) fn refusal_to_point(_who: &Standing, table: &str, column: &str, row: &Value) -> Option<Expected> {
+pub(super) fn refusal_to_point(who: &Standing, table: &str, column: &str, row: &Value) -> Option<Expected> {
     match (table, column) {
         ("public.invoices", "customer_id") if is_issued(row) => Some(Rule("invoice_issued")),
         ("public.payments", "original_payment_id") if row["status"] == "pending" => Some(Rule("refund_original_missing")),
         ("public.payments", "customer_id" | "invoice_id" | "original_payment_id") if row["status"] == "completed" => {
             Some(Rule("payment_completed"))
         }
+        // An invoice that is not seen is told of as one that is not there.
+        ("public.payments", "invoice_id") if *who != Standing::Service => Some(Rule("payment_invoice_unknown")),
         // Nobody reconciled what is not reconciled.
         ("public.payments", "reconciled_by") => Some(Passed),
         _ => None,

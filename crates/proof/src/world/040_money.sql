@@ -41,7 +41,7 @@ begin
            (v_company, proof.id('c', 'd21'), v_customer, null, null, v_canary);
     -- Issued already: a member's would begin as a draft.
     insert into public.invoices (company_id, id, customer_id, job_id, status, notes, line_items)
-    values (v_company, proof.id(v_letter, 'd23'), v_customer, proof.id(v_letter, '801'), 'sent', v_canary,
+    values (v_company, proof.id(v_letter, 'd23'), v_customer, proof.id(v_letter, '805'), 'sent', v_canary,
             jsonb_build_array(jsonb_build_object('id', proof.id(v_letter, 'd93'), 'description', v_canary,
                                                  'quantity', 10, 'unit_price', 10000)));
     insert into public.invoice_line_items (company_id, id, invoice_id, description, quantity, unit_price)
