@@ -16720,11 +16720,15 @@ ALTER TABLE ONLY public.customers
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_default_address_id_fkey FOREIGN KEY (company_id, default_address_id) REFERENCES public.customer_addresses(company_id, id) ON DELETE SET NULL (default_address_id);
 
+COMMENT ON CONSTRAINT customers_default_address_id_fkey ON public.customers IS '@named_only The address that is meant where none is said.';
+
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_preferred_technician_fkey FOREIGN KEY (company_id, preferred_technician) REFERENCES public.team_members(company_id, user_id) ON DELETE SET NULL (preferred_technician);
 
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_primary_contact_id_fkey FOREIGN KEY (company_id, primary_contact_id) REFERENCES public.customer_contacts(company_id, id) ON DELETE SET NULL (primary_contact_id);
+
+COMMENT ON CONSTRAINT customers_primary_contact_id_fkey ON public.customers IS '@named_only Whom to ask first.';
 
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_referred_by_fkey FOREIGN KEY (company_id, referred_by) REFERENCES public.customers(company_id, id) ON DELETE SET NULL (referred_by);
@@ -16765,11 +16769,15 @@ ALTER TABLE ONLY public.equipment
 ALTER TABLE ONLY public.equipment
     ADD CONSTRAINT equipment_install_job_id_fkey FOREIGN KEY (company_id, install_job_id) REFERENCES public.jobs(company_id, id) ON DELETE SET NULL (install_job_id);
 
+COMMENT ON CONSTRAINT equipment_install_job_id_fkey ON public.equipment IS '@named_only The job that installed it.';
+
 ALTER TABLE ONLY public.equipment
     ADD CONSTRAINT equipment_installed_by_fkey FOREIGN KEY (company_id, installed_by) REFERENCES public.team_members(company_id, user_id) ON DELETE SET NULL (installed_by);
 
 ALTER TABLE ONLY public.equipment
     ADD CONSTRAINT equipment_last_service_job_id_fkey FOREIGN KEY (company_id, last_service_job_id) REFERENCES public.jobs(company_id, id) ON DELETE SET NULL (last_service_job_id);
+
+COMMENT ON CONSTRAINT equipment_last_service_job_id_fkey ON public.equipment IS '@named_only The job that serviced it last.';
 
 ALTER TABLE ONLY public.equipment
     ADD CONSTRAINT equipment_property_id_fkey FOREIGN KEY (company_id, property_id) REFERENCES public.properties(company_id, id) ON DELETE SET NULL (property_id);
@@ -16791,6 +16799,8 @@ ALTER TABLE ONLY public.estimate_jobs
 
 ALTER TABLE ONLY public.estimate_jobs
     ADD CONSTRAINT estimate_jobs_job_id_fkey FOREIGN KEY (company_id, job_id) REFERENCES public.jobs(company_id, id) ON DELETE CASCADE;
+
+COMMENT ON CONSTRAINT estimate_jobs_job_id_fkey ON public.estimate_jobs IS '@named_only Further jobs of an estimate.';
 
 ALTER TABLE ONLY public.estimate_line_items
     ADD CONSTRAINT estimate_line_items_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -16816,8 +16826,12 @@ ALTER TABLE ONLY public.estimates
 ALTER TABLE ONLY public.estimates
     ADD CONSTRAINT estimates_converted_to_invoice_id_fkey FOREIGN KEY (company_id, converted_to_invoice_id) REFERENCES public.invoices(company_id, id) ON DELETE SET NULL (converted_to_invoice_id);
 
+COMMENT ON CONSTRAINT estimates_converted_to_invoice_id_fkey ON public.estimates IS '@named_only The invoice that was made of it.';
+
 ALTER TABLE ONLY public.estimates
     ADD CONSTRAINT estimates_converted_to_job_id_fkey FOREIGN KEY (company_id, converted_to_job_id) REFERENCES public.jobs(company_id, id) ON DELETE SET NULL (converted_to_job_id);
+
+COMMENT ON CONSTRAINT estimates_converted_to_job_id_fkey ON public.estimates IS '@named_only The job that was made of it.';
 
 ALTER TABLE ONLY public.estimates
     ADD CONSTRAINT estimates_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id);
@@ -16833,6 +16847,8 @@ ALTER TABLE ONLY public.estimates
 
 ALTER TABLE ONLY public.estimates
     ADD CONSTRAINT estimates_selected_option_id_fkey FOREIGN KEY (company_id, id, selected_option_id) REFERENCES public.estimate_options(company_id, estimate_id, id) ON DELETE SET NULL (selected_option_id);
+
+COMMENT ON CONSTRAINT estimates_selected_option_id_fkey ON public.estimates IS '@named_only The option that the customer chose.';
 
 ALTER TABLE ONLY public.file_storage
     ADD CONSTRAINT file_storage_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -16899,6 +16915,8 @@ ALTER TABLE ONLY public.invoice_jobs
 
 ALTER TABLE ONLY public.invoice_jobs
     ADD CONSTRAINT invoice_jobs_job_id_fkey FOREIGN KEY (company_id, job_id) REFERENCES public.jobs(company_id, id) ON DELETE CASCADE;
+
+COMMENT ON CONSTRAINT invoice_jobs_job_id_fkey ON public.invoice_jobs IS '@named_only Further jobs of an invoice.';
 
 ALTER TABLE ONLY public.invoice_line_items
     ADD CONSTRAINT invoice_line_items_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -16974,6 +16992,8 @@ ALTER TABLE ONLY public.jobs
 
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_referral_customer_id_fkey FOREIGN KEY (company_id, referral_customer_id) REFERENCES public.customers(company_id, id) ON DELETE SET NULL (referral_customer_id);
+
+COMMENT ON CONSTRAINT jobs_referral_customer_id_fkey ON public.jobs IS '@named_only The customer who referred this one.';
 
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_service_plan_id_fkey FOREIGN KEY (company_id, service_plan_id) REFERENCES public.service_plans(company_id, id) ON DELETE SET NULL (service_plan_id);
@@ -17269,6 +17289,8 @@ ALTER TABLE ONLY public.stock_moves
 ALTER TABLE ONLY public.stock_moves
     ADD CONSTRAINT stock_moves_to_location_id_fkey FOREIGN KEY (company_id, to_location_id) REFERENCES public.inventory_locations(company_id, id);
 
+COMMENT ON CONSTRAINT stock_moves_to_location_id_fkey ON public.stock_moves IS '@named_only Where it went.';
+
 ALTER TABLE ONLY public.stock_reservations
     ADD CONSTRAINT stock_reservations_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -17355,6 +17377,8 @@ ALTER TABLE ONLY public.votes_v2
 
 ALTER TABLE ONLY public.votes_v2
     ADD CONSTRAINT votes_v2_message_id_fkey FOREIGN KEY (company_id, message_id) REFERENCES public.messages_v2(company_id, id) ON DELETE CASCADE;
+
+COMMENT ON CONSTRAINT votes_v2_message_id_fkey ON public.votes_v2 IS '@named_only The message that was voted on.';
 
 ALTER TABLE ONLY public.votes_v2
     ADD CONSTRAINT votes_v2_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;

@@ -4,6 +4,18 @@
 -- depends: 20261122090500
 -- rollback: migrate up again
 
+comment on constraint votes_v2_message_id_fkey on public.votes_v2 is null;
+comment on constraint stock_moves_to_location_id_fkey on public.stock_moves is null;
+comment on constraint estimates_converted_to_invoice_id_fkey on public.estimates is null;
+comment on constraint estimates_selected_option_id_fkey on public.estimates is null;
+comment on constraint customers_primary_contact_id_fkey on public.customers is null;
+comment on constraint customers_default_address_id_fkey on public.customers is null;
+comment on constraint invoice_jobs_job_id_fkey on public.invoice_jobs is null;
+comment on constraint estimate_jobs_job_id_fkey on public.estimate_jobs is null;
+comment on constraint estimates_converted_to_job_id_fkey on public.estimates is null;
+comment on constraint equipment_last_service_job_id_fkey on public.equipment is null;
+comment on constraint equipment_install_job_id_fkey on public.equipment is null;
+comment on constraint jobs_referral_customer_id_fkey on public.jobs is null;
 comment on column public.customer_reviews.sentiment_score is null;
 comment on column public.audit_logs.xid is null;
 comment on column public.payments.idempotency_digest is null;

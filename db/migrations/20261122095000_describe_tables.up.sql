@@ -58,3 +58,19 @@ comment on column public.payments.idempotency_digest is
 
 comment on column public.audit_logs.xid is 'The transaction that wrote it; the seal waits until it has ended.';
 comment on column public.customer_reviews.sentiment_score is 'From -1 to 1.';
+
+-- Second ways between two tables, which embedding takes only where they are named.
+comment on constraint jobs_referral_customer_id_fkey on public.jobs is '@named_only The customer who referred this one.';
+comment on constraint equipment_install_job_id_fkey on public.equipment is '@named_only The job that installed it.';
+comment on constraint equipment_last_service_job_id_fkey on public.equipment is '@named_only The job that serviced it last.';
+comment on constraint estimates_converted_to_job_id_fkey on public.estimates is '@named_only The job that was made of it.';
+comment on constraint estimate_jobs_job_id_fkey on public.estimate_jobs is '@named_only Further jobs of an estimate.';
+comment on constraint invoice_jobs_job_id_fkey on public.invoice_jobs is '@named_only Further jobs of an invoice.';
+comment on constraint customers_default_address_id_fkey on public.customers is
+  '@named_only The address that is meant where none is said.';
+comment on constraint customers_primary_contact_id_fkey on public.customers is '@named_only Whom to ask first.';
+comment on constraint estimates_selected_option_id_fkey on public.estimates is '@named_only The option that the customer chose.';
+comment on constraint estimates_converted_to_invoice_id_fkey on public.estimates is
+  '@named_only The invoice that was made of it.';
+comment on constraint stock_moves_to_location_id_fkey on public.stock_moves is '@named_only Where it went.';
+comment on constraint votes_v2_message_id_fkey on public.votes_v2 is '@named_only The message that was voted on.';

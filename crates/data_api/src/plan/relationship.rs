@@ -42,6 +42,10 @@ pub(super) fn find<'a>(origin: Origin<'a>, embed: &Embed, schema: &str, surround
     if fitting.is_empty() {
         fitting = there().filter(|it| fits_legacy(it, &embed.name, embed.hint.as_deref())).collect();
     }
+    // Of several, those that stand aside until they are named.
+    if fitting.len() > 1 && fitting.iter().any(|it| !it.named_only) {
+        fitting.retain(|it| !it.named_only);
+    }
     match fitting.as_slice() {
         [one] => Ok(Found::Keys(one)),
         [] => Err(none(origin, embed, schema, surroundings)),

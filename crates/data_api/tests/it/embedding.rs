@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::server::Said;
+use crate::server::{Said, Server};
 use crate::yard::{check, yards};
 
 #[tokio::test]
@@ -263,4 +263,53 @@ async fn other_forms_of_the_answer_have_what_is_embedded_too() {
     let csv = Said { accept: "text/csv", ..Said::default() };
     let answer = server.get_with(&ann, "vans?select=id,...yard_id(yard:name)&order=id&limit=1", csv).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, "id,yard\n10,North"));
+}
+
+#[tokio::test]
+async fn a_second_way_stands_aside_until_it_is_named() {
+    let (server, ann) = Box::pin(yards()).await;
+    server.get(&ann, "vans?id=eq.10&select=id,yards(name)").await.refused(300, "PGRST201");
+    server.table("comment on constraint vans_spare_yard_id_fkey on public.vans is '@named_only Where it may be, too.'").await;
+    check(
+        &server,
+        &ann,
+        &[
+            ("vans?id=eq.10&select=id,yards(name)", json!([{ "id": 10, "yards": { "name": "North" } }])),
+            ("vans?id=eq.10&select=id,yards!spare_yard_id(name)", json!([{ "id": 10, "yards": { "name": "South" } }])),
+            ("vans?id=eq.10&select=id,spare_yard_id(name)", json!([{ "id": 10, "spare_yard_id": { "name": "South" } }])),
+            ("yards?select=name,vans(id)&name=eq.South", json!([{ "name": "South", "vans": [] }])),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_tables_of_the_trade_lead_to_each_other_by_their_names() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let customer = server.customer(&ann, "Ada").await;
+    let job = json!({ "customer_id": customer, "title": "Boiler" });
+    server.post(&ann, "jobs", job, "").await;
+    let answer =
+        server.get(&ann, "jobs?select=title,customers(first_name),estimates(id),invoices(id),equipment(id),schedules(id)").await.ok();
+    let expected = json!([{
+        "title": "Boiler", "customers": { "first_name": "Ada" }, "estimates": [], "invoices": [], "equipment": [], "schedules": []
+    }]);
+    assert_eq!(answer, expected);
+    for path in [
+        "customers?select=jobs(title),properties(id),estimates(id),invoices(id),payments(id),equipment(id),service_plans(id),contracts(id)",
+        "customers?select=customer_addresses(id),customer_contacts(id)",
+        "stock_moves?select=inventory_locations(id)",
+        "invoices?select=customers(first_name),jobs(title),invoice_line_items(id),payments(id),estimates(id)",
+        "estimates?select=customers(first_name),jobs(title),estimate_line_items(id),estimate_options(id),invoices(id)",
+        "equipment?select=customers(first_name),properties(id),jobs(title)",
+        "schedules?select=customers(first_name),jobs(title),properties(id)",
+        "properties?select=customers(first_name),jobs(title),equipment(id)",
+        "payments?select=customers(first_name),invoices(id),jobs(title)",
+        "purchase_orders?select=vendors(id),purchase_order_line_items(id),jobs(title)",
+        "price_book_items?select=price_book_categories(id)",
+    ] {
+        let answer = server.get(&ann, path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
 }

@@ -62,7 +62,8 @@ columns as (
 ),
 -- Keys of all tables: a view shows those of the tables below it, wherever they are.
 all_keys as (
-  select k.contype, k.conname, k.conrelid, k.conkey, k.confrelid, k.confkey, c.relname
+  select k.contype, k.conname, k.conrelid, k.conkey, k.confrelid, k.confkey, c.relname,
+         coalesce(pg_catalog.obj_description(k.oid, 'pg_constraint') like '@named_only%', false) as named_only
     from pg_catalog.pg_constraint k
     join pg_catalog.pg_class c on c.oid = k.conrelid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -124,7 +125,7 @@ select pg_catalog.json_build_object(
       'column_names', (select pg_catalog.json_agg(a.attname order by u.position)
                          from pg_catalog.unnest(k.conkey) with ordinality as u (number, position)
                          join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number),
-      'target', k.confrelid::bigint, 'target_columns', k.confkey) order by k.conname), '[]')
+      'target', k.confrelid::bigint, 'target_columns', k.confkey, 'named_only', k.named_only) order by k.conname), '[]')
     from all_keys k where k.contype = 'f'),
   'unique_keys', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'table', k.conrelid::bigint, 'primary', k.contype = 'p', 'columns', k.conkey)), '[]')

@@ -222,6 +222,7 @@ pub enum Volatility {
 ///
 /// Where the company's column leads both sides of a key it is a part of `columns`, for the join, and not of `named`, for people.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked by itself")]
 pub struct Relationship {
     /// The schema of the other relation.
     pub schema: String,
@@ -243,6 +244,8 @@ pub struct Relationship {
     pub legacy_prefix: Option<String>,
     /// Whether the other relation is a view.
     pub target_is_view: bool,
+    /// Whether it is meant only where its key or column is named: the comment of the key begins with `@named_only`.
+    pub named_only: bool,
     /// What is between.
     pub junction: Option<Junction>,
 }

@@ -23,6 +23,8 @@ pub(super) struct Reference {
     column_names: Vec<String>,
     target: u32,
     target_columns: Vec<i16>,
+    #[serde(default)]
+    named_only: bool,
 }
 
 /// The columns of a primary key or a unique constraint.
@@ -61,6 +63,7 @@ struct Pointer<'a> {
     columns: Vec<(&'a str, &'a str)>,
     named: Vec<(&'a str, &'a str)>,
     is_unique: bool,
+    named_only: bool,
 }
 
 /// Finds all relationships, by the relation they begin at.
@@ -169,6 +172,7 @@ fn pointers<'a>(reference: &'a Reference, keys: Keys<'_>, faces: &HashMap<u32, V
                         columns,
                         named,
                         is_unique,
+                        named_only: reference.named_only,
                     });
                 }
             }
@@ -235,6 +239,7 @@ impl Pointer<'_> {
             named: owned(&self.named),
             legacy_prefix: self.legacy_prefix.clone(),
             target_is_view: is_view(self.target),
+            named_only: self.named_only,
             junction: None,
         }
     }
@@ -271,6 +276,7 @@ impl Pointer<'_> {
             named: Vec::new(),
             legacy_prefix: None,
             target_is_view: is_view(other.target),
+            named_only: self.named_only || other.named_only,
             junction: Some(Junction {
                 schema: self.origin.schema.clone(),
                 relation: self.origin.name.clone(),

@@ -24,7 +24,7 @@ const REQUEST_HEADERS: &str = "authorization, x-client-info, apikey, content-typ
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
     "content-range, content-location, content-encoding, content-length, date, x-total-count, link, location, range-unit, \
      preference-applied, retry-after, x-request-id, x-supabase-api-version, tus-resumable, upload-offset, upload-length, upload-metadata, \
-     upload-expires",
+     upload-expires, warning",
 );
 /// A day.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");

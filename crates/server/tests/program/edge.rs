@@ -191,7 +191,7 @@ async fn any_page_may_call_unless_origins_are_listed() {
     let response = get.send().await.unwrap();
     assert_eq!(response.headers()["access-control-allow-origin"], "*");
     let exposed: Vec<_> = response.headers()["access-control-expose-headers"].to_str().unwrap().split(", ").collect();
-    for wanted in ["content-range", "location", "x-request-id", "x-supabase-api-version"] {
+    for wanted in ["content-range", "location", "x-request-id", "x-supabase-api-version", "warning"] {
         assert!(exposed.contains(&wanted), "{wanted} in {exposed:?}");
     }
     app.stop().await;
