@@ -253,6 +253,33 @@ async fn what_is_undone_is_not_written_and_what_is_done_at_once_is() {
 }
 
 #[tokio::test]
+async fn a_long_import_blocks_nobody() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let customer = server.customer(&ann, "Ada").await;
+    let import = server.db.superuser().await;
+    let rows = format!(
+        "begin; set local role app_owner;
+         insert into public.customers (company_id, first_name, last_name, phone)
+         select '{}', 'Import', n::text, '+1555' || 1000000 + n from generate_series(1, 2000) n",
+        ann.company_id
+    );
+    import.batch_execute(&rows).await.unwrap();
+
+    // Its transaction is open, and everybody goes on: whoever had to wait would be timed out.
+    let other = server.customer(&ann, "Bob").await;
+    server.post(&ann, "jobs", json!({ "customer_id": other, "title": "Boiler" }), "").await.ok();
+    server.patch(&ann, &format!("customers?id=eq.{customer}"), json!({ "notes": "called" }), "").await.ok();
+    server.delete(&ann, &format!("customers?id=eq.{customer}"), "").await.ok();
+    let told = |rows: Vec<Value>| rows.iter().map(|row| row["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    // The job is counted with its customer.
+    assert_eq!(told(audit(&server, &ann, "customers").await), ["create", "create", "update", "update", "delete"]);
+
+    import.batch_execute("commit").await.unwrap();
+    assert_eq!(number(&server, "select count(*) from public.audit_logs where table_name = 'customers'").await, 2005);
+}
+
+#[tokio::test]
 async fn only_the_owner_of_the_tables_may_go_without() {
     let server = Server::new().await;
     let ann = server.owner("ann").await;
