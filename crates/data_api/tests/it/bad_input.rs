@@ -27,7 +27,7 @@ async fn what_cannot_be_understood() {
         (("GET", "customers?id=eq.seven"), None, 400, "22P02"),
         (("GET", "customers?version=like.x"), None, 404, "42883"),
         (("POST", "customers"), raw(r#"{"credit_limit":"much"}"#), 400, "22P02"),
-        (("GET", "customers?select=*,jobs(*)"), None, 300, "PGRST201"),
+        (("GET", "time_entries?select=*,team_members(*)"), None, 300, "PGRST201"),
         (("GET", "customers?jobs.title=eq.x"), None, 400, "PGRST108"),
         (("GET", "customers?select=credit_limit.sum()"), None, 400, "PGRST123"),
         (("GET", "customers?select=count()"), None, 400, "PGRST123"),
