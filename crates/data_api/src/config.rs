@@ -36,6 +36,10 @@ pub struct DataApiConfig {
     pub body_rows_max: usize,
     /// How deep the objects and arrays of a body may be nested.
     pub body_depth_max: usize,
+    /// How often a write that another one undid, because both waited for each other, is run again.
+    pub write_retries_max: u32,
+    /// About how long, in milliseconds, it waits before that; each time twice as long.
+    pub write_retry_pause_ms: u64,
 }
 
 impl Default for DataApiConfig {
@@ -55,6 +59,8 @@ impl Default for DataApiConfig {
             in_values_max: limits.in_values_max,
             body_rows_max: limits.rows_max_in_body,
             body_depth_max: limits.body_depth_max,
+            write_retries_max: 4,
+            write_retry_pause_ms: 20,
         }
     }
 }
@@ -82,6 +88,8 @@ impl DataApiConfig {
             (!limit(self.body_rows_max), "body_rows_max", "1 to 1000000"),
             // PostgreSQL's default stack holds several times as many.
             (!(1..=2000).contains(&self.body_depth_max), "body_depth_max", "1 to 2000"),
+            (self.write_retries_max > 10, "write_retries_max", "0 to 10"),
+            (!(1..=1000).contains(&self.write_retry_pause_ms), "write_retry_pause_ms", "1 to 1000"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))

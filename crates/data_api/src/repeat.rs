@@ -1,14 +1,16 @@
 //! A new row that was sent before: a client that lost the answer sends it again and gets the first row. And a write that another one
-//! undid, because both waited for each other: it is run again, once, since nothing of it was kept.
+//! undid, because both waited for each other: it is run again a few times, since nothing of it was kept.
 //!
 //! Invariant: only the database says that it is the same row, by refusing with [`REPEAT`] and the row's key; whoever may not read that
 //! row is told no more than that. Two that are sent at once meet in a unique key; the one that lost is run again and is told then.
 
+use std::time::Duration;
+
 use kernel::{Error, Grant, RequestContext, Result};
-use postgres::Database;
 use postgres::error::lost_a_race;
 use serde_json::{Map, Value};
 
+use crate::DataApi;
 use crate::plan::Plan;
 use crate::request::ApiRequest;
 use crate::run::{self, Outcome};
@@ -19,16 +21,16 @@ const REPEAT: &str = "idempotent_repeat";
 const KEY_COLUMN: &str = "idempotency_key";
 
 /// Runs the plan; answers a repeated row with the first one.
-pub(crate) async fn run(
-    database: &Database,
-    grant: Grant,
-    context: &RequestContext,
-    plan: &Plan<'_>,
-    request: &ApiRequest,
-) -> Result<Outcome> {
+pub(crate) async fn run(api: &DataApi, grant: Grant, context: &RequestContext, plan: &Plan<'_>, request: &ApiRequest) -> Result<Outcome> {
+    let database = api.database();
     let Plan::Write(write) = plan else { return run::run(database, grant, context, plan, request).await };
     let mut outcome = run::run(database, grant.clone(), context, plan, request).await;
-    if outcome.as_ref().err().is_some_and(met_another) {
+    for round in 0..api.config().write_retries_max {
+        match outcome.as_ref().err().and_then(met_another) {
+            None => break,
+            Some(Met::ThatWaitsOn) => tokio::time::sleep(pause(api.config().write_retry_pause_ms, round)).await,
+            Some(Met::ThatIsDone) => {}
+        }
         outcome = run::run(database, grant.clone(), context, plan, request).await;
     }
     let error = match outcome {
@@ -40,8 +42,25 @@ pub(crate) async fn run(
     if outcome.rows == 1 { Ok(outcome) } else { Err(error) }
 }
 
-fn met_another(error: &Error) -> bool {
-    lost_a_race(error) || error.code() == "23505" && error.message().contains(KEY_COLUMN)
+/// What another request was doing with the same rows.
+enum Met {
+    /// It has committed.
+    ThatIsDone,
+    /// It goes on now that this one is out of its way, and needs a moment: at once both would meet again.
+    ThatWaitsOn,
+}
+
+fn met_another(error: &Error) -> Option<Met> {
+    if lost_a_race(error) {
+        return Some(Met::ThatWaitsOn);
+    }
+    (error.code() == "23505" && error.message().contains(KEY_COLUMN)).then_some(Met::ThatIsDone)
+}
+
+/// Returns a pause around the first one's length, twice as long in each round; by chance, so that two do not go on in step.
+fn pause(first_ms: u64, round: u32) -> Duration {
+    let longest = first_ms.saturating_mul(2).saturating_mul(2_u64.saturating_pow(round));
+    Duration::from_millis(rand::random_range(longest / 4..=longest))
 }
 
 fn key(error: &Error) -> Option<Vec<(String, String)>> {
@@ -54,6 +73,15 @@ fn key(error: &Error) -> Option<Vec<(String, String)>> {
 mod tests {
     use super::*;
     use kernel::Kind;
+
+    #[test]
+    fn pauses_grow_and_have_an_end() {
+        for round in 0..5 {
+            let pause = pause(20, round).as_millis();
+            assert!((10 << round..=40 << round).contains(&pause), "{pause}");
+        }
+        assert!(pause(1, 200) <= Duration::from_millis(u64::MAX));
+    }
 
     #[test]
     fn the_key_is_read_from_that_refusal_only() {

@@ -98,7 +98,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
 }
 
 async fn execute(api: &DataApi, grant: Grant, context: &RequestContext, plan: &Plan<'_>, request: &ApiRequest) -> Result<Response> {
-    let outcome = repeat::run(api.database(), grant, context, plan, request).await?;
+    let outcome = repeat::run(api, grant, context, plan, request).await?;
     response::response(request, plan, outcome, api.config().schemas.len() > 1)
 }
 

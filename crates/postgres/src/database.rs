@@ -9,9 +9,10 @@ use kernel::{Grant, RequestContext, Result};
 use tokio_postgres::Row;
 
 use crate::error::from_driver;
+use crate::opening::{Opened, Opening};
 use crate::pool::{self, Pool, PoolOptions, PoolStatus};
 use crate::sql::Sql;
-use crate::tx::{self, Access, Opened, Opening, Tx};
+use crate::tx::{self, Access, Tx};
 
 /// The pool of the server login's connections. Cheap to clone.
 #[derive(Clone)]

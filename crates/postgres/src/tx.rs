@@ -7,11 +7,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
-use kernel::{CompanyId, Error, Grant, RequestContext, Result, Subject};
+use kernel::{Error, Result};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::error::{from_driver, unavailable};
+use crate::error::from_driver;
+use crate::opening::{Opened, Opening};
 use crate::pool::{Connection, Pooled};
 use crate::sql::{Param, Sql};
 
@@ -24,15 +25,6 @@ pub enum Access {
     Write,
 }
 
-/// What the opening statement found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Opened {
-    /// The active company.
-    pub company_id: Option<CompanyId>,
-    /// What the user is in it.
-    pub member_role: Option<String>,
-}
-
 /// A transaction that is open for one caller. Dropped without [`Tx::commit`], it is rolled back.
 pub struct Tx {
     connection: Option<Pooled>,
@@ -42,33 +34,12 @@ pub struct Tx {
     failed: AtomicBool,
 }
 
-const OPENING: &str = "select o.company_id, o.member_role,
-       set_config('request.jwt.claims', o.claims, true),
-       set_config('app.company_id', coalesce(o.company_id::text, ''), true),
-       set_config('app.current_tenant_id', '', true),
-       set_config('app.user_id', coalesce(o.user_id::text, ''), true),
-       set_config('app.member_role', coalesce(o.member_role, ''), true),
-       set_config('app.permissions', o.permissions, true),
-       set_config('request.method', $8::text, true),
-       set_config('request.path', $9::text, true),
-       set_config('request.headers', $10::text, true),
-       set_config('request.cookies', $11::text, true),
-       set_config('statement_timeout', $12::text, true),
-       set_config('search_path', 'public, extensions', true),
-       set_config('role', o.role, true)
-  from app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::jsonb, $6::text, $7::boolean) o";
-
 impl Tx {
     /// Begins and opens in one round trip.
     pub(crate) async fn open(connection: Pooled, opening: Opening, access: Access) -> Result<Self> {
-        let mut tx = Self {
-            connection: Some(connection),
-            role: opening.role,
-            opened: Opened { company_id: None, member_role: None },
-            failed: AtomicBool::new(false),
-        };
+        let mut tx = Self { connection: Some(connection), role: opening.role(), opened: Opened::default(), failed: AtomicBool::new(false) };
         let connection = tx.connection()?;
-        let (begun, opened) = futures_util::join!(connection.client.batch_execute(begin(access)), opening.send(connection));
+        let (begun, opened) = futures_util::join!(connection.client.batch_execute(begin(access)), open(connection, &opening));
         let opened = begun.map_err(from_driver).and(opened);
         tx.opened = tx.noting(opened)?;
         Ok(tx)
@@ -161,9 +132,9 @@ impl std::fmt::Debug for Tx {
 /// connection knows the statement.
 pub(crate) async fn run(connection: Pooled, opening: Opening, access: Access, sql: Sql) -> Result<(Opened, Vec<Row>)> {
     let (text, values) = sql.render();
-    let role = opening.role;
+    let role = opening.role();
     let known = if connection.prepares() { connection.known(role, &text) } else { None };
-    if connection.prepares() && (known.is_none() || connection.known("", OPENING).is_none()) {
+    if connection.prepares() && (known.is_none() || connection.known("", opening.text()).is_none()) {
         // Not seen here before: prepare inside the transaction, as the role that will run it.
         let tx = Tx::open(connection, opening, access).await?;
         let rows = query(tx.connection()?, role, text, &values).await?;
@@ -175,7 +146,7 @@ pub(crate) async fn run(connection: Pooled, opening: Opening, access: Access, sq
     let client = &connection.client;
     let (begun, opened, rows, committed) = futures_util::join!(
         client.batch_execute(begin(access)),
-        opening.send(&connection),
+        open(&connection, &opening),
         async {
             match &known {
                 Some(statement) => client.query(statement, &plain(&values)).await,
@@ -192,56 +163,15 @@ pub(crate) async fn run(connection: Pooled, opening: Opening, access: Access, sq
     outcome.inspect_err(|error| connection.note(error))
 }
 
-/// The opening statement's values.
-pub(crate) struct Opening {
-    role: &'static str,
-    values: Vec<Param>,
-}
-
-impl Opening {
-    pub(crate) fn of(grant: &Grant, context: &RequestContext, statement_timeout_ms: u128) -> Self {
-        let principal = grant.principal();
-        let kind = match principal.subject() {
-            Subject::Anonymous => "anon",
-            Subject::User { .. } => "user",
-            Subject::Service => "service",
-            Subject::System { .. } => "system",
-        };
-        let values = vec![
-            Param::from(kind),
-            principal.user_id().into(),
-            principal.session_id().into(),
-            principal.requested_company().into(),
-            Param::from(principal.claims().as_ref()),
-            grant.permission().into(),
-            grant.company_required().into(),
-            Param::from(context.method.as_ref()),
-            Param::from(context.path.as_ref()),
-            Param::from(context.headers_json.as_ref()),
-            Param::from(context.cookies_json.as_ref()),
-            Param::from(statement_timeout_ms.to_string()),
-        ];
-        Self { role: principal.database_role(), values }
-    }
-
-    async fn send(&self, connection: &Connection) -> Result<Opened> {
-        let row = if connection.prepares() {
-            let statement = prepared(connection, "", OPENING.to_owned()).await?;
-            connection.client.query(&statement, &plain(&self.values)).await
-        } else {
-            connection.client.query_typed(OPENING, &untyped(&self.values)).await
-        };
-        let row = row.map_err(from_driver).map_err(kept_role)?.pop().ok_or_else(|| Error::internal("the opening statement gave no row"))?;
-        let company_id: Option<uuid::Uuid> = row.try_get(0).map_err(from_driver)?;
-        let member_role = row.try_get(1).map_err(from_driver)?;
-        Ok(Opened { company_id: company_id.map(CompanyId), member_role })
-    }
-}
-
-/// Every caller may have the opening statement run. Where that is refused, the connection still has a role that somebody gave it beyond his
-/// transaction, and is good for nobody.
-fn kept_role(refusal: Error) -> Error {
-    if refusal.code() == "42501" { unavailable(refusal) } else { refusal }
+async fn open(connection: &Connection, opening: &Opening) -> Result<Opened> {
+    let rows = if connection.prepares() {
+        let statement = prepared(connection, "", opening.text().to_owned()).await?;
+        connection.client.query(&statement, &plain(opening.values())).await
+    } else {
+        connection.client.query_typed(opening.text(), &untyped(opening.values())).await
+    };
+    let rows = rows.map_err(from_driver).map_err(Opening::refused)?;
+    Opening::opened(rows.first())
 }
 
 async fn query(connection: &Connection, role: &'static str, text: String, values: &[Param]) -> Result<Vec<Row>> {

@@ -1,0 +1,97 @@
+//! The statement that opens every transaction: it says for whom, and until it has said so PostgreSQL grants nothing.
+//!
+//! Invariant: what it sets comes from the session's and the member's rows as they are at this moment, and ends with the transaction.
+
+use kernel::{CompanyId, Error, Grant, RequestContext, Result, Subject};
+use tokio_postgres::Row;
+
+use crate::error::{from_driver, unavailable};
+use crate::sql::Param;
+
+/// What the opening statement found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Opened {
+    /// The active company.
+    pub company_id: Option<CompanyId>,
+    /// What the user is in it.
+    pub member_role: Option<String>,
+}
+
+const OPENING: &str = "select o.company_id, o.member_role,
+       set_config('request.jwt.claims', o.claims, true),
+       set_config('app.company_id', coalesce(o.company_id::text, ''), true),
+       set_config('app.current_tenant_id', '', true),
+       set_config('app.user_id', coalesce(o.user_id::text, ''), true),
+       set_config('app.member_role', coalesce(o.member_role, ''), true),
+       set_config('app.permissions', o.permissions, true),
+       set_config('request.method', $8::text, true),
+       set_config('request.path', $9::text, true),
+       set_config('request.headers', $10::text, true),
+       set_config('request.cookies', $11::text, true),
+       set_config('statement_timeout', $12::text, true),
+       set_config('search_path', 'public, extensions', true),
+       set_config('role', o.role, true)
+  from app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::jsonb, $6::text, $7::boolean) o";
+
+/// The opening statement's values.
+pub(crate) struct Opening {
+    text: &'static str,
+    role: &'static str,
+    values: Vec<Param>,
+}
+
+impl Opening {
+    pub(crate) fn of(grant: &Grant, context: &RequestContext, statement_timeout_ms: u128) -> Self {
+        let principal = grant.principal();
+        let kind = match principal.subject() {
+            Subject::Anonymous => "anon",
+            Subject::User { .. } => "user",
+            Subject::Service => "service",
+            Subject::System { .. } => "system",
+        };
+        let values = vec![
+            Param::from(kind),
+            principal.user_id().into(),
+            principal.session_id().into(),
+            principal.requested_company().into(),
+            Param::from(principal.claims().as_ref()),
+            grant.permission().into(),
+            grant.company_required().into(),
+            Param::from(context.method.as_ref()),
+            Param::from(context.path.as_ref()),
+            Param::from(context.headers_json.as_ref()),
+            Param::from(context.cookies_json.as_ref()),
+            Param::from(statement_timeout_ms.to_string()),
+        ];
+        Self { text: OPENING, role: principal.database_role(), values }
+    }
+
+    /// The PostgreSQL role that the statements behind it run as.
+    pub(crate) fn role(&self) -> &'static str {
+        self.role
+    }
+
+    /// Its text: the same for every caller.
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// Its values.
+    pub(crate) fn values(&self) -> &[Param] {
+        &self.values
+    }
+
+    /// Reads what it found.
+    pub(crate) fn opened(row: Option<&Row>) -> Result<Opened> {
+        let row = row.ok_or_else(|| Error::internal("the opening statement gave no row"))?;
+        let company_id: Option<uuid::Uuid> = row.try_get(0).map_err(from_driver)?;
+        let member_role = row.try_get(1).map_err(from_driver)?;
+        Ok(Opened { company_id: company_id.map(CompanyId), member_role })
+    }
+
+    /// Every caller may have the opening statement run. Where that is refused, the connection still has a role that somebody gave it beyond
+    /// his transaction, and is good for nobody.
+    pub(crate) fn refused(refusal: Error) -> Error {
+        if refusal.code() == "42501" { unavailable(refusal) } else { refusal }
+    }
+}
