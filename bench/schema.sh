@@ -18,7 +18,7 @@ trap 'rm -rf "$place"' EXIT
 data=${DATA:-$place/data}
 if [ ! -e "$data/scale" ]; then
     env -u DATABASE_URL -u MIGRATOR_URL "$target/thorbis" migrate up --env development --data "$data" >/dev/null
-    env -u DATABASE_URL -u MIGRATOR_URL "$target/thorbis" seed --env development --data "$data" --scale "$scale" | tail -n 1
+    env -u DATABASE_URL -u MIGRATOR_URL "$target/thorbis" seed --env development --data "$data" --scale "$scale" --yes | tail -n 1
     echo "$scale" >"$data/scale"
 fi
 scale=$(cat "$data/scale")
@@ -106,6 +106,11 @@ reconnect() {
 sql -c "load 'auto_explain'" -c "alter system set session_preload_libraries = 'auto_explain'" -c 'alter system set auto_explain.log_min_duration = 0' \
     -c "alter system set auto_explain.log_nested_statements = on"
 reconnect
+# What the server itself does now and then, for all companies at once, is no query of a member: entries that name such a function go.
+but_upkeep() {
+    awk '/ LOG:  / { if (entry !~ upkeep) printf "%s", entry; entry = "" } { entry = entry $0 "\n" } END { if (entry !~ upkeep) printf "%s", entry }' \
+        upkeep='app[.](expire|expire_[a-z]+|archive_jobs|refresh_figures|rebuild_figures|recount_months|seal_audit|make_partitions)[(]'
+}
 scans=0
 tables='customers|properties|equipment|jobs|schedules|bookings|estimates|estimate_line_items|invoices|invoice_line_items|payments|price_book_items'
 log=$data/postgres/log
@@ -113,7 +118,7 @@ while IFS='|' read -r name wanted who values path; do
     for number in 1 2; do
         before=$(cat "$log"/postgresql-* | wc -c)
         asked "$number" "$who" "$values" "$path" 1 1 >"$folder/answer" || wrong "$name, company $number" "$(cat "$folder/answer")"
-        cat "$log"/postgresql-* | tail -c "+$before" >"$folder/plans"
+        cat "$log"/postgresql-* | tail -c "+$before" | but_upkeep >"$folder/plans"
         grep -q 'Scan .* on ' "$folder/plans" || { echo "no plan of $name was seen"; exit 1; }
         if grep -E "Seq Scan on (public\.)?($tables)( |\$)" "$folder/plans" >"$folder/scans"; then
             scans=$((scans + 1))

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::ParseLimits;
+use crate::request::{ParseLimits, TransactionEnd};
 
 /// The settings of the data API.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +36,18 @@ pub struct DataApiConfig {
     pub body_rows_max: usize,
     /// How deep the objects and arrays of a body may be nested.
     pub body_depth_max: usize,
+    /// A function of no arguments, `schema.name`, that runs as the caller before every request; empty for none.
+    pub pre_request: String,
+    /// What becomes of a transaction, and whether `Prefer: tx=` may say otherwise.
+    pub transaction_end: EndOfTransaction,
+    /// Requests that one batch may have.
+    pub batch_requests_max: usize,
+    /// Bytes that the answers of one batch may have together.
+    pub batch_answer_bytes_max: usize,
+    /// For how many hours the answer to a write with an `Idempotency-Key` is kept; 0 leaves the header without effect.
+    pub idempotency_hours: u32,
+    /// Bytes that such an answer may have.
+    pub idempotency_bytes_max: usize,
     /// How often a write that another one undid, because both waited for each other, is run again.
     pub write_retries_max: u32,
     /// About how long, in milliseconds, it waits before that; each time twice as long.
@@ -59,8 +71,43 @@ impl Default for DataApiConfig {
             in_values_max: limits.in_values_max,
             body_rows_max: limits.rows_max_in_body,
             body_depth_max: limits.body_depth_max,
+            pre_request: String::new(),
+            transaction_end: EndOfTransaction::CommitAllowOverride,
+            batch_requests_max: 100,
+            batch_answer_bytes_max: 16_777_216,
+            idempotency_hours: 24,
+            idempotency_bytes_max: 1_048_576,
             write_retries_max: 4,
             write_retry_pause_ms: 20,
+        }
+    }
+}
+
+/// What becomes of a transaction whose request succeeded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndOfTransaction {
+    /// It is kept.
+    Commit,
+    /// It is kept unless the request wants it undone.
+    #[default]
+    CommitAllowOverride,
+    /// It is undone.
+    Rollback,
+    /// It is undone unless the request wants it kept.
+    RollbackAllowOverride,
+}
+
+impl EndOfTransaction {
+    /// Tells whether the request's own wish counts.
+    pub(crate) fn may_be_chosen(self) -> bool {
+        matches!(self, Self::CommitAllowOverride | Self::RollbackAllowOverride)
+    }
+
+    pub(crate) fn keeps(self, wanted: Option<TransactionEnd>) -> bool {
+        match wanted.filter(|_| self.may_be_chosen()) {
+            Some(wanted) => wanted == TransactionEnd::Commit,
+            None => matches!(self, Self::Commit | Self::CommitAllowOverride),
         }
     }
 }
@@ -88,12 +135,22 @@ impl DataApiConfig {
             (!limit(self.body_rows_max), "body_rows_max", "1 to 1000000"),
             // PostgreSQL's default stack holds several times as many.
             (!(1..=2000).contains(&self.body_depth_max), "body_depth_max", "1 to 2000"),
+            (!self.pre_request.is_empty() && self.pre_request().is_none(), "pre_request", "a function as schema.name, or nothing"),
+            (!(1..=10_000).contains(&self.batch_requests_max), "batch_requests_max", "1 to 10000"),
+            (!(1024..=1_073_741_824).contains(&self.batch_answer_bytes_max), "batch_answer_bytes_max", "1024 to 1073741824"),
+            (self.idempotency_hours > 720, "idempotency_hours", "0 to 720"),
+            (!(1024..=16_777_216).contains(&self.idempotency_bytes_max), "idempotency_bytes_max", "1024 to 16777216"),
             (self.write_retries_max > 10, "write_retries_max", "0 to 10"),
             (!(1..=1000).contains(&self.write_retry_pause_ms), "write_retry_pause_ms", "1 to 1000"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
+    }
+
+    /// Returns schema and name of the function that runs before every request.
+    pub(crate) fn pre_request(&self) -> Option<(&str, &str)> {
+        self.pre_request.split_once('.').filter(|(schema, name)| !schema.is_empty() && !name.is_empty())
     }
 
     /// Returns what the parser needs to know.
@@ -119,6 +176,16 @@ mod tests {
     #[test]
     fn the_defaults_can_be_used() {
         assert_eq!(DataApiConfig::default().faults(), []);
+    }
+
+    #[test]
+    fn only_where_it_is_allowed_a_request_chooses_the_end() {
+        use EndOfTransaction::{Commit, CommitAllowOverride, Rollback, RollbackAllowOverride};
+        let (commit, rollback) = (Some(TransactionEnd::Commit), Some(TransactionEnd::Rollback));
+        assert_eq!([Commit.keeps(None), Commit.keeps(rollback)], [true, true]);
+        assert_eq!([CommitAllowOverride.keeps(None), CommitAllowOverride.keeps(rollback)], [true, false]);
+        assert_eq!([Rollback.keeps(None), Rollback.keeps(commit)], [false, false]);
+        assert_eq!([RollbackAllowOverride.keeps(None), RollbackAllowOverride.keeps(commit)], [false, true]);
     }
 
     #[test]

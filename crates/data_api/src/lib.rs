@@ -6,7 +6,9 @@
 
 pub mod config;
 
+mod batch;
 mod failure;
+mod idempotency;
 mod plan;
 mod query;
 mod repeat;
@@ -22,7 +24,8 @@ use std::time::Duration;
 use kernel::{Authority, Error, Result};
 use postgres::Database;
 
-pub use config::DataApiConfig;
+pub use batch::router as batch_router;
+pub use config::{DataApiConfig, EndOfTransaction};
 pub use routes::router;
 
 use crate::request::ParseLimits;

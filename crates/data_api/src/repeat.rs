@@ -6,14 +6,15 @@
 
 use std::time::Duration;
 
+use axum::response::Response;
 use kernel::{Error, Grant, RequestContext, Result};
 use postgres::error::lost_a_race;
 use serde_json::{Map, Value};
 
 use crate::DataApi;
+use crate::idempotency::Key;
 use crate::plan::Plan;
-use crate::request::ApiRequest;
-use crate::run::{self, Outcome};
+use crate::run::{self, Planned};
 
 /// A trigger refuses a row that is there already; the details are its key as a JSON object.
 const REPEAT: &str = "idempotent_repeat";
@@ -21,25 +22,40 @@ const REPEAT: &str = "idempotent_repeat";
 const KEY_COLUMN: &str = "idempotency_key";
 
 /// Runs the plan; answers a repeated row with the first one.
-pub(crate) async fn run(api: &DataApi, grant: Grant, context: &RequestContext, plan: &Plan<'_>, request: &ApiRequest) -> Result<Outcome> {
-    let database = api.database();
-    let Plan::Write(write) = plan else { return run::run(database, grant, context, plan, request).await };
-    let mut outcome = run::run(database, grant.clone(), context, plan, request).await;
+pub(crate) async fn run(
+    api: &DataApi,
+    grant: Grant,
+    context: &RequestContext,
+    planned: Planned<'_>,
+    key: Option<&Key>,
+) -> Result<Response> {
+    let Plan::Write(write) = planned.plan else { return Ok(run::run(api, grant, context, planned, key).await?.response) };
+    let mut answered = run::run(api, grant.clone(), context, planned, key).await;
     for round in 0..api.config().write_retries_max {
-        match outcome.as_ref().err().and_then(met_another) {
+        match answered.as_ref().err().and_then(met_another) {
             None => break,
-            Some(Met::ThatWaitsOn) => tokio::time::sleep(pause(api.config().write_retry_pause_ms, round)).await,
             Some(Met::ThatIsDone) => {}
+            Some(Met::ThatWaitsOn) => tokio::time::sleep(pause(api.config().write_retry_pause_ms, round)).await,
         }
-        outcome = run::run(database, grant.clone(), context, plan, request).await;
+        answered = run::run(api, grant.clone(), context, planned, key).await;
     }
-    let error = match outcome {
-        Ok(outcome) => return Ok(outcome),
+    let error = match answered {
+        Ok(answered) => return Ok(answered.response),
         Err(error) => error,
     };
-    let Some(first) = key(&error).and_then(|key| write.repeated(key)) else { return Err(error) };
-    let outcome = run::run(database, grant, context, &Plan::Write(first), request).await?;
-    if outcome.rows == 1 { Ok(outcome) } else { Err(error) }
+    let Some(first) = row_key(&error).and_then(|key| write.repeated(key)) else { return Err(error) };
+    let first = Planned { plan: &Plan::Write(first), ..planned };
+    let answered = run::run(api, grant, context, first, None).await?;
+    if answered.rows == 1 { Ok(answered.response) } else { Err(error) }
+}
+
+/// Tells whether it was undone by another one that now goes on, after a pause in which that one may.
+pub(crate) async fn waits_and_passes(api: &DataApi, error: &Error, round: u32) -> bool {
+    let passes = lost_a_race(error);
+    if passes {
+        tokio::time::sleep(pause(api.config().write_retry_pause_ms, round)).await;
+    }
+    passes
 }
 
 /// What another request was doing with the same rows.
@@ -63,7 +79,7 @@ fn pause(first_ms: u64, round: u32) -> Duration {
     Duration::from_millis(rand::random_range(longest / 4..=longest))
 }
 
-fn key(error: &Error) -> Option<Vec<(String, String)>> {
+fn row_key(error: &Error) -> Option<Vec<(String, String)>> {
     let details = error.details().filter(|_| error.code() == REPEAT)?;
     let key: Map<String, Value> = serde_json::from_str(details.as_str()?).ok()?;
     key.into_iter().map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
@@ -87,9 +103,9 @@ mod tests {
     fn the_key_is_read_from_that_refusal_only() {
         let refusal = |code: &'static str, details: &str| Error::new(Kind::Conflict, code, "no").with_details(details);
         let expected = Some(vec![("id".to_owned(), "x".to_owned())]);
-        assert_eq!(key(&refusal(REPEAT, r#"{"id": "x"}"#)), expected);
-        assert_eq!(key(&refusal("23505", r#"{"id": "x"}"#)), None);
-        assert_eq!(key(&refusal(REPEAT, r#"{"id": 1}"#)), None);
-        assert_eq!(key(&refusal(REPEAT, "Key (id) is there")), None);
+        assert_eq!(row_key(&refusal(REPEAT, r#"{"id": "x"}"#)), expected);
+        assert_eq!(row_key(&refusal("23505", r#"{"id": "x"}"#)), None);
+        assert_eq!(row_key(&refusal(REPEAT, r#"{"id": 1}"#)), None);
+        assert_eq!(row_key(&refusal(REPEAT, "Key (id) is there")), None);
     }
 }

@@ -11,9 +11,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kernel::{Error, Kind, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::config::DataApiConfig;
 use crate::failure::{Failure, IsAnonymous};
 use crate::plan::{Plan, ResultKind, Rows};
-use crate::request::{Action, ApiRequest, Count, Handling, MediaType, Missing, Preferences, Representation, Resolution, Target};
+use crate::request::{
+    Action, ApiRequest, Count, Handling, MediaType, Missing, Preferences, Representation, Resolution, Target, TransactionEnd,
+};
 use crate::run::{self, Outcome};
 
 const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
@@ -22,31 +25,46 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Makes the answer.
-pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, several_schemas: bool) -> Result<Response> {
-    let told = told(outcome.headers.as_deref())?;
+pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, config: &DataApiConfig) -> Result<Response> {
+    let headers = told_headers(outcome.headers.as_deref())?;
+    let status = outcome.status.as_deref().map(told_status).transpose()?;
     let mut response = match plan {
         Plan::Read(plan) => read(request, &plan.rows, outcome)?,
         Plan::Call(plan) if plan.result == ResultKind::Nothing => empty(StatusCode::NO_CONTENT),
         Plan::Call(plan) => called(request, plan.result, &plan.rows, outcome)?,
         Plan::Write(_) => written(request, outcome),
     };
-    let headers = response.headers_mut();
-    headers.insert(VARY, HeaderValue::from_static("Accept, Prefer, Range"));
-    if several_schemas {
-        insert(headers, CONTENT_PROFILE, &request.schema);
+    if let Some(status) = status {
+        *response.status_mut() = status;
     }
-    if let Some(applied) = applied(request) {
-        insert(headers, PREFERENCE_APPLIED, &applied);
+    let own = response.headers_mut();
+    own.insert(VARY, HeaderValue::from_static("Accept, Prefer, Range"));
+    if config.schemas.len() > 1 {
+        insert(own, CONTENT_PROFILE, &request.schema);
     }
-    for (name, value) in told {
-        headers.append(name, value);
+    if let Some(applied) = applied(request, config.transaction_end.may_be_chosen()) {
+        insert(own, PREFERENCE_APPLIED, &applied);
+    }
+    // A name that the database says as well is the database's; it may say one several times.
+    for (name, _) in &headers {
+        own.remove(name);
+    }
+    for (name, value) in headers {
+        own.append(name, value);
     }
     Ok(response)
 }
 
-/// Reads the headers that the database adds. How long the answer is and what it is remain ours to say.
-fn told(headers: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
-    const OURS: [HeaderName; 4] = [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, CONNECTION];
+/// Reads the status that the database gives the answer.
+fn told_status(status: &str) -> Result<StatusCode> {
+    status
+        .parse()
+        .map_err(|error| Error::new(Kind::Status(500), "PGRST112", "response.status guc must be a valid status code").with_source(error))
+}
+
+/// Reads the headers that the database adds. How long the answer is remains ours to say.
+fn told_headers(headers: Option<&str>) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    const OURS: [HeaderName; 3] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION];
     let Some(headers) = headers else { return Ok(Vec::new()) };
     let malformed = || {
         let message = "response.headers guc must be a JSON array composed of objects with a single key and a string value";
@@ -158,8 +176,9 @@ fn encoded(text: &str) -> impl std::fmt::Display {
 }
 
 /// Lists the preferences that were honoured, in the dialect's order.
-fn applied(request: &ApiRequest) -> Option<String> {
-    let Preferences { resolution, representation, count, missing, handling, max_affected, deleted, .. } = &request.preferences;
+fn applied(request: &ApiRequest, end_may_be_chosen: bool) -> Option<String> {
+    let Preferences { resolution, representation, count, missing, transaction, handling, timezone, max_affected, deleted, .. } =
+        &request.preferences;
     let is_write = matches!(request.action, Action::Insert | Action::Update | Action::Put | Action::Delete);
     let strict = *handling == Some(Handling::Strict);
     let mut said: Vec<String> = Vec::new();
@@ -182,10 +201,15 @@ fn applied(request: &ApiRequest) -> Option<String> {
         Count::Planned => "count=planned",
         Count::Estimated => "count=estimated",
     }));
+    say(transaction.filter(|_| end_may_be_chosen).map(|end| match end {
+        TransactionEnd::Commit => "tx=commit",
+        TransactionEnd::Rollback => "tx=rollback",
+    }));
     say(handling.map(|handling| match handling {
         Handling::Strict => "handling=strict",
         Handling::Lenient => "handling=lenient",
     }));
+    said.extend(timezone.as_ref().map(|timezone| format!("timezone={timezone}")));
     if let Some(rows) = max_affected.filter(|_| strict && is_write) {
         said.push(format!("max-affected={rows}"));
     }
@@ -253,13 +277,15 @@ mod tests {
 
     #[test]
     fn the_database_adds_headers_and_cannot_break_the_answer() {
-        let names =
-            |text| told(Some(text)).unwrap().iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect::<Vec<_>>();
-        assert_eq!(told(None).unwrap(), []);
+        let names = |text| {
+            told_headers(Some(text)).unwrap().iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect::<Vec<_>>()
+        };
+        assert_eq!(told_headers(None).unwrap(), []);
         assert_eq!(names(r#"[{"Warning": "299 - \"x\""}, {"X-A": "1"}, {"x-a": "2"}]"#), ["warning=299 - \"x\"", "x-a=1", "x-a=2"]);
+        assert_eq!((told_status("418").unwrap().as_u16(), told_status("99").unwrap_err().code()), (418, "PGRST112"));
         assert_eq!(names(r#"[{"Content-Length": "1"}, {"transfer-encoding": "chunked"}]"#), [""; 0]);
         for wrong in ["{}", "x", r#"[{"a": 1}]"#, r#"[{"a": "1", "b": "2"}]"#, r"[{}]", r#"[{"a b": "1"}]"#, r#"[{"a": "1\nb: 2"}]"#] {
-            assert_eq!(told(Some(wrong)).unwrap_err().code(), "PGRST111", "{wrong}");
+            assert_eq!(told_headers(Some(wrong)).unwrap_err().code(), "PGRST111", "{wrong}");
         }
     }
 

@@ -11,9 +11,11 @@ use kernel::{AnyCaller, Can, Error, Grant, Kind, RequestContext, Result};
 
 use crate::DataApi;
 use crate::failure::{Failure, IsAnonymous};
-use crate::plan::{self, Caller, Plan, Surroundings};
-use crate::request::{self, ApiRequest, Target, Wanted};
-use crate::{repeat, response};
+use crate::idempotency::Key;
+use crate::plan::{self, Caller, Surroundings};
+use crate::repeat;
+use crate::request::{self, Target, Wanted};
+use crate::run::Planned;
 
 /// Returns the routes, to be mounted at `/rest/v1`. They need a `Principal` in the request's extensions, and pass on a
 /// `RequestContext` where there is one.
@@ -66,6 +68,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let (parts, body) = request.into_parts();
     let context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
     let body = read(Request::from_parts(parts.clone(), body)).await?;
+    let key = Key::of(&parts, &body, api.config())?;
     let wanted = Wanted {
         target,
         method: &parts.method,
@@ -82,7 +85,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let surroundings = |catalog| Surroundings { catalog, caller, rows_max: api.rows_max(), conditions_max };
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => {
-            let answered = execute(api, grant, &context, &plan, &request).await;
+            let answered = repeat::run(api, grant, &context, Planned { request: &request, plan: &plan }, key.as_ref()).await;
             if answered.as_ref().err().is_some_and(plan::shows_outdated) {
                 // For the next request: this one's transaction is over.
                 api.schema().newer_than(Some(&catalog)).await?;
@@ -94,15 +97,11 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     };
     let Some(newer) = api.schema().newer_than(Some(&catalog)).await? else { return Err(outdated) };
     let plan = plan::plan(&request, surroundings(&newer))?;
-    execute(api, grant, &context, &plan, &request).await
+    repeat::run(api, grant, &context, Planned { request: &request, plan: &plan }, key.as_ref()).await
 }
 
-async fn execute(api: &DataApi, grant: Grant, context: &RequestContext, plan: &Plan<'_>, request: &ApiRequest) -> Result<Response> {
-    let outcome = repeat::run(api, grant, context, plan, request).await?;
-    response::response(request, plan, outcome, api.config().schemas.len() > 1)
-}
-
-async fn read(request: Request) -> Result<Bytes> {
+/// Reads the whole body, as far as the edge lets it come.
+pub(crate) async fn read(request: Request) -> Result<Bytes> {
     Bytes::from_request(request, &()).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Error::new(Kind::TooLarge, "body_too_large", "The request's body is too large")

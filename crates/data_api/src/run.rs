@@ -3,12 +3,16 @@
 //! Invariant: a write that fails a check leaves nothing behind: it is looked at before the commit, and only where there is something to
 //! look at; everything else is one round trip.
 
+use axum::response::Response;
 use kernel::{Error, Grant, Kind, RequestContext, Result};
-use postgres::{Access, Database, Row};
+use postgres::{Access, Row, Sql, Tx};
 
+use crate::DataApi;
+use crate::config::DataApiConfig;
+use crate::idempotency::Key;
 use crate::plan::{self, CallPlan, Checks, Plan, ResultKind};
-use crate::query;
 use crate::request::{ApiRequest, MediaType};
+use crate::{query, response};
 
 /// What came of a statement.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -27,34 +31,116 @@ pub(crate) struct Outcome {
     pub(crate) companies: Option<i64>,
     /// Headers that a trigger or a function of the database adds: a JSON array of objects of one name and its value.
     pub(crate) headers: Option<String>,
+    /// The status that a trigger or a function of the database gives the answer.
+    pub(crate) status: Option<String>,
 }
 
-/// Runs the plan.
+/// What a request got.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// The answer.
+    pub(crate) response: Response,
+    /// How many rows it is about.
+    pub(crate) rows: i64,
+}
+
+/// A request that was understood and planned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned<'a> {
+    /// What it said.
+    pub(crate) request: &'a ApiRequest,
+    /// What is to be done.
+    pub(crate) plan: &'a Plan<'a>,
+}
+
+/// Runs the plan in a transaction of its own: one round trip where nothing is to be looked at before the commit.
 pub(crate) async fn run(
-    database: &Database,
+    api: &DataApi,
     grant: Grant,
     context: &RequestContext,
-    plan: &Plan<'_>,
-    request: &ApiRequest,
-) -> Result<Outcome> {
-    let (grant, access, checks) = match plan {
-        Plan::Read(_) => (grant, Access::Read, Checks::default()),
-        Plan::Call(plan) if plan.read_only => (grant, Access::Read, Checks::default()),
-        Plan::Call(plan) => (grant, Access::Write, call_checks(plan, request)),
-        Plan::Write(plan) if plan.needs_company => (grant.needing_company(), Access::Write, plan.checks),
-        Plan::Write(plan) => (grant, Access::Write, plan.checks),
-    };
-    let statement = query::statement(plan, request.media, request.head);
-    if !checks.any() {
+    planned: Planned<'_>,
+    key: Option<&Key>,
+) -> Result<Answered> {
+    let Planned { request, plan } = planned;
+    let (grant, access) = needed(grant, plan);
+    let database = api.database();
+    let kept = api.config().transaction_end.keeps(request.preferences.transaction);
+    if key.is_none() && kept && !checks(planned).any() && before(api.config(), request).is_empty() {
+        let statement = query::statement(plan, request.media, request.head);
         let answer = Box::pin(database.run(&grant, context, access, statement)).await?;
-        return Outcome::of(answer.rows.first());
+        return answered(api, planned, Outcome::of(answer.rows.first())?);
     }
     let tx = Box::pin(database.begin(&grant, context, access)).await?;
-    let outcome = Outcome::of(Some(&tx.query_one(statement).await?))?;
-    // Dropped with the error, the transaction is rolled back.
-    check(&outcome, checks)?;
-    tx.commit().await?;
-    Ok(outcome)
+    if let Some(key) = key
+        && let Some(response) = key.first(&tx).await?
+    {
+        tx.rollback().await?;
+        return Ok(Answered { response, rows: 1 });
+    }
+    // Dropped with an error, the transaction is rolled back.
+    let mut answered = within(api, &tx, planned).await?;
+    if kept {
+        if let Some(key) = key {
+            answered.response = key.keep(&tx, answered.response).await?;
+        }
+        tx.commit().await?;
+    } else {
+        // What a commit would have refused is refused here, too.
+        tx.execute(Sql::new("set constraints all immediate")).await?;
+        tx.rollback().await?;
+    }
+    Ok(answered)
+}
+
+/// Runs the plan in a transaction that is open, and looks whether it may be kept.
+pub(crate) async fn within(api: &DataApi, tx: &Tx, planned: Planned<'_>) -> Result<Answered> {
+    let Planned { request, plan } = planned;
+    for statement in before(api.config(), request) {
+        tx.query(statement).await?;
+    }
+    let outcome = Outcome::of(Some(&tx.query_one(query::statement(plan, request.media, request.head)).await?))?;
+    check(&outcome, checks(planned))?;
+    answered(api, planned, outcome)
+}
+
+fn answered(api: &DataApi, planned: Planned<'_>, outcome: Outcome) -> Result<Answered> {
+    let rows = outcome.rows;
+    let response = response::response(planned.request, planned.plan, outcome, api.config())?;
+    Ok(Answered { response, rows })
+}
+
+/// Returns what a transaction for this plan demands, and whether it may write.
+fn needed(grant: Grant, plan: &Plan<'_>) -> (Grant, Access) {
+    match plan {
+        Plan::Read(_) => (grant, Access::Read),
+        Plan::Call(plan) if plan.read_only => (grant, Access::Read),
+        Plan::Write(plan) if plan.needs_company => (grant.needing_company(), Access::Write),
+        Plan::Call(_) | Plan::Write(_) => (grant, Access::Write),
+    }
+}
+
+/// Returns what must be true before it is kept.
+fn checks(Planned { request, plan }: Planned<'_>) -> Checks<'_> {
+    match plan {
+        Plan::Call(plan) if !plan.read_only => call_checks(plan, request),
+        Plan::Write(plan) => plan.checks,
+        Plan::Read(_) | Plan::Call(_) => Checks::default(),
+    }
+}
+
+/// Returns what runs in the transaction before the request's own statement.
+fn before(config: &DataApiConfig, request: &ApiRequest) -> Vec<Sql> {
+    let timezone = request.preferences.timezone.as_deref().map(|timezone| {
+        let mut sql = Sql::new("select pg_catalog.set_config('TimeZone', ");
+        sql.bind(timezone).text("::text, true)");
+        sql
+    });
+    let pre_request = config.pre_request().map(|(schema, name)| {
+        let mut sql = Sql::new("select ");
+        sql.qualified(schema, name).text("()::text");
+        sql
+    });
+    timezone.into_iter().chain(pre_request).collect()
 }
 
 /// Refuses anything but one row, where one is wanted.
@@ -103,8 +189,8 @@ impl Outcome {
             location: location.map(|text| serde_json::from_str(&text)).transpose().map_err(Error::internal)?,
             new_rows: row.try_get(4).map_err(Error::internal)?,
             companies: row.try_get(5).map_err(Error::internal)?,
-            // Only what writes is asked for them.
-            headers: if row.len() > 6 { row.try_get(6).map_err(Error::internal)? } else { None },
+            headers: row.try_get(6).map_err(Error::internal)?,
+            status: row.try_get(7).map_err(Error::internal)?,
         })
     }
 }

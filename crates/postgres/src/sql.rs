@@ -1,4 +1,4 @@
-//! The only builder of dynamic SQL: static text, quoted identifiers, bound values.
+//! The only builder of dynamic SQL: static text, quoted identifiers, bound values, and expressions of PostgreSQL's own catalog.
 //!
 //! Invariant: a value never becomes part of the text. Values travel in PostgreSQL's text format and take the type of the place where
 //! they stand, or of an explicit cast; so the same shape of request gives the same text, and prepared statements are found again.
@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use bytes::BytesMut;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 use uuid::Uuid;
+
+use crate::catalog::Expression;
 
 /// A statement in the making.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +51,12 @@ impl Sql {
     /// Adds `"schema"."name"`.
     pub fn qualified(&mut self, schema: &str, name: &str) -> &mut Self {
         self.ident(schema).text(".").ident(name)
+    }
+
+    /// Adds an expression that stands in the catalog.
+    pub fn expression(&mut self, expression: &Expression) -> &mut Self {
+        self.pieces.push(Piece::Text(Cow::Owned(expression.as_str().to_owned())));
+        self
     }
 
     /// Adds a bound value.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::embed::Origin;
 use super::read::{self, Rows};
-use super::{Surroundings, nearest, not_implemented};
+use super::{Surroundings, nearest};
 use crate::request::{Action, ApiRequest, Payload, RawMedia};
 
 /// A call of a function.
@@ -40,8 +40,10 @@ pub(crate) enum Arguments<'a> {
     Named {
         /// The arguments that are given.
         given: Vec<&'a Argument>,
-        /// The object.
+        /// The object, or an array of them.
         json: Cow<'a, str>,
+        /// Whether it is an array: the function is called for each.
+        each: bool,
     },
     /// The whole body, as the one unnamed argument.
     Whole {
@@ -85,7 +87,9 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &'a str, surroundings: Sur
     };
     let arguments = arguments(request, function, fitting.is_empty())?;
     let returns = &function.returns;
-    let result = match (returns.kind, returns.is_set) {
+    // Several calls give several results.
+    let is_set = returns.is_set || matches!(&arguments, Arguments::Named { each: true, .. });
+    let result = match (returns.kind, is_set) {
         (ReturnKind::Void, _) => ResultKind::Nothing,
         (ReturnKind::Scalar | ReturnKind::Record, false) => ResultKind::Value,
         (ReturnKind::Scalar | ReturnKind::Record, true) => ResultKind::Values,
@@ -164,15 +168,11 @@ fn arguments<'a>(request: &'a ApiRequest, function: &'a Function, whole: bool) -
     if given.is_empty() {
         return Ok(Arguments::None);
     }
-    let json = match &request.body {
-        _ if request.action == Action::CallRead => Cow::Owned(from_query(request, &given)),
-        Some(Payload::Json { is_array: true, .. }) => {
-            return Err(not_implemented("A function is called with one object, not with several"));
-        }
-        Some(Payload::Json { text, .. }) => Cow::Borrowed(utf8(text)?),
-        _ => return Ok(Arguments::None),
-    };
-    Ok(Arguments::Named { given, json })
+    Ok(match &request.body {
+        _ if request.action == Action::CallRead => Arguments::Named { json: Cow::Owned(from_query(request, &given)), given, each: false },
+        Some(Payload::Json { text, is_array, .. }) => Arguments::Named { given, json: Cow::Borrowed(utf8(text)?), each: *is_array },
+        _ => Arguments::None,
+    })
 }
 
 /// Makes the object of arguments from the query string. A value is text, which PostgreSQL reads as the argument's type.

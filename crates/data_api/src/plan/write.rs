@@ -7,7 +7,7 @@ use kernel::{Error, Kind, Result};
 use postgres::catalog::{Column, Relation, RelationKind};
 
 use super::embed::{self, Embed};
-use super::{Caller, Deleted, Surroundings, Walls, not_implemented, read};
+use super::{Caller, Deleted, Surroundings, Walls, read};
 use crate::request::{
     Action, ApiRequest, Condition, Field, Filter, MediaType, Missing, Operation, Operator, OrderTerm, Payload, Representation, Resolution,
     SelectItem,
@@ -93,6 +93,8 @@ pub(crate) struct JsonRows<'a> {
     pub(crate) is_array: bool,
     /// How many objects there are.
     pub(crate) count: usize,
+    /// Whether a column that an object leaves out gets its default, and not null.
+    pub(crate) defaults: bool,
 }
 
 /// What happens to a row whose key is there already.
@@ -225,11 +227,10 @@ fn written<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<(Vec<&
             columns.push(column);
         }
     }
-    let left_out = request.query.columns.is_some() && request.preferences.missing == Some(Missing::Default);
-    if left_out && (*objects > 1 || names.iter().any(|name| !keys.contains(name))) {
-        return Err(not_implemented("missing=default together with columns is not implemented yet"));
-    }
-    Ok((columns, JsonRows { text, is_array: *is_array, count: *objects }))
+    // Without `columns` all objects have the same keys.
+    let may_lack = request.query.columns.is_some() && (*objects > 1 || names.iter().any(|name| !keys.contains(name)));
+    let defaults = may_lack && request.preferences.missing == Some(Missing::Default);
+    Ok((columns, JsonRows { text, is_array: *is_array, count: *objects, defaults }))
 }
 
 /// Returns the key that rows are merged by; none where the relation has no key.

@@ -15,7 +15,7 @@ pub(super) fn statement(plan: &CallPlan<'_>, form: Form) -> Sql {
     let mut sql = Sql::new("with thorbis_call as (\nselect c.*\n  from ");
     match &plan.arguments {
         Arguments::None => sql.text("(select) a"),
-        Arguments::Named { given, json } => named(&mut sql, given, json),
+        Arguments::Named { given, json, each } => named(&mut sql, given, json, *each),
         Arguments::Whole { argument, text } => {
             sql.text("(select ").bind(text.as_ref()).text("::").qualified(&argument.data_type.schema, &argument.data_type.name);
             sql.text(" as whole) a")
@@ -37,8 +37,8 @@ pub(super) fn statement(plan: &CallPlan<'_>, form: Form) -> Sql {
     sql
 }
 
-fn named<'a>(sql: &'a mut Sql, arguments: &[&Argument], json: &str) -> &'a mut Sql {
-    sql.text("json_to_record(").bind(json).text("::json) as a (");
+fn named<'a>(sql: &'a mut Sql, arguments: &[&Argument], json: &str, each: bool) -> &'a mut Sql {
+    sql.text(if each { "json_to_recordset(" } else { "json_to_record(" }).bind(json).text("::json) as a (");
     let mut separator = "";
     for argument in arguments {
         sql.text(separator).ident(&argument.name).text(" ").qualified(&argument.data_type.schema, &argument.data_type.name);

@@ -32,6 +32,8 @@ pub(crate) fn statement(plan: &Plan<'_>, media: MediaType, head: bool) -> Sql {
 
 /// The source that every statement's rows come from.
 const SOURCE: &str = "thorbis_source";
+/// What triggers and functions have to say of the answer. It is looked at when all rows are read or written.
+const SAID: &str = ", nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '')";
 
 #[cfg(test)]
 mod tests;

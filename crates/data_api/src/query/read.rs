@@ -2,11 +2,11 @@
 
 use postgres::Sql;
 
-use super::SOURCE;
 use super::condition;
 use super::embed;
 use super::field::{self, Place};
 use super::form::Form;
+use super::{SAID, SOURCE};
 use crate::plan::{ReadPlan, Rows, Walls};
 
 pub(super) fn statement(plan: &ReadPlan<'_>, form: Form) -> Sql {
@@ -41,5 +41,6 @@ pub(super) fn answer(sql: &mut Sql, counted: bool, form: Form) {
     sql.text(if counted { "\nselect (select count(*) from thorbis_all)" } else { "\nselect null::bigint" });
     sql.text(", count(thorbis_row), ");
     form.write(sql);
-    sql.text(", null::text, null::bigint, null::bigint\n  from ").text(SOURCE).text(" thorbis_row");
+    sql.text(", null::text, null::bigint, null::bigint").text(SAID);
+    sql.text("\n  from ").text(SOURCE).text(" thorbis_row");
 }

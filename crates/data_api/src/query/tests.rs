@@ -109,7 +109,7 @@ fn a_members_read_has_the_walls_and_then_his_conditions() {
     let (text, bound) = sql(&asked).unwrap();
     assert_eq!(
         text,
-        r#"with thorbis_source as ( select "public"."jobs"."id", "public"."jobs"."title" as "name" from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."title" like $1) order by "public"."jobs"."title" desc nulls last limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint from thorbis_source thorbis_row"#
+        r#"with thorbis_source as ( select "public"."jobs"."id", "public"."jobs"."title" as "name" from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."title" like $1) order by "public"."jobs"."title" desc nulls last limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint, nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '') from thorbis_source thorbis_row"#
     );
     assert_eq!(bound, values(&["%pump%", "10", "5"]));
 }
@@ -150,7 +150,7 @@ fn what_is_embedded_has_its_own_walls_and_the_whole_key() {
     let (text, bound) = sql(&Asked { query: "select=id,jobs(title)&jobs.title=eq.x&limit=5", ..table("visits") }).unwrap();
     assert_eq!(
         text,
-        r#"with thorbis_source as ( select "public"."visits"."id", (select row_to_json(thorbis_embedded) from (select "thorbis_1"."title" from "public"."jobs" as "thorbis_1" where "thorbis_1"."company_id" = (select app.company_id()) and "thorbis_1"."deleted_at" is null and "thorbis_1"."company_id" = "public"."visits"."company_id" and "thorbis_1"."id" = "public"."visits"."job_id" and ("thorbis_1"."title" = $1)) thorbis_embedded) as "jobs" from "public"."visits" where "public"."visits"."company_id" = (select app.company_id()) limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint from thorbis_source thorbis_row"#
+        r#"with thorbis_source as ( select "public"."visits"."id", (select row_to_json(thorbis_embedded) from (select "thorbis_1"."title" from "public"."jobs" as "thorbis_1" where "thorbis_1"."company_id" = (select app.company_id()) and "thorbis_1"."deleted_at" is null and "thorbis_1"."company_id" = "public"."visits"."company_id" and "thorbis_1"."id" = "public"."visits"."job_id" and ("thorbis_1"."title" = $1)) thorbis_embedded) as "jobs" from "public"."visits" where "public"."visits"."company_id" = (select app.company_id()) limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint, nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '') from thorbis_source thorbis_row"#
     );
     assert_eq!(bound, values(&["x", "5", "0"]));
     let (text, _) = sql(&Asked { query: "select=id,jobs(title)", caller: Caller::Service, ..table("visits") }).unwrap();
@@ -208,7 +208,7 @@ fn a_new_row_without_a_look_at_it_returns_nothing() {
     let (text, bound) = sql(&asked).unwrap();
     assert_eq!(
         text,
-        r#"with thorbis_source as ( insert into "public"."jobs" ("title") select "title" from json_to_record($1::json) as b ("title" "pg_catalog"."text") returning 1 as thorbis_written) select null::bigint, count(thorbis_row), null::text, null::text, null::bigint, null::bigint, nullif(current_setting('response.headers', true), '') from (select 1 from thorbis_source) thorbis_row"#
+        r#"with thorbis_source as ( insert into "public"."jobs" ("title") select "title" from json_to_record($1::json) as b ("title" "pg_catalog"."text") returning 1 as thorbis_written) select null::bigint, count(thorbis_row), null::text, null::text, null::bigint, null::bigint, nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '') from (select 1 from thorbis_source) thorbis_row"#
     );
     assert_eq!(bound, values(&[r#"{"title":"Pump"}"#]));
 }

@@ -9,8 +9,8 @@ use postgres::catalog::Column;
 use super::condition::Where;
 use super::field::{self, Place};
 use super::form::Form;
-use super::{SOURCE, condition, embed};
-use crate::plan::{Conflict, Deleted, Embed, Mark, WriteKind, WritePlan};
+use super::{SAID, SOURCE, condition, embed};
+use crate::plan::{Conflict, Deleted, Embed, JsonRows, Mark, WriteKind, WritePlan};
 use crate::request::{Resolution, SelectItem};
 
 /// What of the body the writing statement sees.
@@ -48,7 +48,7 @@ pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
                 separator = ", ";
             }
             sql.text("\n  from (");
-            body(&mut sql, columns, rows.text, rows.is_array);
+            body(&mut sql, columns, *rows);
             sql.text(" limit 1) ").text(BODY);
             condition::all(&mut sql, &place, Some(plan.walls), conditions);
         }
@@ -97,7 +97,7 @@ fn insert(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
             sql.text(")");
         }
         sql.text("\n");
-        body(sql, columns, rows.text, rows.is_array);
+        body(sql, columns, *rows);
         equal(sql, equals);
     }
     if let Some(conflict) = conflict {
@@ -134,21 +134,54 @@ fn merge(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>, conflict: &Conf
 }
 
 /// Writes a query of the body's rows with the types of the columns.
-fn body(sql: &mut Sql, columns: &[&Column], text: &str, is_array: bool) {
+fn body(sql: &mut Sql, columns: &[&Column], rows: JsonRows<'_>) {
     sql.text("select ");
     names(sql, columns.iter().map(|column| column.name.as_str()));
     if columns.is_empty() {
         // Rows of nothing but defaults.
-        sql.text("from json_array_elements(").bind(text).text("::json) b");
-        return;
+        sql.text("from json_array_elements(").bind(rows.text).text("::json) b");
+    } else if rows.defaults {
+        sql.text(" from (");
+        with_defaults(sql, columns, rows);
+        sql.text(") b");
+    } else {
+        sql.text(if rows.is_array { " from json_to_recordset(" } else { " from json_to_record(" }).bind(rows.text).text("::json) as b (");
+        typed(sql, columns);
+        sql.text(")");
     }
-    sql.text(if is_array { " from json_to_recordset(" } else { " from json_to_record(" }).bind(text).text("::json) as b (");
+}
+
+/// Writes a query of the body's rows in which what an object leaves out is its column's default, made for that row alone.
+fn with_defaults(sql: &mut Sql, columns: &[&Column], rows: JsonRows<'_>) {
+    let mut separator = "select ";
+    for column in columns {
+        sql.text(separator).text("case when ").bind(column.name.as_str()).text("::text = any (k.keys) then r.").ident(&column.name);
+        if let Some(default) = &column.default {
+            sql.text(" else (").expression(default).text(")::").qualified(&column.data_type.schema, &column.data_type.name);
+        }
+        sql.text(" end as ").ident(&column.name);
+        separator = ",\n       ";
+    }
+    sql.text("\n  from ");
+    if rows.is_array {
+        sql.text("json_array_elements(").bind(rows.text).text("::json) o (value)");
+    } else {
+        sql.text("(select ").bind(rows.text).text("::json) o (value)");
+    }
+    sql.text(
+        " cross join lateral (select array(select json_object_keys(o.value)) as keys) k cross join lateral json_to_record(o.value) as r (",
+    );
+    typed(sql, columns);
+    sql.text(")");
+}
+
+/// Writes the columns with their types.
+fn typed(sql: &mut Sql, columns: &[&Column]) {
     let mut separator = "";
     for column in columns {
         sql.text(separator).ident(&column.name).text(" ").qualified(&column.data_type.schema, &column.data_type.name);
         separator = ", ";
     }
-    sql.text(")");
 }
 
 /// Writes that the body's row has these values.
@@ -223,7 +256,7 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     match &plan.kind {
         WriteKind::Insert { columns, rows, equals, .. } if plan.checks.same_key => {
             sql.text("\nselect (select count(*) from (");
-            body(sql, columns, rows.text, rows.is_array);
+            body(sql, columns, *rows);
             equal(sql, equals);
             sql.text(") thorbis_same)");
         }
@@ -250,9 +283,7 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
         sql.text("null::bigint");
     }
     companies(sql, plan);
-    // What triggers of the rows have to say: this is looked at when all of them are written.
-    sql.text(", nullif(current_setting('response.headers', true), '')");
-    sql.text("\n  from (select ");
+    sql.text(SAID).text("\n  from (select ");
     match plan.returning {
         Some(select) => field::select(sql, &source, select),
         None => {

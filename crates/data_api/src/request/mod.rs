@@ -19,10 +19,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use kernel::{Error, Kind, Result};
 
+pub(crate) use preferences::preferences;
 pub(crate) use syntax::{
     Action, ApiRequest, Condition, Count, Direction, Embed, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator, MediaType,
     Missing, NullsPosition, Operation, Operator, OrderTerm, PathOperand, Payload, Preferences, Quantifier, Query, Range, RawMedia,
-    Representation, Resolution, SelectItem, Target,
+    Representation, Resolution, SelectItem, Target, TransactionEnd,
 };
 
 /// How much of everything a request may have.
@@ -89,7 +90,7 @@ pub(crate) fn parse(wanted: Wanted<'_>) -> Result<ApiRequest> {
     let action = action(&target, method)?;
     let head = *method == Method::HEAD;
     let schema = schema(headers, action, schemas)?;
-    let preferences = preferences::preferences(headers)?;
+    let preferences = preferences(headers)?;
     let media = media::accepted(headers, &target)?;
     let mut query = query_string::query(raw_query, action, limits)?;
     if *method == Method::GET && headers.contains_key(http::header::RANGE) {

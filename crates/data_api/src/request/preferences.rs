@@ -6,7 +6,7 @@ use kernel::{Error, Kind, Result};
 use super::syntax::{Count, Handling, Missing, Preferences, Representation, Resolution, TransactionEnd};
 
 /// Reads all `Prefer` headers. Of two that say different things the first counts.
-pub(super) fn preferences(headers: &HeaderMap) -> Result<Preferences> {
+pub(crate) fn preferences(headers: &HeaderMap) -> Result<Preferences> {
     let mut preferences = Preferences::default();
     for header in headers.get_all("prefer") {
         let text = header.to_str().unwrap_or_default();

@@ -8,6 +8,10 @@ mod audit;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod batch;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
 mod deletion;
 #[cfg(test)]
 mod embedding;
@@ -23,6 +27,8 @@ mod field_work;
 mod figures;
 #[cfg(test)]
 mod filters;
+#[cfg(test)]
+mod idempotency;
 #[cfg(test)]
 mod job_teams;
 #[cfg(test)]

@@ -253,3 +253,14 @@ async fn ones_companies_are_read_like_rows() {
     let by_service = server.post(&server.service(), "rpc/create_company_with_owner", json!({ "name": "X" }), "").await;
     by_service.refused(403, "42501");
 }
+
+#[tokio::test]
+async fn a_function_is_called_for_each_of_several_objects() {
+    let (server, owner) = Box::pin(functions()).await;
+    let sums = server.post(&owner, "rpc/add", json!([{ "a": 1, "b": 2 }, { "a": 3, "b": 4 }]), "").await;
+    assert_eq!(sums.ok(), json!([3, 7]));
+    let rows = server.post(&owner, "rpc/pairs?select=y&order=y", json!([{ "n": 1 }, { "n": 2 }]), "count=exact").await;
+    assert_eq!((rows.status, rows.header("content-range")), (200, "0-2/3"));
+    assert_eq!(rows.body, json!([{ "y": "v1" }, { "y": "v1" }, { "y": "v2" }]));
+    server.post(&owner, "rpc/add", json!([{ "a": 1 }, { "b": 2 }]), "").await.refused(400, "PGRST102");
+}

@@ -90,7 +90,8 @@ impl Server {
         .unwrap();
         let api = DataApi::new(database, authority, config).unwrap();
         let rest = data_api::router(api.clone()).layer(middleware::from_fn_with_state(auth.clone(), auth::layer));
-        let router = Router::new().nest("/auth/v1", auth::router(auth)).nest("/rest/v1", rest);
+        let batch = data_api::batch_router(api.clone()).layer(middleware::from_fn_with_state(auth.clone(), auth::layer));
+        let router = Router::new().nest("/auth/v1", auth::router(auth)).nest("/rest/v1", rest).nest("/batch/v1", batch);
         Self { db, api, ring, router, clock }
     }
 
@@ -111,7 +112,16 @@ impl Server {
     pub(crate) async fn call(&self, who: &Caller, request: (&str, &str), body: Option<String>, said: Said<'_>) -> Answer {
         let (method, path) = request;
         let uri = format!("/rest/v1/{}", encoded(path));
-        let mut request = Request::builder().method(method).uri(uri.trim_end_matches('/')).header("content-type", "application/json");
+        self.ask(who, (method, uri.trim_end_matches('/')), body, said).await
+    }
+
+    /// Sends several requests as one.
+    pub(crate) async fn batch(&self, who: &Caller, requests: Value, said: Said<'_>) -> Answer {
+        self.ask(who, ("POST", "/batch/v1"), Some(json!({ "requests": requests }).to_string()), said).await
+    }
+
+    async fn ask(&self, who: &Caller, (method, uri): (&str, &str), body: Option<String>, said: Said<'_>) -> Answer {
+        let mut request = Request::builder().method(method).uri(uri).header("content-type", "application/json");
         if let Some(token) = &who.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -12,7 +12,8 @@ types as (
            'schema', n.nspname, 'name', t.typname, 'base', bt.typname,
            'shape', case when bt.typtype = 'c' then 'composite' when bt.typcategory = 'A' then 'array'
                          when bt.typtype = 'p' then 'pseudo' else 'scalar' end) as document,
-         bt.typname as base, bt.typtype as base_kind, bt.typrelid as relation
+         bt.typname as base, bt.typtype as base_kind, bt.typrelid as relation,
+         case t.typtype when 'd' then t.typdefault end as typdefault
     from pg_catalog.pg_type t
     join pg_catalog.pg_namespace n on n.oid = t.typnamespace
     join bases b on b.oid = t.oid
@@ -52,6 +53,13 @@ columns as (
   select a.attrelid,
          pg_catalog.json_agg(pg_catalog.json_build_object(
            'name', a.attname, 'number', a.attnum, 'type', t.document, 'formatted_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+           -- What stands in for a value that is left out, as PostgreSQL writes it: of an identity the next number, of a domain its own.
+           'default', case when a.attidentity <> ''
+                             then pg_catalog.format('nextval(%L::regclass)',
+                                    pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname))
+                           when a.attgenerated <> '' then null
+                           else coalesce((select pg_catalog.pg_get_expr(d.adbin, d.adrelid) from pg_catalog.pg_attrdef d
+                                           where d.adrelid = a.attrelid and d.adnum = a.attnum), t.typdefault) end,
            'nullable', not a.attnotnull, 'has_default', a.atthasdef and a.attgenerated = '' or a.attidentity <> '',
            'generated', a.attgenerated <> '', 'identity_always', a.attidentity = 'a',
            'comment', pg_catalog.col_description(a.attrelid, a.attnum::integer)) order by a.attnum) as columns

@@ -18,8 +18,8 @@ use lineage::{Lineage, Place, View};
 use relationships::{Reference, UniqueKey};
 
 pub use model::{
-    Argument, Cardinality, Column, DataType, Declaration, ForeignKey, Function, Junction, Relation, RelationKind, Relationship, ReturnKind,
-    Returns, TypeShape, Volatility,
+    Argument, Cardinality, Column, DataType, Declaration, Expression, ForeignKey, Function, Junction, Relation, RelationKind, Relationship,
+    ReturnKind, Returns, TypeShape, Volatility,
 };
 
 /// Reads what the schemas of a JSON array of names hold, as one text column `document`.

@@ -70,6 +70,9 @@ pub struct Column {
     pub formatted_type: String,
     /// Whether it takes NULL.
     pub nullable: bool,
+    /// What stands in for a value that is left out.
+    #[serde(default)]
+    pub default: Option<Expression>,
     /// Whether it has a default or is an identity.
     pub has_default: bool,
     /// Whether it is computed from others.
@@ -78,6 +81,17 @@ pub struct Column {
     pub identity_always: bool,
     /// The comment.
     pub comment: Option<String>,
+}
+
+/// An expression as PostgreSQL wrote it out. Only a catalog has one, so that nobody else's text becomes part of a statement.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Expression(String);
+
+impl Expression {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A type.

@@ -123,6 +123,13 @@ impl Backend {
             .layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
     }
 
+    /// Returns the route of batches, behind the auth layer, too.
+    pub(crate) fn batch_routes(&self) -> Router {
+        data_api::batch_router(self.0.data_api.clone())
+            .layer(middleware::from_fn(context::layer))
+            .layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
+    }
+
     /// Opens a transaction of the server's own, for no company.
     pub(crate) async fn begin_own(&self, reason: &'static str) -> Result<Tx> {
         #[expect(clippy::disallowed_methods, reason = "the server itself works, for no caller")]

@@ -14,6 +14,7 @@ use crate::version;
 /// Path and purpose, in the order they are shown.
 const PLACES: &[(&str, &str, &str)] = &[
     ("rest", "/rest/v1", "data API: tables, views and functions of the schema public"),
+    ("batch", "/batch/v1", "several requests of the data API in one transaction"),
     ("auth", "/auth/v1", "sign-in, sessions and the active company"),
     ("ready", "/health/ready", "whether requests can be served, and what fails otherwise"),
     ("live", "/health/live", "whether the process answers"),

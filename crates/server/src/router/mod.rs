@@ -7,6 +7,7 @@
 //! | `/metrics` | numbers for Prometheus | programs on this machine, unless configured |
 //! | `/auth/v1` | sign-in, sessions, companies | authenticates by itself: its errors have another shape |
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
+//! | `/batch/v1` | several of its requests in one transaction | the same |
 
 mod front;
 mod numbers;
@@ -41,6 +42,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
         .merge(health::router(health))
         .nest("/auth/v1", backend.auth_routes())
         .nest("/rest/v1", backend.data_api_routes())
+        .nest("/batch/v1", backend.batch_routes())
         .layer(middleware::from_fn(route_into_response))
         .fallback(|| async { Error::new(Kind::NotFound, ROUTE_NOT_FOUND, "There is nothing at this path") })
         .method_not_allowed_fallback(|| async { Error::new(Kind::Status(405), METHOD_NOT_ALLOWED, "This path does not have that method") })
