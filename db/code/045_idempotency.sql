@@ -2,14 +2,6 @@
 -- Invariants: a key belongs to one caller in one company and one route, so nobody is told another's answer; the answer is kept in the
 -- transaction of the write.
 
-create or replace function app.idempotency_caller(out company_id uuid, out caller_id uuid, out caller_role text)
-  language sql stable
-  set search_path = ''
-  return (coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000'),
-          coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000'), current_setting('role'));
-revoke all on function app.idempotency_caller() from public;
-grant execute on function app.idempotency_caller() to app_definer;
-
 -- Takes the key for this transaction. Gives the first answer where there is one.
 create or replace function app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea)
   returns table (status integer, headers text, body text)
@@ -17,25 +9,26 @@ create or replace function app.take_idempotency_key(p_route text, p_key text, p_
   set search_path = ''
 as $$
 declare
-  v_caller record;
-  v_first  app.idempotency_keys;
+  v_company constant uuid := coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000');
+  v_caller  constant uuid := coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000');
+  v_role    constant text := current_setting('role');
+  v_first   app.idempotency_keys;
 begin
-  select c.* into v_caller from app.idempotency_caller() c;
   if not pg_try_advisory_xact_lock(hashtextextended(
-       concat_ws(chr(31), 'idempotency', v_caller.company_id, v_caller.caller_id, v_caller.caller_role, p_route, p_key), 0)) then
+       concat_ws(chr(31), 'idempotency', v_company, v_caller, v_role, p_route, p_key), 0)) then
     raise exception using errcode = 'TH409', constraint = 'idempotency_key_in_flight',
       message = 'A request with this Idempotency-Key is being worked on.', hint = 'Send it again in a moment.';
   end if;
   select k.* into v_first
     from app.idempotency_keys k
-   where k.company_id = v_caller.company_id and k.caller_id = v_caller.caller_id and k.caller_role = v_caller.caller_role
+   where k.company_id = v_company and k.caller_id = v_caller and k.caller_role = v_role
      and k.route = p_route and k.key = p_key;
   if not found then
     return;
   end if;
   if v_first.expires_at <= now() then
     delete from app.idempotency_keys k
-     where k.company_id = v_caller.company_id and k.caller_id = v_caller.caller_id and k.caller_role = v_caller.caller_role
+     where k.company_id = v_company and k.caller_id = v_caller and k.caller_role = v_role
        and k.route = p_route and k.key = p_key;
     return;
   end if;
@@ -56,12 +49,10 @@ create or replace function app.keep_idempotency_key(
   language plpgsql volatile security definer
   set search_path = ''
 as $$
-declare
-  v_caller record;
 begin
-  select c.* into v_caller from app.idempotency_caller() c;
   insert into app.idempotency_keys (company_id, caller_id, caller_role, route, key, fingerprint, status, headers, body, expires_at)
-  values (v_caller.company_id, v_caller.caller_id, v_caller.caller_role, p_route, p_key, p_fingerprint, p_status, p_headers, p_body,
+  values (coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000'),
+          coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000'), current_setting('role'), p_route, p_key, p_fingerprint, p_status, p_headers, p_body,
           now() + make_interval(hours => least(p_hours, 24 * 30)));
 end $$;
 alter function app.keep_idempotency_key(text, text, bytea, integer, jsonb, text, integer) owner to app_definer;

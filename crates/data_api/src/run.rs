@@ -17,7 +17,8 @@ use crate::{query, response};
 /// What came of a statement.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Outcome {
-    /// All rows that fit, where they were counted; of a row that is put by its key, whether it is the one of the address.
+    /// All rows that fit, where they were counted; of a row that is put by its key, whether it is the one of the address; of a change by
+    /// keys, how many objects are for a row that another one is for, too.
     pub(crate) total: Option<i64>,
     /// The rows of this answer, or the rows written.
     pub(crate) rows: i64,
@@ -163,6 +164,9 @@ fn check(outcome: &Outcome, checks: Checks<'_>) -> Result<()> {
     }
     if checks.same_key && outcome.total != Some(1) {
         return Err(plan::other_key());
+    }
+    if checks.each_own && outcome.total.is_some_and(|repeated| repeated > 0) {
+        return Err(plan::same_row_twice());
     }
     if let Some(rows_max) = checks.rows_max.filter(|rows_max| outcome.rows > *rows_max) {
         let details = format!("The query affects {} rows", outcome.rows);

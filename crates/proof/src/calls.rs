@@ -6,6 +6,10 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.agreed_lines(jsonb, _text)", &[Some(r##"[{"id": "#~d81"}]"##), Some("{id}")]),
     ("app.document_totals(jsonb, int8, numeric)", &[Some("[]"), Some("1"), Some("1")]),
     ("app.guard_member_edit(team_members, team_members)", &[Some(MEMBER), Some(MEMBER)]),
+    (
+        "app.keep_idempotency_key(text, text, bytea, int4, jsonb, text, int4)",
+        &[Some("POST /jobs"), Some("~ key"), Some(FINGERPRINT), Some("201"), Some("{}"), Some(""), Some("1")],
+    ),
     ("app.ordered_lines(jsonb, jsonb)", &[Some(r##"[{"id": "#~ba1"}]"##), Some("[]")]),
     ("public.accept_invitation(text)", &[Some("~ invites")]),
     ("public.adjust_stock(uuid, numeric, text, text, uuid, int8)", &[Some("#~bc1"), Some("1"), Some("correction"), None, None, None]),
@@ -24,6 +28,9 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("public.transfer_stock(uuid, uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("#~bb2"), Some("1"), None, None]),
     ("public.use_stock(uuid, numeric, uuid, text)", &[Some("#~bd1"), Some("1"), None, None]),
 ];
+
+/// 32 bytes.
+const FINGERPRINT: &str = r"\x0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// A member as he was and as he is to be.
 const MEMBER: &str = r##"{"company_id": "#~000", "user_id": "#~107", "role": "member", "effective_permissions": ""}"##;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::attempt::{Found, Outcome, attempt};
-use crate::expectation::{PARENT, Standing, Verb};
+use crate::expectation::{PARENT, Reach, Standing, Verb};
 use crate::matrix::Cell;
 use crate::matrix::Expected::{Passed, Refused};
 use crate::report::Report;
@@ -72,13 +72,18 @@ impl Cell<'_> {
     /// is the very same as where nothing is at all.
     pub(crate) async fn adds_pointing(&self, report: &mut Report) {
         let Some(tenant_column) = self.permissions.tenant_column(&self.table.full_name) else { return };
+        if self.permissions.reach(&self.caller.standing, &self.table.full_name, Verb::Create) == Reach::Barred {
+            return;
+        }
         for pointer in self.pointers(tenant_column) {
+            let tried = report.pointed_anew.entry(format!("{} {}", self.table.full_name, pointer.name)).or_default();
             let addable = self.table.rows.iter().map(|(_, row)| row).filter(|row| self.expected(Verb::Create, row) == Passed);
             let candidates = addable.filter_map(|row| Some((row, self.elsewhere(pointer, &row[tenant_column])?)));
             // Where a rule speaks before the key, the key is not met: rows without one come first.
             let by_rule =
                 |row: &Value| rules::refusal_to_point(&self.caller.standing, &self.table.full_name, &pointer.column, row).is_some();
             let Some((row, theirs)) = candidates.min_by_key(|(row, _)| by_rule(row)) else { continue };
+            *tried = true;
             let nothing = Uuid::now_v7().to_string();
             let of_theirs = self.adds(report, pointer, row, theirs).await;
             let of_nothing = self.adds(report, pointer, row, &nothing).await;

@@ -18,6 +18,8 @@ pub struct Report {
     pub(crate) called: BTreeMap<String, Option<String>>,
     /// The keys of tables, and whether a row was pointed elsewhere by them.
     pub(crate) pointed: BTreeMap<String, bool>,
+    /// The keys of tables that somebody may add rows to, and whether a new row was pointed elsewhere by them.
+    pub(crate) pointed_anew: BTreeMap<String, bool>,
     /// Statements of callers that lack the right to the table.
     pub(crate) refused: BTreeSet<String>,
     begun: Instant,
@@ -33,6 +35,7 @@ impl Default for Report {
             findings: Vec::new(),
             called: BTreeMap::new(),
             pointed: BTreeMap::new(),
+            pointed_anew: BTreeMap::new(),
             refused: BTreeSet::new(),
             begun: Instant::now(),
             took: Duration::ZERO,
@@ -59,6 +62,9 @@ impl Report {
         for (key, was) in other.pointed {
             *self.pointed.entry(key).or_default() |= was;
         }
+        for (key, was) in other.pointed_anew {
+            *self.pointed_anew.entry(key).or_default() |= was;
+        }
         for (function, refusal) in other.called {
             self.note_call(function, refusal);
         }
@@ -81,6 +87,8 @@ impl Report {
         }
         let never = self.pointed.iter().filter(|(_, was)| !**was);
         self.findings.extend(never.map(|(key, _)| format!("there is nothing of another company to point {key} at")));
+        let never = self.pointed_anew.iter().filter(|(_, was)| !**was);
+        self.findings.extend(never.map(|(key, _)| format!("no new row could be pointed at another company's by {key}")));
         self.took = self.begun.elapsed();
     }
 

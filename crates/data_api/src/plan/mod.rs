@@ -17,7 +17,7 @@ use crate::request::{Action, ApiRequest, MediaType, Target};
 pub(crate) use call::{Arguments, CallPlan, ResultKind};
 pub(crate) use embed::{Embed, Way};
 pub(crate) use read::{ReadPlan, Rows};
-pub(crate) use write::{Checks, Conflict, JsonRows, Mark, WriteKind, WritePlan, other_key, several_companies};
+pub(crate) use write::{Checks, Conflict, JsonRows, Mark, WriteKind, WritePlan, other_key, same_row_twice, several_companies};
 
 /// What is to be done.
 #[derive(Debug)]

@@ -58,6 +58,8 @@ pub(crate) enum WriteKind<'a> {
         rows: JsonRows<'a>,
         /// Which rows.
         conditions: Vec<&'a Condition>,
+        /// The key by which each of several objects finds its row; empty where one object is for all rows.
+        key: Vec<&'a str>,
     },
     /// Rows are deleted, or marked as deleted where the table keeps them for a while.
     Delete {
@@ -119,6 +121,8 @@ pub(crate) struct Checks<'a> {
     pub(crate) merged: Option<usize>,
     /// The body's key is that of the address: the statement counts the rows of which that is true.
     pub(crate) same_key: bool,
+    /// Each object is for another row: the statement counts those that are not.
+    pub(crate) each_own: bool,
 }
 
 impl Checks<'_> {
@@ -170,7 +174,37 @@ fn update<'a>(request: &'a ApiRequest, relation: &'a Relation) -> Result<WriteKi
     if columns.is_empty() || (rows.is_array && rows.count == 0) {
         return Ok(WriteKind::Nothing);
     }
-    Ok(WriteKind::Update { columns, rows, conditions })
+    let key = match &request.query.on_conflict {
+        Some(named) if rows.is_array => row_key(relation, named, &columns)?,
+        _ => Vec::new(),
+    };
+    let columns: Vec<&Column> = columns.into_iter().filter(|column| !key.contains(&column.name.as_str())).collect();
+    if columns.is_empty() {
+        return Ok(WriteKind::Nothing);
+    }
+    Ok(WriteKind::Update { columns, rows, conditions, key })
+}
+
+/// Returns the columns by which each object of a change finds its one row: a key of the relation, all of it in the objects.
+fn row_key<'a>(relation: &Relation, named: &'a [String], columns: &[&Column]) -> Result<Vec<&'a str>> {
+    let key: Vec<&str> = named.iter().map(String::as_str).collect();
+    let whole: Vec<&str> = relation.tenant_column().into_iter().filter(|tenant| !key.contains(tenant)).chain(key.iter().copied()).collect();
+    let is_primary =
+        |key: &[&str]| key.len() == relation.primary_key.len() && key.iter().all(|name| relation.primary_key.iter().any(|of| of == name));
+    if !(is_primary(&key) || is_primary(&whole) || relation.is_unique(&key) || relation.is_unique(&whole)) {
+        return Err(Error::new(
+            Kind::BadRequest,
+            "update_key_not_unique",
+            format!("{} is no key of '{}'", named.join(", "), relation.name),
+        )
+        .with_hint("Name in on_conflict the primary key or the columns of a unique key."));
+    }
+    match key.iter().find(|name| !columns.iter().any(|column| column.name == **name)) {
+        None => Ok(key),
+        Some(missing) => {
+            Err(Error::new(Kind::BadRequest, "update_key_missing", format!("The objects lack '{missing}', which says whose they are")))
+        }
+    }
 }
 
 /// What is not there cannot be marked again: whoever asks for the deleted rows, too, deletes for good.
@@ -263,6 +297,8 @@ fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, wall
     // Also where the row is not shown.
     let one_row = matches!(request.media, MediaType::Object | MediaType::ObjectStripped);
     let one_company = match kind {
+        // Each object says itself whose row it is for.
+        WriteKind::Update { key, .. } if relation.tenant_column().is_some_and(|tenant| key.contains(&tenant)) => None,
         WriteKind::Update { conditions, .. } | WriteKind::Delete { conditions, .. } if caller == Caller::Service => {
             relation.tenant_column().filter(|tenant| !names_column(conditions, tenant))
         }
@@ -281,7 +317,8 @@ fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, wall
     };
     let rows_max = request.preferences.max_affected;
     let same_key = request.action == Action::Put;
-    Checks { one_row, rows_max: rows_max.filter(|_| strict(request)), one_company, merged, same_key }
+    let each_own = matches!(kind, WriteKind::Update { key, .. } if !key.is_empty());
+    Checks { one_row, rows_max: rows_max.filter(|_| strict(request)), one_company, merged, same_key, each_own }
 }
 
 fn strict(request: &ApiRequest) -> bool {
@@ -315,6 +352,11 @@ fn names_column(conditions: &[&Condition], column: &str) -> bool {
 pub(crate) fn several_companies() -> Error {
     Error::new(Kind::BadRequest, "several_companies", "The rows belong to several companies")
         .with_hint("Send the header X-Company-Id, or filter by the company's column.")
+}
+
+/// Two objects of a change are for the same row.
+pub(crate) fn same_row_twice() -> Error {
+    Error::new(Kind::BadRequest, "same_row_twice", "Two of the objects are for the same row")
 }
 
 /// The body is of another row than the address.

@@ -38,7 +38,7 @@ pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
             place.write(&mut sql);
             condition::all(&mut sql, &place, Some(plan.walls), &conditions.iter().collect::<Vec<_>>());
         }
-        WriteKind::Update { columns, rows, conditions } => {
+        WriteKind::Update { columns, rows, conditions, key } => {
             sql.text("update ");
             place.write(&mut sql);
             sql.text(" set ");
@@ -48,9 +48,21 @@ pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
                 separator = ", ";
             }
             sql.text("\n  from (");
-            body(&mut sql, columns, *rows);
-            sql.text(" limit 1) ").text(BODY);
-            condition::all(&mut sql, &place, Some(plan.walls), conditions);
+            if key.is_empty() {
+                body(&mut sql, columns, *rows);
+                sql.text(" limit 1");
+            } else {
+                body(&mut sql, &with_key(plan, columns, key), *rows);
+            }
+            sql.text(") ").text(BODY);
+            let mut before = Where::default();
+            condition::apart(&mut sql, &place, plan.walls, &mut before);
+            for name in key {
+                before.next(&mut sql);
+                place.column(&mut sql, name);
+                sql.text(" = ").text(BODY).text(".").ident(name);
+            }
+            condition::rest(&mut sql, &place, conditions, &mut before);
         }
         WriteKind::Delete { conditions, mark: None } => {
             sql.text("delete from ");
@@ -71,6 +83,11 @@ pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
     sql.text(")");
     answer(&mut sql, plan, form);
     sql
+}
+
+/// Returns what is read of the body: what is written, and whose it is.
+fn with_key<'a>(plan: &WritePlan<'a>, columns: &[&'a Column], key: &[&str]) -> Vec<&'a Column> {
+    columns.iter().copied().chain(key.iter().filter_map(|name| plan.relation.column(name))).collect()
 }
 
 /// Writes that whoever asks may delete at all: who may not reaches no row, as with a table that forgets its rows at once.
@@ -259,6 +276,13 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
             body(sql, columns, *rows);
             equal(sql, equals);
             sql.text(") thorbis_same)");
+        }
+        WriteKind::Update { columns, rows, key, .. } if !key.is_empty() => {
+            sql.text("\nselect (select count(*) - count(distinct (");
+            names(sql, key.iter().copied());
+            sql.text(")) from (");
+            body(sql, &with_key(plan, columns, key), *rows);
+            sql.text(") thorbis_each)");
         }
         _ => {
             sql.text("\nselect null::bigint");

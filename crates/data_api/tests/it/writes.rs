@@ -290,3 +290,42 @@ async fn what_an_object_leaves_out_is_its_default() {
     server.post(&bob, "parts?columns=company_id,name", json!([{ "name": "His" }]), "missing=default").await.ok();
     assert_eq!(server.get(&bob, "parts?select=name,company_id").await.ok(), json!([{ "name": "His", "company_id": bob.company_id }]));
 }
+
+#[tokio::test]
+async fn many_rows_are_changed_each_with_its_own_values() {
+    let server = Server::new().await;
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let (ada, bea, his) = (server.customer(&ann, "Ada").await, server.customer(&ann, "Bea").await, server.customer(&bob, "Bob").await);
+    let nobody = "01910000-0000-7000-8000-000000000001";
+    let path = "customers?on_conflict=id&select=first_name,notes&order=first_name";
+    let rows =
+        json!([{ "id": bea, "notes": "2" }, { "id": ada, "notes": "1" }, { "id": his, "notes": "mine" }, { "id": nobody, "notes": "3" }]);
+    let changed = server.patch(&ann, path, rows, "return=representation, count=exact").await;
+    assert_eq!((changed.status, changed.header("content-range")), (200, "0-1/2"));
+    assert_eq!(changed.body, json!([{ "first_name": "Ada", "notes": "1" }, { "first_name": "Bea", "notes": "2" }]));
+    assert_eq!(server.get(&bob, "customers?select=notes").await.ok(), json!([{ "notes": null }]), "another company's stays");
+    // Filters hold besides, and what is deleted is not there.
+    let rows = json!([{ "id": bea, "notes": "4" }, { "id": ada, "notes": "4" }]);
+    server.patch(&ann, "customers?on_conflict=id&first_name=eq.Ada", rows.clone(), "").await.ok();
+    server.delete(&ann, &format!("customers?id=eq.{ada}"), "").await.ok();
+    server.patch(&ann, "customers?on_conflict=id", rows, "").await.ok();
+    let notes = server.get(&server.service().working_in(&ann.company_id), "customers?select=first_name,notes&order=first_name").await.ok();
+    assert_eq!(notes, json!([{ "first_name": "Bea", "notes": "4" }]));
+    for (path, rows, code) in [
+        ("customers?on_conflict=id", json!([{ "id": bea, "notes": "5" }, { "id": bea, "notes": "6" }]), "same_row_twice"),
+        ("customers?on_conflict=id", json!([{ "notes": "5" }]), "update_key_missing"),
+        ("customers?on_conflict=first_name", json!([{ "first_name": "Bea", "notes": "5" }]), "update_key_not_unique"),
+    ] {
+        server.patch(&ann, path, rows, "").await.refused(400, code);
+    }
+    // A key that spans companies: the service says which, or is refused.
+    let of_both = json!([{ "id": bea, "notes": "7" }, { "id": his, "notes": "7" }]);
+    server.patch(&server.service(), "customers?on_conflict=id", of_both, "").await.refused(400, "several_companies");
+    let named =
+        json!([{ "company_id": ann.company_id, "id": bea, "notes": "7" }, { "company_id": bob.company_id, "id": his, "notes": "8" }]);
+    server.patch(&server.service(), "customers?on_conflict=company_id,id", named, "").await.ok();
+    assert_eq!(server.get(&bob, "customers?select=notes").await.ok(), json!([{ "notes": "8" }]));
+    let viewer = server.member(&ann.company_id, "viewer").await;
+    let answer = server.patch(&viewer, "customers?on_conflict=id", json!([{ "id": bea, "notes": "9" }]), "return=representation").await;
+    assert_eq!((answer.status, &answer.body), (200, &json!([])));
+}

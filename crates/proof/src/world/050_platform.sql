@@ -109,3 +109,6 @@ delete from public.audit_logs where id::text not like '01900000-0000-7000-8000-%
 delete from public.activities where id::text not like '01900000-0000-7000-8000-%';
 insert into app.audit_batches (company_id, number, first_xid, below_xid, row_count, row_ids, row_digests, previous_digest, digest)
 select proof.id(l, '000'), 1, '0', '1', 1, array[proof.id(l, 'e01')], sha256(l::bytea), '', sha256(l::bytea) from unnest(array['a', 'b']) l;
+insert into app.idempotency_keys (company_id, caller_id, caller_role, route, key, fingerprint, status, headers, body, expires_at)
+select proof.id(l, '000'), proof.id(l, '101'), 'authenticated', 'POST /jobs', l || ' once', sha256(l::bytea), 201, '{}', l, now() + interval '1 day'
+  from unnest(array['a', 'b']) l;
