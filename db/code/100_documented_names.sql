@@ -58,21 +58,52 @@ revoke all on function public.create_tenant_policy(text, text, text) from public
 -- Views: dropped and made again, since a view's columns cannot be replaced. security_invoker: whoever
 -- reads one reads with his own rights.
 
-drop view if exists public.organizations, public.organization_memberships, public.profiles,
-  shared.tenants, shared.users, shared.customers, home_services.work_orders;
+-- A project that was brought has tables of its own under some of these names: then the name is its.
+create or replace function app.is_taken(p_name text) returns boolean
+  language sql stable
+  set search_path = ''
+as $$
+  select exists (select from pg_catalog.pg_class c
+                  where c.oid = pg_catalog.to_regclass(p_name) and c.relowner <> 'app_owner'::pg_catalog.regrole)
+$$;
+revoke all on function app.is_taken(text) from public;
 
-create view public.organizations with (security_invoker = true) as
-select id, external_id as clerk_org_id, name, slug, subscription_tier, subscription_status, max_seats, settings,
-       created_at, updated_at
-  from public.companies;
+do $$
+begin
+  if not app.is_taken('public.organizations') then
+    drop view if exists public.organizations;
+    create view public.organizations with (security_invoker = true) as
+    select id, external_id as clerk_org_id, name, slug, subscription_tier, subscription_status, max_seats, settings,
+           created_at, updated_at
+      from public.companies;
+    comment on view public.organizations is 'companies, as programs that signed in elsewhere call them.';
+    revoke all on public.organizations from public, anon, authenticated, service_role;
+    grant select, update on public.organizations to authenticated;
+    grant select, insert, update, delete on public.organizations to service_role;
+  end if;
+  if not app.is_taken('public.organization_memberships') then
+    drop view if exists public.organization_memberships;
+    create view public.organization_memberships with (security_invoker = true) as
+    select id, company_id as organization_id, user_id, role, joined_at from public.team_members;
+    comment on view public.organization_memberships is 'team_members, as programs that signed in elsewhere call them.';
+    revoke all on public.organization_memberships from public, anon, authenticated, service_role;
+    grant select, update, delete on public.organization_memberships to authenticated;
+    grant select, insert, update, delete on public.organization_memberships to service_role;
+  end if;
+  if not app.is_taken('public.profiles') then
+    drop view if exists public.profiles;
+    create view public.profiles with (security_invoker = true) as
+    select id, external_id as clerk_user_id, email, name as full_name, avatar as avatar_url,
+           app.company_id() as current_organization_id, preferences, last_login_at as last_seen_at, created_at, updated_at
+      from public.users;
+    comment on view public.profiles is 'users, as programs that signed in elsewhere call them.';
+    revoke all on public.profiles from public, anon, authenticated, service_role;
+    grant select, update on public.profiles to authenticated;
+    grant select, insert, update, delete on public.profiles to service_role;
+  end if;
+end $$;
 
-create view public.organization_memberships with (security_invoker = true) as
-select id, company_id as organization_id, user_id, role, joined_at from public.team_members;
-
-create view public.profiles with (security_invoker = true) as
-select id, external_id as clerk_user_id, email, name as full_name, avatar as avatar_url,
-       app.company_id() as current_organization_id, preferences, last_login_at as last_seen_at, created_at, updated_at
-  from public.users;
+drop view if exists shared.tenants, shared.users, shared.customers, home_services.work_orders;
 
 create view shared.tenants with (security_invoker = true) as
 select id, name, industry, slug as subdomain, settings, created_at, updated_at from public.companies;
@@ -98,9 +129,6 @@ select id, company_id as tenant_id, customer_id, assigned_to as technician_id, t
   from public.jobs
  where deleted_at is null;
 
-comment on view public.organizations is 'companies, as programs that signed in elsewhere call them.';
-comment on view public.organization_memberships is 'team_members, as programs that signed in elsewhere call them.';
-comment on view public.profiles is 'users, as programs that signed in elsewhere call them.';
 comment on view shared.tenants is 'companies, as a platform of many products calls them.';
 comment on view shared.users is 'team_members, as a platform of many products calls them.';
 comment on view shared.customers is 'customers that are not deleted, as a platform of many products calls them.';
@@ -124,12 +152,9 @@ create trigger mark_as_deleted instead of delete on shared.customers
 create trigger mark_as_deleted instead of delete on home_services.work_orders
   for each row execute function app.mark_as_deleted('public.jobs');
 
-revoke all on public.organizations, public.organization_memberships, public.profiles, shared.tenants, shared.users,
-  shared.customers, home_services.work_orders from public, anon, authenticated, service_role;
-grant select, update on public.organizations, public.profiles, shared.tenants to authenticated;
-grant select, update, delete on public.organization_memberships to authenticated;
+revoke all on shared.tenants, shared.users, shared.customers, home_services.work_orders from public, anon, authenticated, service_role;
+grant select, update on shared.tenants to authenticated;
 grant select on shared.users to authenticated;
 grant select, insert, update, delete on shared.customers, home_services.work_orders to authenticated;
-grant select, insert, update, delete on public.organizations, public.organization_memberships, public.profiles,
-  shared.tenants, shared.customers, home_services.work_orders to service_role;
+grant select, insert, update, delete on shared.tenants, shared.customers, home_services.work_orders to service_role;
 grant select on shared.users to service_role;

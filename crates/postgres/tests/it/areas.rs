@@ -142,6 +142,7 @@ pub(crate) const AREAS: &[Area] = &[
             "streams",
         ],
     },
+    Area { title: "Storage", about: "Buckets and the files in them.", tables: &["storage.buckets", "storage.objects"] },
     Area {
         title: "Bookkeeping",
         about: "What the database keeps about itself and its rules.",
