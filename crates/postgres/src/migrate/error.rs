@@ -56,6 +56,14 @@ pub const SCALE_IN_USE: &str = "scale_in_use";
 pub const SCALE_INVALID: &str = "scale_invalid";
 /// The rows of a scale seed do not hold what their triggers promise.
 pub const SCALE_WRONG: &str = "scale_rows_wrong";
+/// A folder holds no project.
+pub const PROJECT_SOURCE: &str = "project_source";
+/// The login that runs a project's files is not let in.
+pub const PROJECT_LOGIN: &str = "project_login_refused";
+/// A project makes something by a name of ours.
+pub const PROJECT_NAME: &str = "project_name_taken";
+/// A project needs an extension that is not there.
+pub const PROJECT_EXTENSION: &str = "project_extension_missing";
 
 /// Makes an error with what to do about it.
 pub(super) fn refused(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Error {

@@ -27,6 +27,7 @@ pub(super) async fn owner_sees_all(session: &Session, file: &str, line: usize) -
                        from pg_catalog.pg_class c
                        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
                       where c.relkind in ('r', 'p') and c.relrowsecurity and c.relforcerowsecurity
+                        and c.relowner is distinct from (select r.oid from pg_catalog.pg_roles r where r.rolname = 'project_owner')
                         and n.nspname <> 'information_schema' and n.nspname !~ '^pg_') t
               where t.missing or t.narrowed
               order by t.name
@@ -48,7 +49,7 @@ pub(super) async fn owner_sees_all(session: &Session, file: &str, line: usize) -
     )))
 }
 
-/// Returns the owner's tables on which row security is not forced.
+/// Returns the tables on which row security is not forced; those of a project that was brought are its own affair.
 pub(super) async fn unforced(session: &Session) -> Result<Vec<String>> {
     let rows = session
         .client
@@ -57,6 +58,7 @@ pub(super) async fn unforced(session: &Session) -> Result<Vec<String>> {
                from pg_catalog.pg_class c
                join pg_catalog.pg_namespace n on n.oid = c.relnamespace
               where c.relkind in ('r', 'p') and c.relpersistence <> 't'
+                and c.relowner is distinct from (select r.oid from pg_catalog.pg_roles r where r.rolname = 'project_owner')
                 and not (c.relrowsecurity and c.relforcerowsecurity)
                 and n.nspname not in ('information_schema', 'extensions') and n.nspname !~ '^pg_'
                 and not exists (select from pg_catalog.pg_depend d

@@ -24,6 +24,13 @@ do $$ begin
   end if;
 end $$";
 
+/// What a project that was brought has made goes first: it stands on ours.
+const EMPTY_OF_PROJECT: &str = "do $$ begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'project_owner' and pg_catalog.pg_has_role(oid, 'usage')) then
+    drop owned by project_owner cascade;
+  end if;
+end $$";
+
 impl Migrator {
     /// Drops all tables, functions and rows, and applies everything again. All data is lost: whoever calls this has asked first.
     pub async fn reset(&self, source: &Source, options: &Options) -> Result<UpReport> {
@@ -35,7 +42,11 @@ impl Migrator {
             with_retries(options, || {
                 Box::pin(async move {
                     session.begin_as_login(options).await?;
-                    let emptied = session.client.batch_execute(EMPTY).await.map_err(error::query);
+                    let emptied = async {
+                        session.client.batch_execute(EMPTY_OF_PROJECT).await?;
+                        session.client.batch_execute(EMPTY).await
+                    };
+                    let emptied = emptied.await.map_err(error::query);
                     session.or_rollback(emptied).await?;
                     session.commit().await
                 })

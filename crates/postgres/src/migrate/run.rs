@@ -120,7 +120,12 @@ impl Run<'_> {
 
     async fn bootstrap(&self) -> Result<()> {
         self.session.take_notices();
-        for file in &self.files.bootstrap {
+        self.as_login(&self.files.bootstrap).await
+    }
+
+    /// Runs files as the migrator's login, each in a transaction.
+    pub(super) async fn as_login<'a>(&self, files: impl IntoIterator<Item = &'a source::File>) -> Result<()> {
+        for file in files {
             with_retries(self.options, || {
                 Box::pin(async move {
                     self.session.begin_as_login(self.options).await?;
@@ -200,7 +205,7 @@ impl Run<'_> {
     }
 
     /// Keeps what the schema is now, and returns its checksum.
-    async fn keep_fingerprint(&self, before: &Fingerprint) -> Result<String> {
+    pub(super) async fn keep_fingerprint(&self, before: &Fingerprint) -> Result<String> {
         let taken = fingerprint::take(self.session).await?;
         let checksum = taken.checksum();
         let taken = &taken;

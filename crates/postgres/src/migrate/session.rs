@@ -65,6 +65,13 @@ impl Migrator {
         other
     }
 
+    /// Returns another login at the same database.
+    pub(super) fn as_login(&self, name: &str, password: &str) -> Self {
+        let mut other = self.clone();
+        other.config.user(name).password(password);
+        other
+    }
+
     pub(super) async fn connect(&self) -> Result<Session> {
         let mut config = self.config.clone();
         if config.get_application_name().is_none() {

@@ -58,6 +58,10 @@ pub(super) struct Files {
     pub(super) seed_system: Vec<File>,
     pub(super) seed_development: Vec<File>,
     pub(super) permissions: Option<File>,
+    /// What a project that is brought finds.
+    pub(super) project: Vec<File>,
+    /// Extensions that are answered by functions of ours; the name of the file is the extension's.
+    pub(super) project_extensions: Vec<File>,
 }
 
 impl Source {
@@ -85,6 +89,8 @@ impl Source {
                 Some(("code", _)) => files.code.push(file),
                 Some(("seed/system", _)) => files.seed_system.push(file),
                 Some(("seed/development", _)) => files.seed_development.push(file),
+                Some(("project", _)) => files.project.push(file),
+                Some(("project/extensions", _)) => files.project_extensions.push(file),
                 None if file.path == "permissions.toml" => files.permissions = Some(file),
                 _ => {}
             }
@@ -134,7 +140,7 @@ fn embedded() -> Result<BTreeMap<String, String>> {
 
 fn folder(root: &Path) -> Result<BTreeMap<String, String>> {
     let mut texts = BTreeMap::new();
-    for below in ["", "bootstrap", "migrations", "code", "seed/system", "seed/development"] {
+    for below in ["", "bootstrap", "migrations", "code", "seed/system", "seed/development", "project", "project/extensions"] {
         let folder = root.join(below);
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,

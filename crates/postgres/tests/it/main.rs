@@ -20,6 +20,8 @@ mod names;
 #[cfg(test)]
 mod pooler;
 #[cfg(test)]
+mod project;
+#[cfg(test)]
 mod removed;
 #[cfg(test)]
 mod round_trip;

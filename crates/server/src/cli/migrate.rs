@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use postgres::migrate::{self, Back, Change, NewMigration, Options, Source};
+use postgres::migrate::{self, Back, Bring, Change, NewMigration, Options, Project, Source};
 
 use super::place::Place;
 use super::{CliError, say};
@@ -31,8 +31,17 @@ pub(super) struct Migrate {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Apply what is pending
-    #[command(after_help = "Examples:\n  thorbis migrate up")]
+    #[command(after_help = "\
+Examples:
+  thorbis migrate up
+  thorbis migrate up --dir ./shop --seed")]
     Up {
+        /// Then apply a project made for Supabase: its folder, or its folder of migrations
+        #[arg(long, value_name = "PATH", conflicts_with = "to")]
+        dir: Option<PathBuf>,
+        /// Run the project's seeds, too, once each
+        #[arg(long, requires = "dir")]
+        seed: bool,
         /// Stop after this version
         #[arg(long, value_name = "VERSION")]
         to: Option<String>,
@@ -138,9 +147,14 @@ async fn in_database(command: Command, place: &Place, source: &Source, settings:
     let (migrator, mut options) = (place.migrator(), database::migrate_options(settings)?);
     let done = |text: String| Ok((text, ExitCode::SUCCESS));
     match command {
-        Command::Up { to } => {
+        Command::Up { to, dir, seed } => {
             options.to = to;
-            done(migrator.up(source, &options).await?.to_string())
+            let Some(dir) = dir else { return done(migrator.up(source, &options).await?.to_string()) };
+            // A folder that holds nothing is told before anything is changed.
+            let project = Project::open(&dir)?;
+            migrator.up(source, &options).await?;
+            let bring = Bring { seed, force_row_security: settings.database.project_force_row_security };
+            done(Box::pin(migrator.bring(&project, bring, &options)).await?.to_string())
         }
         Command::Down { steps, to } => {
             let back = to.map_or_else(|| Back::Steps(steps.unwrap_or(1)), Back::To);

@@ -155,6 +155,8 @@ pub struct Database {
     pub statement_time_ms: u64,
     /// The folder of PostgreSQL's programs for the private cluster; looked for if not set.
     pub programs_directory: Option<PathBuf>,
+    /// Whether row security is forced on all tables of a project that is brought: those without a policy are then read by the service alone.
+    pub project_force_row_security: bool,
 }
 
 /// What is done again and again.
@@ -283,6 +285,7 @@ impl Default for Database {
             start_wait_ms: 10_000,
             statement_time_ms: 25_000,
             programs_directory: None,
+            project_force_row_security: false,
         }
     }
 }

@@ -153,6 +153,7 @@ fn every_example_of_every_help_runs() {
     assert!(all.len() >= 16, "{all:?}");
     let desk = Desk::new();
     copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../db")), &desk.path().join("db"));
+    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../postgres/tests/projects/todo")), &desk.path().join("shop"));
     let serving = desk.serve(&["serve", "--env", "development"]);
     for (path, examples) in &all {
         let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
