@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
+use crate::attempt::Outcome;
 use crate::expectation::{Standing, Verb};
 use crate::matrix::Expected;
 
 /// Returns the rule that refuses to add, change or delete a row that is within reach.
-pub(super) fn refusal(_who: &Standing, _table: &str, _verb: Verb, _row: &Value) -> Option<Expected> {
-    None
+pub(super) fn refusal(_who: &Standing, table: &str, verb: Verb, _row: &Value) -> Option<Expected> {
+    // Every bucket here has a file.
+    (table == "storage.buckets" && verb == Verb::Delete).then_some(Expected::Refused(Outcome::Key))
 }
 
 /// Returns the rule that speaks before any wall: what is asked for is refused whatever row it stands in.
