@@ -59,6 +59,8 @@ pub struct PasswordConfig {
     pub workers: usize,
     /// How many may wait for their turn before others are told to come back.
     pub queue_max: usize,
+    /// The highest cost of a bcrypt hash that was brought from elsewhere and is still compared; each step doubles the work.
+    pub bcrypt_cost_max: u32,
 }
 
 impl Default for AuthConfig {
@@ -85,7 +87,16 @@ impl Default for AuthConfig {
 
 impl Default for PasswordConfig {
     fn default() -> Self {
-        Self { length_min: 6, bytes_max: 256, memory_kib: 19 * 1024, iterations: 2, lanes: 1, workers: 0, queue_max: 128 }
+        Self {
+            length_min: 6,
+            bytes_max: 256,
+            memory_kib: 19 * 1024,
+            iterations: 2,
+            lanes: 1,
+            workers: 0,
+            queue_max: 128,
+            bcrypt_cost_max: 14,
+        }
     }
 }
 
@@ -125,6 +136,7 @@ impl AuthConfig {
             (!(1..=8).contains(&self.password.lanes), "password.lanes", "1 to 8"),
             (self.password.workers > 256, "password.workers", "0 to 256"),
             (self.password.queue_max > 10_000, "password.queue_max", "0 to 10000"),
+            (!(4..=16).contains(&self.password.bcrypt_cost_max), "password.bcrypt_cost_max", "4 to 16"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))

@@ -118,8 +118,16 @@ fn hash_now(config: &PasswordConfig, password: &[u8]) -> Result<String> {
 }
 
 fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Result<Outcome> {
-    let known = hash.is_some();
-    let parsed = PasswordHash::new(hash.unwrap_or(&pool.dummy)).map_err(Error::internal)?;
+    if let Some(hash) = hash.filter(|hash| bcrypt_cost(hash).is_some()) {
+        return verify_bcrypt(pool, password, hash);
+    }
+    // An account that was brought without a password, or with a hash of a sort that is not known here.
+    let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok());
+    let known = parsed.is_some();
+    let parsed = match parsed {
+        Some(parsed) => parsed,
+        None => PasswordHash::new(&pool.dummy).map_err(Error::internal)?,
+    };
     // Longer ones were never taken, and are not worth more work than others.
     let bytes = password.expose().as_bytes();
     let bytes = bytes.get(..pool.config.bytes_max).unwrap_or(bytes);
@@ -136,6 +144,23 @@ fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Res
         return Ok(Outcome::Right);
     }
     hash_now(&pool.config, bytes).map(Outcome::Outdated)
+}
+
+/// Compares with a hash of a service that the account was brought from; the right password gets a hash of ours. As there, what is
+/// longer than 72 bytes is compared by its first 72.
+fn verify_bcrypt(pool: &Pool, password: &Secret<String>, hash: &str) -> Result<Outcome> {
+    let bytes = password.expose().as_bytes();
+    let bearable = bcrypt_cost(hash).is_some_and(|cost| cost <= pool.config.bcrypt_cost_max);
+    if bytes.len() > pool.config.bytes_max || !bearable || !bcrypt::verify(bytes, hash).unwrap_or(false) {
+        return Ok(Outcome::Wrong);
+    }
+    hash_now(&pool.config, bytes).map(Outcome::Outdated)
+}
+
+/// Returns the cost of a bcrypt hash; `None` if it is none.
+fn bcrypt_cost(hash: &str) -> Option<u32> {
+    let rest = ["$2a$", "$2b$", "$2y$", "$2x$"].iter().find_map(|prefix| hash.strip_prefix(prefix))?;
+    rest.split_once('$')?.0.parse().ok()
 }
 
 #[cfg(test)]
@@ -179,6 +204,35 @@ mod tests {
             panic!("the settings differ");
         };
         assert_eq!(passwords.verify(secret("correct horse"), Some(renewed)).await.unwrap(), Outcome::Right);
+    }
+
+    #[tokio::test]
+    async fn a_hash_from_elsewhere_is_compared_and_renewed() {
+        let hash = bcrypt::hash_with_salt("lovelace1815", 5, *b"0123456789abcdef").unwrap();
+        let passwords = Passwords::new(cheap()).unwrap();
+        for version in [bcrypt::Version::TwoA, bcrypt::Version::TwoB, bcrypt::Version::TwoY] {
+            let hash = hash.format_for_version(version);
+            assert_eq!(passwords.verify(secret("lovelace1816"), Some(hash.clone())).await.unwrap(), Outcome::Wrong);
+            let Outcome::Outdated(renewed) = passwords.verify(secret("lovelace1815"), Some(hash)).await.unwrap() else {
+                panic!("it is not ours");
+            };
+            assert!(renewed.starts_with("$argon2id$"));
+            assert_eq!(passwords.verify(secret("lovelace1815"), Some(renewed)).await.unwrap(), Outcome::Right);
+        }
+        // A vector of the first implementation of bcrypt in Java.
+        let known = "$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i";
+        assert!(matches!(passwords.verify(secret("abc"), Some(known.to_owned())).await.unwrap(), Outcome::Outdated(_)));
+        let costly = known.replace("$06$", "$31$");
+        assert_eq!(passwords.verify(secret("abc"), Some(costly)).await.unwrap(), Outcome::Wrong, "nobody waits for a week");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_hash_fits_no_password() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        for hash in ["", "$fbscrypt$v=1,n=14$x", "$2a$", "plain"] {
+            assert_eq!(passwords.verify(secret(""), Some(hash.to_owned())).await.unwrap(), Outcome::Wrong);
+            assert_eq!(passwords.verify(secret("plain"), Some(hash.to_owned())).await.unwrap(), Outcome::Wrong);
+        }
     }
 
     #[tokio::test]
