@@ -2,15 +2,15 @@
 //!
 //! Invariant: there is no way to a connection but [`Database::begin`] and [`Database::run`], and both take a grant.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::{Grant, RequestContext, Result};
-use tokio_postgres::Row;
 
-use crate::error::from_driver;
+use crate::error::from_wire;
 use crate::opening::{Opened, Opening};
-use crate::pool::{self, Pool, PoolOptions, PoolStatus};
+use crate::options::{PoolOptions, PoolStatus};
+use crate::pool::{Pool, Use};
+use crate::row::Row;
 use crate::sql::Sql;
 use crate::tx::{self, Access, Tx};
 
@@ -18,13 +18,7 @@ use crate::tx::{self, Access, Tx};
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
-    limits: Arc<Limits>,
-}
-
-#[derive(Debug)]
-struct Limits {
     statement_timeout: Duration,
-    idle: Duration,
 }
 
 /// What one statement gave, and for whom it ran.
@@ -39,39 +33,42 @@ pub struct Answer {
 impl Database {
     /// Makes the pool. Connects at first use.
     pub fn new(options: PoolOptions) -> Result<Self> {
-        let limits = Limits { statement_timeout: options.statement_timeout, idle: options.idle };
-        Ok(Self { pool: pool::pool(options)?, limits: Arc::new(limits) })
+        let statement_timeout = options.statement_timeout;
+        Ok(Self { pool: Pool::new(options)?, statement_timeout })
     }
 
-    /// Runs one statement in a transaction of its own, in one round trip when it is warm. An error leaves nothing behind.
+    /// Runs one statement in a transaction of its own, in one round trip. An error leaves nothing behind.
     pub async fn run(&self, grant: &Grant, context: &RequestContext, access: Access, statement: Sql) -> Result<Answer> {
-        let connection = pool::acquire(&self.pool).await?;
-        let (opened, rows) = Box::pin(tx::run(connection, self.opening(grant, context), access, statement)).await?;
-        Ok(Answer { opened, rows })
+        self.run_on(Use::Alone, self.opening(grant, context, access), access, statement).await
+    }
+
+    /// Runs one statement that only reads, and only a handful of rows that its keys find: others of its kind may be under way on the same
+    /// connection, and wait for it.
+    pub async fn run_short(&self, grant: &Grant, context: &RequestContext, statement: Sql) -> Result<Answer> {
+        self.run_on(Use::Together, self.opening(grant, context, Access::Read), Access::Read, statement).await
     }
 
     /// Opens a transaction for several statements.
     pub async fn begin(&self, grant: &Grant, context: &RequestContext, access: Access) -> Result<Tx> {
-        let connection = pool::acquire(&self.pool).await?;
-        Box::pin(Tx::open(connection, self.opening(grant, context), access)).await
+        let connection = self.pool.acquire(Use::Alone).await?;
+        Box::pin(Tx::open(connection, self.opening(grant, context, access), access)).await
     }
 
     /// Asks PostgreSQL for an answer, without a caller and without a right.
     pub async fn ping(&self) -> Result<()> {
-        let connection = pool::acquire(&self.pool).await?;
-        connection.client.simple_query("select 1").await.map_err(from_driver)?;
-        Ok(())
+        let connection = self.pool.acquire(Use::Alone).await?;
+        let answered = connection.say("select 1").map_err(from_wire)?.parts().await.map_err(from_wire);
+        answered.map(drop).inspect_err(|error| connection.note(error))
     }
 
     /// Returns how the pool is.
     pub fn pool_status(&self) -> PoolStatus {
-        let status = self.pool.status();
-        PoolStatus { size: status.size, size_max: status.max_size, available: status.available, waiting: status.waiting }
+        self.pool.status()
     }
 
     /// Closes connections that nobody used for longer than the idle time. To be called now and then.
     pub fn reap_idle(&self) {
-        pool::reap(&self.pool, self.limits.idle);
+        self.pool.reap();
     }
 
     /// Closes all connections; later calls fail.
@@ -79,8 +76,14 @@ impl Database {
         self.pool.close();
     }
 
-    fn opening(&self, grant: &Grant, context: &RequestContext) -> Opening {
-        Opening::of(grant, context, self.limits.statement_timeout.as_millis())
+    async fn run_on(&self, purpose: Use, opening: Opening, access: Access, statement: Sql) -> Result<Answer> {
+        let connection = self.pool.acquire(purpose).await?;
+        let (opened, rows) = Box::pin(tx::run(connection, opening, access, statement)).await?;
+        Ok(Answer { opened, rows })
+    }
+
+    fn opening(&self, grant: &Grant, context: &RequestContext, access: Access) -> Opening {
+        Opening::of(grant, context, self.statement_timeout.as_millis(), access)
     }
 }
 

@@ -4,7 +4,8 @@
 //! states keep their own five letters as the code, and their status is that of the PostgREST dialect.
 
 use kernel::{Error, Kind};
-use tokio_postgres::error::DbError;
+
+use crate::wire::{Fault, Refusal};
 
 /// No connection became free within the limit.
 pub const POOL_TIMEOUT: &str = "pool_timeout";
@@ -24,11 +25,12 @@ pub fn lost_a_race(error: &Error) -> bool {
 /// Seconds after which a client may come back when PostgreSQL is away.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// Turns the driver's error into ours.
-pub(crate) fn from_driver(error: tokio_postgres::Error) -> Error {
-    match error.as_db_error() {
-        Some(said) => from_database(&said.clone()).with_source(error),
-        None => unavailable(error),
+/// Turns what went wrong on a connection into our error.
+pub(crate) fn from_wire(fault: Fault) -> Error {
+    match fault {
+        Fault::Refused(refusal) => from_database(&refusal).with_source(refusal),
+        Fault::Broken(cause) => unavailable(cause),
+        Fault::Unsayable(cause) => Error::internal(cause),
     }
 }
 
@@ -45,22 +47,22 @@ pub(crate) fn pool_timeout() -> Error {
         .with_retry_after(RETRY_AFTER_SECONDS)
 }
 
-fn from_database(said: &DbError) -> Error {
-    let state = said.code().code();
-    let kind = Kind::from_status(status(state, said.message()));
+fn from_database(said: &Refusal) -> Error {
+    let state = said.state.as_str();
+    let kind = Kind::from_status(status(state, &said.message));
     if matches!(state, DEADLOCK | SERIALIZATION_FAILURE) {
         return raced(kind, state);
     }
-    let code = match (own_status(state), said.constraint()) {
-        (Some(_), Some(code)) => code.to_owned(),
+    let code = match (own_status(state), &said.constraint) {
+        (Some(_), Some(code)) => code.clone(),
         _ => state.to_owned(),
     };
-    let mut error = Error::new(kind, code, said.message().to_owned());
-    if let Some(detail) = said.detail() {
-        error = error.with_details(detail.to_owned());
+    let mut error = Error::new(kind, code, said.message.clone());
+    if let Some(detail) = &said.detail {
+        error = error.with_details(detail.clone());
     }
-    if let Some(hint) = said.hint() {
-        error = error.with_hint(hint.to_owned());
+    if let Some(hint) = &said.hint {
+        error = error.with_hint(hint.clone());
     }
     // It is shutting down, or has no room: both pass.
     if kind == Kind::Unavailable { error.with_retry_after(RETRY_AFTER_SECONDS) } else { error }

@@ -3,10 +3,12 @@
 //! Invariant: what it sets comes from the session's and the member's rows as they are at this moment, and ends with the transaction.
 
 use kernel::{CompanyId, Error, Grant, RequestContext, Result, Subject};
-use tokio_postgres::Row;
 
-use crate::error::{from_driver, unavailable};
+use crate::error::unavailable;
+use crate::row::Row;
 use crate::sql::Param;
+use crate::tx::Access;
+use crate::wire::Step;
 
 /// What the opening statement found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -29,6 +31,7 @@ const OPENING: &str = "select o.company_id, o.member_role,
        set_config('request.headers', $10::text, true),
        set_config('request.cookies', $11::text, true),
        set_config('statement_timeout', $12::text, true),
+       case when $13::boolean then set_config('transaction_read_only', 'on', true) end,
        set_config('search_path', 'public, extensions', true),
        set_config('role', o.role, true)
   from app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::jsonb, $6::text, $7::boolean) o";
@@ -41,7 +44,7 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    pub(crate) fn of(grant: &Grant, context: &RequestContext, statement_timeout_ms: u128) -> Self {
+    pub(crate) fn of(grant: &Grant, context: &RequestContext, statement_timeout_ms: u128, access: Access) -> Self {
         let principal = grant.principal();
         let kind = match principal.subject() {
             Subject::Anonymous => "anon",
@@ -62,6 +65,8 @@ impl Opening {
             Param::from(context.headers_json.as_ref()),
             Param::from(context.cookies_json.as_ref()),
             Param::from(statement_timeout_ms.to_string()),
+            // It can be made read-only after it began, and never the other way round.
+            (access == Access::Read).into(),
         ];
         Self { text: OPENING, role: principal.database_role(), values }
     }
@@ -71,21 +76,16 @@ impl Opening {
         self.role
     }
 
-    /// Its text: the same for every caller.
-    pub(crate) fn text(&self) -> &'static str {
-        self.text
-    }
-
-    /// Its values.
-    pub(crate) fn values(&self) -> &[Param] {
-        &self.values
+    /// Returns it as the first statement of a batch. Its text is the same for every caller.
+    pub(crate) fn step(&self) -> Step<'_> {
+        Step { role: "", text: self.text, values: &self.values, kept: true }
     }
 
     /// Reads what it found.
     pub(crate) fn opened(row: Option<&Row>) -> Result<Opened> {
         let row = row.ok_or_else(|| Error::internal("the opening statement gave no row"))?;
-        let company_id: Option<uuid::Uuid> = row.try_get(0).map_err(from_driver)?;
-        let member_role = row.try_get(1).map_err(from_driver)?;
+        let company_id: Option<uuid::Uuid> = row.try_get(0).map_err(Error::internal)?;
+        let member_role = row.try_get(1).map_err(Error::internal)?;
         Ok(Opened { company_id: company_id.map(CompanyId), member_role })
     }
 

@@ -1,231 +1,317 @@
-//! The server login's connections: made at need, kept for a bounded time, handed out for a bounded wait.
+//! The server login's connections: made at need, kept for a bounded time, handed out for a bounded wait, to those first who asked first.
 //!
-//! Invariant: a connection that is handed out has no open transaction; one that was left inside a transaction is rolled back by whoever
-//! left it, and one that broke is never handed out again.
+//! Invariant: a connection is handed out to one caller, or to several for short reads that need no transaction of several statements. It
+//! comes back only when everything on it was answered and no transaction is open; one that broke, or was left within a transaction, is
+//! never handed out again.
 
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::VecDeque;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool::managed::{self, Manager, Metrics, RecycleError, RecycleResult};
-use kernel::{Error, Kind, Result};
-use lru::LruCache;
-use rustls::RootCertStore;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, NoTls, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use kernel::{Error, Result};
+use tokio::sync::oneshot;
 
 use crate::error;
+use crate::options::{PoolOptions, PoolStatus, tls_config};
+use crate::wire::{Connection, Dialer};
 
-/// How the pool behaves. Every limit is a setting.
-#[derive(Clone, Debug)]
-pub struct PoolOptions {
-    /// Where, as whom and with which TLS mode to connect.
-    pub server: Config,
-    /// Connections at most.
-    pub size_max: usize,
-    /// A connection older than this is not handed out again.
-    pub lifetime: Duration,
-    /// A connection unused for this long is closed.
-    pub idle: Duration,
-    /// How long a caller waits for a connection.
-    pub acquire: Duration,
-    /// How long one statement may run.
-    pub statement_timeout: Duration,
-    /// Whether statements are prepared and kept; false behind a pooler that hands out connections by transaction.
-    pub prepared_statements: bool,
-    /// Prepared statements kept per connection.
-    pub statements_max: usize,
-    /// Certificates to trust in place of the machine's own, as PEM.
-    pub root_certificate_file: Option<PathBuf>,
+/// The pool. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Inner>);
+
+/// What a connection is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Use {
+    /// Anything: nobody else is on it.
+    Alone,
+    /// A read that is over soon, and needs nothing but its own batch: others may be under way on it.
+    Together,
 }
 
-impl PoolOptions {
-    /// Returns the defaults for a server.
-    pub fn new(server: Config) -> Self {
-        Self {
-            server,
-            size_max: 20,
-            lifetime: Duration::from_hours(1),
-            idle: Duration::from_mins(10),
-            acquire: Duration::from_secs(10),
-            statement_timeout: Duration::from_secs(30),
-            prepared_statements: true,
-            statements_max: 500,
-            root_certificate_file: None,
-        }
-    }
+/// A connection that was handed out. Dropped, it goes back.
+pub(crate) struct Lease {
+    pool: Pool,
+    connection: Arc<Connection>,
 }
 
-/// How the pool is at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// Connections open.
-    pub size: usize,
-    /// Connections at most.
-    pub size_max: usize,
-    /// Connections that nobody uses.
-    pub available: usize,
-    /// Callers that wait for one.
-    pub waiting: usize,
+struct Inner {
+    dialer: Dialer,
+    limits: Limits,
+    state: Mutex<State>,
 }
 
-/// One connection with the statements it knows.
-pub(crate) struct Connection {
-    pub(crate) client: Client,
-    /// By database role too: a plan made for one role is thrown away when another runs it.
-    statements: Option<Mutex<LruCache<(&'static str, String), Statement>>>,
-    born: Instant,
-    /// PostgreSQL said that it ends, or did not answer any more; the client itself may notice later.
-    broken: AtomicBool,
+struct Limits {
+    size_max: usize,
+    sharing: usize,
+    lifetime: Duration,
+    idle: Duration,
+    acquire: Duration,
+    abandoned: Duration,
 }
 
-impl Connection {
-    /// Looks at how something ended: a connection that broke is not handed out again.
-    pub(crate) fn note(&self, error: &Error) {
-        if error.kind() == Kind::Unavailable {
-            self.broken.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Returns the prepared statement, if it is known here.
-    pub(crate) fn known(&self, role: &'static str, text: &str) -> Option<Statement> {
-        let mut statements = self.statements.as_ref()?.lock().ok()?;
-        statements.get(&(role, text.to_owned())).cloned()
-    }
-
-    /// Keeps a prepared statement; the least used one goes when there are too many.
-    pub(crate) fn keep(&self, role: &'static str, text: String, statement: &Statement) {
-        if let Some(Ok(mut statements)) = self.statements.as_ref().map(Mutex::lock) {
-            statements.put((role, text), statement.clone());
-        }
-    }
-
-    /// Tells whether statements may be prepared on this connection.
-    pub(crate) fn prepares(&self) -> bool {
-        self.statements.is_some()
-    }
+#[derive(Default)]
+struct State {
+    /// Connections that are open, or being opened.
+    size: usize,
+    /// Those that nobody uses, and since when. The last one is used next.
+    idle: Vec<(Arc<Connection>, Instant)>,
+    /// Those that several may use, and how many do.
+    shared: Vec<(Arc<Connection>, usize)>,
+    waiting: VecDeque<Waiting>,
+    is_closed: bool,
 }
 
-pub(crate) struct Connector {
-    options: PoolOptions,
-    tls: Option<MakeRustlsConnect>,
+struct Waiting {
+    purpose: Use,
+    reply: oneshot::Sender<Turn>,
 }
 
-impl Manager for Connector {
-    type Type = Connection;
-    type Error = tokio_postgres::Error;
+/// What somebody gets whose turn it is.
+enum Turn {
+    Ready(Lease),
+    /// There is room for a connection: he makes it.
+    Room(Room),
+}
 
-    async fn create(&self) -> std::result::Result<Connection, tokio_postgres::Error> {
-        let client = match &self.tls {
-            None => {
-                let (client, connection) = self.options.server.connect(NoTls).await?;
-                drive(connection);
-                client
-            }
-            Some(tls) => {
-                let (client, connection) = self.options.server.connect(tls.clone()).await?;
-                drive(connection);
-                client
-            }
+/// Room for a connection that is to be made. Dropped, somebody else has it.
+struct Room {
+    pool: Pool,
+    is_used: bool,
+}
+
+impl Pool {
+    /// Makes the pool. Connects to nothing yet.
+    pub(crate) fn new(options: PoolOptions) -> Result<Self> {
+        let tls = tls_config(&options.server, options.root_certificate_file.as_deref())?;
+        let limits = Limits {
+            size_max: options.size_max,
+            sharing: options.sharing(),
+            lifetime: options.lifetime,
+            idle: options.idle,
+            acquire: options.acquire,
+            abandoned: options.abandoned,
         };
-        let kept = NonZeroUsize::new(self.options.statements_max).filter(|_| self.options.prepared_statements);
-        Ok(Connection {
-            client,
-            statements: kept.map(|kept| Mutex::new(LruCache::new(kept))),
-            born: Instant::now(),
-            broken: AtomicBool::new(false),
-        })
+        let kept = options.kept();
+        Ok(Self(Arc::new(Inner { dialer: Dialer::new(options.server, tls, kept), limits, state: Mutex::default() })))
     }
 
-    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<tokio_postgres::Error> {
-        if connection.client.is_closed() || connection.broken.load(Ordering::Relaxed) {
-            return Err(RecycleError::message("closed"));
-        }
-        if connection.born.elapsed() > self.options.lifetime || metrics.last_used() > self.options.idle {
-            return Err(RecycleError::message("too old"));
-        }
-        Ok(())
-    }
-}
-
-pub(crate) type Pool = managed::Pool<Connector>;
-pub(crate) type Pooled = managed::Object<Connector>;
-
-/// Makes the pool. Connects to nothing yet.
-pub(crate) fn pool(options: PoolOptions) -> Result<Pool> {
-    let tls = tls(&options.server, options.root_certificate_file.as_deref())?;
-    let (size, acquire) = (options.size_max, options.acquire);
-    Pool::builder(Connector { options, tls })
-        .max_size(size)
-        .runtime(deadpool::Runtime::Tokio1)
-        .wait_timeout(Some(acquire))
-        .create_timeout(Some(acquire))
-        .recycle_timeout(Some(acquire))
-        .build()
-        .map_err(Error::internal)
-}
-
-/// Takes a connection out of the pool, within the limit.
-pub(crate) async fn acquire(pool: &Pool) -> Result<Pooled> {
-    pool.get().await.map_err(|failure| match failure {
-        managed::PoolError::Timeout(managed::TimeoutType::Wait) => error::pool_timeout(),
-        managed::PoolError::Backend(cause) if cause.as_db_error().is_some_and(|said| !away(said.code().code())) => {
-            // Refused, not away: a wrong password or a missing database is the operator's to mend.
-            error::unavailable(cause)
-        }
-        other => error::unavailable(other),
-    })
-}
-
-/// Closes what nobody used for too long.
-pub(crate) fn reap(pool: &Pool, idle: Duration) {
-    let _closed = pool.retain(|_, metrics| metrics.last_used() < idle);
-}
-
-fn away(state: &str) -> bool {
-    state.starts_with("57P") || state.starts_with("08") || state.starts_with("53")
-}
-
-fn drive<S, T>(connection: tokio_postgres::Connection<S, T>)
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    // Ends when its client is dropped.
-    tokio::spawn(async move {
-        if let Err(cause) = connection.await {
-            tracing::debug!(%cause, "a database connection ended");
-        }
-    });
-}
-
-/// Returns how TLS connections are made with verification; none over a unix socket, or where the URL says `sslmode=disable`.
-pub fn tls(server: &Config, root_certificate_file: Option<&Path>) -> Result<Option<MakeRustlsConnect>> {
-    let over_network = server.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
-    if !over_network || server.get_ssl_mode() == SslMode::Disable {
-        return Ok(None);
-    }
-    let mut roots = RootCertStore::empty();
-    match root_certificate_file {
-        Some(file) => {
-            for certificate in CertificateDer::pem_file_iter(file).map_err(Error::internal)? {
-                roots.add(certificate.map_err(Error::internal)?).map_err(Error::internal)?;
+    /// Takes a connection, within the limit.
+    pub(crate) async fn acquire(&self, purpose: Use) -> Result<Lease> {
+        let acquire = self.0.limits.acquire;
+        let turn = match self.now_or_later(purpose)? {
+            Ok(turn) => turn,
+            Err(later) => match tokio::time::timeout(acquire, later).await {
+                Ok(turn) => turn.map_err(|_closed| closed())?,
+                Err(_elapsed) => return Err(error::pool_timeout()),
+            },
+        };
+        match turn {
+            Turn::Ready(lease) => Ok(lease),
+            Turn::Room(room) => {
+                let made = tokio::time::timeout(acquire, self.0.dialer.connect()).await.map_err(error::unavailable)?;
+                Ok(room.used(Arc::new(made.map_err(error::unavailable)?), purpose))
             }
         }
-        None => {
-            let (_added, _ignored) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+
+    /// Returns how the pool is.
+    pub(crate) fn status(&self) -> PoolStatus {
+        let state = self.state();
+        PoolStatus {
+            size: state.size,
+            size_max: self.0.limits.size_max,
+            available: state.idle.len(),
+            waiting: state.waiting.iter().filter(|waiting| !waiting.reply.is_closed()).count(),
         }
     }
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(Error::internal)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Some(MakeRustlsConnect::new(config)))
+
+    /// Closes what nobody used for too long.
+    pub(crate) fn reap(&self) {
+        let mut state = self.state();
+        let before = state.idle.len();
+        state.idle.retain(|(_, since)| since.elapsed() < self.0.limits.idle);
+        state.size = state.size.saturating_sub(before.saturating_sub(state.idle.len()));
+        self.serve(state);
+    }
+
+    /// Closes all connections; those in use when they come back. Later calls fail.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        state.size = state.size.saturating_sub(state.idle.len());
+        state.idle.clear();
+        state.waiting.clear();
+    }
+
+    /// Finds something, or a place among those who wait. Whoever came before is served before.
+    fn now_or_later(&self, purpose: Use) -> Result<std::result::Result<Turn, oneshot::Receiver<Turn>>> {
+        let mut state = self.state();
+        if state.is_closed {
+            return Err(closed());
+        }
+        let turn = if state.waiting.is_empty() { self.turn(&mut state, purpose) } else { None };
+        Ok(turn.ok_or_else(|| {
+            let (reply, turn) = oneshot::channel();
+            state.waiting.push_back(Waiting { purpose, reply });
+            turn
+        }))
+    }
+
+    /// Finds something for somebody whose turn it is.
+    fn turn(&self, state: &mut State, purpose: Use) -> Option<Turn> {
+        while let Some((connection, since)) = state.idle.pop() {
+            if connection.is_broken() || self.is_old(&connection) || since.elapsed() > self.0.limits.idle {
+                state.size = state.size.saturating_sub(1);
+                continue;
+            }
+            if purpose == Use::Together && self.0.limits.sharing > 1 {
+                state.shared.push((Arc::clone(&connection), 1));
+            }
+            return Some(Turn::Ready(self.lease(connection)));
+        }
+        if state.size < self.0.limits.size_max {
+            state.size = state.size.saturating_add(1);
+            return Some(Turn::Room(Room { pool: self.clone(), is_used: false }));
+        }
+        if purpose == Use::Alone {
+            return None;
+        }
+        let usable = state
+            .shared
+            .iter_mut()
+            .filter(|(connection, users)| *users < self.0.limits.sharing && !connection.is_broken() && !self.is_old(connection));
+        let (connection, users) = usable.min_by_key(|(_, users)| *users)?;
+        *users = users.saturating_add(1);
+        Some(Turn::Ready(self.lease(Arc::clone(connection))))
+    }
+
+    /// Serves those who wait, in their order, as far as there is something for them.
+    fn serve(&self, mut state: MutexGuard<'_, State>) {
+        let mut undelivered = Vec::new();
+        while let Some(waiting) = state.waiting.pop_front() {
+            if waiting.reply.is_closed() {
+                continue;
+            }
+            let Some(turn) = self.turn(&mut state, waiting.purpose) else {
+                state.waiting.push_front(waiting);
+                break;
+            };
+            // Who went away in this moment gives it back when the lock is free again.
+            undelivered.extend(waiting.reply.send(turn).err());
+        }
+        drop(state);
+        drop(undelivered);
+    }
+
+    /// Takes a connection back from one of its users.
+    fn take_back(&self, connection: Arc<Connection>) {
+        let mut state = self.state();
+        let shared = state.shared.iter().position(|(shared, _)| Arc::ptr_eq(shared, &connection));
+        if let Some((_, users)) = shared.and_then(|index| state.shared.get_mut(index)) {
+            *users = users.saturating_sub(1);
+            if *users > 0 {
+                return self.serve(state);
+            }
+        }
+        if let Some(index) = shared {
+            state.shared.swap_remove(index);
+        }
+        if connection.is_broken() || self.is_old(&connection) || state.is_closed {
+            state.size = state.size.saturating_sub(1);
+            return self.serve(state);
+        }
+        if connection.is_quiet() {
+            if connection.is_idle() {
+                state.idle.push((connection, Instant::now()));
+            } else {
+                state.size = state.size.saturating_sub(1);
+            }
+            return self.serve(state);
+        }
+        drop(state);
+        self.calm(connection);
+    }
+
+    /// Somebody left before all was answered: what is over soon ends by itself, and what is not is given up.
+    fn calm(&self, connection: Arc<Connection>) {
+        let pool = self.clone();
+        let calmed = async move {
+            if tokio::time::timeout(pool.0.limits.abandoned, connection.quiet()).await.is_err() {
+                // A pooler may have handed its connection to somebody else by then.
+                if connection.prepares()
+                    && let Err(cause) = connection.cancel().await
+                {
+                    tracing::debug!(%cause, "a statement that nobody waits for could not be cancelled");
+                }
+                // Its own time limit ends it where the request did not reach it.
+                connection.quiet().await;
+            }
+            pool.take_back(connection);
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(calmed)),
+            // The process ends: so does the connection.
+            Err(_) => self.give_up(),
+        }
+    }
+
+    /// A connection is no longer there.
+    fn give_up(&self) {
+        let mut state = self.state();
+        state.size = state.size.saturating_sub(1);
+        self.serve(state);
+    }
+
+    fn lease(&self, connection: Arc<Connection>) -> Lease {
+        Lease { pool: self.clone(), connection }
+    }
+
+    fn is_old(&self, connection: &Connection) -> bool {
+        connection.born().elapsed() > self.0.limits.lifetime
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds it can leave it half changed.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Room {
+    fn used(mut self, connection: Arc<Connection>, purpose: Use) -> Lease {
+        self.is_used = true;
+        let pool = self.pool.clone();
+        if purpose == Use::Together && pool.0.limits.sharing > 1 {
+            let mut state = pool.state();
+            state.shared.push((Arc::clone(&connection), 1));
+            pool.serve(state);
+        }
+        pool.lease(connection)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if !self.is_used {
+            self.pool.give_up();
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.pool.take_back(Arc::clone(&self.connection));
+    }
+}
+
+impl Deref for Lease {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+fn closed() -> Error {
+    error::unavailable("the pool is closed")
 }

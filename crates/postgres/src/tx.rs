@@ -6,15 +6,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::FutureExt as _;
 use kernel::{Error, Result};
-use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
 
-use crate::error::from_driver;
+use crate::error::from_wire;
 use crate::opening::{Opened, Opening};
-use crate::pool::{Connection, Pooled};
-use crate::sql::{Param, Sql};
+use crate::pool::Lease;
+use crate::row::Row;
+use crate::sql::Sql;
+use crate::wire::{Connection, Fault, Part, Step};
 
 /// Whether a transaction may write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,7 +26,7 @@ pub enum Access {
 
 /// A transaction that is open for one caller. Dropped without [`Tx::commit`], it is rolled back.
 pub struct Tx {
-    connection: Option<Pooled>,
+    connection: Option<Lease>,
     role: &'static str,
     opened: Opened,
     /// A statement failed: PostgreSQL would answer a commit with a silent rollback.
@@ -36,12 +35,16 @@ pub struct Tx {
 
 impl Tx {
     /// Begins and opens in one round trip.
-    pub(crate) async fn open(connection: Pooled, opening: Opening, access: Access) -> Result<Self> {
+    pub(crate) async fn open(connection: Lease, opening: Opening, access: Access) -> Result<Self> {
         let mut tx = Self { connection: Some(connection), role: opening.role(), opened: Opened::default(), failed: AtomicBool::new(false) };
-        let connection = tx.connection()?;
-        let (begun, opened) = futures_util::join!(connection.client.batch_execute(begin(access)), open(connection, &opening));
-        let opened = begun.map_err(from_driver).and(opened);
-        tx.opened = tx.noting(opened)?;
+        let steps = [Step::once(begin(access)), opening.step()];
+        let parts = match answer(tx.connection()?, &steps).await {
+            Ok(parts) => Ok(parts),
+            Err(Fault::Refused(refusal)) if refusal.passed == 1 => Err(Opening::refused(from_wire(Fault::Refused(refusal)))),
+            Err(fault) => Err(from_wire(fault)),
+        };
+        let rows = tx.noting(parts.and_then(last))?;
+        tx.opened = Opening::opened(rows.rows().first())?;
         Ok(tx)
     }
 
@@ -52,8 +55,7 @@ impl Tx {
 
     /// Runs a statement and returns its rows.
     pub async fn query(&self, sql: Sql) -> Result<Vec<Row>> {
-        let (text, values) = sql.render();
-        self.noting(query(self.connection()?, self.role, text, &values).await)
+        self.part(sql).await.map(Part::rows)
     }
 
     /// Runs a statement and returns its row, if there is one. More than one is our fault.
@@ -70,13 +72,7 @@ impl Tx {
 
     /// Runs a statement and returns how many rows it touched.
     pub async fn execute(&self, sql: Sql) -> Result<u64> {
-        let (text, values) = sql.render();
-        let connection = self.connection()?;
-        if !connection.prepares() {
-            return self.noting(connection.client.execute_typed(&text, &untyped(&values)).await.map_err(from_driver));
-        }
-        let statement = self.noting(prepared(connection, self.role, text).await)?;
-        self.noting(connection.client.execute(&statement, &plain(&values)).await.map_err(from_driver))
+        self.part(sql).await.map(|part| part.affected)
     }
 
     /// Commits. Only an answer from here makes a write done.
@@ -84,16 +80,34 @@ impl Tx {
         if self.failed.load(Ordering::Relaxed) {
             return Err(Error::internal("a statement failed and its transaction was to be committed all the same"));
         }
-        self.connection()?.client.batch_execute("commit").await.map_err(from_driver)?;
-        self.connection = None;
-        Ok(())
+        self.end("commit").await
     }
 
     /// Rolls back.
     pub async fn rollback(mut self) -> Result<()> {
-        if let Some(connection) = &self.connection {
-            connection.client.batch_execute("rollback").await.map_err(from_driver)?;
-        }
+        self.end("rollback").await
+    }
+
+    async fn part(&self, sql: Sql) -> Result<Part> {
+        let (text, values) = sql.render();
+        let connection = self.connection()?;
+        let step = Step { role: self.role, text: &text, values: &values, kept: true };
+        let parts = answer(connection, &[step]).await.map_err(|fault| {
+            if matches!(&fault, Fault::Refused(refusal) if refusal.is_stale()) {
+                connection.forget(self.role, &text);
+            }
+            from_wire(fault)
+        });
+        self.noting(parts.and_then(last))
+    }
+
+    async fn end(&mut self, how: &'static str) -> Result<()> {
+        let reply = self.connection()?.say(how).map_err(from_wire);
+        let ended = match reply {
+            Ok(reply) => reply.parts().await.map(drop).map_err(from_wire),
+            Err(error) => Err(error),
+        };
+        self.noting(ended)?;
         self.connection = None;
         Ok(())
     }
@@ -116,8 +130,8 @@ impl Tx {
 impl Drop for Tx {
     fn drop(&mut self) {
         if let Some(connection) = &self.connection {
-            // The first poll sends it; the connection reads the answer before anything that is sent later.
-            let _sent = connection.client.batch_execute("rollback").now_or_never();
+            // On its way when this returns; the pool waits for the answer before it hands the connection out again.
+            let _sent = connection.say("rollback");
         }
     }
 }
@@ -128,80 +142,50 @@ impl std::fmt::Debug for Tx {
     }
 }
 
-/// Runs one statement in a transaction of its own: begin, opening, statement and commit are sent together, one round trip when the
-/// connection knows the statement.
-pub(crate) async fn run(connection: Pooled, opening: Opening, access: Access, sql: Sql) -> Result<(Opened, Vec<Row>)> {
-    let (text, values) = sql.render();
-    let role = opening.role();
-    let known = if connection.prepares() { connection.known(role, &text) } else { None };
-    if connection.prepares() && (known.is_none() || connection.known("", opening.text()).is_none()) {
-        // Not seen here before: prepare inside the transaction, as the role that will run it.
+/// Runs one statement in a transaction of its own: opening and statement are sent together with one end, which makes a transaction of
+/// them that needs no begin and no commit. A statement that the connection does not know is prepared behind the opening, as the role that
+/// will run it.
+pub(crate) async fn run(connection: Lease, opening: Opening, access: Access, sql: Sql) -> Result<(Opened, Vec<Row>)> {
+    if access == Access::Write && connection.is_read_only() {
+        // Only an explicit begin may say that this one writes.
         let tx = Tx::open(connection, opening, access).await?;
-        let rows = query(tx.connection()?, role, text, &values).await?;
+        let rows = tx.query(sql).await?;
         let opened = tx.opened.clone();
         tx.commit().await?;
         return Ok((opened, rows));
     }
-    // A cancelled request still ends its transaction: all four are on their way after the first poll.
-    let client = &connection.client;
-    let (begun, opened, rows, committed) = futures_util::join!(
-        client.batch_execute(begin(access)),
-        open(&connection, &opening),
-        async {
-            match &known {
-                Some(statement) => client.query(statement, &plain(&values)).await,
-                None => client.query_typed(&text, &untyped(&values)).await,
-            }
-        },
-        client.batch_execute("commit"),
-    );
-    // The first that failed says why; those behind it only say that it did.
-    let outcome = begun.map_err(from_driver).and(opened).and_then(|opened| {
-        let rows = rows.map_err(from_driver)?;
-        committed.map_err(from_driver).map(|()| (opened, rows))
-    });
+    let (text, values) = sql.render();
+    let role = opening.role();
+    let steps = [opening.step(), Step { role, text: &text, values: &values, kept: true }];
+    let mut answered = answer(&connection, &steps).await;
+    if matches!(&answered, Err(Fault::Refused(refusal)) if refusal.is_stale()) {
+        // Nothing ran, and all was undone: prepared anew it is as if it had never been known.
+        connection.forget("", opening.step().text);
+        connection.forget(role, &text);
+        answered = answer(&connection, &steps).await;
+    }
+    let outcome = match answered {
+        Ok(parts) => outcome(parts),
+        Err(Fault::Refused(refusal)) if refusal.passed == 0 => Err(Opening::refused(from_wire(Fault::Refused(refusal)))),
+        Err(fault) => Err(from_wire(fault)),
+    };
     outcome.inspect_err(|error| connection.note(error))
 }
 
-async fn open(connection: &Connection, opening: &Opening) -> Result<Opened> {
-    let rows = if connection.prepares() {
-        let statement = prepared(connection, "", opening.text().to_owned()).await?;
-        connection.client.query(&statement, &plain(opening.values())).await
-    } else {
-        connection.client.query_typed(opening.text(), &untyped(opening.values())).await
-    };
-    let rows = rows.map_err(from_driver).map_err(Opening::refused)?;
-    Opening::opened(rows.first())
+fn outcome(mut parts: Vec<Part>) -> Result<(Opened, Vec<Row>)> {
+    let rows = parts.pop().map(Part::rows);
+    let opening = parts.pop().map(Part::rows);
+    let (Some(rows), Some(opening)) = (rows, opening) else { return Err(Error::internal("a statement was not answered")) };
+    Ok((Opening::opened(opening.first())?, rows))
 }
 
-async fn query(connection: &Connection, role: &'static str, text: String, values: &[Param]) -> Result<Vec<Row>> {
-    if !connection.prepares() {
-        return connection.client.query_typed(&text, &untyped(values)).await.map_err(from_driver);
-    }
-    let statement = prepared(connection, role, text).await?;
-    connection.client.query(&statement, &plain(values)).await.map_err(from_driver)
+fn last(mut parts: Vec<Part>) -> Result<Part> {
+    parts.pop().ok_or_else(|| Error::internal("a statement was not answered"))
 }
 
-async fn prepared(connection: &Connection, role: &'static str, text: String) -> Result<tokio_postgres::Statement> {
-    if let Some(statement) = connection.known(role, &text) {
-        return Ok(statement);
-    }
-    let statement = connection.client.prepare(&text).await.map_err(from_driver)?;
-    connection.keep(role, text, &statement);
-    Ok(statement)
-}
-
-fn plain(values: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
-    values.iter().map(by_reference).collect()
-}
-
-/// PostgreSQL takes a parameter of type `unknown` for one whose type it is to find out itself.
-fn untyped(values: &[Param]) -> Vec<(&(dyn ToSql + Sync), Type)> {
-    values.iter().map(|value| (by_reference(value), Type::UNKNOWN)).collect()
-}
-
-fn by_reference(value: &Param) -> &(dyn ToSql + Sync) {
-    value
+/// Everything is sent before the first wait: a request that is dropped from then on still ends its transaction.
+async fn answer(connection: &Connection, steps: &[Step<'_>]) -> std::result::Result<Vec<Part>, Fault> {
+    connection.ask(steps)?.parts().await
 }
 
 fn begin(access: Access) -> &'static str {

@@ -6,8 +6,7 @@
 
 use futures_util::join;
 use kernel::{Error, Kind, Result};
-use postgres::{Sql, Tx};
-use tokio_postgres::Row;
+use postgres::{Row, Sql, Tx};
 
 /// What became of an attempt: it passed, or what refused it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

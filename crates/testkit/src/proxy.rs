@@ -3,8 +3,8 @@
 //! Invariant: it changes nothing of what goes through; it only says when which side spoke, or waits.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use postgres::{Config, Host};
 use tempfile::TempDir;
@@ -12,9 +12,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
-
-/// What a commit is on the wire: a simple query.
-const COMMIT: &[u8] = b"commit\0";
 
 /// A running proxy. It ends with the test.
 #[derive(Debug)]
@@ -29,9 +26,8 @@ struct Talk {
     server_spoke: AtomicBool,
     /// How often the client spoke after the server had.
     turns: AtomicUsize,
-    /// Whether answers wait until a commit was sent.
-    holding: AtomicBool,
-    committed: AtomicBool,
+    /// What answers wait for: until the client has sent these bytes.
+    awaited: Mutex<Option<&'static [u8]>>,
     change: Notify,
 }
 
@@ -59,11 +55,10 @@ impl Proxy {
         config
     }
 
-    /// From now on answers wait until the client has sent a commit: whoever needs one before that waits for ever.
-    pub fn hold_answers_until_commit(&self) {
-        self.talk.committed.store(false, Ordering::SeqCst);
-        self.talk.holding.store(true, Ordering::SeqCst);
-        self.talk.turns.store(0, Ordering::SeqCst);
+    /// From now on answers wait until the client has sent these bytes, in one piece: whoever needs an answer before waits for ever.
+    pub fn hold_answers_until(&self, said: &'static str) {
+        *self.talk.awaited.lock().expect("no test fails in here") = Some(said.as_bytes());
+        self.count_anew();
     }
 
     /// From now on round trips are counted anew.
@@ -74,6 +69,20 @@ impl Proxy {
     /// Returns how often the client has spoken after the server since then: the round trips.
     pub fn round_trips(&self) -> usize {
         self.talk.turns.load(Ordering::SeqCst)
+    }
+}
+
+impl Talk {
+    fn heard(&self, said: &[u8]) {
+        let mut awaited = self.awaited.lock().expect("no test fails in here");
+        if awaited.is_some_and(|awaited| said.windows(awaited.len()).any(|window| window == awaited)) {
+            *awaited = None;
+            self.change.notify_waiters();
+        }
+    }
+
+    fn is_holding(&self) -> bool {
+        self.awaited.lock().expect("no test fails in here").is_some()
     }
 }
 
@@ -94,10 +103,7 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, talk: Arc<Tal
         if talk.server_spoke.swap(false, Ordering::SeqCst) {
             talk.turns.fetch_add(1, Ordering::SeqCst);
         }
-        if said.windows(COMMIT.len()).any(|window| window == COMMIT) {
-            talk.committed.store(true, Ordering::SeqCst);
-            talk.change.notify_waiters();
-        }
+        talk.heard(said);
         if to.write_all(said).await.is_err() {
             return;
         }
@@ -109,7 +115,7 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, talk: Arc<Talk
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
         loop {
             let change = talk.change.notified();
-            if !talk.holding.load(Ordering::SeqCst) || talk.committed.load(Ordering::SeqCst) {
+            if !talk.is_holding() {
                 break;
             }
             change.await;

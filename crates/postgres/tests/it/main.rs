@@ -31,3 +31,5 @@ mod schema;
 mod schema_document;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod wire;

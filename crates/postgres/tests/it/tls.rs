@@ -8,13 +8,15 @@ use std::process::{Child, Command, Stdio};
 use postgres::{Config, Database, PoolOptions};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use tempfile::TempDir;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{ChannelBinding, SslMode};
 
 /// Runs until the pipe from the test closes.
 const SCRIPT: &str = r#"
 set -e
 command -v initdb >/dev/null || PATH="$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1):$PATH"
 initdb -D "$1/data" -U postgres -A trust >/dev/null
+for method in password md5 scram-sha-256; do echo "hostssl all $method 127.0.0.1/32 $method"; done >"$1/hba"
+cat "$1/data/pg_hba.conf" >>"$1/hba" && mv "$1/hba" "$1/data/pg_hba.conf"
 postgres -D "$1/data" -k "$1" -c listen_addresses=127.0.0.1 -c port="$2" -c fsync=off -c ssl=on \
     -c ssl_cert_file="$1/server.pem" -c ssl_key_file="$1/server.key" >"$1/log" 2>&1 &
 server=$!
@@ -76,6 +78,13 @@ impl Server {
         Self { shell, folder, port }
     }
 
+    /// Connects behind the pool's back.
+    async fn watch(&self) -> tokio_postgres::Client {
+        let mut watch = Config::new();
+        watch.host_path(self.folder.path()).port(self.port).user("postgres").dbname("postgres");
+        testkit::connect(&watch).await
+    }
+
     fn database(&self, host: &str, mode: SslMode, root: Option<PathBuf>) -> Database {
         let mut config = Config::new();
         config.host(host).port(self.port).user("postgres").dbname("postgres").ssl_mode(mode);
@@ -116,11 +125,67 @@ async fn the_connection_is_really_encrypted_unless_it_is_switched_off() {
     for (mode, encrypted) in [(SslMode::Disable, 0_i64), (SslMode::Require, 1)] {
         let database = server.database("localhost", mode, Some(root.clone()));
         database.ping().await.unwrap();
-        let mut watch = Config::new();
-        watch.host_path(server.folder.path()).port(server.port).user("postgres").dbname("postgres");
-        let client = testkit::connect(&watch).await;
+        let client = server.watch().await;
         let count = "select count(*) from pg_stat_ssl s join pg_stat_activity a using (pid) where s.ssl and a.client_addr is not null";
         assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), encrypted, "{mode:?}");
         database.close();
     }
+}
+
+#[tokio::test]
+async fn a_password_goes_in_the_way_that_is_asked_for_and_only_the_bound_one_where_that_is_demanded() {
+    let ours = Issuer::new("ours");
+    let server = Server::start(&ours);
+    let root = ours.write(&server.folder.path().join("ours.pem"));
+    let watch = server.watch().await;
+    for method in ["password", "md5", "scram-sha-256"] {
+        let kept = if method == "md5" { "md5" } else { "scram-sha-256" };
+        let made = format!(r#"set password_encryption = '{kept}'; create role "{method}" login password 'right'"#);
+        watch.batch_execute(&made).await.unwrap();
+        for (password, binding, is_let_in) in [
+            (Some("right"), ChannelBinding::Prefer, true),
+            (Some("right"), ChannelBinding::Disable, true),
+            (Some("right"), ChannelBinding::Require, method == "scram-sha-256"),
+            (Some("wrong"), ChannelBinding::Prefer, false),
+            (None, ChannelBinding::Prefer, false),
+        ] {
+            let mut config = Config::new();
+            config.host("localhost").port(server.port).user(method).dbname("postgres").ssl_mode(SslMode::Require);
+            config.channel_binding(binding);
+            if let Some(password) = password {
+                config.password(password);
+            }
+            let options = PoolOptions { root_certificate_file: Some(root.clone()), ..PoolOptions::new(config) };
+            let outcome = Database::new(options).unwrap().ping().await;
+            assert_eq!(outcome.is_ok(), is_let_in, "{method} {password:?} {binding:?}: {outcome:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_statement_over_tls_is_given_up_too() {
+    let ours = Issuer::new("ours");
+    let server = Server::start(&ours);
+    let root = ours.write(&server.folder.path().join("ours.pem"));
+    server
+        .watch()
+        .await
+        .batch_execute(
+            "create schema app; create function app.open_request(text, uuid, uuid, uuid, jsonb, text, boolean,
+        out role text, out company_id uuid, out user_id uuid, out member_role text, out permissions text, out claims text)
+        language sql as $$ select 'postgres', null::uuid, null::uuid, null, '', '{}' $$",
+        )
+        .await
+        .unwrap();
+    let mut config = Config::new();
+    config.host("localhost").port(server.port).user("postgres").dbname("postgres").ssl_mode(SslMode::Require);
+    let abandoned = std::time::Duration::from_millis(20);
+    let database =
+        Database::new(PoolOptions { size_max: 1, abandoned, root_certificate_file: Some(root), ..PoolOptions::new(config) }).unwrap();
+    let (grant, context) = (crate::caller::nobody(), kernel::RequestContext::default());
+    let slow = database.run(&grant, &context, postgres::Access::Write, postgres::Sql::new("select pg_sleep(25)::text"));
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(1), slow).await.is_err());
+    let begun = std::time::Instant::now();
+    database.run(&grant, &context, postgres::Access::Read, postgres::Sql::new("select 1")).await.unwrap();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
 }
