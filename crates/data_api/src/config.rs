@@ -14,6 +14,8 @@ pub struct DataApiConfig {
     pub schemas: Vec<String>,
     /// Rows that one answer may have.
     pub rows_max: u64,
+    /// Whether `select` may have aggregates: `count()`, `sum()`, `avg()`, `min()`, `max()`.
+    pub aggregates_enabled: bool,
     /// How long, in milliseconds, a look at the tables is good before an unknown name causes another one.
     pub catalog_reload_ms: u64,
     /// How often, in milliseconds, the server asks whether tables or functions have changed.
@@ -60,6 +62,7 @@ impl Default for DataApiConfig {
         Self {
             schemas: ["public", "shared", "home_services"].map(str::to_owned).to_vec(),
             rows_max: 1000,
+            aggregates_enabled: true,
             catalog_reload_ms: 1000,
             catalog_watch_ms: 500,
             query_bytes_max: limits.query_bytes_max,

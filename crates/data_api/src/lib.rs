@@ -23,11 +23,13 @@ use std::time::Duration;
 
 use kernel::{Authority, Error, Result};
 use postgres::Database;
+use postgres::catalog::Catalog;
 
 pub use batch::router as batch_router;
 pub use config::{DataApiConfig, EndOfTransaction};
 pub use routes::router;
 
+use crate::plan::{Caller, Surroundings};
 use crate::request::ParseLimits;
 use crate::schema::SchemaCache;
 
@@ -90,8 +92,10 @@ impl DataApi {
         &self.0.limits
     }
 
-    fn rows_max(&self) -> i64 {
-        self.0.rows_max
+    /// What planning has to know beyond the request.
+    fn surroundings<'a>(&self, catalog: &'a Catalog, caller: Caller) -> Surroundings<'a> {
+        let (conditions_max, aggregates_enabled) = (self.limits().conditions_max, self.0.config.aggregates_enabled);
+        Surroundings { catalog, caller, rows_max: self.0.rows_max, conditions_max, aggregates_enabled }
     }
 
     fn config(&self) -> &DataApiConfig {

@@ -12,7 +12,7 @@ use kernel::{AnyCaller, Can, Error, Grant, Kind, RequestContext, Result};
 use crate::DataApi;
 use crate::failure::{Failure, IsAnonymous};
 use crate::idempotency::Key;
-use crate::plan::{self, Caller, Surroundings};
+use crate::plan::{self, Caller};
 use crate::repeat;
 use crate::request::{self, Target, Wanted};
 use crate::run::Planned;
@@ -81,8 +81,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let request = request::parse(wanted)?;
     let caller = Caller::from(grant.principal());
     let catalog = api.schema().get().await?;
-    let conditions_max = api.limits().conditions_max;
-    let surroundings = |catalog| Surroundings { catalog, caller, rows_max: api.rows_max(), conditions_max };
+    let surroundings = |catalog| api.surroundings(catalog, caller);
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => {
             let answered = repeat::run(api, grant, &context, Planned { request: &request, plan: &plan }, key.as_ref()).await;

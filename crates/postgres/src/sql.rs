@@ -57,6 +57,12 @@ impl Sql {
         self
     }
 
+    /// Adds the number of a column in the list of what is selected, for `group by` and `order by`.
+    pub fn position(&mut self, number: usize) -> &mut Self {
+        self.pieces.push(Piece::Text(Cow::Owned(number.to_string())));
+        self
+    }
+
     /// Adds a bound value.
     pub fn bind(&mut self, value: impl Into<Param>) -> &mut Self {
         self.pieces.push(Piece::Value(value.into()));

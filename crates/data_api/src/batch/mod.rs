@@ -24,7 +24,7 @@ use serde_json::value::RawValue;
 use crate::DataApi;
 use crate::failure::{Failure, IsAnonymous};
 use crate::idempotency::Key;
-use crate::plan::{self, Caller, Plan, Surroundings};
+use crate::plan::{self, Caller, Plan};
 use crate::repeat;
 use crate::request::{Action, ApiRequest, TransactionEnd};
 use crate::routes::read;
@@ -141,9 +141,7 @@ async fn all(api: &DataApi, grant: &Grant, context: &RequestContext, batch: &Bat
 /// Runs one step: what it would be alone, with what earlier ones answered.
 async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progress: &mut Progress) -> Result<()> {
     let request = step.request(api, &progress.answers)?;
-    let caller = Caller::from(principal);
-    let conditions_max = api.limits().conditions_max;
-    let surroundings = |catalog| Surroundings { catalog, caller, rows_max: api.rows_max(), conditions_max };
+    let surroundings = |catalog| api.surroundings(catalog, Caller::from(principal));
     let catalog = api.schema().get().await?;
     let newer;
     let plan = match plan::plan(&request, surroundings(&catalog)) {

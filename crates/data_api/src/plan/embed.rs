@@ -126,7 +126,7 @@ pub(super) fn written<'a>(request: &'a ApiRequest, relation: &'a Relation, surro
 
 impl<'a> Planner<'a, '_> {
     fn level(self, origin: Origin<'a>, select: &'a [SelectItem], level: Level<'a>) -> Result<Own<'a>> {
-        read::check_select(select)?;
+        read::check_select(select, self.surroundings)?;
         let said: Vec<&'a Said> = select.iter().filter_map(SelectItem::embed).collect();
         let mut below: Vec<Level<'a>> = said.iter().map(|_| Level::default()).collect();
         let mut conditions = Vec::with_capacity(level.conditions.len());
@@ -229,6 +229,11 @@ impl<'a> Embed<'a> {
     /// Tells whether rows around it without a match stay away.
     pub(crate) fn is_inner(&self) -> bool {
         self.said.join == Some(JoinKind::Inner)
+    }
+
+    /// Tells whether the columns of one row become columns of the row around it.
+    pub(crate) fn is_spread_of_one(&self) -> bool {
+        self.said.spread && self.to_one
     }
 
     /// Returns the columns around it that the way begins with; none where it needs the whole row.

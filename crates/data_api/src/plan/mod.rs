@@ -16,7 +16,7 @@ use crate::request::{Action, ApiRequest, MediaType, Target};
 
 pub(crate) use call::{Arguments, CallPlan, ResultKind};
 pub(crate) use embed::{Embed, Way};
-pub(crate) use read::{ReadPlan, Rows};
+pub(crate) use read::{ReadPlan, Rows, has_aggregates};
 pub(crate) use write::{Checks, Conflict, JsonRows, Mark, WriteKind, WritePlan, other_key, same_row_twice, several_companies};
 
 /// What is to be done.
@@ -41,6 +41,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) rows_max: i64,
     /// Conditions that one level may have, those inside of what it asks for included.
     pub(crate) conditions_max: usize,
+    /// Whether aggregates may be asked for.
+    pub(crate) aggregates_enabled: bool,
 }
 
 /// What sort of caller it is, as far as the plan depends on it.

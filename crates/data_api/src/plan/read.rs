@@ -1,7 +1,7 @@
 //! Which rows are read and how they look.
 //!
-//! Invariant: what comes out of here names no aggregate, and an embed for each that the query names, in its order; whoever writes the SQL
-//! can trust that.
+//! Invariant: what comes out of here has an embed for each that the query names, in its order, and aggregates only where they are
+//! allowed; whoever writes the SQL can trust that.
 
 use kernel::{Error, Kind, Result};
 use postgres::catalog::{Column, Relation};
@@ -72,17 +72,19 @@ pub(super) fn top_level(query: &Query) -> Vec<&Condition> {
     query.conditions.iter().filter(|(path, _)| path.is_empty()).map(|(_, condition)| condition).collect()
 }
 
-/// Checks that there is nothing in `select` that is not done yet.
-pub(super) fn check_select(select: &[SelectItem]) -> Result<()> {
-    for item in select {
-        match item {
-            SelectItem::Star | SelectItem::Embed(_) | SelectItem::Field { aggregate: None, field: Some(_), .. } => {}
-            SelectItem::Field { .. } => {
-                return Err(Error::new(Kind::BadRequest, "PGRST123", "Use of aggregate functions is not allowed"));
-            }
-        }
+/// Checks that there is no aggregate in `select` where none is allowed.
+pub(super) fn check_select(select: &[SelectItem], surroundings: Surroundings<'_>) -> Result<()> {
+    let is_aggregate = |item: &SelectItem| matches!(item, SelectItem::Field { aggregate: Some(_), .. });
+    if !surroundings.aggregates_enabled && select.iter().any(is_aggregate) {
+        return Err(Error::new(Kind::BadRequest, "PGRST123", "Use of aggregate functions is not allowed"));
     }
     Ok(())
+}
+
+/// Tells whether there are aggregates over the rows: in `select`, or in what is spread over each from one other row.
+pub(crate) fn has_aggregates(select: &[SelectItem], embeds: &[Embed<'_>]) -> bool {
+    select.iter().any(|item| matches!(item, SelectItem::Field { aggregate: Some(_), .. }))
+        || embeds.iter().any(|embed| embed.is_spread_of_one() && has_aggregates(embed.rows.select, &embed.rows.embeds))
 }
 
 pub(super) fn counted(count: Option<Count>) -> Result<bool> {

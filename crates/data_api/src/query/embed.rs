@@ -7,7 +7,8 @@ use postgres::Sql;
 use postgres::catalog::RelationKind;
 
 use super::condition::{self, Where};
-use super::field::{self, Place};
+use super::field::Place;
+use super::select::{self, Grouped};
 use crate::plan::{Embed, Way};
 use crate::request::{Field, SelectItem};
 
@@ -20,18 +21,24 @@ pub(super) fn item(sql: &mut Sql, parent: &Place<'_>, embed: &Embed<'_>) {
         sql.ident(&embed.place).text(".*");
         return;
     }
-    sql.text(if embed.to_one { "(select row_to_json(" } else { "(select coalesce(json_agg(" });
-    sql.text(ROWS).text(if embed.to_one { ") from (" } else { "), '[]') from (" });
-    rows(sql, parent, embed);
-    sql.text(") ").text(ROWS).text(") as ").ident(embed.name());
+    made(sql, parent, embed);
+    sql.text(" as ").ident(embed.name());
 }
 
-/// Writes what has to stand beside the source: what is spread over the row.
-pub(super) fn beside(sql: &mut Sql, parent: &Place<'_>) {
+/// Writes what is embedded as one value.
+pub(super) fn made(sql: &mut Sql, parent: &Place<'_>, embed: &Embed<'_>) {
+    sql.text(if embed.to_one { "(select row_to_json(" } else { "(select coalesce(json_agg(" });
+    sql.text(ROWS).text(if embed.to_one { ") from (" } else { "), '[]') from (" });
+    rows(sql, parent, embed, Columns::Named);
+    sql.text(") ").text(ROWS).text(")");
+}
+
+/// Writes what has to stand beside the source: what is spread over the row. Where rows are grouped, one row's columns have numbers.
+pub(super) fn beside(sql: &mut Sql, parent: &Place<'_>, is_grouped: bool) {
     for embed in parent.embeds.iter().filter(|embed| embed.said.spread && embed.shown) {
         sql.text("\n  left join lateral (");
         if embed.to_one {
-            rows(sql, parent, embed);
+            rows(sql, parent, embed, if is_grouped { Columns::Numbered } else { Columns::Named });
         } else {
             sql.text("select ");
             let mut separator = "";
@@ -40,7 +47,7 @@ pub(super) fn beside(sql: &mut Sql, parent: &Place<'_>) {
                 separator = ", ";
             }
             sql.text(" from (");
-            rows(sql, parent, embed);
+            rows(sql, parent, embed, Columns::Named);
             sql.text(") ").text(ROWS);
         }
         sql.text(") ").ident(&embed.place).text(" on true");
@@ -70,15 +77,31 @@ pub(super) fn value(sql: &mut Sql, parent: &Place<'_>, embed: &Embed<'_>, field:
     sql.text(")");
 }
 
+/// What the columns of embedded rows are called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Columns {
+    /// As in the answer.
+    Named,
+    /// By numbers: the rows around them are grouped and give them their names.
+    Numbered,
+}
+
 /// Writes the query of the embedded rows.
-fn rows(sql: &mut Sql, parent: &Place<'_>, embed: &Embed<'_>) {
+fn rows(sql: &mut Sql, parent: &Place<'_>, embed: &Embed<'_>, columns: Columns) {
     let place = place(embed);
     sql.text("select ");
-    field::select(sql, &place, embed.rows.select);
+    let grouped = match columns {
+        Columns::Named => select::columns(sql, &place, embed.rows.select),
+        Columns::Numbered => {
+            select::spread(sql, &place, embed.rows.select);
+            Grouped::default()
+        }
+    };
     source(sql, parent, &place, embed);
-    beside(sql, &place);
+    beside(sql, &place, columns == Columns::Numbered || grouped.is_grouped());
     chosen(sql, parent, &place, embed);
-    field::order(sql, &place, embed.rows.order);
+    grouped.group(sql);
+    select::order(sql, &place, embed.rows.order, &grouped);
     if embed.to_one {
         one_row(sql, embed);
     } else {
@@ -157,12 +180,12 @@ fn part(sql: &mut Sql, embed: &Embed<'_>) {
 }
 
 /// Returns the names of the columns that an embed's query has.
-fn names<'e>(embed: &'e Embed<'_>) -> Vec<&'e str> {
+pub(super) fn names<'e>(embed: &'e Embed<'_>) -> Vec<&'e str> {
     let mut names: Vec<&str> = Vec::new();
     for item in embed.rows.select {
         match item {
             SelectItem::Star => names.extend(embed.relation.columns.iter().map(|column| column.name.as_str())),
-            SelectItem::Field { .. } => names.extend(field::output_name(item)),
+            SelectItem::Field { .. } => names.extend(select::output_name(item)),
             SelectItem::Embed(_) => {}
         }
     }

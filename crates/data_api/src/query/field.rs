@@ -1,13 +1,12 @@
-//! Columns, paths into them, and what is selected.
+//! Columns, paths into them, and their types.
 //!
 //! Invariant: a column is always written with its relation, so that a name never means something else; a type is a quoted name.
 
 use postgres::Sql;
 use postgres::catalog::{Column, Relation};
 
-use super::embed;
 use crate::plan::Embed;
-use crate::request::{Direction, Field, NullsPosition, OrderTerm, PathOperand, SelectItem};
+use crate::request::{Field, PathOperand};
 
 /// Where fields are looked for.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +54,7 @@ impl Place<'_> {
     }
 
     /// Writes all columns of it.
-    fn everything(&self, sql: &mut Sql) {
+    pub(super) fn everything(&self, sql: &mut Sql) {
         if !self.spelled_out {
             self.write(sql);
             sql.text(".*");
@@ -118,56 +117,23 @@ impl Place<'_> {
     }
 }
 
-/// Writes what is selected, what is embedded behind it; everything if nothing is said.
-pub(super) fn select(sql: &mut Sql, place: &Place<'_>, items: &[SelectItem]) {
-    let mut separator = "";
-    for item in items {
-        if matches!(item, SelectItem::Embed(_)) {
-            continue;
-        }
-        sql.text(separator);
-        separator = ", ";
-        match item {
-            SelectItem::Field { field: Some(field), cast, alias, .. } => selected(sql, place, field, cast.as_deref(), alias.as_deref()),
-            // Planning lets nothing else through.
-            SelectItem::Star | SelectItem::Field { .. } | SelectItem::Embed(_) => place.everything(sql),
-        }
-    }
-    for embed in place.embeds.iter().filter(|embed| embed.shown) {
-        sql.text(separator);
-        separator = ", ";
-        embed::item(sql, place, embed);
-    }
-    if items.is_empty() {
-        place.everything(sql);
-    }
+/// Writes a field, as another type where one is named.
+pub(super) fn cast(sql: &mut Sql, place: &Place<'_>, field: &Field, to: Option<&str>) {
+    as_type(sql, to, |sql| place.field(sql, field));
 }
 
-/// Returns the name of an item in the answer; none for everything.
-pub(super) fn output_name(item: &SelectItem) -> Option<&str> {
-    let SelectItem::Field { field: Some(field), alias, .. } = item else { return None };
-    alias.as_deref().or_else(|| last_key(field)).or(Some(&field.name))
-}
-
-fn selected(sql: &mut Sql, place: &Place<'_>, field: &Field, cast: Option<&str>, alias: Option<&str>) {
-    match cast {
-        None => place.field(sql, field),
-        Some(name) => {
-            sql.text("cast(");
-            place.field(sql, field);
-            sql.text(" as ");
-            type_name(sql, name);
-            sql.text(")");
-        }
-    }
-    let name = alias.or_else(|| last_key(field)).or_else(|| cast.is_some().then_some(field.name.as_str()));
-    if let Some(name) = name {
-        sql.text(" as ").ident(name);
-    }
+/// Writes an expression, as another type where one is named.
+pub(super) fn as_type(sql: &mut Sql, to: Option<&str>, write: impl FnOnce(&mut Sql)) {
+    let Some(name) = to else { return write(sql) };
+    sql.text("cast(");
+    write(sql);
+    sql.text(" as ");
+    type_name(sql, name);
+    sql.text(")");
 }
 
 /// Returns the name that a path has in the answer: its last key.
-fn last_key(field: &Field) -> Option<&str> {
+pub(super) fn last_key(field: &Field) -> Option<&str> {
     let keys = field.path.iter().rev().find_map(|step| match &step.operand {
         PathOperand::Key(key) => Some(key.as_str()),
         PathOperand::Index(_) => None,
@@ -214,26 +180,3 @@ const TYPE_WORDS: &[&str] = &[
     "timestamp with time zone",
     "timestamp without time zone",
 ];
-
-/// Writes ` order by ...`, if anything is said.
-pub(super) fn order(sql: &mut Sql, place: &Place<'_>, terms: &[OrderTerm]) {
-    let mut separator = "\n order by ";
-    for term in terms {
-        sql.text(separator);
-        separator = ", ";
-        match term.embed.as_deref().and_then(|name| place.embeds.iter().find(|embed| embed.name() == name)) {
-            Some(embed) => embed::value(sql, place, embed, &term.field),
-            None => place.field(sql, &term.field),
-        }
-        sql.text(match term.direction {
-            None => "",
-            Some(Direction::Ascending) => " asc",
-            Some(Direction::Descending) => " desc",
-        });
-        sql.text(match term.nulls {
-            None => "",
-            Some(NullsPosition::First) => " nulls first",
-            Some(NullsPosition::Last) => " nulls last",
-        });
-    }
-}

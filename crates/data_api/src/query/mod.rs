@@ -9,6 +9,7 @@ mod embed;
 mod field;
 mod form;
 mod read;
+mod select;
 mod write;
 
 use postgres::Sql;

@@ -4,8 +4,9 @@ use postgres::Sql;
 
 use super::condition;
 use super::embed;
-use super::field::{self, Place};
+use super::field::Place;
 use super::form::Form;
+use super::select;
 use super::{SAID, SOURCE};
 use crate::plan::{ReadPlan, Rows, Walls};
 
@@ -21,12 +22,13 @@ pub(super) fn statement(plan: &ReadPlan<'_>, form: Form) -> Sql {
 /// Writes the source of the rows, and beside it all that fit where they are counted.
 pub(super) fn rows(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, rows: &Rows<'_>) {
     sql.text(SOURCE).text(" as (\nselect ");
-    field::select(sql, place, rows.select);
+    let grouped = select::columns(sql, place, rows.select);
     sql.text("\n  from ");
     place.write(sql);
-    embed::beside(sql, place);
+    embed::beside(sql, place, grouped.is_grouped());
     condition::all(sql, place, walls, &rows.conditions);
-    field::order(sql, place, rows.order);
+    grouped.group(sql);
+    select::order(sql, place, rows.order, &grouped);
     sql.text("\n limit ").bind(rows.limit).text(" offset ").bind(rows.offset).text(")");
     if rows.counted {
         sql.text(",\nthorbis_all as (select 1 from ");

@@ -92,7 +92,13 @@ fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error
     })?;
     let plan = plan::plan(
         &request,
-        Surroundings { catalog: &catalog, caller: asked.caller, rows_max: 1000, conditions_max: limits.conditions_max },
+        Surroundings {
+            catalog: &catalog,
+            caller: asked.caller,
+            rows_max: 1000,
+            conditions_max: limits.conditions_max,
+            aggregates_enabled: true,
+        },
     )?;
     let (text, values) = statement(&plan, request.media, request.head).render();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -143,6 +149,31 @@ fn a_count_asks_for_the_same_rows() {
     let (text, _) = sql(&Asked { query: "id=gt.1&limit=1", prefer: "count=exact", ..table("notes") }).unwrap();
     assert!(text.contains(r#"thorbis_all as (select 1 from "public"."notes" where ("public"."notes"."id" > $4))"#), "{text}");
     assert!(text.contains("select (select count(*) from thorbis_all), count(thorbis_row)"), "{text}");
+}
+
+#[test]
+fn rows_are_grouped_by_the_places_of_what_is_no_aggregate() {
+    let asked = Asked { query: "select=n:count(),metadata->>a,title::text.max()::int&order=metadata->>a.desc", ..table("jobs") };
+    let (text, bound) = sql(&asked).unwrap();
+    assert_eq!(
+        text,
+        r#"with thorbis_source as ( select count(*) as "n", "public"."jobs"."metadata" ->> $1::text as "a", cast(max(cast("public"."jobs"."title" as "text")) as int) as "max" from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null group by 2 order by 2 desc limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint from thorbis_source thorbis_row"#
+    );
+    assert_eq!(bound, values(&["a", "1000", "0"]));
+    let (text, _) = sql(&Asked { query: "select=count()", ..table("notes") }).unwrap();
+    assert!(text.contains(r#"select count(*) as "count" from "public"."notes" limit"#), "{text}");
+}
+
+#[test]
+fn aggregates_of_what_one_row_spreads_are_those_of_the_rows_around_it() {
+    let asked = Asked { query: "select=count(),...jobs(title,id.max())&order=jobs(title)", ..table("visits") };
+    let (text, _) = sql(&asked).unwrap();
+    let grouped = r#"select count(*) as "count", "thorbis_1"."thorbis_c0" as "title", max("thorbis_1"."thorbis_c1") as "max" from "public"."visits" left join lateral (select "thorbis_1"."title" as "thorbis_c0", "thorbis_1"."id" as "thorbis_c1" from "public"."jobs" as "thorbis_1" where "#;
+    assert!(text.contains(grouped), "{text}");
+    assert!(text.contains("group by 2 order by 2 limit"), "{text}");
+    let (text, _) = sql(&Asked { query: "select=title,...visits(count())", ..table("jobs") }).unwrap();
+    let inside = r#"(select coalesce(json_agg(thorbis_embedded."count"), '[]') as "count" from (select count(*) as "count" from"#;
+    assert!(text.contains(inside) && !text.contains("group by"), "{text}");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use postgres::Sql;
 use postgres::catalog::Column;
 
 use super::condition::Where;
-use super::field::{self, Place};
+use super::field::Place;
 use super::form::Form;
+use super::select::{self, Grouped};
 use super::{SAID, SOURCE, condition, embed};
-use crate::plan::{Conflict, Deleted, Embed, JsonRows, Mark, WriteKind, WritePlan};
+use crate::plan::{self, Conflict, Deleted, Embed, JsonRows, Mark, WriteKind, WritePlan};
 use crate::request::{Resolution, SelectItem};
 
 /// What of the body the writing statement sees.
@@ -229,8 +230,9 @@ fn returning(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
             match item {
                 // A field that is no column is computed from the whole row.
                 SelectItem::Field { field: Some(field), .. } if plan.relation.column(&field.name).is_some() => needed.push(&field.name),
-                SelectItem::Star | SelectItem::Field { .. } => everything = true,
-                SelectItem::Embed(_) => {}
+                SelectItem::Star | SelectItem::Field { field: Some(_), .. } => everything = true,
+                // Rows are counted, whatever is in them.
+                SelectItem::Field { field: None, .. } | SelectItem::Embed(_) => {}
             }
         }
         for embed in &plan.embeds {
@@ -288,8 +290,10 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
             sql.text("\nselect null::bigint");
         }
     }
-    // What must be embedded chooses what is shown, and not what was written.
-    let is_chosen = embeds.iter().any(Embed::is_inner);
+    // What must be embedded chooses what is shown, and not what was written; aggregates are fewer rows than were written.
+    let is_counted = plan.checks.rows_max.is_some() || plan.checks.merged.is_some();
+    let is_aggregated = plan.returning.is_some_and(|items| is_counted && plan::has_aggregates(items, embeds));
+    let is_chosen = is_aggregated || embeds.iter().any(Embed::is_inner);
     if is_chosen {
         sql.text(", (select count(*) from ").text(SOURCE).text("), ");
     } else {
@@ -308,16 +312,17 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     }
     companies(sql, plan);
     sql.text(SAID).text("\n  from (select ");
-    match plan.returning {
-        Some(select) => field::select(sql, &source, select),
-        None => {
-            sql.text("1");
-        }
-    }
+    let grouped = if let Some(items) = plan.returning {
+        select::columns(sql, &source, items)
+    } else {
+        sql.text("1");
+        Grouped::default()
+    };
     sql.text(" from ").text(SOURCE);
-    embed::beside(sql, &source);
+    embed::beside(sql, &source, grouped.is_grouped());
     condition::rest(sql, &source, &[], &mut Where::default());
-    field::order(sql, &source, if plan.returning.is_some() { plan.order } else { &[] });
+    grouped.group(sql);
+    select::order(sql, &source, if plan.returning.is_some() { plan.order } else { &[] }, &grouped);
     // Otherwise PostgreSQL would make what is embedded once for the count and once for the body.
     sql.text(if embeds.is_empty() { ") thorbis_row" } else { "\n offset 0) thorbis_row" });
 }

@@ -21,9 +21,9 @@ use kernel::{Error, Kind, Result};
 
 pub(crate) use preferences::preferences;
 pub(crate) use syntax::{
-    Action, ApiRequest, Condition, Count, Direction, Embed, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator, MediaType,
-    Missing, NullsPosition, Operation, Operator, OrderTerm, PathOperand, Payload, Preferences, Quantifier, Query, Range, RawMedia,
-    Representation, Resolution, SelectItem, Target, TransactionEnd,
+    Action, Aggregate, ApiRequest, Condition, Count, Direction, Embed, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator,
+    MediaType, Missing, NullsPosition, Operation, Operator, OrderTerm, PathOperand, Payload, Preferences, Quantifier, Query, Range,
+    RawMedia, Representation, Resolution, SelectItem, Target, TransactionEnd,
 };
 
 /// How much of everything a request may have.

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod activities;
 #[cfg(test)]
+mod aggregates;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bad_input;
