@@ -157,7 +157,7 @@ fn rows_are_grouped_by_the_places_of_what_is_no_aggregate() {
     let (text, bound) = sql(&asked).unwrap();
     assert_eq!(
         text,
-        r#"with thorbis_source as ( select count(*) as "n", "public"."jobs"."metadata" ->> $1::text as "a", cast(max(cast("public"."jobs"."title" as "text")) as int) as "max" from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null group by 2 order by 2 desc limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint from thorbis_source thorbis_row"#
+        r#"with thorbis_source as ( select count(*) as "n", "public"."jobs"."metadata" ->> $1::text as "a", cast(max(cast("public"."jobs"."title" as "text")) as int) as "max" from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null group by 2 order by 2 desc limit $2 offset $3) select null::bigint, count(thorbis_row), coalesce(json_agg(thorbis_row), '[]')::text, null::text, null::bigint, null::bigint, nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '') from thorbis_source thorbis_row"#
     );
     assert_eq!(bound, values(&["a", "1000", "0"]));
     let (text, _) = sql(&Asked { query: "select=count()", ..table("notes") }).unwrap();

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod dialect;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod errors;
