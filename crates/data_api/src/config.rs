@@ -16,6 +16,8 @@ pub struct DataApiConfig {
     pub rows_max: u64,
     /// Whether `select` may have aggregates: `count()`, `sum()`, `avg()`, `min()`, `max()`.
     pub aggregates_enabled: bool,
+    /// Whether clients may ask how PostgreSQL executes a request. Where nothing is said: in development only.
+    pub plan_enabled: Option<bool>,
     /// How long, in milliseconds, a look at the tables is good before an unknown name causes another one.
     pub catalog_reload_ms: u64,
     /// How often, in milliseconds, the server asks whether tables or functions have changed.
@@ -63,6 +65,7 @@ impl Default for DataApiConfig {
             schemas: ["public", "shared", "home_services"].map(str::to_owned).to_vec(),
             rows_max: 1000,
             aggregates_enabled: true,
+            plan_enabled: None,
             catalog_reload_ms: 1000,
             catalog_watch_ms: 500,
             query_bytes_max: limits.query_bytes_max,

@@ -10,6 +10,7 @@ mod batch;
 mod failure;
 mod idempotency;
 mod plan;
+mod planner;
 mod query;
 mod repeat;
 mod request;

@@ -29,6 +29,7 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, 
     let headers = told_headers(outcome.headers.as_deref())?;
     let status = outcome.status.as_deref().map(told_status).transpose()?;
     let mut response = match plan {
+        _ if request.explain.is_some() => explained(request, outcome),
         Plan::Read(plan) => read(request, &plan.rows, outcome)?,
         Plan::Call(plan) if plan.result == ResultKind::Nothing => empty(StatusCode::NO_CONTENT),
         Plan::Call(plan) => called(request, plan.result, &plan.rows, outcome)?,
@@ -42,7 +43,7 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, 
     if config.schemas.len() > 1 {
         insert(own, CONTENT_PROFILE, &request.schema);
     }
-    if let Some(applied) = applied(request, config.transaction_end.may_be_chosen()) {
+    if let Some(applied) = applied(request, config.transaction_end.may_be_chosen()).filter(|_| request.explain.is_none()) {
         insert(own, PREFERENCE_APPLIED, &applied);
     }
     // A name that the database says as well is the database's; it may say one several times.
@@ -105,7 +106,8 @@ fn called(request: &ApiRequest, result: ResultKind, rows: &Rows<'_>, outcome: Ou
 
 fn written(request: &ApiRequest, outcome: Outcome) -> Response {
     let full = request.preferences.representation == Some(Representation::Full);
-    let counted = request.preferences.count.map(|_| outcome.rows);
+    // Of what was written there is nothing to expect.
+    let counted = request.preferences.count.filter(|count| *count != Count::Planned).map(|_| outcome.rows);
     let status = match request.action {
         Action::Insert if outcome.new_rows == Some(0) && outcome.rows > 0 => StatusCode::OK,
         Action::Insert => StatusCode::CREATED,
@@ -125,6 +127,15 @@ fn written(request: &ApiRequest, outcome: Outcome) -> Response {
     }
     if let Some(location) = location {
         insert(headers, LOCATION, &location);
+    }
+    response
+}
+
+/// Answers how it would be done instead of what comes of it.
+fn explained(request: &ApiRequest, outcome: Outcome) -> Response {
+    let mut response = with_body(StatusCode::OK, request.media, outcome.body.filter(|_| !request.head));
+    if let Some(explain) = &request.explain {
+        insert(response.headers_mut(), CONTENT_TYPE, &format!("{}; charset=utf-8", explain.name(request.media)));
     }
     response
 }
@@ -239,9 +250,7 @@ fn content_type(media: MediaType) -> &'static str {
         MediaType::ObjectStripped => "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8",
         MediaType::JsonStripped => "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
         MediaType::Csv => "text/csv; charset=utf-8",
-        MediaType::Json | MediaType::GeoJson | MediaType::Plan | MediaType::Bytes | MediaType::Text | MediaType::Xml => {
-            "application/json; charset=utf-8"
-        }
+        MediaType::Json | MediaType::GeoJson | MediaType::Bytes | MediaType::Text | MediaType::Xml => "application/json; charset=utf-8",
     }
 }
 

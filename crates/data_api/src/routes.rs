@@ -77,6 +77,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
         headers: &parts.headers,
         body,
         limits: api.limits(),
+        plan_enabled: api.config().plan_enabled.unwrap_or(false),
     };
     let request = request::parse(wanted)?;
     let caller = Caller::from(grant.principal());

@@ -12,7 +12,7 @@ use crate::config::DataApiConfig;
 use crate::idempotency::Key;
 use crate::plan::{self, CallPlan, Checks, Plan, ResultKind};
 use crate::request::{ApiRequest, MediaType};
-use crate::{query, response};
+use crate::{planner, query, response};
 
 /// What came of a statement.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -65,8 +65,9 @@ pub(crate) async fn run(
     let Planned { request, plan } = planned;
     let (grant, access) = needed(grant, plan);
     let database = api.database();
-    let kept = api.config().transaction_end.keeps(request.preferences.transaction);
-    if key.is_none() && kept && !checks(planned).any() && before(api.config(), request).is_empty() {
+    // What is run to be measured is undone.
+    let kept = api.config().transaction_end.keeps(request.preferences.transaction) && request.explain.is_none();
+    if key.is_none() && kept && !checks(planned).any() && !planned.asks_the_planner() && before(api.config(), request).is_empty() {
         let statement = query::statement(plan, request.media, request.head);
         let answer = Box::pin(database.run(&grant, context, access, statement)).await?;
         return answered(api, planned, Outcome::of(answer.rows.first())?);
@@ -86,8 +87,10 @@ pub(crate) async fn run(
         }
         tx.commit().await?;
     } else {
-        // What a commit would have refused is refused here, too.
-        tx.execute(Sql::new("set constraints all immediate")).await?;
+        if request.explain.is_none() {
+            // What a commit would have refused is refused here, too.
+            tx.execute(Sql::new("set constraints all immediate")).await?;
+        }
         tx.rollback().await?;
     }
     Ok(answered)
@@ -99,9 +102,22 @@ pub(crate) async fn within(api: &DataApi, tx: &Tx, planned: Planned<'_>) -> Resu
     for statement in before(api.config(), request) {
         tx.query(statement).await?;
     }
-    let outcome = Outcome::of(Some(&tx.query_one(query::statement(plan, request.media, request.head)).await?))?;
+    let statement = query::statement(plan, request.media, request.head);
+    if let Some(explain) = &request.explain {
+        return answered(api, planned, planner::explained(tx, query::explained(statement, explain)).await?);
+    }
+    let outcome = match plan {
+        Plan::Read(read) if planned.asks_the_planner() => planner::counted(tx, statement, read).await?,
+        Plan::Read(_) | Plan::Write(_) | Plan::Call(_) => Outcome::of(Some(&tx.query_one(statement).await?))?,
+    };
     check(&outcome, checks(planned))?;
     answered(api, planned, outcome)
+}
+
+impl Planned<'_> {
+    fn asks_the_planner(self) -> bool {
+        matches!(self.plan, Plan::Read(read) if read.rows.counted.asks_the_planner())
+    }
 }
 
 fn answered(api: &DataApi, planned: Planned<'_>, outcome: Outcome) -> Result<Answered> {
@@ -183,7 +199,7 @@ fn check(outcome: &Outcome, checks: Checks<'_>) -> Result<()> {
 }
 
 impl Outcome {
-    fn of(row: Option<&Row>) -> Result<Self> {
+    pub(crate) fn of(row: Option<&Row>) -> Result<Self> {
         let row = row.ok_or_else(|| Error::internal("the statement gave no row"))?;
         let location: Option<String> = row.try_get(3).map_err(Error::internal)?;
         Ok(Self {

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod cluster;
 mod database;
 pub mod error;
+mod explain;
 pub mod migrate;
 mod opening;
 mod options;

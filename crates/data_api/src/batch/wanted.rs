@@ -127,6 +127,8 @@ impl Step {
             headers: &self.headers,
             body,
             limits: api.limits(),
+            // What is run to be measured is undone, and a batch is kept as a whole.
+            plan_enabled: false,
         })
     }
 

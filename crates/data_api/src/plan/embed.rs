@@ -8,7 +8,7 @@ use std::cell::Cell;
 use kernel::{Error, Kind, Result};
 use postgres::catalog::{Function, Relation};
 
-use super::read::{self, Rows};
+use super::read::{self, Counted, Rows};
 use super::relationship::{self, Found};
 use super::{Surroundings, Walls};
 use crate::request::{ApiRequest, Condition, IsValue, JoinKind, Operation, OrderTerm, Query, Range, SelectItem};
@@ -197,7 +197,7 @@ impl<'a> Planner<'a, '_> {
             order: own.order,
             limit: part.limit.map_or(rows_max, |wanted| wanted.min(rows_max)),
             offset: part.offset,
-            counted: false,
+            counted: Counted::Not,
             columns: &relation.columns,
             embeds: own.embeds,
         };

@@ -16,7 +16,7 @@ use crate::request::{Action, ApiRequest, MediaType, Target};
 
 pub(crate) use call::{Arguments, CallPlan, ResultKind};
 pub(crate) use embed::{Embed, Way};
-pub(crate) use read::{ReadPlan, Rows, has_aggregates};
+pub(crate) use read::{Counted, ReadPlan, Rows, has_aggregates};
 pub(crate) use write::{Checks, Conflict, JsonRows, Mark, WriteKind, WritePlan, other_key, same_row_twice, several_companies};
 
 /// What is to be done.
@@ -160,16 +160,10 @@ fn unavailable(media: MediaType) -> Option<&'static str> {
     match media {
         MediaType::Json | MediaType::JsonStripped | MediaType::Object | MediaType::ObjectStripped | MediaType::Csv => None,
         MediaType::GeoJson => Some("application/geo+json"),
-        MediaType::Plan => Some("application/vnd.pgrst.plan"),
         MediaType::Bytes => Some("application/octet-stream"),
         MediaType::Text => Some("text/plain"),
         MediaType::Xml => Some("text/xml"),
     }
-}
-
-/// What the dialect knows and this server does not do yet.
-fn not_implemented(what: &'static str) -> Error {
-    Error::new(Kind::BadRequest, "PGRST127", "Feature not implemented").with_details(what)
 }
 
 #[cfg(test)]

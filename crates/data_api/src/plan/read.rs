@@ -7,8 +7,8 @@ use kernel::{Error, Kind, Result};
 use postgres::catalog::{Column, Relation};
 
 use super::embed::{self, Embed, Origin};
-use super::{Surroundings, Walls, not_implemented};
-use crate::request::{ApiRequest, Condition, Count, OrderTerm, Query, SelectItem};
+use super::{Surroundings, Walls};
+use crate::request::{Action, ApiRequest, Condition, Count, OrderTerm, Query, SelectItem};
 
 /// Rows of a relation.
 #[derive(Debug)]
@@ -34,12 +34,25 @@ pub(crate) struct Rows<'a> {
     pub(crate) limit: i64,
     /// How many are left out before.
     pub(crate) offset: i64,
-    /// Whether all that fit are counted.
-    pub(crate) counted: bool,
+    /// How all that fit are counted.
+    pub(crate) counted: Counted,
     /// The source's columns, where they are known.
     pub(crate) columns: &'a [Column],
     /// What is embedded, one for each in `select`.
     pub(crate) embeds: Vec<Embed<'a>>,
+}
+
+/// How all rows that fit are counted, beside those that are answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Counted {
+    /// Not at all.
+    Not,
+    /// One by one.
+    All,
+    /// One by one up to so many. Where there are as many the planner is asked, too, and the larger number counts.
+    UpTo(i64),
+    /// By the planner.
+    Planned,
 }
 
 pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surroundings: Surroundings<'a>) -> Result<ReadPlan<'a>> {
@@ -52,7 +65,7 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
 /// Checks the query's items and puts them together.
 pub(super) fn rows<'a>(request: &'a ApiRequest, origin: Origin<'a>, surroundings: Surroundings<'a>) -> Result<Rows<'a>> {
     let rows_max = surroundings.rows_max;
-    let counted = counted(request.preferences.count)?;
+    let counted = counted(request, rows_max);
     let own = embed::plan(request, origin, surroundings)?;
     let part = own.range.unwrap_or_default();
     Ok(Rows {
@@ -87,10 +100,25 @@ pub(crate) fn has_aggregates(select: &[SelectItem], embeds: &[Embed<'_>]) -> boo
         || embeds.iter().any(|embed| embed.is_spread_of_one() && has_aggregates(embed.rows.select, &embed.rows.embeds))
 }
 
-pub(super) fn counted(count: Option<Count>) -> Result<bool> {
-    match count {
-        None => Ok(false),
-        Some(Count::Exact) => Ok(true),
-        Some(Count::Planned | Count::Estimated) => Err(not_implemented("Only count=exact is implemented yet")),
+/// Of what a function gives the planner knows nothing: there all are counted, or none.
+fn counted(request: &ApiRequest, rows_max: i64) -> Counted {
+    match (request.preferences.count, request.action) {
+        (Some(Count::Planned), Action::Read) => Counted::Planned,
+        (None | Some(Count::Planned), _) => Counted::Not,
+        // One more than is answered tells that there are more.
+        (Some(Count::Estimated), Action::Read) => Counted::UpTo(rows_max.saturating_add(1)),
+        (Some(Count::Exact | Count::Estimated), _) => Counted::All,
+    }
+}
+
+impl Counted {
+    /// Tells whether the planner may have to be asked.
+    pub(crate) fn asks_the_planner(self) -> bool {
+        matches!(self, Self::UpTo(_) | Self::Planned)
+    }
+
+    /// Tells whether rows are counted one by one.
+    pub(crate) fn counts(self) -> bool {
+        matches!(self, Self::All | Self::UpTo(_))
     }
 }

@@ -138,7 +138,6 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
     let walls = Walls::of(relation, caller, request.preferences.deleted);
     let representation = request.preferences.representation;
     let returning = (representation == Some(Representation::Full)).then_some(query.select.as_slice());
-    let _counted = read::counted(request.preferences.count)?;
     let shown = embed::written(request, relation, surroundings)?;
     let kind = match request.action {
         Action::Update => update(request, relation)?,

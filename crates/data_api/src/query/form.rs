@@ -40,7 +40,7 @@ impl Form {
             MediaType::JsonStripped => Self::ArrayStripped,
             MediaType::Csv => Self::Csv,
             // The others are refused before there is a plan.
-            MediaType::Json | MediaType::GeoJson | MediaType::Plan | MediaType::Bytes | MediaType::Text | MediaType::Xml => Self::Array,
+            MediaType::Json | MediaType::GeoJson | MediaType::Bytes | MediaType::Text | MediaType::Xml => Self::Array,
         }
     }
 

@@ -14,8 +14,8 @@ mod write;
 
 use postgres::Sql;
 
-use crate::plan::Plan;
-use crate::request::MediaType;
+use crate::plan::{Plan, ReadPlan};
+use crate::request::{Explain, MediaType, PlanFormat};
 
 pub(crate) use form::Form;
 
@@ -29,6 +29,24 @@ pub(crate) fn statement(plan: &Plan<'_>, media: MediaType, head: bool) -> Sql {
         }
         Plan::Call(plan) => call::statement(plan, Form::of_result(plan.result, media, head)),
     }
+}
+
+/// Makes the statement by which the planner says how many rows of a read it expects.
+pub(crate) fn expected(plan: &ReadPlan<'_>) -> Sql {
+    read::expected(plan)
+}
+
+/// Makes the statement that tells how another one is executed.
+pub(crate) fn explained(statement: Sql, explain: &Explain) -> Sql {
+    let mut sql = Sql::new(match explain.format {
+        PlanFormat::Text => "explain (format text",
+        PlanFormat::Json => "explain (format json",
+    });
+    for option in &explain.options {
+        sql.text(", ").text(option.word());
+    }
+    sql.text(")\n").append(statement);
+    sql
 }
 
 /// The source that every statement's rows come from.

@@ -8,7 +8,7 @@ use super::field::Place;
 use super::form::Form;
 use super::select;
 use super::{SAID, SOURCE};
-use crate::plan::{ReadPlan, Rows, Walls};
+use crate::plan::{Counted, ReadPlan, Rows, Walls};
 
 pub(super) fn statement(plan: &ReadPlan<'_>, form: Form) -> Sql {
     let relation = plan.relation;
@@ -16,6 +16,13 @@ pub(super) fn statement(plan: &ReadPlan<'_>, form: Form) -> Sql {
     let mut sql = Sql::new("with ");
     rows(&mut sql, &place, Some(plan.walls), &plan.rows);
     answer(&mut sql, plan.rows.counted, form);
+    sql
+}
+
+/// Makes the statement by which the planner says how many rows it expects.
+pub(super) fn expected(plan: &ReadPlan<'_>) -> Sql {
+    let mut sql = Sql::new("explain (format json) ");
+    all(&mut sql, &Place::of(plan.relation, &plan.rows.embeds), Some(plan.walls), &plan.rows);
     sql
 }
 
@@ -30,17 +37,26 @@ pub(super) fn rows(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, r
     grouped.group(sql);
     select::order(sql, place, rows.order, &grouped);
     sql.text("\n limit ").bind(rows.limit).text(" offset ").bind(rows.offset).text(")");
-    if rows.counted {
-        sql.text(",\nthorbis_all as (select 1 from ");
-        place.write(sql);
-        condition::all(sql, place, walls, &rows.conditions);
+    if rows.counted.counts() {
+        sql.text(",\nthorbis_all as (");
+        all(sql, place, walls, rows);
+        if let Counted::UpTo(rows_max) = rows.counted {
+            sql.text("\n limit ").bind(rows_max);
+        }
         sql.text(")");
     }
 }
 
+/// Writes a query of all rows that fit, of which only the number matters.
+fn all(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, rows: &Rows<'_>) {
+    sql.text("select 1 from ");
+    place.write(sql);
+    condition::all(sql, place, walls, &rows.conditions);
+}
+
 /// Writes the one row that answers.
-pub(super) fn answer(sql: &mut Sql, counted: bool, form: Form) {
-    sql.text(if counted { "\nselect (select count(*) from thorbis_all)" } else { "\nselect null::bigint" });
+pub(super) fn answer(sql: &mut Sql, counted: Counted, form: Form) {
+    sql.text(if counted.counts() { "\nselect (select count(*) from thorbis_all)" } else { "\nselect null::bigint" });
     sql.text(", count(thorbis_row), ");
     form.write(sql);
     sql.text(", null::text, null::bigint, null::bigint").text(SAID);

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method};
+use postgres::Sql;
 use postgres::catalog::Catalog;
 use proptest::prelude::*;
 
-use super::statement;
-use crate::plan::{self, Caller, Surroundings};
-use crate::request::{ParseLimits, Target, Wanted, parse};
+use super::{expected as expected_rows, explained, statement};
+use crate::plan::{self, Caller, Plan, Surroundings};
+use crate::request::{ApiRequest, Explain, ParseLimits, PlanFormat, PlanOption, Target, Wanted, parse};
 
 /// Jobs and their visits, both of a company, notes of nobody, and a function.
 fn catalog() -> Catalog {
@@ -75,6 +76,11 @@ fn table(name: &str) -> Asked<'static> {
 
 /// Returns the statement's text without its line breaks, and its values.
 fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error> {
+    written(asked, |plan, request| statement(plan, request.media, request.head))
+}
+
+/// Returns the text and the values of what is written for a plan.
+fn written(asked: &Asked<'_>, write: impl Fn(&Plan<'_>, &ApiRequest) -> Sql) -> Result<(String, Vec<Option<String>>), kernel::Error> {
     let catalog = catalog();
     let mut headers = HeaderMap::new();
     if !asked.prefer.is_empty() {
@@ -89,6 +95,7 @@ fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error
         headers: &headers,
         body: Bytes::copy_from_slice(asked.body.as_bytes()),
         limits: &limits,
+        plan_enabled: true,
     })?;
     let plan = plan::plan(
         &request,
@@ -100,7 +107,7 @@ fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error
             aggregates_enabled: true,
         },
     )?;
-    let (text, values) = statement(&plan, request.media, request.head).render();
+    let (text, values) = write(&plan, &request).render();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     Ok((text, values.iter().map(|value| value.as_str().map(str::to_owned)).collect()))
 }
@@ -174,6 +181,31 @@ fn aggregates_of_what_one_row_spreads_are_those_of_the_rows_around_it() {
     let (text, _) = sql(&Asked { query: "select=title,...visits(count())", ..table("jobs") }).unwrap();
     let inside = r#"(select coalesce(json_agg(thorbis_embedded."count"), '[]') as "count" from (select count(*) as "count" from"#;
     assert!(text.contains(inside) && !text.contains("group by"), "{text}");
+}
+
+#[test]
+fn the_planner_is_asked_for_the_same_rows() {
+    let asked = Asked { query: "id=gt.1&limit=1", prefer: "count=estimated", ..table("notes") };
+    let (text, bound) = sql(&asked).unwrap();
+    let expected = r#"thorbis_all as (select 1 from "public"."notes" where ("public"."notes"."id" > $4) limit $5) select (select count(*) from thorbis_all), "#;
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(bound, values(&["1", "1", "0", "1", "1001"]));
+    let (text, _) = sql(&Asked { prefer: "count=planned", ..table("notes") }).unwrap();
+    assert!(!text.contains("thorbis_all") && text.contains("select null::bigint, count(thorbis_row)"), "{text}");
+    let asked = Asked { query: "select=title&title=eq.x&limit=1", prefer: "count=planned", ..table("jobs") };
+    let (text, bound) = written(&asked, |plan, _| match plan {
+        Plan::Read(plan) => expected_rows(plan),
+        Plan::Write(_) | Plan::Call(_) => panic!("a read"),
+    })
+    .unwrap();
+    assert_eq!(
+        text,
+        r#"explain (format json) select 1 from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."title" = $1)"#
+    );
+    assert_eq!(bound, values(&["x"]));
+    let explain = Explain { format: PlanFormat::Text, options: vec![PlanOption::Analyze, PlanOption::Wal] };
+    let (text, _) = written(&table("notes"), |plan, request| explained(statement(plan, request.media, false), &explain)).unwrap();
+    assert!(text.starts_with("explain (format text, analyze, wal) with thorbis_source as ( select"), "{text}");
 }
 
 #[test]

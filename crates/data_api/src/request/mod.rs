@@ -6,6 +6,7 @@ mod body;
 mod cursor;
 mod field;
 mod filter;
+mod forms;
 mod logic;
 mod media;
 mod order;
@@ -19,11 +20,16 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use kernel::{Error, Kind, Result};
 
+use media::Accepted;
+
+#[cfg(test)]
+pub(crate) use forms::PlanOption;
+pub(crate) use forms::{Explain, MediaType, PlanFormat};
 pub(crate) use preferences::preferences;
 pub(crate) use syntax::{
     Action, Aggregate, ApiRequest, Condition, Count, Direction, Embed, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator,
-    MediaType, Missing, NullsPosition, Operation, Operator, OrderTerm, PathOperand, Payload, Preferences, Quantifier, Query, Range,
-    RawMedia, Representation, Resolution, SelectItem, Target, TransactionEnd,
+    Missing, NullsPosition, Operation, Operator, OrderTerm, PathOperand, Payload, Preferences, Quantifier, Query, Range, RawMedia,
+    Representation, Resolution, SelectItem, Target, TransactionEnd,
 };
 
 /// How much of everything a request may have.
@@ -82,22 +88,24 @@ pub(crate) struct Wanted<'a> {
     pub(crate) body: Bytes,
     /// The limits.
     pub(crate) limits: &'a ParseLimits,
+    /// Whether a plan may be asked for.
+    pub(crate) plan_enabled: bool,
 }
 
 /// Reads a request.
 pub(crate) fn parse(wanted: Wanted<'_>) -> Result<ApiRequest> {
-    let Wanted { target, method, schemas, raw_query, headers, body, limits } = wanted;
+    let Wanted { target, method, schemas, raw_query, headers, body, limits, plan_enabled } = wanted;
     let action = action(&target, method)?;
     let head = *method == Method::HEAD;
     let schema = schema(headers, action, schemas)?;
     let preferences = preferences(headers)?;
-    let media = media::accepted(headers, &target)?;
+    let Accepted { media, explain } = media::accepted(headers, &target, plan_enabled)?;
     let mut query = query_string::query(raw_query, action, limits)?;
     if *method == Method::GET && headers.contains_key(http::header::RANGE) {
         narrow(&mut query, headers)?;
     }
     let body = body::payload(headers, body, action, query.columns.is_some(), limits)?;
-    Ok(ApiRequest { schema, target, action, query, body, preferences, media, head })
+    Ok(ApiRequest { schema, target, action, query, body, preferences, media, explain, head })
 }
 
 fn action(target: &Target, method: &Method) -> Result<Action> {
@@ -148,7 +156,7 @@ mod tests {
         let schemas = ["public", "shared"].map(str::to_owned);
         let body = Bytes::copy_from_slice(body);
         let limits = ParseLimits::default();
-        parse(Wanted { target, method, schemas: &schemas, raw_query: query, headers, body, limits: &limits })
+        parse(Wanted { target, method, schemas: &schemas, raw_query: query, headers, body, limits: &limits, plan_enabled: false })
     }
 
     fn table() -> Target {

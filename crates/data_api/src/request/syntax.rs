@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use super::forms::{Explain, MediaType};
+
 /// A whole request, understood but not yet planned.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct ApiRequest {
@@ -22,6 +24,8 @@ pub(crate) struct ApiRequest {
     pub(crate) preferences: Preferences,
     /// The form of the answer.
     pub(crate) media: MediaType,
+    /// How the plan is told, where the plan is wanted and not the answer.
+    pub(crate) explain: Option<Explain>,
     /// Whether only the head of the answer is wanted.
     pub(crate) head: bool,
 }
@@ -464,29 +468,4 @@ pub(crate) enum Handling {
     Strict,
     /// They are passed over.
     Lenient,
-}
-
-/// The form of an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum MediaType {
-    /// A JSON array, or a function's value.
-    Json,
-    /// `application/vnd.pgrst.array+json;nulls=stripped`.
-    JsonStripped,
-    /// One object; anything else is an error.
-    Object,
-    /// One object without its nulls.
-    ObjectStripped,
-    /// `text/csv`.
-    Csv,
-    /// `application/geo+json`.
-    GeoJson,
-    /// The plan of the statement, and not its outcome.
-    Plan,
-    /// `application/octet-stream`: one value, raw.
-    Bytes,
-    /// `text/plain`: one value, raw.
-    Text,
-    /// `text/xml`: one value, raw.
-    Xml,
 }

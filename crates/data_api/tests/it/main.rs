@@ -14,6 +14,8 @@ mod batch;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod counts;
+#[cfg(test)]
 mod deletion;
 #[cfg(test)]
 mod embedding;
@@ -52,6 +54,8 @@ mod money_payments;
 mod money_repeats;
 #[cfg(test)]
 mod partitions;
+#[cfg(test)]
+mod plans;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]

@@ -57,7 +57,9 @@ impl Backend {
             keys,
             public_url: public_url.to_owned(),
         })?;
-        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), settings.data_api.clone())?;
+        let mut data_api = settings.data_api.clone();
+        data_api.plan_enabled.get_or_insert(settings.is_development());
+        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), data_api)?;
         Ok(Self(Arc::new(Inner { database, authority, auth, data_api, version: OnceLock::new() })))
     }
 
