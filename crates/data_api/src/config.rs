@@ -18,6 +18,13 @@ pub struct DataApiConfig {
     pub aggregates_enabled: bool,
     /// Whether clients may ask how PostgreSQL executes a request. Where nothing is said: in development only.
     pub plan_enabled: Option<bool>,
+    /// Whether the root describes what the caller has rights to (`follow-privileges`), everything that there is (`ignore-privileges`), or
+    /// nothing (`disabled`).
+    pub openapi_mode: OpenApiMode,
+    /// The address that the description names: where this API is for its clients; empty: below `public_url`.
+    pub openapi_server_url: String,
+    /// Whether the description in version 2.0 says how to sign in.
+    pub openapi_security: bool,
     /// How long, in milliseconds, a look at the tables is good before an unknown name causes another one.
     pub catalog_reload_ms: u64,
     /// How often, in milliseconds, the server asks whether tables or functions have changed.
@@ -66,6 +73,9 @@ impl Default for DataApiConfig {
             rows_max: 1000,
             aggregates_enabled: true,
             plan_enabled: None,
+            openapi_mode: OpenApiMode::default(),
+            openapi_server_url: String::new(),
+            openapi_security: false,
             catalog_reload_ms: 1000,
             catalog_watch_ms: 500,
             query_bytes_max: limits.query_bytes_max,
@@ -118,6 +128,19 @@ impl EndOfTransaction {
     }
 }
 
+/// Whom the description at the root is made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpenApiMode {
+    /// For the caller: what he has any right to.
+    #[default]
+    FollowPrivileges,
+    /// For everybody: everything that there is.
+    IgnorePrivileges,
+    /// For nobody.
+    Disabled,
+}
+
 /// A value that cannot be used: its key below `data_api`, and what is allowed.
 pub type Fault = (&'static str, &'static str);
 
@@ -128,6 +151,7 @@ impl DataApiConfig {
         [
             (self.schemas.is_empty() || self.schemas.iter().any(String::is_empty), "schemas", "names of schemas, at least one"),
             (!(1..=1_000_000).contains(&self.rows_max), "rows_max", "1 to 1000000"),
+            (!is_address(&self.openapi_server_url), "openapi_server_url", "an address that begins with http:// or https://, or empty"),
             (!(100..=3_600_000).contains(&self.catalog_reload_ms), "catalog_reload_ms", "100 to 3600000"),
             (!(100..=3_600_000).contains(&self.catalog_watch_ms), "catalog_watch_ms", "100 to 3600000"),
             (!(256..=1_048_576).contains(&self.query_bytes_max), "query_bytes_max", "256 to 1048576"),
@@ -173,6 +197,11 @@ impl DataApiConfig {
             query_bytes_max: self.query_bytes_max,
         }
     }
+}
+
+fn is_address(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    text.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
 }
 
 #[cfg(test)]

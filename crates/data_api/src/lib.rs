@@ -9,12 +9,14 @@ pub mod config;
 mod batch;
 mod failure;
 mod idempotency;
+mod openapi;
 mod plan;
 mod planner;
 mod query;
 mod repeat;
 mod request;
 mod response;
+mod root;
 mod routes;
 mod run;
 mod schema;
@@ -27,8 +29,8 @@ use postgres::Database;
 use postgres::catalog::Catalog;
 
 pub use batch::router as batch_router;
-pub use config::{DataApiConfig, EndOfTransaction};
-pub use routes::router;
+pub use config::{DataApiConfig, EndOfTransaction, OpenApiMode};
+pub use routes::{root_router, router};
 
 use crate::plan::{Caller, Surroundings};
 use crate::request::ParseLimits;

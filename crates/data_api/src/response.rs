@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING, VARY};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kernel::{Error, Kind, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -54,6 +54,13 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, 
         own.append(name, value);
     }
     Ok(response)
+}
+
+/// Answers what can be done.
+pub(crate) fn methods(allowed: &str) -> Response {
+    let mut response = empty(StatusCode::OK);
+    insert(response.headers_mut(), ALLOW, allowed);
+    response
 }
 
 /// Reads the status that the database gives the answer.

@@ -6,16 +6,17 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use http::StatusCode;
+use http::request::Parts;
+use http::{Method, StatusCode};
 use kernel::{AnyCaller, Can, Error, Grant, Kind, RequestContext, Result};
 
 use crate::DataApi;
 use crate::failure::{Failure, IsAnonymous};
 use crate::idempotency::Key;
 use crate::plan::{self, Caller};
-use crate::repeat;
 use crate::request::{self, Target, Wanted};
 use crate::run::Planned;
+use crate::{repeat, response, root};
 
 /// Returns the routes, to be mounted at `/rest/v1`. They need a `Principal` in the request's extensions, and pass on a
 /// `RequestContext` where there is one.
@@ -26,6 +27,11 @@ pub fn router(api: DataApi) -> Router {
         .route("/{relation}", any(relation))
         .fallback(no_such_path)
         .with_state(api)
+}
+
+/// Returns the route of the root as many programs write it, to be mounted at `/rest/v1/` beside [`router`].
+pub fn root_router(api: DataApi) -> Router {
+    Router::new().route("/", any(root)).with_state(api)
 }
 
 /// The name in the path; none where its bytes are no text.
@@ -45,9 +51,11 @@ async fn function(State(api): State<DataApi>, name: Name, who: Can<AnyCaller>, r
     }
 }
 
-async fn root() -> Response {
-    let error = Error::new(Kind::NotFound, "PGRST126", "Root endpoint metadata is disabled");
-    Failure::new(error, IsAnonymous(false)).into_response()
+async fn root(State(api): State<DataApi>, who: Can<AnyCaller>, request: Request) -> Response {
+    let grant = who.into_grant();
+    let is_anonymous = IsAnonymous::of(grant.principal());
+    let (parts, _body) = request.into_parts();
+    Box::pin(root::answer(&api, grant, &parts)).await.unwrap_or_else(|error| Failure::new(error, is_anonymous).into_response())
 }
 
 async fn no_such_path() -> Response {
@@ -58,10 +66,28 @@ async fn no_such_path() -> Response {
 async fn answer(api: &DataApi, target: Target, who: Can<AnyCaller>, request: Request) -> Response {
     let grant = who.into_grant();
     let is_anonymous = IsAnonymous::of(grant.principal());
-    match Box::pin(serve(api, target, grant, request)).await {
-        Ok(response) => response,
-        Err(error) => Failure::new(error, is_anonymous).into_response(),
-    }
+    let answered = if *request.method() == Method::OPTIONS {
+        let (parts, _body) = request.into_parts();
+        Box::pin(methods(api, &target, &parts)).await
+    } else {
+        Box::pin(serve(api, target, grant, request)).await
+    };
+    answered.unwrap_or_else(|error| Failure::new(error, is_anonymous).into_response())
+}
+
+/// Tells what can be done with a relation or function; a page that asks whether it may call at all is answered before it comes here.
+async fn methods(api: &DataApi, target: &Target, parts: &Parts) -> Result<Response> {
+    let schema = request::read_schema(&parts.headers, &api.config().schemas)?;
+    let arguments = request::argument_names(parts.uri.query().unwrap_or_default(), api.limits())?;
+    let catalog = api.schema().get().await?;
+    let allowed = match plan::methods(&catalog, &schema, target, &arguments) {
+        Err(error) if plan::may_be_outdated(&error) => match api.schema().newer_than(Some(&catalog)).await? {
+            Some(newer) => plan::methods(&newer, &schema, target, &arguments)?,
+            None => return Err(error),
+        },
+        planned => planned?,
+    };
+    Ok(response::methods(&allowed))
 }
 
 async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) -> Result<Response> {

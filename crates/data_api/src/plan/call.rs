@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use kernel::{Error, Kind, Result};
-use postgres::catalog::{Argument, Function, Relation, ReturnKind, Volatility};
+use postgres::catalog::{Argument, Catalog, Function, Relation, ReturnKind, Volatility};
 use serde_json::{Map, Value};
 
 use super::embed::Origin;
@@ -80,7 +80,7 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &'a str, surroundings: Sur
         [one] => *one,
         [] => match candidates.iter().filter(|function| takes_whole(function, request)).collect::<Vec<_>>().as_slice() {
             [one] => *one,
-            [] => return Err(no_function(surroundings, schema, name, &names)),
+            [] => return Err(no_function(surroundings.catalog, schema, name, &names)),
             several => return Err(several_functions(several)),
         },
         several => return Err(several_functions(several)),
@@ -131,7 +131,7 @@ fn is_filter(request: &ApiRequest, name: &str) -> bool {
     })
 }
 
-fn takes(function: &Function, names: &[&str]) -> bool {
+pub(super) fn takes(function: &Function, names: &[&str]) -> bool {
     let arguments = &function.arguments;
     names.iter().all(|name| arguments.iter().any(|argument| argument.name == *name))
         && arguments.iter().all(|argument| argument.has_default || names.contains(&argument.name.as_str()))
@@ -207,7 +207,7 @@ fn bytea(bytes: &[u8]) -> String {
     text
 }
 
-fn no_function(surroundings: Surroundings<'_>, schema: &str, name: &str, names: &[&str]) -> Error {
+pub(super) fn no_function(catalog: &Catalog, schema: &str, name: &str, names: &[&str]) -> Error {
     let listed = names.join(", ");
     let (shown, with) = match names {
         [] => (format!("{schema}.{name}"), "without parameters".to_owned()),
@@ -223,10 +223,10 @@ fn no_function(surroundings: Surroundings<'_>, schema: &str, name: &str, names: 
         "Searched for the function {schema}.{name} {with} or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache."
     );
     let error = Error::new(Kind::NotFound, "PGRST202", message).with_details(details);
-    let candidates = surroundings.catalog.functions(schema, name);
+    let candidates = catalog.functions(schema, name);
     let hint = match candidates.first() {
         Some(function) => Some(signature(function)),
-        None => nearest(name, surroundings.catalog.function_names(schema)).map(|meant| format!("{schema}.{meant}")),
+        None => nearest(name, catalog.function_names(schema)).map(|meant| format!("{schema}.{meant}")),
     };
     match hint {
         Some(meant) => error.with_hint(format!("Perhaps you meant to call the function {meant}")),

@@ -5,6 +5,7 @@
 
 mod call;
 mod embed;
+mod methods;
 mod read;
 mod relationship;
 mod write;
@@ -16,6 +17,7 @@ use crate::request::{Action, ApiRequest, MediaType, Target};
 
 pub(crate) use call::{Arguments, CallPlan, ResultKind};
 pub(crate) use embed::{Embed, Way};
+pub(crate) use methods::{OF_ROOT as METHODS_OF_ROOT, methods};
 pub(crate) use read::{Counted, ReadPlan, Rows, has_aggregates};
 pub(crate) use write::{Checks, Conflict, JsonRows, Mark, WriteKind, WritePlan, other_key, same_row_twice, several_companies};
 

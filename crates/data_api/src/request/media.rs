@@ -133,6 +133,12 @@ fn split(text: &str, at: char) -> Vec<String> {
     parts
 }
 
+/// How much the client likes a form: 1 where it does not say.
+pub(crate) fn quality(range: &str) -> f32 {
+    let said = range.split(';').skip(1).find_map(|part| part.trim().strip_prefix("q="));
+    said.map_or(1.0, |text| text.trim().parse().ok().filter(|quality| (0.0..=1.0).contains(quality)).unwrap_or(0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

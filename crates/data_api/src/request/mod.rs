@@ -25,6 +25,7 @@ use media::Accepted;
 #[cfg(test)]
 pub(crate) use forms::PlanOption;
 pub(crate) use forms::{Explain, MediaType, PlanFormat};
+pub(crate) use media::quality;
 pub(crate) use preferences::preferences;
 pub(crate) use syntax::{
     Action, Aggregate, ApiRequest, Condition, Count, Direction, Embed, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator,
@@ -120,6 +121,17 @@ fn action(target: &Target, method: &Method) -> Result<Action> {
         (Target::Relation(_), other) => Err(Error::new(Kind::Status(405), "PGRST117", format!("Unsupported HTTP method: {other}"))),
         (Target::Function(_), other) => Err(Error::new(Kind::Status(405), "PGRST101", format!("Cannot use the {other} method on RPC"))),
     }
+}
+
+/// Returns the schema that a request means which reads or only asks.
+pub(crate) fn read_schema(headers: &HeaderMap, schemas: &[String]) -> Result<String> {
+    schema(headers, Action::Read, schemas)
+}
+
+/// Returns the names of the arguments that a call in a query string gives.
+pub(crate) fn argument_names(raw_query: &str, limits: &ParseLimits) -> Result<Vec<String>> {
+    let query = query_string::query(raw_query, Action::CallRead, limits)?;
+    Ok(query.arguments.into_iter().map(|(name, _)| name).collect())
 }
 
 /// Returns the schema that the profile header names.

@@ -53,6 +53,10 @@ mod money_payments;
 #[cfg(test)]
 mod money_repeats;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
+mod options;
+#[cfg(test)]
 mod partitions;
 #[cfg(test)]
 mod plans;

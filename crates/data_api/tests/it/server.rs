@@ -89,9 +89,11 @@ impl Server {
         })
         .unwrap();
         let api = DataApi::new(database, authority, config).unwrap();
-        let rest = data_api::router(api.clone()).layer(middleware::from_fn_with_state(auth.clone(), auth::layer));
-        let batch = data_api::batch_router(api.clone()).layer(middleware::from_fn_with_state(auth.clone(), auth::layer));
-        let router = Router::new().nest("/auth/v1", auth::router(auth)).nest("/rest/v1", rest).nest("/batch/v1", batch);
+        let guarded = |routes: Router| routes.layer(middleware::from_fn_with_state(auth.clone(), auth::layer));
+        let (rest, root) = (guarded(data_api::router(api.clone())), guarded(data_api::root_router(api.clone())));
+        let batch = guarded(data_api::batch_router(api.clone()));
+        let router =
+            Router::new().nest("/auth/v1", auth::router(auth)).nest("/rest/v1", rest).nest("/rest/v1/", root).nest("/batch/v1", batch);
         Self { db, api, ring, router, clock }
     }
 

@@ -11,9 +11,11 @@ types as (
   select t.oid, pg_catalog.json_build_object(
            'schema', n.nspname, 'name', t.typname, 'base', bt.typname,
            'shape', case when bt.typtype = 'c' then 'composite' when bt.typcategory = 'A' then 'array'
-                         when bt.typtype = 'p' then 'pseudo' else 'scalar' end) as document,
-         bt.typname as base, bt.typtype as base_kind, bt.typrelid as relation,
-         case t.typtype when 'd' then t.typdefault end as typdefault
+                         when bt.typtype = 'p' then 'pseudo' else 'scalar' end,
+           'element', case when bt.typcategory = 'A' and bt.typelem <> 0 then
+             (select pg_catalog.json_build_object('schema', en.nspname, 'name', et.typname)
+                from pg_catalog.pg_type et join pg_catalog.pg_namespace en on en.oid = et.typnamespace where et.oid = bt.typelem) end) as document,
+         bt.oid as base_oid, bt.typname as base, bt.typtype as base_kind, bt.typrelid as relation
     from pg_catalog.pg_type t
     join pg_catalog.pg_namespace n on n.oid = t.typnamespace
     join bases b on b.oid = t.oid
@@ -53,18 +55,26 @@ columns as (
   select a.attrelid,
          pg_catalog.json_agg(pg_catalog.json_build_object(
            'name', a.attname, 'number', a.attnum, 'type', t.document, 'formatted_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
-           -- What stands in for a value that is left out, as PostgreSQL writes it: of an identity the next number, of a domain its own.
-           'default', case when a.attidentity <> ''
-                             then pg_catalog.format('nextval(%L::regclass)',
-                                    pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname))
-                           when a.attgenerated <> '' then null
-                           else coalesce((select pg_catalog.pg_get_expr(d.adbin, d.adrelid) from pg_catalog.pg_attrdef d
-                                           where d.adrelid = a.attrelid and d.adnum = a.attnum), t.typdefault) end,
            'nullable', not a.attnotnull, 'has_default', a.atthasdef and a.attgenerated = '' or a.attidentity <> '',
            'generated', a.attgenerated <> '', 'identity_always', a.attidentity = 'a',
+           -- Without the length and scale of its values; a type of one's own is shown as it is.
+           'plain_type', case when t.base_oid < 16384 then pg_catalog.format_type(t.base_oid, null)
+                              else pg_catalog.format_type(a.atttypid, a.atttypmod) end,
+           'max_length', case when t.base in ('bpchar', 'varchar') and t.modifier > 4 then t.modifier - 4 end,
+           -- What stands in for a value that is left out, as PostgreSQL writes it: of an identity the next number, of a domain its own.
+           'default', case when d.adbin is null and a.attidentity = '' then t.domain_default
+                           when a.attidentity = 'd' then (
+                             select pg_catalog.format('nextval(%L::regclass)', q.objid::pg_catalog.regclass)
+                               from pg_catalog.pg_depend q
+                              where q.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and q.refobjid = a.attrelid
+                                and q.refobjsubid = a.attnum and q.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and q.deptype = 'i'
+                              limit 1)
+                           when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end,
            'comment', pg_catalog.col_description(a.attrelid, a.attnum::integer)) order by a.attnum) as columns
     from pg_catalog.pg_attribute a
-    join types t on t.oid = a.atttypid
+    join lateral (select t.*, case when y.typtype = 'd' then y.typtypmod else a.atttypmod end as modifier, y.typdefault as domain_default
+                    from types t join pg_catalog.pg_type y on y.oid = t.oid where t.oid = a.atttypid) t on true
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
    where a.attnum > 0 and not a.attisdropped and a.attrelid in (select r.oid from relations r)
    group by a.attrelid
 ),
@@ -94,6 +104,12 @@ functions as (
               when rt.base_kind = 'c' or coalesce(p.proargmodes && array['t', 'b', 'o']::"char"[], false) and rt.base = 'record' then 'row'
               when rt.base = 'record' then 'record'
               else 'scalar' end as returns_kind,
+         -- What comes out by name: the columns of a table, or arguments that go out.
+         (select pg_catalog.json_agg(pg_catalog.json_build_object('name', coalesce(p.proargnames[o.position], ''), 'type', t.document)
+                                     order by o.position)
+            from pg_catalog.unnest(p.proallargtypes) with ordinality as o (type, position)
+            join types t on t.oid = o.type
+           where p.proargmodes[o.position] in ('o', 'b', 't')) as returned,
          p.proretset, p.prorows, rt.document as returns_type, rn.nspname as returns_schema, rc.relname as returns_relation,
          case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end as volatility,
          pg_catalog.obj_description(p.oid, 'pg_proc') as comment
@@ -123,11 +139,30 @@ select pg_catalog.json_build_object(
           from foreign_keys f where f.conrelid = r.oid), '[]')) order by r.nspname, r.relname), '[]')
     from relations r),
   'functions', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-      'schema', f.nspname, 'name', f.proname, 'arguments', f.arguments, 'volatility', f.volatility, 'comment', f.comment,
+      'oid', f.oid::bigint, 'schema', f.nspname, 'name', f.proname, 'returned', coalesce(f.returned, '[]'), 'arguments', f.arguments, 'volatility', f.volatility, 'comment', f.comment,
       'rows', f.prorows, 'returns', pg_catalog.json_build_object('kind', f.returns_kind, 'set', f.proretset, 'type', f.returns_type,
                                               'schema', f.returns_schema, 'relation', f.returns_relation))
       order by f.nspname, f.proname, f.oid), '[]')
     from functions f),
+  'comments', (select pg_catalog.json_object_agg(n.nspname, pg_catalog.obj_description(n.oid, 'pg_namespace'))
+    from pg_catalog.pg_namespace n where n.nspname in (select w.name from wanted w)),
+  'enums', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', e.nspname, 'name', e.typname, 'values', e.labels)
+                                                order by e.nspname, e.typname), '[]')
+    from (select n.nspname, y.typname, pg_catalog.json_agg(l.enumlabel order by l.enumsortorder) as labels
+            from pg_catalog.pg_enum l
+            join pg_catalog.pg_type y on y.oid = l.enumtypid
+            join pg_catalog.pg_namespace n on n.oid = y.typnamespace
+           group by n.nspname, y.typname) e),
+  'composites', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', m.nspname, 'name', m.relname, 'columns', m.columns)
+                                                     order by m.nspname, m.relname), '[]')
+    from (select n.nspname, c.relname,
+                 pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', t.document) order by a.attnum) as columns
+            from pg_catalog.pg_class c
+            join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+            join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            join types t on t.oid = a.atttypid
+           where c.relkind = 'c' and n.nspname in (select w.name from wanted w)
+           group by n.nspname, c.relname) m),
   'references', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', k.conname, 'table', k.conrelid::bigint, 'table_name', k.relname, 'columns', k.conkey,
       'column_names', (select pg_catalog.json_agg(a.attname order by u.position)

@@ -19,5 +19,6 @@ select concat_ws(' ',
   (select count(*) || '/' || sum(t.xmin::text::bigint) from pg_catalog.pg_type t where t.oid >= 16384 and t.typtype in ('d', 'e', 'r', 'm')),
   (select count(*) || '/' || sum(e.xmin::text::bigint) from pg_catalog.pg_enum e),
   (select count(*) || '/' || sum(c.xmin::text::bigint) from pg_catalog.pg_cast c where c.oid >= 16384),
-  (select count(*) || '/' || sum(d.xmin::text::bigint) from pg_catalog.pg_description d where d.objoid >= 16384),
+  (select count(*) || '/' || sum(d.xmin::text::bigint) from pg_catalog.pg_description d
+    where d.objoid >= 16384 or d.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass),
   (select count(*) || '/' || sum(n.xmin::text::bigint) from pg_catalog.pg_namespace n where n.nspname not like 'pg\_%')) as fingerprint

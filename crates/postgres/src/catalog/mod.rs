@@ -5,6 +5,7 @@
 
 mod lineage;
 mod model;
+mod reach;
 mod relationships;
 
 use std::collections::HashMap;
@@ -18,9 +19,10 @@ use lineage::{Lineage, Place, View};
 use relationships::{Reference, UniqueKey};
 
 pub use model::{
-    Argument, Cardinality, Column, DataType, Declaration, Expression, ForeignKey, Function, Junction, Relation, RelationKind, Relationship,
-    ReturnKind, Returns, TypeShape, Volatility,
+    Argument, Cardinality, Column, CompositeType, DataType, Declaration, EnumType, Expression, ForeignKey, Function, Junction, Member,
+    Relation, RelationKind, Relationship, ReturnKind, Returns, TypeName, TypeShape, Volatility,
 };
+pub use reach::Reach;
 
 /// Reads what the schemas of a JSON array of names hold, as one text column `document`.
 const DOCUMENT: &str = include_str!("catalog.sql");
@@ -33,6 +35,8 @@ const DECLARATIONS: &str = include_str!("declarations.sql");
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     schemas: HashMap<String, Schema>,
+    enums: Vec<EnumType>,
+    composites: Vec<CompositeType>,
 }
 
 /// What one schema holds.
@@ -40,6 +44,7 @@ pub struct Catalog {
 pub struct Schema {
     relations: HashMap<String, Relation>,
     functions: HashMap<String, Vec<Function>>,
+    comment: Option<String>,
     /// By the relation they begin at.
     relationships: HashMap<String, Vec<Relationship>>,
 }
@@ -49,6 +54,12 @@ pub struct Schema {
 struct Document {
     relations: Vec<Relation>,
     functions: Vec<Function>,
+    #[serde(default)]
+    comments: Option<HashMap<String, Option<String>>>,
+    #[serde(default)]
+    enums: Vec<EnumType>,
+    #[serde(default)]
+    composites: Vec<CompositeType>,
     #[serde(default)]
     views: Vec<View>,
     #[serde(default)]
@@ -106,6 +117,9 @@ impl Catalog {
         for function in document.functions {
             schemas.entry(function.schema.clone()).or_default().functions.entry(function.name.clone()).or_default().push(function);
         }
+        for (schema, comment) in document.comments.unwrap_or_default() {
+            schemas.entry(schema).or_default().comment = comment;
+        }
         let declared: Vec<Declared> = declarations.map_or(Ok(Vec::new()), serde_json::from_str).map_err(Error::internal)?;
         let lineage = Lineage::of(&document.views);
         let tenants: HashMap<Place, &Declaration> =
@@ -126,7 +140,7 @@ impl Catalog {
         for ((schema, relation), found) in relationships::of(relations, keys, &lineage) {
             schemas.entry(schema).or_default().relationships.insert(relation, found);
         }
-        Ok(Self { schemas })
+        Ok(Self { schemas, enums: document.enums, composites: document.composites })
     }
 
     /// Returns the relation of that name.
@@ -142,6 +156,33 @@ impl Catalog {
     /// Returns the relations of a schema, in no order.
     pub fn relations(&self, schema: &str) -> impl Iterator<Item = &Relation> {
         self.schemas.get(schema).into_iter().flat_map(|schema| schema.relations.values())
+    }
+
+    /// Returns what a schema's comment says.
+    pub fn comment(&self, schema: &str) -> Option<&str> {
+        self.schemas.get(schema)?.comment.as_deref()
+    }
+
+    /// Returns all functions of a schema, in no order but that of those with one name.
+    pub fn all_functions(&self, schema: &str) -> impl Iterator<Item = &Function> {
+        self.schemas.get(schema).into_iter().flat_map(|schema| schema.functions.values().flatten())
+    }
+
+    /// Returns the types that have a list of values, of every schema, by their names.
+    pub fn enums(&self) -> &[EnumType] {
+        &self.enums
+    }
+
+    /// Returns the types of rows that belong to no table, by their names.
+    pub fn composites(&self) -> &[CompositeType] {
+        &self.composites
+    }
+
+    /// Returns the list of values that a type has, or what is below its domains.
+    pub fn values(&self, data_type: &DataType) -> Option<&[String]> {
+        let is_it =
+            |it: &&EnumType| it.name.name == data_type.base && (it.name.schema == data_type.schema || data_type.base != data_type.name);
+        self.enums.iter().find(is_it).map(|it| it.values.as_slice())
     }
 
     /// Returns how the rows of a relation lead to others, in a fixed order.

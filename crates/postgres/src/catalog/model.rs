@@ -79,6 +79,12 @@ pub struct Column {
     pub generated: bool,
     /// Whether it is an identity that takes no value.
     pub identity_always: bool,
+    /// The type without the length and scale of its values, and of a domain of PostgreSQL's types the one below.
+    #[serde(default)]
+    pub plain_type: String,
+    /// Characters that it takes at most.
+    #[serde(default)]
+    pub max_length: Option<i32>,
     /// The comment.
     pub comment: Option<String>,
 }
@@ -105,6 +111,48 @@ pub struct DataType {
     pub base: String,
     /// What values of it look like.
     pub shape: TypeShape,
+    /// The type of an array's values.
+    #[serde(default)]
+    pub element: Option<TypeName>,
+}
+
+/// The name of a type.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+pub struct TypeName {
+    /// The schema.
+    pub schema: String,
+    /// The name.
+    pub name: String,
+}
+
+/// A type that has a list of values.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EnumType {
+    /// The name.
+    #[serde(flatten)]
+    pub name: TypeName,
+    /// The values in their order.
+    pub values: Vec<String>,
+}
+
+/// A type of rows that belongs to no table.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CompositeType {
+    /// The name.
+    #[serde(flatten)]
+    pub name: TypeName,
+    /// The columns in their order.
+    pub columns: Vec<Member>,
+}
+
+/// A column of a row that belongs to no table.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Member {
+    /// The name; empty where it has none.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub data_type: DataType,
 }
 
 /// What values of a type look like.
@@ -156,6 +204,9 @@ pub struct Declaration {
 /// A function.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Function {
+    /// The number.
+    #[serde(default)]
+    pub(super) oid: u32,
     /// The schema.
     pub schema: String,
     /// The name.
@@ -164,6 +215,9 @@ pub struct Function {
     pub arguments: Vec<Argument>,
     /// What comes out.
     pub returns: Returns,
+    /// The columns of what comes out, where the function itself names them.
+    #[serde(default)]
+    pub returned: Vec<Member>,
     /// Whether it may write.
     pub volatility: Volatility,
     /// How many rows it says it gives; none where it gives one result.

@@ -57,9 +57,12 @@ impl Backend {
             keys,
             public_url: public_url.to_owned(),
         })?;
-        let mut data_api = settings.data_api.clone();
-        data_api.plan_enabled.get_or_insert(settings.is_development());
-        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), data_api)?;
+        let mut config = settings.data_api.clone();
+        if config.openapi_server_url.is_empty() {
+            config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
+        }
+        config.plan_enabled.get_or_insert(settings.is_development());
+        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
         Ok(Self(Arc::new(Inner { database, authority, auth, data_api, version: OnceLock::new() })))
     }
 
@@ -120,16 +123,21 @@ impl Backend {
 
     /// Returns the routes of the data API, behind the auth layer.
     pub(crate) fn data_api_routes(&self) -> Router {
-        data_api::router(self.0.data_api.clone())
-            .layer(middleware::from_fn(context::layer))
-            .layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
+        self.guarded(data_api::router(self.0.data_api.clone()))
+    }
+
+    /// Returns the root of the data API as it is written with a slash at its end.
+    pub(crate) fn data_api_root(&self) -> Router {
+        self.guarded(data_api::root_router(self.0.data_api.clone()))
+    }
+
+    fn guarded(&self, routes: Router) -> Router {
+        routes.layer(middleware::from_fn(context::layer)).layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
     }
 
     /// Returns the route of batches, behind the auth layer, too.
     pub(crate) fn batch_routes(&self) -> Router {
-        data_api::batch_router(self.0.data_api.clone())
-            .layer(middleware::from_fn(context::layer))
-            .layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
+        self.guarded(data_api::batch_router(self.0.data_api.clone()))
     }
 
     /// Opens a transaction of the server's own, for no company.

@@ -42,6 +42,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
         .merge(health::router(health))
         .nest("/auth/v1", backend.auth_routes())
         .nest("/rest/v1", backend.data_api_routes())
+        .nest("/rest/v1/", backend.data_api_root())
         .nest("/batch/v1", backend.batch_routes())
         .layer(middleware::from_fn(route_into_response))
         .fallback(|| async { Error::new(Kind::NotFound, ROUTE_NOT_FOUND, "There is nothing at this path") })
