@@ -13,6 +13,7 @@ begin
   if to_regnamespace('supabase_migrations') is null then
     create schema supabase_migrations authorization project_owner;
   end if;
+  execute format('grant temporary on database %I to app_owner', current_database());
   execute format('grant connect, create, temporary on database %I to project_owner', current_database());
 end $$;
 

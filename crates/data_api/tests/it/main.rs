@@ -65,6 +65,8 @@ mod platform;
 #[cfg(test)]
 mod price_book;
 #[cfg(test)]
+mod project_import;
+#[cfg(test)]
 mod projects;
 #[cfg(test)]
 mod purchasing;

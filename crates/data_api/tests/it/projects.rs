@@ -26,7 +26,7 @@ async fn ada(server: &Server) -> Caller {
 
 #[tokio::test]
 async fn whoever_is_seeded_signs_in_and_reaches_his_rows() {
-    let server = todo().await;
+    let server = Box::pin(todo()).await;
     let ada = ada(&server).await;
     let read = server.get(&ada, "todos?select=task,status,is_complete").await.ok();
     assert_eq!(read, json!([{ "task": "Write the notes", "status": "open", "is_complete": false }]));
@@ -42,7 +42,7 @@ async fn whoever_is_seeded_signs_in_and_reaches_his_rows() {
 
 #[tokio::test]
 async fn an_account_that_is_made_now_has_its_profile() {
-    let server = todo().await;
+    let server = Box::pin(todo()).await;
     let body = json!({ "email": "grace@example.com", "password": "hopper1906", "data": { "full_name": "Grace Hopper" } });
     let session = server.auth(&Server::nobody(), "signup", body).await.ok();
     let id = session["user"]["id"].as_str().unwrap();
@@ -60,7 +60,7 @@ async fn an_account_that_is_made_now_has_its_profile() {
 
 #[tokio::test]
 async fn whoever_has_no_token_reads_what_is_open_to_everybody() {
-    let server = todo().await;
+    let server = Box::pin(todo()).await;
     let nobody = Server::nobody();
     assert_eq!(server.get(&nobody, "profiles?select=full_name").await.ok(), json!([{ "full_name": "Ada Lovelace" }]));
     assert_eq!(server.get(&nobody, "announcements?select=text").await.ok(), json!([{ "text": "Welcome" }]));
@@ -73,7 +73,7 @@ async fn whoever_has_no_token_reads_what_is_open_to_everybody() {
 
 #[tokio::test]
 async fn the_service_reaches_all_rows_of_the_project() {
-    let server = todo().await;
+    let server = Box::pin(todo()).await;
     assert_eq!(server.get(&server.service(), "todos?select=task").await.ok()[0]["task"], "Write the notes");
     assert_eq!(server.get(&server.service(), "lists?select=title").await.ok(), json!([{ "title": "Engines; 'analytical'" }]));
 }

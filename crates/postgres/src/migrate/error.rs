@@ -62,6 +62,8 @@ pub const PROJECT_SOURCE: &str = "project_source";
 pub const PROJECT_LOGIN: &str = "project_login_refused";
 /// A project makes something by a name of ours.
 pub const PROJECT_NAME: &str = "project_name_taken";
+/// The schema of a project elsewhere cannot be read.
+pub const PROJECT_DUMP: &str = "project_dump_failed";
 /// A project needs an extension that is not there.
 pub const PROJECT_EXTENSION: &str = "project_extension_missing";
 

@@ -32,8 +32,8 @@ mod status;
 
 pub use error::{
     ARGUMENT, CHECKSUM, CONNECT, CONTROL, DOWN_MISSING, FAILED, HEADER, LOCKED, MISSING, NAME, NOT_FORCED, NOT_RERUNNABLE, NOT_REVERSIBLE,
-    OUT_OF_ORDER, OWNER_POLICY, PERMISSIONS, PROJECT_EXTENSION, PROJECT_LOGIN, PROJECT_NAME, PROJECT_SOURCE, ROWS, SCALE_IN_USE,
-    SCALE_INVALID, SCALE_NOT_EMPTY, SCALE_WRONG, SERVER_LOGIN, SOURCE, UNDECLARED,
+    OUT_OF_ORDER, OWNER_POLICY, PERMISSIONS, PROJECT_DUMP, PROJECT_EXTENSION, PROJECT_LOGIN, PROJECT_NAME, PROJECT_SOURCE, ROWS,
+    SCALE_IN_USE, SCALE_INVALID, SCALE_NOT_EMPTY, SCALE_WRONG, SERVER_LOGIN, SOURCE, UNDECLARED,
 };
 pub use fingerprint::Fingerprint;
 pub use history::{Applied, Disagreement};
@@ -41,7 +41,7 @@ pub use lint::{Finding, lint};
 pub use new::{Change, NewMigration, new};
 pub use options::{Back, Options};
 pub use permissions::{Cell, parse as parse_permissions};
-pub use project::{Bring, Project, ProjectReport};
+pub use project::{Bring, Compared, ImportReport, Origin, Project, ProjectReport};
 pub use report::{DownReport, ProofReport, Ran, SeedReport, Status, Unfinished, UpReport};
 pub use seed::Seeds;
 pub use session::{Migrator, Notice};

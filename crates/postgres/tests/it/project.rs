@@ -48,7 +48,9 @@ async fn a_whole_project_is_applied_as_it_is_and_once() {
     }
 
     let client = db.superuser().await;
+    client.batch_execute("update public.lists set title = title").await.unwrap();
     for (sql, expected) in [
+        ("select changed_at > now() - interval '1 hour' from public.lists", "true"),
         (
             "select string_agg(distinct relowner::regrole::text, ',') from pg_class where relname in ('todos', 'lists', 'profiles', 'open_todos')",
             "project_owner",

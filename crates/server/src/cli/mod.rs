@@ -4,6 +4,7 @@
 
 mod audit;
 mod completions;
+mod import;
 mod keys;
 mod migrate;
 mod place;
@@ -57,6 +58,7 @@ enum Command {
     Status(status::Status),
     Migrate(migrate::Migrate),
     Seed(seed::Seed),
+    Import(import::Import),
     Keys(keys::Keys),
     Audit(audit::Audit),
     Psql(psql::Psql),
@@ -145,6 +147,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Status(command) => command.run(&settings),
         Command::Migrate(command) => command.run(&settings).await,
         Command::Seed(command) => command.run(&settings).await,
+        Command::Import(command) => Box::pin(command.run(&settings)).await,
         Command::Keys(command) => command.run(&settings),
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),

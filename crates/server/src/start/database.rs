@@ -64,6 +64,14 @@ pub(crate) fn server_config(settings: &Settings) -> Result<Config, StartError> {
     parse(settings.database.url.as_ref().map_or("", |url| url.expose()), "database.url")
 }
 
+/// Returns how to read a database that is named on the command line, and over which TLS.
+pub(crate) fn named_database(url: &str, key: &str, settings: &Settings) -> Result<(Config, Migrator), StartError> {
+    let config = parse(url, key)?;
+    let tls = postgres::tls(&config, settings.database.root_certificate_file.as_deref())?;
+    let migrator = Migrator::new(config.clone());
+    Ok((config, tls.map_or(migrator.clone(), |tls| migrator.with_tls(tls))))
+}
+
 /// Returns what the migrator is told: who the server is.
 pub(crate) fn migrate_options(settings: &Settings) -> Result<Options, StartError> {
     let login = if settings.uses_private_cluster() {

@@ -29,6 +29,9 @@ const TOOLS: [(&str, &str); 11] = [
     ("pg_plan_filter", "no plan is refused by it"),
 ];
 
+/// Those of which ours is the second choice: where the server's own cannot be installed.
+const SECOND: [&str; 2] = ["uuid-ossp", "moddatetime"];
+
 /// What a project misses without some extensions that it can hardly do without.
 const MISSED: [(&str, &str); 8] = [
     ("vector", "the types vector, halfvec and sparsevec and their indexes"),
@@ -68,11 +71,13 @@ fn asked(tokens: &[Token<'_>], names: &mut BTreeMap<String, Option<String>>) {
     }
 }
 
-/// Whether the server has the extension itself, so that ours must not stand in for it.
+/// Whether the server's own extension comes first, so that ours must not stand in for it.
 pub(super) async fn stands_by_itself(session: &Session, file: &File) -> Result<bool> {
     let name = extension_of(file);
-    let asked = "select exists (select from pg_catalog.pg_extension where extname = $1)
-                     or $1 = 'uuid-ossp' and exists (select from pg_catalog.pg_available_extensions where name = $1)";
+    if SECOND.contains(&name) {
+        return Ok(true);
+    }
+    let asked = "select exists (select from pg_catalog.pg_extension where extname = $1)";
     session.client.query_one(asked, &[&name]).await.map(|row| row.get(0)).map_err(error::query)
 }
 
@@ -80,16 +85,20 @@ pub(super) async fn stands_by_itself(session: &Session, file: &File) -> Result<b
 pub(super) async fn ensure(session: &Session, ours: &[File], wanted: BTreeMap<String, Option<String>>) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     for (name, schema) in wanted {
-        if ours.iter().any(|file| extension_of(file) == name) && name != "uuid-ossp" {
+        let file = ours.iter().find(|file| extension_of(file) == name);
+        if file.is_some() && !SECOND.contains(&name.as_str()) {
             notes.push(format!("the extension {name} is answered by functions of ours"));
             continue;
         }
         match install(session, &name, schema.as_deref()).await? {
             Found::There => {}
-            Found::Refused if name == "uuid-ossp" => notes.push("of uuid-ossp there is uuid_generate_v4() only".to_owned()),
-            Found::Refused => match TOOLS.iter().find(|(tool, _)| *tool == name) {
-                Some((_, loss)) => notes.push(format!("the extension {name} is left out: {loss}")),
-                None => return Err(missing(&name)),
+            Found::Refused => match (file, TOOLS.iter().find(|(tool, _)| *tool == name)) {
+                (Some(file), _) => {
+                    session.client.batch_execute(&file.text).await.map_err(error::query)?;
+                    notes.push(format!("the extension {name} is answered by functions of ours"));
+                }
+                (None, Some((_, loss))) => notes.push(format!("the extension {name} is left out: {loss}")),
+                (None, None) => return Err(missing(&name)),
             },
         }
     }

@@ -6,6 +6,7 @@
 mod book;
 mod extensions;
 mod files;
+mod import;
 mod login;
 mod report;
 mod rewrite;
@@ -13,6 +14,7 @@ mod run;
 mod target;
 
 pub use files::Project;
+pub use import::{Compared, ImportReport, Origin};
 pub use report::ProjectReport;
 
 use kernel::Result;

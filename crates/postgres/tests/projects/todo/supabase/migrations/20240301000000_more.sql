@@ -17,6 +17,10 @@ create function public.custom_access_token_hook(event jsonb) returns jsonb langu
 grant execute on function public.custom_access_token_hook to supabase_auth_admin;
 revoke execute on function public.custom_access_token_hook from authenticated, anon, public;
 
+alter table public.lists add column changed_at timestamptz not null default '2020-01-01';
+create trigger lists_changed before update on public.lists
+  for each row execute procedure extensions.moddatetime(changed_at);
+
 select cron.unschedule('nightly') from cron.job where jobname = 'nightly';
 
 create function public.tell() returns bigint language sql as $$ select net.http_post(url := 'http://example.com/hook', body := '{}'::jsonb) $$;
