@@ -94,7 +94,7 @@ impl FromRequestParts<Auth> for Caller {
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
         match *principal(parts, auth).await?.subject() {
             Subject::User { user_id, session_id } => Ok(Self { user_id, session_id }),
-            Subject::Anonymous | Subject::Service | Subject::System { .. } => {
+            Subject::Anonymous | Subject::Service | Subject::Role { .. } | Subject::System { .. } => {
                 Err(Error::new(Kind::Forbidden, "bad_jwt", "invalid claim: missing sub claim"))
             }
         }

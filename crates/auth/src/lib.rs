@@ -6,6 +6,7 @@
 //! The server mounts [`router`] at `/auth/v1` and puts [`layer`] (or [`Auth::authenticate`]) before everything else. The routes
 //! under `/auth/v1` authenticate by themselves, because their errors have another shape.
 
+pub mod alone;
 pub mod config;
 pub mod keys;
 mod passwords;

@@ -141,6 +141,9 @@ pub enum OpenApiMode {
     Disabled,
 }
 
+/// As many rows as PostgreSQL can count: no limit at all.
+const ROWS_MAX: u64 = i64::MAX.unsigned_abs();
+
 /// A value that cannot be used: its key below `data_api`, and what is allowed.
 pub type Fault = (&'static str, &'static str);
 
@@ -150,7 +153,7 @@ impl DataApiConfig {
         let limit = |value: usize| (1..=1_000_000).contains(&value);
         [
             (self.schemas.is_empty() || self.schemas.iter().any(String::is_empty), "schemas", "names of schemas, at least one"),
-            (!(1..=1_000_000).contains(&self.rows_max), "rows_max", "1 to 1000000"),
+            (!(1..=ROWS_MAX).contains(&self.rows_max), "rows_max", "1 to 9223372036854775807"),
             (!is_address(&self.openapi_server_url), "openapi_server_url", "an address that begins with http:// or https://, or empty"),
             (!(100..=3_600_000).contains(&self.catalog_reload_ms), "catalog_reload_ms", "100 to 3600000"),
             (!(100..=3_600_000).contains(&self.catalog_watch_ms), "catalog_watch_ms", "100 to 3600000"),

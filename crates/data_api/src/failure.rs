@@ -22,7 +22,7 @@ pub(crate) struct IsAnonymous(pub(crate) bool);
 
 impl IsAnonymous {
     pub(crate) fn of(principal: &Principal) -> Self {
-        Self(matches!(principal.subject(), Subject::Anonymous))
+        Self(matches!(principal.subject(), Subject::Anonymous | Subject::Role { is_anonymous: true, .. }))
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod config;
 
 mod batch;
+mod described;
 mod failure;
 mod idempotency;
 mod openapi;
@@ -20,6 +21,7 @@ mod root;
 mod routes;
 mod run;
 mod schema;
+mod timing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +33,7 @@ use postgres::catalog::Catalog;
 pub use batch::router as batch_router;
 pub use config::{DataApiConfig, EndOfTransaction, OpenApiMode};
 pub use routes::{root_router, router};
+pub use timing::Timing;
 
 use crate::plan::{Caller, Surroundings};
 use crate::request::ParseLimits;
@@ -81,6 +84,11 @@ impl DataApi {
     /// Tells whether the tables and functions are known.
     pub fn loaded(&self) -> Result<()> {
         self.0.schema.loaded()
+    }
+
+    /// Returns what is known of tables and functions, for who looks into the server; nothing before they are known.
+    pub fn described(&self) -> Option<serde_json::Value> {
+        Some(described::described(&*self.0.schema.current()?, &self.0.config.schemas))
     }
 
     fn database(&self) -> &Database {

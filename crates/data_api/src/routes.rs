@@ -16,6 +16,7 @@ use crate::idempotency::Key;
 use crate::plan::{self, Caller};
 use crate::request::{self, Target, Wanted};
 use crate::run::Planned;
+use crate::timing::Timing;
 use crate::{repeat, response, root};
 
 /// Returns the routes, to be mounted at `/rest/v1`. They need a `Principal` in the request's extensions, and pass on a
@@ -91,8 +92,9 @@ async fn methods(api: &DataApi, target: &Target, parts: &Parts) -> Result<Respon
 }
 
 async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) -> Result<Response> {
+    let mut timing = Timing::begin();
     let (parts, body) = request.into_parts();
-    let context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
+    let mut context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
     let body = read(Request::from_parts(parts.clone(), body)).await?;
     let key = Key::of(&parts, &body, api.config())?;
     let wanted = Wanted {
@@ -106,24 +108,30 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
         plan_enabled: api.config().plan_enabled.unwrap_or(false),
     };
     let request = request::parse(wanted)?;
+    context.schema = request.schema.as_str().into();
+    timing.parsed();
     let caller = Caller::from(grant.principal());
     let catalog = api.schema().get().await?;
     let surroundings = |catalog| api.surroundings(catalog, caller);
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => {
+            timing.planned();
+            context.function_settings = plan.settings();
             let answered = repeat::run(api, grant, &context, Planned { request: &request, plan: &plan }, key.as_ref()).await;
             if answered.as_ref().err().is_some_and(plan::shows_outdated) {
                 // For the next request: this one's transaction is over.
                 api.schema().newer_than(Some(&catalog)).await?;
             }
-            return answered;
+            return answered.map(|response| timing.on(response));
         }
         Err(error) if plan::may_be_outdated(&error) => error,
         Err(error) => return Err(error),
     };
     let Some(newer) = api.schema().newer_than(Some(&catalog)).await? else { return Err(outdated) };
     let plan = plan::plan(&request, surroundings(&newer))?;
-    repeat::run(api, grant, &context, Planned { request: &request, plan: &plan }, key.as_ref()).await
+    timing.planned();
+    context.function_settings = plan.settings();
+    repeat::run(api, grant, &context, Planned { request: &request, plan: &plan }, key.as_ref()).await.map(|response| timing.on(response))
 }
 
 /// Reads the whole body, as far as the edge lets it come.

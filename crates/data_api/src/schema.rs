@@ -50,6 +50,11 @@ impl SchemaCache {
         self.newer_than(None).await?.ok_or_else(not_loaded)
     }
 
+    /// Returns the catalog that is in use.
+    pub(crate) fn current(&self) -> Option<Arc<Catalog>> {
+        self.current.load_full()
+    }
+
     /// Returns the catalog if it is there.
     pub(crate) fn loaded(&self) -> Result<()> {
         if self.current.load().is_some() { Ok(()) } else { Err(not_loaded()) }
@@ -90,6 +95,13 @@ impl SchemaCache {
     }
 
     async fn load(&self) -> Result<Arc<Catalog>> {
+        let loaded = self.load_now().await;
+        let status = if loaded.is_ok() { "SUCCESS" } else { "FAIL" };
+        metrics::counter!("pgrst_schema_cache_loads_total", "status" => status).increment(1);
+        loaded
+    }
+
+    async fn load_now(&self) -> Result<Arc<Catalog>> {
         let started = Instant::now();
         let grant = self.grant();
         // First: what is changed between the two is seen at the next look.
@@ -98,6 +110,7 @@ impl SchemaCache {
         self.current.store(Some(Arc::clone(&catalog)));
         self.fingerprint.store(Some(Arc::new(fingerprint)));
         metrics::counter!("data_api_catalog_loads_total").increment(1);
+        metrics::gauge!("pgrst_schema_cache_query_time_seconds").set(started.elapsed().as_secs_f64());
         metrics::histogram!("data_api_catalog_load_seconds").record(started.elapsed().as_secs_f64());
         Ok(catalog)
     }

@@ -67,7 +67,7 @@ impl Principal {
             (Demand::Service, Subject::User { .. }) => {
                 return Err(Error::new(Kind::Forbidden, "service_key_required", "This needs the service key"));
             }
-            (Demand::SignedIn | Demand::Service | Demand::Permission(_), Subject::Anonymous) => {
+            (Demand::SignedIn | Demand::Service | Demand::Permission(_), Subject::Anonymous | Subject::Role { .. }) => {
                 return Err(Error::new(Kind::Unauthenticated, "not_signed_in", "Sign in first"));
             }
         };
@@ -101,7 +101,7 @@ impl Grant {
 
     /// Tells whether the opening statement must refuse a user without an active company.
     pub fn company_required(&self) -> bool {
-        self.company_required && !matches!(self.principal.subject(), Subject::Service | Subject::System { .. })
+        self.company_required && !matches!(self.principal.subject(), Subject::Service | Subject::Role { .. } | Subject::System { .. })
     }
 }
 
@@ -160,6 +160,7 @@ mod tests {
             somebody(Subject::Anonymous).require::<SignedIn>(),
             somebody(Subject::Anonymous).require::<ServiceOnly>(),
             somebody(Subject::Anonymous).require::<ReadJobs>(),
+            somebody(Subject::Role { name: "author".into(), is_anonymous: false }).require::<SignedIn>(),
         ] {
             assert_eq!(refused.unwrap_err().status(), 401);
         }

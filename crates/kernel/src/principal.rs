@@ -43,6 +43,13 @@ pub enum Subject {
     },
     /// Holds the service key: a program of the operator.
     Service,
+    /// Runs as a role of a database that knows none of our users: a verified token named it, or it is the one for whoever has none.
+    Role {
+        /// The role, as PostgreSQL has it.
+        name: Arc<str>,
+        /// Whether it is the role of those without a token.
+        is_anonymous: bool,
+    },
     /// The server itself, which says why.
     System {
         /// Why the server works without a caller; written to the log.
@@ -89,7 +96,7 @@ impl Principal {
     pub fn user_id(&self) -> Option<UserId> {
         match self.subject {
             Subject::User { user_id, .. } => Some(user_id),
-            Subject::Anonymous | Subject::Service | Subject::System { .. } => None,
+            Subject::Anonymous | Subject::Service | Subject::Role { .. } | Subject::System { .. } => None,
         }
     }
 
@@ -97,7 +104,7 @@ impl Principal {
     pub fn session_id(&self) -> Option<SessionId> {
         match self.subject {
             Subject::User { session_id, .. } => session_id,
-            Subject::Anonymous | Subject::Service | Subject::System { .. } => None,
+            Subject::Anonymous | Subject::Service | Subject::Role { .. } | Subject::System { .. } => None,
         }
     }
 
@@ -117,11 +124,12 @@ impl Principal {
     }
 
     /// Returns the PostgreSQL role that a transaction of this caller runs as.
-    pub fn database_role(&self) -> &'static str {
-        match self.subject {
+    pub fn database_role(&self) -> &str {
+        match &self.subject {
             Subject::Anonymous => "anon",
             Subject::User { .. } => "authenticated",
             Subject::Service | Subject::System { .. } => "service_role",
+            Subject::Role { name, .. } => name,
         }
     }
 }

@@ -15,4 +15,8 @@ pub struct RequestContext {
     pub headers_json: Arc<str>,
     /// A JSON object of the cookies.
     pub cookies_json: Arc<str>,
+    /// The schema whose names the request means, where the database is not ours; otherwise nothing.
+    pub schema: Arc<str>,
+    /// Settings that the function it calls brings with it, where the database is not ours.
+    pub function_settings: Arc<[(String, String)]>,
 }

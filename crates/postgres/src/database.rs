@@ -2,10 +2,13 @@
 //!
 //! Invariant: there is no way to a connection but [`Database::begin`] and [`Database::run`], and both take a grant.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use kernel::{Grant, RequestContext, Result};
 
+use crate::alone::Alone;
 use crate::error::from_wire;
 use crate::opening::{Opened, Opening};
 use crate::options::{PoolOptions, PoolStatus};
@@ -19,6 +22,7 @@ use crate::tx::{self, Access, Tx};
 pub struct Database {
     pool: Pool,
     statement_timeout: Duration,
+    alone: Option<Arc<ArcSwap<Alone>>>,
 }
 
 /// What one statement gave, and for whom it ran.
@@ -34,7 +38,8 @@ impl Database {
     /// Makes the pool. Connects at first use.
     pub fn new(options: PoolOptions) -> Result<Self> {
         let statement_timeout = options.statement_timeout;
-        Ok(Self { pool: Pool::new(options)?, statement_timeout })
+        let alone = options.alone.clone();
+        Ok(Self { pool: Pool::new(options)?, statement_timeout, alone })
     }
 
     /// Runs one statement in a transaction of its own, in one round trip. An error leaves nothing behind.
@@ -61,6 +66,11 @@ impl Database {
         answered.map(drop).inspect_err(|error| connection.note(error))
     }
 
+    /// Tells whether the database is not ours: nothing of our schema is in it.
+    pub fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+
     /// Returns how the pool is.
     pub fn pool_status(&self) -> PoolStatus {
         self.pool.status()
@@ -83,7 +93,10 @@ impl Database {
     }
 
     fn opening(&self, grant: &Grant, context: &RequestContext, access: Access) -> Opening {
-        Opening::of(grant, context, self.statement_timeout.as_millis(), access)
+        match &self.alone {
+            Some(alone) => Opening::alone(&alone.load(), grant, context, access),
+            None => Opening::of(grant, context, self.statement_timeout.as_millis(), access),
+        }
     }
 }
 

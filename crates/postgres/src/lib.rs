@@ -2,11 +2,13 @@
 //!
 //! Invariant: no other crate opens a connection for a caller; a [`Tx`] comes only from a grant.
 
+mod alone;
 pub mod catalog;
 pub mod cluster;
 mod database;
 pub mod error;
 mod explain;
+mod listen;
 pub mod migrate;
 mod opening;
 mod options;
@@ -16,7 +18,9 @@ mod sql;
 mod tx;
 mod wire;
 
+pub use alone::Alone;
 pub use database::{Answer, Database};
+pub use listen::Listener;
 pub use opening::Opened;
 pub use options::{PoolOptions, PoolStatus, tls};
 pub use row::{Column, ColumnIndex, Row, RowError};

@@ -2,8 +2,11 @@
 //!
 //! Invariant: what it sets comes from the session's and the member's rows as they are at this moment, and ends with the transaction.
 
+use std::borrow::Cow;
+
 use kernel::{CompanyId, Error, Grant, RequestContext, Result, Subject};
 
+use crate::alone::{Alone, Isolation};
 use crate::error::unavailable;
 use crate::row::Row;
 use crate::sql::Param;
@@ -39,15 +42,19 @@ const OPENING: &str = "select o.company_id, o.member_role,
 /// The opening statement's values.
 pub(crate) struct Opening {
     text: &'static str,
-    role: &'static str,
+    role: Cow<'static, str>,
     values: Vec<Param>,
+    isolation: Isolation,
+    /// Whether every caller may have it run.
+    is_ours: bool,
 }
 
 impl Opening {
     pub(crate) fn of(grant: &Grant, context: &RequestContext, statement_timeout_ms: u128, access: Access) -> Self {
         let principal = grant.principal();
         let kind = match principal.subject() {
-            Subject::Anonymous => "anon",
+            // There is no such role here for anybody to become.
+            Subject::Anonymous | Subject::Role { .. } => "anon",
             Subject::User { .. } => "user",
             Subject::Service => "service",
             Subject::System { .. } => "system",
@@ -68,12 +75,37 @@ impl Opening {
             // It can be made read-only after it began, and never the other way round.
             (access == Access::Read).into(),
         ];
-        Self { text: OPENING, role: principal.database_role(), values }
+        let role = match principal.subject() {
+            Subject::Anonymous | Subject::Role { .. } => "anon",
+            Subject::User { .. } => "authenticated",
+            Subject::Service | Subject::System { .. } => "service_role",
+        };
+        Self { text: OPENING, role: Cow::Borrowed(role), values, isolation: Isolation::Usual, is_ours: true }
+    }
+
+    /// The same for a database that is not ours.
+    pub(crate) fn alone(alone: &Alone, grant: &Grant, context: &RequestContext, access: Access) -> Self {
+        let role = match grant.principal().subject() {
+            Subject::Role { name, .. } => Cow::Owned(name.as_ref().to_owned()),
+            _ => Cow::Borrowed(""),
+        };
+        let (values, isolation) = (alone.values(grant, context, access), alone.isolation(grant, context));
+        Self { text: Alone::text(), role, values, isolation, is_ours: false }
     }
 
     /// The PostgreSQL role that the statements behind it run as.
-    pub(crate) fn role(&self) -> &'static str {
-        self.role
+    pub(crate) fn role(&self) -> Cow<'static, str> {
+        self.role.clone()
+    }
+
+    /// Returns what begins its transaction.
+    pub(crate) fn begin(&self, access: Access) -> &'static str {
+        self.isolation.begin(access)
+    }
+
+    /// Tells whether only an explicit begin can say how its transaction is kept apart.
+    pub(crate) fn needs_begin(&self) -> bool {
+        self.isolation != Isolation::Usual
     }
 
     /// Returns it as the first statement of a batch. Its text is the same for every caller.
@@ -90,8 +122,8 @@ impl Opening {
     }
 
     /// Every caller may have the opening statement run. Where that is refused, the connection still has a role that somebody gave it beyond
-    /// his transaction, and is good for nobody.
-    pub(crate) fn refused(refusal: Error) -> Error {
-        if refusal.code() == "42501" { unavailable(refusal) } else { refusal }
+    /// his transaction, and is good for nobody. In another database it is the login that may not become the role.
+    pub(crate) fn refused(&self, refusal: Error) -> Error {
+        if self.is_ours && refusal.code() == "42501" { unavailable(refusal) } else { refusal }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use kernel::{Error, Result};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
@@ -12,6 +13,8 @@ use rustls_pki_types::pem::PemObject;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::alone::Alone;
 
 /// How the pool behaves. Every limit is a setting.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct PoolOptions {
     pub statements_max: usize,
     /// Certificates to trust in place of the machine's own, as PEM.
     pub root_certificate_file: Option<PathBuf>,
+    /// How transactions are opened where the database is not ours; it may change while the pool is in use.
+    pub alone: Option<Arc<ArcSwap<Alone>>>,
 }
 
 impl PoolOptions {
@@ -55,6 +60,7 @@ impl PoolOptions {
             prepared_statements: true,
             statements_max: 500,
             root_certificate_file: None,
+            alone: None,
         }
     }
 

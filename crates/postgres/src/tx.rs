@@ -4,6 +4,7 @@
 //! rows as they are at this moment. Where it refuses, PostgreSQL refuses every statement behind it. All settings end with the transaction,
 //! so that a connection never carries one caller's context into another's request.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernel::{Error, Result};
@@ -27,7 +28,7 @@ pub enum Access {
 /// A transaction that is open for one caller. Dropped without [`Tx::commit`], it is rolled back.
 pub struct Tx {
     connection: Option<Lease>,
-    role: &'static str,
+    role: Cow<'static, str>,
     opened: Opened,
     /// A statement failed: PostgreSQL would answer a commit with a silent rollback.
     failed: AtomicBool,
@@ -37,10 +38,10 @@ impl Tx {
     /// Begins and opens in one round trip.
     pub(crate) async fn open(connection: Lease, opening: Opening, access: Access) -> Result<Self> {
         let mut tx = Self { connection: Some(connection), role: opening.role(), opened: Opened::default(), failed: AtomicBool::new(false) };
-        let steps = [Step::once(begin(access)), opening.step()];
+        let steps = [Step::once(opening.begin(access)), opening.step()];
         let parts = match answer(tx.connection()?, &steps).await {
             Ok(parts) => Ok(parts),
-            Err(Fault::Refused(refusal)) if refusal.passed == 1 => Err(Opening::refused(from_wire(Fault::Refused(refusal)))),
+            Err(Fault::Refused(refusal)) if refusal.passed == 1 => Err(opening.refused(from_wire(Fault::Refused(refusal)))),
             Err(fault) => Err(from_wire(fault)),
         };
         let rows = tx.noting(parts.and_then(last))?;
@@ -91,10 +92,10 @@ impl Tx {
     async fn part(&self, sql: Sql) -> Result<Part> {
         let (text, values) = sql.render();
         let connection = self.connection()?;
-        let step = Step { role: self.role, text: &text, values: &values, kept: true };
+        let step = Step { role: &self.role, text: &text, values: &values, kept: true };
         let parts = answer(connection, &[step]).await.map_err(|fault| {
             if matches!(&fault, Fault::Refused(refusal) if refusal.is_stale()) {
-                connection.forget(self.role, &text);
+                connection.forget(&self.role, &text);
             }
             from_wire(fault)
         });
@@ -146,8 +147,8 @@ impl std::fmt::Debug for Tx {
 /// them that needs no begin and no commit. A statement that the connection does not know is prepared behind the opening, as the role that
 /// will run it.
 pub(crate) async fn run(connection: Lease, opening: Opening, access: Access, sql: Sql) -> Result<(Opened, Vec<Row>)> {
-    if access == Access::Write && connection.is_read_only() {
-        // Only an explicit begin may say that this one writes.
+    if opening.needs_begin() || access == Access::Write && connection.is_read_only() {
+        // Only an explicit begin may say that this one writes, or how it is kept apart.
         let tx = Tx::open(connection, opening, access).await?;
         let rows = tx.query(sql).await?;
         let opened = tx.opened.clone();
@@ -156,17 +157,17 @@ pub(crate) async fn run(connection: Lease, opening: Opening, access: Access, sql
     }
     let (text, values) = sql.render();
     let role = opening.role();
-    let steps = [opening.step(), Step { role, text: &text, values: &values, kept: true }];
+    let steps = [opening.step(), Step { role: &role, text: &text, values: &values, kept: true }];
     let mut answered = answer(&connection, &steps).await;
     if matches!(&answered, Err(Fault::Refused(refusal)) if refusal.is_stale()) {
         // Nothing ran, and all was undone: prepared anew it is as if it had never been known.
         connection.forget("", opening.step().text);
-        connection.forget(role, &text);
+        connection.forget(&role, &text);
         answered = answer(&connection, &steps).await;
     }
     let outcome = match answered {
         Ok(parts) => outcome(parts),
-        Err(Fault::Refused(refusal)) if refusal.passed == 0 => Err(Opening::refused(from_wire(Fault::Refused(refusal)))),
+        Err(Fault::Refused(refusal)) if refusal.passed == 0 => Err(opening.refused(from_wire(Fault::Refused(refusal)))),
         Err(fault) => Err(from_wire(fault)),
     };
     outcome.inspect_err(|error| connection.note(error))
@@ -186,11 +187,4 @@ fn last(mut parts: Vec<Part>) -> Result<Part> {
 /// Everything is sent before the first wait: a request that is dropped from then on still ends its transaction.
 async fn answer(connection: &Connection, steps: &[Step<'_>]) -> std::result::Result<Vec<Part>, Fault> {
     connection.ask(steps)?.parts().await
-}
-
-fn begin(access: Access) -> &'static str {
-    match access {
-        Access::Read => "begin read only",
-        Access::Write => "begin read write",
-    }
 }

@@ -221,7 +221,7 @@ impl Cell<'_> {
         }
     }
 
-    pub(crate) fn role(&self) -> &'static str {
+    pub(crate) fn role(&self) -> &str {
         self.caller.grant.principal().database_role()
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing imports this crate; it wires the floors below and holds no rule of the business.
 
+pub mod alone;
 mod backend;
 pub mod cli;
 pub mod config;

@@ -73,9 +73,14 @@ impl Db {
         Database::new(options).expect("the options are good")
     }
 
+    /// Returns where the superuser finds this database.
+    pub fn superuser_config(&self) -> Config {
+        self.addresses.superuser(&self.name)
+    }
+
     /// Connects as the superuser, to prepare what no caller may and to look behind the policies.
     pub async fn superuser(&self) -> Client {
-        connect(&self.addresses.superuser(&self.name)).await
+        connect(&self.superuser_config()).await
     }
 
     /// Connects as the migrator.

@@ -5,7 +5,7 @@
 
 mod claims;
 mod error;
-mod strict_json;
+pub(crate) mod strict_json;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -23,8 +23,8 @@ async fn who(server: &Server, headers: &[(&str, &str)]) -> Result<Principal, Err
     server.auth.authenticate(&parts(headers)).await.map_err(Refusal::for_data_api)
 }
 
-async fn role(server: &Server, headers: &[(&str, &str)]) -> &'static str {
-    who(server, headers).await.unwrap().database_role()
+async fn role(server: &Server, headers: &[(&str, &str)]) -> String {
+    who(server, headers).await.unwrap().database_role().to_owned()
 }
 
 #[tokio::test]

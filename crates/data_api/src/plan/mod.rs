@@ -10,6 +10,8 @@ mod read;
 mod relationship;
 mod write;
 
+use std::sync::Arc;
+
 use kernel::{Error, Kind, Principal, Result, Subject};
 use postgres::catalog::{Catalog, Relation};
 
@@ -30,6 +32,15 @@ pub(crate) enum Plan<'a> {
     Write(WritePlan<'a>),
     /// A function is called.
     Call(CallPlan<'a>),
+}
+
+impl Plan<'_> {
+    /// Returns the settings that a called function was given (`create function ... set ...`).
+    pub(crate) fn settings(&self) -> Arc<[(String, String)]> {
+        let Self::Call(call) = self else { return Arc::default() };
+        let pairs = call.function.settings.iter().filter_map(|setting| setting.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
 }
 
 /// What planning has to know beyond the request.
@@ -113,8 +124,8 @@ pub(crate) fn shows_outdated(error: &Error) -> bool {
 impl From<&Principal> for Caller {
     fn from(principal: &Principal) -> Self {
         match (principal.subject(), principal.requested_company()) {
-            (Subject::Anonymous, _) => Self::Anonymous,
-            (Subject::User { .. }, _) => Self::User,
+            (Subject::Anonymous | Subject::Role { is_anonymous: true, .. }, _) => Self::Anonymous,
+            (Subject::User { .. } | Subject::Role { .. }, _) => Self::User,
             (Subject::Service | Subject::System { .. }, Some(_)) => Self::ServiceInCompany,
             (Subject::Service | Subject::System { .. }, None) => Self::Service,
         }

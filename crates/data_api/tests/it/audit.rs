@@ -73,6 +73,7 @@ async fn the_request_stands_beside_what_it_changed() {
         path: "/rest/v1/departments".into(),
         headers_json: headers.as_str().into(),
         cookies_json: "{}".into(),
+        ..RequestContext::default()
     });
     assert_eq!(server.send(request).await.status, 201);
     let row = &audit(&server, &ann, "departments").await[0];

@@ -110,7 +110,8 @@ functions as (
             from pg_catalog.unnest(p.proallargtypes) with ordinality as o (type, position)
             join types t on t.oid = o.type
            where p.proargmodes[o.position] in ('o', 'b', 't')) as returned,
-         p.proretset, p.prorows, rt.document as returns_type, rn.nspname as returns_schema, rc.relname as returns_relation,
+         p.proretset, p.prorows, coalesce(pg_catalog.to_json(p.proconfig), '[]') as settings,
+         rt.document as returns_type, rn.nspname as returns_schema, rc.relname as returns_relation,
          case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end as volatility,
          pg_catalog.obj_description(p.oid, 'pg_proc') as comment
     from pg_catalog.pg_proc p
@@ -140,7 +141,7 @@ select pg_catalog.json_build_object(
     from relations r),
   'functions', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'oid', f.oid::bigint, 'schema', f.nspname, 'name', f.proname, 'returned', coalesce(f.returned, '[]'), 'arguments', f.arguments, 'volatility', f.volatility, 'comment', f.comment,
-      'rows', f.prorows, 'returns', pg_catalog.json_build_object('kind', f.returns_kind, 'set', f.proretset, 'type', f.returns_type,
+      'rows', f.prorows, 'settings', f.settings, 'returns', pg_catalog.json_build_object('kind', f.returns_kind, 'set', f.proretset, 'type', f.returns_type,
                                               'schema', f.returns_schema, 'relation', f.returns_relation))
       order by f.nspname, f.proname, f.oid), '[]')
     from functions f),

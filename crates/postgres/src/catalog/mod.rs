@@ -102,7 +102,8 @@ impl Catalog {
         statement.bind(serde_json::json!(schemas)).text(after);
         let document = text(&tx, statement).await?;
         let marks: Marks = serde_json::from_str(&document).map_err(Error::internal)?;
-        let declarations = if marks.has_declarations { Some(text(&tx, Sql::new(DECLARATIONS)).await?) } else { None };
+        let declarations =
+            if marks.has_declarations && !database.is_alone() { Some(text(&tx, Sql::new(DECLARATIONS)).await?) } else { None };
         tx.rollback().await?;
         Self::from_documents(&document, declarations.as_deref())
     }

@@ -223,6 +223,9 @@ pub struct Function {
     /// How many rows it says it gives; none where it gives one result.
     #[serde(default)]
     pub rows: f32,
+    /// Settings that hold while it runs, each as `name=value`.
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// The comment.
     pub comment: Option<String>,
 }

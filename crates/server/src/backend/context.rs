@@ -27,6 +27,7 @@ pub(super) async fn layer(mut request: Request, next: Next) -> Response {
         path: path_of(&request).into(),
         headers_json: headers_json(request.headers(), &known(&request)).into(),
         cookies_json: cookies_json(request.headers()).into(),
+        ..RequestContext::default()
     };
     request.extensions_mut().insert(context);
     next.run(request).await

@@ -136,14 +136,22 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
     if let Command::Serve(serve) = &command {
         flags.listen.clone_from(&serve.listen);
     }
-    let loaded = config::load(&Sources::of_process(flags)).map_err(StartError::Config)?;
+    let sources = Sources::of_process(flags);
+    let loaded = config::load(&sources).map_err(StartError::Config)?;
     if let Command::Config(command) = command {
         return command.run(&loaded);
     }
-    logging::begin(&loaded.settings.log);
-    let Loaded { settings, .. } = loaded;
+    let Loaded { mut settings, .. } = loaded;
+    let alone = match &command {
+        Command::Serve(serve) => serve.alone(sources.variables, &mut settings)?,
+        _ => None,
+    };
+    logging::begin(&settings.log);
     match command {
-        Command::Serve(command) => command.run(settings).await,
+        Command::Serve(command) => match alone {
+            Some(alone) => command.run_alone(alone, settings).await,
+            None => command.run(settings).await,
+        },
         Command::Status(command) => command.run(&settings),
         Command::Migrate(command) => command.run(&settings).await,
         Command::Seed(command) => command.run(&settings).await,

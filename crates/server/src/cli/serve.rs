@@ -1,6 +1,8 @@
 //! `thorbis serve`.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,8 +10,10 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, keys, say};
+use crate::alone::values::{Sources, Values};
+use crate::alone::{self, Given};
 use crate::config::Settings;
-use crate::start::{self, RunningServer};
+use crate::start::{self, RunningServer, StartError};
 
 /// Files that are open besides the connections of clients: to PostgreSQL, logs, sockets.
 const FILES_BESIDE: u64 = 500;
@@ -19,14 +23,66 @@ const FILES_BESIDE: u64 = 500;
 #[command(after_help = "\
 Examples:
   thorbis serve --env development
-  thorbis serve --data ./data --listen 127.0.0.1:8000 --listen [::1]:8000")]
+  thorbis serve --data ./data --listen 127.0.0.1:8000 --listen [::1]:8000
+  thorbis serve --only data-api ./postgrest.conf")]
 pub(super) struct Serve {
     /// Address and port to listen on; may be given several times (default: port 54321 of both loopback addresses)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Vec<SocketAddr>,
+    /// Serve nothing but this, on any database: its login, roles and tables are those of its owner
+    #[arg(long, value_name = "SERVICE")]
+    only: Option<Only>,
+    /// With `--only data-api`: a PostgREST configuration file; `PGRST_` variables and the database go before it
+    #[arg(value_name = "FILE", requires = "only")]
+    file: Option<PathBuf>,
+}
+
+/// A service that runs without the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum Only {
+    /// Tables, views and functions over HTTP, as PostgREST serves them
+    DataApi,
+}
+
+/// What the configuration of the data API alone says.
+pub(super) struct AloneSources {
+    sources: Sources,
+    values: Values,
 }
 
 impl Serve {
+    /// Reads the configuration of the data API, where that is all to be served, and lets it say what is logged.
+    pub(super) fn alone(&self, variables: Vec<(OsString, OsString)>, settings: &mut Settings) -> Result<Option<AloneSources>, CliError> {
+        let Some(Only::DataApi) = self.only else { return Ok(None) };
+        let sources = Sources { file: self.file.clone(), variables };
+        let values = sources.read().map_err(StartError::Config)?;
+        if let Some(filter) = alone::config::log_filter(&values) {
+            filter.clone_into(&mut settings.log.filter);
+        }
+        Ok(Some(AloneSources { sources, values }))
+    }
+
+    /// Serves the data API alone.
+    pub(super) async fn run_alone(self, given: AloneSources, settings: Settings) -> Result<ExitCode, CliError> {
+        raise_file_limit(settings.limits.connections_max);
+        let mut signals = Signals::listen()?;
+        let given = Given { sources: given.sources, values: given.values, settings, listen: self.listen };
+        let starting = Box::pin(alone::start(given));
+        let server = tokio::select! {
+            started = starting => started?,
+            () = signals.stop() => return Ok(ExitCode::SUCCESS),
+        };
+        if let Err(error) = say(&alone_banner(server.places())) {
+            tracing::warn!(%error, "the addresses could not be printed");
+        }
+        signals.stop().await;
+        tracing::info!("stopping: requests in flight are finished; a second signal cuts them off");
+        tokio::select! {
+            () = server.shutdown() => Ok(ExitCode::SUCCESS),
+            () = signals.stop() => Ok(ExitCode::FAILURE),
+        }
+    }
+
     pub(super) async fn run(self, settings: Settings) -> Result<ExitCode, CliError> {
         raise_file_limit(settings.limits.connections_max);
         // Before the start, so that a signal during it is not lost.
@@ -92,6 +148,11 @@ impl Signals {
             }
         }
     }
+}
+
+fn alone_banner(places: &[String]) -> String {
+    let place = places.join(" and ");
+    format!("Thorbis {} answers at {place}\ndata folder           none: the data API alone, on somebody's database", crate::version::FULL)
 }
 
 fn banner(server: &RunningServer, development: bool) -> String {

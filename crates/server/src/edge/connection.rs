@@ -3,7 +3,7 @@
 //! Invariant: in every phase something ends it: a limit of [`Pace`], the client, the stop of the server.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::Shared;
 use super::pace::{Pace, Paced, Verdict};
@@ -44,6 +44,11 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Share
         Ok(Err(error)) => tracing::debug!(%error, %peer, "the TLS handshake failed"),
         Err(_elapsed) => tracing::debug!(%peer, "the TLS handshake took too long"),
     }
+}
+
+/// Serves a connection over a socket in the file system: whoever may open it is on this machine, and needs no TLS.
+pub(super) async fn serve_unix(stream: UnixStream, shared: Arc<Shared>) {
+    Box::pin(http(stream, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &shared)).await;
 }
 
 async fn http<S>(stream: S, peer: SocketAddr, shared: &Arc<Shared>)

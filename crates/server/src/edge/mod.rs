@@ -9,10 +9,12 @@ mod pace;
 mod tls;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -53,9 +55,10 @@ pub enum ListenError {
 }
 
 /// Sockets that are bound and do not answer yet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Bound {
     listeners: Vec<TcpListener>,
+    unix: Option<UnixListener>,
     /// What they are bound to, port 0 resolved.
     pub addresses: Vec<SocketAddr>,
 }
@@ -76,7 +79,7 @@ pub async fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
 }
 
 async fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
-    let mut bound = Bound { listeners: Vec::new(), addresses: Vec::new() };
+    let mut bound = Bound::default();
     let mut free_port = 0;
     for address in wanted {
         let mut address = *address;
@@ -100,6 +103,16 @@ async fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
         }
     }
     if bound.listeners.is_empty() { Err(ListenError::None) } else { Ok(bound) }
+}
+
+/// Binds a socket in the file system; one that nobody listens to any more is replaced.
+pub(crate) fn bind_unix(path: &Path, mode: u32) -> std::io::Result<Bound> {
+    if path.try_exists()? && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    Ok(Bound { unix: Some(listener), ..Bound::default() })
 }
 
 fn is_missing_ipv6_loopback(address: SocketAddr, error: &std::io::Error) -> bool {
@@ -140,6 +153,9 @@ impl Edge {
             tasks.spawn(Arc::clone(files).follow(stop.clone()));
         }
         let shared = Arc::new(Shared { pipeline, limits, tls, stop, kill, slots });
+        if let Some(listener) = bound.unix {
+            tasks.spawn(accept::run_unix(listener, Arc::clone(&shared), tasks.clone()));
+        }
         for listener in bound.listeners {
             tasks.spawn(accept::run(listener, Arc::clone(&shared), tasks.clone()));
         }

@@ -34,6 +34,8 @@ const ASKED_BYTES_MAX: usize = 4096;
 /// The rule.
 #[derive(Clone, Debug)]
 pub(crate) enum Cors {
+    /// The routes themselves answer it.
+    Routes,
     /// Any page.
     Anybody,
     /// These pages and our own.
@@ -87,6 +89,7 @@ impl Cors {
             return Decision::Pass(None);
         };
         let allowed = match self {
+            Self::Routes => return Decision::Pass(None),
             Self::Anybody => Allowed { origin: HeaderValue::from_static("*"), varies: false },
             Self::Listed(origins) if origins.contains(origin) => Allowed { origin: origin.clone(), varies: true },
             Self::Listed(_) => return Decision::Refused(origin_not_allowed),

@@ -34,10 +34,11 @@ use crate::middleware::{Cors, Pipeline};
 use crate::router::{self, Front, Mounts, Numbers};
 
 pub use error::StartError;
+pub(crate) use error::told;
 pub use folder::FolderError;
 pub(crate) use folder::{DataFolder, write_private};
 pub(crate) use keys::KEY_FILE;
-pub(crate) use state::{Look, State};
+pub(crate) use state::{Look, State, url_of};
 
 use keys::KeysInUse;
 use prepare::Preparer;
@@ -140,7 +141,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone());
     let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)?;
 
-    let urls: Vec<String> = addresses.iter().map(|address| state::url_of(*address, tls)).collect();
+    let urls: Vec<String> = addresses.iter().map(|address| url_of(*address, tls)).collect();
     let watch = cluster.as_ref().map(Cluster::watch);
     let facts = report::Facts { settings: &settings, urls, public_url, backend: backend.clone(), numbers };
     let reporter = Reporter::new(facts, folder.path(), health, watch);
@@ -156,7 +157,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
 /// Returns the address for clients: the configured one, else the first that is listened on.
 fn public_url(settings: &Settings, addresses: &[SocketAddr], tls: bool) -> String {
     let configured = settings.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
-    configured.or_else(|| addresses.first().map(|address| state::url_of(*address, tls))).unwrap_or_default()
+    configured.or_else(|| addresses.first().map(|address| url_of(*address, tls))).unwrap_or_default()
 }
 
 impl RunningServer {
@@ -167,7 +168,7 @@ impl RunningServer {
 
     /// Returns all addresses as URLs.
     pub fn urls(&self) -> Vec<String> {
-        self.addresses.iter().map(|address| state::url_of(*address, self.tls)).collect()
+        self.addresses.iter().map(|address| url_of(*address, self.tls)).collect()
     }
 
     /// Returns the keys in use.

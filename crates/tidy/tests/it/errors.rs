@@ -13,6 +13,7 @@ const TOOLS: &[&str] = &["crates/testkit/", "crates/proof/", "crates/tidy/", "cr
 
 /// Files in which an error is made of a code that is in a variable, and how its codes are found.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("crates/auth/src/alone/error.rs", "a code of the dialect, found as such"),
     ("crates/auth/src/errors.rs", "the callers of bad_request and unprocessable name it"),
     ("crates/auth/src/tokens/error.rs", "a code of the dialect, found as such"),
     ("crates/auth/src/unavailable.rs", "the table beside it"),

@@ -1,0 +1,6 @@
+//! The data API alone, on a database that knows nothing of us.
+
+mod guide;
+mod operation;
+mod program;
+mod requests;
