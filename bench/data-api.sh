@@ -1,6 +1,6 @@
 #!/bin/sh
 # One row by its key through the data API, with a member's token, 256 connections; beside it pgbench with the statements that the server
-# sent for it, as PostgreSQL logged them (begin, who asks, the read, commit, pipelined and prepared), on as many connections as the
+# sent for it, as PostgreSQL logged them (who asks, and the read, pipelined and prepared), on as many connections as the
 # server's pool has. Both on this machine, in turns. A bare read by key, without transaction, roles and row security, says what is left.
 # SECONDS_EACH and ROUNDS make it shorter or longer.
 set -eu
@@ -79,9 +79,9 @@ for statement in opening reading; do
 done
 numbers="\\set n random(1, $rows)"
 {
-    printf '%s\n\\startpipeline\nbegin read only;\n' "$numbers"
+    printf '%s\n\\startpipeline\n' "$numbers"
     cat "$folder/opening" && echo ';' && cat "$folder/reading" && echo ';'
-    printf 'commit;\n\\endpipeline\n'
+    printf '\\endpipeline\n'
 } >"$folder/same.sql"
 printf "%s\nselect id, display_name, email from public.customers where company_id = '%s' and id = ('%s' || lpad((:n)::text, 12, '0'))::uuid;\n" \
     "$numbers" "$company" "$ids" >"$folder/bare.sql"

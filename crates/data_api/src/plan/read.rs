@@ -4,11 +4,11 @@
 //! allowed; whoever writes the SQL can trust that.
 
 use kernel::{Error, Kind, Result};
-use postgres::catalog::{Column, Relation};
+use postgres::catalog::{Column, Relation, RelationKind};
 
 use super::embed::{self, Embed, Origin};
 use super::{Surroundings, Walls};
-use crate::request::{Action, ApiRequest, Condition, Count, OrderTerm, Query, SelectItem};
+use crate::request::{Action, ApiRequest, Condition, Count, Filter, Operation, Operator, OrderTerm, Query, SelectItem};
 
 /// Rows of a relation.
 #[derive(Debug)]
@@ -55,6 +55,33 @@ pub(crate) enum Counted {
     Planned,
 }
 
+impl ReadPlan<'_> {
+    /// Tells whether it is over in a moment whatever the tables hold: one row of a table, found by a key, and nothing that is computed.
+    pub(crate) fn is_short(&self) -> bool {
+        let Rows { select, conditions, embeds, counted, .. } = &self.rows;
+        let is_column = |name: &str| self.relation.columns.iter().any(|column| column.name == name);
+        let is_looked_at = |condition: &Condition| match condition {
+            Condition::Filter(filter) => is_column(&filter.field.name),
+            Condition::Logic { .. } => false,
+        };
+        let is_plain = |item: &SelectItem| match item {
+            SelectItem::Star => true,
+            SelectItem::Field { field: Some(field), aggregate: None, .. } => is_column(&field.name),
+            SelectItem::Field { .. } | SelectItem::Embed(_) => false,
+        };
+        let mut fixed: Vec<&str> = self.walls.tenant_column.into_iter().collect();
+        fixed.extend(conditions.iter().filter_map(|condition| fixed_column(condition)));
+        let keys = self.relation.uniques.iter().chain([&self.relation.primary_key]);
+        let is_fixed = |key: &Vec<String>| !key.is_empty() && key.iter().all(|column| fixed.contains(&column.as_str()));
+        self.relation.kind == RelationKind::Table
+            && *counted == Counted::Not
+            && embeds.is_empty()
+            && select.iter().all(is_plain)
+            && conditions.iter().all(|condition| is_looked_at(condition))
+            && keys.into_iter().any(is_fixed)
+    }
+}
+
 pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surroundings: Surroundings<'a>) -> Result<ReadPlan<'a>> {
     let walls = Walls::of(relation, surroundings.caller, request.preferences.deleted);
     let origin = Origin { name: &relation.name, relation: Some(relation) };
@@ -78,6 +105,16 @@ pub(super) fn rows<'a>(request: &'a ApiRequest, origin: Origin<'a>, surroundings
         columns: origin.relation.map_or(&[], |relation| &relation.columns),
         embeds: own.embeds,
     })
+}
+
+/// Returns the column whose value a condition fixes.
+fn fixed_column(condition: &Condition) -> Option<&str> {
+    match condition {
+        Condition::Filter(Filter { field, negated: false, operation: Operation::Compare(Operator::Eq, _) }) if field.path.is_empty() => {
+            Some(&field.name)
+        }
+        Condition::Filter(_) | Condition::Logic { .. } => None,
+    }
 }
 
 /// Returns the conditions on the rows themselves.

@@ -81,6 +81,13 @@ fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error
 
 /// Returns the text and the values of what is written for a plan.
 fn written(asked: &Asked<'_>, write: impl Fn(&Plan<'_>, &ApiRequest) -> Sql) -> Result<(String, Vec<Option<String>>), kernel::Error> {
+    let (text, values) = planned(asked, |plan, request| write(plan, request).render())?;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok((text, values.iter().map(|value| value.as_str().map(str::to_owned)).collect()))
+}
+
+/// Makes the plan and looks at it.
+fn planned<T>(asked: &Asked<'_>, look: impl FnOnce(&Plan<'_>, &ApiRequest) -> T) -> Result<T, kernel::Error> {
     let catalog = catalog();
     let mut headers = HeaderMap::new();
     if !asked.prefer.is_empty() {
@@ -107,13 +114,29 @@ fn written(asked: &Asked<'_>, write: impl Fn(&Plan<'_>, &ApiRequest) -> Sql) -> 
             aggregates_enabled: true,
         },
     )?;
-    let (text, values) = write(&plan, &request).render();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    Ok((text, values.iter().map(|value| value.as_str().map(str::to_owned)).collect()))
+    Ok(look(&plan, &request))
 }
 
 fn values(expected: &[&str]) -> Vec<Option<String>> {
     expected.iter().map(|value| Some((*value).to_owned())).collect()
+}
+
+#[test]
+fn only_a_row_that_its_key_finds_is_read_among_others() {
+    let is_short = |asked: Asked<'_>| planned(&asked, |plan, _| matches!(plan, Plan::Read(plan) if plan.is_short())).unwrap();
+    for query in ["id=eq.7", "select=id,name:title&title=like.*a*&id=eq.7&limit=1", "company_id=eq.1&id=eq.7&select=*"] {
+        assert!(is_short(Asked { query, ..table("jobs") }), "{query}");
+    }
+    for query in ["", "limit=1", "title=eq.x", "id=not.eq.7", "id=gt.7", "id=in.(7)", "or=(id.eq.7,id.eq.8)", "id=eq.7&select=*,visits(*)"]
+    {
+        assert!(!is_short(Asked { query, ..table("jobs") }), "{query}");
+    }
+    for query in ["id=eq.7&select=id,computed", "id=eq.7&computed=eq.1", "id=eq.7&or=(title.eq.x,title.eq.y)"] {
+        assert!(!is_short(Asked { query, ..table("jobs") }), "{query}");
+    }
+    assert!(!is_short(Asked { query: "id=eq.7", prefer: "count=exact", ..table("jobs") }), "all that fit are counted");
+    assert!(!is_short(Asked { query: "id=eq.7", caller: Caller::Service, ..table("jobs") }), "an id of any company");
+    assert!(is_short(Asked { query: "id=eq.7", ..table("notes") }), "its key is its id alone");
 }
 
 #[test]

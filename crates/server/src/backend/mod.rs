@@ -165,10 +165,12 @@ fn pool_options(settings: &Settings, server: postgres::Config) -> PoolOptions {
     let database = &settings.database;
     PoolOptions {
         size_max: database.pool_size,
+        short_reads_max: database.short_reads_max,
         lifetime: Duration::from_secs(database.pool_lifetime_s),
         idle: Duration::from_secs(database.pool_idle_s),
         acquire: Duration::from_millis(database.pool_acquire_ms),
         statement_timeout: Duration::from_millis(database.statement_time_ms),
+        abandoned: Duration::from_millis(database.abandoned_ms),
         prepared_statements: database.prepared_statements,
         root_certificate_file: database.root_certificate_file.clone(),
         ..PoolOptions::new(server)

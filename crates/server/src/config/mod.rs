@@ -143,6 +143,8 @@ pub struct Database {
     pub root_certificate_file: Option<PathBuf>,
     /// Connections in the pool.
     pub pool_size: usize,
+    /// Reads of one row by its key that may be under way on one connection; `1` gives each a connection to itself.
+    pub short_reads_max: usize,
     /// Seconds after which a connection is replaced.
     pub pool_lifetime_s: u64,
     /// Seconds after which an idle connection is closed.
@@ -153,6 +155,8 @@ pub struct Database {
     pub start_wait_ms: u64,
     /// Milliseconds after which PostgreSQL gives up a statement.
     pub statement_time_ms: u64,
+    /// Milliseconds that a statement may still run whose client went away; then it is cancelled.
+    pub abandoned_ms: u64,
     /// The folder of PostgreSQL's programs for the private cluster; looked for if not set.
     pub programs_directory: Option<PathBuf>,
     /// Whether row security is forced on all tables of a project that is brought: those without a policy are then read by the service alone.
@@ -279,11 +283,13 @@ impl Default for Database {
             prepared_statements: true,
             root_certificate_file: None,
             pool_size: 20,
+            short_reads_max: 16,
             pool_lifetime_s: 3600,
             pool_idle_s: 600,
             pool_acquire_ms: 10_000,
             start_wait_ms: 10_000,
             statement_time_ms: 25_000,
+            abandoned_ms: 250,
             programs_directory: None,
             project_force_row_security: false,
         }

@@ -56,10 +56,12 @@ fn database(settings: &Settings, rule: &mut impl FnMut(&'static str, bool, &str)
     rule("database.migrator_url", is_url(&database.migrator_url), "allowed: postgres://login:password@host:port/database");
     rule("database.url", database.migrator_url.is_none() || database.url.is_some(), "needed with database.migrator_url");
     rule("database.pool_size", (1..=10_000).contains(&database.pool_size), "allowed: 1 to 10000");
+    rule("database.short_reads_max", (1..=1000).contains(&database.short_reads_max), "allowed: 1 to 1000");
     rule("database.pool_lifetime_s", (1..=604_800).contains(&database.pool_lifetime_s), "allowed: 1 to 604800");
     rule("database.pool_idle_s", (1..=604_800).contains(&database.pool_idle_s), "allowed: 1 to 604800");
     rule("database.pool_acquire_ms", (1..=600_000).contains(&database.pool_acquire_ms), "allowed: 1 to 600000");
     rule("database.statement_time_ms", (1..=3_600_000).contains(&database.statement_time_ms), "allowed: 1 to 3600000");
+    rule("database.abandoned_ms", database.abandoned_ms <= 3_600_000, "allowed: 0 to 3600000");
     rule("database.start_wait_ms", database.start_wait_ms <= 3_600_000, "allowed: 0 to 3600000");
     let programs = database.programs_directory.as_deref().is_none_or(Path::is_absolute);
     rule("database.programs_directory", programs, "allowed: an absolute path");
