@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use postgres_protocol::message::backend::{self, Header, Message};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,6 +26,8 @@ use crate::row::Column;
 const READ_BYTES: usize = 32 * 1024;
 /// Bytes of room below which more is made.
 const READ_BYTES_MIN: usize = 8 * 1024;
+/// A row that is larger keeps the room that it was read into.
+const COPIED_BYTES_MAX: usize = 8 * 1024;
 /// A tag and a length.
 const HEADER_BYTES: usize = 5;
 
@@ -143,23 +145,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if self.reading.len() < length {
                 break;
             }
-            match header.tag() {
-                // What needs no look inside is not taken apart.
-                backend::BIND_COMPLETE_TAG
-                | backend::CLOSE_COMPLETE_TAG
-                | backend::PARAMETER_DESCRIPTION_TAG
-                | backend::NOTICE_RESPONSE_TAG => {
-                    self.reading.advance(length);
+            let is_small = length <= COPIED_BYTES_MAX;
+            match (header.tag(), self.reading.get(HEADER_BYTES..length).unwrap_or_default()) {
+                // What comes with every answer is read where it is, so that the room for reading is used again and again. Of what nobody
+                // needs nothing is read.
+                (backend::DATA_ROW_TAG, [_, _, values @ ..]) if is_small => {
+                    self.coming.part.values.push(Bytes::copy_from_slice(values));
                 }
-                backend::PARSE_COMPLETE_TAG => {
-                    self.coming.is_prepared = true;
-                    self.reading.advance(length);
+                (backend::PARSE_COMPLETE_TAG, _) => self.coming.is_prepared = true,
+                (backend::COMMAND_COMPLETE_TAG, tag) => {
+                    self.coming.part.affected = affected(tag);
+                    self.part_is_over();
                 }
-                _ => match Message::parse(&mut self.reading)? {
-                    Some(message) => self.heard(message)?,
-                    None => break,
-                },
+                (backend::READY_FOR_QUERY_TAG, &[status]) => {
+                    self.shared.status.store(status, Ordering::Release);
+                    self.answer_is_over()?;
+                }
+                (
+                    backend::BIND_COMPLETE_TAG
+                    | backend::CLOSE_COMPLETE_TAG
+                    | backend::PARAMETER_DESCRIPTION_TAG
+                    | backend::NOTICE_RESPONSE_TAG,
+                    _,
+                ) => {}
+                _ => {
+                    if let Some(message) = Message::parse(&mut self.reading)? {
+                        self.heard(message)?;
+                    }
+                    continue;
+                }
             }
+            self.reading.advance(length);
         }
         Ok(())
     }
@@ -169,20 +185,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Message::DataRow(row) => self.coming.part.values.push(row.buffer_bytes().clone()),
             Message::RowDescription(body) => self.coming.part.columns = Some(Column::described(&body)?),
             Message::NoData => self.coming.part.columns = Some(Arc::from([])),
-            Message::CommandComplete(body) => {
-                // `UPDATE 3`, `INSERT 0 3`, `SELECT 3`; others end with a word.
-                self.coming.part.affected = body.tag()?.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or_default();
-                self.part_is_over();
-            }
             Message::EmptyQueryResponse | Message::PortalSuspended => self.part_is_over(),
             Message::ErrorResponse(body) => {
                 let refusal = Refusal { passed: self.coming.parts.len(), ..Refusal::of(&body)? };
                 // The first one says why; a deferred check may speak when all parts are over.
                 self.coming.refusal.get_or_insert(refusal);
-            }
-            Message::ReadyForQuery(body) => {
-                self.shared.status.store(body.status(), Ordering::Release);
-                self.answer_is_over()?;
             }
             Message::ParameterStatus(body) => self.shared.parameter(body.name()?, body.value()?),
             Message::NotificationResponse(_) => {}
@@ -247,5 +254,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
         let ended = ready!(self.poll_drive(cx));
         self.end(&ended);
         Poll::Ready(())
+    }
+}
+
+/// Reads how many rows were touched: `UPDATE 3`, `INSERT 0 3`, `SELECT 3`; others end with a word.
+fn affected(tag: &[u8]) -> u64 {
+    let tag = tag.strip_suffix(&[0]).unwrap_or(tag);
+    let count = tag.rsplit(|byte| *byte == b' ').next().and_then(|count| std::str::from_utf8(count).ok());
+    count.and_then(|count| count.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::affected;
+
+    #[test]
+    fn a_tag_says_how_many_rows_were_touched() {
+        for (tag, rows) in [("UPDATE 3\0", 3), ("INSERT 0 12\0", 12), ("SELECT 1\0", 1), ("BEGIN\0", 0), ("CREATE TABLE\0", 0), ("", 0)] {
+            assert_eq!(affected(tag.as_bytes()), rows, "{tag}");
+        }
     }
 }
