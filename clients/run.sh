@@ -21,7 +21,10 @@ ANON_KEY=$(said 'anon key')
 SERVICE_KEY=$(said 'service key (secret)')
 DEMO_EMAIL=$(said 'demo login')
 DEMO_PASSWORD=$(said 'demo password')
-export THORBIS_URL ANON_KEY SERVICE_KEY DEMO_EMAIL DEMO_PASSWORD
+# What the tests of generated types call.
+PROGRAM=$thorbis
+DATA_FOLDER=$data
+export PROGRAM DATA_FOLDER THORBIS_URL ANON_KEY SERVICE_KEY DEMO_EMAIL DEMO_PASSWORD
 echo '$ node --test tests/' >&2
 node --test --test-reporter=dot "$@" tests/*.test.mjs || {
     status=$?

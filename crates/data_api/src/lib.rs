@@ -22,6 +22,7 @@ mod routes;
 mod run;
 mod schema;
 mod timing;
+mod typescript;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub use batch::router as batch_router;
 pub use config::{DataApiConfig, EndOfTransaction, OpenApiMode};
 pub use routes::{root_router, router};
 pub use timing::Timing;
+pub use typescript::typescript;
 
 use crate::plan::{Caller, Surroundings};
 use crate::request::ParseLimits;

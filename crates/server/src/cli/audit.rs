@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use kernel::{Authority, Grant, RequestContext};
-use postgres::{Access, Config, Database, PoolOptions, Sql};
+use postgres::{Access, Database, PoolOptions, Sql};
 
-use super::place::Place;
+use super::place;
 use super::{CliError, say};
 use crate::config::Settings;
 use crate::maintenance::{ANCHOR_FILE, verify};
-use crate::start::{StartError, State, database};
+use crate::start::StartError;
 
 /// Prove that the record of who changed what is as it was written
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ impl Audit {
         let Command::Verify = self.command;
         let file = settings.in_data_directory(ANCHOR_FILE);
         let kept = crate::maintenance::read_anchors(&file).map_err(|source| StartError::File { path: file, source })?;
-        let (config, place) = connect(settings).await?;
+        let (config, place) = place::connect(settings).await?;
         let options =
             PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
         let outcome = Box::pin(look(options, &kept, crate::maintenance::settled_after(settings))).await;
@@ -53,18 +53,6 @@ impl Audit {
         say(&lines.join("\n"))?;
         Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
-
-/// Returns how to reach the database; a private cluster that does not run is started for the time of the command.
-async fn connect(settings: &Settings) -> Result<(Config, Option<Place>), CliError> {
-    if !settings.uses_private_cluster() {
-        return Ok((database::server_config(settings)?, None));
-    }
-    if let Some(state) = State::of_running(&settings.data_directory)? {
-        return Ok((database::running_cluster(settings, &state)?, None));
-    }
-    let place = Place::find(settings).await?;
-    Ok((place.server_config()?, Some(place)))
 }
 
 async fn look(options: PoolOptions, kept: &crate::maintenance::KeptAnchors, patience: Duration) -> kernel::Result<verify::Report> {

@@ -13,6 +13,7 @@ mod seed;
 mod serve;
 mod settings;
 mod status;
+mod typescript;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,6 +63,7 @@ enum Command {
     Keys(keys::Keys),
     Audit(audit::Audit),
     Psql(psql::Psql),
+    Types(typescript::Types),
     Config(settings::Show),
     Completions(completions::Completions),
 }
@@ -159,6 +161,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Keys(command) => command.run(&settings),
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
+        Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.
         Command::Config(_) | Command::Completions(_) => Ok(ExitCode::SUCCESS),
     }

@@ -55,3 +55,15 @@ impl Place {
         Ok(())
     }
 }
+
+/// Returns how to reach the database; a private cluster that does not run is started for the time of the command.
+pub(super) async fn connect(settings: &Settings) -> Result<(postgres::Config, Option<Place>), CliError> {
+    if !settings.uses_private_cluster() {
+        return Ok((database::server_config(settings)?, None));
+    }
+    if let Some(state) = State::of_running(&settings.data_directory)? {
+        return Ok((database::running_cluster(settings, &state)?, None));
+    }
+    let place = Place::find(settings).await?;
+    Ok((place.server_config()?, Some(place)))
+}
