@@ -25,9 +25,10 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Makes the answer.
-pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, config: &DataApiConfig) -> Result<Response> {
+pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, mut outcome: Outcome, config: &DataApiConfig) -> Result<Response> {
     let headers = told_headers(outcome.headers.as_deref())?;
     let status = outcome.status.as_deref().map(told_status).transpose()?;
+    let bytes = request.custom.as_ref().filter(|custom| custom.is_binary).and_then(|_| outcome.body.take());
     let mut response = match plan {
         _ if request.explain.is_some() => explained(request, outcome),
         Plan::Read(plan) => read(request, &plan.rows, outcome)?,
@@ -35,6 +36,14 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, outcome: Outcome, 
         Plan::Call(plan) => called(request, plan.result, &plan.rows, outcome)?,
         Plan::Write(_) => written(request, outcome),
     };
+    if let Some(custom) =
+        request.custom.as_ref().filter(|_| response.headers().contains_key(CONTENT_TYPE) && response.status().is_success())
+    {
+        insert(response.headers_mut(), CONTENT_TYPE, &custom.content_type);
+        if let Some(letters) = bytes {
+            *response.body_mut() = Body::from(unlettered(&letters)?);
+        }
+    }
     if let Some(status) = status {
         *response.status_mut() = status;
     }
@@ -101,10 +110,9 @@ fn read(request: &ApiRequest, rows: &Rows<'_>, outcome: Outcome) -> Result<Respo
 fn called(request: &ApiRequest, result: ResultKind, rows: &Rows<'_>, outcome: Outcome) -> Result<Response> {
     match result {
         ResultKind::Rows => read(request, rows, outcome),
-        ResultKind::Values => Ok(part(rows.offset, MediaType::Json, outcome)),
+        ResultKind::Values => Ok(part(rows.offset, request.media, outcome)),
         ResultKind::Nothing | ResultKind::Value | ResultKind::Row => {
-            let media = if result == ResultKind::Row { request.media } else { MediaType::Json };
-            let mut response = with_body(StatusCode::OK, media, outcome.body);
+            let mut response = with_body(StatusCode::OK, request.media, outcome.body);
             insert(response.headers_mut(), CONTENT_RANGE, &range(0, outcome.rows, outcome.total));
             Ok(response)
         }
@@ -257,8 +265,16 @@ fn content_type(media: MediaType) -> &'static str {
         MediaType::ObjectStripped => "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8",
         MediaType::JsonStripped => "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
         MediaType::Csv => "text/csv; charset=utf-8",
-        MediaType::Json | MediaType::GeoJson | MediaType::Bytes | MediaType::Text | MediaType::Xml => "application/json; charset=utf-8",
+        // What the database makes says itself what it is.
+        MediaType::Json | MediaType::GeoJson | MediaType::Custom => "application/json; charset=utf-8",
     }
+}
+
+/// Reads bytes that are written as two letters each.
+fn unlettered(letters: &str) -> Result<Vec<u8>> {
+    let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> = letters.as_bytes().chunks(2).map(byte).collect();
+    bytes.ok_or_else(|| Error::internal("bytes came in other letters than they were written in"))
 }
 
 /// A name that no header can carry is left out.

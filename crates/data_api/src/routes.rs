@@ -107,11 +107,12 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
         limits: api.limits(),
         plan_enabled: api.config().plan_enabled.unwrap_or(false),
     };
-    let request = request::parse(wanted)?;
+    let mut request = request::parse(wanted)?;
     context.schema = request.schema.as_str().into();
     timing.parsed();
     let caller = Caller::from(grant.principal());
     let catalog = api.schema().get().await?;
+    plan::negotiate(&mut request, &catalog)?;
     let surroundings = |catalog| api.surroundings(catalog, caller);
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => {
@@ -128,6 +129,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
         Err(error) => return Err(error),
     };
     let Some(newer) = api.schema().newer_than(Some(&catalog)).await? else { return Err(outdated) };
+    plan::negotiate(&mut request, &newer)?;
     let plan = plan::plan(&request, surroundings(&newer))?;
     timing.planned();
     context.function_settings = plan.settings();

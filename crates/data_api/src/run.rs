@@ -68,7 +68,7 @@ pub(crate) async fn run(
     // What is run to be measured is undone.
     let kept = api.config().transaction_end.keeps(request.preferences.transaction) && request.explain.is_none();
     if key.is_none() && kept && !checks(planned).any() && !planned.asks_the_planner() && before(api.config(), request).is_empty() {
-        let statement = query::statement(plan, request.media, request.head);
+        let statement = query::statement(plan, request);
         let answer = if matches!(plan, Plan::Read(plan) if plan.is_short()) {
             Box::pin(database.run_short(&grant, context, statement)).await?
         } else {
@@ -106,7 +106,7 @@ pub(crate) async fn within(api: &DataApi, tx: &Tx, planned: Planned<'_>) -> Resu
     for statement in before(api.config(), request) {
         tx.query(statement).await?;
     }
-    let statement = query::statement(plan, request.media, request.head);
+    let statement = query::statement(plan, request);
     if let Some(explain) = &request.explain {
         return answered(api, planned, planner::explained(tx, query::explained(statement, explain)).await?);
     }

@@ -140,9 +140,10 @@ async fn all(api: &DataApi, grant: &Grant, context: &RequestContext, batch: &Bat
 
 /// Runs one step: what it would be alone, with what earlier ones answered.
 async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progress: &mut Progress) -> Result<()> {
-    let request = step.request(api, &progress.answers)?;
+    let mut request = step.request(api, &progress.answers)?;
     let surroundings = |catalog| api.surroundings(catalog, Caller::from(principal));
     let catalog = api.schema().get().await?;
+    plan::negotiate(&mut request, &catalog)?;
     let newer;
     let plan = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => plan,

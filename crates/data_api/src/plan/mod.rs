@@ -5,6 +5,7 @@
 
 mod call;
 mod embed;
+mod media;
 mod methods;
 mod read;
 mod relationship;
@@ -15,10 +16,11 @@ use std::sync::Arc;
 use kernel::{Error, Kind, Principal, Result, Subject};
 use postgres::catalog::{Catalog, Relation};
 
-use crate::request::{Action, ApiRequest, MediaType, Target};
+use crate::request::{Action, ApiRequest, Target};
 
 pub(crate) use call::{Arguments, CallPlan, ResultKind};
 pub(crate) use embed::{Embed, Way};
+pub(crate) use media::negotiate;
 pub(crate) use methods::{OF_ROOT as METHODS_OF_ROOT, methods};
 pub(crate) use read::{Counted, ReadPlan, Rows, has_aggregates};
 pub(crate) use write::{Checks, Conflict, JsonRows, Mark, WriteKind, WritePlan, other_key, same_row_twice, several_companies};
@@ -94,10 +96,6 @@ pub(crate) enum Deleted<'a> {
 /// Makes the plan.
 pub(crate) fn plan<'a>(request: &'a ApiRequest, surroundings: Surroundings<'a>) -> Result<Plan<'a>> {
     let schema = &request.schema;
-    if let Some(name) = unavailable(request.media) {
-        let message = format!("None of these media types are available: {name}");
-        return Err(Error::new(Kind::Status(406), "PGRST107", message));
-    }
     match (&request.target, request.action) {
         (Target::Relation(name), Action::Read) => {
             let relation = relation(surroundings.catalog, schema, name)?;
@@ -166,17 +164,6 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
         // Of equals the first in the alphabet, so that the answer does not depend on the order of the catalog.
         .max_by(|(left, left_name), (right, right_name)| left.total_cmp(right).then_with(|| right_name.cmp(left_name)))
         .map(|(_, candidate)| candidate)
-}
-
-/// Returns the name of a form that no answer has yet.
-fn unavailable(media: MediaType) -> Option<&'static str> {
-    match media {
-        MediaType::Json | MediaType::JsonStripped | MediaType::Object | MediaType::ObjectStripped | MediaType::Csv => None,
-        MediaType::GeoJson => Some("application/geo+json"),
-        MediaType::Bytes => Some("application/octet-stream"),
-        MediaType::Text => Some("text/plain"),
-        MediaType::Xml => Some("text/xml"),
-    }
 }
 
 #[cfg(test)]

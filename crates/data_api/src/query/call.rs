@@ -10,7 +10,7 @@ use super::form::{Form, VALUE};
 use super::read;
 use crate::plan::{Arguments, CallPlan, ResultKind};
 
-pub(super) fn statement(plan: &CallPlan<'_>, form: Form) -> Sql {
+pub(super) fn statement(plan: &CallPlan<'_>, form: Form<'_>) -> Sql {
     let function = plan.function;
     let mut sql = Sql::new("with thorbis_call as (\nselect c.*\n  from ");
     match &plan.arguments {

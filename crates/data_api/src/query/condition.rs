@@ -5,7 +5,7 @@
 use postgres::Sql;
 
 use super::embed;
-use super::field::Place;
+use super::field::{self, Place};
 use crate::plan::{Deleted, Walls};
 use crate::request::{Condition, Filter, FullText, IsValue, LogicOperator, Operation, Operator, Quantifier};
 
@@ -103,19 +103,42 @@ fn filter(sql: &mut Sql, place: &Place<'_>, filter: &Filter) {
         Operation::FullText(how, configuration, query) => full_text(sql, place, filter, (*how, configuration.as_deref(), query)),
         operation => {
             place.field(sql, field);
+            let reader = place.reader(field);
             match operation {
-                Operation::Compare(operator, value) => sql.text(infix(*operator)).bind(value.as_str()),
+                Operation::Compare(operator, value) => {
+                    sql.text(infix(*operator));
+                    read(sql, reader, value)
+                }
                 Operation::Quantified(operator, quantifier, values) => {
                     sql.text(infix(*operator)).text(quantified(*quantifier)).bind(values.as_str()).text(")")
                 }
+                Operation::In(values) if reader.is_some() && !values.is_empty() => {
+                    let mut separator = " = any(array[";
+                    for value in values {
+                        read(sql.text(separator), reader, value);
+                        separator = ", ";
+                    }
+                    sql.text("])")
+                }
                 Operation::In(values) => sql.text(" = any(").bind(array_literal(values)).text(")"),
                 Operation::Is(value) => sql.text(is(*value)),
-                Operation::IsDistinct(value) => sql.text(" is distinct from ").bind(value.as_str()),
+                Operation::IsDistinct(value) => {
+                    sql.text(" is distinct from ");
+                    read(sql, reader, value)
+                }
                 Operation::FullText(..) => sql,
             };
         }
     }
     sql.text(")");
+}
+
+/// Writes a value, read by its domain's own cast where there is one.
+fn read<'s>(sql: &'s mut Sql, reader: Option<&(String, String)>, value: &str) -> &'s mut Sql {
+    field::called(sql, reader, |sql| {
+        sql.bind(value);
+    });
+    sql
 }
 
 fn full_text(sql: &mut Sql, place: &Place<'_>, filter: &Filter, (how, configuration, query): (FullText, Option<&str>, &str)) {

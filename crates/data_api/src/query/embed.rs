@@ -100,7 +100,7 @@ fn rows(sql: &mut Sql, parent: &Place<'_>, embed: &Embed<'_>, columns: Columns) 
     source(sql, parent, &place, embed);
     beside(sql, &place, columns == Columns::Numbered || grouped.is_grouped());
     chosen(sql, parent, &place, embed);
-    grouped.group(sql);
+    grouped.group(sql, &place);
     select::order(sql, &place, embed.rows.order, &grouped);
     if embed.to_one {
         one_row(sql, embed);

@@ -55,7 +55,7 @@ impl Place<'_> {
 
     /// Writes all columns of it.
     pub(super) fn everything(&self, sql: &mut Sql) {
-        if !self.spelled_out {
+        if !self.spelled_out && self.columns.iter().all(|column| column.to_json.is_none()) {
             self.write(sql);
             sql.text(".*");
             return;
@@ -63,9 +63,31 @@ impl Place<'_> {
         let mut separator = "";
         for column in self.columns {
             sql.text(separator);
-            self.column(sql, &column.name);
             separator = ", ";
+            self.shown(sql, &column.name);
+            if column.to_json.is_some() {
+                sql.text(" as ").ident(&column.name);
+            }
         }
+    }
+
+    /// Writes a column of it as it is shown: by its domain's own cast, where there is one.
+    fn shown(&self, sql: &mut Sql, name: &str) {
+        called(sql, self.known(name).and_then(|column| column.to_json.as_ref()), |sql| self.column(sql, name));
+    }
+
+    /// Returns the function that makes values of a field of text, where its domain has a cast of its own.
+    pub(super) fn reader(&self, field: &Field) -> Option<&(String, String)> {
+        self.known(&field.name).filter(|_| field.path.is_empty())?.from_text.as_ref()
+    }
+
+    /// Tells whether a field is shown otherwise than it is kept.
+    pub(super) fn is_shown_otherwise(&self, field: &Field) -> bool {
+        field.path.is_empty() && self.known(&field.name).is_some_and(|column| column.to_json.is_some())
+    }
+
+    fn known(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
     }
 
     /// Writes a row of it as a value.
@@ -109,12 +131,25 @@ impl Place<'_> {
 
     /// Returns the name of a column's type below its domains.
     pub(super) fn base_type(&self, name: &str) -> Option<&str> {
-        self.columns.iter().find(|column| column.name == name).map(|column| column.data_type.base.as_str())
+        self.known(name).map(|column| column.data_type.base.as_str())
     }
 
     fn is_json(&self, name: &str) -> bool {
         matches!(self.base_type(name), Some("json" | "jsonb"))
     }
+}
+
+/// Writes a field as it is shown, and as another type where one is named.
+pub(super) fn shown(sql: &mut Sql, place: &Place<'_>, field: &Field, to: Option<&str>) {
+    as_type(sql, to, |sql| if field.path.is_empty() { place.shown(sql, &field.name) } else { place.field(sql, field) });
+}
+
+/// Writes an expression, given to a function where there is one.
+pub(super) fn called(sql: &mut Sql, function: Option<&(String, String)>, write: impl FnOnce(&mut Sql)) {
+    let Some((schema, name)) = function else { return write(sql) };
+    sql.qualified(schema, name).text("(");
+    write(sql);
+    sql.text(")");
 }
 
 /// Writes a field, as another type where one is named.

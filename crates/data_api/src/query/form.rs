@@ -5,11 +5,11 @@
 use postgres::Sql;
 
 use crate::plan::ResultKind;
-use crate::request::MediaType;
+use crate::request::{ApiRequest, Custom, Made, MediaType};
 
 /// The form of the body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Form {
+pub(crate) enum Form<'a> {
     /// No body.
     Nothing,
     /// An array of objects.
@@ -26,33 +26,46 @@ pub(crate) enum Form {
     Value,
     /// The values of a function.
     Values,
+    /// The values of a function, a line each.
+    CsvOfValues,
+    /// What the database makes of the rows.
+    Custom(&'a Custom),
+    /// What the database makes of a function's values.
+    CustomOfValues(&'a Custom),
 }
 
 /// The column that holds a function's value.
 pub(super) const VALUE: &str = "thorbis_value";
 
-impl Form {
-    pub(super) fn of_rows(media: MediaType, head: bool) -> Self {
-        match media {
+impl<'a> Form<'a> {
+    pub(super) fn of_rows(request: &'a ApiRequest, head: bool) -> Self {
+        match request.media {
             _ if head => Self::Nothing,
+            _ if let Some(custom) = &request.custom => Self::Custom(custom),
             MediaType::Object => Self::Object,
             MediaType::ObjectStripped => Self::ObjectStripped,
             MediaType::JsonStripped => Self::ArrayStripped,
             MediaType::Csv => Self::Csv,
-            // The others are refused before there is a plan.
-            MediaType::Json | MediaType::GeoJson | MediaType::Bytes | MediaType::Text | MediaType::Xml => Self::Array,
+            // The others are made by the database.
+            MediaType::Json | MediaType::GeoJson | MediaType::Custom => Self::Array,
         }
     }
 
-    pub(super) fn of_result(result: ResultKind, media: MediaType, head: bool) -> Self {
+    pub(super) fn of_result(result: ResultKind, request: &'a ApiRequest) -> Self {
+        let media = request.media;
+        match (result, &request.custom) {
+            (ResultKind::Nothing, _) => return Self::Nothing,
+            _ if request.head => return Self::Nothing,
+            (ResultKind::Value | ResultKind::Values, Some(custom)) => return Self::CustomOfValues(custom),
+            _ => {}
+        }
         match result {
-            ResultKind::Nothing => Self::Nothing,
-            _ if head => Self::Nothing,
+            ResultKind::Value | ResultKind::Values if media == MediaType::Csv => Self::CsvOfValues,
             ResultKind::Value => Self::Value,
             ResultKind::Values => Self::Values,
             ResultKind::Row if media == MediaType::JsonStripped => Self::ObjectStripped,
             ResultKind::Row if media == MediaType::Json => Self::Object,
-            ResultKind::Row | ResultKind::Rows => Self::of_rows(media, false),
+            ResultKind::Nothing | ResultKind::Row | ResultKind::Rows => Self::of_rows(request, false),
         }
     }
 
@@ -67,8 +80,44 @@ impl Form {
             Self::Csv => sql.text(CSV),
             Self::Value => sql.text("coalesce((json_agg(thorbis_row.").text(VALUE).text(") -> 0)::text, 'null')"),
             Self::Values => sql.text("coalesce(json_agg(thorbis_row.").text(VALUE).text("), '[]')::text"),
+            Self::CsvOfValues => sql.text("'pgrst_scalar' || E'\\n' || ").text(LINES),
+            Self::Custom(custom) => made(sql, custom, false),
+            Self::CustomOfValues(custom) => made(sql, custom, true),
         };
     }
+}
+
+/// Writes what the database makes of the rows, or of a function's values. Bytes are written as letters, to be read again at the end.
+fn made<'s>(sql: &'s mut Sql, custom: &Custom, of_values: bool) -> &'s mut Sql {
+    sql.text(if custom.is_binary { "encode((" } else { "(" });
+    let row = |sql: &mut Sql| {
+        sql.text("thorbis_row");
+        if of_values {
+            sql.text(".").text(VALUE);
+        }
+    };
+    match &custom.made {
+        Made::Value => {
+            sql.text("(array_agg(");
+            row(sql);
+            sql.text("))[1]");
+        }
+        Made::Aggregate { schema, name, target } => {
+            sql.qualified(schema, name).text("(");
+            row(sql);
+            if let Some((schema, name)) = target.as_ref().filter(|_| !of_values) {
+                sql.text("::").qualified(schema, name);
+            }
+            sql.text(")");
+        }
+        Made::GeoJson(schema) => {
+            sql.text("json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(").qualified(schema, "st_asgeojson");
+            sql.text("(");
+            row(sql);
+            sql.text(")::json), '[]'))");
+        }
+    }
+    sql.text(if custom.is_binary { ")::bytea, 'hex')" } else { ")::text" })
 }
 
 /// The names of the first row's columns, then each row as PostgreSQL writes it, without the brackets.
@@ -76,3 +125,5 @@ const CSV: &str = "coalesce((select string_agg(n.name, ',' order by n.position)
                      from (select row_to_json(thorbis_first) as r from thorbis_source thorbis_first limit 1) s,
                           json_object_keys(s.r) with ordinality as n (name, position)), '') || E'\\n'
        || coalesce(string_agg(substring(thorbis_row::text, 2, length(thorbis_row::text) - 2), E'\\n'), '')";
+/// Each row as PostgreSQL writes it, without the brackets.
+const LINES: &str = "coalesce(string_agg(substring(thorbis_row::text, 2, length(thorbis_row::text) - 2), E'\\n'), '')";

@@ -15,19 +15,19 @@ mod write;
 use postgres::Sql;
 
 use crate::plan::{Plan, ReadPlan};
-use crate::request::{Explain, MediaType, PlanFormat};
+use crate::request::{ApiRequest, Explain, PlanFormat};
 
 pub(crate) use form::Form;
 
 /// Makes the statement.
-pub(crate) fn statement(plan: &Plan<'_>, media: MediaType, head: bool) -> Sql {
+pub(crate) fn statement(plan: &Plan<'_>, request: &ApiRequest) -> Sql {
     match plan {
-        Plan::Read(plan) => read::statement(plan, Form::of_rows(media, head)),
+        Plan::Read(plan) => read::statement(plan, Form::of_rows(request, request.head)),
         Plan::Write(plan) => {
-            let form = if plan.returning.is_some() { Form::of_rows(media, false) } else { Form::Nothing };
+            let form = if plan.returning.is_some() { Form::of_rows(request, false) } else { Form::Nothing };
             write::statement(plan, form)
         }
-        Plan::Call(plan) => call::statement(plan, Form::of_result(plan.result, media, head)),
+        Plan::Call(plan) => call::statement(plan, Form::of_result(plan.result, request)),
     }
 }
 

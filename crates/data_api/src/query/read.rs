@@ -10,7 +10,7 @@ use super::select;
 use super::{SAID, SOURCE};
 use crate::plan::{Counted, ReadPlan, Rows, Walls};
 
-pub(super) fn statement(plan: &ReadPlan<'_>, form: Form) -> Sql {
+pub(super) fn statement(plan: &ReadPlan<'_>, form: Form<'_>) -> Sql {
     let relation = plan.relation;
     let place = Place::of(relation, &plan.rows.embeds);
     let mut sql = Sql::new("with ");
@@ -34,7 +34,7 @@ pub(super) fn rows(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, r
     place.write(sql);
     embed::beside(sql, place, grouped.is_grouped());
     condition::all(sql, place, walls, &rows.conditions);
-    grouped.group(sql);
+    grouped.group(sql, place);
     select::order(sql, place, rows.order, &grouped);
     sql.text("\n limit ").bind(rows.limit).text(" offset ").bind(rows.offset).text(")");
     if rows.counted.counts() {
@@ -55,7 +55,7 @@ fn all(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, rows: &Rows<'
 }
 
 /// Writes the one row that answers.
-pub(super) fn answer(sql: &mut Sql, counted: Counted, form: Form) {
+pub(super) fn answer(sql: &mut Sql, counted: Counted, form: Form<'_>) {
     sql.text(if counted.counts() { "\nselect (select count(*) from thorbis_all)" } else { "\nselect null::bigint" });
     sql.text(", count(thorbis_row), ");
     form.write(sql);

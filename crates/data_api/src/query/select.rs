@@ -23,6 +23,8 @@ struct Output<'e> {
     name: &'e str,
     /// The aggregate, and the type that its result is cast to.
     aggregate: Option<(Aggregate, Option<&'e str>)>,
+    /// The function that shows it, where that is another value than the one that is kept and grouped by.
+    shown_by: Option<&'e (String, String)>,
     value: Value<'e>,
 }
 
@@ -111,15 +113,21 @@ impl Grouped<'_> {
     }
 
     /// Writes ` group by ...`, if rows are grouped by anything.
-    pub(super) fn group(&self, sql: &mut Sql) {
+    pub(super) fn group(&self, sql: &mut Sql, place: &Place<'_>) {
         let mut separator = "\n group by ";
-        for (position, _) in (1_usize..).zip(&self.0).filter(|(_, output)| output.aggregate.is_none()) {
-            sql.text(separator).position(position);
+        for (position, output) in (1_usize..).zip(&self.0).filter(|(_, output)| output.aggregate.is_none()) {
+            sql.text(separator);
+            kept(sql, place, (position, output));
             separator = ", ";
         }
     }
 
-    /// Returns the place in the list of columns of what rows are ordered by, where they are grouped by it.
+    /// Returns the column, and its place in the list, that rows are ordered by, where they are grouped by it.
+    fn ordering(&self, place: &Place<'_>, term: &OrderTerm) -> Option<(usize, &Output<'_>)> {
+        let position = self.position(place, term)?;
+        self.0.get(position.checked_sub(1)?).map(|output| (position, output))
+    }
+
     fn position(&self, place: &Place<'_>, term: &OrderTerm) -> Option<usize> {
         let Some(name) = term.embed.as_deref() else { return position(&self.0, &term.field) };
         let embed = place.embeds.iter().find(|embed| embed.name() == name && embed.is_spread_of_one())?;
@@ -140,10 +148,8 @@ pub(super) fn order(sql: &mut Sql, place: &Place<'_>, terms: &[OrderTerm], group
         sql.text(separator);
         separator = ", ";
         let embed = term.embed.as_deref().and_then(|name| place.embeds.iter().find(|embed| embed.name() == name));
-        match (grouped.position(place, term), embed) {
-            (Some(position), _) => {
-                sql.position(position);
-            }
+        match (grouped.ordering(place, term), embed) {
+            (Some(ordering), _) => kept(sql, place, ordering),
             (None, Some(embed)) => embed::value(sql, place, embed, &term.field),
             (None, None) => place.field(sql, &term.field),
         }
@@ -161,8 +167,9 @@ pub(super) fn order(sql: &mut Sql, place: &Place<'_>, terms: &[OrderTerm], group
 }
 
 fn selected(sql: &mut Sql, place: &Place<'_>, field: &Field, cast: Option<&str>, alias: Option<&str>) {
-    field::cast(sql, place, field, cast);
-    let name = alias.or_else(|| field::last_key(field)).or_else(|| cast.is_some().then_some(field.name.as_str()));
+    field::shown(sql, place, field, cast);
+    let is_renamed = cast.is_some() || place.is_shown_otherwise(field);
+    let name = alias.or_else(|| field::last_key(field)).or_else(|| is_renamed.then_some(field.name.as_str()));
     if let Some(name) = name {
         sql.text(" as ").ident(name);
     }
@@ -171,15 +178,22 @@ fn selected(sql: &mut Sql, place: &Place<'_>, field: &Field, cast: Option<&str>,
 /// Returns all columns of what is selected, one by one.
 fn outputs<'e>(columns: &'e [Column], items: &'e [SelectItem], embeds: &'e [Embed<'e>]) -> Vec<Output<'e>> {
     let mut outputs = Vec::new();
-    let plain = |name, value| Output { name, aggregate: None, value };
+    let plain = |name, value| Output { name, aggregate: None, shown_by: None, value };
+    let shown_by = |name: &str| columns.iter().find(|column| column.name == name).and_then(|column| column.to_json.as_ref());
     for item in items {
         let name = output_name(item).unwrap_or_default();
         match item {
             SelectItem::Star if columns.is_empty() => outputs.push(plain("", Value::Everything)),
-            SelectItem::Star => outputs.extend(columns.iter().map(|column| plain(&column.name, Value::Column(&column.name)))),
+            SelectItem::Star => outputs.extend(
+                columns
+                    .iter()
+                    .map(|column| Output { shown_by: column.to_json.as_ref(), ..plain(&column.name, Value::Column(&column.name)) }),
+            ),
             SelectItem::Field { field, aggregate, cast, aggregate_cast, .. } => {
                 let value = field.as_ref().map_or(Value::Rows, |field| Value::Field(field, cast.as_deref()));
-                outputs.push(Output { name, aggregate: aggregate.map(|it| (it, aggregate_cast.as_deref())), value });
+                let is_plain = aggregate.is_none() && cast.is_none();
+                let shown_by = field.as_ref().filter(|field| is_plain && field.path.is_empty()).and_then(|field| shown_by(&field.name));
+                outputs.push(Output { name, aggregate: aggregate.map(|it| (it, aggregate_cast.as_deref())), shown_by, value });
             }
             SelectItem::Embed(_) => {}
         }
@@ -212,7 +226,9 @@ fn position(outputs: &[Output<'_>], field: &Field) -> Option<usize> {
 }
 
 fn aggregated(sql: &mut Sql, place: &Place<'_>, output: &Output<'_>) {
-    let Some((aggregate, cast)) = output.aggregate else { return value(sql, place, &output.value) };
+    let Some((aggregate, cast)) = output.aggregate else {
+        return field::called(sql, output.shown_by, |sql| value(sql, place, &output.value));
+    };
     field::as_type(sql, cast, |sql| {
         sql.text(function(aggregate)).text("(");
         match &output.value {
@@ -223,6 +239,15 @@ fn aggregated(sql: &mut Sql, place: &Place<'_>, output: &Output<'_>) {
         }
         sql.text(")");
     });
+}
+
+/// Writes what rows are grouped or ordered by: the place in the list of columns, but of what is shown otherwise than it is kept.
+fn kept(sql: &mut Sql, place: &Place<'_>, (position, output): (usize, &Output<'_>)) {
+    if output.shown_by.is_some() {
+        value(sql, place, &output.value);
+    } else {
+        sql.position(position);
+    }
 }
 
 fn value(sql: &mut Sql, place: &Place<'_>, value: &Value<'_>) {

@@ -76,7 +76,7 @@ fn table(name: &str) -> Asked<'static> {
 
 /// Returns the statement's text without its line breaks, and its values.
 fn sql(asked: &Asked<'_>) -> Result<(String, Vec<Option<String>>), kernel::Error> {
-    written(asked, |plan, request| statement(plan, request.media, request.head))
+    written(asked, statement)
 }
 
 /// Returns the text and the values of what is written for a plan.
@@ -227,7 +227,7 @@ fn the_planner_is_asked_for_the_same_rows() {
     );
     assert_eq!(bound, values(&["x"]));
     let explain = Explain { format: PlanFormat::Text, options: vec![PlanOption::Analyze, PlanOption::Wal] };
-    let (text, _) = written(&table("notes"), |plan, request| explained(statement(plan, request.media, false), &explain)).unwrap();
+    let (text, _) = written(&table("notes"), |plan, request| explained(statement(plan, request), &explain)).unwrap();
     assert!(text.starts_with("explain (format text, analyze, wal) with thorbis_source as ( select"), "{text}");
 }
 

@@ -7,7 +7,7 @@ use postgres::Sql;
 use postgres::catalog::Column;
 
 use super::condition::Where;
-use super::field::Place;
+use super::field::{self, Place};
 use super::form::Form;
 use super::select::{self, Grouped};
 use super::{SAID, SOURCE, condition, embed};
@@ -17,7 +17,7 @@ use crate::request::{Resolution, SelectItem};
 /// What of the body the writing statement sees.
 const BODY: &str = "thorbis_body";
 
-pub(super) fn statement(plan: &WritePlan<'_>, form: Form) -> Sql {
+pub(super) fn statement(plan: &WritePlan<'_>, form: Form<'_>) -> Sql {
     let relation = plan.relation;
     let place = Place::of(relation, &[]);
     let mut sql = Sql::new("with ");
@@ -154,7 +154,19 @@ fn merge(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>, conflict: &Conf
 /// Writes a query of the body's rows with the types of the columns.
 fn body(sql: &mut Sql, columns: &[&Column], rows: JsonRows<'_>) {
     sql.text("select ");
-    names(sql, columns.iter().map(|column| column.name.as_str()));
+    let mut separator = "";
+    for column in columns {
+        sql.text(separator);
+        separator = ", ";
+        // Where defaults stand in, each value has its type already.
+        let cast = column.from_json.as_ref().filter(|_| !rows.defaults);
+        field::called(sql, cast, |sql| {
+            sql.ident(&column.name);
+        });
+        if cast.is_some() {
+            sql.text(" as ").ident(&column.name);
+        }
+    }
     if columns.is_empty() {
         // Rows of nothing but defaults.
         sql.text("from json_array_elements(").bind(rows.text).text("::json) b");
@@ -173,7 +185,10 @@ fn body(sql: &mut Sql, columns: &[&Column], rows: JsonRows<'_>) {
 fn with_defaults(sql: &mut Sql, columns: &[&Column], rows: JsonRows<'_>) {
     let mut separator = "select ";
     for column in columns {
-        sql.text(separator).text("case when ").bind(column.name.as_str()).text("::text = any (k.keys) then r.").ident(&column.name);
+        sql.text(separator).text("case when ").bind(column.name.as_str()).text("::text = any (k.keys) then ");
+        field::called(sql, column.from_json.as_ref(), |sql| {
+            sql.text("r.").ident(&column.name);
+        });
         if let Some(default) = &column.default {
             sql.text(" else (").expression(default).text(")::").qualified(&column.data_type.schema, &column.data_type.name);
         }
@@ -197,8 +212,13 @@ fn with_defaults(sql: &mut Sql, columns: &[&Column], rows: JsonRows<'_>) {
 fn typed(sql: &mut Sql, columns: &[&Column]) {
     let mut separator = "";
     for column in columns {
-        sql.text(separator).ident(&column.name).text(" ").qualified(&column.data_type.schema, &column.data_type.name);
+        sql.text(separator).ident(&column.name).text(" ");
         separator = ", ";
+        match &column.from_json {
+            // Its domain's own cast takes it from there.
+            Some(_) => sql.qualified("pg_catalog", "json"),
+            None => sql.qualified(&column.data_type.schema, &column.data_type.name),
+        };
     }
 }
 
@@ -268,7 +288,7 @@ fn returning(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
 }
 
 /// Writes the one row that answers.
-fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
+fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form<'_>) {
     let embeds = if plan.returning.is_some() { plan.embeds.as_slice() } else { &[] };
     let (spelled_out, row_of) = (plan.tells_new_rows(), Some(plan.relation));
     let source = Place { spelled_out, row_of, ..Place::named(SOURCE, &plan.relation.columns, embeds) };
@@ -321,7 +341,7 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form) {
     sql.text(" from ").text(SOURCE);
     embed::beside(sql, &source, grouped.is_grouped());
     condition::rest(sql, &source, &[], &mut Where::default());
-    grouped.group(sql);
+    grouped.group(sql, &source);
     select::order(sql, &source, if plan.returning.is_some() { plan.order } else { &[] }, &grouped);
     // Otherwise PostgreSQL would make what is embedded once for the count and once for the body.
     sql.text(if embeds.is_empty() { ") thorbis_row" } else { "\n offset 0) thorbis_row" });

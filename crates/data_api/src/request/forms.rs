@@ -15,12 +15,57 @@ pub(crate) enum MediaType {
     Csv,
     /// `application/geo+json`.
     GeoJson,
-    /// `application/octet-stream`: one value, raw.
-    Bytes,
-    /// `text/plain`: one value, raw.
-    Text,
-    /// `text/xml`: one value, raw.
-    Xml,
+    /// A form that the database itself makes.
+    Custom,
+}
+
+/// A form that a client takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Accept {
+    /// Its name for people.
+    pub(crate) name: String,
+    /// What it means.
+    pub(crate) meaning: Meaning,
+}
+
+/// What is meant by a form that a client takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Meaning {
+    /// A form of this dialect, or how it would be made: no form of the database goes before it.
+    Own(MediaType, Option<Explain>),
+    /// Whatever has this name.
+    Named(String),
+    /// What is never given.
+    Refused,
+}
+
+/// A form that the database itself makes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Custom {
+    /// How it is made.
+    pub(crate) made: Made,
+    /// The type of the answer.
+    pub(crate) content_type: String,
+    /// Whether it consists of bytes and not of text.
+    pub(crate) is_binary: bool,
+}
+
+/// How a form of the database is made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Made {
+    /// It is the value of the function that is called.
+    Value,
+    /// By an aggregate over the rows.
+    Aggregate {
+        /// Its schema.
+        schema: String,
+        /// Its name.
+        name: String,
+        /// Schema and name of the relation whose rows it takes; none where it takes any.
+        target: Option<(String, String)>,
+    },
+    /// By `PostGIS` in this schema.
+    GeoJson(String),
 }
 
 /// How a plan is told.
@@ -82,9 +127,7 @@ impl MediaType {
             Self::ObjectStripped => "application/vnd.pgrst.object+json;nulls=stripped",
             Self::Csv => "text/csv",
             Self::GeoJson => "application/geo+json",
-            Self::Bytes => "application/octet-stream",
-            Self::Text => "text/plain",
-            Self::Xml => "text/xml",
+            Self::Custom => "application/octet-stream",
         }
     }
 }

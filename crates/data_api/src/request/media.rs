@@ -1,23 +1,12 @@
-//! `Accept`: in which form the answer is wanted.
+//! `Accept`: in which forms the answer may come.
 //!
-//! Invariant: of several the best liked that there is; of equally liked ones the one that says more, then the first. What is in quotes is
-//! one value, whatever stands in it.
+//! Invariant: the best liked comes first; of equally liked ones the one that says more, then the first. What is in quotes is one value,
+//! whatever stands in it.
 
 use http::HeaderMap;
 use http::header::ACCEPT;
-use kernel::{Error, Kind, Result};
 
-use super::forms::{Explain, MediaType, PlanFormat, PlanOption};
-use super::syntax::Target;
-
-/// What was chosen.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Accepted {
-    /// The form of the answer.
-    pub(super) media: MediaType,
-    /// Whether the plan is wanted instead, and how.
-    pub(super) explain: Option<Explain>,
-}
+use super::forms::{Accept, Explain, Meaning, MediaType, PlanFormat, PlanOption};
 
 /// One of the forms that a client takes.
 struct Range {
@@ -30,24 +19,14 @@ struct Range {
     weight: i32,
 }
 
-/// Chooses the form that the client likes best of those that there are.
-pub(super) fn accepted(headers: &HeaderMap, target: &Target, plan_enabled: bool) -> Result<Accepted> {
+/// Reads the forms that the client takes, the best liked first; none where it says nothing.
+pub(super) fn accepted(headers: &HeaderMap, plan_enabled: bool) -> Vec<Accept> {
     let lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut wanted: Vec<Range> =
         lines.flat_map(|line| split(line, ',')).filter(|text| !text.trim().is_empty()).map(|text| Range::of(&text)).collect();
-    if wanted.is_empty() {
-        return Ok(Accepted { media: MediaType::Json, explain: None });
-    }
     // The sort is stable: of equals the first counts.
     wanted.sort_by(|left, right| right.quality.total_cmp(&left.quality).then(right.weight.cmp(&left.weight)));
-    let there_is = |range: &Range| {
-        let accepted = range.accepted(target)?;
-        (plan_enabled || accepted.explain.is_none()).then_some(accepted)
-    };
-    wanted.iter().filter(|range| range.quality > 0.0).find_map(there_is).ok_or_else(|| {
-        let names: Vec<String> = wanted.iter().map(|range| range.name(target)).collect();
-        Error::new(Kind::Status(406), "PGRST107", format!("None of these media types are available: {}", names.join(", ")))
-    })
+    wanted.iter().map(|range| range.accept(plan_enabled)).collect()
 }
 
 impl Range {
@@ -68,53 +47,46 @@ impl Range {
         Self { text, parts, quality, weight }
     }
 
-    /// Returns what it means, if there is such a form.
-    fn accepted(&self, target: &Target) -> Option<Accepted> {
-        let (name, said) = self.parts.split_first()?;
+    fn accept(&self, plan_enabled: bool) -> Accept {
+        let meaning = self.meaning();
+        let name = match &meaning {
+            Meaning::Own(media, None) => media.name().to_owned(),
+            Meaning::Own(media, Some(explain)) => explain.name(*media),
+            Meaning::Named(_) | Meaning::Refused => self.text.clone(),
+        };
+        let is_refused = self.quality <= 0.0 || (matches!(meaning, Meaning::Own(_, Some(_))) && !plan_enabled);
+        Accept { name, meaning: if is_refused { Meaning::Refused } else { meaning } }
+    }
+
+    fn meaning(&self) -> Meaning {
+        let Some((name, said)) = self.parts.split_first() else { return Meaning::Refused };
         let format = match name.as_str() {
             "application/vnd.pgrst.plan" | "application/vnd.pgrst.plan+text" => PlanFormat::Text,
             "application/vnd.pgrst.plan+json" => PlanFormat::Json,
-            _ => return media_type(name, said, target).map(|media| Accepted { media, explain: None }),
+            _ => return own(name, said).map_or_else(|| Meaning::Named(name.clone()), |media| Meaning::Own(media, None)),
         };
-        let of = said.iter().find_map(|part| part.strip_prefix("for="));
-        let media = match of {
-            None => MediaType::Json,
-            Some(of) => {
-                let parts: Vec<String> = split(of.trim_matches('"'), ';').iter().map(|part| part.to_ascii_lowercase()).collect();
-                let (name, said) = parts.split_first()?;
-                media_type(name, said, target)?
-            }
-        };
+        let of = said.iter().find_map(|part| part.strip_prefix("for=")).unwrap_or("application/json");
+        let parts: Vec<String> = split(of.trim_matches('"'), ';').iter().map(|part| part.to_ascii_lowercase()).collect();
+        let planned = parts.split_first().and_then(|(name, said)| match name.as_str() {
+            "*/*" | "application/json" => Some(MediaType::Json),
+            "text/csv" => Some(MediaType::Csv),
+            name => own(name, said),
+        });
+        let Some(media) = planned else { return Meaning::Refused };
         let words: Vec<&str> = said.iter().find_map(|part| part.strip_prefix("options=")).unwrap_or_default().split('|').collect();
         let options = PlanOption::ALL.into_iter().filter(|option| words.contains(&option.word())).collect();
-        Some(Accepted { media, explain: Some(Explain { format, options }) })
-    }
-
-    /// Returns its name for people: the forms of this dialect by their whole names.
-    fn name(&self, target: &Target) -> String {
-        match self.accepted(target) {
-            Some(Accepted { media, explain: Some(explain) }) => explain.name(media),
-            Some(Accepted { media, explain: None }) if self.text.starts_with("application/vnd.pgrst.") => media.name().to_owned(),
-            _ => self.text.clone(),
-        }
+        Meaning::Own(media, Some(Explain { format, options }))
     }
 }
 
-fn media_type(name: &str, said: &[String], target: &Target) -> Option<MediaType> {
+/// Returns the form that only this dialect has under that name.
+fn own(name: &str, said: &[String]) -> Option<MediaType> {
     let stripped = said.iter().any(|part| part == "nulls=stripped");
-    let is_function = matches!(target, Target::Function(_));
     match name {
         "application/vnd.pgrst.object+json" | "application/vnd.pgrst.object" if stripped => Some(MediaType::ObjectStripped),
         "application/vnd.pgrst.object+json" | "application/vnd.pgrst.object" => Some(MediaType::Object),
         "application/vnd.pgrst.array+json" | "application/vnd.pgrst.array" if stripped => Some(MediaType::JsonStripped),
-        "*/*" | "application/*" | "application/json" | "application/vnd.pgrst.array+json" | "application/vnd.pgrst.array" => {
-            Some(MediaType::Json)
-        }
-        "text/csv" => Some(MediaType::Csv),
-        "application/geo+json" => Some(MediaType::GeoJson),
-        "application/octet-stream" if is_function => Some(MediaType::Bytes),
-        "text/plain" if is_function => Some(MediaType::Text),
-        "text/xml" if is_function => Some(MediaType::Xml),
+        "application/vnd.pgrst.array+json" | "application/vnd.pgrst.array" => Some(MediaType::Json),
         _ => None,
     }
 }
@@ -143,63 +115,32 @@ pub(crate) fn quality(range: &str) -> f32 {
 mod tests {
     use super::*;
 
-    fn accept(accept: &str, plan_enabled: bool) -> Result<Accepted> {
-        let headers = HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]);
-        accepted(&headers, &Target::Relation("t".to_owned()), plan_enabled)
-    }
-
-    fn chosen(said: &str) -> Result<MediaType> {
-        accept(said, false).map(|accepted| accepted.media)
+    fn names(said: &str) -> Vec<String> {
+        let headers = HeaderMap::from_iter([(ACCEPT, said.parse().unwrap())]);
+        accepted(&headers, true).into_iter().map(|accept| accept.name).collect()
     }
 
     #[test]
-    fn the_best_liked_form_that_there_is() {
-        for (said, expected) in [
-            ("*/*", MediaType::Json),
-            ("application/json, text/plain, */*", MediaType::Json),
-            ("application/vnd.pgrst.object+json", MediaType::Object),
-            ("application/vnd.pgrst.object", MediaType::Object),
-            ("application/vnd.pgrst.object+json; nulls=stripped", MediaType::ObjectStripped),
-            ("application/vnd.pgrst.array+json;nulls=stripped", MediaType::JsonStripped),
-            ("application/vnd.pgrst.array", MediaType::Json),
-            ("text/csv;q=0.5, application/json;q=0.4", MediaType::Csv),
-            ("text/html, text/csv", MediaType::Csv),
-            ("application/json;q=0, text/csv", MediaType::Csv),
-            ("*/*, text/csv", MediaType::Csv),
-            ("application/json, application/vnd.pgrst.object+json;nulls=stripped", MediaType::ObjectStripped),
-        ] {
-            assert_eq!(chosen(said).unwrap(), expected, "{said}");
-        }
-        let none = accepted(&HeaderMap::new(), &Target::Relation("t".to_owned()), false).unwrap();
-        assert_eq!(none, Accepted { media: MediaType::Json, explain: None });
-    }
-
-    #[test]
-    fn a_form_that_there_is_not_is_refused() {
-        let error = chosen("text/html, image/png; q=0.5").unwrap_err();
-        assert_eq!((error.status().as_u16(), error.code()), (406, "PGRST107"));
-        assert_eq!(error.message(), "None of these media types are available: text/html, image/png");
-        assert!(chosen("text/plain").is_err());
+    fn the_best_liked_comes_first_and_of_equals_the_one_that_says_more() {
+        assert_eq!(names("text/csv;q=0.5, Text/HTML ; q=0.9, */*;q=0.9"), ["Text/HTML", "*/*", "text/csv"]);
+        assert_eq!(names("*/*, a/b, c/d;x=1"), ["c/d;x=1", "a/b", "*/*"]);
+        assert_eq!(accepted(&HeaderMap::new(), true), []);
     }
 
     #[test]
     fn a_plan_says_of_which_form_it_is_and_what_it_tells() {
-        for (said, media, named) in [
-            ("application/vnd.pgrst.plan", MediaType::Json, "application/vnd.pgrst.plan+text; for=\"application/json\""),
-            ("application/vnd.pgrst.plan+json", MediaType::Json, "application/vnd.pgrst.plan+json; for=\"application/json\""),
+        for (said, named) in [
+            ("application/vnd.pgrst.plan", "application/vnd.pgrst.plan+text; for=\"application/json\""),
+            ("application/vnd.pgrst.plan+json", "application/vnd.pgrst.plan+json; for=\"application/json\""),
             (
-                "application/vnd.pgrst.plan+json; for=\"application/vnd.pgrst.object+json; nulls=stripped\"; options=wal|analyze|none;",
-                MediaType::ObjectStripped,
+                "application/vnd.pgrst.plan+json; for=\"application/vnd.pgrst.object; nulls=stripped\"; options=wal|analyze|none;",
                 "application/vnd.pgrst.plan+json; for=\"application/vnd.pgrst.object+json;nulls=stripped\"; options=analyze|wal",
             ),
-            ("application/vnd.pgrst.plan; for=text/csv", MediaType::Csv, "application/vnd.pgrst.plan+text; for=\"text/csv\""),
+            ("application/vnd.pgrst.plan; for=text/csv", "application/vnd.pgrst.plan+text; for=\"text/csv\""),
         ] {
-            let accepted = accept(said, true).unwrap();
-            assert_eq!((accepted.media, accepted.explain.unwrap().name(media).as_str()), (media, named), "{said}");
-            let refused = accept(said, false).unwrap_err();
-            assert_eq!(refused.message(), format!("None of these media types are available: {named}"), "{said}");
+            assert_eq!(names(said), [named]);
         }
-        assert!(accept("application/vnd.pgrst.plan; for=\"image/png\"", true).is_err());
-        assert_eq!(accept("application/vnd.pgrst.plan, text/csv", false).unwrap().media, MediaType::Csv);
+        let headers = HeaderMap::from_iter([(ACCEPT, "application/vnd.pgrst.plan".parse().unwrap())]);
+        assert_eq!(accepted(&headers, false)[0].meaning, Meaning::Refused);
     }
 }

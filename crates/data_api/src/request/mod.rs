@@ -20,11 +20,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use kernel::{Error, Kind, Result};
 
-use media::Accepted;
-
 #[cfg(test)]
 pub(crate) use forms::PlanOption;
-pub(crate) use forms::{Explain, MediaType, PlanFormat};
+pub(crate) use forms::{Custom, Explain, Made, Meaning, MediaType, PlanFormat};
 pub(crate) use media::quality;
 pub(crate) use preferences::preferences;
 pub(crate) use syntax::{
@@ -100,13 +98,13 @@ pub(crate) fn parse(wanted: Wanted<'_>) -> Result<ApiRequest> {
     let head = *method == Method::HEAD;
     let schema = schema(headers, action, schemas)?;
     let preferences = preferences(headers)?;
-    let Accepted { media, explain } = media::accepted(headers, &target, plan_enabled)?;
+    let accepts = media::accepted(headers, plan_enabled);
     let mut query = query_string::query(raw_query, action, limits)?;
     if *method == Method::GET && headers.contains_key(http::header::RANGE) {
         narrow(&mut query, headers)?;
     }
     let body = body::payload(headers, body, action, query.columns.is_some(), limits)?;
-    Ok(ApiRequest { schema, target, action, query, body, preferences, media, explain, head })
+    Ok(ApiRequest { schema, target, action, query, body, preferences, accepts, media: MediaType::Json, custom: None, explain: None, head })
 }
 
 fn action(target: &Target, method: &Method) -> Result<Action> {

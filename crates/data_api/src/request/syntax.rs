@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::forms::{Explain, MediaType};
+use super::forms::{Accept, Custom, Explain, MediaType};
 
 /// A whole request, understood but not yet planned.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,8 +22,12 @@ pub(crate) struct ApiRequest {
     pub(crate) body: Option<Payload>,
     /// The preferences.
     pub(crate) preferences: Preferences,
-    /// The form of the answer.
+    /// The forms that the client takes, the best liked first.
+    pub(crate) accepts: Vec<Accept>,
+    /// The form of the answer; the usual one until it is chosen.
     pub(crate) media: MediaType,
+    /// How the database makes the form, where it is one of its own.
+    pub(crate) custom: Option<Custom>,
     /// How the plan is told, where the plan is wanted and not the answer.
     pub(crate) explain: Option<Explain>,
     /// Whether only the head of the answer is wanted.

@@ -36,6 +36,8 @@ mod idempotency;
 #[cfg(test)]
 mod job_teams;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod money;
 #[cfg(test)]
 mod money_at_once;
@@ -75,6 +77,8 @@ mod reach;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
+mod representations;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod roles;
@@ -90,6 +94,8 @@ mod search;
 mod server;
 #[cfg(test)]
 mod service;
+#[cfg(test)]
+mod shapes;
 #[cfg(test)]
 mod stock;
 #[cfg(test)]

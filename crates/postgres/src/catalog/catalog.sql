@@ -51,11 +51,27 @@ foreign_keys as (
     join pg_catalog.pg_namespace fn on fn.oid = fc.relnamespace
    where k.contype = 'f' and k.conparentid = 0 and k.conrelid in (select r.oid from relations r)
 ),
+-- Implicit casts between domains and JSON or text say how values of the domain are shown and read.
+representations as (
+  select c.castsource as source, c.casttarget as target, pg_catalog.json_build_array(n.nspname, p.proname) as function
+    from pg_catalog.pg_cast c
+    join pg_catalog.pg_proc p on p.oid = c.castfunc
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    join pg_catalog.pg_type s on s.oid = c.castsource
+    join pg_catalog.pg_type t on t.oid = c.casttarget
+   where c.castcontext = 'i' and c.castmethod = 'f' and (s.typtype = 'd' or t.typtype = 'd')
+),
 columns as (
   select a.attrelid,
          pg_catalog.json_agg(pg_catalog.json_build_object(
            'name', a.attname, 'number', a.attnum, 'type', t.document, 'formatted_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
            'nullable', not a.attnotnull, 'has_default', a.atthasdef and a.attgenerated = '' or a.attidentity <> '',
+           'to_json', (select r.function from representations r
+                        where r.source = a.atttypid and r.target = 'pg_catalog.json'::pg_catalog.regtype),
+           'from_json', (select r.function from representations r
+                          where r.target = a.atttypid and r.source = 'pg_catalog.json'::pg_catalog.regtype),
+           'from_text', (select r.function from representations r
+                          where r.target = a.atttypid and r.source = 'pg_catalog.text'::pg_catalog.regtype),
            'generated', a.attgenerated <> '', 'identity_always', a.attidentity = 'a',
            -- Without the length and scale of its values; a type of one's own is shown as it is.
            'plain_type', case when t.base_oid < 16384 then pg_catalog.format_type(t.base_oid, null)
@@ -123,6 +139,21 @@ functions as (
      and rt.base not in ('trigger', 'event_trigger', 'internal', 'language_handler', 'fdw_handler', 'index_am_handler', 'tsm_handler', 'table_am_handler')
      and not exists (select from pg_catalog.pg_depend e
                       where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = p.oid and e.deptype = 'e')
+),
+-- An aggregate over rows whose result is a domain named like a media type makes whole answers of that type.
+handlers as (
+  select n.nspname, p.proname, pg_catalog.lower(t.typname) as media, b.base,
+         case when c.oid is not null then pg_catalog.json_build_array(cn.nspname, c.relname) end as target
+    from pg_catalog.pg_aggregate g
+    join pg_catalog.pg_proc p on p.oid = g.aggfnoid and p.pronargs = 1
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    join pg_catalog.pg_type t on t.oid = p.prorettype and t.typtype = 'd'
+    join types b on b.oid = t.oid
+    left join pg_catalog.pg_class c on c.reltype = p.proargtypes[0] and c.relkind in ('r', 'p', 'v', 'm', 'f')
+    left join pg_catalog.pg_namespace cn on cn.oid = c.relnamespace
+   where n.nspname in (select w.name from wanted w)
+     and (t.typname ~* '^[a-z0-9.-]+/[a-z0-9.+-]+$' or t.typname = '*/*')
+     and (c.oid is not null or p.proargtypes[0] = 'pg_catalog.anyelement'::pg_catalog.regtype)
 )
 select pg_catalog.json_build_object(
   'relations', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
@@ -181,4 +212,13 @@ select pg_catalog.json_build_object(
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_rewrite w on w.ev_class = c.oid and w.ev_type = '1'
    where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')),
+  'handlers', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'schema', h.nspname, 'name', h.proname, 'media', h.media, 'base', h.base, 'target', h.target) order by h.nspname, h.proname), '[]')
+    from handlers h),
+  -- Where PostGIS makes GeoJSON of a row.
+  'geojson_schema', (select n.nspname
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+   where p.proname = 'st_asgeojson' and p.proargtypes[0] = 'pg_catalog.record'::pg_catalog.regtype
+   order by n.nspname limit 1),
   'has_declarations', pg_catalog.to_regclass('app.protected_tables') is not null)::text as document

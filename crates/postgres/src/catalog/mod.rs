@@ -19,8 +19,8 @@ use lineage::{Lineage, Place, View};
 use relationships::{Reference, UniqueKey};
 
 pub use model::{
-    Argument, Cardinality, Column, CompositeType, DataType, Declaration, EnumType, Expression, ForeignKey, Function, Junction, Member,
-    Relation, RelationKind, Relationship, ReturnKind, Returns, TypeName, TypeShape, Volatility,
+    Argument, Cardinality, Column, CompositeType, DataType, Declaration, EnumType, Expression, ForeignKey, Function, Junction,
+    MediaHandler, Member, Relation, RelationKind, Relationship, ReturnKind, Returns, TypeName, TypeShape, Volatility,
 };
 pub use reach::Reach;
 
@@ -37,6 +37,8 @@ pub struct Catalog {
     schemas: HashMap<String, Schema>,
     enums: Vec<EnumType>,
     composites: Vec<CompositeType>,
+    handlers: Vec<MediaHandler>,
+    geojson_schema: Option<String>,
 }
 
 /// What one schema holds.
@@ -66,6 +68,10 @@ struct Document {
     references: Vec<Reference>,
     #[serde(default)]
     unique_keys: Vec<UniqueKey>,
+    #[serde(default)]
+    handlers: Vec<MediaHandler>,
+    #[serde(default)]
+    geojson_schema: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -141,12 +147,23 @@ impl Catalog {
         for ((schema, relation), found) in relationships::of(relations, keys, &lineage) {
             schemas.entry(schema).or_default().relationships.insert(relation, found);
         }
-        Ok(Self { schemas, enums: document.enums, composites: document.composites })
+        let Document { enums, composites, handlers, geojson_schema, .. } = document;
+        Ok(Self { schemas, enums, composites, handlers, geojson_schema })
     }
 
     /// Returns the relation of that name.
     pub fn relation(&self, schema: &str, name: &str) -> Option<&Relation> {
         self.schemas.get(schema)?.relations.get(name)
+    }
+
+    /// Returns the aggregates that make whole answers, in a fixed order.
+    pub fn media_handlers(&self) -> &[MediaHandler] {
+        &self.handlers
+    }
+
+    /// Returns the schema whose `st_asgeojson` makes `GeoJSON` of a row, where there is one.
+    pub fn geojson_schema(&self) -> Option<&str> {
+        self.geojson_schema.as_deref()
     }
 
     /// Returns all functions of that name.

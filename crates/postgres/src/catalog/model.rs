@@ -75,6 +75,15 @@ pub struct Column {
     pub default: Option<Expression>,
     /// Whether it has a default or is an identity.
     pub has_default: bool,
+    /// Schema and name of the function that makes JSON of its values, where its domain has a cast of its own.
+    #[serde(default)]
+    pub to_json: Option<(String, String)>,
+    /// Schema and name of the function that makes its values of JSON.
+    #[serde(default)]
+    pub from_json: Option<(String, String)>,
+    /// Schema and name of the function that makes its values of text.
+    #[serde(default)]
+    pub from_text: Option<(String, String)>,
     /// Whether it is computed from others.
     pub generated: bool,
     /// Whether it is an identity that takes no value.
@@ -199,6 +208,21 @@ pub struct Declaration {
     pub own_column: Option<String>,
     /// What members may do at all.
     pub verbs: Vec<String>,
+}
+
+/// An aggregate over rows that makes a whole answer of one media type.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MediaHandler {
+    /// The aggregate's schema.
+    pub schema: String,
+    /// The aggregate's name.
+    pub name: String,
+    /// The media type in small letters: the name of the domain that it gives.
+    pub media: String,
+    /// The name of the type below that domain.
+    pub base: String,
+    /// Schema and name of the relation whose rows it takes; none where it takes any.
+    pub target: Option<(String, String)>,
 }
 
 /// A function.
