@@ -109,6 +109,12 @@ pub(crate) async fn start(given: Given) -> Result<Running, StartError> {
         stop: stop.clone(),
     };
     let serving = Arc::new(Serving::new(grounds, &config)?);
+    let place = config.channel.clone().map(|channel| Place { server, root_certificate_file: certificate, channel });
+    // Before anything is read: what changes from now on is told.
+    let listener = match &place {
+        Some(place) => tokio::time::timeout(Duration::from_secs(config.pool.acquire_s), place.connect()).await.ok().and_then(Result::ok),
+        None => None,
+    };
     let is_done = first_look(&serving, Duration::from_millis(settings.database.start_wait_ms)).await?;
 
     let open = |bound, routes| {
@@ -121,9 +127,8 @@ pub(crate) async fn start(given: Given) -> Result<Running, StartError> {
     }
     let (orders, received) = mpsc::channel(ORDERS_MAX);
     tasks.spawn(until(stop.clone(), told::obey(serving, received, is_done)));
-    if let Some(channel) = config.channel.clone() {
-        let place = Place { server, root_certificate_file: certificate, channel };
-        tasks.spawn(until(stop.clone(), told::listen(place, orders.clone())));
+    if let Some(place) = place {
+        tasks.spawn(until(stop.clone(), told::listen(place, listener, orders.clone())));
     }
     tasks.spawn(until(stop.clone(), signals.pass_on(orders)));
     tasks.spawn(until(stop.clone(), tidy(database.clone())));

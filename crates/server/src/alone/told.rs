@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kernel::Result;
 use postgres::Listener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -36,6 +37,12 @@ pub(super) struct Place {
     pub(super) channel: String,
 }
 
+impl Place {
+    pub(super) async fn connect(&self) -> Result<Listener> {
+        Listener::connect(&self.server, self.root_certificate_file.as_deref(), &self.channel).await
+    }
+}
+
 /// Does what it is told. Until the configuration of the database has been read once, it goes on trying by itself.
 pub(super) async fn obey(serving: Arc<Serving>, mut orders: mpsc::Receiver<Anew>, mut is_done: bool) {
     let mut pause = PAUSE;
@@ -61,18 +68,23 @@ pub(super) async fn obey(serving: Arc<Serving>, mut orders: mpsc::Receiver<Anew>
     }
 }
 
-/// Passes on what the channel says, for ever; after a break everything is read anew, since nobody knows what was missed.
-pub(super) async fn listen(place: Place, orders: mpsc::Sender<Anew>) {
-    let (mut pause, mut is_again) = (PAUSE, false);
+/// Passes on what the channel says, for ever. A listener that was there before anything was read has missed nothing; after any other
+/// beginning everything is read anew.
+pub(super) async fn listen(place: Place, first: Option<Listener>, orders: mpsc::Sender<Anew>) {
+    let (mut pause, mut first) = (PAUSE, first.map(Ok));
     loop {
-        match Listener::connect(&place.server, place.root_certificate_file.as_deref(), &place.channel).await {
+        let has_missed = first.is_none();
+        let listener = match first.take() {
+            Some(listener) => listener,
+            None => place.connect().await,
+        };
+        match listener {
             Ok(mut listener) => {
                 tracing::info!(channel = place.channel, "listening to the database");
                 pause = PAUSE;
-                if is_again && orders.send(Anew::Config).await.is_err() {
+                if has_missed && orders.send(Anew::Config).await.is_err() {
                     return;
                 }
-                is_again = true;
                 while let Some(said) = listener.next().await {
                     let order = match said.as_str() {
                         "reload config" => Anew::Config,

@@ -171,7 +171,24 @@ fn what_cannot_be_used_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_answered_503_and_followed() {
+async fn a_database_that_comes_later_is_served_when_it_is_there() {
+    let plain = Plain::new().await;
+    let later = format!("{}_later", plain.database());
+    let more = [("PGRST_DB_URI", plain.uri_of(&later)), ("THORBIS_DATABASE__START_WAIT_MS", "0".to_owned())];
+    let server = plain.serve(&more);
+    let refused = server.get("/posts").await;
+    assert_eq!(refused.refused(), (503, "PGRST000".to_owned()));
+    plain.run(&format!("create database {later} template template0")).await;
+    let anon = plain.role("anon");
+    let made = "create schema api; create table api.posts (id int); insert into api.posts values (7); grant usage on schema api to";
+    plain.client_of(&later).await.batch_execute(&format!("{made} {anon}; grant select on api.posts to {anon}")).await.unwrap();
+    let answer = server.until("/posts", |answer| answer.status == 200).await;
+    assert_eq!(answer.ok(), json!([{ "id": 7 }]));
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_answered_503() {
     let variables = [
         ("PGRST_DB_URI", "postgres://nobody:nothing@127.0.0.1:1/none".to_owned()),
         ("PGRST_DB_ANON_ROLE", "anon".to_owned()),

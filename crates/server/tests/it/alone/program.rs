@@ -82,10 +82,21 @@ impl Plain {
         self.client().await.batch_execute(sql).await.unwrap();
     }
 
+    /// Connects to another database of the same cluster.
+    pub(crate) async fn client_of(&self, database: &str) -> Client {
+        let mut owner = self.owner.clone();
+        testkit::connect(owner.dbname(database)).await
+    }
+
     /// Returns the login's connection string.
     pub(crate) fn uri(&self) -> String {
+        self.uri_of(&self.name)
+    }
+
+    /// Returns the same for another database.
+    pub(crate) fn uri_of(&self, database: &str) -> String {
         let mut login = self.owner.clone();
-        login.user(self.role("login")).password("throw-away");
+        login.dbname(database).user(self.role("login")).password("throw-away");
         url(&login)
     }
 
