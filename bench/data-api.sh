@@ -1,8 +1,8 @@
 #!/bin/sh
-# One row by its key through the data API, with a member's token, 256 connections; beside it pgbench with the statements that the server
-# sent for it, as PostgreSQL logged them (who asks, and the read, pipelined and prepared), on as many connections as the
-# server's pool has. Both on this machine, in turns. A bare read by key, without transaction, roles and row security, says what is left.
-# SECONDS_EACH and ROUNDS make it shorter or longer.
+# The data API with a member's token, 256 connections: one row by its key, a list of 100, a row with three embeds, a
+# function. Beside each pgbench with the statements that the server sent for it, as PostgreSQL logged them (who asks, and the
+# statement, pipelined and prepared), on as many connections as the server's pool has. For the row by its key also a server written by
+# hand with Fastify and pg, and 1,000 connections. All on this machine, in turns. SECONDS_EACH and ROUNDS make it shorter or longer.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 seconds=${SECONDS_EACH:-10} rounds=${ROUNDS:-3} connections=${CONNECTIONS:-256} pool=20 rows=10000
@@ -20,27 +20,24 @@ sql -c "insert into public.customers (company_id, id, first_name, last_name, ema
 token=$(curl -s "$url/auth/v1/token?grant_type=password" -H "apikey: $anon" -H 'content-type: application/json' \
     -d "{\"email\":\"$(said 'demo login')\",\"password\":\"$(said 'demo password')\"}" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 
-# through_http CONNECTIONS SECONDS
+# through_http CONNECTIONS SECONDS PATH
 through_http() {
-    "$target/load" --address "${url#http://}" --path "/rest/v1/customers?select=id,display_name,email&id=eq.$ids{n}" \
-        --numbers "$rows" --connections "$1" --seconds "$2" --header "apikey: $anon" --header "authorization: Bearer $token"
+    "$target/load" --address "${url#http://}" --path "$3" --numbers "$rows" --connections "$1" --seconds "$2" \
+        --header "apikey: $anon" --header "authorization: Bearer $token"
 }
+field() { echo "$1" | sed "s/.*\"$2\":\([0-9]*\).*/\1/"; }
 
-# What the server sends, and with which values.
-sql -c 'alter system set log_min_duration_statement = 0' -c 'alter system set log_parameter_max_length = -1' -c 'select pg_reload_conf()' >/dev/null
-through_http 1 2 >/dev/null
-sql -c 'alter system reset log_min_duration_statement' -c 'alter system reset log_parameter_max_length' -c 'select pg_reload_conf()' >/dev/null
-
-# logged BEGINNING FILE: the last statement that begins so goes to FILE, its values to FILE.values, a line each: number, tab, value.
+# logged BEGINNING FILE VALUES: the last statement that begins so and has such values goes to FILE, its values to FILE.values, a line each:
+# number, tab, value.
 logged() {
-    cat "$folder"/data/postgres/log/postgresql-* | awk -v beginning="$1" -v file="$2" -v quote="'" '
+    cat "$folder"/data/postgres/log/postgresql-* | awk -v beginning="$1" -v file="$2" -v such="$3" -v quote="'" '
         function over() {
             if (record ~ (" execute [^:]*: " beginning)) {
                 sub(/^.* execute [^:]*: /, "", record)
                 text = record
                 wanted = 1
             } else if (wanted && record ~ / DETAIL:  /) {
-                values = record
+                if (record ~ such) { values = record }
                 wanted = 0
             }
         }
@@ -61,60 +58,112 @@ logged() {
         }'
     [ -s "$2" ] && [ -s "$2.values" ] || { echo "the server was not seen to send: $1"; exit 1; }
 }
-logged 'select o[.]company_id' "$folder/opening"
-logged 'with thorbis_source' "$folder/reading"
 
-# Values become variables of pgbench, so that they are bound as the server binds them. It cannot bind null, nor make a text of a number.
-tab=$(printf '\t')
-set --
-for statement in opening reading; do
-    while IFS=$tab read -r number value; do
-        case $value in
-            NULL) new=null ;;
-            "$ids"*) new="('$ids' || lpad((:n)::text, 12, '0'))::uuid" ;;
-            *) new=":$statement$number" && set -- "$@" -D "$statement$number=$value" ;;
-        esac
-        sed "s/[\$]$number\([^0-9]\|\$\)/$new\1/g" "$folder/$statement" >"$folder/new" && mv "$folder/new" "$folder/$statement"
-    done <"$folder/$statement.values"
-done
-numbers="\\set n random(1, $rows)"
-{
-    printf '%s\n\\startpipeline\n' "$numbers"
-    cat "$folder/opening" && echo ';' && cat "$folder/reading" && echo ';'
-    printf '\\endpipeline\n'
-} >"$folder/same.sql"
-printf "%s\nselect id, display_name, email from public.customers where company_id = '%s' and id = ('%s' || lpad((:n)::text, 12, '0'))::uuid;\n" \
-    "$numbers" "$company" "$ids" >"$folder/bare.sql"
+# seen PATH: what one request sends, and with which values. Both must be there: what is sent is what was measured.
+seen() {
+    sql -c 'alter system set log_min_duration_statement = 0' -c 'alter system set log_parameter_max_length = -1' -c 'select pg_reload_conf()' >/dev/null
+    through_http 1 1 "$1" >/dev/null
+    sql -c 'alter system reset log_min_duration_statement' -c 'alter system reset log_parameter_max_length' -c 'select pg_reload_conf()' >/dev/null
+    # The server itself asks, too; this is the member.
+    logged 'select o[.]company_id' "$folder/opening" "[$]1 = 'user'"
+    logged 'with thorbis_' "$folder/statement" ''
+    cp "$folder/opening" "$folder/opening.sql" && cp "$folder/opening.values" "$folder/opening.bound"
+}
 
 # Where PostgreSQL is, as psql knows it.
 eval "$(sql -c '\! env | grep ^PG | sed "s/^/export /; s/=\(.*\)/='"'"'\1'"'"'/"')"
 # The client programs of the newest PostgreSQL here, with or without a place on the search path.
 pgbench=$(command -v pgbench || ls -d /usr/lib/postgresql/*/bin/pgbench | sort -V | tail -n 1)
-# through_pgbench SECONDS FILE VARIABLES...
+# through_pgbench SECONDS VARIABLES...
 through_pgbench() {
-    for_seconds=$1 file=$2
-    shift 2
-    "$pgbench" --no-vacuum -M prepared -c "$pool" -j "$(nproc)" -T "$for_seconds" -f "$folder/$file" "$@" >"$folder/pgbench" 2>&1 || {
+    for_seconds=$1
+    shift
+    "$pgbench" --no-vacuum -M prepared -c "$pool" -j "$(nproc)" -T "$for_seconds" -f "$folder/same.sql" "$@" >"$folder/pgbench" 2>&1 || {
         cat "$folder/pgbench" >&2
         exit 1
     }
     sed -n 's/^tps = \([0-9]*\).*/\1/p' "$folder/pgbench"
 }
-field() { echo "$1" | sed "s/.*\"$2\":\([0-9]*\).*/\1/"; }
 
-through_http "$connections" 2 >/dev/null
-through_pgbench 2 same.sql "$@" >/dev/null
-round=0
-while [ "$round" -lt "$rounds" ]; do
-    http=$(through_http "$connections" "$seconds")
-    same=$(through_pgbench "$seconds" same.sql "$@")
-    bare=$(through_pgbench "$seconds" bare.sql)
-    rate=$(field "$http" per_second)
-    echo "round $((round + 1)): $http, pgbench $same/s, bare $bare/s"
-    [ "$(field "$http" errors)" = 0 ] || { echo "there were errors"; exit 1; }
-    echo "$((rate * 1000 / same)) $rate $same $(field "$http" p50_us) $(field "$http" p99_us) $bare" >>"$folder/rounds"
-    round=$((round + 1))
-done
-# The middle round by its ratio.
-sort -n "$folder/rounds" | sed -n "$(((rounds + 1) / 2))p" | awk -v c="$connections" -v p="$pool" \
-    '{ printf "point read: %.2f of pgbench (%d/s at %d connections, p50 %.1f ms, p99 %.1f ms; pgbench with the same statements %d/s at %d, with a bare read %d/s)\n", $1 / 1000, $2, c, $4 / 1000, $5 / 1000, $3, p, $6 }'
+# measured NAME PATH: prints its line.
+measured() {
+    name=$1 path=$2
+    seen "$path"
+    # Values become variables of pgbench, so that they are bound as the server binds them. It cannot bind null, nor make a text of a number.
+    tab=$(printf '\t')
+    set --
+    for statement in opening statement; do
+        while IFS=$tab read -r number value; do
+            case $value in
+                NULL) new=null ;;
+                "$ids"*) new="('$ids' || lpad((:n)::text, 12, '0'))::uuid" ;;
+                *) new=":$statement$number" && set -- "$@" -D "$statement$number=$value" ;;
+            esac
+            sed "s/[\$]$number\([^0-9]\|\$\)/$new\1/g" "$folder/$statement" >"$folder/new" && mv "$folder/new" "$folder/$statement"
+        done <"$folder/$statement.values"
+    done
+    {
+        printf '\\set n random(1, %s)\n\\startpipeline\n' "$rows"
+        cat "$folder/opening" && echo ';' && cat "$folder/statement" && echo ';'
+        printf '\\endpipeline\n'
+    } >"$folder/same.sql"
+    through_http "$connections" 1 "$path" >/dev/null
+    through_pgbench 1 "$@" >/dev/null
+    round=0
+    : >"$folder/rounds"
+    while [ "$round" -lt "$rounds" ]; do
+        http=$(through_http "$connections" "$seconds" "$path")
+        same=$(through_pgbench "$seconds" "$@")
+        [ "$(field "$http" errors)" = 0 ] || { echo "there were errors"; exit 1; }
+        rate=$(field "$http" per_second)
+        echo "$((rate * 1000 / (same > 0 ? same : 1))) $rate $same $(field "$http" p50_us) $(field "$http" p99_us)" >>"$folder/rounds"
+        round=$((round + 1))
+    done
+    # The middle round by its ratio.
+    sort -n "$folder/rounds" | sed -n "$(((rounds + 1) / 2))p" | awk -v name="$name" -v c="$connections" -v p="$pool" \
+        '{ printf "%s: %.2f of pgbench (%d/s at %d connections, p50 %.1f ms, p99 %.1f ms; pgbench with the same statements %d/s at %d)\n", name, $1 / 1000, $2, c, $4 / 1000, $5 / 1000, $3, p }'
+}
+
+# memory: what the server's process holds, in MiB.
+memory() { awk '/^VmRSS/ { printf "%d", $2 / 1024 }' "/proc/$server/status"; }
+
+idle_memory=$(memory)
+one="/rest/v1/customers?select=id,display_name,email&id=eq.$ids{n}"
+measured 'point read' "$one"
+crowd=$(through_http 1000 "$seconds" "$one")
+echo "point read at 1000 connections: $(field "$crowd" per_second)/s, p50 $(($(field "$crowd" p50_us) / 1000)) ms, p99 $(($(field "$crowd" p99_us) / 1000)) ms; memory $idle_memory MiB before, $(memory) MiB after"
+
+# The server by hand, with the opening statement of a point read.
+node_modules=$root/bench/fastify/node_modules
+if command -v npm >/dev/null; then
+    [ -e "$node_modules/.package-lock.json" ] && [ ! "$root/bench/fastify/package-lock.json" -nt "$node_modules/.package-lock.json" ] || {
+        (cd "$root/bench/fastify" && npm ci --silent && touch node_modules/.package-lock.json)
+    }
+    port=$((20000 + $$ % 20000))
+    OPENING=$folder/opening.sql VALUES=$folder/opening.bound PORT=$port POOL_SIZE=$pool node "$root/bench/fastify/server.mjs" >"$folder/fastify" 2>&1 &
+    peer=$!
+    trap 'kill "$peer" 2>/dev/null || true; stop_server' EXIT
+    waited=0
+    until grep -q '^ready' "$folder/fastify"; do
+        [ "$waited" -lt 100 ] && kill -0 "$peer" 2>/dev/null || { cat "$folder/fastify" >&2; exit 1; }
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+    by_hand() { "$target/load" --address "127.0.0.1:$port" --path "/customers/$ids{n}" --numbers "$rows" --connections "$connections" --seconds "$1"; }
+    by_hand 1 >/dev/null
+    : >"$folder/rounds"
+    for round in $(seq "$rounds"); do
+        ours=$(field "$(through_http "$connections" "$seconds" "$one")" per_second)
+        theirs=$(field "$(by_hand "$seconds")" per_second)
+        echo "$((ours * 1000 / (theirs > 0 ? theirs : 1))) $ours $theirs" >>"$folder/rounds"
+    done
+    kill "$peer" && wait "$peer" || true
+    trap stop_server EXIT
+    sort -n "$folder/rounds" | sed -n "$(((rounds + 1) / 2))p" | awk '{ printf "fastify ratio %.2fx (%d/s, Fastify %d/s)\n", $1 / 1000, $2, $3 }'
+else
+    echo 'fastify: there is no npm on the search path'
+fi
+
+measured 'list of 100' '/rest/v1/customers?select=id,display_name,email&order=id&limit=100'
+measured 'three embeds' "/rest/v1/customers?select=id,display_name,properties(id,name),jobs(id,title),invoices(id,status)&id=eq.$ids{n}"
+measured 'rpc' '/rest/v1/rpc/my_companies'
