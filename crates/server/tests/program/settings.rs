@@ -215,6 +215,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("database.url" | "database.migrator_url", _) => "postgres://ann@db.example/shop".to_owned(),
         ("public_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
+        ("data_api.plan_enabled", _) => "true".to_owned(),
         (_, Value::Null) => "/a/path/that/is/longer/than/32/bytes".to_owned(),
         (_, Value::Array(items)) => items.iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(","),
         (_, Value::String(text)) => text.clone(),
