@@ -4925,7 +4925,7 @@ begin
   foreach v_table in array array['email_logs', 'webhook_logs', 'activities'] loop
     v_count := v_count + app.expire_logs(v_table, p_limit);
   end loop;
-  v_count := v_count + app.expire_audit(p_limit);
+  v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit);
   -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
   delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop
@@ -4997,6 +4997,20 @@ begin
   return v_count;
 end $_$;
 ALTER FUNCTION app.expire_deleted(p_table text, p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.expire_idempotency_keys(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  delete from app.idempotency_keys k
+   where k.ctid = any (array(select o.ctid from app.idempotency_keys o where o.expires_at <= now() limit p_limit for update skip locked));
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.expire_idempotency_keys(p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.expire_logs(p_table text, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6674,6 +6688,15 @@ ALTER FUNCTION app.is_settled(p_status text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.is_settled(p_status text) IS 'Whether the money of a payment of this status has moved.';
 
+CREATE FUNCTION app.is_taken(p_name text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select exists (select from pg_catalog.pg_class c
+                  where c.oid = pg_catalog.to_regclass(p_name) and c.relowner <> 'app_owner'::pg_catalog.regrole)
+$$;
+ALTER FUNCTION app.is_taken(p_name text) OWNER TO app_owner;
+
 CREATE FUNCTION app.is_time_ranges(p_value jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT
     SET search_path TO ''
@@ -6745,6 +6768,18 @@ begin
   return old;
 end $$;
 ALTER FUNCTION app.keep_billed_customer() OWNER TO app_definer;
+
+CREATE FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  insert into app.idempotency_keys (company_id, caller_id, caller_role, route, key, fingerprint, status, headers, body, expires_at)
+  values (coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000'),
+          coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000'), current_setting('role'), p_route, p_key, p_fingerprint, p_status, p_headers, p_body,
+          now() + make_interval(hours => least(p_hours, 24 * 30)));
+end $$;
+ALTER FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_lines regclass, p_column text, p_lines_noun text, p_kept text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
@@ -8891,6 +8926,42 @@ begin
 end $$;
 ALTER FUNCTION app.sync_user() OWNER TO app_definer;
 
+CREATE FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) RETURNS TABLE(status integer, headers text, body text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000');
+  v_caller  constant uuid := coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000');
+  v_role    constant text := current_setting('role');
+  v_first   app.idempotency_keys;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended(
+       concat_ws(chr(31), 'idempotency', v_company, v_caller, v_role, p_route, p_key), 0)) then
+    raise exception using errcode = 'TH409', constraint = 'idempotency_key_in_flight',
+      message = 'A request with this Idempotency-Key is being worked on.', hint = 'Send it again in a moment.';
+  end if;
+  select k.* into v_first
+    from app.idempotency_keys k
+   where k.company_id = v_company and k.caller_id = v_caller and k.caller_role = v_role
+     and k.route = p_route and k.key = p_key;
+  if not found then
+    return;
+  end if;
+  if v_first.expires_at <= now() then
+    delete from app.idempotency_keys k
+     where k.company_id = v_company and k.caller_id = v_caller and k.caller_role = v_role
+       and k.route = p_route and k.key = p_key;
+    return;
+  end if;
+  if v_first.fingerprint <> p_fingerprint then
+    raise exception using errcode = 'TH422', constraint = 'idempotency_key_mismatch',
+      message = 'This Idempotency-Key came with another request before.', hint = 'A new request needs a new key.';
+  end if;
+  return query select v_first.status, v_first.headers::text, v_first.body;
+end $$;
+ALTER FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) OWNER TO app_definer;
+
 CREATE FUNCTION app.team_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -10558,6 +10629,27 @@ ALTER FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_
 
 COMMENT ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) IS 'Takes what is reserved out of stock, or part of it, for the job it is reserved for.';
 
+CREATE FUNCTION storage.filename(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (string_to_array(name, '/'::text))[cardinality(string_to_array(name, '/'::text))];
+ALTER FUNCTION storage.filename(name text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION storage.filename(name text) IS 'The last part of a file''s name.';
+
+CREATE FUNCTION storage.extension(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN reverse(split_part(reverse(storage.filename(name)), '.'::text, 1));
+ALTER FUNCTION storage.extension(name text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION storage.extension(name text) IS 'What stands behind the last dot of a file''s name.';
+
+CREATE FUNCTION storage.foldername(name text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (string_to_array(name, '/'::text))[1:(cardinality(string_to_array(name, '/'::text)) - 1)];
+ALTER FUNCTION storage.foldername(name text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION storage.foldername(name text) IS 'The folders of a file''s name, the outermost first.';
+
 CREATE TABLE app.applied_code (
     checksum text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
@@ -10670,6 +10762,30 @@ ALTER TABLE ONLY app.figure_changes FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.figure_changes OWNER TO app_owner;
 
 COMMENT ON TABLE app.figure_changes IS 'Changes of sums that are not folded into app.figures yet.';
+
+CREATE TABLE app.idempotency_keys (
+    company_id uuid NOT NULL,
+    caller_id uuid NOT NULL,
+    caller_role text NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    status integer NOT NULL,
+    headers jsonb NOT NULL,
+    body text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT idempotency_keys_caller_role_check CHECK ((length(caller_role) <= 63)),
+    CONSTRAINT idempotency_keys_fingerprint_check CHECK ((length(fingerprint) = 32)),
+    CONSTRAINT idempotency_keys_headers_check CHECK ((jsonb_typeof(headers) = 'object'::text)),
+    CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255))),
+    CONSTRAINT idempotency_keys_route_check CHECK ((length(route) <= 400)),
+    CONSTRAINT idempotency_keys_status_check CHECK (((status >= 200) AND (status <= 299)))
+);
+ALTER TABLE ONLY app.idempotency_keys FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.idempotency_keys OWNER TO app_owner;
+
+COMMENT ON TABLE app.idempotency_keys IS 'Answers to writes that came with an Idempotency-Key, by caller and route, until they expire.';
 
 CREATE TABLE app.migrations (
     version text NOT NULL,
@@ -10840,6 +10956,15 @@ CREATE TABLE auth.users (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    instance_id uuid,
+    is_super_admin boolean,
+    confirmation_token text,
+    recovery_token text,
+    email_change_token_new text,
+    email_change_token_current text DEFAULT ''::text,
+    email_change_confirm_status smallint DEFAULT 0,
+    phone_change_token text DEFAULT ''::text,
+    reauthentication_token text DEFAULT ''::text,
     CONSTRAINT users_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
     CONSTRAINT users_phone_check CHECK (((length(phone) >= 3) AND (length(phone) <= 32))),
     CONSTRAINT users_raw_app_meta_data_check CHECK ((jsonb_typeof(raw_app_meta_data) = 'object'::text)),
@@ -10856,6 +10981,8 @@ COMMENT ON COLUMN auth.users.email IS 'pii:email';
 COMMENT ON COLUMN auth.users.encrypted_password IS 'secret';
 
 COMMENT ON COLUMN auth.users.phone IS 'pii:phone';
+
+COMMENT ON COLUMN auth.users.instance_id IS 'Of no meaning; programs made for Supabase name it.';
 
 CREATE TABLE public.jobs (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -14226,6 +14353,51 @@ ALTER TABLE shared.users OWNER TO app_owner;
 
 COMMENT ON VIEW shared.users IS 'team_members, as a platform of many products calls them.';
 
+CREATE TABLE storage.buckets (
+    id text NOT NULL,
+    name text NOT NULL,
+    owner uuid,
+    owner_id text,
+    public boolean DEFAULT false NOT NULL,
+    avif_autodetection boolean DEFAULT false NOT NULL,
+    file_size_limit bigint,
+    allowed_mime_types text[],
+    type text DEFAULT 'STANDARD'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT buckets_file_size_limit_check CHECK ((file_size_limit >= 0)),
+    CONSTRAINT buckets_id_check CHECK (((length(id) >= 1) AND (length(id) <= 100))),
+    CONSTRAINT buckets_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT buckets_owner_id_check CHECK ((length(owner_id) <= 255)),
+    CONSTRAINT buckets_type_check CHECK ((type = ANY (ARRAY['STANDARD'::text, 'ANALYTICS'::text, 'VECTOR'::text])))
+);
+ALTER TABLE ONLY storage.buckets FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.buckets OWNER TO app_owner;
+
+COMMENT ON TABLE storage.buckets IS 'Places for files: who reaches their files is for the policies on storage.objects to say.';
+
+CREATE TABLE storage.objects (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    bucket_id text,
+    name text,
+    owner uuid,
+    owner_id text,
+    metadata jsonb,
+    user_metadata jsonb,
+    version text,
+    path_tokens text[] GENERATED ALWAYS AS (string_to_array(name, '/'::text)) STORED,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_accessed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT objects_name_check CHECK (((length(name) >= 1) AND (length(name) <= 1024))),
+    CONSTRAINT objects_owner_id_check CHECK ((length(owner_id) <= 255)),
+    CONSTRAINT objects_version_check CHECK ((length(version) <= 255))
+);
+ALTER TABLE ONLY storage.objects FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.objects OWNER TO app_owner;
+
+COMMENT ON TABLE storage.objects IS 'One row per file: its name in its bucket and what is known of it. The bytes are elsewhere.';
+
 ALTER TABLE ONLY app.applied_code
     ADD CONSTRAINT applied_code_pkey PRIMARY KEY (checksum);
 
@@ -14246,6 +14418,9 @@ ALTER TABLE ONLY app.counters
 
 ALTER TABLE ONLY app.figures
     ADD CONSTRAINT figures_pkey PRIMARY KEY (company_id, scope, subject, month, currency);
+
+ALTER TABLE ONLY app.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (company_id, caller_id, caller_role, route, key);
 
 ALTER TABLE ONLY app.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (version);
@@ -14694,11 +14869,25 @@ ALTER TABLE ONLY public.zones
 ALTER TABLE ONLY public.zones
     ADD CONSTRAINT zones_pkey PRIMARY KEY (company_id, id);
 
+ALTER TABLE ONLY storage.buckets
+    ADD CONSTRAINT buckets_name_key UNIQUE (name);
+
+ALTER TABLE ONLY storage.buckets
+    ADD CONSTRAINT buckets_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY storage.objects
+    ADD CONSTRAINT objects_bucket_id_name_key UNIQUE (bucket_id, name);
+
+ALTER TABLE ONLY storage.objects
+    ADD CONSTRAINT objects_pkey PRIMARY KEY (id);
+
 CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (sealed_at);
 
 CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
 
 CREATE INDEX figure_changes_idx ON app.figure_changes USING btree (company_id, scope, subject);
+
+CREATE INDEX idempotency_keys_expires_at_idx ON app.idempotency_keys USING btree (expires_at);
 
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
@@ -16534,6 +16723,10 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.zones FOR EACH ROW WHEN ((
 
 CREATE TRIGGER mark_as_deleted INSTEAD OF DELETE ON shared.customers FOR EACH ROW EXECUTE FUNCTION app.mark_as_deleted('public.customers');
 
+CREATE TRIGGER touch BEFORE UPDATE ON storage.buckets FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
+CREATE TRIGGER touch BEFORE UPDATE ON storage.objects FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
+
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -17395,6 +17588,9 @@ ALTER TABLE ONLY public.webhooks
 ALTER TABLE ONLY public.zones
     ADD CONSTRAINT zones_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY storage.objects
+    ADD CONSTRAINT objects_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id);
+
 CREATE POLICY app_definer_all ON app.applied_code TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.applied_seeds TO app_definer USING (true) WITH CHECK (true);
@@ -17410,6 +17606,8 @@ CREATE POLICY app_definer_all ON app.counters TO app_definer USING (true) WITH C
 CREATE POLICY app_definer_all ON app.figure_changes TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.figures TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.idempotency_keys TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.migrations TO app_definer USING (true) WITH CHECK (true);
 
@@ -17440,6 +17638,8 @@ CREATE POLICY app_owner_all ON app.counters TO app_owner USING (true) WITH CHECK
 CREATE POLICY app_owner_all ON app.figure_changes TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.figures TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.idempotency_keys TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.migrations TO app_owner USING (true) WITH CHECK (true);
 
@@ -17475,6 +17675,8 @@ ALTER TABLE app.figure_changes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.figures ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.migrations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.month_recounts ENABLE ROW LEVEL SECURITY;
@@ -17502,6 +17704,8 @@ CREATE POLICY service_role_all ON app.counters TO service_role USING (true) WITH
 CREATE POLICY service_role_all ON app.figure_changes TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.figures TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.idempotency_keys TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.migrations TO service_role USING (true) WITH CHECK (true);
 
@@ -19289,6 +19493,22 @@ ALTER TABLE public.webhooks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.zones ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY app_definer_all ON storage.buckets TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON storage.objects TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON storage.buckets TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON storage.objects TO app_owner USING (true) WITH CHECK (true);
+
+ALTER TABLE storage.buckets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service_role_all ON storage.buckets TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON storage.objects TO service_role USING (true) WITH CHECK (true);
+
 GRANT USAGE ON SCHEMA app TO anon;
 GRANT USAGE ON SCHEMA app TO authenticated;
 GRANT USAGE ON SCHEMA app TO service_role;
@@ -19315,6 +19535,10 @@ GRANT ALL ON SCHEMA public TO app_definer;
 
 GRANT USAGE ON SCHEMA shared TO authenticated;
 GRANT USAGE ON SCHEMA shared TO service_role;
+
+GRANT USAGE ON SCHEMA storage TO anon;
+GRANT USAGE ON SCHEMA storage TO authenticated;
+GRANT USAGE ON SCHEMA storage TO service_role;
 
 REVOKE ALL ON FUNCTION app.activate_if_none(p_company_id uuid) FROM PUBLIC;
 
@@ -19716,6 +19940,8 @@ GRANT ALL ON FUNCTION app.expire_audit(p_limit integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.expire_deleted(p_table text, p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.expire_idempotency_keys(p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.expire_logs(p_table text, p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) FROM PUBLIC;
@@ -19902,6 +20128,8 @@ GRANT ALL ON FUNCTION app.is_settled(p_status text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO service_role;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_taken(p_name text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.is_time_ranges(p_value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_time_ranges(p_value jsonb) TO authenticated;
 GRANT ALL ON FUNCTION app.is_time_ranges(p_value jsonb) TO service_role;
@@ -19925,6 +20153,11 @@ REVOKE ALL ON FUNCTION app.items_moved() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.items_removed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_billed_customer() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO anon;
+GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO authenticated;
+GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_lines regclass, p_column text, p_lines_noun text, p_kept text[]) FROM PUBLIC;
 
@@ -20232,6 +20465,11 @@ REVOKE ALL ON FUNCTION app.sync_member_name() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.sync_user() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO anon;
+GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO authenticated;
+GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO service_role;
+
 REVOKE ALL ON FUNCTION app.team_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_action text, p_job_id uuid, p_field text, p_old text, p_new text) FROM PUBLIC;
@@ -20444,6 +20682,24 @@ REVOKE ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, l
 GRANT ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) TO service_role;
 
+REVOKE ALL ON FUNCTION storage.filename(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION storage.filename(name text) TO anon;
+GRANT ALL ON FUNCTION storage.filename(name text) TO authenticated;
+GRANT ALL ON FUNCTION storage.filename(name text) TO service_role;
+GRANT ALL ON FUNCTION storage.filename(name text) TO app_definer;
+
+REVOKE ALL ON FUNCTION storage.extension(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION storage.extension(name text) TO anon;
+GRANT ALL ON FUNCTION storage.extension(name text) TO authenticated;
+GRANT ALL ON FUNCTION storage.extension(name text) TO service_role;
+GRANT ALL ON FUNCTION storage.extension(name text) TO app_definer;
+
+REVOKE ALL ON FUNCTION storage.foldername(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION storage.foldername(name text) TO anon;
+GRANT ALL ON FUNCTION storage.foldername(name text) TO authenticated;
+GRANT ALL ON FUNCTION storage.foldername(name text) TO service_role;
+GRANT ALL ON FUNCTION storage.foldername(name text) TO app_definer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.applied_code TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.applied_seeds TO app_definer;
@@ -20459,6 +20715,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backfills TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.counters TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.figure_changes TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.idempotency_keys TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.migrations TO app_definer;
 
@@ -20930,6 +21188,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.tenants TO service_role;
 
 GRANT SELECT ON TABLE shared.users TO authenticated;
 GRANT SELECT ON TABLE shared.users TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO service_role;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE app_definer REVOKE ALL ON FUNCTIONS  FROM PUBLIC;
 

@@ -156,6 +156,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.role_permissions",
             "app.statuses",
             "app.counters",
+            "app.idempotency_keys",
             "app.figures",
             "app.figure_changes",
             "app.month_recounts",

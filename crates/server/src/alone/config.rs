@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use auth::alone::{KeySet, RolePath};
-use data_api::{DataApiConfig, EndOfTransaction};
+use data_api::{DataApiConfig, EndOfTransaction, OpenApiMode};
 use http::{HeaderName, HeaderValue};
 use kernel::Secret;
 
@@ -26,6 +26,8 @@ pub(crate) struct AloneConfig {
     pub(crate) hoisted: Vec<String>,
     pub(crate) rows_max: Option<u64>,
     pub(crate) aggregates_enabled: bool,
+    pub(crate) plan_enabled: bool,
+    pub(crate) described: Described,
     pub(crate) pre_request: Option<String>,
     pub(crate) transaction_end: EndOfTransaction,
     pub(crate) pool: Pool,
@@ -61,6 +63,14 @@ pub(crate) struct Token {
     pub(crate) remembered_max: u64,
 }
 
+/// What the document at the root says.
+#[derive(Clone, Debug)]
+pub(crate) struct Described {
+    pub(crate) mode: OpenApiMode,
+    pub(crate) says_security: bool,
+    pub(crate) server_url: String,
+}
+
 /// What answers look like.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
@@ -85,7 +95,11 @@ impl AloneConfig {
             secret.and_then(|secret| read.checked("jwt-secret", KeySet::read(secret.expose().trim_end_matches(['\r', '\n']), is_base64)));
         let role_path = values.effective("jwt-role-claim-key").unwrap_or(".role");
         let role_path = read.checked("jwt-role-claim-key", RolePath::read(role_path));
-        read.one_of("openapi-mode", &["follow-privileges", "ignore-privileges", "disabled"]);
+        let openapi_mode = match read.one_of("openapi-mode", &["follow-privileges", "ignore-privileges", "disabled"]).as_str() {
+            "ignore-privileges" => OpenApiMode::IgnorePrivileges,
+            "disabled" => OpenApiMode::Disabled,
+            _ => OpenApiMode::FollowPrivileges,
+        };
         read.one_of("log-level", &["crit", "error", "warn", "info", "debug"]);
         let host = read.text("server-host").unwrap_or_default();
         let admin = read.number("admin-server-port").map(|port| (read.text("admin-server-host").unwrap_or_else(|| host.clone()), port));
@@ -100,6 +114,12 @@ impl AloneConfig {
             hoisted: read.list("db-hoisted-tx-settings"),
             rows_max: read.number("db-max-rows"),
             aggregates_enabled: read.flag("db-aggregates-enabled"),
+            plan_enabled: read.flag("db-plan-enabled"),
+            described: Described {
+                mode: openapi_mode,
+                says_security: read.flag("openapi-security-active"),
+                server_url: read.text("openapi-server-proxy-uri").unwrap_or_default(),
+            },
             pre_request: read.function("db-pre-request"),
             transaction_end: read.transaction_end(),
             pool: Pool {
@@ -147,6 +167,10 @@ impl AloneConfig {
             schemas: self.schemas.clone(),
             rows_max,
             aggregates_enabled: self.aggregates_enabled,
+            plan_enabled: Some(self.plan_enabled),
+            openapi_mode: self.described.mode,
+            openapi_security: self.described.says_security,
+            openapi_server_url: self.described.server_url.clone(),
             pre_request: self.pre_request.clone().unwrap_or_default(),
             transaction_end: self.transaction_end,
             // Answers are kept in a table of ours.
