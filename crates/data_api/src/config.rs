@@ -25,6 +25,8 @@ pub struct DataApiConfig {
     pub openapi_server_url: String,
     /// Whether the description in version 2.0 says how to sign in.
     pub openapi_security: bool,
+    /// Whether errors say more than the dialect does: what a value has to be, and to whoever may know it what refused a request.
+    pub errors_explained: bool,
     /// How long, in milliseconds, a look at the tables is good before an unknown name causes another one.
     pub catalog_reload_ms: u64,
     /// How often, in milliseconds, the server asks whether tables or functions have changed.
@@ -76,6 +78,7 @@ impl Default for DataApiConfig {
             openapi_mode: OpenApiMode::default(),
             openapi_server_url: String::new(),
             openapi_security: false,
+            errors_explained: true,
             catalog_reload_ms: 1000,
             catalog_watch_ms: 500,
             query_bytes_max: limits.query_bytes_max,

@@ -8,6 +8,7 @@ pub mod config;
 
 mod batch;
 mod described;
+mod explain;
 mod failure;
 mod idempotency;
 mod openapi;

@@ -11,9 +11,10 @@ use http::{Method, StatusCode};
 use kernel::{AnyCaller, Can, Error, Grant, Kind, RequestContext, Result};
 
 use crate::DataApi;
+use crate::explain::{self, Asked};
 use crate::failure::{Failure, IsAnonymous};
 use crate::idempotency::Key;
-use crate::plan::{self, Caller};
+use crate::plan::{self, Caller, Plan};
 use crate::request::{self, Target, Wanted};
 use crate::run::Planned;
 use crate::timing::Timing;
@@ -118,7 +119,8 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
         Ok(plan) => {
             timing.planned();
             context.function_settings = plan.settings();
-            let answered = repeat::run(api, grant, &context, Planned { request: &request, plan: &plan }, key.as_ref()).await;
+            let asked = Asked { api, grant, context: &context, request: &request, catalog: &catalog };
+            let answered = execute(asked, &plan, key.as_ref()).await;
             if answered.as_ref().err().is_some_and(plan::shows_outdated) {
                 // For the next request: this one's transaction is over.
                 api.schema().newer_than(Some(&catalog)).await?;
@@ -133,7 +135,16 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let plan = plan::plan(&request, surroundings(&newer))?;
     timing.planned();
     context.function_settings = plan.settings();
-    repeat::run(api, grant, &context, Planned { request: &request, plan: &plan }, key.as_ref()).await.map(|response| timing.on(response))
+    let asked = Asked { api, grant, context: &context, request: &request, catalog: &newer };
+    execute(asked, &plan, key.as_ref()).await.map(|response| timing.on(response))
+}
+
+async fn execute(asked: Asked<'_>, plan: &Plan<'_>, key: Option<&Key>) -> Result<Response> {
+    let planned = Planned { request: asked.request, plan };
+    match repeat::run(asked.api, asked.grant.clone(), asked.context, planned, key).await {
+        Ok(response) => Ok(response),
+        Err(error) => Err(Box::pin(explain::explained(&asked, error)).await),
+    }
 }
 
 /// Reads the whole body, as far as the edge lets it come.

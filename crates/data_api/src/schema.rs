@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use kernel::{Authority, Error, Grant, Kind, Result};
+use kernel::{Authority, CompanyId, Error, Grant, Kind, Result};
 use postgres::Database;
 use postgres::catalog::Catalog;
 use tokio::sync::Mutex;
@@ -113,6 +113,12 @@ impl SchemaCache {
         metrics::gauge!("pgrst_schema_cache_query_time_seconds").set(started.elapsed().as_secs_f64());
         metrics::histogram!("data_api_catalog_load_seconds").record(started.elapsed().as_secs_f64());
         Ok(catalog)
+    }
+
+    /// Returns the server's own grant in one company, to see whether a row is there that a caller does not see.
+    pub(crate) fn grant_in(&self, company: CompanyId) -> Grant {
+        #[expect(clippy::disallowed_methods, reason = "the server itself looks, within the company of whoever may know it")]
+        Grant::system(&self.authority, Some(company), "tell a hidden row from a missing one")
     }
 
     fn grant(&self) -> Grant {

@@ -166,9 +166,34 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
         .map(|(_, candidate)| candidate)
 }
 
+/// Returns the name that the one that was not found is but for a slip or two: where the dialect itself suggests nothing, only what is sure.
+fn misspelt<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const SLIPS_MAX: usize = 2;
+    const LETTERS_PER_SLIP: usize = 3;
+    let slips_max = SLIPS_MAX.min(name.chars().count() / LETTERS_PER_SLIP);
+    let alike = names.map(|candidate| (strsim::osa_distance(name, candidate), candidate)).filter(|(slips, _)| *slips <= slips_max);
+    alike.min().map(|(_, candidate)| candidate)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{misspelt, nearest};
+
+    #[test]
+    fn a_column_is_suggested_where_it_is_sure() {
+        let names = ["id", "first_name", "body"];
+        for (name, expected) in [
+            ("frist_name", Some("first_name")),
+            ("firstname", Some("first_name")),
+            ("bdy", Some("body")),
+            ("ib", None),
+            ("garbage_id", None),
+            ("helicopter", None),
+            ("", None),
+        ] {
+            assert_eq!(misspelt(name, names.into_iter()), expected, "{name}");
+        }
+    }
 
     #[test]
     fn a_slip_of_the_pen_is_understood_and_another_word_is_not() {

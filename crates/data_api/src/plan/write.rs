@@ -7,7 +7,7 @@ use kernel::{Error, Kind, Result};
 use postgres::catalog::{Column, Relation, RelationKind};
 
 use super::embed::{self, Embed};
-use super::{Caller, Deleted, Surroundings, Walls, read};
+use super::{Caller, Deleted, Surroundings, Walls, misspelt, read};
 use crate::request::{
     Action, ApiRequest, Condition, Field, Filter, MediaType, Missing, Operation, Operator, OrderTerm, Payload, Representation, Resolution,
     SelectItem,
@@ -365,7 +365,11 @@ pub(crate) fn other_key() -> Error {
 
 fn unknown_column(relation: &Relation, name: &str) -> Error {
     let message = format!("Could not find the '{name}' column of '{}' in the schema cache", relation.name);
-    Error::new(Kind::BadRequest, "PGRST204", message)
+    let error = Error::new(Kind::BadRequest, "PGRST204", message);
+    match misspelt(name, relation.columns.iter().map(|column| column.name.as_str())) {
+        Some(meant) => error.with_hint(format!("Perhaps you meant the column '{meant}'")),
+        None => error,
+    }
 }
 
 impl<'a> WritePlan<'a> {

@@ -26,6 +26,8 @@ mod embedding_walls;
 #[cfg(test)]
 mod embedding_writes;
 #[cfg(test)]
+mod explained;
+#[cfg(test)]
 mod field_work;
 #[cfg(test)]
 mod figures;

@@ -178,6 +178,24 @@ select pg_catalog.json_build_object(
     from functions f),
   'comments', (select pg_catalog.json_object_agg(n.nspname, pg_catalog.obj_description(n.oid, 'pg_namespace'))
     from pg_catalog.pg_namespace n where n.nspname in (select w.name from wanted w)),
+  -- Checks and keys, and foreign keys that have a comment.
+  'constraints', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'schema', r.nspname, 'relation', r.relname, 'name', k.name, 'columns', k.columns, 'comment', k.comment) order by r.nspname, r.relname, k.name), '[]')
+    from (select k.conrelid as relation, k.conname as name, pg_catalog.obj_description(k.oid, 'pg_constraint') as comment, k.contype in ('c', 'p', 'u', 'x') as is_shown,
+                 (select pg_catalog.json_agg(a.attname order by u.position)
+                    from pg_catalog.unnest(k.conkey) with ordinality as u (number, position)
+                    join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number) as columns
+            from pg_catalog.pg_constraint k where k.contype in ('c', 'f', 'p', 'u', 'x')
+           union all
+          select i.indrelid, c.relname, pg_catalog.obj_description(i.indexrelid, 'pg_class'), true,
+                 (select pg_catalog.json_agg(a.attname order by u.position)
+                    from pg_catalog.unnest(i.indkey::smallint[]) with ordinality as u (number, position)
+                    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number)
+            from pg_catalog.pg_index i
+            join pg_catalog.pg_class c on c.oid = i.indexrelid
+           where i.indisunique and not exists (select from pg_catalog.pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u', 'x'))) k
+    join relations r on r.oid = k.relation
+   where k.comment is not null or k.is_shown),
   'enums', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', e.nspname, 'name', e.typname, 'values', e.labels)
                                                 order by e.nspname, e.typname), '[]')
     from (select n.nspname, y.typname, pg_catalog.json_agg(l.enumlabel order by l.enumsortorder) as labels

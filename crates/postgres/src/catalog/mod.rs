@@ -19,7 +19,7 @@ use lineage::{Lineage, Place, View};
 use relationships::{Reference, UniqueKey};
 
 pub use model::{
-    Argument, Cardinality, Column, CompositeType, DataType, Declaration, EnumType, Expression, ForeignKey, Function, Junction,
+    Argument, Cardinality, Column, CompositeType, Constraint, DataType, Declaration, EnumType, Expression, ForeignKey, Function, Junction,
     MediaHandler, Member, Relation, RelationKind, Relationship, ReturnKind, Returns, TypeName, TypeShape, Volatility,
 };
 pub use reach::Reach;
@@ -39,6 +39,8 @@ pub struct Catalog {
     composites: Vec<CompositeType>,
     handlers: Vec<MediaHandler>,
     geojson_schema: Option<String>,
+    constraints: Vec<Constraint>,
+    is_declared: bool,
 }
 
 /// What one schema holds.
@@ -62,6 +64,8 @@ struct Document {
     enums: Vec<EnumType>,
     #[serde(default)]
     composites: Vec<CompositeType>,
+    #[serde(default)]
+    constraints: Vec<Constraint>,
     #[serde(default)]
     views: Vec<View>,
     #[serde(default)]
@@ -147,8 +151,8 @@ impl Catalog {
         for ((schema, relation), found) in relationships::of(relations, keys, &lineage) {
             schemas.entry(schema).or_default().relationships.insert(relation, found);
         }
-        let Document { enums, composites, handlers, geojson_schema, .. } = document;
-        Ok(Self { schemas, enums, composites, handlers, geojson_schema })
+        let Document { enums, composites, handlers, geojson_schema, constraints, .. } = document;
+        Ok(Self { schemas, enums, composites, handlers, geojson_schema, constraints, is_declared: declarations.is_some() })
     }
 
     /// Returns the relation of that name.
@@ -194,6 +198,17 @@ impl Catalog {
     /// Returns the types of rows that belong to no table, by their names.
     pub fn composites(&self) -> &[CompositeType] {
         &self.composites
+    }
+
+    /// Returns the check, the key, or the foreign key with a comment, of that name; of several that of the named relation goes first.
+    pub fn constraint(&self, schema: &str, relation: Option<&str>, name: &str) -> Option<&Constraint> {
+        let of_name = || self.constraints.iter().filter(|it| it.name == name);
+        of_name().find(|it| it.schema == schema && Some(it.relation.as_str()) == relation).or_else(|| of_name().next())
+    }
+
+    /// Tells whether tables were declared here: whether the database knows companies and permissions.
+    pub fn is_declared(&self) -> bool {
+        self.is_declared
     }
 
     /// Returns the list of values that a type has, or what is below its domains.

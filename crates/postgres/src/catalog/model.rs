@@ -193,6 +193,21 @@ pub struct ForeignKey {
     pub foreign_columns: Vec<String>,
 }
 
+/// What a constraint says of itself.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Constraint {
+    /// The schema of its relation.
+    pub schema: String,
+    /// The relation.
+    pub relation: String,
+    /// The name.
+    pub name: String,
+    /// The columns; none where it has only expressions.
+    pub columns: Option<Vec<String>>,
+    /// The comment.
+    pub comment: Option<String>,
+}
+
 /// How `app.protect` declared a table.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Declaration {

@@ -192,13 +192,16 @@ async fn the_root_and_plans_are_told_where_they_are_configured() {
     let server = plain.serve(&[("PGRST_OPENAPI_SERVER_PROXY_URI", "https://api.example.com/v2".to_owned())]);
     let document = server.get("/").await.ok();
     assert_eq!((&document["swagger"], &document["host"], &document["basePath"]), (&json!("2.0"), &json!("api.example.com"), &json!("/v2")));
-    assert!(document["paths"]["/posts"]["get"].is_object() && document["paths"]["/posts"]["post"].is_null(), "what its role may: {document}");
-    let plan = |server: &Alone| server.request(Method::GET, "/posts").header("accept", "application/vnd.pgrst.plan+json");
-    assert_eq!(Alone::send(plan(&server)).await.refused(), (406, "PGRST107".to_owned()));
+    assert!(
+        document["paths"]["/posts"]["get"].is_object() && document["paths"]["/posts"]["post"].is_null(),
+        "what its role may: {document}"
+    );
+    let explained = |server: &Alone| server.request(Method::GET, "/posts").header("accept", "application/vnd.pgrst.plan+json");
+    assert_eq!(Alone::send(explained(&server)).await.refused(), (406, "PGRST107".to_owned()));
     server.stop();
     let told = [("PGRST_OPENAPI_MODE", "disabled".to_owned()), ("PGRST_DB_PLAN_ENABLED", "true".to_owned())];
     let server = plain.serve(&told);
     assert_eq!(server.get("/").await.refused(), (404, "PGRST126".to_owned()));
-    assert!(Alone::send(plan(&server)).await.ok()[0]["Plan"]["Total Cost"].is_number());
+    assert!(Alone::send(explained(&server)).await.ok()[0]["Plan"]["Total Cost"].is_number());
     server.stop();
 }
