@@ -10,6 +10,7 @@ mod batch;
 mod described;
 mod explain;
 mod failure;
+mod html;
 mod idempotency;
 mod openapi;
 mod plan;

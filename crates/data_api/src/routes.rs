@@ -9,16 +9,17 @@ use axum::routing::any;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use kernel::{AnyCaller, Can, Error, Grant, Kind, RequestContext, Result};
+use postgres::catalog::Catalog;
 
 use crate::DataApi;
 use crate::explain::{self, Asked};
 use crate::failure::{Failure, IsAnonymous};
 use crate::idempotency::Key;
 use crate::plan::{self, Caller, Plan};
-use crate::request::{self, Target, Wanted};
+use crate::request::{self, ApiRequest, Target, Wanted};
 use crate::run::Planned;
 use crate::timing::Timing;
-use crate::{repeat, response, root};
+use crate::{html, repeat, response, root};
 
 /// Returns the routes, to be mounted at `/rest/v1`. They need a `Principal` in the request's extensions, and pass on a
 /// `RequestContext` where there is one.
@@ -113,7 +114,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     timing.parsed();
     let caller = Caller::from(grant.principal());
     let catalog = api.schema().get().await?;
-    plan::negotiate(&mut request, &catalog)?;
+    fit(&mut request, &catalog)?;
     let surroundings = |catalog| api.surroundings(catalog, caller);
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => {
@@ -131,12 +132,18 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
         Err(error) => return Err(error),
     };
     let Some(newer) = api.schema().newer_than(Some(&catalog)).await? else { return Err(outdated) };
-    plan::negotiate(&mut request, &newer)?;
+    fit(&mut request, &newer)?;
     let plan = plan::plan(&request, surroundings(&newer))?;
     timing.planned();
     context.function_settings = plan.settings();
     let asked = Asked { api, grant, context: &context, request: &request, catalog: &newer };
     execute(asked, &plan, key.as_ref()).await.map(|response| timing.on(response))
+}
+
+/// Fits a request to what there is: the form of its answer is chosen, and labelled texts are cleaned.
+pub(crate) fn fit(request: &mut ApiRequest, catalog: &Catalog) -> Result<()> {
+    html::clean(request, catalog);
+    plan::negotiate(request, catalog)
 }
 
 async fn execute(asked: Asked<'_>, plan: &Plan<'_>, key: Option<&Key>) -> Result<Response> {

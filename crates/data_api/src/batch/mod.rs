@@ -27,7 +27,7 @@ use crate::idempotency::Key;
 use crate::plan::{self, Caller, Plan};
 use crate::repeat;
 use crate::request::{Action, ApiRequest, TransactionEnd};
-use crate::routes::read;
+use crate::routes::{fit, read};
 use crate::run::{self, Planned};
 
 use reference::Answers;
@@ -143,7 +143,7 @@ async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progres
     let mut request = step.request(api, &progress.answers)?;
     let surroundings = |catalog| api.surroundings(catalog, Caller::from(principal));
     let catalog = api.schema().get().await?;
-    plan::negotiate(&mut request, &catalog)?;
+    fit(&mut request, &catalog)?;
     let newer;
     let plan = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => plan,

@@ -33,6 +33,7 @@ mod field_work;
 mod figures;
 #[cfg(test)]
 mod filters;
+mod html;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]

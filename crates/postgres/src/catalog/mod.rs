@@ -135,7 +135,12 @@ impl Catalog {
         let lineage = Lineage::of(&document.views);
         let tenants: HashMap<Place, &Declaration> =
             declared.iter().filter_map(|declared| Some(((declared.oid, declared.tenant_number?), &declared.declaration))).collect();
+        let comments: HashMap<Place, String> = schemas.values().flat_map(|schema| schema.relations.values()).flat_map(commented).collect();
         for view in schemas.values_mut().flat_map(|schema| schema.relations.values_mut()) {
+            // A view's columns are numbered without gaps: none can be dropped.
+            for (column, number) in view.columns.iter_mut().zip(1..) {
+                column.origin_comment = lineage.origin((view.oid, number)).and_then(|origin| comments.get(&origin).cloned());
+            }
             view.declaration = inherited(view, &lineage, &tenants);
         }
         let tenant_numbers = declared.iter().filter_map(|declared| Some((declared.oid, declared.tenant_number?))).collect();
@@ -232,6 +237,11 @@ impl Catalog {
     pub fn function_names(&self, schema: &str) -> impl Iterator<Item = &str> {
         self.schemas.get(schema).into_iter().flat_map(|schema| schema.functions.keys()).map(String::as_str)
     }
+}
+
+/// Returns the comments of a relation's columns by their places.
+fn commented(relation: &Relation) -> impl Iterator<Item = (Place, String)> {
+    relation.columns.iter().filter_map(|column| Some(((relation.oid, column.number), column.comment.clone()?)))
 }
 
 /// Returns what a view has of the declaration of the table below it: whose rows they are. Which of them are deleted the view decides.

@@ -94,6 +94,9 @@ pub struct Column {
     /// Characters that it takes at most.
     #[serde(default)]
     pub max_length: Option<i32>,
+    /// The comment of the table's column that a view's column is.
+    #[serde(skip)]
+    pub origin_comment: Option<String>,
     /// The comment.
     pub comment: Option<String>,
 }
