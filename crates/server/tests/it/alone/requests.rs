@@ -191,7 +191,10 @@ async fn the_root_and_plans_are_told_where_they_are_configured() {
     let plain = Plain::new().await;
     let server = plain.serve(&[("PGRST_OPENAPI_SERVER_PROXY_URI", "https://api.example.com/v2".to_owned())]);
     let document = server.get("/").await.ok();
-    assert_eq!((&document["swagger"], &document["host"], &document["basePath"]), (&json!("2.0"), &json!("api.example.com:443"), &json!("/v2")));
+    assert_eq!(
+        (&document["swagger"], &document["host"], &document["basePath"]),
+        (&json!("2.0"), &json!("api.example.com:443"), &json!("/v2"))
+    );
     assert!(
         document["paths"]["/posts"]["get"].is_object() && document["paths"]["/posts"]["post"].is_null(),
         "what its role may: {document}"
