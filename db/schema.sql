@@ -10855,7 +10855,8 @@ COMMENT ON TABLE app.role_permissions IS 'What each role may do, loaded from db/
 
 CREATE TABLE app.schema_fingerprints (
     taken_at timestamp with time zone DEFAULT now() NOT NULL,
-    objects jsonb NOT NULL
+    objects jsonb NOT NULL,
+    made_from text
 );
 ALTER TABLE ONLY app.schema_fingerprints FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.schema_fingerprints OWNER TO app_owner;

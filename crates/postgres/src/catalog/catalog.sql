@@ -61,7 +61,8 @@ representations as (
     join pg_catalog.pg_type t on t.oid = c.casttarget
    where c.castcontext = 'i' and c.castmethod = 'f' and (s.typtype = 'd' or t.typtype = 'd')
 ),
-columns as (
+-- Made once for all: planned per relation it would look through all types each time.
+columns as materialized (
   select a.attrelid,
          pg_catalog.json_agg(pg_catalog.json_build_object(
            'name', a.attname, 'number', a.attnum, 'type', t.document, 'formatted_type', pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -182,10 +183,11 @@ select pg_catalog.json_build_object(
   'constraints', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'schema', r.nspname, 'relation', r.relname, 'name', k.name, 'columns', k.columns, 'comment', k.comment) order by r.nspname, r.relname, k.name), '[]')
     from (select k.conrelid as relation, k.conname as name, pg_catalog.obj_description(k.oid, 'pg_constraint') as comment, k.contype in ('c', 'p', 'u', 'x') as is_shown,
-                 (select pg_catalog.json_agg(a.attname order by u.position)
-                    from pg_catalog.unnest(k.conkey) with ordinality as u (number, position)
-                    join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number) as columns
-            from pg_catalog.pg_constraint k where k.contype in ('c', 'f', 'p', 'u', 'x')
+                 (select pg_catalog.json_agg((select a.attname from pg_catalog.pg_attribute a where a.attrelid = k.conrelid and a.attnum = u.number)
+                                             order by u.position)
+                    from pg_catalog.unnest(k.conkey) with ordinality as u (number, position) where u.number <> 0) as columns
+            from pg_catalog.pg_constraint k
+           where k.contype in ('c', 'f', 'p', 'u', 'x') and k.conrelid in (select r.oid from relations r)
            union all
           select i.indrelid, c.relname, pg_catalog.obj_description(i.indexrelid, 'pg_class'), true,
                  (select pg_catalog.json_agg(a.attname order by u.position)

@@ -70,12 +70,28 @@ pub(super) async fn take(session: &Session) -> Result<Fingerprint> {
     Ok(Fingerprint(rows.iter().map(|row| (row.get(0), sha256([row.get::<_, Option<&str>>(1).unwrap_or_default()]))).collect()))
 }
 
-/// Keeps the fingerprint after a run that found the schema as `before`. Runs in a transaction of the owner.
-pub(super) async fn keep(session: &Session, before: &Fingerprint, now: Fingerprint) -> Result<()> {
+/// Keeps the fingerprint after a run that found the schema as `before` and brought it to what `made_from` stands for. Runs in a
+/// transaction of the owner.
+pub(super) async fn keep(session: &Session, before: &Fingerprint, now: Fingerprint, made_from: Option<&str>) -> Result<()> {
     let fingerprint = now.after_run(kept(session).await?, before);
     let objects: Value = fingerprint.0.iter().map(|(object, checksum)| (object.clone(), Value::from(checksum.as_str()))).collect();
     session.client.execute("delete from app.schema_fingerprints", &[]).await.map_err(error::query)?;
-    session.client.execute("insert into app.schema_fingerprints (objects) values ($1)", &[&objects]).await.map(|_| ()).map_err(error::query)
+    session
+        .client
+        .execute("insert into app.schema_fingerprints (objects, made_from) values ($1, $2)", &[&objects, &made_from])
+        .await
+        .map(|_| ())
+        .map_err(error::query)
+}
+
+/// Whether what was kept last was made from the same source.
+pub(super) async fn is_made_from(session: &Session, source: &str) -> Result<bool> {
+    let row = session
+        .client
+        .query_opt("select made_from is not distinct from $1 from app.schema_fingerprints order by taken_at desc limit 1", &[&source])
+        .await
+        .map_err(error::query)?;
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 /// Returns what was kept last.

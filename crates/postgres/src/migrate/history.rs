@@ -78,6 +78,7 @@ create table if not exists app.schema_fingerprints (
   taken_at timestamptz primary key default now(),
   objects  jsonb not null
 );
+alter table app.schema_fingerprints add column if not exists made_from text;
 do $$
 declare
   v_table regclass;

@@ -42,6 +42,13 @@ pub struct UpReport {
     pub fingerprint: String,
 }
 
+impl UpReport {
+    /// Whether no migration, no code and no guard of a table was needed.
+    pub(super) fn changed_nothing(&self) -> bool {
+        self.applied.is_empty() && self.unfinished.is_none() && !self.code_replaced && self.enclosed.is_empty()
+    }
+}
+
 /// What `down` did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DownReport {

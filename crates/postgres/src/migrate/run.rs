@@ -49,9 +49,8 @@ impl Run<'_> {
     pub(super) async fn up(&self) -> Result<UpReport> {
         let mut report = UpReport::default();
         let before = fingerprint::take(self.session).await?;
-        if let Some(kept) = fingerprint::kept(self.session).await? {
-            report.schema_drift = before.differences(&kept);
-        }
+        let kept = fingerprint::kept(self.session).await?;
+        report.schema_drift = kept.as_ref().map(|kept| before.differences(kept)).unwrap_or_default();
         history::refuse(&history::disagreements(&history::read(self.session).await?, &self.files.migrations))?;
         self.bootstrap().await?;
         report.degraded = self.session.take_notices().into_iter().filter(super::session::Notice::is_warning).collect();
@@ -79,8 +78,22 @@ impl Run<'_> {
             self.as_owner(|| Box::pin(async move { guard::enclose(self.session, guard::unforced(self.session).await?).await })).await?;
         report.enclosed = enclosed;
         report.degraded.extend(left.iter().map(|table| not_forced(table)));
-        report.fingerprint = self.keep_fingerprint(&before).await?;
+        let made_from = self.made_from();
+        let is_as_it_was = kept.as_ref() == Some(&before) && report.changed_nothing();
+        report.fingerprint = if is_as_it_was && fingerprint::is_made_from(self.session, &made_from).await? {
+            before.checksum()
+        } else {
+            self.keep_fingerprint(&before, report.unfinished.is_none().then_some(&made_from)).await?
+        };
         Ok(report)
+    }
+
+    /// Returns what a whole run's outcome depends on. Bootstrap and rights run every time: the same of them on the same schema change
+    /// nothing, and the schema need not be looked at a second time.
+    fn made_from(&self) -> String {
+        let login = self.options.server_login.as_deref().unwrap_or_default();
+        let sets = [&self.files.bootstrap, &self.files.code].map(|files| source::checksum_of_set(files));
+        source::sha256(sets.iter().map(String::as_str).chain([login]))
     }
 
     pub(super) async fn down(&self, back: &Back) -> Result<DownReport> {
@@ -113,7 +126,7 @@ impl Run<'_> {
             report.reverted.push(ran(&row.version, &row.name, &outcome));
         }
         if !report.reverted.is_empty() {
-            self.keep_fingerprint(&before).await?;
+            self.keep_fingerprint(&before, None).await?;
         }
         Ok(report)
     }
@@ -204,12 +217,15 @@ impl Run<'_> {
             .map_err(error::query)
     }
 
-    /// Keeps what the schema is now, and returns its checksum.
-    pub(super) async fn keep_fingerprint(&self, before: &Fingerprint) -> Result<String> {
+    /// Keeps what the schema is now, and of which source if it is all of it; returns its checksum.
+    pub(super) async fn keep_fingerprint(&self, before: &Fingerprint, made_from: Option<&String>) -> Result<String> {
         let taken = fingerprint::take(self.session).await?;
         let checksum = taken.checksum();
         let taken = &taken;
-        self.as_owner(|| Box::pin(async move { fingerprint::keep(self.session, before, taken.clone()).await })).await?;
+        self.as_owner(|| {
+            Box::pin(async move { fingerprint::keep(self.session, before, taken.clone(), made_from.map(String::as_str)).await })
+        })
+        .await?;
         Ok(checksum)
     }
 

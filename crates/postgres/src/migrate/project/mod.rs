@@ -51,7 +51,7 @@ impl Migrator {
         let mut report = ProjectReport { ignored: project.ignored.clone(), ..ProjectReport::default() };
         let result = Box::pin(self.bring_files(session, &ours, (project, bring, options), &mut report)).await;
         // What was applied before a failure stays, and so does what it made of ours.
-        run.keep_fingerprint(&before).await?;
+        run.keep_fingerprint(&before, None).await?;
         result?;
         session.unlock().await?;
         Ok(report)

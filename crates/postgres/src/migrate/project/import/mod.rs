@@ -49,7 +49,7 @@ impl Migrator {
         let import = Import { origin, there: &there, here, project: &self.as_login(login.name(), login.password()), bring, options };
         let result = Box::pin(import.all(&ours)).await;
         login.drop(here).await;
-        run.keep_fingerprint(&before).await?;
+        run.keep_fingerprint(&before, None).await?;
         here.unlock().await?;
         result
     }
