@@ -7676,12 +7676,13 @@ CREATE FUNCTION app.number_year(p_company_id uuid) RETURNS text
 $$;
 ALTER FUNCTION app.number_year(p_company_id uuid) OWNER TO app_owner;
 
-CREATE FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims jsonb, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) RETURNS record
+CREATE FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_row record;
+  v_user    uuid;
+  v_company uuid := p_company_id;
 begin
   permissions := '';
   case p_kind
@@ -7694,33 +7695,36 @@ begin
         raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
       end if;
     when 'user' then
-      select u.id, m.company_id as member_company_id, m.role, m.effective_permissions,
-             coalesce(p_company_id, s.active_company_id) as wanted_company_id
-        into v_row
-        from auth.users u
-        left join auth.sessions s
-          on s.id = p_session_id and s.user_id = u.id and s.revoked_at is null and (s.not_after is null or s.not_after > now())
-        left join public.team_members m
-          on m.company_id = coalesce(p_company_id, s.active_company_id) and m.user_id = u.id
-         and m.status = 'active' and m.archived_at is null
-         and exists (select from public.companies c
-                      where c.id = m.company_id and c.deleted_at is null and c.archived_at is null)
-       where u.id = p_user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now())
-         and (p_session_id is null or s.id is not null);
+      if p_session_id is null then
+        select u.id into v_user
+          from auth.users u
+         where u.id = p_user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
+      else
+        select u.id, coalesce(p_company_id, s.active_company_id) into v_user, v_company
+          from auth.sessions s
+          join auth.users u on u.id = s.user_id
+         where s.id = p_session_id and s.user_id = p_user_id and s.revoked_at is null and (s.not_after is null or s.not_after > now())
+           and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
+      end if;
       if not found then
         raise exception using errcode = 'TH401', constraint = 'session_not_found',
           message = 'The session is over. Sign in again.';
       end if;
-      if v_row.wanted_company_id is not null and v_row.member_company_id is null then
-        raise exception using errcode = 'TH403', constraint = 'company_not_member',
-          message = 'You are not an active member of this company.',
-          hint = 'Choose another company: my_companies() lists yours.';
+      if v_company is not null then
+        select m.company_id, m.role, m.effective_permissions into company_id, member_role, permissions
+          from public.team_members m
+          join public.companies c on c.id = m.company_id
+         where m.company_id = v_company and m.user_id = v_user and m.status = 'active' and m.archived_at is null
+           and c.deleted_at is null and c.archived_at is null;
+        if not found then
+          raise exception using errcode = 'TH403', constraint = 'company_not_member',
+            message = 'You are not an active member of this company.',
+            hint = 'Choose another company: my_companies() lists yours.';
+        end if;
       end if;
       role := 'authenticated';
-      user_id := v_row.id;
-      company_id := v_row.member_company_id;
-      member_role := v_row.role;
-      permissions := coalesce(v_row.effective_permissions, '');
+      user_id := v_user;
+      permissions := coalesce(permissions, '');
     else
       raise exception using errcode = '22023', message = 'unknown kind of caller';
   end case;
@@ -7736,14 +7740,13 @@ begin
     raise exception using errcode = 'TH403', constraint = 'permission_denied',
       message = format('You need the permission %s.', p_permission);
   end if;
-  -- What a token says of company and role counts for nothing.
-  claims := ((coalesce(p_claims, '{}') - 'company_id' - 'member_role')
-    || jsonb_build_object('role', role)
-    || case when user_id is null then '{}' else jsonb_build_object('sub', user_id) end
-    || case when company_id is null then '{}' else jsonb_build_object('company_id', company_id) end
-    || case when member_role is null then '{}' else jsonb_build_object('member_role', member_role) end)::text;
+  claims := case when p_claims is null or p_claims = '{}' then '{' else left(p_claims, -1) || ',' end
+    || '"role":"' || role || '"'
+    || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
+    || ',"company_id":' || coalesce('"' || company_id || '"', 'null')
+    || ',"member_role":' || coalesce(to_json(member_role)::text, 'null') || '}';
 end $$;
-ALTER FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims jsonb, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) OWNER TO app_definer;
+ALTER FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) OWNER TO app_definer;
 
 CREATE FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) RETURNS public.stock_reservations
     LANGUAGE plpgsql
@@ -20326,8 +20329,8 @@ REVOKE ALL ON FUNCTION app.number_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.number_year(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.number_year(p_company_id uuid) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims jsonb, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims jsonb, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) TO server_login;
+REVOKE ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) TO server_login;
 
 REVOKE ALL ON FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) TO app_definer;

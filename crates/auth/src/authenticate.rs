@@ -112,11 +112,11 @@ impl Auth {
     }
 
     fn key_holder(&self, role: KeyRole) -> Principal {
-        let (subject, claims) = match role {
-            KeyRole::Anon => (Subject::Anonymous, r#"{"role":"anon"}"#),
-            KeyRole::Service => (Subject::Service, r#"{"role":"service_role"}"#),
+        let subject = match role {
+            KeyRole::Anon => Subject::Anonymous,
+            KeyRole::Service => Subject::Service,
         };
-        Principal::vouch(self.authority(), subject, claims).with_assurance(AssuranceLevel::One)
+        Principal::vouch(self.authority(), subject, "{}").with_assurance(AssuranceLevel::One)
     }
 }
 

@@ -78,7 +78,7 @@ impl Principal {
 impl Grant {
     /// Grants the server itself what a service key has. The reason is logged with every statement that fails.
     pub fn system(authority: &Authority, company: Option<CompanyId>, reason: &'static str) -> Self {
-        let principal = Principal::vouch(authority, Subject::System { reason }, r#"{"role":"service_role"}"#).in_company(company);
+        let principal = Principal::vouch(authority, Subject::System { reason }, "{}").in_company(company);
         Self { principal, permission: None, company_required: false }
     }
 

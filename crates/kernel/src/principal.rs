@@ -68,7 +68,8 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Vouches for a caller. `claims` is the JSON object of the verified token, as SQL will see it in `request.jwt.claims`.
+    /// Vouches for a caller. `claims` is the JSON object of the verified token, without space around it, as SQL will see it in
+    /// `request.jwt.claims`.
     pub fn vouch(_: &Authority, subject: Subject, claims: impl Into<Arc<str>>) -> Self {
         Self { subject, requested_company: None, assurance: AssuranceLevel::One, claims: claims.into() }
     }

@@ -37,7 +37,7 @@ const OPENING: &str = "select o.company_id, o.member_role,
        case when $13::boolean then set_config('transaction_read_only', 'on', true) end,
        set_config('search_path', 'public, extensions', true),
        set_config('role', o.role, true)
-  from app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::jsonb, $6::text, $7::boolean) o";
+  from app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::boolean) o";
 
 /// The opening statement's values.
 pub(crate) struct Opening {

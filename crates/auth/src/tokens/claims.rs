@@ -3,6 +3,7 @@
 //! Invariant: a [`Verified`] is made only from claims whose signature was checked, and a user's token of ours always names its
 //! session, so that a sign-out reaches it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kernel::{AssuranceLevel, SessionId, Subject, UserId};
@@ -34,7 +35,7 @@ pub struct Verified {
     pub subject: Subject,
     /// How the user proved who he is.
     pub assurance: AssuranceLevel,
-    /// The claims as JSON.
+    /// The claims as JSON, without those that the database states from its rows.
     pub claims: Arc<str>,
     expires_at: Option<i64>,
     begins_at: Option<i64>,
@@ -54,10 +55,16 @@ impl Verified {
             return Err(TokenError::Issuer);
         }
         let aal = text(claims, "aal")?;
+        let subject = subject(claims, expected.own)?;
+        let stated: &[&str] = match subject {
+            Subject::User { .. } => &["role", "company_id", "member_role", "sub"],
+            _ => &["role", "company_id", "member_role"],
+        };
+        let said: BTreeMap<&String, &Value> = claims.iter().filter(|(name, _)| !stated.contains(&name.as_str())).collect();
         let verified = Self {
-            subject: subject(claims, expected.own)?,
+            subject,
             assurance: if aal == Some("aal2") { AssuranceLevel::Two } else { AssuranceLevel::One },
-            claims: serde_json::to_string(claims).ok().ok_or(TokenError::Claims)?.into(),
+            claims: serde_json::to_string(&said).ok().ok_or(TokenError::Claims)?.into(),
             expires_at,
             begins_at,
         };

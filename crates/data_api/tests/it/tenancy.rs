@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::server::{Said, Server};
+use crate::server::{Caller, Said, Server};
 
 const FULL: &str = "return=representation";
 const DELETED: Said<'static> = Said { prefer: "deleted=include", accept: "", header: None };
@@ -51,6 +51,34 @@ async fn the_company_of_a_request() {
     server.patch(&person, "customers", json!({ "notes": "x" }), "").await.refused(403, "company_required");
     server.delete(&person, "customers", "").await.refused(403, "company_required");
     server.get(&ann.working_in("seven"), "customers").await.refused(400, "invalid_company_id");
+}
+
+#[tokio::test]
+async fn what_sql_sees_of_the_token() {
+    let server = Server::new().await;
+    let (ann, bob, person) = (server.owner("ann").await, server.owner("bob").await, server.person("dora").await);
+    server
+        .table(
+            "create function public.said() returns json language sql stable as $$ select current_setting('request.jwt.claims')::json $$;
+                  grant execute on function public.said() to anon, authenticated, service_role",
+        )
+        .await;
+    let said = async |who: &Caller| server.get(who, "rpc/said").await.ok();
+    let own = said(&ann).await;
+    assert_eq!(own["sub"], json!(ann.user_id));
+    assert_eq!([&own["role"], &own["company_id"], &own["member_role"]], [&json!("authenticated"), &json!(ann.company_id), &json!("owner")]);
+    assert_eq!([&own["email"], &own["aal"]], [&json!("ann@example.com"), &json!("aal1")]);
+
+    // The company of the request and what he is there, not what his token was signed with.
+    let both = json!({ "company_id": bob.company_id, "user_id": ann.user_id, "role": "csr", "status": "active" });
+    assert_eq!(server.post(&server.service(), "team_members", both, "").await.status, 201);
+    let there = said(&ann.working_in(&bob.company_id)).await;
+    assert_eq!([&there["company_id"], &there["member_role"]], [&json!(bob.company_id), &json!("csr")]);
+
+    let nowhere = said(&person).await;
+    assert_eq!([&nowhere["sub"], &nowhere["company_id"], &nowhere["member_role"]], [&json!(person.user_id), &json!(null), &json!(null)]);
+    assert_eq!(said(&Server::nobody()).await, json!({ "role": "anon", "company_id": null, "member_role": null }));
+    assert_eq!(said(&server.service()).await["role"], json!("service_role"));
 }
 
 #[tokio::test]

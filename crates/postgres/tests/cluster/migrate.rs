@@ -373,7 +373,7 @@ async fn the_real_files_apply_both_ways_and_seed_twice_the_same() {
         let status = migrator.status(&Source::Embedded).await.unwrap();
         assert!(status.is_current(), "{status}");
         assert_eq!(
-            fixture.ask("select has_function_privilege('thorbis_server', 'app.open_request(text, uuid, uuid, uuid, jsonb, text, boolean)', 'execute')
+            fixture.ask("select has_function_privilege('thorbis_server', 'app.open_request(text, uuid, uuid, uuid, text, text, boolean)', 'execute')
                 and pg_has_role('thorbis_server', 'authenticated', 'member') and not pg_has_role('thorbis_server', 'app_owner', 'member')").await,
             "true"
         );

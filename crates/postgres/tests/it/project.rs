@@ -152,7 +152,7 @@ const ATTACKS: &[(&str, &str)] = &[
     ("create or replace function app.company_id() returns uuid language sql as 'select null::uuid'", "42501"),
     ("create or replace function auth.uid() returns uuid language sql as 'select null::uuid'", "42501"),
     ("create function app.evil() returns int language sql as 'select 1'", "42501"),
-    ("alter function app.open_request(text, uuid, uuid, uuid, jsonb, text, boolean) security invoker", "42501"),
+    ("alter function app.open_request(text, uuid, uuid, uuid, text, text, boolean) security invoker", "42501"),
     ("do $$ begin execute 'reset role'; execute 'drop policy tenant_isolation on public.jobs'; end $$", "42501"),
     ("do $$ begin execute 'set role app_owner'; end $$", "42501"),
     ("do $$ begin execute 'set role service_role'; end $$", "42501"),

@@ -171,7 +171,7 @@ async fn a_statement_over_tls_is_given_up_too() {
         .watch()
         .await
         .batch_execute(
-            "create schema app; create function app.open_request(text, uuid, uuid, uuid, jsonb, text, boolean,
+            "create schema app; create function app.open_request(text, uuid, uuid, uuid, text, text, boolean,
         out role text, out company_id uuid, out user_id uuid, out member_role text, out permissions text, out claims text)
         language sql as $$ select 'postgres', null::uuid, null::uuid, null, '', '{}' $$",
         )
