@@ -31,6 +31,10 @@ pub struct DataApiConfig {
     pub catalog_reload_ms: u64,
     /// How often, in milliseconds, the server asks whether tables or functions have changed.
     pub catalog_watch_ms: u64,
+    /// Shapes of requests of which it is remembered what the planner expects.
+    pub estimates_max: usize,
+    /// For how long, in milliseconds, it is remembered.
+    pub estimate_age_ms: u64,
     /// Bytes of the query string.
     pub query_bytes_max: usize,
     /// Items in `select`, embedded ones included.
@@ -81,6 +85,8 @@ impl Default for DataApiConfig {
             errors_explained: true,
             catalog_reload_ms: 1000,
             catalog_watch_ms: 500,
+            estimates_max: 1000,
+            estimate_age_ms: 300_000,
             query_bytes_max: limits.query_bytes_max,
             select_items_max: limits.select_items_max,
             conditions_max: limits.conditions_max,
@@ -160,6 +166,8 @@ impl DataApiConfig {
             (!is_address(&self.openapi_server_url), "openapi_server_url", "an address that begins with http:// or https://, or empty"),
             (!(100..=3_600_000).contains(&self.catalog_reload_ms), "catalog_reload_ms", "100 to 3600000"),
             (!(100..=3_600_000).contains(&self.catalog_watch_ms), "catalog_watch_ms", "100 to 3600000"),
+            (!limit(self.estimates_max), "estimates_max", "1 to 1000000"),
+            (self.estimate_age_ms > 86_400_000, "estimate_age_ms", "0 to 86400000"),
             (!(256..=1_048_576).contains(&self.query_bytes_max), "query_bytes_max", "256 to 1048576"),
             (!limit(self.select_items_max), "select_items_max", "1 to 1000000"),
             (!limit(self.conditions_max), "conditions_max", "1 to 1000000"),

@@ -8,6 +8,8 @@ pub mod config;
 
 mod batch;
 mod described;
+#[expect(dead_code, reason = "what is decided by it comes with the next change")]
+mod estimate;
 mod explain;
 mod failure;
 mod html;
@@ -26,6 +28,7 @@ mod schema;
 mod timing;
 mod typescript;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +42,7 @@ pub use routes::{root_router, router};
 pub use timing::Timing;
 pub use typescript::typescript;
 
+use crate::estimate::Estimates;
 use crate::plan::{Caller, Surroundings};
 use crate::request::ParseLimits;
 use crate::schema::SchemaCache;
@@ -51,6 +55,7 @@ struct Inner {
     database: Database,
     schema: SchemaCache,
     limits: ParseLimits,
+    estimates: Estimates,
     rows_max: i64,
     config: DataApiConfig,
 }
@@ -64,7 +69,9 @@ impl DataApi {
         let interval = Duration::from_millis(config.catalog_reload_ms);
         let schema = SchemaCache::new(database.clone(), authority, config.schemas.clone(), interval);
         let rows_max = i64::try_from(config.rows_max).map_err(Error::internal)?;
-        Ok(Self(Arc::new(Inner { database, schema, limits: config.parse_limits(), rows_max, config })))
+        let estimates_max = NonZeroUsize::new(config.estimates_max).unwrap_or(NonZeroUsize::MIN);
+        let estimates = Estimates::new(estimates_max, Duration::from_millis(config.estimate_age_ms));
+        Ok(Self(Arc::new(Inner { database, schema, limits: config.parse_limits(), estimates, rows_max, config })))
     }
 
     /// Looks at the tables and functions anew.
@@ -105,6 +112,11 @@ impl DataApi {
 
     fn limits(&self) -> &ParseLimits {
         &self.0.limits
+    }
+
+    #[expect(dead_code, reason = "what is decided by it comes with the next change")]
+    fn estimates(&self) -> &Estimates {
+        &self.0.estimates
     }
 
     /// What planning has to know beyond the request.

@@ -10,6 +10,7 @@ use kernel::{Grant, RequestContext, Result};
 
 use crate::alone::Alone;
 use crate::error::from_wire;
+use crate::explain;
 use crate::opening::{Opened, Opening};
 use crate::options::{PoolOptions, PoolStatus};
 use crate::pool::{Pool, Use};
@@ -57,6 +58,12 @@ impl Database {
     pub async fn begin(&self, grant: &Grant, context: &RequestContext, access: Access) -> Result<Tx> {
         let connection = self.pool.acquire(Use::Alone).await?;
         Box::pin(Tx::open(connection, self.opening(grant, context, access), access)).await
+    }
+
+    /// Runs an EXPLAIN as the caller, in a transaction of its own, and returns what it says: lines, or one document.
+    pub async fn explain(&self, grant: &Grant, context: &RequestContext, access: Access, explain: Sql) -> Result<String> {
+        let answer = self.run_on(Use::Alone, self.opening(grant, context, access), access, explain).await?;
+        explain::said(&answer.rows)
     }
 
     /// Asks PostgreSQL for an answer, without a caller and without a right.

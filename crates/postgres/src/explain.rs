@@ -3,6 +3,7 @@
 use kernel::{Error, Result};
 use tokio_postgres::types::{FromSql, Type};
 
+use crate::row::Row;
 use crate::sql::Sql;
 use crate::tx::Tx;
 
@@ -12,10 +13,14 @@ struct Line(String);
 impl Tx {
     /// Runs an EXPLAIN and returns what it says: lines, or one document.
     pub async fn explain(&self, sql: Sql) -> Result<String> {
-        let rows = self.query(sql).await?;
-        let lines = rows.iter().map(|row| row.try_get(0).map(|Line(line)| line).map_err(Error::internal));
-        Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
+        said(&self.query(sql).await?)
     }
+}
+
+/// Returns what an EXPLAIN says.
+pub(crate) fn said(rows: &[Row]) -> Result<String> {
+    let lines = rows.iter().map(|row| row.try_get(0).map(|Line(line)| line).map_err(Error::internal));
+    Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
 impl<'a> FromSql<'a> for Line {

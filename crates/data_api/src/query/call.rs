@@ -11,11 +11,19 @@ use super::read;
 use crate::plan::{Arguments, CallPlan, ResultKind};
 
 pub(super) fn statement(plan: &CallPlan<'_>, form: Form<'_>) -> Sql {
+    let mut sql = Sql::new("with ");
+    source(&mut sql, plan);
+    read::answer(&mut sql, plan.rows.counted, form);
+    sql
+}
+
+/// Writes the call, and the source of the rows that come of it.
+pub(super) fn source(sql: &mut Sql, plan: &CallPlan<'_>) {
     let function = plan.function;
-    let mut sql = Sql::new("with thorbis_call as (\nselect c.*\n  from ");
+    sql.text("thorbis_call as (\nselect c.*\n  from ");
     match &plan.arguments {
         Arguments::None => sql.text("(select) a"),
-        Arguments::Named { given, json, each } => named(&mut sql, given, json, *each),
+        Arguments::Named { given, json, each } => named(sql, given, json, *each),
         Arguments::Whole { argument, text } => {
             sql.text("(select ").bind(text.as_ref()).text("::").qualified(&argument.data_type.schema, &argument.data_type.name);
             sql.text(" as whole) a")
@@ -24,7 +32,7 @@ pub(super) fn statement(plan: &CallPlan<'_>, form: Form<'_>) -> Sql {
     let is_value = matches!(plan.result, ResultKind::Value | ResultKind::Values | ResultKind::Nothing);
     sql.text(if is_value { ",\n       lateral (select " } else { ",\n       lateral " });
     sql.qualified(&function.schema, &function.name).text("(");
-    given(&mut sql, &plan.arguments);
+    given(sql, &plan.arguments);
     sql.text(")");
     if is_value {
         sql.text(" as ").text(VALUE).text(")");
@@ -32,9 +40,7 @@ pub(super) fn statement(plan: &CallPlan<'_>, form: Form<'_>) -> Sql {
     sql.text(" c),\n");
     // Filters and orders name the function, as they would a table.
     let place = Place { row_of: plan.relation, ..Place::named("thorbis_call", plan.rows.columns, &plan.rows.embeds) };
-    read::rows(&mut sql, &place, None, &plan.rows);
-    read::answer(&mut sql, plan.rows.counted, form);
-    sql
+    read::rows(sql, &place, None, &plan.rows);
 }
 
 fn named<'a>(sql: &'a mut Sql, arguments: &[&Argument], json: &str, each: bool) -> &'a mut Sql {

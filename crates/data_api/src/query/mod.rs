@@ -36,6 +36,19 @@ pub(crate) fn expected(plan: &ReadPlan<'_>) -> Sql {
     read::expected(plan)
 }
 
+/// Makes the statement by which the planner says what it expects of the rows that are answered; none where nothing but rows are written.
+#[cfg_attr(not(test), expect(dead_code, reason = "what is decided by it comes with the next change"))]
+pub(crate) fn estimated(plan: &Plan<'_>) -> Option<Sql> {
+    let mut sql = Sql::new("explain (format json) with ");
+    match plan {
+        Plan::Read(plan) => read::source(&mut sql, plan),
+        Plan::Call(plan) => call::source(&mut sql, plan),
+        Plan::Write(_) => return None,
+    }
+    sql.text("\nselect * from ").text(SOURCE);
+    Some(sql)
+}
+
 /// Makes the statement that tells how another one is executed.
 pub(crate) fn explained(statement: Sql, explain: &Explain) -> Sql {
     let mut sql = Sql::new(match explain.format {

@@ -11,12 +11,15 @@ use super::{SAID, SOURCE};
 use crate::plan::{Counted, ReadPlan, Rows, Walls};
 
 pub(super) fn statement(plan: &ReadPlan<'_>, form: Form<'_>) -> Sql {
-    let relation = plan.relation;
-    let place = Place::of(relation, &plan.rows.embeds);
     let mut sql = Sql::new("with ");
-    rows(&mut sql, &place, Some(plan.walls), &plan.rows);
+    source(&mut sql, plan);
     answer(&mut sql, plan.rows.counted, form);
     sql
+}
+
+/// Writes the source of the rows that are read.
+pub(super) fn source(sql: &mut Sql, plan: &ReadPlan<'_>) {
+    rows(sql, &Place::of(plan.relation, &plan.rows.embeds), Some(plan.walls), &plan.rows);
 }
 
 /// Makes the statement by which the planner says how many rows it expects.

@@ -6,7 +6,7 @@ use postgres::Sql;
 use postgres::catalog::Catalog;
 use proptest::prelude::*;
 
-use super::{expected as expected_rows, explained, statement};
+use super::{estimated, expected as expected_rows, explained, statement};
 use crate::plan::{self, Caller, Plan, Surroundings};
 use crate::request::{ApiRequest, Explain, ParseLimits, PlanFormat, PlanOption, Target, Wanted, parse};
 
@@ -226,6 +226,11 @@ fn the_planner_is_asked_for_the_same_rows() {
         r#"explain (format json) select 1 from "public"."jobs" where "public"."jobs"."company_id" = (select app.company_id()) and "public"."jobs"."deleted_at" is null and ("public"."jobs"."title" = $1)"#
     );
     assert_eq!(bound, values(&["x"]));
+    let asked = Asked { query: "select=text&id=gt.1&limit=5", prefer: "count=exact", ..table("notes") };
+    let (text, bound) = written(&asked, |plan, _| estimated(plan).unwrap()).unwrap();
+    let source = r#"explain (format json) with thorbis_source as ( select "public"."notes"."text" from "public"."notes" where ("public"."notes"."id" > $1) limit $2 offset $3), thorbis_all as ("#;
+    assert!(text.starts_with(source) && text.ends_with(") select * from thorbis_source"), "{text}");
+    assert_eq!(bound, values(&["1", "5", "0", "1"]));
     let explain = Explain { format: PlanFormat::Text, options: vec![PlanOption::Analyze, PlanOption::Wal] };
     let (text, _) = written(&table("notes"), |plan, request| explained(statement(plan, request), &explain)).unwrap();
     assert!(text.starts_with("explain (format text, analyze, wal) with thorbis_source as ( select"), "{text}");
