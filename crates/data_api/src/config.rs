@@ -35,6 +35,20 @@ pub struct DataApiConfig {
     pub estimates_max: usize,
     /// For how long, in milliseconds, it is remembered.
     pub estimate_age_ms: u64,
+    /// Large results that are sent row by row at one time, and at most half of the pool's connections; 0 sends each of them whole.
+    pub streams_max: usize,
+    /// How long, in milliseconds, a large result waits for its turn before it is refused.
+    pub stream_wait_ms: u64,
+    /// Bytes, as the planner expects them, from which on a result is large.
+    pub stream_bytes_min: u64,
+    /// Rows that a request must allow before the planner is asked at all.
+    pub stream_rows_min: u64,
+    /// Bytes of a large result that are read ahead of its client.
+    pub stream_buffer_bytes: usize,
+    /// How long, in milliseconds, its client may take nothing of it.
+    pub stream_idle_ms: u64,
+    /// How long, in milliseconds, a large result may take in all.
+    pub stream_time_ms: u64,
     /// Bytes of the query string.
     pub query_bytes_max: usize,
     /// Items in `select`, embedded ones included.
@@ -87,6 +101,13 @@ impl Default for DataApiConfig {
             catalog_watch_ms: 500,
             estimates_max: 1000,
             estimate_age_ms: 300_000,
+            streams_max: 4,
+            stream_wait_ms: 10_000,
+            stream_bytes_min: 4_194_304,
+            stream_rows_min: 1000,
+            stream_buffer_bytes: 262_144,
+            stream_idle_ms: 30_000,
+            stream_time_ms: 600_000,
             query_bytes_max: limits.query_bytes_max,
             select_items_max: limits.select_items_max,
             conditions_max: limits.conditions_max,
@@ -168,6 +189,13 @@ impl DataApiConfig {
             (!(100..=3_600_000).contains(&self.catalog_watch_ms), "catalog_watch_ms", "100 to 3600000"),
             (!limit(self.estimates_max), "estimates_max", "1 to 1000000"),
             (self.estimate_age_ms > 86_400_000, "estimate_age_ms", "0 to 86400000"),
+            (self.streams_max > 10_000, "streams_max", "0 to 10000"),
+            (!(1..=600_000).contains(&self.stream_wait_ms), "stream_wait_ms", "1 to 600000"),
+            (!(1..=1_099_511_627_776).contains(&self.stream_bytes_min), "stream_bytes_min", "1 to 1099511627776"),
+            (!(1..=ROWS_MAX).contains(&self.stream_rows_min), "stream_rows_min", "1 to 9223372036854775807"),
+            (!(1024..=16_777_216).contains(&self.stream_buffer_bytes), "stream_buffer_bytes", "1024 to 16777216"),
+            (!(100..=3_600_000).contains(&self.stream_idle_ms), "stream_idle_ms", "100 to 3600000"),
+            (!(1000..=86_400_000).contains(&self.stream_time_ms), "stream_time_ms", "1000 to 86400000"),
             (!(256..=1_048_576).contains(&self.query_bytes_max), "query_bytes_max", "256 to 1048576"),
             (!limit(self.select_items_max), "select_items_max", "1 to 1000000"),
             (!limit(self.conditions_max), "conditions_max", "1 to 1000000"),

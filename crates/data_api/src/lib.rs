@@ -8,7 +8,6 @@ pub mod config;
 
 mod batch;
 mod described;
-#[expect(dead_code, reason = "what is decided by it comes with the next change")]
 mod estimate;
 mod explain;
 mod failure;
@@ -25,6 +24,7 @@ mod root;
 mod routes;
 mod run;
 mod schema;
+mod stream;
 mod timing;
 mod typescript;
 
@@ -35,6 +35,7 @@ use std::time::Duration;
 use kernel::{Authority, Error, Result};
 use postgres::Database;
 use postgres::catalog::Catalog;
+use tokio::sync::Semaphore;
 
 pub use batch::router as batch_router;
 pub use config::{DataApiConfig, EndOfTransaction, OpenApiMode};
@@ -56,6 +57,8 @@ struct Inner {
     schema: SchemaCache,
     limits: ParseLimits,
     estimates: Estimates,
+    /// One for each large result that may be on its way.
+    streams: Arc<Semaphore>,
     rows_max: i64,
     config: DataApiConfig,
 }
@@ -71,7 +74,10 @@ impl DataApi {
         let rows_max = i64::try_from(config.rows_max).map_err(Error::internal)?;
         let estimates_max = NonZeroUsize::new(config.estimates_max).unwrap_or(NonZeroUsize::MIN);
         let estimates = Estimates::new(estimates_max, Duration::from_millis(config.estimate_age_ms));
-        Ok(Self(Arc::new(Inner { database, schema, limits: config.parse_limits(), estimates, rows_max, config })))
+        // Others need connections, too.
+        let streams_max = config.streams_max.min(database.pool_status().size_max.div_ceil(2));
+        let streams = Arc::new(Semaphore::new(streams_max));
+        Ok(Self(Arc::new(Inner { database, schema, limits: config.parse_limits(), estimates, streams, rows_max, config })))
     }
 
     /// Looks at the tables and functions anew.
@@ -114,9 +120,12 @@ impl DataApi {
         &self.0.limits
     }
 
-    #[expect(dead_code, reason = "what is decided by it comes with the next change")]
     fn estimates(&self) -> &Estimates {
         &self.0.estimates
+    }
+
+    fn streams(&self) -> &Arc<Semaphore> {
+        &self.0.streams
     }
 
     /// What planning has to know beyond the request.

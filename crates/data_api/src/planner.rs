@@ -35,7 +35,8 @@ pub(crate) async fn counted(tx: &Tx, statement: Sql, plan: &ReadPlan<'_>) -> Res
     })
 }
 
-async fn expected(tx: &Tx, plan: &ReadPlan<'_>) -> Result<i64> {
+/// Returns how many rows fit that the planner expects.
+pub(crate) async fn expected(tx: &Tx, plan: &ReadPlan<'_>) -> Result<i64> {
     let said: Value = serde_json::from_str(&tx.explain(query::expected(plan)).await?).map_err(Error::internal)?;
     said.pointer("/0/Plan/Plan Rows").and_then(Value::as_i64).ok_or_else(|| Error::internal("a plan that expects no number of rows"))
 }

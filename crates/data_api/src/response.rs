@@ -3,6 +3,7 @@
 //! Invariant: pure; what the database gave is not looked into.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -63,6 +64,11 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, mut outcome: Outco
         own.append(name, value);
     }
     Ok(response)
+}
+
+/// Tells whether the answer has rows, and is no refusal of the range.
+pub(crate) fn has_rows(response: &Response) -> bool {
+    response.extensions().get::<Arc<Error>>().is_none()
 }
 
 /// Answers what can be done.

@@ -12,6 +12,7 @@ use crate::config::DataApiConfig;
 use crate::idempotency::Key;
 use crate::plan::{self, CallPlan, Checks, Plan, ResultKind};
 use crate::request::{ApiRequest, MediaType};
+use crate::stream::{self, Expected};
 use crate::{planner, query, response};
 
 /// What came of a statement.
@@ -43,6 +44,8 @@ pub(crate) struct Answered {
     pub(crate) response: Response,
     /// How many rows it is about.
     pub(crate) rows: i64,
+    /// How many bytes its body has.
+    pub(crate) bytes: usize,
 }
 
 /// A request that was understood and planned.
@@ -62,26 +65,45 @@ pub(crate) async fn run(
     planned: Planned<'_>,
     key: Option<&Key>,
 ) -> Result<Answered> {
+    let (grant, access) = needed(grant, planned.plan);
+    let expected = stream::expected(api, &grant, context, planned).await?;
+    if let Some(large) = expected.as_ref().and_then(Expected::large) {
+        return Box::pin(stream::run(api, &grant, context, planned, large)).await;
+    }
+    let answered = whole(api, (&grant, access), context, planned, key).await?;
+    if let Some(expected) = expected {
+        expected.came(api, &answered);
+    }
+    Ok(answered)
+}
+
+/// Runs the plan and answers when all has come.
+async fn whole(
+    api: &DataApi,
+    (grant, access): (&Grant, Access),
+    context: &RequestContext,
+    planned: Planned<'_>,
+    key: Option<&Key>,
+) -> Result<Answered> {
     let Planned { request, plan } = planned;
-    let (grant, access) = needed(grant, plan);
     let database = api.database();
     // What is run to be measured is undone.
     let kept = api.config().transaction_end.keeps(request.preferences.transaction) && request.explain.is_none();
     if key.is_none() && kept && !checks(planned).any() && !planned.asks_the_planner() && before(api.config(), request).is_empty() {
         let statement = query::statement(plan, request);
         let answer = if matches!(plan, Plan::Read(plan) if plan.is_short()) {
-            Box::pin(database.run_short(&grant, context, statement)).await?
+            Box::pin(database.run_short(grant, context, statement)).await?
         } else {
-            Box::pin(database.run(&grant, context, access, statement)).await?
+            Box::pin(database.run(grant, context, access, statement)).await?
         };
         return answered(api, planned, Outcome::of(answer.rows.first())?);
     }
-    let tx = Box::pin(database.begin(&grant, context, access)).await?;
+    let tx = Box::pin(database.begin(grant, context, access)).await?;
     if let Some(key) = key
         && let Some(response) = key.first(&tx).await?
     {
         tx.rollback().await?;
-        return Ok(Answered { response, rows: 1 });
+        return Ok(Answered { response, rows: 1, bytes: 0 });
     }
     // Dropped with an error, the transaction is rolled back.
     let mut answered = within(api, &tx, planned).await?;
@@ -119,15 +141,16 @@ pub(crate) async fn within(api: &DataApi, tx: &Tx, planned: Planned<'_>) -> Resu
 }
 
 impl Planned<'_> {
-    fn asks_the_planner(self) -> bool {
+    /// Tells whether the planner counts the rows.
+    pub(crate) fn asks_the_planner(self) -> bool {
         matches!(self.plan, Plan::Read(read) if read.rows.counted.asks_the_planner())
     }
 }
 
-fn answered(api: &DataApi, planned: Planned<'_>, outcome: Outcome) -> Result<Answered> {
-    let rows = outcome.rows;
+pub(crate) fn answered(api: &DataApi, planned: Planned<'_>, outcome: Outcome) -> Result<Answered> {
+    let (rows, bytes) = (outcome.rows, outcome.body.as_deref().map_or(0, str::len));
     let response = response::response(planned.request, planned.plan, outcome, api.config())?;
-    Ok(Answered { response, rows })
+    Ok(Answered { response, rows, bytes })
 }
 
 /// Returns what a transaction for this plan demands, and whether it may write.
@@ -150,7 +173,7 @@ fn checks(Planned { request, plan }: Planned<'_>) -> Checks<'_> {
 }
 
 /// Returns what runs in the transaction before the request's own statement.
-fn before(config: &DataApiConfig, request: &ApiRequest) -> Vec<Sql> {
+pub(crate) fn before(config: &DataApiConfig, request: &ApiRequest) -> Vec<Sql> {
     let timezone = request.preferences.timezone.as_deref().map(|timezone| {
         let mut sql = Sql::new("select pg_catalog.set_config('TimeZone', ");
         sql.bind(timezone).text("::text, true)");

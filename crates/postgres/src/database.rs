@@ -45,24 +45,23 @@ impl Database {
 
     /// Runs one statement in a transaction of its own, in one round trip. An error leaves nothing behind.
     pub async fn run(&self, grant: &Grant, context: &RequestContext, access: Access, statement: Sql) -> Result<Answer> {
-        self.run_on(Use::Alone, self.opening(grant, context, access), access, statement).await
+        self.run_on(Use::Alone, self.usual(grant, context, access), access, statement).await
     }
 
     /// Runs one statement that only reads, and only a handful of rows that its keys find: others of its kind may be under way on the same
     /// connection, and wait for it.
     pub async fn run_short(&self, grant: &Grant, context: &RequestContext, statement: Sql) -> Result<Answer> {
-        self.run_on(Use::Together, self.opening(grant, context, Access::Read), Access::Read, statement).await
+        self.run_on(Use::Together, self.usual(grant, context, Access::Read), Access::Read, statement).await
     }
 
     /// Opens a transaction for several statements.
     pub async fn begin(&self, grant: &Grant, context: &RequestContext, access: Access) -> Result<Tx> {
-        let connection = self.pool.acquire(Use::Alone).await?;
-        Box::pin(Tx::open(connection, self.opening(grant, context, access), access)).await
+        self.begin_with(self.usual(grant, context, access), access).await
     }
 
     /// Runs an EXPLAIN as the caller, in a transaction of its own, and returns what it says: lines, or one document.
     pub async fn explain(&self, grant: &Grant, context: &RequestContext, access: Access, explain: Sql) -> Result<String> {
-        let answer = self.run_on(Use::Alone, self.opening(grant, context, access), access, explain).await?;
+        let answer = self.run_on(Use::Alone, self.usual(grant, context, access), access, explain).await?;
         explain::said(&answer.rows)
     }
 
@@ -99,10 +98,19 @@ impl Database {
         Ok(Answer { opened, rows })
     }
 
-    fn opening(&self, grant: &Grant, context: &RequestContext, access: Access) -> Opening {
+    pub(crate) async fn begin_with(&self, opening: Opening, access: Access) -> Result<Tx> {
+        let connection = self.pool.acquire(Use::Alone).await?;
+        Box::pin(Tx::open(connection, opening, access)).await
+    }
+
+    fn usual(&self, grant: &Grant, context: &RequestContext, access: Access) -> Opening {
+        self.opening(grant, context, access, self.statement_timeout)
+    }
+
+    pub(crate) fn opening(&self, grant: &Grant, context: &RequestContext, access: Access, statement_timeout: Duration) -> Opening {
         match &self.alone {
             Some(alone) => Opening::alone(&alone.load(), grant, context, access),
-            None => Opening::of(grant, context, self.statement_timeout.as_millis(), access),
+            None => Opening::of(grant, context, statement_timeout.as_millis(), access),
         }
     }
 }

@@ -15,6 +15,7 @@ mod options;
 mod pool;
 mod row;
 mod sql;
+mod streaming;
 mod tx;
 mod wire;
 
@@ -25,6 +26,7 @@ pub use opening::Opened;
 pub use options::{PoolOptions, PoolStatus, tls};
 pub use row::{Column, ColumnIndex, Row, RowError};
 pub use sql::{Param, Sql};
+pub use streaming::RowStream;
 pub use tokio_postgres::Config;
 pub use tokio_postgres::config::{Host, SslMode};
 pub use tokio_postgres::types::FromSql;

@@ -93,6 +93,11 @@ impl Row {
         Self { columns, values }
     }
 
+    /// Returns how many bytes it has, as it came.
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.len()
+    }
+
     /// Returns its columns.
     pub fn columns(&self) -> &[Column] {
         &self.columns
@@ -118,6 +123,12 @@ impl Row {
         }
         let value = self.value(position).map_err(unreadable)?;
         T::from_sql_nullable(type_, value).map_err(unreadable)
+    }
+
+    /// Returns a value as it came, without a copy; none where it is null.
+    pub fn raw(&self, position: usize) -> Result<Option<Bytes>, RowError> {
+        let value = self.value(position).map_err(|cause| RowError::Value(position.to_string(), cause))?;
+        Ok(value.map(|value| self.values.slice_ref(value)))
     }
 
     /// Reads a value that is known to be there and of that type.

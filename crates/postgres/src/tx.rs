@@ -14,7 +14,7 @@ use crate::opening::{Opened, Opening};
 use crate::pool::Lease;
 use crate::row::Row;
 use crate::sql::Sql;
-use crate::wire::{Connection, Fault, Part, Step};
+use crate::wire::{Connection, Fault, Part, Rows, Step};
 
 /// Whether a transaction may write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +100,21 @@ impl Tx {
             from_wire(fault)
         });
         self.noting(parts.and_then(last))
+    }
+
+    /// Sends a statement whose rows are handed on as they come. It is not worth a name: those are for what runs often.
+    pub(crate) fn rows(&self, sql: Sql, bytes_max: usize) -> Result<Rows> {
+        let (text, values) = sql.render();
+        let step = Step { role: &self.role, text: &text, values: &values, kept: false };
+        let rows = self.connection().and_then(|connection| connection.stream(step, bytes_max).map_err(from_wire));
+        self.noting(rows)
+    }
+
+    /// Its last statement failed.
+    pub(crate) fn broke(self, error: &Error) {
+        if let Some(connection) = &self.connection {
+            connection.note(error);
+        }
     }
 
     async fn end(&mut self, how: &'static str) -> Result<()> {

@@ -36,7 +36,16 @@ pub(crate) enum Plan<'a> {
     Call(CallPlan<'a>),
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    /// Returns which rows are read; none where they are written.
+    pub(crate) fn rows(&self) -> Option<&Rows<'a>> {
+        match self {
+            Self::Read(plan) => Some(&plan.rows),
+            Self::Call(plan) => Some(&plan.rows),
+            Self::Write(_) => None,
+        }
+    }
+
     /// Returns the settings that a called function was given (`create function ... set ...`).
     pub(crate) fn settings(&self) -> Arc<[(String, String)]> {
         let Self::Call(call) = self else { return Arc::default() };

@@ -1,10 +1,11 @@
 //! How rows become the body: made by PostgreSQL, sent on as it comes.
 //!
-//! Invariant: the body is one text column; nothing of it is parsed again on its way.
+//! Invariant: the body is one text column, or one a row where rows come one by one; nothing of it is parsed again on its way.
 
 use postgres::Sql;
+use postgres::catalog::{ReturnKind, TypeShape};
 
-use crate::plan::ResultKind;
+use crate::plan::{Plan, ResultKind};
 use crate::request::{ApiRequest, Custom, Made, MediaType};
 
 /// The form of the body.
@@ -33,6 +34,25 @@ pub(crate) enum Form<'a> {
     /// What the database makes of a function's values.
     CustomOfValues(&'a Custom),
 }
+
+/// The form of a body whose elements come one by one: the same bytes as of the whole one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Elements {
+    /// Objects of an array.
+    Objects,
+    /// Objects of an array without their nulls.
+    ObjectsStripped,
+    /// Lines behind one that names their columns.
+    Csv,
+    /// A function's values; whether they are arrays or rows themselves.
+    Values(IsStructured),
+    /// A function's values, a line each.
+    CsvOfValues,
+}
+
+/// Whether values are arrays or rows: those begin on lines of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct IsStructured(pub(crate) bool);
 
 /// The column that holds a function's value.
 pub(super) const VALUE: &str = "thorbis_value";
@@ -77,14 +97,57 @@ impl<'a> Form<'a> {
             Self::ArrayStripped => sql.text("coalesce(json_strip_nulls(json_agg(thorbis_row)), '[]')::text"),
             Self::Object => sql.text("coalesce((json_agg(thorbis_row) -> 0)::text, 'null')"),
             Self::ObjectStripped => sql.text("coalesce((json_strip_nulls(json_agg(thorbis_row)) -> 0)::text, 'null')"),
-            Self::Csv => sql.text(CSV),
+            Self::Csv => sql.text(NAMES).text(" || E'\\n' || coalesce(string_agg(").text(LINE).text(", E'\\n'), '')"),
             Self::Value => sql.text("coalesce((json_agg(thorbis_row.").text(VALUE).text(") -> 0)::text, 'null')"),
             Self::Values => sql.text("coalesce(json_agg(thorbis_row.").text(VALUE).text("), '[]')::text"),
-            Self::CsvOfValues => sql.text("'pgrst_scalar' || E'\\n' || ").text(LINES),
+            Self::CsvOfValues => sql.text("'pgrst_scalar' || E'\\n' || coalesce(string_agg(").text(LINE).text(", E'\\n'), '')"),
             Self::Custom(custom) => made(sql, custom, false),
             Self::CustomOfValues(custom) => made(sql, custom, true),
         };
     }
+}
+
+impl Elements {
+    /// Returns how the elements of a plan's rows come; none where there is one body and no elements.
+    pub(crate) fn of(plan: &Plan<'_>, request: &ApiRequest) -> Option<Self> {
+        if request.head || request.custom.is_some() {
+            return None;
+        }
+        let result = match plan {
+            Plan::Read(_) => ResultKind::Rows,
+            Plan::Call(plan) => plan.result,
+            Plan::Write(_) => return None,
+        };
+        Some(match (result, request.media) {
+            (ResultKind::Rows, MediaType::Json) => Self::Objects,
+            (ResultKind::Rows, MediaType::JsonStripped) => Self::ObjectsStripped,
+            (ResultKind::Rows, MediaType::Csv) => Self::Csv,
+            (ResultKind::Values, MediaType::Csv) => Self::CsvOfValues,
+            (ResultKind::Values, MediaType::Json) => Self::Values(IsStructured(is_structured(plan))),
+            _ => return None,
+        })
+    }
+
+    /// Writes what stands before the elements and has to be asked for.
+    pub(super) fn write_head(self, sql: &mut Sql) {
+        sql.text(if self == Self::Csv { NAMES } else { "null::text" });
+    }
+
+    /// Writes the expression over one row, `thorbis_row`.
+    pub(super) fn write(self, sql: &mut Sql) {
+        match self {
+            Self::Objects => sql.text("row_to_json(thorbis_row)::text"),
+            Self::ObjectsStripped => sql.text("json_strip_nulls(row_to_json(thorbis_row))::text"),
+            Self::Csv | Self::CsvOfValues => sql.text(LINE),
+            Self::Values(_) => sql.text("to_json(thorbis_row.").text(VALUE).text(")::text"),
+        };
+    }
+}
+
+fn is_structured(plan: &Plan<'_>) -> bool {
+    let Plan::Call(plan) = plan else { return false };
+    let returns = &plan.function.returns;
+    returns.kind == ReturnKind::Record || matches!(returns.data_type.shape, TypeShape::Array | TypeShape::Composite)
 }
 
 /// Writes what the database makes of the rows, or of a function's values. Bytes are written as letters, to be read again at the end.
@@ -120,10 +183,9 @@ fn made<'s>(sql: &'s mut Sql, custom: &Custom, of_values: bool) -> &'s mut Sql {
     sql.text(if custom.is_binary { ")::bytea, 'hex')" } else { ")::text" })
 }
 
-/// The names of the first row's columns, then each row as PostgreSQL writes it, without the brackets.
-const CSV: &str = "coalesce((select string_agg(n.name, ',' order by n.position)
+/// The names of the first row's columns.
+const NAMES: &str = "coalesce((select string_agg(n.name, ',' order by n.position)
                      from (select row_to_json(thorbis_first) as r from thorbis_source thorbis_first limit 1) s,
-                          json_object_keys(s.r) with ordinality as n (name, position)), '') || E'\\n'
-       || coalesce(string_agg(substring(thorbis_row::text, 2, length(thorbis_row::text) - 2), E'\\n'), '')";
-/// Each row as PostgreSQL writes it, without the brackets.
-const LINES: &str = "coalesce(string_agg(substring(thorbis_row::text, 2, length(thorbis_row::text) - 2), E'\\n'), '')";
+                          json_object_keys(s.r) with ordinality as n (name, position)), '')";
+/// A row as PostgreSQL writes it, without the brackets.
+const LINE: &str = "substring(thorbis_row::text, 2, length(thorbis_row::text) - 2)";

@@ -1,7 +1,7 @@
 //! From a plan to the one statement that does it.
 //!
 //! Invariant: the same shape of request gives the same text; whatever a client wrote is a bound value or a quoted name. Every statement
-//! answers one row with the columns that [`crate::run`] reads.
+//! answers one row with the columns that [`crate::run`] reads, and those of large results its elements behind it.
 
 mod call;
 mod condition;
@@ -17,7 +17,7 @@ use postgres::Sql;
 use crate::plan::{Plan, ReadPlan};
 use crate::request::{ApiRequest, Explain, PlanFormat};
 
-pub(crate) use form::Form;
+pub(crate) use form::{Elements, Form, IsStructured};
 
 /// Makes the statement.
 pub(crate) fn statement(plan: &Plan<'_>, request: &ApiRequest) -> Sql {
@@ -31,22 +31,36 @@ pub(crate) fn statement(plan: &Plan<'_>, request: &ApiRequest) -> Sql {
     }
 }
 
+/// Makes the statement whose first row is that of [`statement`] without its body, and whose others are the elements; none where only
+/// a write gives rows.
+pub(crate) fn streamed(plan: &Plan<'_>, elements: Elements) -> Option<Sql> {
+    let (mut sql, counted) = (Sql::new("with "), plan.rows()?.counted);
+    source(&mut sql, plan);
+    read::one_by_one(&mut sql, counted, elements);
+    Some(sql)
+}
+
 /// Makes the statement by which the planner says how many rows of a read it expects.
 pub(crate) fn expected(plan: &ReadPlan<'_>) -> Sql {
     read::expected(plan)
 }
 
 /// Makes the statement by which the planner says what it expects of the rows that are answered; none where nothing but rows are written.
-#[cfg_attr(not(test), expect(dead_code, reason = "what is decided by it comes with the next change"))]
 pub(crate) fn estimated(plan: &Plan<'_>) -> Option<Sql> {
+    plan.rows()?;
     let mut sql = Sql::new("explain (format json) with ");
-    match plan {
-        Plan::Read(plan) => read::source(&mut sql, plan),
-        Plan::Call(plan) => call::source(&mut sql, plan),
-        Plan::Write(_) => return None,
-    }
+    source(&mut sql, plan);
     sql.text("\nselect * from ").text(SOURCE);
     Some(sql)
+}
+
+/// Writes where the rows come from that are read.
+fn source(sql: &mut Sql, plan: &Plan<'_>) {
+    match plan {
+        Plan::Read(plan) => read::source(sql, plan),
+        Plan::Call(plan) => call::source(sql, plan),
+        Plan::Write(_) => {}
+    }
 }
 
 /// Makes the statement that tells how another one is executed.

@@ -5,7 +5,7 @@ use postgres::Sql;
 use super::condition;
 use super::embed;
 use super::field::Place;
-use super::form::Form;
+use super::form::{Elements, Form};
 use super::select;
 use super::{SAID, SOURCE};
 use crate::plan::{Counted, ReadPlan, Rows, Walls};
@@ -59,9 +59,22 @@ fn all(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, rows: &Rows<'
 
 /// Writes the one row that answers.
 pub(super) fn answer(sql: &mut Sql, counted: Counted, form: Form<'_>) {
+    told(sql, counted, |sql| form.write(sql));
+}
+
+/// Writes the same row without a body, and behind it one for each element. The source is named twice, so that PostgreSQL keeps its rows
+/// beside: the first row knows how many there are, and what comes behind it is only made when it is taken.
+pub(super) fn one_by_one(sql: &mut Sql, counted: Counted, elements: Elements) {
+    told(sql, counted, |sql| elements.write_head(sql));
+    sql.text("\nunion all\nselect null, null, ");
+    elements.write(sql);
+    sql.text(", null, null, null, null, null\n  from ").text(SOURCE).text(" thorbis_row");
+}
+
+fn told(sql: &mut Sql, counted: Counted, body: impl FnOnce(&mut Sql)) {
     sql.text(if counted.counts() { "\nselect (select count(*) from thorbis_all)" } else { "\nselect null::bigint" });
     sql.text(", count(thorbis_row), ");
-    form.write(sql);
+    body(sql);
     sql.text(", null::text, null::bigint, null::bigint").text(SAID);
     sql.text("\n  from ").text(SOURCE).text(" thorbis_row");
 }

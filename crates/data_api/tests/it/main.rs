@@ -104,6 +104,8 @@ mod stock;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod tenancy;
 #[cfg(test)]
 mod together;

@@ -8,7 +8,8 @@ use auth::{Auth, AuthConfig, AuthOptions};
 use axum::body::Body;
 use axum::{Router, middleware};
 use data_api::{DataApi, DataApiConfig};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Authority, Clock};
@@ -60,6 +61,8 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
     pub(crate) text: String,
+    /// Whether it came piece by piece.
+    pub(crate) is_streamed: bool,
 }
 
 impl Server {
@@ -102,12 +105,17 @@ impl Server {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    /// Sends a request and leaves the body where it is.
+    pub(crate) async fn raw(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.raw(request).await.into_parts();
+        let is_streamed = body.size_hint().exact().is_none();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body, text }
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body, text, is_streamed }
     }
 
     /// Sends a request to the data API; `path` is what comes behind `/rest/v1/`, written as people read it.

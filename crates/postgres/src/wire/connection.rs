@@ -20,6 +20,7 @@ use super::batch::{self, Expected, Part, Step};
 use super::dial::Address;
 use super::driver::Driver;
 use super::fault::Fault;
+use super::flow::{Inlet, Rows, flow};
 use super::startup::Session;
 use super::statements::{Lesson, Statements};
 use super::stream::Stream;
@@ -64,8 +65,27 @@ pub(super) struct Outgoing {
 /// Somebody who waits for an answer.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) reply: oneshot::Sender<Result<Vec<Part>, Fault>>,
+    pub(super) reply: Replies,
     pub(super) expected: Vec<Expected>,
+}
+
+/// How somebody is answered.
+#[derive(Debug)]
+pub(super) enum Replies {
+    /// When all has come.
+    Whole(oneshot::Sender<Result<Vec<Part>, Fault>>),
+    /// Row by row; of one statement.
+    Rows(Inlet),
+}
+
+impl Replies {
+    /// Says how it ended. Nobody may wait for it any more.
+    pub(super) fn end(self, outcome: Result<Vec<Part>, Fault>) {
+        match self {
+            Self::Whole(reply) => drop(reply.send(outcome)),
+            Self::Rows(inlet) => inlet.end(outcome.map(drop)),
+        }
+    }
 }
 
 /// An answer that is on its way. What was sent is done whether anybody waits for it or not.
@@ -111,12 +131,23 @@ impl Connection {
 
     /// Sends statements together: one transaction where none is open. They are on their way when this returns.
     pub(crate) fn ask(&self, steps: &[Step<'_>]) -> Result<Reply, Fault> {
-        self.queue(|outgoing| batch::write(steps, &mut outgoing.statements, &mut outgoing.bytes))
+        let (reply, answer) = oneshot::channel();
+        self.queue(Replies::Whole(reply), |outgoing| batch::write(steps, &mut outgoing.statements, &mut outgoing.bytes))?;
+        Ok(Reply(answer))
+    }
+
+    /// Sends one statement, whose rows are handed on as they come: no more are read than so many bytes ahead of who takes them.
+    pub(crate) fn stream(&self, step: Step<'_>, bytes_max: usize) -> Result<Rows, Fault> {
+        let (inlet, rows) = flow(&self.shared, bytes_max);
+        self.queue(Replies::Rows(inlet), |outgoing| batch::write(&[step], &mut outgoing.statements, &mut outgoing.bytes))?;
+        Ok(rows)
     }
 
     /// Sends a text of static SQL as it is.
     pub(crate) fn say(&self, text: &'static str) -> Result<Reply, Fault> {
-        self.queue(|outgoing| frontend::query(text, &mut outgoing.bytes).map(|()| Vec::new()))
+        let (reply, answer) = oneshot::channel();
+        self.queue(Replies::Whole(reply), |outgoing| frontend::query(text, &mut outgoing.bytes).map(|()| Vec::new()))?;
+        Ok(Reply(answer))
     }
 
     /// Prepares a statement anew the next time: it is not what it was.
@@ -179,8 +210,7 @@ impl Connection {
         }
     }
 
-    fn queue(&self, write: impl FnOnce(&mut Outgoing) -> io::Result<Vec<Expected>>) -> Result<Reply, Fault> {
-        let (reply, answer) = oneshot::channel();
+    fn queue(&self, reply: Replies, write: impl FnOnce(&mut Outgoing) -> io::Result<Vec<Expected>>) -> Result<(), Fault> {
         {
             let Ok(mut outgoing) = self.shared.outgoing.lock() else { return Err(Fault::ended()) };
             if outgoing.is_closed {
@@ -191,7 +221,7 @@ impl Connection {
             self.shared.in_flight.fetch_add(1, Ordering::AcqRel);
         }
         self.shared.waker.wake();
-        Ok(Reply(answer))
+        Ok(())
     }
 }
 

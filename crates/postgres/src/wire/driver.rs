@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
 use super::batch::Part;
-use super::connection::{Pending, Shared};
+use super::connection::{Pending, Replies, Shared};
 use super::fault::{Fault, Refusal};
 use crate::row::Column;
 
@@ -120,6 +120,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Reads all there is. Ready when the stream has ended.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
+            // Whoever takes the rows wakes us when there is room again.
+            if self.awaited.front().is_some_and(|pending| matches!(&pending.reply, Replies::Rows(inlet) if inlet.is_full())) {
+                return Poll::Pending;
+            }
             let room = self.reading.capacity().saturating_sub(self.reading.len());
             if room < READ_BYTES_MIN || room < self.missing() {
                 self.reading.reserve(READ_BYTES.max(self.missing()));
@@ -177,7 +181,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             self.reading.advance(length);
         }
+        self.hand_on();
         Ok(())
+    }
+
+    /// Hands on the rows that came, where somebody takes them as they come.
+    fn hand_on(&mut self) {
+        let Some(Pending { reply: Replies::Rows(inlet), .. }) = self.awaited.front() else { return };
+        if !self.coming.part.values.is_empty()
+            && let Some(columns) = &self.coming.part.columns
+        {
+            inlet.put(columns, std::mem::take(&mut self.coming.part.values));
+        }
     }
 
     fn heard(&mut self, message: Message) -> io::Result<()> {
@@ -199,6 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn part_is_over(&mut self) {
+        self.hand_on();
         let mut part = std::mem::take(&mut self.coming.part);
         let expected = self.awaited.front_mut().and_then(|pending| pending.expected.get_mut(self.coming.parts.len()));
         if let Some(expected) = expected {
@@ -222,8 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.shared.learn(&lesson, std::mem::take(&mut is_prepared), columns.take().as_ref());
         }
         self.shared.answered();
-        // Nobody may wait for it any more.
-        let _is_heard = pending.reply.send(match coming.refusal {
+        pending.reply.end(match coming.refusal {
             Some(refusal) => Err(Fault::Refused(Box::new(refusal))),
             None => Ok(coming.parts),
         });
@@ -239,10 +254,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.awaited.append(&mut queued);
         // Who is answered when PostgreSQL ends a connection hears why.
         if let (Some(refusal), Some(pending)) = (self.coming.refusal.take(), self.awaited.pop_front()) {
-            let _is_heard = pending.reply.send(Err(Fault::Refused(Box::new(refusal))));
+            pending.reply.end(Err(Fault::Refused(Box::new(refusal))));
         }
         for pending in self.awaited.drain(..) {
-            let _is_heard = pending.reply.send(Err(Fault::ended()));
+            pending.reply.end(Err(Fault::ended()));
         }
     }
 }
