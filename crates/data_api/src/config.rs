@@ -67,6 +67,8 @@ pub struct DataApiConfig {
     pub body_rows_max: usize,
     /// How deep the objects and arrays of a body may be nested.
     pub body_depth_max: usize,
+    /// Elements that one text may have where it is cleaned because it is shown as HTML.
+    pub html_elements_max: usize,
     /// A function of no arguments, `schema.name`, that runs as the caller before every request; empty for none.
     pub pre_request: String,
     /// What becomes of a transaction, and whether `Prefer: tx=` may say otherwise.
@@ -117,6 +119,7 @@ impl Default for DataApiConfig {
             in_values_max: limits.in_values_max,
             body_rows_max: limits.rows_max_in_body,
             body_depth_max: limits.body_depth_max,
+            html_elements_max: 5000,
             pre_request: String::new(),
             transaction_end: EndOfTransaction::CommitAllowOverride,
             batch_requests_max: 100,
@@ -207,6 +210,8 @@ impl DataApiConfig {
             (!limit(self.body_rows_max), "body_rows_max", "1 to 1000000"),
             // PostgreSQL's default stack holds several times as many.
             (!(1..=2000).contains(&self.body_depth_max), "body_depth_max", "1 to 2000"),
+            // To read them takes the longer the more are in each other.
+            (!(1..=20_000).contains(&self.html_elements_max), "html_elements_max", "1 to 20000"),
             (!self.pre_request.is_empty() && self.pre_request().is_none(), "pre_request", "a function as schema.name, or nothing"),
             (!(1..=10_000).contains(&self.batch_requests_max), "batch_requests_max", "1 to 10000"),
             (!(1024..=1_073_741_824).contains(&self.batch_answer_bytes_max), "batch_answer_bytes_max", "1024 to 1073741824"),

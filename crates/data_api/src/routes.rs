@@ -114,7 +114,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     timing.parsed();
     let caller = Caller::from(grant.principal());
     let catalog = api.schema().get().await?;
-    fit(&mut request, &catalog)?;
+    fit(api, &mut request, &catalog)?;
     let surroundings = |catalog| api.surroundings(catalog, caller);
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => {
@@ -132,7 +132,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
         Err(error) => return Err(error),
     };
     let Some(newer) = api.schema().newer_than(Some(&catalog)).await? else { return Err(outdated) };
-    fit(&mut request, &newer)?;
+    fit(api, &mut request, &newer)?;
     let plan = plan::plan(&request, surroundings(&newer))?;
     timing.planned();
     context.function_settings = plan.settings();
@@ -141,8 +141,8 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
 }
 
 /// Fits a request to what there is: the form of its answer is chosen, and labelled texts are cleaned.
-pub(crate) fn fit(request: &mut ApiRequest, catalog: &Catalog) -> Result<()> {
-    html::clean(request, catalog);
+pub(crate) fn fit(api: &DataApi, request: &mut ApiRequest, catalog: &Catalog) -> Result<()> {
+    html::clean(request, catalog, api.config().html_elements_max)?;
     plan::negotiate(request, catalog)
 }
 

@@ -143,7 +143,7 @@ async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progres
     let mut request = step.request(api, &progress.answers)?;
     let surroundings = |catalog| api.surroundings(catalog, Caller::from(principal));
     let catalog = api.schema().get().await?;
-    fit(&mut request, &catalog)?;
+    fit(api, &mut request, &catalog)?;
     let newer;
     let plan = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => plan,

@@ -3,24 +3,31 @@
 //! Invariant: the body was read before and is JSON; whatever is not changed is taken over byte for byte. A body in which nothing can
 //! change is not copied, any other once, however many texts of it change.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::{Label, cleaned as clean_text};
+use kernel::{Error, Result};
+
+use super::Label;
+use super::text::cleaned as clean_text;
 
 /// Returns the body with its labelled texts cleaned; nothing where it stays as it is.
-pub(super) fn cleaned(body: &str, labels: &HashMap<&str, Label>) -> Option<String> {
+pub(super) fn cleaned(body: &str, labels: &HashMap<&str, Label>, elements_max: usize) -> Result<Option<String>> {
     // `<` as itself or escaped; without it there is nothing to look for.
     if !body.contains('<') && !body.contains("\\u003c") && !body.contains("\\u003C") {
-        return None;
+        return Ok(None);
     }
-    let mut cleaner = Cleaner { body, at: 0, taken: 0, out: String::new() };
+    let mut cleaner = Cleaner { body, at: 0, taken: 0, out: String::new(), elements_max, refused: None };
     cleaner.rows(labels);
+    if let Some(refused) = cleaner.refused {
+        return Err(refused);
+    }
     if cleaner.taken == 0 {
-        return None;
+        return Ok(None);
     }
     let rest = body.get(cleaner.taken..).unwrap_or_default();
     cleaner.out.push_str(rest);
-    Some(cleaner.out)
+    Ok(Some(cleaner.out))
 }
 
 struct Cleaner<'a> {
@@ -29,6 +36,9 @@ struct Cleaner<'a> {
     /// Up to here the body is in `out`.
     taken: usize,
     out: String,
+    elements_max: usize,
+    /// The first text that has more of them.
+    refused: Option<Error>,
 }
 
 /// What is known of an object or list that the cleaner is in.
@@ -185,7 +195,17 @@ impl<'a> Cleaner<'a> {
 
     /// Writes what a text becomes, where it becomes another.
     fn replace(&mut self, from: usize, written: &str, text: &str) {
-        let std::borrow::Cow::Owned(cleaned) = clean_text(text) else { return };
+        if self.refused.is_some() {
+            return;
+        }
+        let cleaned = match clean_text(text, self.elements_max) {
+            Ok(Cow::Borrowed(_)) => return,
+            Ok(Cow::Owned(cleaned)) => cleaned,
+            Err(error) => {
+                self.refused = Some(error);
+                return;
+            }
+        };
         if self.taken == 0 {
             self.out.reserve(self.body.len());
         }
@@ -227,14 +247,16 @@ mod tests {
             (r#"{"lines":[],"list":null,"notes":"<b>a"}"#, r#"{"lines":[],"list":null,"notes":"a"}"#),
             (r#"{"list":"<b>a","lines":7,"o":[1,2],"notes":true}"#, r#"{"list":"a","lines":7,"o":[1,2],"notes":true}"#),
         ] {
-            assert_eq!(cleaned(body, &labels()).as_deref(), Some(expected), "{body}");
+            assert_eq!(cleaned(body, &labels(), 100).unwrap().as_deref(), Some(expected), "{body}");
         }
     }
 
     #[test]
     fn what_is_clean_is_not_copied() {
         for body in [r#"{"notes":"a & b > c"}"#, r#"{"notes":"<p>a</p>","other":"<b>"}"#, "[]", "{}", r#"[{"notes":"a\u0026b"}]"#] {
-            assert_eq!(cleaned(body, &labels()), None, "{body}");
+            assert_eq!(cleaned(body, &labels(), 100).unwrap(), None, "{body}");
         }
+        assert!(cleaned(r#"[{"notes":"<b>"},{"notes":"<b><b>"}]"#, &labels(), 1).is_err());
+        assert!(cleaned(r#"[{"notes":"<b>"},{"other":"<b><b>"}]"#, &labels(), 1).is_ok());
     }
 }
