@@ -232,6 +232,14 @@ select pg_catalog.json_build_object(
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_rewrite w on w.ev_class = c.oid and w.ev_type = '1'
    where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')),
+  -- Of columns that views show, in whatever schema their table is.
+  'origin_comments', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'oid', d.objoid::bigint, 'number', d.objsubid, 'comment', d.description)), '[]')
+    from pg_catalog.pg_description d
+   where d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objsubid > 0 and d.objoid >= 16384
+     and exists (select from pg_catalog.pg_depend p
+                  where p.refclassid = d.classoid and p.refobjid = d.objoid and p.refobjsubid = d.objsubid
+                    and p.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass)),
   'handlers', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'schema', h.nspname, 'name', h.proname, 'media', h.media, 'base', h.base, 'target', h.target) order by h.nspname, h.proname), '[]')
     from handlers h),

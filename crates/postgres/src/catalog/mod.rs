@@ -69,6 +69,8 @@ struct Document {
     #[serde(default)]
     views: Vec<View>,
     #[serde(default)]
+    origin_comments: Vec<OriginComment>,
+    #[serde(default)]
     references: Vec<Reference>,
     #[serde(default)]
     unique_keys: Vec<UniqueKey>,
@@ -82,6 +84,14 @@ struct Document {
 struct Marks {
     /// A database without our migrations has none.
     has_declarations: bool,
+}
+
+/// What is said of a column that views show.
+#[derive(Debug, Deserialize)]
+struct OriginComment {
+    oid: u32,
+    number: i16,
+    comment: String,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +145,8 @@ impl Catalog {
         let lineage = Lineage::of(&document.views);
         let tenants: HashMap<Place, &Declaration> =
             declared.iter().filter_map(|declared| Some(((declared.oid, declared.tenant_number?), &declared.declaration))).collect();
-        let comments: HashMap<Place, String> = schemas.values().flat_map(|schema| schema.relations.values()).flat_map(commented).collect();
+        let comments: HashMap<Place, String> =
+            document.origin_comments.into_iter().map(|origin| ((origin.oid, origin.number), origin.comment)).collect();
         for view in schemas.values_mut().flat_map(|schema| schema.relations.values_mut()) {
             // A view's columns are numbered without gaps: none can be dropped.
             for (column, number) in view.columns.iter_mut().zip(1..) {
@@ -237,11 +248,6 @@ impl Catalog {
     pub fn function_names(&self, schema: &str) -> impl Iterator<Item = &str> {
         self.schemas.get(schema).into_iter().flat_map(|schema| schema.functions.keys()).map(String::as_str)
     }
-}
-
-/// Returns the comments of a relation's columns by their places.
-fn commented(relation: &Relation) -> impl Iterator<Item = (Place, String)> {
-    relation.columns.iter().filter_map(|column| Some(((relation.oid, column.number), column.comment.clone()?)))
 }
 
 /// Returns what a view has of the declaration of the table below it: whose rows they are. Which of them are deleted the view decides.
