@@ -452,6 +452,12 @@ COMMENT ON COLUMN public.payments.check_number IS 'pii:card';
 
 COMMENT ON COLUMN public.payments.net_amount IS 'Kept by a trigger: amount less the processor''s fee.';
 
+COMMENT ON COLUMN public.payments.notes IS 'html';
+
+COMMENT ON COLUMN public.payments.customer_notes IS 'html';
+
+COMMENT ON COLUMN public.payments.financing_terms IS 'html';
+
 COMMENT ON COLUMN public.payments.idempotency_digest IS 'Kept by a trigger: what the first request said, as a digest, to know its repetitions.';
 
 CREATE FUNCTION app.apply_refund(p_refund public.payments) RETURNS void
@@ -3830,15 +3836,21 @@ COMMENT ON TABLE public.schedules IS 'Appointments on the calendar. Never partit
 
 COMMENT ON COLUMN public.schedules.crew IS 'Who goes along beside assigned_to; each is booked.';
 
+COMMENT ON COLUMN public.schedules.description IS 'html';
+
 COMMENT ON COLUMN public.schedules.duration IS 'Kept by a trigger: minutes from start to end.';
 
 COMMENT ON COLUMN public.schedules.actual_duration IS 'Kept by a trigger: minutes from the actual start to the actual end.';
 
 COMMENT ON COLUMN public.schedules.location IS 'pii:address';
 
-COMMENT ON COLUMN public.schedules.access_instructions IS 'pii:text';
+COMMENT ON COLUMN public.schedules.access_instructions IS 'pii:text html';
 
 COMMENT ON COLUMN public.schedules.double_booking_reason IS 'Allows that somebody is booked twice, and says why.';
+
+COMMENT ON COLUMN public.schedules.notes IS 'html';
+
+COMMENT ON COLUMN public.schedules.customer_notes IS 'html';
 
 CREATE FUNCTION app.booked_people(p_schedule public.schedules) RETURNS uuid[]
     LANGUAGE sql IMMUTABLE
@@ -4039,9 +4051,17 @@ COMMENT ON COLUMN public.invoices.invoice_number IS 'Given when it is issued, wi
 
 COMMENT ON COLUMN public.invoices.draft_number IS 'Given when it is made; gaps are allowed.';
 
+COMMENT ON COLUMN public.invoices.description IS 'html';
+
+COMMENT ON COLUMN public.invoices.line_items IS 'html(description)';
+
 COMMENT ON COLUMN public.invoices.tax_rate IS 'Percent.';
 
 COMMENT ON COLUMN public.invoices.balance_amount IS 'Kept by triggers: total less paid less credited.';
+
+COMMENT ON COLUMN public.invoices.terms IS 'html';
+
+COMMENT ON COLUMN public.invoices.notes IS 'html';
 
 COMMENT ON COLUMN public.invoices.payment_token IS 'secret';
 
@@ -6850,8 +6870,8 @@ CREATE FUNCTION app.labels_of(p_table regclass) RETURNS text[]
   select coalesce(array_agg(x.word order by a.attnum, x.place), '{}')
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_description d on d.classoid = 'pg_catalog.pg_class'::regclass and d.objoid = a.attrelid and d.objsubid = a.attnum
-   cross join lateral (values (1, a.attname::text), (2, regexp_replace(d.description, '^pii:', ''))) x (place, word)
-   where a.attrelid = p_table and not a.attisdropped and d.description ~ '^(pii:[a-z_]+|secret)$'
+   cross join lateral (values (1, a.attname::text), (2, regexp_replace(d.description, '^pii:|( html.*)$', '', 'g'))) x (place, word)
+   where a.attrelid = p_table and not a.attisdropped and d.description ~ '^(pii:[a-z_]+|secret)( html(\([a-z0-9_,]+\))?)?$'
 $_$;
 ALTER FUNCTION app.labels_of(p_table regclass) OWNER TO app_owner;
 
@@ -7434,6 +7454,8 @@ COMMENT ON COLUMN public.inventory.quantity_available IS 'On hand and not reserv
 COMMENT ON COLUMN public.inventory.total_cost_value IS 'Kept by a trigger: quantity on hand times the cost of one.';
 
 COMMENT ON COLUMN public.inventory.is_low_stock IS 'Kept by a trigger: the quantity on hand is not above the minimum.';
+
+COMMENT ON COLUMN public.inventory.notes IS 'html';
 
 CREATE TABLE public.stock_moves (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -9505,7 +9527,8 @@ begin
 end $$;
 ALTER FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) OWNER TO app_definer;
 
-COMMENT ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) IS 'Adds to stock or takes from it, for a reason: restock, sale, damage, theft, correction, return.';
+COMMENT ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) IS 'Adds to stock or takes from it, for a reason: restock, sale, damage, theft, correction, return.
+@html note';
 
 CREATE FUNCTION public.audit_trigger_function() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -9608,9 +9631,13 @@ ALTER TABLE public.price_book_items OWNER TO app_owner;
 
 COMMENT ON TABLE public.price_book_items IS 'What a company sells: services, materials, packages.';
 
+COMMENT ON COLUMN public.price_book_items.description IS 'html';
+
 COMMENT ON COLUMN public.price_book_items.cost IS 'Of one unit, in minor units of the currency.';
 
 COMMENT ON COLUMN public.price_book_items.price IS 'Of one unit, in minor units of the currency.';
+
+COMMENT ON COLUMN public.price_book_items.notes IS 'html';
 
 COMMENT ON COLUMN public.price_book_items.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
@@ -10054,9 +10081,17 @@ COMMENT ON COLUMN public.purchase_orders.vendor_email IS 'pii:email';
 
 COMMENT ON COLUMN public.purchase_orders.vendor_phone IS 'pii:phone';
 
+COMMENT ON COLUMN public.purchase_orders.description IS 'html';
+
 COMMENT ON COLUMN public.purchase_orders.tax_rate IS 'Percent.';
 
+COMMENT ON COLUMN public.purchase_orders.line_items IS 'html(description)';
+
 COMMENT ON COLUMN public.purchase_orders.delivery_address IS 'pii:address';
+
+COMMENT ON COLUMN public.purchase_orders.notes IS 'html';
+
+COMMENT ON COLUMN public.purchase_orders.internal_notes IS 'html';
 
 CREATE FUNCTION public.receive_purchase_order(purchase_order_id uuid, lines jsonb DEFAULT NULL::jsonb) RETURNS public.purchase_orders
     LANGUAGE plpgsql
@@ -11124,9 +11159,19 @@ ALTER TABLE public.jobs OWNER TO app_owner;
 
 COMMENT ON TABLE public.jobs IS 'Work done for a customer. Money is in minor units of the currency.';
 
+COMMENT ON COLUMN public.jobs.description IS 'html';
+
+COMMENT ON COLUMN public.jobs.booking_notes IS 'html';
+
+COMMENT ON COLUMN public.jobs.notes IS 'html';
+
 COMMENT ON COLUMN public.jobs.crew IS 'Kept by a trigger: who works on it beside assigned_to, from job_team_assignments.';
 
 COMMENT ON COLUMN public.jobs.labor_rate IS 'Of an hour, in minor units.';
+
+COMMENT ON COLUMN public.jobs.review_text IS 'html';
+
+COMMENT ON COLUMN public.jobs.review_notes IS 'html';
 
 COMMENT ON COLUMN public.jobs.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
@@ -11373,6 +11418,8 @@ ALTER TABLE public.attachments OWNER TO app_owner;
 
 COMMENT ON TABLE public.attachments IS 'Files of jobs, customers, invoices and the like.';
 
+COMMENT ON COLUMN public.attachments.description IS 'html';
+
 CREATE VIEW public.audit_log WITH (security_invoker='true') AS
  SELECT audit_logs.id,
     audit_logs.company_id,
@@ -11614,9 +11661,9 @@ COMMENT ON COLUMN public.communications.bcc_addresses IS 'pii:contact';
 
 COMMENT ON COLUMN public.communications.subject IS 'pii:text';
 
-COMMENT ON COLUMN public.communications.body IS 'pii:text';
+COMMENT ON COLUMN public.communications.body IS 'pii:text html';
 
-COMMENT ON COLUMN public.communications.body_html IS 'pii:text';
+COMMENT ON COLUMN public.communications.body_html IS 'pii:text html';
 
 COMMENT ON COLUMN public.communications.body_plain IS 'pii:text';
 
@@ -11746,6 +11793,10 @@ ALTER TABLE public.contracts OWNER TO app_owner;
 
 COMMENT ON TABLE public.contracts IS 'Texts that customers sign.';
 
+COMMENT ON COLUMN public.contracts.description IS 'html';
+
+COMMENT ON COLUMN public.contracts.content IS 'html';
+
 COMMENT ON COLUMN public.contracts.signer_name IS 'pii:name';
 
 COMMENT ON COLUMN public.contracts.signer_email IS 'pii:email';
@@ -11753,6 +11804,10 @@ COMMENT ON COLUMN public.contracts.signer_email IS 'pii:email';
 COMMENT ON COLUMN public.contracts.signature IS 'pii:signature';
 
 COMMENT ON COLUMN public.contracts.ip_address IS 'pii:ip';
+
+COMMENT ON COLUMN public.contracts.terms IS 'html';
+
+COMMENT ON COLUMN public.contracts.notes IS 'html';
 
 COMMENT ON COLUMN public.contracts.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
@@ -11821,6 +11876,8 @@ ALTER TABLE public.custom_fields OWNER TO app_owner;
 
 COMMENT ON TABLE public.custom_fields IS 'Fields that a company adds to its own things.';
 
+COMMENT ON COLUMN public.custom_fields.help_text IS 'html';
+
 CREATE TABLE public.custom_roles (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -11841,6 +11898,8 @@ ALTER TABLE ONLY public.custom_roles FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.custom_roles OWNER TO app_owner;
 
 COMMENT ON TABLE public.custom_roles IS 'Roles of a company''s own: what they add to a member''s role and take from it.';
+
+COMMENT ON COLUMN public.custom_roles.description IS 'html';
 
 COMMENT ON COLUMN public.custom_roles.permissions IS 'Permission to true or false, laid over the member''s role.';
 
@@ -11934,6 +11993,8 @@ COMMENT ON COLUMN public.customer_contacts.phone IS 'pii:phone';
 
 COMMENT ON COLUMN public.customer_contacts.mobile_phone IS 'pii:phone';
 
+COMMENT ON COLUMN public.customer_contacts.notes IS 'html';
+
 CREATE TABLE public.customer_reviews (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -11985,7 +12046,11 @@ ALTER TABLE public.customer_reviews OWNER TO app_owner;
 
 COMMENT ON TABLE public.customer_reviews IS 'What customers say.';
 
+COMMENT ON COLUMN public.customer_reviews.review_text IS 'html';
+
 COMMENT ON COLUMN public.customer_reviews.sentiment_score IS 'From -1 to 1.';
+
+COMMENT ON COLUMN public.customer_reviews.response_text IS 'html';
 
 CREATE TABLE public.customer_tags (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12001,6 +12066,8 @@ ALTER TABLE ONLY public.customer_tags FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.customer_tags OWNER TO app_owner;
 
 COMMENT ON TABLE public.customer_tags IS 'Labels of customers.';
+
+COMMENT ON COLUMN public.customer_tags.note IS 'html';
 
 CREATE TABLE public.customers (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12139,7 +12206,11 @@ COMMENT ON COLUMN public.customers.billing_email IS 'pii:email';
 
 COMMENT ON COLUMN public.customers.tax_exempt_number IS 'pii:tax_id';
 
-COMMENT ON COLUMN public.customers.directions IS 'pii:text';
+COMMENT ON COLUMN public.customers.notes IS 'html';
+
+COMMENT ON COLUMN public.customers.internal_notes IS 'html';
+
+COMMENT ON COLUMN public.customers.directions IS 'pii:text html';
 
 COMMENT ON COLUMN public.customers.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
@@ -12160,6 +12231,8 @@ ALTER TABLE ONLY public.departments FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.departments OWNER TO app_owner;
 
 COMMENT ON TABLE public.departments IS 'Groups of a company''s members.';
+
+COMMENT ON COLUMN public.departments.description IS 'html';
 
 CREATE TABLE public.documents (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12347,6 +12420,12 @@ ALTER TABLE public.equipment OWNER TO app_owner;
 
 COMMENT ON TABLE public.equipment IS 'Installed assets at a property; tools and vehicles of the company.';
 
+COMMENT ON COLUMN public.equipment.warranty_notes IS 'html';
+
+COMMENT ON COLUMN public.equipment.notes IS 'html';
+
+COMMENT ON COLUMN public.equipment.customer_notes IS 'html';
+
 COMMENT ON COLUMN public.equipment.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
 CREATE TABLE public.equipment_tags (
@@ -12363,6 +12442,8 @@ ALTER TABLE ONLY public.equipment_tags FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.equipment_tags OWNER TO app_owner;
 
 COMMENT ON TABLE public.equipment_tags IS 'Labels of equipment.';
+
+COMMENT ON COLUMN public.equipment_tags.note IS 'html';
 
 CREATE TABLE public.estimate_jobs (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12417,6 +12498,8 @@ ALTER TABLE public.estimate_line_items OWNER TO app_owner;
 
 COMMENT ON TABLE public.estimate_line_items IS 'Lines of estimates.';
 
+COMMENT ON COLUMN public.estimate_line_items.description IS 'html';
+
 CREATE TABLE public.estimate_options (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -12450,6 +12533,8 @@ ALTER TABLE ONLY public.estimate_options FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.estimate_options OWNER TO app_owner;
 
 COMMENT ON TABLE public.estimate_options IS 'Good, better, best: what a customer may choose from.';
+
+COMMENT ON COLUMN public.estimate_options.description IS 'html';
 
 CREATE TABLE public.estimates (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12521,7 +12606,15 @@ ALTER TABLE public.estimates OWNER TO app_owner;
 
 COMMENT ON TABLE public.estimates IS 'Quotes to customers. Totals are computed from the lines of the chosen option.';
 
+COMMENT ON COLUMN public.estimates.description IS 'html';
+
+COMMENT ON COLUMN public.estimates.line_items IS 'html(description)';
+
 COMMENT ON COLUMN public.estimates.tax_rate IS 'Percent.';
+
+COMMENT ON COLUMN public.estimates.terms IS 'html';
+
+COMMENT ON COLUMN public.estimates.notes IS 'html';
 
 COMMENT ON COLUMN public.estimates.acceptance_token IS 'secret';
 
@@ -12654,6 +12747,8 @@ ALTER TABLE ONLY public.form_templates FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.form_templates OWNER TO app_owner;
 
 COMMENT ON TABLE public.form_templates IS 'Checklists and forms.';
+
+COMMENT ON COLUMN public.form_templates.description IS 'html';
 
 CREATE TABLE public.import_runs (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12799,6 +12894,8 @@ ALTER TABLE public.invoice_line_items OWNER TO app_owner;
 
 COMMENT ON TABLE public.invoice_line_items IS 'Lines of invoices.';
 
+COMMENT ON COLUMN public.invoice_line_items.description IS 'html';
+
 CREATE TABLE public.job_equipment (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     job_id uuid NOT NULL,
@@ -12819,6 +12916,8 @@ ALTER TABLE public.job_equipment OWNER TO app_owner;
 
 COMMENT ON TABLE public.job_equipment IS 'The equipment that a job is about.';
 
+COMMENT ON COLUMN public.job_equipment.work_performed IS 'html';
+
 CREATE TABLE public.job_tags (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     job_id uuid NOT NULL,
@@ -12833,6 +12932,8 @@ ALTER TABLE ONLY public.job_tags FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.job_tags OWNER TO app_owner;
 
 COMMENT ON TABLE public.job_tags IS 'Labels of jobs.';
+
+COMMENT ON COLUMN public.job_tags.note IS 'html';
 
 CREATE TABLE public.job_team_assignments (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12854,6 +12955,8 @@ ALTER TABLE ONLY public.job_team_assignments FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.job_team_assignments OWNER TO app_owner;
 
 COMMENT ON TABLE public.job_team_assignments IS 'Who works on a job. Taking somebody off leaves the row.';
+
+COMMENT ON COLUMN public.job_team_assignments.notes IS 'html';
 
 CREATE TABLE public.jobs_archive (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12946,6 +13049,8 @@ ALTER TABLE public.labor_rates OWNER TO app_owner;
 
 COMMENT ON TABLE public.labor_rates IS 'What an hour of work costs the customer. Multipliers are hundredths.';
 
+COMMENT ON COLUMN public.labor_rates.description IS 'html';
+
 CREATE TABLE public.member_skills (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     user_id uuid NOT NULL,
@@ -12979,6 +13084,8 @@ ALTER TABLE ONLY public.member_zones FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.member_zones OWNER TO app_owner;
 
 COMMENT ON TABLE public.member_zones IS 'Who works where.';
+
+COMMENT ON COLUMN public.member_zones.notes IS 'html';
 
 CREATE TABLE public.messages_v2 (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -13028,6 +13135,8 @@ ALTER TABLE ONLY public.notes FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.notes OWNER TO app_owner;
 
 COMMENT ON TABLE public.notes IS 'Notes on anything.';
+
+COMMENT ON COLUMN public.notes.content IS 'html';
 
 COMMENT ON COLUMN public.notes.author_name IS 'pii:name';
 
@@ -13119,7 +13228,7 @@ COMMENT ON COLUMN public.notification_queue.subject IS 'pii:text';
 
 COMMENT ON COLUMN public.notification_queue.body IS 'pii:text';
 
-COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text';
+COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text html';
 
 CREATE TABLE public.notification_templates (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -13214,6 +13323,8 @@ ALTER TABLE public.payment_allocations OWNER TO app_owner;
 
 COMMENT ON TABLE public.payment_allocations IS 'Which invoices a payment pays, and how much of each.';
 
+COMMENT ON COLUMN public.payment_allocations.notes IS 'html';
+
 CREATE TABLE public.payment_methods (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -13306,6 +13417,8 @@ ALTER TABLE public.posts OWNER TO app_owner;
 
 COMMENT ON TABLE public.posts IS 'Articles of a company.';
 
+COMMENT ON COLUMN public.posts.content IS 'html';
+
 CREATE TABLE public.price_book_categories (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -13338,6 +13451,8 @@ ALTER TABLE ONLY public.price_book_categories FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.price_book_categories OWNER TO app_owner;
 
 COMMENT ON TABLE public.price_book_categories IS 'The tree of what a company sells. Path, level and counts are kept by triggers.';
+
+COMMENT ON COLUMN public.price_book_categories.description IS 'html';
 
 COMMENT ON COLUMN public.price_book_categories.path IS 'The slugs from the root to here; hyphens are written as underscores.';
 
@@ -13414,6 +13529,8 @@ ALTER TABLE public.pricing_rules OWNER TO app_owner;
 
 COMMENT ON TABLE public.pricing_rules IS 'Automatic markups and discounts: the highest priority first.';
 
+COMMENT ON COLUMN public.pricing_rules.description IS 'html';
+
 COMMENT ON COLUMN public.pricing_rules.days_of_week IS 'Numbers from 0, Sunday, to 6; null is every day.';
 
 COMMENT ON COLUMN public.pricing_rules.time_ranges IS 'A list of {"start": "HH:MM", "end": "HH:MM"}.';
@@ -13453,6 +13570,8 @@ COMMENT ON TABLE public.users IS 'The public side of an account, kept in step wi
 COMMENT ON COLUMN public.users.name IS 'pii:name';
 
 COMMENT ON COLUMN public.users.email IS 'pii:email';
+
+COMMENT ON COLUMN public.users.bio IS 'html';
 
 COMMENT ON COLUMN public.users.phone IS 'pii:phone';
 
@@ -13533,11 +13652,13 @@ COMMENT ON COLUMN public.properties.address IS 'pii:address';
 
 COMMENT ON COLUMN public.properties.address2 IS 'pii:address';
 
-COMMENT ON COLUMN public.properties.directions IS 'pii:text';
+COMMENT ON COLUMN public.properties.notes IS 'html';
 
-COMMENT ON COLUMN public.properties.parking_instructions IS 'pii:text';
+COMMENT ON COLUMN public.properties.directions IS 'pii:text html';
 
-COMMENT ON COLUMN public.properties.service_entrance_notes IS 'pii:text';
+COMMENT ON COLUMN public.properties.parking_instructions IS 'pii:text html';
+
+COMMENT ON COLUMN public.properties.service_entrance_notes IS 'pii:text html';
 
 COMMENT ON COLUMN public.properties.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
@@ -13608,6 +13729,8 @@ ALTER TABLE public.purchase_order_line_items OWNER TO app_owner;
 
 COMMENT ON TABLE public.purchase_order_line_items IS 'Lines of purchase orders.';
 
+COMMENT ON COLUMN public.purchase_order_line_items.description IS 'html';
+
 CREATE TABLE public.recurrences (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -13645,6 +13768,8 @@ ALTER TABLE ONLY public.recurrences FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.recurrences OWNER TO app_owner;
 
 COMMENT ON TABLE public.recurrences IS 'Rules that make schedules again and again.';
+
+COMMENT ON COLUMN public.recurrences.template IS 'html(description,notes,customer_notes,access_instructions)';
 
 CREATE TABLE public.requests (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -13697,6 +13822,8 @@ ALTER TABLE ONLY public.requests FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.requests OWNER TO app_owner;
 
 COMMENT ON TABLE public.requests IS 'What a customer asks for before there is a job.';
+
+COMMENT ON COLUMN public.requests.description IS 'html';
 
 COMMENT ON COLUMN public.requests.contact_name IS 'pii:name';
 
@@ -13756,6 +13883,12 @@ ALTER TABLE ONLY public.service_packages FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.service_packages OWNER TO app_owner;
 
 COMMENT ON TABLE public.service_packages IS 'Bundles sold as one item.';
+
+COMMENT ON COLUMN public.service_packages.description IS 'html';
+
+COMMENT ON COLUMN public.service_packages.included_items IS 'html(notes)';
+
+COMMENT ON COLUMN public.service_packages.notes IS 'html';
 
 CREATE TABLE public.service_plans (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -13840,9 +13973,17 @@ ALTER TABLE public.service_plans OWNER TO app_owner;
 
 COMMENT ON TABLE public.service_plans IS 'Recurring visits to a customer for a price.';
 
+COMMENT ON COLUMN public.service_plans.description IS 'html';
+
+COMMENT ON COLUMN public.service_plans.terms IS 'html';
+
 COMMENT ON COLUMN public.service_plans.customer_signature IS 'pii:signature';
 
 COMMENT ON COLUMN public.service_plans.signed_by_name IS 'pii:name';
+
+COMMENT ON COLUMN public.service_plans.notes IS 'html';
+
+COMMENT ON COLUMN public.service_plans.customer_notes IS 'html';
 
 CREATE TABLE public.shifts (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -13865,6 +14006,8 @@ ALTER TABLE public.shifts OWNER TO app_owner;
 
 COMMENT ON TABLE public.shifts IS 'When people are there to work.';
 
+COMMENT ON COLUMN public.shifts.notes IS 'html';
+
 CREATE TABLE public.skills (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -13881,6 +14024,8 @@ ALTER TABLE ONLY public.skills FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.skills OWNER TO app_owner;
 
 COMMENT ON TABLE public.skills IS 'What technicians can do.';
+
+COMMENT ON COLUMN public.skills.description IS 'html';
 
 CREATE TABLE public.streams (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -13984,6 +14129,8 @@ COMMENT ON COLUMN public.supplier_integrations.api_secret IS 'secret';
 
 COMMENT ON COLUMN public.supplier_integrations.webhook_secret IS 'secret';
 
+COMMENT ON COLUMN public.supplier_integrations.notes IS 'html';
+
 CREATE TABLE public.suppressions (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -14004,6 +14151,8 @@ ALTER TABLE public.suppressions OWNER TO app_owner;
 COMMENT ON TABLE public.suppressions IS 'Addresses that are not written to: bounced, complained, unsubscribed.';
 
 COMMENT ON COLUMN public.suppressions.address_key IS 'pii:contact';
+
+COMMENT ON COLUMN public.suppressions.note IS 'html';
 
 CREATE TABLE public.tags (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -14033,6 +14182,8 @@ ALTER TABLE ONLY public.tags FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tags OWNER TO app_owner;
 
 COMMENT ON TABLE public.tags IS 'Labels.';
+
+COMMENT ON COLUMN public.tags.description IS 'html';
 
 CREATE TABLE public.technician_positions (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -14100,6 +14251,8 @@ ALTER TABLE ONLY public.time_entries FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.time_entries OWNER TO app_owner;
 
 COMMENT ON TABLE public.time_entries IS 'Hours that people worked.';
+
+COMMENT ON COLUMN public.time_entries.notes IS 'html';
 
 CREATE TABLE public.vendors (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -14169,6 +14322,8 @@ COMMENT ON COLUMN public.vendors.address IS 'pii:address';
 COMMENT ON COLUMN public.vendors.address2 IS 'pii:address';
 
 COMMENT ON COLUMN public.vendors.tax_id IS 'pii:tax_id';
+
+COMMENT ON COLUMN public.vendors.notes IS 'html';
 
 CREATE TABLE public.verification_tokens (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -14307,6 +14462,8 @@ ALTER TABLE ONLY public.zones FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.zones OWNER TO app_owner;
 
 COMMENT ON TABLE public.zones IS 'Territories.';
+
+COMMENT ON COLUMN public.zones.description IS 'html';
 
 CREATE VIEW shared.customers WITH (security_invoker='true') AS
  SELECT customers.id,

@@ -116,7 +116,7 @@ alter function public.adjust_stock(uuid, numeric, text, text, uuid, bigint) owne
 revoke all on function public.adjust_stock(uuid, numeric, text, text, uuid, bigint) from public;
 grant execute on function public.adjust_stock(uuid, numeric, text, text, uuid, bigint) to authenticated, service_role;
 comment on function public.adjust_stock(uuid, numeric, text, text, uuid, bigint) is
-  'Adds to stock or takes from it, for a reason: restock, sale, damage, theft, correction, return.';
+  E'Adds to stock or takes from it, for a reason: restock, sale, damage, theft, correction, return.\n@html note';
 
 create or replace function public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid default null,
   reason text default null)

@@ -1,7 +1,8 @@
 -- What is shown of personal values to those who need not know them: in the audit, in exports, and to whoever may not read them whole.
 
 -- A column says in its comment what it holds: pii:email, pii:phone, pii:contact (either), pii:name, pii:address, pii:card, pii:tax_id,
--- pii:ip, pii:signature, pii:text, or secret.
+-- pii:ip, pii:signature, pii:text, or secret. Beside it, or alone, html says that it is shown as HTML, and html(description,notes) that
+-- these members of its JSON are; that is read by the data API and nowhere here.
 create or replace function app.mask(p_kind text, p_value text) returns text
   language sql immutable parallel safe
   return case
@@ -19,7 +20,7 @@ comment on function app.mask(text, text) is
 revoke all on function app.mask(text, text) from public;
 grant execute on function app.mask(text, text) to app_definer, authenticated, service_role;
 
--- The labels of a table's columns, as column and kind in turn.
+-- What columns of a table hold of people and secrets, as column and kind in turn.
 create or replace function app.labels_of(p_table regclass) returns text[]
   language sql stable
   set search_path = ''
@@ -27,7 +28,7 @@ as $$
   select coalesce(array_agg(x.word order by a.attnum, x.place), '{}')
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_description d on d.classoid = 'pg_catalog.pg_class'::regclass and d.objoid = a.attrelid and d.objsubid = a.attnum
-   cross join lateral (values (1, a.attname::text), (2, regexp_replace(d.description, '^pii:', ''))) x (place, word)
-   where a.attrelid = p_table and not a.attisdropped and d.description ~ '^(pii:[a-z_]+|secret)$'
+   cross join lateral (values (1, a.attname::text), (2, regexp_replace(d.description, '^pii:|( html.*)$', '', 'g'))) x (place, word)
+   where a.attrelid = p_table and not a.attisdropped and d.description ~ '^(pii:[a-z_]+|secret)( html(\([a-z0-9_,]+\))?)?$'
 $$;
 revoke all on function app.labels_of(regclass) from public;

@@ -28,6 +28,7 @@ What holds for every table of the business and is not said again below:
 - `created_at` and `updated_at` are kept by the database; `created_by` is whoever asks, unless something else is written. A row with `deleted_at` is
   deleted, by `deleted_by`, and can be restored until `permanent_delete_scheduled_at`.
 - A column that holds something personal or secret says so; the record of changes masks it.
+- A column that is marked HTML is [cleaned on its way in](data-api.md#texts-that-are-shown-as-html); HTML of some members is that of its JSON.
 - A reference says what becomes of the row when the other one is really deleted: it *goes with it*, the column *is emptied*, or the row *holds it*,
   so that it cannot be deleted.
 ";
@@ -162,13 +163,7 @@ fn section(table: &Described) -> String {
     for column in &table.columns {
         let default = if column.default.is_empty() { String::new() } else { format!("`{}`", cell(&column.default)) };
         let null = if column.nullable { "null" } else { "" };
-        let what = match &*column.comment {
-            "secret" => "**secret**".to_owned(),
-            comment => match comment.strip_prefix("pii:") {
-                Some(kind) => format!("**personal: {}**", kind.replace('_', " ")),
-                None => cell(comment),
-            },
-        };
+        let what = labels(&column.comment).unwrap_or_else(|| cell(&column.comment));
         writeln!(text, "| `{}` | {} | {null} | {default} | {what} |", column.name, column.kind).unwrap();
     }
     text.push('\n');
@@ -183,6 +178,21 @@ fn section(table: &Described) -> String {
         writeln!(text, "- `({columns})` refers to [{}](#{anchor}): {}", reference.target, reference.on_delete).unwrap();
     }
     text
+}
+
+/// A comment that consists of labels, in words.
+fn labels(comment: &str) -> Option<String> {
+    let label = |word: &str| match word.strip_prefix("pii:") {
+        Some(kind) => Some(format!("**personal: {}**", kind.replace('_', " "))),
+        None if word == "secret" => Some("**secret**".to_owned()),
+        None if word == "html" => Some("**HTML**".to_owned()),
+        None => {
+            let names = word.strip_prefix("html(")?.strip_suffix(')')?;
+            Some(format!("**HTML: {}**", names.replace(',', ", ")))
+        }
+    };
+    let words: Option<Vec<String>> = comment.split_whitespace().map(label).collect();
+    Some(words?.join(", "))
 }
 
 fn who_may(guard: Option<&Guard>, name: &str) -> String {
@@ -226,6 +236,9 @@ mod tests {
                 column("id", false, ""),
                 column("box_id", true, ""),
                 column("mail", true, "pii:email"),
+                column("note", true, "pii:text html"),
+                column("lines", true, "html(description,notes)"),
+                column("hue", true, "What is not html"),
             ],
             keys: vec![Key { kind: "primary".to_owned(), columns: vec!["company_id".to_owned(), "id".to_owned()], condition: None }],
             references: vec![Reference {
@@ -261,6 +274,9 @@ mod tests {
             "    boxes |o--o{ things : \"box_id\"",
             "Things. Guarded by [things](permissions.md#things): read.",
             "| `mail` | uuid | null |  | **personal: email** |",
+            "| `note` | uuid | null |  | **personal: text**, **HTML** |",
+            "| `lines` | uuid | null |  | **HTML: description, notes** |",
+            "| `hue` | uuid | null |  | What is not html |",
             "- primary key `(company_id, id)`",
             "- `(company_id, box_id)` refers to [boxes](#boxes): is emptied",
         ] {
