@@ -2,8 +2,11 @@
 //!
 //! Invariant: every limit of this crate has its name here; a unit stands last in the name.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
+use crate::limits;
 use crate::request::{ParseLimits, TransactionEnd};
 
 /// The settings of the data API.
@@ -14,6 +17,20 @@ pub struct DataApiConfig {
     pub schemas: Vec<String>,
     /// Rows that one answer may have.
     pub rows_max: u64,
+    /// What a plan may cost, in the planner's units, before its request is refused; 0 for any. One EXPLAIN for each shape of request.
+    pub plan_cost_max: u64,
+    /// For how many seconds what the planner said of a shape is believed; the first request of the shape after that asks anew.
+    pub plan_cost_kept_s: u64,
+    /// Shapes of requests whose cost is remembered.
+    pub plan_cost_shapes_max: u64,
+    /// Milliseconds that one statement of a role may run, as `anon=2000`; `alter role … set statement_timeout` goes before it.
+    pub role_statement_ms: Vec<String>,
+    /// Rows that one answer to a role may have, as `anon=100`, in place of `rows_max`; who asks for more is refused.
+    pub role_rows_max: Vec<String>,
+    /// How deep a role may nest embedded tables, as `anon=2`, in place of `embed_depth_max`.
+    pub role_embed_depth_max: Vec<String>,
+    /// What a plan of a role may cost, as `anon=10000`, in place of `plan_cost_max`.
+    pub role_plan_cost_max: Vec<String>,
     /// Whether `select` may have aggregates: `count()`, `sum()`, `avg()`, `min()`, `max()`.
     pub aggregates_enabled: bool,
     /// Whether clients may ask how PostgreSQL executes a request. Where nothing is said: in development only.
@@ -93,6 +110,13 @@ impl Default for DataApiConfig {
         Self {
             schemas: ["public", "shared", "home_services"].map(str::to_owned).to_vec(),
             rows_max: 1000,
+            plan_cost_max: 0,
+            plan_cost_kept_s: 600,
+            plan_cost_shapes_max: 10_000,
+            role_statement_ms: Vec::new(),
+            role_rows_max: Vec::new(),
+            role_embed_depth_max: Vec::new(),
+            role_plan_cost_max: Vec::new(),
             aggregates_enabled: true,
             plan_enabled: None,
             openapi_mode: OpenApiMode::default(),
@@ -177,6 +201,9 @@ pub enum OpenApiMode {
 /// As many rows as PostgreSQL can count: no limit at all.
 const ROWS_MAX: u64 = i64::MAX.unsigned_abs();
 
+/// More than any plan costs that ends on the same day.
+const COST_MAX: u64 = 1_000_000_000_000;
+
 /// A value that cannot be used: its key below `data_api`, and what is allowed.
 pub type Fault = (&'static str, &'static str);
 
@@ -187,6 +214,13 @@ impl DataApiConfig {
         [
             (self.schemas.is_empty() || self.schemas.iter().any(String::is_empty), "schemas", "names of schemas, at least one"),
             (!(1..=ROWS_MAX).contains(&self.rows_max), "rows_max", "1 to 9223372036854775807"),
+            (self.plan_cost_max > COST_MAX, "plan_cost_max", "0 to 1000000000000"),
+            (!(1..=86_400).contains(&self.plan_cost_kept_s), "plan_cost_kept_s", "1 to 86400"),
+            (!(1..=1_000_000).contains(&self.plan_cost_shapes_max), "plan_cost_shapes_max", "1 to 1000000"),
+            (!by_role(&self.role_statement_ms, 1..=3_600_000), "role_statement_ms", "role=number, 1 to 3600000"),
+            (!by_role(&self.role_rows_max, 1..=ROWS_MAX), "role_rows_max", "role=number, 1 to 9223372036854775807"),
+            (!by_role(&self.role_embed_depth_max, 0..=64), "role_embed_depth_max", "role=number, 0 to 64"),
+            (!by_role(&self.role_plan_cost_max, 0..=COST_MAX), "role_plan_cost_max", "role=number, 0 to 1000000000000"),
             (!is_address(&self.openapi_server_url), "openapi_server_url", "an address that begins with http:// or https://, or empty"),
             (!(100..=3_600_000).contains(&self.catalog_reload_ms), "catalog_reload_ms", "100 to 3600000"),
             (!(100..=3_600_000).contains(&self.catalog_watch_ms), "catalog_watch_ms", "100 to 3600000"),
@@ -246,6 +280,10 @@ impl DataApiConfig {
     }
 }
 
+fn by_role(list: &[String], allowed: RangeInclusive<u64>) -> bool {
+    list.iter().all(|text| limits::pair(text).is_some_and(|(_, number)| allowed.contains(&number)))
+}
+
 fn is_address(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     text.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
@@ -272,7 +310,9 @@ mod tests {
 
     #[test]
     fn impossible_values_are_named() {
-        let config = DataApiConfig { schemas: vec![], rows_max: 0, depth_max: 1000, ..DataApiConfig::default() };
-        assert_eq!(config.faults().into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ["schemas", "rows_max", "depth_max"]);
+        let role_rows_max = vec!["anon=1".to_owned(), "anon=0".to_owned()];
+        let config = DataApiConfig { schemas: vec![], rows_max: 0, depth_max: 1000, role_rows_max, ..DataApiConfig::default() };
+        let named: Vec<_> = config.faults().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(named, ["schemas", "rows_max", "role_rows_max", "depth_max"]);
     }
 }

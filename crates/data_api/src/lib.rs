@@ -7,12 +7,14 @@
 pub mod config;
 
 mod batch;
+mod costs;
 mod described;
 mod estimate;
 mod explain;
 mod failure;
 mod html;
 mod idempotency;
+mod limits;
 mod openapi;
 mod plan;
 mod planner;
@@ -32,9 +34,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Authority, Error, Result};
-use postgres::Database;
+use kernel::{Authority, Error, Principal, Result};
 use postgres::catalog::Catalog;
+use postgres::{Database, Sql};
 use tokio::sync::Semaphore;
 
 pub use batch::router as batch_router;
@@ -43,9 +45,10 @@ pub use routes::{root_router, router};
 pub use timing::Timing;
 pub use typescript::typescript;
 
+use crate::costs::{Costs, Guard};
 use crate::estimate::Estimates;
+use crate::limits::{Limits, LimitsByRole};
 use crate::plan::{Caller, Surroundings};
-use crate::request::ParseLimits;
 use crate::schema::SchemaCache;
 
 /// The data API over one database. Cheap to clone.
@@ -55,11 +58,11 @@ pub struct DataApi(Arc<Inner>);
 struct Inner {
     database: Database,
     schema: SchemaCache,
-    limits: ParseLimits,
+    limits: LimitsByRole,
+    costs: Costs,
     estimates: Estimates,
     /// One for each large result that may be on its way.
     streams: Arc<Semaphore>,
-    rows_max: i64,
     config: DataApiConfig,
 }
 
@@ -71,13 +74,20 @@ impl DataApi {
         }
         let interval = Duration::from_millis(config.catalog_reload_ms);
         let schema = SchemaCache::new(database.clone(), authority, config.schemas.clone(), interval);
-        let rows_max = i64::try_from(config.rows_max).map_err(Error::internal)?;
         let estimates_max = NonZeroUsize::new(config.estimates_max).unwrap_or(NonZeroUsize::MIN);
         let estimates = Estimates::new(estimates_max, Duration::from_millis(config.estimate_age_ms));
         // Others need connections, too.
         let streams_max = config.streams_max.min(database.pool_status().size_max.div_ceil(2));
         let streams = Arc::new(Semaphore::new(streams_max));
-        Ok(Self(Arc::new(Inner { database, schema, limits: config.parse_limits(), estimates, streams, rows_max, config })))
+        Ok(Self(Arc::new(Inner {
+            database,
+            schema,
+            limits: LimitsByRole::new(&config),
+            costs: Costs::new(&config),
+            estimates,
+            streams,
+            config,
+        })))
     }
 
     /// Looks at the tables and functions anew.
@@ -116,7 +126,7 @@ impl DataApi {
         &self.0.schema
     }
 
-    fn limits(&self) -> &ParseLimits {
+    fn limits(&self) -> &LimitsByRole {
         &self.0.limits
     }
 
@@ -128,10 +138,23 @@ impl DataApi {
         &self.0.streams
     }
 
+    /// Returns what a statement is guarded by; nothing where the role may run any plan.
+    fn guard(&self, role: &str, statement: &Sql) -> Option<Guard<'_>> {
+        let cost_max = self.limits().of(role).plan_cost_max?;
+        Some(self.0.costs.guard(self.schema().generation(), role, statement, cost_max))
+    }
+
+    /// Returns how long the statements of a caller may run, where his role has a time of its own: what the database says of the role goes
+    /// before the configuration.
+    fn statement_timeout(&self, catalog: &Catalog, principal: &Principal) -> Option<Arc<str>> {
+        let role = principal.database_role();
+        catalog.statement_timeout(role).map(Arc::from).or_else(|| self.limits().of(role).statement_timeout())
+    }
+
     /// What planning has to know beyond the request.
-    fn surroundings<'a>(&self, catalog: &'a Catalog, caller: Caller) -> Surroundings<'a> {
-        let (conditions_max, aggregates_enabled) = (self.limits().conditions_max, self.0.config.aggregates_enabled);
-        Surroundings { catalog, caller, rows_max: self.0.rows_max, conditions_max, aggregates_enabled }
+    fn surroundings<'a>(&self, catalog: &'a Catalog, caller: Caller, limits: &Limits) -> Surroundings<'a> {
+        let (conditions_max, aggregates_enabled) = (limits.parse.conditions_max, self.0.config.aggregates_enabled);
+        Surroundings { catalog, caller, rows: limits.rows, conditions_max, aggregates_enabled }
     }
 
     fn config(&self) -> &DataApiConfig {

@@ -38,7 +38,8 @@ pub(crate) async fn answer(api: &DataApi, grant: Grant, parts: &Parts) -> Result
     let schema = request::read_schema(&parts.headers, &config.schemas)?;
     let version = version(&parts.headers)?;
     let catalog = api.schema().get().await?;
-    let context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
+    let mut context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
+    context.statement_timeout = api.statement_timeout(&catalog, grant.principal());
     // Asked also where rights do not count: whoever may not open a transaction is refused here as everywhere.
     let answer = Box::pin(api.database().run(&grant, &context, Access::Read, Reach::question(&schema))).await?;
     let row = answer.rows.first().ok_or_else(|| Error::internal("the rights were asked for and no row came"))?;

@@ -1,5 +1,7 @@
 //! Every route of the data API, and the way of a request through it: request, plan, statement, outcome, answer.
 
+use std::time::Instant;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
@@ -81,7 +83,7 @@ async fn answer(api: &DataApi, target: Target, who: Can<AnyCaller>, request: Req
 /// Tells what can be done with a relation or function; a page that asks whether it may call at all is answered before it comes here.
 async fn methods(api: &DataApi, target: &Target, parts: &Parts) -> Result<Response> {
     let schema = request::read_schema(&parts.headers, &api.config().schemas)?;
-    let arguments = request::argument_names(parts.uri.query().unwrap_or_default(), api.limits())?;
+    let arguments = request::argument_names(parts.uri.query().unwrap_or_default(), &api.limits().general().parse)?;
     let catalog = api.schema().get().await?;
     let allowed = match plan::methods(&catalog, &schema, target, &arguments) {
         Err(error) if plan::may_be_outdated(&error) => match api.schema().newer_than(Some(&catalog)).await? {
@@ -99,6 +101,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let mut context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
     let body = read(Request::from_parts(parts.clone(), body)).await?;
     let key = Key::of(&parts, &body, api.config())?;
+    let limits = api.limits().of(grant.principal().database_role());
     let wanted = Wanted {
         target,
         method: &parts.method,
@@ -106,7 +109,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
         raw_query: parts.uri.query().unwrap_or_default(),
         headers: &parts.headers,
         body,
-        limits: api.limits(),
+        limits: &limits.parse,
         plan_enabled: api.config().plan_enabled.unwrap_or(false),
     };
     let mut request = request::parse(wanted)?;
@@ -115,7 +118,8 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let caller = Caller::from(grant.principal());
     let catalog = api.schema().get().await?;
     fit(api, &mut request, &catalog)?;
-    let surroundings = |catalog| api.surroundings(catalog, caller);
+    context.statement_timeout = api.statement_timeout(&catalog, grant.principal());
+    let surroundings = |catalog| api.surroundings(catalog, caller, limits);
     let outdated = match plan::plan(&request, surroundings(&catalog)) {
         Ok(plan) => {
             timing.planned();
@@ -148,9 +152,14 @@ pub(crate) fn fit(api: &DataApi, request: &mut ApiRequest, catalog: &Catalog) ->
 
 async fn execute(asked: Asked<'_>, plan: &Plan<'_>, key: Option<&Key>) -> Result<Response> {
     let planned = Planned { request: asked.request, plan };
+    let begun = Instant::now();
     match repeat::run(asked.api, asked.grant.clone(), asked.context, planned, key).await {
         Ok(response) => Ok(response),
-        Err(error) => Err(Box::pin(explain::explained(&asked, error)).await),
+        Err(error) => {
+            let limits = asked.api.limits().of(asked.grant.principal().database_role());
+            Err(Box::pin(explain::explained(&asked, limits.timed(error, begun.elapsed(), asked.context.statement_timeout.as_deref())))
+                .await)
+        }
     }
 }
 

@@ -89,8 +89,13 @@ async fn whole(
     let database = api.database();
     // What is run to be measured is undone.
     let kept = api.config().transaction_end.keeps(request.preferences.transaction) && request.explain.is_none();
-    if key.is_none() && kept && !checks(planned).any() && !planned.asks_the_planner() && before(api.config(), request).is_empty() {
-        let statement = query::statement(plan, request);
+    let statement = query::statement(plan, request);
+    let is_allowed = match api.guard(grant.principal().database_role(), &statement) {
+        Some(guard) => guard.is_known_to_allow().await,
+        None => true,
+    };
+    let is_plain = is_allowed && !checks(planned).any() && !planned.asks_the_planner();
+    if key.is_none() && kept && is_plain && before(api.config(), request).is_empty() {
         let answer = if matches!(plan, Plan::Read(plan) if plan.is_short()) {
             Box::pin(database.run_short(grant, context, statement)).await?
         } else {
@@ -129,6 +134,9 @@ pub(crate) async fn within(api: &DataApi, tx: &Tx, planned: Planned<'_>) -> Resu
         tx.query(statement).await?;
     }
     let statement = query::statement(plan, request);
+    if let Some(guard) = api.guard(tx.role(), &statement) {
+        guard.allows(tx).await?;
+    }
     if let Some(explain) = &request.explain {
         return answered(api, planned, planner::explained(tx, query::explained(statement, explain)).await?);
     }

@@ -5,6 +5,7 @@
 //! that no request waits for what changed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -25,6 +26,8 @@ pub(crate) struct SchemaCache {
     current: ArcSwapOption<Catalog>,
     /// What the database showed just before the current catalog was read.
     fingerprint: ArcSwapOption<String>,
+    /// How many catalogs were in use before.
+    generation: AtomicU64,
     /// When it was looked last. Whoever looks holds it, so that others wait for the same look.
     looked: Mutex<Option<Instant>>,
 }
@@ -38,6 +41,7 @@ impl SchemaCache {
             interval,
             current: ArcSwapOption::empty(),
             fingerprint: ArcSwapOption::empty(),
+            generation: AtomicU64::new(0),
             looked: Mutex::new(None),
         }
     }
@@ -53,6 +57,11 @@ impl SchemaCache {
     /// Returns the catalog that is in use.
     pub(crate) fn current(&self) -> Option<Arc<Catalog>> {
         self.current.load_full()
+    }
+
+    /// Returns a number that is another one with every catalog that is put in use.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// Returns the catalog if it is there.
@@ -109,6 +118,7 @@ impl SchemaCache {
         let catalog = Arc::new(Box::pin(Catalog::load(&self.database, &grant, &self.schemas)).await?);
         self.current.store(Some(Arc::clone(&catalog)));
         self.fingerprint.store(Some(Arc::new(fingerprint)));
+        self.generation.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("data_api_catalog_loads_total").increment(1);
         metrics::gauge!("pgrst_schema_cache_query_time_seconds").set(started.elapsed().as_secs_f64());
         metrics::histogram!("data_api_catalog_load_seconds").record(started.elapsed().as_secs_f64());

@@ -19,4 +19,6 @@ pub struct RequestContext {
     pub schema: Arc<str>,
     /// Settings that the function it calls brings with it, where the database is not ours.
     pub function_settings: Arc<[(String, String)]>,
+    /// How long one statement may run, as PostgreSQL's setting has it, where it is another time than everybody's.
+    pub statement_timeout: Option<Arc<str>>,
 }

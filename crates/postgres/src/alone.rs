@@ -77,7 +77,10 @@ impl Alone {
         };
         let of_role = self.roles.get(name.as_ref()).into_iter().flatten().filter(|(key, _)| key != ISOLATION);
         let of_function = self.of_function(context).filter(|(key, _)| key != ISOLATION);
-        let settings: Vec<[&str; 2]> = of_role.chain(of_function).chain(&self.settings).map(|(key, value)| [&**key, &**value]).collect();
+        // First what is configured beside the database: the later win.
+        let configured = context.statement_timeout.as_deref().map(|time| ["statement_timeout", time]);
+        let in_database = of_role.chain(of_function).chain(&self.settings).map(|(key, value)| [&**key, &**value]);
+        let settings: Vec<[&str; 2]> = configured.into_iter().chain(in_database).collect();
         vec![
             Param::from(serde_json::json!(settings)),
             Param::from(self.search_path(&context.schema)),
@@ -142,10 +145,17 @@ mod tests {
     #[test]
     fn a_request_has_its_roles_settings_and_its_own() {
         let function_settings = [pair("work_mem", "8MB"), pair("row_security", "off")].into();
-        let context = RequestContext { schema: "api".into(), method: "GET".into(), function_settings, ..RequestContext::default() };
+        let statement_timeout = Some("2000".into());
+        let context = RequestContext {
+            schema: "api".into(),
+            method: "GET".into(),
+            function_settings,
+            statement_timeout,
+            ..RequestContext::default()
+        };
         let values = alone().values(&grant("ann"), &context, Access::Read);
         let values: Vec<&str> = values.iter().map(|value| value.as_str().unwrap()).collect();
-        let settings = r#"[["statement_timeout","5s"],["work_mem","8MB"],["app.settings.a","1"]]"#;
+        let settings = r#"[["statement_timeout","2000"],["statement_timeout","5s"],["work_mem","8MB"],["app.settings.a","1"]]"#;
         assert_eq!(values, [settings, r#""api", "public", "ex""tra""#, "ann", r#"{"role":"ann"}"#, "GET", "", "", "", "true"]);
     }
 

@@ -25,7 +25,7 @@ pub use listen::Listener;
 pub use opening::Opened;
 pub use options::{PoolOptions, PoolStatus, tls};
 pub use row::{Column, ColumnIndex, Row, RowError};
-pub use sql::{Param, Sql};
+pub use sql::{Param, Shape, Sql};
 pub use streaming::RowStream;
 pub use tokio_postgres::Config;
 pub use tokio_postgres::config::{Host, SslMode};

@@ -71,7 +71,7 @@ impl Opening {
             Param::from(context.path.as_ref()),
             Param::from(context.headers_json.as_ref()),
             Param::from(context.cookies_json.as_ref()),
-            Param::from(statement_timeout_ms.to_string()),
+            context.statement_timeout.as_deref().map_or_else(|| Param::from(statement_timeout_ms.to_string()), Param::from),
             // It can be made read-only after it began, and never the other way round.
             (access == Access::Read).into(),
         ];

@@ -20,6 +20,15 @@ pub struct Sql {
 enum Piece {
     Text(Cow<'static, str>),
     Value(Param),
+    Amount(i64),
+}
+
+/// What the generic plan of a statement depends on: its text, and the order of magnitude of the rows that are wanted. Other values do not
+/// count, so that none of them makes a shape look cheaper than it is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Shape {
+    text: String,
+    values: usize,
 }
 
 /// A bound value in text form; `None` is SQL's null.
@@ -69,6 +78,12 @@ impl Sql {
         self
     }
 
+    /// Adds a bound number of rows that are wanted or left out.
+    pub fn amount(&mut self, rows: i64) -> &mut Self {
+        self.pieces.push(Piece::Amount(rows));
+        self
+    }
+
     /// Adds another statement's pieces; its values are numbered on.
     pub fn append(&mut self, other: Self) -> &mut Self {
         self.pieces.extend(other.pieces);
@@ -92,9 +107,53 @@ impl Sql {
                     // Writing into a String cannot fail.
                     let _infallible = write!(text, "${}", values.len());
                 }
+                Piece::Amount(rows) => {
+                    values.push(Param::from(rows));
+                    let _infallible = write!(text, "${}", values.len());
+                }
             }
         }
         (text, values)
+    }
+
+    /// Returns the shape: amounts stand in it as numbers, rounded up to the next power of two.
+    pub fn shape(&self) -> Shape {
+        let mut text = String::with_capacity(256);
+        let mut values = 0_usize;
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(part) => text.push_str(part),
+                Piece::Value(_) => {
+                    values = values.saturating_add(1);
+                    let _infallible = write!(text, "${values}");
+                }
+                Piece::Amount(rows) => {
+                    let _infallible = write!(text, "{}", rounded_up(*rows));
+                }
+            }
+        }
+        Shape { text, values }
+    }
+
+    /// Makes the statement that keeps a shape under a name.
+    pub(crate) fn prepare(name: &str, shape: &Shape) -> Self {
+        let mut sql = Self::new("prepare ");
+        sql.ident(name).text(" as ");
+        sql.pieces.push(Piece::Text(Cow::Owned(shape.text.clone())));
+        sql
+    }
+
+    /// Makes the statement that tells how a shape that was kept is executed, whatever its values are.
+    pub(crate) fn explain_prepared(name: &str, shape: &Shape) -> Self {
+        let mut sql = Self::new("explain (format json) execute ");
+        sql.ident(name);
+        for number in 0..shape.values {
+            sql.text(if number == 0 { "(null" } else { ", null" });
+        }
+        if shape.values > 0 {
+            sql.text(")");
+        }
+        sql
     }
 }
 
@@ -152,6 +211,11 @@ impl<T: Into<Self>> From<Option<T>> for Param {
     }
 }
 
+fn rounded_up(rows: i64) -> i64 {
+    let rounded = u64::try_from(rows).ok().and_then(u64::checked_next_power_of_two);
+    rounded.filter(|_| rows > 0).map_or(rows, |rounded| i64::try_from(rounded).unwrap_or(i64::MAX))
+}
+
 fn quote_ident(name: &str, out: &mut String) {
     out.push('"');
     for c in name.chars().filter(|c| *c != '\0') {
@@ -176,6 +240,25 @@ mod tests {
         let (text, values) = sql.render();
         assert_eq!(text, r#"select "we""ird" from "public"."jobs" where id = $1 and name = $2"#);
         assert_eq!(values, [Param::from(7_i64), Param::from("'; drop table x; --")]);
+    }
+
+    #[test]
+    fn a_shape_has_the_magnitude_of_its_rows_and_no_other_value() {
+        let read = |name: &str, limit: i64, offset: i64| {
+            let mut sql = Sql::new("select a from b where c = ");
+            sql.bind(name).text(" limit ").amount(limit).text(" offset ").amount(offset);
+            sql
+        };
+        let (text, values) = read("x", 100, 0).render();
+        assert_eq!((text.as_str(), values.len()), ("select a from b where c = $1 limit $2 offset $3", 3));
+        let shape = read("x", 100, 0).shape();
+        assert_eq!(shape, Shape { text: "select a from b where c = $1 limit 128 offset 0".to_owned(), values: 1 });
+        assert_eq!(shape, read("y", 65, 0).shape());
+        assert_ne!(shape, read("x", 129, 0).shape());
+        assert_eq!([0, 1, 2, 3, i64::MAX - 1, -4].map(rounded_up), [0, 1, 2, 4, i64::MAX, -4]);
+        assert_eq!(Sql::prepare("n", &shape).render().0, "prepare \"n\" as select a from b where c = $1 limit 128 offset 0");
+        assert_eq!(Sql::explain_prepared("n", &shape).render().0, "explain (format json) execute \"n\"(null)");
+        assert_eq!(Sql::explain_prepared("n", &Sql::new("select 1").shape()).render().0, "explain (format json) execute \"n\"");
     }
 
     #[test]

@@ -76,6 +76,19 @@ impl Tx {
         self.part(sql).await.map(|part| part.affected)
     }
 
+    /// Returns the PostgreSQL role that its statements run as.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// Runs statements without values that are said once, in one round trip, and returns the rows of each. Whoever sends them sees to it
+    /// that the transaction is good after an error.
+    pub(crate) async fn several(&self, texts: &[&str]) -> Result<Vec<Vec<Row>>> {
+        let steps: Vec<Step<'_>> = texts.iter().map(|text| Step::once(text)).collect();
+        let parts = answer(self.connection()?, &steps).await.map_err(from_wire);
+        Ok(parts?.into_iter().map(Part::rows).collect())
+    }
+
     /// Commits. Only an answer from here makes a write done.
     pub async fn commit(mut self) -> Result<()> {
         if self.failed.load(Ordering::Relaxed) {

@@ -7,6 +7,8 @@
 mod reference;
 mod wanted;
 
+use std::time::Instant;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -90,7 +92,8 @@ async fn batch(State(api): State<DataApi>, who: Can<AnyCaller>, request: Request
 
 async fn serve(api: &DataApi, grant: Grant, request: Request) -> Result<Response, StepError> {
     let (parts, body) = request.into_parts();
-    let context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
+    let mut context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
+    context.statement_timeout = api.statement_timeout(&*api.schema().get().await?, grant.principal());
     let body = read(Request::from_parts(parts.clone(), body)).await?;
     let key = Key::of(&parts, &body, api.config())?;
     let batch = Batch { steps: wanted::steps(&body, api.config())?, key, end: wanted::end(&parts.headers)? };
@@ -140,8 +143,9 @@ async fn all(api: &DataApi, grant: &Grant, context: &RequestContext, batch: &Bat
 
 /// Runs one step: what it would be alone, with what earlier ones answered.
 async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progress: &mut Progress) -> Result<()> {
-    let mut request = step.request(api, &progress.answers)?;
-    let surroundings = |catalog| api.surroundings(catalog, Caller::from(principal));
+    let limits = api.limits().of(principal.database_role());
+    let mut request = step.request(api, &limits.parse, &progress.answers)?;
+    let surroundings = |catalog| api.surroundings(catalog, Caller::from(principal), limits);
     let catalog = api.schema().get().await?;
     fit(api, &mut request, &catalog)?;
     let newer;
@@ -165,7 +169,10 @@ async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progres
         tx.execute(Sql::new("savepoint thorbis_reads")).await?;
         tx.execute(Sql::new("set local transaction_read_only = on")).await?;
     }
-    let answered = run::within(api, tx, Planned { request: &request, plan: &plan }).await?;
+    let begun = Instant::now();
+    let answered = run::within(api, tx, Planned { request: &request, plan: &plan }).await;
+    let timeout = api.statement_timeout(&catalog, principal);
+    let answered = answered.map_err(|error| limits.timed(error, begun.elapsed(), timeout.as_deref()))?;
     if reads {
         tx.execute(Sql::new("release savepoint thorbis_reads")).await?;
     }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::reference::Answers;
 use crate::DataApi;
 use crate::config::DataApiConfig;
-use crate::request::{self, ApiRequest, Target, TransactionEnd, Wanted};
+use crate::request::{self, ApiRequest, ParseLimits, Target, TransactionEnd, Wanted};
 
 /// Headers that a request inside a batch may have.
 const ALLOWED: [&str; 7] = ["accept", "accept-profile", "content-profile", "content-type", "prefer", "range", "range-unit"];
@@ -112,7 +112,7 @@ impl Step {
     }
 
     /// Reads it as the data API reads a request, with what earlier ones answered in it.
-    pub(super) fn request(&self, api: &DataApi, answers: &Answers) -> Result<ApiRequest> {
+    pub(super) fn request(&self, api: &DataApi, limits: &ParseLimits, answers: &Answers) -> Result<ApiRequest> {
         let path = answers.path(&self.path)?;
         let (path, query) = path.split_once('?').unwrap_or((&path, ""));
         let body = match &self.body {
@@ -126,7 +126,7 @@ impl Step {
             raw_query: query,
             headers: &self.headers,
             body,
-            limits: api.limits(),
+            limits,
             // What is run to be measured is undone, and a batch is kept as a whole.
             plan_enabled: false,
         })

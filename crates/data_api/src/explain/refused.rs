@@ -9,6 +9,7 @@ use postgres::{Access, Sql};
 use serde::Deserialize;
 
 use super::{Asked, PERMISSION};
+use crate::limits::RowLimit;
 use crate::plan::{self, Caller, Surroundings};
 use crate::query;
 use crate::request::{Action, ApiRequest, Condition, Count, MediaType, Preferences, Query, Target};
@@ -214,7 +215,10 @@ async fn hidden(asked: &Asked<'_>, relation: &Relation, grant: Grant, caller: Ca
             custom: None,
             head: true,
         };
-        let surroundings = Surroundings { rows_max: 1, ..asked.api.surroundings(asked.catalog, caller) };
+        let surroundings = Surroundings {
+            rows: RowLimit { max: 1, refuses: false },
+            ..asked.api.surroundings(asked.catalog, caller, asked.api.limits().general())
+        };
         let planned = plan::plan(&request, surroundings)?;
         let statement = query::statement(&planned, &request);
         let answer = asked.api.database().run(&grant, asked.context, Access::Read, statement).await?;

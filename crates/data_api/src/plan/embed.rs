@@ -189,13 +189,13 @@ impl<'a> Planner<'a, '_> {
         let inside = Origin { name: &relation.name, relation: Some(relation) };
         let own = self.level(inside, &said.select, level)?;
         let shown = said.select.iter().any(|item| !matches!(item, SelectItem::Embed(_))) || own.embeds.iter().any(|embed| embed.shown);
-        let (rows_max, size) = (self.surroundings.rows_max, own.size.saturating_add(1));
+        let size = own.size.saturating_add(1);
         let part = own.range.unwrap_or_default();
         let rows = Rows {
             select: &said.select,
             conditions: own.conditions,
             order: own.order,
-            limit: part.limit.map_or(rows_max, |wanted| wanted.min(rows_max)),
+            limit: self.surroundings.rows.of(part.limit)?,
             offset: part.offset,
             counted: Counted::Not,
             columns: &relation.columns,

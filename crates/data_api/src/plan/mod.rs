@@ -16,6 +16,7 @@ use std::sync::Arc;
 use kernel::{Error, Kind, Principal, Result, Subject};
 use postgres::catalog::{Catalog, Relation};
 
+use crate::limits::RowLimit;
 use crate::request::{Action, ApiRequest, Target};
 
 pub(crate) use call::{Arguments, CallPlan, ResultKind};
@@ -62,7 +63,7 @@ pub(crate) struct Surroundings<'a> {
     /// Who asks.
     pub(crate) caller: Caller,
     /// Rows that one answer may have.
-    pub(crate) rows_max: i64,
+    pub(crate) rows: RowLimit,
     /// Conditions that one level may have, those inside of what it asks for included.
     pub(crate) conditions_max: usize,
     /// Whether aggregates may be asked for.

@@ -91,15 +91,14 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
 
 /// Checks the query's items and puts them together.
 pub(super) fn rows<'a>(request: &'a ApiRequest, origin: Origin<'a>, surroundings: Surroundings<'a>) -> Result<Rows<'a>> {
-    let rows_max = surroundings.rows_max;
-    let counted = counted(request, rows_max);
+    let counted = counted(request, surroundings.rows.max);
     let own = embed::plan(request, origin, surroundings)?;
     let part = own.range.unwrap_or_default();
     Ok(Rows {
         select: &request.query.select,
         conditions: own.conditions,
         order: own.order,
-        limit: part.limit.map_or(rows_max, |wanted| wanted.min(rows_max)),
+        limit: surroundings.rows.of(part.limit)?,
         offset: part.offset,
         counted,
         columns: origin.relation.map_or(&[], |relation| &relation.columns),

@@ -169,14 +169,14 @@ fn equal(sql: &mut Sql, (left, left_column): (&Place<'_>, &str), (right, right_c
 fn one_row(sql: &mut Sql, embed: &Embed<'_>) {
     let is_table = matches!(embed.relation.kind, RelationKind::Table | RelationKind::PartitionedTable);
     if embed.ranged {
-        sql.text("\n limit ").bind(embed.rows.limit.min(1)).text(" offset ").bind(embed.rows.offset);
+        sql.text("\n limit ").amount(embed.rows.limit.min(1)).text(" offset ").amount(embed.rows.offset);
     } else if !is_table || !matches!(embed.way, Way::Columns(_)) {
         sql.text("\n limit 1");
     }
 }
 
 fn part(sql: &mut Sql, embed: &Embed<'_>) {
-    sql.text("\n limit ").bind(embed.rows.limit).text(" offset ").bind(embed.rows.offset);
+    sql.text("\n limit ").amount(embed.rows.limit).text(" offset ").amount(embed.rows.offset);
 }
 
 /// Returns the names of the columns that an embed's query has.

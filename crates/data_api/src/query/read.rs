@@ -39,12 +39,12 @@ pub(super) fn rows(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, r
     condition::all(sql, place, walls, &rows.conditions);
     grouped.group(sql, place);
     select::order(sql, place, rows.order, &grouped);
-    sql.text("\n limit ").bind(rows.limit).text(" offset ").bind(rows.offset).text(")");
+    sql.text("\n limit ").amount(rows.limit).text(" offset ").amount(rows.offset).text(")");
     if rows.counted.counts() {
         sql.text(",\nthorbis_all as (");
         all(sql, place, walls, rows);
         if let Counted::UpTo(rows_max) = rows.counted {
-            sql.text("\n limit ").bind(rows_max);
+            sql.text("\n limit ").amount(rows_max);
         }
         sql.text(")");
     }

@@ -7,6 +7,7 @@ use postgres::catalog::Catalog;
 use proptest::prelude::*;
 
 use super::{estimated, expected as expected_rows, explained, statement};
+use crate::limits::RowLimit;
 use crate::plan::{self, Caller, Plan, Surroundings};
 use crate::request::{ApiRequest, Explain, ParseLimits, PlanFormat, PlanOption, Target, Wanted, parse};
 
@@ -109,7 +110,7 @@ fn planned<T>(asked: &Asked<'_>, look: impl FnOnce(&Plan<'_>, &ApiRequest) -> T)
         Surroundings {
             catalog: &catalog,
             caller: asked.caller,
-            rows_max: 1000,
+            rows: RowLimit { max: 1000, refuses: false },
             conditions_max: limits.conditions_max,
             aggregates_enabled: true,
         },

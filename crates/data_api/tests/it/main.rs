@@ -39,6 +39,7 @@ mod idempotency;
 #[cfg(test)]
 mod job_teams;
 #[cfg(test)]
+mod limits;
 mod media;
 #[cfg(test)]
 mod money;

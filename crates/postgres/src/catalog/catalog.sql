@@ -249,4 +249,13 @@ select pg_catalog.json_build_object(
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
    where p.proname = 'st_asgeojson' and p.proargtypes[0] = 'pg_catalog.record'::pg_catalog.regtype
    order by n.nspname limit 1),
+  -- What was set for a role in this database goes before what was set for it in all. What may log in is nobody's role here.
+  'statement_timeouts', (select pg_catalog.json_object_agg(s.rolname, s.value)
+    from (select distinct on (r.rolname) r.rolname, pg_catalog.split_part(k.value, '=', 2) as value
+            from pg_catalog.pg_db_role_setting d
+            join pg_catalog.pg_roles r on r.oid = d.setrole and not r.rolcanlogin
+            cross join lateral pg_catalog.unnest(d.setconfig) as k (value)
+           where d.setdatabase in (0, (select b.oid from pg_catalog.pg_database b where b.datname = pg_catalog.current_database()))
+             and k.value like 'statement\_timeout=%'
+           order by r.rolname, d.setdatabase desc) s),
   'has_declarations', pg_catalog.to_regclass('app.protected_tables') is not null)::text as document

@@ -1,5 +1,5 @@
 -- One text that is another one after a change of what the catalog document is made from: relations, columns, defaults, keys, indexes,
--- views, functions, types, casts, policies and comments. A row of the catalog that is written anew has another xmin; statistics are
+-- views, functions, types, casts, policies, comments and settings of roles. A row of the catalog that is written anew has another xmin; statistics are
 -- written in place and do not count. What PostgreSQL itself brings has numbers below 16384. Temporary relations are nobody else's business.
 with relation as materialized (
   select c.oid, c.xmin::text::bigint as mark
@@ -21,4 +21,5 @@ select concat_ws(' ',
   (select count(*) || '/' || sum(c.xmin::text::bigint) from pg_catalog.pg_cast c where c.oid >= 16384),
   (select count(*) || '/' || sum(d.xmin::text::bigint) from pg_catalog.pg_description d
     where d.objoid >= 16384 or d.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass),
+  (select count(*) || '/' || sum(s.xmin::text::bigint) from pg_catalog.pg_db_role_setting s),
   (select count(*) || '/' || sum(n.xmin::text::bigint) from pg_catalog.pg_namespace n where n.nspname not like 'pg\_%')) as fingerprint

@@ -40,6 +40,7 @@ pub struct Catalog {
     handlers: Vec<MediaHandler>,
     geojson_schema: Option<String>,
     constraints: Vec<Constraint>,
+    statement_timeouts: HashMap<String, String>,
     is_declared: bool,
 }
 
@@ -78,6 +79,8 @@ struct Document {
     handlers: Vec<MediaHandler>,
     #[serde(default)]
     geojson_schema: Option<String>,
+    #[serde(default)]
+    statement_timeouts: Option<HashMap<String, String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -167,8 +170,9 @@ impl Catalog {
         for ((schema, relation), found) in relationships::of(relations, keys, &lineage) {
             schemas.entry(schema).or_default().relationships.insert(relation, found);
         }
-        let Document { enums, composites, handlers, geojson_schema, constraints, .. } = document;
-        Ok(Self { schemas, enums, composites, handlers, geojson_schema, constraints, is_declared: declarations.is_some() })
+        let Document { enums, composites, handlers, geojson_schema, constraints, statement_timeouts, .. } = document;
+        let (statement_timeouts, is_declared) = (statement_timeouts.unwrap_or_default(), declarations.is_some());
+        Ok(Self { schemas, enums, composites, handlers, geojson_schema, constraints, statement_timeouts, is_declared })
     }
 
     /// Returns the relation of that name.
@@ -184,6 +188,11 @@ impl Catalog {
     /// Returns the schema whose `st_asgeojson` makes `GeoJSON` of a row, where there is one.
     pub fn geojson_schema(&self) -> Option<&str> {
         self.geojson_schema.as_deref()
+    }
+
+    /// Returns how long statements of a role may run where the database says so (`alter role ... set statement_timeout`).
+    pub fn statement_timeout(&self, role: &str) -> Option<&str> {
+        self.statement_timeouts.get(role).map(String::as_str)
     }
 
     /// Returns all functions of that name.
