@@ -3,11 +3,12 @@ with recursive
 wanted (name) as (select w.value from pg_catalog.json_array_elements_text($1::json) as w (value)),
 -- What a domain is at its bottom decides which operators and functions fit.
 bases (oid, base) as (
-  select t.oid, t.oid from pg_catalog.pg_type t where t.typtype <> 'd'
+  select d.oid, t.oid from pg_catalog.pg_type d join pg_catalog.pg_type t on t.oid = d.typbasetype and t.typtype <> 'd' where d.typtype = 'd'
   union all
   select d.oid, b.base from bases b join pg_catalog.pg_type d on d.typbasetype = b.oid and d.typtype = 'd'
 ),
-types as (
+-- Looked up by number: most types are the rows of tables, and of no use to anybody.
+types as not materialized (
   select t.oid, pg_catalog.json_build_object(
            'schema', n.nspname, 'name', t.typname, 'base', bt.typname,
            'shape', case when bt.typtype = 'c' then 'composite' when bt.typcategory = 'A' then 'array'
@@ -18,18 +19,18 @@ types as (
          bt.oid as base_oid, bt.typname as base, bt.typtype as base_kind, bt.typrelid as relation
     from pg_catalog.pg_type t
     join pg_catalog.pg_namespace n on n.oid = t.typnamespace
-    join bases b on b.oid = t.oid
-    join pg_catalog.pg_type bt on bt.oid = b.base
+    left join bases b on b.oid = t.oid
+    join pg_catalog.pg_type bt on bt.oid = coalesce(b.base, t.oid)
 ),
-relations as (
+relations as materialized (
   select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_relation_is_updatable(c.oid, true) as events
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
    where n.nspname in (select w.name from wanted w) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
 ),
 -- A key's columns in the key's order; indexes over expressions or over a part of the rows are no keys.
-uniques as (
-  select i.indrelid, i.indisprimary,
+uniques as materialized (
+  select i.indrelid, i.indexrelid, i.indisprimary,
          (select pg_catalog.json_agg(a.attname order by k.position)
             from pg_catalog.unnest(i.indkey::smallint[]) with ordinality as k (number, position)
             join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
@@ -38,7 +39,7 @@ uniques as (
    where i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
      and i.indrelid in (select r.oid from relations r)
 ),
-foreign_keys as (
+foreign_keys as materialized (
   select k.conrelid, k.conname, fn.nspname as foreign_schema, fc.relname as foreign_relation,
          (select pg_catalog.json_agg(a.attname order by u.position)
             from pg_catalog.unnest(k.conkey) with ordinality as u (number, position)
@@ -163,14 +164,17 @@ select pg_catalog.json_build_object(
                              when 'm' then 'materialized_view' else 'foreign_table' end,
       'insertable', r.events & 8 <> 0, 'updatable', r.events & 4 <> 0, 'deletable', r.events & 16 <> 0,
       'comment', pg_catalog.obj_description(r.oid, 'pg_class'),
-      'columns', coalesce((select c.columns from columns c where c.attrelid = r.oid), '[]'),
-      'primary_key', coalesce((select u.columns from uniques u where u.indrelid = r.oid and u.indisprimary), '[]'),
-      'uniques', coalesce((select pg_catalog.json_agg(u.columns) from uniques u where u.indrelid = r.oid and not u.indisprimary), '[]'),
-      'foreign_keys', coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object(
-            'name', f.conname, 'columns', f.columns, 'foreign_schema', f.foreign_schema,
-            'foreign_relation', f.foreign_relation, 'foreign_columns', f.foreign_columns) order by f.conname)
-          from foreign_keys f where f.conrelid = r.oid), '[]')) order by r.nspname, r.relname), '[]')
-    from relations r),
+      'columns', coalesce(c.columns, '[]'), 'primary_key', coalesce(p.columns, '[]'), 'uniques', coalesce(u.columns, '[]'),
+      'foreign_keys', coalesce(f.keys, '[]')) order by r.nspname, r.relname), '[]')
+    from relations r
+    left join columns c on c.attrelid = r.oid
+    left join uniques p on p.indrelid = r.oid and p.indisprimary
+    left join (select u.indrelid, pg_catalog.json_agg(u.columns order by u.indexrelid) as columns
+                 from uniques u where not u.indisprimary group by u.indrelid) u on u.indrelid = r.oid
+    left join (select f.conrelid, pg_catalog.json_agg(pg_catalog.json_build_object(
+                        'name', f.conname, 'columns', f.columns, 'foreign_schema', f.foreign_schema,
+                        'foreign_relation', f.foreign_relation, 'foreign_columns', f.foreign_columns) order by f.conname) as keys
+                 from foreign_keys f group by f.conrelid) f on f.conrelid = r.oid),
   'functions', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'oid', f.oid::bigint, 'schema', f.nspname, 'name', f.proname, 'returned', coalesce(f.returned, '[]'), 'arguments', f.arguments, 'volatility', f.volatility, 'comment', f.comment,
       'rows', f.prorows, 'settings', f.settings, 'returns', pg_catalog.json_build_object('kind', f.returns_kind, 'set', f.proretset, 'type', f.returns_type,

@@ -120,6 +120,8 @@ impl Catalog {
     /// Reads what these schemas hold. The grant is the server's own.
     pub async fn load(database: &Database, grant: &Grant, schemas: &[String]) -> Result<Self> {
         let tx = database.begin(grant, &RequestContext::default(), Access::Read).await?;
+        // To compile this statement takes many times as long as to run it.
+        tx.query(Sql::new("select pg_catalog.set_config('jit', 'off', true)")).await?;
         let (before, after) = DOCUMENT.split_once("$1").unwrap_or((DOCUMENT, ""));
         let mut statement = Sql::new(before);
         statement.bind(serde_json::json!(schemas)).text(after);
