@@ -209,10 +209,9 @@ fn encoded(text: &str) -> impl std::fmt::Display {
 
 /// Lists the preferences that were honoured, in the dialect's order.
 fn applied(request: &ApiRequest, end_may_be_chosen: bool) -> Option<String> {
-    let Preferences { resolution, representation, count, missing, transaction, handling, timezone, max_affected, deleted, .. } =
-        &request.preferences;
+    let Preferences { resolution, representation, count, missing, transaction, handling, timezone, deleted, .. } = &request.preferences;
     let is_write = matches!(request.action, Action::Insert | Action::Update | Action::Put | Action::Delete);
-    let strict = *handling == Some(Handling::Strict);
+    let is_call = matches!(request.action, Action::Call | Action::CallRead);
     let mut said: Vec<String> = Vec::new();
     let mut say = |text: Option<&str>| said.extend(text.map(str::to_owned));
     say(resolution.filter(|_| request.action == Action::Insert).map(|resolution| match resolution {
@@ -242,7 +241,7 @@ fn applied(request: &ApiRequest, end_may_be_chosen: bool) -> Option<String> {
         Handling::Lenient => "handling=lenient",
     }));
     said.extend(timezone.as_ref().map(|timezone| format!("timezone={timezone}")));
-    if let Some(rows) = max_affected.filter(|_| strict && is_write) {
+    if let Some(rows) = request.preferences.rows_max().filter(|_| is_write || is_call) {
         said.push(format!("max-affected={rows}"));
     }
     if *deleted {

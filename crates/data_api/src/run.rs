@@ -174,9 +174,9 @@ fn needed(grant: Grant, plan: &Plan<'_>) -> (Grant, Access) {
 /// Returns what must be true before it is kept.
 fn checks(Planned { request, plan }: Planned<'_>) -> Checks<'_> {
     match plan {
-        Plan::Call(plan) if !plan.read_only => call_checks(plan, request),
+        Plan::Call(plan) => call_checks(plan, request),
         Plan::Write(plan) => plan.checks,
-        Plan::Read(_) | Plan::Call(_) => Checks::default(),
+        Plan::Read(_) => Checks::default(),
     }
 }
 
@@ -205,8 +205,10 @@ pub(crate) fn one_row(outcome: &Outcome) -> Result<()> {
 }
 
 fn call_checks(plan: &CallPlan<'_>, request: &ApiRequest) -> Checks<'static> {
-    let one_row = plan.result == ResultKind::Rows && matches!(request.media, MediaType::Object | MediaType::ObjectStripped);
-    Checks { one_row, ..Checks::default() }
+    let object = matches!(request.media, MediaType::Object | MediaType::ObjectStripped);
+    // What only reads leaves nothing behind: its one row is looked at afterwards.
+    let one_row = !plan.read_only && plan.result == ResultKind::Rows && object;
+    Checks { one_row, rows_max: request.preferences.rows_max(), ..Checks::default() }
 }
 
 fn check(outcome: &Outcome, checks: Checks<'_>) -> Result<()> {
@@ -219,12 +221,10 @@ fn check(outcome: &Outcome, checks: Checks<'_>) -> Result<()> {
     if checks.each_own && outcome.total.is_some_and(|repeated| repeated > 0) {
         return Err(plan::same_row_twice());
     }
-    if let Some(rows_max) = checks.rows_max.filter(|rows_max| outcome.rows > *rows_max) {
-        let details = format!("The query affects {} rows", outcome.rows);
+    if checks.rows_max.is_some_and(|rows_max| outcome.rows > rows_max) {
         let message = "Query result exceeds max-affected preference constraint";
-        return Err(Error::new(Kind::BadRequest, "PGRST124", message)
-            .with_details(details)
-            .with_hint(format!("At most {rows_max} are allowed")));
+        let details = format!("The query affects {} rows", outcome.rows);
+        return Err(Error::new(Kind::BadRequest, "PGRST124", message).with_details(details));
     }
     if checks.merged.is_some_and(|wanted| usize::try_from(outcome.rows).is_ok_and(|rows| rows < wanted)) {
         return Err(Error::new(Kind::Conflict, "row_deleted", "A row with this key is marked as deleted")

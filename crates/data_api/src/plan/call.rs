@@ -87,6 +87,10 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &'a str, surroundings: Sur
     };
     let arguments = arguments(request, function, fitting.is_empty())?;
     let returns = &function.returns;
+    if request.preferences.rows_max().is_some() && !returns.is_set {
+        let message = "Function must return SETOF or TABLE when max-affected preference is used with handling=strict";
+        return Err(Error::new(Kind::BadRequest, "PGRST128", message));
+    }
     // Several calls give several results.
     let is_set = returns.is_set || matches!(&arguments, Arguments::Named { each: true, .. });
     let result = match (returns.kind, is_set) {

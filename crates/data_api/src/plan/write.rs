@@ -314,14 +314,10 @@ fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, wall
         }
         _ => None,
     };
-    let rows_max = request.preferences.max_affected;
+    let rows_max = request.preferences.rows_max();
     let same_key = request.action == Action::Put;
     let each_own = matches!(kind, WriteKind::Update { key, .. } if !key.is_empty());
-    Checks { one_row, rows_max: rows_max.filter(|_| strict(request)), one_company, merged, same_key, each_own }
-}
-
-fn strict(request: &ApiRequest) -> bool {
-    request.preferences.handling == Some(crate::request::Handling::Strict)
+    Checks { one_row, rows_max, one_company, merged, same_key, each_own }
 }
 
 /// Refuses to give rows to another company without saying whose they are: once changed, they no longer tell.

@@ -416,6 +416,13 @@ pub(crate) struct Preferences {
     pub(crate) unknown: Vec<String>,
 }
 
+impl Preferences {
+    /// Returns how many rows may be touched: said in vain where handling is not strict.
+    pub(crate) fn rows_max(&self) -> Option<i64> {
+        self.max_affected.filter(|_| self.handling == Some(Handling::Strict))
+    }
+}
+
 /// What happens to a row whose key is there already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Resolution {

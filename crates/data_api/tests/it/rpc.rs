@@ -77,6 +77,31 @@ async fn get_reads_with_arguments_in_the_query() {
 }
 
 #[tokio::test]
+async fn a_call_may_be_bound_to_a_number_of_rows() {
+    let (server, owner) = Box::pin(more()).await;
+    let strict = "handling=strict, max-affected=2";
+    let fits = server.post(&owner, "rpc/tally?select=id", json!({ "n": 2 }), strict).await;
+    assert_eq!((fits.header("preference-applied"), &fits.body), (strict, &json!([{ "id": 1 }, { "id": 2 }])));
+    server.delete(&owner, "tallies?id=gt.0", "").await;
+    let refused = json!({
+        "code": "PGRST124", "details": "The query affects 3 rows", "hint": null, "message": "Query result exceeds max-affected preference constraint",
+    });
+    let too_many = server.post(&owner, "rpc/tally", json!({ "n": 3 }), strict).await;
+    assert_eq!((too_many.status, &too_many.body), (400, &refused));
+    assert_eq!(server.get(&owner, "tallies").await.ok(), json!([]), "nothing of it is kept");
+    let lenient = server.post(&owner, "rpc/tally?select=id", json!({ "n": 3 }), "handling=lenient, max-affected=2").await;
+    assert_eq!((lenient.status, lenient.header("preference-applied")), (200, "handling=lenient"));
+    let no_set = json!({
+        "code": "PGRST128", "details": null, "hint": null,
+        "message": "Function must return SETOF or TABLE when max-affected preference is used with handling=strict",
+    });
+    for (function, body) in [("first_tally", json!({})), ("optional", json!({ "a": 1 }))] {
+        let answer = server.post(&owner, &format!("rpc/{function}"), body, strict).await;
+        assert_eq!((answer.status, &answer.body), (400, &no_set), "{function}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_called_is_told() {
     let (server, owner) = Box::pin(functions()).await;
     let unknown = server.post(&owner, "rpc/ad", json!({ "a": 1 }), "").await;
