@@ -84,3 +84,24 @@ export async function schemas() {
   await client.schema('shared').from('invoices').select()
   return { tenants, row, lists }
 }
+
+/** Tables of a project that was brought. */
+export async function library() {
+  const { data: readers } = await client.from('readers').select('name, status, languages, letters(message, pages)').eq('status', 'ONLINE')
+  same<Same<typeof readers, {
+    name: string; status: 'ONLINE' | 'OFFLINE' | null; languages: string[]; letters: { message: string | null; pages: number | null }[]
+  }[] | null>>()
+  const { data: details } = await client.from('rooms').select('slug, room_details(details)').single()
+  const text: string | null | undefined = details?.room_details?.details
+  const { data: pair } = await client.from('friendships').select('id, second:readers!friendships_second_reader_fkey(name)').single()
+  const second: string | undefined = pair?.second?.name
+  const { data: sum } = await client.rpc('add_numbers', { a: 1 })
+  same<Same<typeof sum, number | null>>()
+  const { data: online } = await client.rpc('readers_of', { wanted: 'ONLINE' }).select('name')
+  const name: string | undefined = online?.[0].name
+  // @ts-expect-error a label that the type does not have
+  await client.from('readers').update({ status: 'AWAY' }).eq('name', 'ada')
+  // @ts-expect-error a row without what it must have
+  await client.from('parcels').insert({ label: 'a' })
+  return { text, second, name }
+}
