@@ -149,6 +149,7 @@ async fn a_hundredth_of_the_scale_is_whole() {
             ],
         )
         .await;
+        as_migrated(&fixture).await;
         sums_are_those_of_the_rows(&fixture).await;
         let client = fixture.connect().await;
         client.batch_execute("set role app_owner").await.unwrap();
@@ -163,6 +164,52 @@ async fn a_hundredth_of_the_scale_is_whole() {
         let refused = fixture.migrator().scale(&plan, 4, false, SILENT).await.unwrap_err();
         assert_eq!(refused.code(), SCALE_NOT_EMPTY);
     }
+}
+
+/// Every index and key is there and valid, every trigger is on, and nothing else is there.
+async fn as_migrated(fixture: &Fixture) {
+    let status = fixture.migrator().status(&Source::Embedded).await.unwrap();
+    assert!(status.schema_drift.is_empty() && status.invalid_indexes.is_empty(), "{:?} {:?}", status.schema_drift, status.invalid_indexes);
+}
+
+#[tokio::test]
+async fn a_block_that_is_refused_leaves_all_rules_behind() {
+    let fixture = migrated(As::Superuser).await;
+    let refusal = "alter table public.payments add constraint no_third check (company_id <> '01910000-0000-7000-8000-000000000003')";
+    alone(&fixture, refusal).await;
+    let failed = fixture.migrator().scale(&Plan::of(0.004).unwrap(), 2, false, SILENT).await.unwrap_err();
+    assert!(failed.message().contains("no_third"), "{failed}");
+    alone(&fixture, "alter table public.payments drop constraint no_third").await;
+    as_migrated(&fixture).await;
+    expect(&fixture, &[("select count(*) > 0 from public.jobs", "true")]).await;
+}
+
+#[tokio::test]
+async fn the_next_migration_makes_what_a_load_that_was_cut_off_set_aside() {
+    let fixture = migrated(As::Plain).await;
+    let (plan, migrator) = (Plan::of(0.004).unwrap(), fixture.migrator());
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let say = move |line: &str| drop(told.send(line.to_owned()));
+    tokio::select! {
+        ended = migrator.scale(&plan, 2, false, &say) => panic!("{ended:?}"),
+        line = heard.recv() => assert!(line.unwrap().contains(" of 4 blocks")),
+    }
+    let drift = migrator.status(&Source::Embedded).await.unwrap().schema_drift;
+    for missing in ["- constraint jobs_customer_id_fkey on public.jobs", "- index public.jobs_search_idx", "+ table app.set_aside"] {
+        assert!(drift.iter().any(|object| object == missing), "{missing}: {drift:?}");
+    }
+    // Somebody helped himself meanwhile.
+    alone(&fixture, "create index jobs_id_idx on public.jobs (id)").await;
+    migrator.up(&Source::Embedded, &Options::default()).await.unwrap();
+    as_migrated(&fixture).await;
+    let refused = migrator.scale(&plan, 2, false, SILENT).await.unwrap_err();
+    assert_eq!(refused.code(), SCALE_NOT_EMPTY);
+}
+
+/// Runs statements as the owner, and leaves: nobody may be there while a load begins.
+async fn alone(fixture: &Fixture, statements: &str) {
+    let client = fixture.connect().await;
+    client.batch_execute(&format!("set role app_owner; {statements}")).await.unwrap();
 }
 
 /// Counting anew takes away what stands in the sums and adds what the rows say: nothing may be left over.

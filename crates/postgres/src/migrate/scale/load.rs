@@ -68,11 +68,14 @@ pub(super) async fn run(
     if let Some(error) = failed {
         return Err(error);
     }
-    transaction(&first, options, &[FINISH]).await
+    transaction(&first, options, &[FINISH]).await?;
+    // Before the indexes are there, so that it reads none of them.
+    over_tables(migrator, connections, options, "vacuum").await
 }
 
-/// Statistics, and the map of what everybody may see: without them the first plans are those of empty tables.
-pub(super) async fn analyze(migrator: &Migrator, connections: usize, options: &Options) -> Result<()> {
+/// Runs a command over each of the tables: `vacuum` makes the map of what everybody may see, `analyze` the statistics, without which the
+/// first plans are those of empty tables.
+pub(super) async fn over_tables(migrator: &Migrator, connections: usize, options: &Options, command: &'static str) -> Result<()> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
     for _ in 0..connections.clamp(1, TABLES.len()) {
@@ -81,7 +84,7 @@ pub(super) async fn analyze(migrator: &Migrator, connections: usize, options: &O
             let session = migrator.connect().await?;
             session.become_owner(&options).await?;
             while let Some(table) = TABLES.get(next.fetch_add(1, Ordering::Relaxed)) {
-                session.client.batch_execute(&format!("vacuum (analyze) {table}")).await.map_err(error::query)?;
+                session.client.batch_execute(&format!("{command} {table}")).await.map_err(error::query)?;
             }
             Ok::<_, kernel::Error>(())
         });
@@ -90,6 +93,17 @@ pub(super) async fn analyze(migrator: &Migrator, connections: usize, options: &O
         ended.map_err(kernel::Error::internal)??;
     }
     Ok(())
+}
+
+/// Connections that work at the same time.
+pub(super) async fn several(migrator: &Migrator, connections: usize) -> Result<Vec<Session>> {
+    let mut sessions = Vec::new();
+    for _ in 0..connections.clamp(1, CONNECTIONS_MAX) {
+        let session = migrator.connect().await?;
+        log_quickly(&session).await;
+        sessions.push(session);
+    }
+    Ok(sessions)
 }
 
 async fn work(
@@ -122,12 +136,16 @@ async fn prepared(migrator: &Migrator, options: &Options) -> Result<Session> {
         )
         .await
         .map_err(error::query)?;
-    // A seventh of the time went into compressing pages for the log. Not every build has the quicker way, and not every login may choose.
+    log_quickly(&session).await;
+    transaction(&session, options, &[TEMPLATE]).await?;
+    Ok(session)
+}
+
+/// A seventh of the time went into compressing pages for the log. Not every build has the quicker way, and not every login may choose.
+async fn log_quickly(session: &Session) {
     if let Err(refused) = session.client.batch_execute("set wal_compression = lz4").await {
         tracing::debug!(%refused, "the log of the load is compressed as everything else is");
     }
-    transaction(&session, options, &[TEMPLATE]).await?;
-    Ok(session)
 }
 
 async fn write(session: &Session, block: Block, script: &Script, options: &Options) -> Result<()> {

@@ -1,14 +1,17 @@
 //! `thorbis seed --scale`: a thousand companies, one of them two hundred times as large as the others, to measure against.
 //!
 //! Invariant: it works only where there is nothing to lose. Triggers are off while rows come in, so every row carries what its triggers
-//! would have made of it, `check.sql` looks whether that is so, and keys and checks stay on. Whatever happens, the triggers are on again
-//! before anybody else works here: at the end, after an error, and at the next migration or seed after a kill.
+//! would have made of it, and `check.sql` looks whether that is so. Foreign keys and secondary indexes are aside meanwhile, and every key is
+//! held against all rows at the end; checks and unique keys stay on. Whatever happens, all of it is there again before anybody else works
+//! here: at the end, after an error, and at the next migration or seed after a kill.
 //!
 //! Why triggers are off: an import of five million jobs would write an audit row for each row, queue at the counters of numbers and sum
 //! every header once for each of its lines. COPY into a table with forced row security is refused, so rows are made by INSERT ... SELECT
 //! from temporary tables that hold one block of 1,000 customers.
 
+mod aside;
 mod blocks;
+mod check;
 mod load;
 mod plan;
 mod triggers;
@@ -17,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use kernel::Result;
 
-use super::error::{self, SCALE_IN_USE, SCALE_NOT_EMPTY, SCALE_WRONG};
+use super::error::{self, SCALE_IN_USE, SCALE_NOT_EMPTY};
 use super::options::Options;
 use super::session::{Migrator, Session, with_retries};
 
@@ -27,7 +30,6 @@ pub use plan::Plan;
 const DEMO: &str = "01900000-0000-7000-8000-000000000001";
 /// How long somebody may take to leave.
 const LEAVING: Duration = Duration::from_secs(3);
-const CHECK: &str = include_str!("check.sql");
 
 /// What was written, and how long it took.
 #[derive(Clone, Debug)]
@@ -36,7 +38,7 @@ pub struct Report {
     pub rows: Vec<(String, u64)>,
     /// How long the rows took.
     pub loaded_in: Duration,
-    /// How long it took with checks and statistics.
+    /// How long it took with indexes, keys, statistics and checks.
     pub took: Duration,
     /// What the database grew by.
     pub bytes: u64,
@@ -52,38 +54,53 @@ impl Migrator {
         heal(session, options).await?;
         refuse_others(session, options, allow_demo).await?;
         let before = size(session).await?;
-        triggers::switch_off(session, options).await?;
-        // Somebody may have come between the first look and this moment.
-        let loaded = match refuse_others(session, options, allow_demo).await {
-            Ok(()) => Box::pin(load::run(self, plan, connections, options, say)).await,
-            Err(refused) => Err(refused),
+        let loaded = async {
+            triggers::switch_off(session, options).await?;
+            aside::put(session, options).await?;
+            // Somebody may have come between the first look and this moment.
+            refuse_others(session, options, allow_demo).await?;
+            load::run(self, plan, connections, options, say).await
         };
+        let loaded = Box::pin(loaded).await;
+        let loaded_in = started.elapsed();
+        if loaded.is_ok() {
+            say(&format!("rows are in after {} s; indexes and keys", loaded_in.as_secs()));
+        }
         // Also after an error: whatever was written stays, and rules hold for it from now on.
-        if let Err(on) = triggers::switch_on(session, options).await {
-            let told = "rules are still off, since triggers could not be switched on again; thorbis migrate up does it";
-            tracing::error!(error = %on, "{told}");
-            say(&format!("{told}: {on}"));
+        if let Err(back) = self.restore(session, connections, options).await {
+            let told = "rules are still off, since triggers, indexes or keys could not be made again; thorbis migrate up does it";
+            tracing::error!(error = %back, "{told}");
+            say(&format!("{told}: {back}"));
             // What failed first is the one to tell.
-            return Err(loaded.err().unwrap_or(on));
+            return Err(loaded.err().unwrap_or(back));
         }
         loaded?;
-        let loaded_in = started.elapsed();
-        say(&format!("rows are in after {} s; statistics and checks", loaded_in.as_secs()));
-        Box::pin(load::analyze(self, connections, options)).await?;
-        say(&format!("statistics are there after {} s; checks", started.elapsed().as_secs()));
-        check(session, options).await?;
-        let rows = count(session, options).await?;
+        say(&format!("indexes and keys are there after {} s; statistics and checks", started.elapsed().as_secs()));
+        load::over_tables(self, connections, options, "analyze").await?;
+        let several = load::several(self, connections).await?;
+        check::check(&several, options).await?;
+        let rows = check::count(&several, options).await?;
         let bytes = size(session).await?.saturating_sub(before);
         session.unlock().await?;
         Ok(Report { rows, loaded_in, took: started.elapsed(), bytes })
     }
+
+    async fn restore(&self, session: &Session, connections: usize, options: &Options) -> Result<()> {
+        triggers::switch_on(session, options).await?;
+        let several = load::several(self, connections).await?;
+        aside::bring_back(&several.iter().collect::<Vec<_>>(), options).await.map(|_| ())
+    }
 }
 
-/// Switches on what a scale seed that was killed left off.
+/// Makes good what a scale seed that was killed left: triggers off, foreign keys and indexes aside.
 pub(super) async fn heal(session: &Session, options: &Options) -> Result<()> {
     let (count, _) = with_retries(options, || Box::pin(triggers::switch_on(session, options))).await?;
     if count > 0 {
         tracing::warn!(triggers = count, "triggers were off and are on again");
+    }
+    let count = aside::bring_back(&[session], options).await?;
+    if count > 0 {
+        tracing::warn!(count, "foreign keys and indexes were aside and are there again");
     }
     Ok(())
 }
@@ -120,36 +137,6 @@ async fn refuse_others(session: &Session, options: &Options, allow_demo: bool) -
     }
 }
 
-async fn check(session: &Session, options: &Options) -> Result<()> {
-    session.begin(options).await?;
-    let found = session.client.query(CHECK, &[]).await.map_err(error::query);
-    let rows = session.or_rollback(found).await?;
-    session.commit().await?;
-    for row in rows {
-        let (what, wrong): (String, i64) = (row.get(0), row.get(1));
-        if wrong > 0 {
-            return Err(error::refused(
-                SCALE_WRONG,
-                format!("{wrong} {what}"),
-                "This is a fault of the scale seed: its SQL no longer agrees with the triggers.",
-            ));
-        }
-    }
-    Ok(())
-}
-
-async fn count(session: &Session, options: &Options) -> Result<Vec<(String, u64)>> {
-    session.begin(options).await?;
-    let mut counts = Vec::with_capacity(triggers::TABLES.len());
-    for table in std::iter::once(&"public.companies").chain(triggers::TABLES) {
-        let found = session.client.query_one(&format!("select count(*) from {table}"), &[]).await.map_err(error::query);
-        let rows: i64 = session.or_rollback(found).await?.get(0);
-        counts.push(((*table).to_owned(), u64::try_from(rows).unwrap_or_default()));
-    }
-    session.commit().await?;
-    Ok(counts)
-}
-
 async fn size(session: &Session) -> Result<u64> {
     let row = session.client.query_one("select pg_database_size(current_database())", &[]).await.map_err(error::query)?;
     Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or_default())
@@ -161,6 +148,6 @@ impl std::fmt::Display for Report {
             writeln!(f, "{table} {rows}")?;
         }
         let (loaded, took) = (self.loaded_in.as_secs_f64(), self.took.as_secs_f64());
-        writeln!(f, "rows in {loaded:.1} s, with statistics and checks {took:.1} s, {} MB", self.bytes / 1_000_000)
+        writeln!(f, "rows in {loaded:.1} s, with indexes, keys, statistics and checks {took:.1} s, {} MB", self.bytes / 1_000_000)
     }
 }
