@@ -130,7 +130,9 @@ select s.scope, s.n, s.month, sum(c.jobs) as jobs, sum(c.scheduled) as jobs_sche
  where s.n is not null and s.month is not null
  group by s.scope, s.n, s.month;
 
-analyze scale_customers, scale_jobs, scale_lines, scale_years, scale_figures, scale_sums;
-
 -- Whose block is being written: the company and its number, and which of its blocks.
 create temporary table scale_block (company_id uuid, mark text, company bigint, block bigint);
+insert into scale_block values (gen_random_uuid(), '000', 0, 0);
+
+-- That a block is one row is to be known, too: whoever took it for many would read the jobs of all companies to find those of one block.
+analyze scale_customers, scale_jobs, scale_lines, scale_years, scale_figures, scale_sums, scale_block;
