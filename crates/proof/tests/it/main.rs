@@ -1,8 +1,6 @@
 //! Companies are apart; and where a wall is taken away, the proof says so.
 
 #[cfg(test)]
-mod holes;
-#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod walls;
