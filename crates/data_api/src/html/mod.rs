@@ -4,6 +4,7 @@
 //! every text that is clean, and everything that is not labelled, byte for byte.
 
 mod json;
+mod tag;
 mod text;
 
 use std::borrow::Cow;

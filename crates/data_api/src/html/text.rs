@@ -1,7 +1,8 @@
 //! One text, cleaned.
 //!
 //! Invariant: what is returned opens no element but those that are allowed, also where it is read as HTML; what is clean is returned as it is.
-//! People who write plain text lose none of it: a `<` that begins no element is kept as a character.
+//! People who write plain text lose none of it: a `<` that begins no element is kept as a character. The parser of HTML takes a time that
+//! grows with the square of the elements in each other and of the attributes of one, so of both it gets few.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -10,6 +11,8 @@ use std::sync::OnceLock;
 use ammonia::{Builder, UrlRelative};
 use kernel::{Error, Kind, Result};
 
+use super::tag::{self, Tag};
+
 /// What begins at a `<`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opening {
@@ -17,37 +20,55 @@ enum Opening {
     Nothing,
     /// Something that is no element: `<bob@example.com>`, or what never ends: `a<b`.
     Words,
-    /// An element, a comment, the end of one.
-    Element,
+    /// An element or the end of one.
+    Tag,
+    /// A comment, or what is read as one.
+    Comment,
 }
 
 /// Returns the text with nothing in it but the elements that are allowed; refuses one with more than so many of whatever kind.
 pub(super) fn cleaned(text: &str, elements_max: usize) -> Result<Cow<'_, str>> {
     static CLEANER: OnceLock<Builder<'static>> = OnceLock::new();
-    let ends = Ends { bracket: text.rfind('>'), any: text.rfind(['>', '=']) };
-    let openings = || text.match_indices('<').map(|(at, _)| (at, opening(text, at, ends)));
-    let (mut opens, mut elements) = (false, 0_usize);
-    for (_, opening) in openings() {
-        opens |= opening != Opening::Nothing;
-        elements = elements.saturating_add(usize::from(opening == Opening::Element));
-    }
-    if !opens {
-        return Ok(Cow::Borrowed(text));
-    }
-    if elements > elements_max {
-        return Err(Error::new(Kind::TooLarge, "html_elements_too_many", "A text has too many elements of HTML")
-            .with_details(format!("At most {elements_max} are allowed")));
-    }
-    let mut marked = String::with_capacity(text.len());
-    let mut taken = 0;
-    for (at, _) in openings().filter(|(_, opening)| *opening == Opening::Words) {
-        marked.push_str(text.get(taken..at).unwrap_or_default());
-        marked.push_str("&lt;");
-        taken = at.saturating_add(1);
-    }
-    marked.push_str(text.get(taken..).unwrap_or_default());
-    let left = CLEANER.get_or_init(rules).clean(&marked).to_string();
+    let Some(plain) = simplified(text, elements_max)? else { return Ok(Cow::Borrowed(text)) };
+    let left = CLEANER.get_or_init(rules).clean(&plain).to_string();
     Ok(if left == text { Cow::Borrowed(text) } else { Cow::Owned(left) })
+}
+
+/// Returns what the parser shall read: no attributes but those that may stay, and what begins no element as a character. Nothing where
+/// there is nothing to clean.
+fn simplified(text: &str, elements_max: usize) -> Result<Option<String>> {
+    let ends = Ends { bracket: text.rfind('>'), any: text.rfind(['>', '=']) };
+    let mut plain = String::new();
+    let (mut taken, mut elements, mut opens) = (0_usize, 0_usize, false);
+    for (at, _) in text.match_indices('<') {
+        let opening = opening(text, at, ends);
+        // Inside of a tag it begins nothing.
+        if at < taken || opening == Opening::Nothing {
+            continue;
+        }
+        opens = true;
+        plain.push_str(text.get(taken..at).unwrap_or_default());
+        taken = at.saturating_add(1);
+        match opening {
+            Opening::Nothing | Opening::Words => plain.push_str("&lt;"),
+            Opening::Comment => plain.push('<'),
+            Opening::Tag => match Tag::read(text, at) {
+                Some(tag) => {
+                    tag.write(&mut plain);
+                    taken = tag.end;
+                }
+                // It was meant as an element and has no end.
+                None => taken = text.len(),
+            },
+        }
+        elements = elements.saturating_add(usize::from(opening != Opening::Words));
+        if elements > elements_max {
+            return Err(Error::new(Kind::TooLarge, "html_elements_too_many", "A text has too many elements of HTML")
+                .with_details(format!("At most {elements_max} are allowed")));
+        }
+    }
+    plain.push_str(text.get(taken..).unwrap_or_default());
+    Ok(opens.then_some(plain))
 }
 
 fn rules() -> Builder<'static> {
@@ -73,26 +94,31 @@ struct Ends {
 /// Tells what begins here. Where in doubt it is an element, which is then cleaned.
 fn opening(text: &str, at: usize, ends: Ends) -> Opening {
     let after = text.get(at.saturating_add(1)..).unwrap_or_default();
-    let is_element = match after.bytes().next() {
+    let found = match after.bytes().next() {
         // What comes next to this text could make an element of it, or the list of texts that PostgreSQL reads it as.
-        None | Some(b'\\') => false,
-        Some(b'/') => after.get(1..).is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic())) && ends.bracket > Some(at),
-        Some(b'!' | b'?') => ends.bracket > Some(at),
-        Some(first) if first.is_ascii_alphabetic() => has_name(after) && ends.any > Some(at),
-        Some(_) => return Opening::Nothing,
+        None | Some(b'\\') => None,
+        Some(b'/') => after.get(1..).filter(|name| has_name(name) && ends.bracket > Some(at)).map(|_| Opening::Tag),
+        Some(b'!' | b'?') => (ends.bracket > Some(at)).then_some(Opening::Comment),
+        Some(first) if first.is_ascii_alphabetic() => (has_name(after) && ends.any > Some(at)).then_some(Opening::Tag),
+        Some(_) => Some(Opening::Nothing),
     };
-    if is_element { Opening::Element } else { Opening::Words }
+    found.unwrap_or(Opening::Words)
 }
 
 /// Tells whether it begins with a name as elements have it.
 fn has_name(after: &str) -> bool {
-    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))).unwrap_or(after.len());
-    let (name, rest) = after.split_at(end);
-    !name.ends_with(':') && rest.chars().next().is_none_or(|c| c.is_ascii_whitespace() || matches!(c, '/' | '>'))
+    let (name, rest) = after.split_at(tag::name_length(after));
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !name.ends_with(':')
+        && rest.chars().next().is_none_or(|c| c.is_ascii_whitespace() || matches!(c, '/' | '>'))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn cleaned(text: &str) -> Cow<'_, str> {
@@ -116,6 +142,13 @@ mod tests {
             ("<img src=x onerror=alert(1)>a", "a"),
             ("a<img src=x onerror=alert(1)//", "a"),
             ("<<img src=x onerror=alert(1)>a", "&lt;a"),
+            (r#"<p title=">" a b/c=<x d='>'>a</p x="y">"#, "<p>a</p>"),
+            (
+                r#"<A b=1 HREF = 'https://x.example/?a=1&amp;b="<' href=tel:1>x</a/>"#,
+                r#"<a href="https://x.example/?a=1&amp;b=&quot;<">x</a>"#,
+            ),
+            ("<a href=javascript:x>x</a><a href>y</a><a =href=tel:1>z</a>", "<a>x</a><a>y</a><a>z</a>"),
+            (r#"<p>a <b title="c > d"#, "<p>a </p>"),
             ("<scr<b@c>ipt>a", "&lt;scr&lt;b@c&gt;ipt&gt;a"),
             ("<svg><p onload=x>a</p></svg>", "a"),
             ("<!-- c --><h1>a</h1><?x?></h1>", "a"),
@@ -157,6 +190,87 @@ mod tests {
             assert_eq!(super::cleaned(&text, part.matches('<').count() * 4 - 1).unwrap_err().code(), "html_elements_too_many", "{part}");
             assert!(super::cleaned(&text, part.matches('<').count() * 4).is_ok(), "{part}");
         }
+        // An element may have any number of attributes, and none of them costs more than the one before.
+        let attributes = (0..100_000).map(|number| format!(" a{number}=\"<p>\"")).collect::<Vec<_>>().concat();
+        assert_eq!(super::cleaned(&format!("<p{attributes}>x</p{attributes}>"), 2).unwrap(), "<p>x</p>");
         assert_eq!(super::cleaned("1 < 2 <a@b.c> < 3", 0).unwrap(), "1 &lt; 2 &lt;a@b.c&gt; &lt; 3");
+    }
+
+    /// What texts that try to get something through are made of.
+    const PIECES: &[&str] = &[
+        "<",
+        ">",
+        "a",
+        "p",
+        " ",
+        "=",
+        "\"",
+        "'",
+        "/",
+        "\\",
+        "<a ",
+        "<p",
+        "href=",
+        "javascript:",
+        "http://x",
+        "<script>",
+        "</script>",
+        "<!--",
+        "-->",
+        "<svg>",
+        "<style>",
+        "</style>",
+        "<math>",
+        "<mtext>",
+        "<mglyph>",
+        "<table>",
+        "<img src=x onerror=y>",
+        "&lt;",
+        "</",
+        "<?",
+        "<![CDATA[",
+        "]]>",
+        "<textarea>",
+        "<title>",
+        "<noscript>",
+        "<template>",
+        "<select>",
+        "<plaintext>",
+    ];
+
+    /// Tells whether the text is read as nothing but characters and what is allowed.
+    fn is_clean(text: &str) -> bool {
+        let mut rest = text;
+        while let Some(at) = rest.find('<') {
+            rest = &rest[at..];
+            let tag = ["<p>", "</p>", "<a>", "</a>", "<a href=\"http://x"].iter().find(|tag| rest.starts_with(**tag));
+            if tag.is_none() && !rest[1..].starts_with(|c: char| !c.is_ascii_alphabetic() && !"/!?\\".contains(c)) {
+                return false;
+            }
+            let behind = tag.map_or(1, |tag| tag.len());
+            rest = match rest[behind..].find("\">") {
+                Some(end) if tag.is_some_and(|tag| tag.ends_with('x')) => &rest[behind + end..],
+                _ => &rest[behind..],
+            };
+        }
+        true
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn whatever_a_text_is_made_of_nothing_gets_through(pieces in vec(select(PIECES), 1..15)) {
+            let text = pieces.concat();
+            let found = cleaned(&text);
+            prop_assert!(is_clean(&found), "{text:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_gets_through_would_be_seen() {
+        for bad in ["<b>", "a<", "<a href=\"javascript:x\">", "</a b>", "<!-- -->", "<p><img>", "<a href=\"http://x\"><script>"] {
+            assert!(!is_clean(bad), "{bad}");
+        }
     }
 }
