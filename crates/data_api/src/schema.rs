@@ -84,38 +84,45 @@ impl SchemaCache {
             return Ok(None);
         }
         *looked = Some(Instant::now());
-        self.load().await.map(Some)
+        self.load(current).await.map(Some)
     }
 
-    /// Reads the catalog now.
+    /// Reads the whole catalog now.
     pub(crate) async fn reload(&self) -> Result<()> {
         let mut looked = self.looked.lock().await;
         *looked = Some(Instant::now());
-        self.load().await.map(|_| ())
+        self.load(None).await.map(|_| ())
     }
 
-    /// Reads the catalog where the database shows another one than the current. Returns whether it did.
+    /// Reads what changed where the database shows another catalog than the current. Returns whether it did.
     pub(crate) async fn follow(&self) -> Result<bool> {
         let shown = Catalog::fingerprint(&self.database, &self.grant()).await?;
         if self.fingerprint.load().as_deref() == Some(&shown) {
             return Ok(false);
         }
-        self.reload().await.map(|()| true)
+        let mut looked = self.looked.lock().await;
+        *looked = Some(Instant::now());
+        self.load(self.current()).await.map(|_| true)
     }
 
-    async fn load(&self) -> Result<Arc<Catalog>> {
-        let loaded = self.load_now().await;
+    /// Reads everything, or what changed since another catalog was read.
+    async fn load(&self, since: Option<Arc<Catalog>>) -> Result<Arc<Catalog>> {
+        let loaded = self.load_now(since).await;
         let status = if loaded.is_ok() { "SUCCESS" } else { "FAIL" };
         metrics::counter!("pgrst_schema_cache_loads_total", "status" => status).increment(1);
         loaded
     }
 
-    async fn load_now(&self) -> Result<Arc<Catalog>> {
+    async fn load_now(&self, since: Option<Arc<Catalog>>) -> Result<Arc<Catalog>> {
         let started = Instant::now();
         let grant = self.grant();
         // First: what is changed between the two is seen at the next look.
         let fingerprint = Catalog::fingerprint(&self.database, &grant).await?;
-        let catalog = Arc::new(Box::pin(Catalog::load(&self.database, &grant, &self.schemas)).await?);
+        let catalog = match since {
+            Some(since) => Box::pin(since.renewed(&self.database, &grant, &self.schemas)).await?,
+            None => Box::pin(Catalog::load(&self.database, &grant, &self.schemas)).await?,
+        };
+        let catalog = Arc::new(catalog);
         self.current.store(Some(Arc::clone(&catalog)));
         self.fingerprint.store(Some(Arc::new(fingerprint)));
         self.generation.fetch_add(1, Ordering::Relaxed);

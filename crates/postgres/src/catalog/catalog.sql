@@ -1,6 +1,14 @@
 -- One JSON document of everything that the wanted schemas hold and a program may call or ask.
 with recursive
 wanted (name) as (select w.value from pg_catalog.json_array_elements_text($1::json) as w (value)),
+-- Which of them, by their numbers; nothing for all. What shows something of a relation that changed is read with it.
+changed (it) as materialized (select $2::json),
+changed_relations (oid) as materialized (
+  select n.value::pg_catalog.oid from changed h cross join lateral pg_catalog.json_array_elements_text(h.it -> 'relations') as n (value)
+),
+changed_functions (oid) as materialized (
+  select n.value::pg_catalog.oid from changed h cross join lateral pg_catalog.json_array_elements_text(h.it -> 'functions') as n (value)
+),
 -- What a domain is at its bottom decides which operators and functions fit.
 bases (oid, base) as (
   select d.oid, t.oid from pg_catalog.pg_type d join pg_catalog.pg_type t on t.oid = d.typbasetype and t.typtype <> 'd' where d.typtype = 'd'
@@ -27,6 +35,11 @@ relations as materialized (
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
    where n.nspname in (select w.name from wanted w) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
+     and ((select h.it is null from changed h)
+          or c.oid in (select h.oid from changed_relations h)
+          or c.relkind in ('v', 'm') and exists (select from changed_relations)
+          or c.oid in (select k.conrelid from pg_catalog.pg_constraint k
+                        where k.contype = 'f' and k.confrelid in (select h.oid from changed_relations h)))
 ),
 -- A key's columns in the key's order; indexes over expressions or over a part of the rows are no keys.
 uniques as materialized (
@@ -138,6 +151,7 @@ functions as (
     left join pg_catalog.pg_class rc on rc.oid = rt.relation and rc.relkind <> 'c'
     left join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
    where n.nspname in (select w.name from wanted w) and p.prokind = 'f'
+     and ((select h.it is null from changed h) or p.oid in (select h.oid from changed_functions h))
      and rt.base not in ('trigger', 'event_trigger', 'internal', 'language_handler', 'fdw_handler', 'index_am_handler', 'tsm_handler', 'table_am_handler')
      and not exists (select from pg_catalog.pg_depend e
                       where e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and e.objid = p.oid and e.deptype = 'e')
@@ -199,7 +213,8 @@ select pg_catalog.json_build_object(
                     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number)
             from pg_catalog.pg_index i
             join pg_catalog.pg_class c on c.oid = i.indexrelid
-           where i.indisunique and not exists (select from pg_catalog.pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u', 'x'))) k
+           where i.indisunique and i.indrelid in (select r.oid from relations r)
+             and not exists (select from pg_catalog.pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u', 'x'))) k
     join relations r on r.oid = k.relation
    where k.comment is not null or k.is_shown),
   'enums', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', e.nspname, 'name', e.typname, 'values', e.labels)

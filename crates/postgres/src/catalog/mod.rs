@@ -7,6 +7,7 @@ mod lineage;
 mod model;
 mod reach;
 mod relationships;
+mod renewal;
 
 use std::collections::HashMap;
 
@@ -17,6 +18,7 @@ use crate::{Access, Database, Sql, Tx};
 
 use lineage::{Lineage, Place, View};
 use relationships::{Reference, UniqueKey};
+use renewal::Marks;
 
 pub use model::{
     Argument, Cardinality, Column, CompositeType, Constraint, DataType, Declaration, EnumType, Expression, ForeignKey, Function, Junction,
@@ -24,15 +26,17 @@ pub use model::{
 };
 pub use reach::Reach;
 
-/// Reads what the schemas of a JSON array of names hold, as one text column `document`.
+/// Reads what the schemas of a JSON array of names hold, or what changed of it, as one text column `document`.
 const DOCUMENT: &str = include_str!("catalog.sql");
 /// Reads what tells a changed catalog from an unchanged one, as one text column.
 const FINGERPRINT: &str = include_str!("fingerprint.sql");
+/// Reads what tells a changed relation or function from an unchanged one, as one text column `document`.
+const MARKS: &str = include_str!("marks.sql");
 /// Reads how tables were declared, as one text column `document`. Only where the document has declarations.
 const DECLARATIONS: &str = include_str!("declarations.sql");
 
 /// Everything that some schemas hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Catalog {
     schemas: HashMap<String, Schema>,
     enums: Vec<EnumType>,
@@ -42,10 +46,11 @@ pub struct Catalog {
     constraints: Vec<Constraint>,
     statement_timeouts: HashMap<String, String>,
     is_declared: bool,
+    marks: Marks,
 }
 
 /// What one schema holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Schema {
     relations: HashMap<String, Relation>,
     functions: HashMap<String, Vec<Function>>,
@@ -84,7 +89,7 @@ struct Document {
 }
 
 #[derive(Debug, Deserialize)]
-struct Marks {
+struct HasDeclarations {
     /// A database without our migrations has none.
     has_declarations: bool,
 }
@@ -119,23 +124,47 @@ impl Catalog {
 
     /// Reads what these schemas hold. The grant is the server's own.
     pub async fn load(database: &Database, grant: &Grant, schemas: &[String]) -> Result<Self> {
+        Self::read(database, grant, schemas, None).await
+    }
+
+    /// Reads what changed since this one was read, and returns what reading everything would.
+    pub async fn renewed(&self, database: &Database, grant: &Grant, schemas: &[String]) -> Result<Self> {
+        Self::read(database, grant, schemas, Some(self)).await
+    }
+
+    async fn read(database: &Database, grant: &Grant, schemas: &[String], before: Option<&Self>) -> Result<Self> {
         let tx = database.begin(grant, &RequestContext::default(), Access::Read).await?;
         // To compile this statement takes many times as long as to run it.
         tx.query(Sql::new("select pg_catalog.set_config('jit', 'off', true)")).await?;
-        let (before, after) = DOCUMENT.split_once("$1").unwrap_or((DOCUMENT, ""));
-        let mut statement = Sql::new(before);
-        statement.bind(serde_json::json!(schemas)).text(after);
+        // First: what is changed between the two is seen to be another one at the next look.
+        let marks: Marks = serde_json::from_str(&text(&tx, Sql::new(MARKS)).await?).map_err(Error::internal)?;
+        let since = before.and_then(|before| Some((before, marks.changed_since(&before.marks)?)));
+        let changed = since.as_ref().map(|(_, changed)| serde_json::to_value(changed)).transpose().map_err(Error::internal)?;
+        let (start, rest) = DOCUMENT.split_once("$1").unwrap_or((DOCUMENT, ""));
+        let (middle, end) = rest.split_once("$2").unwrap_or((rest, ""));
+        let mut statement = Sql::new(start);
+        statement.bind(serde_json::json!(schemas)).text(middle).bind(changed).text(end);
         let document = text(&tx, statement).await?;
-        let marks: Marks = serde_json::from_str(&document).map_err(Error::internal)?;
-        let declarations =
-            if marks.has_declarations && !database.is_alone() { Some(text(&tx, Sql::new(DECLARATIONS)).await?) } else { None };
+        let has: HasDeclarations = serde_json::from_str(&document).map_err(Error::internal)?;
+        let declarations = if has.has_declarations && !database.is_alone() { Some(text(&tx, Sql::new(DECLARATIONS)).await?) } else { None };
         tx.rollback().await?;
-        Self::from_documents(&document, declarations.as_deref())
+        let mut document: Document = serde_json::from_str(&document).map_err(Error::internal)?;
+        if let Some((before, changed)) = since {
+            document = renewal::joined(before, &changed, document);
+        }
+        Ok(Self { marks, ..Self::from_document(document, declarations.as_deref())? })
     }
 
     /// Makes a catalog from what the database says: a JSON object with `relations` and `functions`, and a JSON array of declarations.
     pub fn from_documents(document: &str, declarations: Option<&str>) -> Result<Self> {
-        let document: Document = serde_json::from_str(document).map_err(Error::internal)?;
+        Self::from_document(serde_json::from_str(document).map_err(Error::internal)?, declarations)
+    }
+
+    fn from_document(mut document: Document, declarations: Option<&str>) -> Result<Self> {
+        document.functions.sort_by(|left, right| (&left.schema, &left.name, left.oid).cmp(&(&right.schema, &right.name, right.oid)));
+        document
+            .constraints
+            .sort_by(|left, right| (&left.schema, &left.relation, &left.name).cmp(&(&right.schema, &right.relation, &right.name)));
         let mut schemas: HashMap<String, Schema> = HashMap::new();
         for relation in document.relations {
             schemas.entry(relation.schema.clone()).or_default().relations.insert(relation.name.clone(), relation);
@@ -174,7 +203,17 @@ impl Catalog {
         }
         let Document { enums, composites, handlers, geojson_schema, constraints, statement_timeouts, .. } = document;
         let (statement_timeouts, is_declared) = (statement_timeouts.unwrap_or_default(), declarations.is_some());
-        Ok(Self { schemas, enums, composites, handlers, geojson_schema, constraints, statement_timeouts, is_declared })
+        Ok(Self {
+            schemas,
+            enums,
+            composites,
+            handlers,
+            geojson_schema,
+            constraints,
+            statement_timeouts,
+            is_declared,
+            marks: Marks::default(),
+        })
     }
 
     /// Returns the relation of that name.

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 /// A table, view, materialized view, foreign or partitioned table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct Relation {
     /// The number.
     #[serde(default)]
@@ -55,7 +55,7 @@ pub enum RelationKind {
 }
 
 /// A column.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "they are PostgreSQL's own marks of a column, one by one")]
 pub struct Column {
     /// The name.
@@ -138,7 +138,7 @@ pub struct TypeName {
 }
 
 /// A type that has a list of values.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct EnumType {
     /// The name.
     #[serde(flatten)]
@@ -148,7 +148,7 @@ pub struct EnumType {
 }
 
 /// A type of rows that belongs to no table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct CompositeType {
     /// The name.
     #[serde(flatten)]
@@ -158,7 +158,7 @@ pub struct CompositeType {
 }
 
 /// A column of a row that belongs to no table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct Member {
     /// The name; empty where it has none.
     pub name: String,
@@ -182,7 +182,7 @@ pub enum TypeShape {
 }
 
 /// A foreign key.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct ForeignKey {
     /// The constraint's name.
     pub name: String,
@@ -197,7 +197,7 @@ pub struct ForeignKey {
 }
 
 /// What a constraint says of itself.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct Constraint {
     /// The schema of its relation.
     pub schema: String,
@@ -229,7 +229,7 @@ pub struct Declaration {
 }
 
 /// An aggregate over rows that makes a whole answer of one media type.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct MediaHandler {
     /// The aggregate's schema.
     pub schema: String,
@@ -244,7 +244,7 @@ pub struct MediaHandler {
 }
 
 /// A function.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct Function {
     /// The number.
     #[serde(default)]
@@ -273,7 +273,7 @@ pub struct Function {
 }
 
 /// An argument of a function.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct Argument {
     /// The name; empty where it has none.
     pub name: String,
@@ -289,7 +289,7 @@ pub struct Argument {
 }
 
 /// What a function gives back.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct Returns {
     /// The kind of one result.
     pub kind: ReturnKind,

@@ -24,6 +24,8 @@ mod project;
 #[cfg(test)]
 mod removed;
 #[cfg(test)]
+mod renewal;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod schema;
