@@ -100,11 +100,16 @@ impl DataApi {
     pub async fn follow(&self) {
         loop {
             tokio::time::sleep(Duration::from_millis(self.0.config.catalog_watch_ms)).await;
-            match self.0.schema.follow().await {
-                Ok(true) => tracing::debug!("the tables and functions were read anew"),
-                Ok(false) => {}
-                Err(error) => tracing::debug!(%error, "the tables and functions could not be looked at"),
-            }
+            self.look().await;
+        }
+    }
+
+    /// Looks whether tables or functions changed, and reads what did. While the database is away the last known stay.
+    pub async fn look(&self) {
+        match self.0.schema.follow().await {
+            Ok(true) => tracing::debug!("what changed of tables and functions was read anew"),
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "the tables and functions could not be looked at"),
         }
     }
 

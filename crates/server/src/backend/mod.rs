@@ -5,6 +5,7 @@
 
 mod context;
 mod demo;
+mod listening;
 mod rights;
 
 use std::sync::{Arc, OnceLock};
@@ -21,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
 use crate::start::StartError;
+
+use listening::Listening;
 
 /// What the floors below are made of.
 pub(crate) struct BackendOptions<'a> {
@@ -39,6 +42,8 @@ struct Inner {
     authority: Arc<Authority>,
     auth: Auth,
     data_api: DataApi,
+    /// Where the database tells of changes; nowhere behind a pooler.
+    listening: Option<Listening>,
     version: OnceLock<String>,
 }
 
@@ -46,6 +51,7 @@ impl Backend {
     /// Wires everything. Connects to nothing yet.
     pub(crate) fn new(options: BackendOptions<'_>) -> std::result::Result<Self, StartError> {
         let BackendOptions { settings, server, keys, public_url } = options;
+        let listening = settings.database.prepared_statements.then(|| Listening::new(settings, server.clone()));
         let database = Database::new(pool_options(settings, server))?;
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
         let authority = Authority::establish();
@@ -63,7 +69,7 @@ impl Backend {
         }
         config.plan_enabled.get_or_insert(settings.is_development());
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
-        Ok(Self(Arc::new(Inner { database, authority, auth, data_api, version: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { database, authority, auth, data_api, listening, version: OnceLock::new() })))
     }
 
     /// Looks at the database after the schema is there: who we are in it, and what it holds. Returns what does not work.
@@ -85,9 +91,14 @@ impl Backend {
         self.0.data_api.loaded()
     }
 
-    /// Follows what becomes of tables and functions, until told to stop.
+    /// Follows what becomes of tables and functions, until told to stop: the database tells, and is asked now and then all the same.
     pub(crate) async fn follow_schema(self, stop: CancellationToken) {
-        stop.run_until_cancelled(Box::pin(self.0.data_api.follow())).await;
+        let (asks, hears) = (self.0.data_api.follow(), async {
+            if let Some(listening) = &self.0.listening {
+                listening.hear(&self.0.data_api).await;
+            }
+        });
+        stop.run_until_cancelled(Box::pin(async { tokio::join!(asks, hears) })).await;
     }
 
     /// Returns how the pool is.
