@@ -3,6 +3,8 @@
 //! Invariant: SQLSTATE `TH` and three digits is ours: the digits are the HTTP status, the constraint field is the stable code. All other
 //! states keep their own five letters as the code, and their status is that of the PostgREST dialect.
 
+use std::error::Error as _;
+
 use kernel::{Error, Kind};
 
 use crate::wire::{Fault, Refusal};
@@ -22,13 +24,37 @@ pub fn lost_a_race(error: &Error) -> bool {
     matches!(error.code(), DEADLOCK | SERIALIZATION_FAILURE)
 }
 
+/// What a refusal of PostgreSQL is about, by name; said in fields of its own, whatever language its messages are in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct About<'a> {
+    /// The schema of the table.
+    pub schema: Option<&'a str>,
+    /// The table.
+    pub table: Option<&'a str>,
+    /// The column.
+    pub column: Option<&'a str>,
+    /// The constraint.
+    pub constraint: Option<&'a str>,
+}
+
+/// Returns what a refusal of PostgreSQL is about; nothing of an error that is none.
+pub fn about(error: &Error) -> Option<About<'_>> {
+    let refusal: &Refusal = error.source()?.downcast_ref()?;
+    Some(About {
+        schema: refusal.schema.as_deref(),
+        table: refusal.table.as_deref(),
+        column: refusal.column.as_deref(),
+        constraint: refusal.constraint.as_deref(),
+    })
+}
+
 /// Seconds after which a client may come back when PostgreSQL is away.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Turns what went wrong on a connection into our error.
 pub(crate) fn from_wire(fault: Fault) -> Error {
     match fault {
-        Fault::Refused(refusal) => from_database(&refusal).with_source(refusal),
+        Fault::Refused(refusal) => from_database(&refusal).with_source(*refusal),
         Fault::Broken(cause) => unavailable(cause),
         Fault::Unsayable(cause) => Error::internal(cause),
     }
@@ -107,8 +133,26 @@ fn status(state: &str, message: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEADLOCK, lost_a_race, raced, status};
+    use super::{About, DEADLOCK, about, from_wire, lost_a_race, raced, status};
+    use crate::wire::{Fault, Refusal};
     use kernel::{Error, Kind};
+
+    #[test]
+    fn a_refusal_says_what_it_is_about_in_any_language() {
+        let text = |text: &str| Some(text.to_owned());
+        let refusal = Refusal {
+            state: "23502".to_owned(),
+            message: "NULL-Wert in Spalte »label« von Relation »seats« verletzt Not-Null-Constraint".to_owned(),
+            schema: text("public"),
+            table: text("seats"),
+            column: text("label"),
+            ..Refusal::default()
+        };
+        let error = from_wire(Fault::Refused(Box::new(refusal)));
+        let expected = About { schema: Some("public"), table: Some("seats"), column: Some("label"), constraint: None };
+        assert_eq!(about(&error), Some(expected));
+        assert_eq!(about(&Error::new(Kind::BadRequest, "23502", "of our own")), None);
+    }
 
     #[test]
     fn a_lost_race_says_that_it_passes_and_nothing_of_the_server() {

@@ -7,6 +7,7 @@
 mod reference;
 mod wanted;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -18,12 +19,14 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kernel::{AnyCaller, Can, Error, Grant, Kind, Principal, RequestContext, Result};
+use postgres::catalog::Catalog;
 use postgres::{Access, Sql, Tx};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::DataApi;
+use crate::explain::{self, Asked};
 use crate::failure::{Failure, IsAnonymous};
 use crate::idempotency::Key;
 use crate::plan::{self, Caller, Plan};
@@ -75,6 +78,18 @@ struct StepError {
     error: Error,
 }
 
+/// An error, and the request that had it, where it was understood and run.
+struct Refused {
+    error: Error,
+    request: Option<(ApiRequest, Arc<Catalog>)>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, request: None }
+    }
+}
+
 impl From<Error> for StepError {
     fn from(error: Error) -> Self {
         Self { id: None, error }
@@ -123,8 +138,18 @@ async fn all(api: &DataApi, grant: &Grant, context: &RequestContext, batch: &Bat
     }
     let mut progress = Progress::default();
     for step in &batch.steps {
-        let done = Box::pin(one(api, &tx, grant.principal(), step, &mut progress)).await;
-        done.map_err(|error| StepError { id: Some(step.id.clone()), error })?;
+        if let Err(Refused { error, request }) = Box::pin(one(api, &tx, grant.principal(), step, &mut progress)).await {
+            // What explains it is asked in another transaction, which may need this one's connection.
+            drop(tx);
+            let error = match &request {
+                Some((request, catalog)) => {
+                    let asked = Asked { api, grant: grant.clone(), context, request, catalog };
+                    Box::pin(explain::explained(&asked, error)).await
+                }
+                None => error,
+            };
+            return Err(StepError { id: Some(step.id.clone()), error });
+        }
     }
     let text = serde_json::to_string(&BatchAnswer { responses: &progress.responses }).map_err(Error::internal)?;
     let mut response = Response::new(Body::from(text));
@@ -142,25 +167,26 @@ async fn all(api: &DataApi, grant: &Grant, context: &RequestContext, batch: &Bat
 }
 
 /// Runs one step: what it would be alone, with what earlier ones answered.
-async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progress: &mut Progress) -> Result<()> {
+async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progress: &mut Progress) -> Result<(), Refused> {
     let limits = api.limits().of(principal.database_role());
     let mut request = step.request(api, &limits.parse, &progress.answers)?;
     let surroundings = |catalog| api.surroundings(catalog, Caller::from(principal), limits);
     let catalog = api.schema().get().await?;
     fit(api, &mut request, &catalog)?;
     let newer;
-    let plan = match plan::plan(&request, surroundings(&catalog)) {
-        Ok(plan) => plan,
+    let (plan, catalog) = match plan::plan(&request, surroundings(&catalog)) {
+        Ok(plan) => (plan, &catalog),
         Err(error) if plan::may_be_outdated(&error) => {
-            let Some(found) = api.schema().newer_than(Some(&catalog)).await? else { return Err(error) };
+            let Some(found) = api.schema().newer_than(Some(&catalog)).await? else { return Err(error.into()) };
             newer = found;
-            plan::plan(&request, surroundings(&newer))?
+            (plan::plan(&request, surroundings(&newer))?, &newer)
         }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     if matches!(&plan, Plan::Write(plan) if plan.needs_company) && tx.opened().company_id.is_none() {
         return Err(Error::new(Kind::Forbidden, "company_required", "No company is chosen.")
-            .with_hint("Make one active with POST /auth/v1/company, or send the header X-Company-Id."));
+            .with_hint("Make one active with POST /auth/v1/company, or send the header X-Company-Id.")
+            .into());
     }
     tx.query(step.settings()).await?;
     // What may only read may only read here, too: for as long as the savepoint stands.
@@ -171,8 +197,16 @@ async fn one(api: &DataApi, tx: &Tx, principal: &Principal, step: &Step, progres
     }
     let begun = Instant::now();
     let answered = run::within(api, tx, Planned { request: &request, plan: &plan }).await;
-    let timeout = api.statement_timeout(&catalog, principal);
-    let answered = answered.map_err(|error| limits.timed(error, begun.elapsed(), timeout.as_deref()))?;
+    let answered = match answered {
+        Ok(answered) => answered,
+        Err(error) => {
+            let timeout = api.statement_timeout(catalog, principal);
+            let error = limits.timed(error, begun.elapsed(), timeout.as_deref());
+            let catalog = Arc::clone(catalog);
+            drop(plan);
+            return Err(Refused { error, request: Some((request, catalog)) });
+        }
+    };
     if reads {
         tx.execute(Sql::new("release savepoint thorbis_reads")).await?;
     }

@@ -1,53 +1,49 @@
 //! What a value has to be: for a missing one, one that names nothing, one that is there already, one that a check refuses.
 //!
-//! Invariant: made from what PostgreSQL said and from the catalog; no row is read for it. The company's column is not named.
+//! Invariant: made from the names that PostgreSQL gives beside its message, and from the catalog; no row is read for it. The company's column is not named.
 
 use kernel::Error;
 use postgres::catalog::{Catalog, Constraint, Relation};
+use postgres::error::{About, about};
 
-use crate::request::{ApiRequest, Target};
+use crate::request::{Action, ApiRequest, Target};
 
 /// Where a comment says that a key is only meant where it is named; the sentence stands behind it.
 const TAG: &str = "@named_only";
 
-/// Returns a sentence or two; nothing where PostgreSQL has said enough, or not in words that are known.
+/// Returns a sentence or two; nothing where PostgreSQL has said enough, or not what it is about.
 pub(super) fn hint(catalog: &Catalog, request: &ApiRequest, error: &Error) -> Option<String> {
-    if error.hint().is_some() {
+    if error.hint().is_some() || !matches!(error.code(), "23502" | "23503" | "23505" | "23514") {
         return None;
     }
-    let details = error.details().and_then(|details| details.as_str()).unwrap_or_default();
-    let names: Vec<&str> = error.message().split('"').skip(1).step_by(2).collect();
-    let schema = &request.schema;
-    let relation = |name: &str| catalog.relation(schema, name);
-    match (error.code(), names.as_slice()) {
-        ("23502", [column, table]) => Some(format!("{} needs a value.", field(relation(table), &[column]))),
-        ("23503", [table, name]) => {
-            let there = details.rsplit('"').nth(1).unwrap_or("another table");
-            let table_of = relation(table);
-            let keys = table_of.into_iter().flat_map(|it| &it.foreign_keys);
-            // PostgreSQL leaves the columns out where policies guard the rows.
-            let columns: Vec<&str> = keys.filter(|key| key.name == **name).flat_map(|key| &key.columns).map(String::as_str).collect();
-            let what = format!("{} names no row of \"{there}\".", field(table_of, &without_tenant(&columns, table_of)));
-            Some(said(what, catalog.constraint(schema, Some(table), name)))
-        }
-        ("23503", [table, name, from]) => {
-            let what = format!("Rows of \"{from}\" still name this row of \"{table}\".");
-            Some(said(what, catalog.constraint(schema, Some(from), name)))
-        }
-        ("23505", [name]) => {
-            let constraint = catalog.constraint(schema, target(request), name);
-            let relation = constraint.and_then(|it| catalog.relation(&it.schema, &it.relation));
-            let what = format!("Another row has this value of {} already.", lower(field(relation, &columns(constraint, relation))));
-            Some(said(what, constraint))
-        }
-        ("23514", [table, name]) => {
-            let constraint = catalog.constraint(schema, Some(table), name);
-            let relation = relation(table);
-            let what = format!("{} must fit the check \"{name}\".", field(relation, &columns(constraint, relation)));
-            Some(said(what, constraint))
-        }
-        _ => None,
+    let About { schema, table, column, constraint: name } = about(error)?;
+    let (schema, table) = (schema.unwrap_or(&request.schema), table?);
+    let relation = catalog.relation(schema, table);
+    if error.code() == "23502" {
+        return Some(format!("{} needs a value.", field(relation, &[column?])));
     }
+    let name = name?;
+    let constraint = catalog.constraint(schema, Some(table), name);
+    let what = match error.code() {
+        "23503" => reference(request, relation, (table, name))?,
+        "23505" => format!("Another row has this value of {} already.", lower(field(relation, &columns(constraint, relation)))),
+        _ => format!("{} must fit the check \"{name}\".", field(relation, &columns(constraint, relation))),
+    };
+    Some(said(what, constraint))
+}
+
+/// Tells which end of a foreign key was touched. PostgreSQL names the key and the table that has it in either case; whoever deletes rows, or
+/// writes rows of the table that it leads to, is at the other end.
+fn reference(request: &ApiRequest, relation: Option<&Relation>, (table, name): (&str, &str)) -> Option<String> {
+    let key = relation?.foreign_keys.iter().find(|key| key.name == name)?;
+    let there = key.foreign_relation.as_str();
+    let is_other_end = request.action == Action::Delete || target(request).is_some_and(|own| own == there && own != table);
+    Some(if is_other_end {
+        format!("Rows of \"{table}\" still name this row of \"{there}\".")
+    } else {
+        let columns: Vec<&str> = key.columns.iter().map(String::as_str).collect();
+        format!("{} names no row of \"{there}\".", field(relation, &without_tenant(&columns, relation)))
+    })
 }
 
 /// Adds the sentence of the constraint's comment.

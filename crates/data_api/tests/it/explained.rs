@@ -196,3 +196,78 @@ async fn names_are_suggested_and_the_setting_ends_it_all() {
     assert_eq!(denied.body, plain("42501", "permission denied for table safes", &Value::Null));
     assert_eq!(server.post(&ann, "seats", json!({ "id": 1 }), "").await.body["hint"], Value::Null);
 }
+
+/// What PostgreSQL says in German: the names stand beside the words.
+const IN_GERMAN: &str = "
+create function public.german(p_code text, p_message text, p_table text, p_column text, p_constraint text) returns void language plpgsql as $$
+begin
+  raise exception using errcode = p_code, message = p_message, schema = 'public', table = p_table,
+    column = coalesce(p_column, ''), constraint = coalesce(p_constraint, '');
+end $$;
+grant execute on function public.german to authenticated;";
+
+#[tokio::test]
+async fn it_is_told_whatever_language_the_database_speaks() {
+    let (server, ann) = Box::pin(hall(DataApiConfig::default())).await;
+    server.table(IN_GERMAN).await;
+    for (code, message, column, constraint, hint) in [
+        (
+            "23502",
+            "NULL-Wert in Spalte »label« von Relation »seats« verletzt Not-Null-Constraint",
+            json!("label"),
+            Value::Null,
+            "The field \"label\" (character varying(20)) needs a value.",
+        ),
+        (
+            "23503",
+            "Einfügen oder Aktualisieren in Tabelle »seats« verletzt Fremdschlüssel-Constraint »seats_vow_id_fkey«",
+            Value::Null,
+            json!("seats_vow_id_fkey"),
+            "The field \"vow_id\" (integer) names no row of \"vows\". A seat belongs to who made a vow.",
+        ),
+        (
+            "23505",
+            "doppelter Schlüsselwert verletzt Unique-Constraint »seats_label_key«",
+            Value::Null,
+            json!("seats_label_key"),
+            "Another row has this value of the field \"label\" (character varying(20)) already. Every seat has its own label.",
+        ),
+        (
+            "23514",
+            "neue Zeile für Relation »seats« verletzt Check-Constraint »seats_rows_check«",
+            Value::Null,
+            json!("seats_rows_check"),
+            "The field \"rows\" (smallint) must fit the check \"seats_rows_check\". A hall has one to forty rows.",
+        ),
+    ] {
+        let said = json!({ "p_code": code, "p_message": message, "p_table": "seats", "p_column": column, "p_constraint": constraint });
+        let refused = server.post(&ann, "rpc/german", said, "").await;
+        assert_eq!((&refused.body["code"], &refused.body["message"], &refused.body["hint"]), (&json!(code), &json!(message), &json!(hint)));
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_a_batch_is_told_as_much_as_one_alone() {
+    let (server, ann) = Box::pin(hall(DataApiConfig::default())).await;
+    let viewer = server.member(&ann.company_id, "viewer").await;
+    let batch = |path: &str, body: Value| {
+        json!([
+            { "id": "first", "method": "GET", "path": "/seats" },
+            { "id": "second", "method": "POST", "path": path, "body": body },
+        ])
+    };
+    let message = "permission denied for table safes";
+    let safes = || batch("/safes", json!({ "id": 1 }));
+    let refused = server.batch(&ann, safes(), Said::default()).await;
+    let details = "Missing grant: the role authenticated lacks INSERT on the table safes.";
+    let hint = "grant insert on public.safes to authenticated";
+    let expected = json!({ "code": "42501", "message": message, "details": details, "hint": hint, "request": "second" });
+    assert_eq!((refused.status, &refused.body), (403, &expected));
+    let refused = server.batch(&viewer, safes(), Said::default()).await;
+    let expected = json!({ "code": "42501", "message": message, "details": null, "hint": null, "request": "second" });
+    assert_eq!((refused.status, &refused.body), (403, &expected), "and nobody else is told more");
+
+    let refused = server.batch(&ann, batch("/seats", json!({ "id": 2 })), Said::default()).await;
+    assert_eq!(refused.body["hint"], "The field \"label\" (character varying(20)) needs a value.");
+    assert_eq!(server.get(&ann, "seats").await.ok(), json!([]));
+}

@@ -25,7 +25,12 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     pub(crate) detail: Option<String>,
     pub(crate) hint: Option<String>,
+    pub(crate) schema: Option<String>,
+    pub(crate) table: Option<String>,
+    pub(crate) column: Option<String>,
     pub(crate) constraint: Option<String>,
+    /// Where in PostgreSQL it was raised: a word that no language changes.
+    pub(crate) routine: Option<String>,
     /// How many statements of its batch had passed before.
     pub(crate) passed: usize,
 }
@@ -42,7 +47,7 @@ impl Refusal {
     pub(crate) fn is_stale(&self) -> bool {
         match self.state.as_str() {
             "26000" => true,
-            "0A000" => self.message == "cached plan must not change result type",
+            "0A000" => self.routine.as_deref() == Some("RevalidateCachedQuery"),
             _ => false,
         }
     }
@@ -59,7 +64,11 @@ impl Refusal {
                 b'M' => refusal.message = value,
                 b'D' => refusal.detail = Some(value),
                 b'H' => refusal.hint = Some(value),
+                b's' => refusal.schema = Some(value),
+                b't' => refusal.table = Some(value),
+                b'c' => refusal.column = Some(value),
                 b'n' => refusal.constraint = Some(value),
+                b'R' => refusal.routine = Some(value),
                 _ => {}
             }
         }
