@@ -154,7 +154,7 @@ impl Edge {
         }
         let shared = Arc::new(Shared { pipeline, limits, tls, stop, kill, slots });
         if let Some(listener) = bound.unix {
-            tasks.spawn(accept::run_unix(listener, Arc::clone(&shared), tasks.clone()));
+            tasks.spawn(accept::run(listener, Arc::clone(&shared), tasks.clone()));
         }
         for listener in bound.listeners {
             tasks.spawn(accept::run(listener, Arc::clone(&shared), tasks.clone()));
