@@ -2,6 +2,7 @@
 
 # start_server PROGRAM: starts it and waits until it answers. Sets $folder, $url and $server; it ends with the script.
 start_server() {
+    peer=
     folder=$(mktemp -d "${TMPDIR:-/tmp}/thorbis-XXXXXX")
     # A script that prepared the data folder says where it is, and $place is what goes with it.
     data=${data:-$folder/data}
@@ -28,8 +29,10 @@ start_server() {
     url=$(sed -n 's/.* answers at \([^ ]*\).*/\1/p' "$folder/out")
 }
 
+# Ends it, and $peer, another program that the script runs beside it.
 stop_server() {
     status=$?
+    [ -z "${peer:-}" ] || kill "$peer" 2>/dev/null || true
     if [ -n "${server:-}" ]; then
         kill -TERM "$server" 2>/dev/null || true
         wait "$server" || true
