@@ -1,7 +1,7 @@
 //! Asks a server the same kind of question over many connections, and says how fast the answers came.
 //!
-//! Invariant: bounded by connections and time; an answer that is not the expected status, or is empty, is an error: it is counted, never
-//! timed, and the run fails.
+//! Invariant: bounded by connections and time; an answer that is not the expected status, or to a read is empty, is an error: it is
+//! counted, never timed, and the run fails.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use clap::Parser;
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rand::Rng as _;
@@ -22,8 +22,10 @@ use tokio::net::TcpStream;
 /// Connections and seconds that a run may have.
 const CONNECTIONS_MAX: usize = 4096;
 const SECONDS_MAX: u64 = 600;
+/// Characters that are shown of an answer that was wrong.
+const WRONG_CHARS_MAX: usize = 300;
 
-/// Measures a GET over many connections.
+/// Measures a request over many connections.
 #[derive(Debug, Parser)]
 struct Load {
     /// Where the server listens.
@@ -38,6 +40,12 @@ struct Load {
     /// A file of values, one a line; `{v}` in the path becomes one of them.
     #[arg(long)]
     values: Option<std::path::PathBuf>,
+    /// The method.
+    #[arg(long, default_value_t = Method::GET)]
+    method: Method,
+    /// A file with the body of every request; `{n}` and `{v}` are replaced in it, too.
+    #[arg(long)]
+    body: Option<std::path::PathBuf>,
     /// A header of every request, `name: value`.
     #[arg(long)]
     header: Vec<String>,
@@ -54,20 +62,35 @@ struct Load {
 struct Asked {
     load: Load,
     values: Vec<String>,
+    body: String,
 }
 
 impl Asked {
     fn of(load: Load) -> anyhow::Result<Self> {
         let text = load.values.as_ref().map(std::fs::read_to_string).transpose().context("the values cannot be read")?;
         let values = text.unwrap_or_default().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        Ok(Self { load, values })
+        let body = load.body.as_ref().map(std::fs::read_to_string).transpose().context("the body cannot be read")?.unwrap_or_default();
+        Ok(Self { load, values, body })
     }
 }
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// Of each answer, until it was whole.
     microseconds: Vec<u64>,
+    /// Until its first bytes.
+    first: Vec<u64>,
     errors: usize,
+    /// One of them.
+    wrong: Option<String>,
+}
+
+/// What came of one question.
+enum Came {
+    /// What was asked for, its first bytes then.
+    Answer(Instant),
+    /// Something else: its status and its beginning.
+    Wrong(String),
 }
 
 #[tokio::main(flavor = "multi_thread")]
@@ -76,27 +99,37 @@ async fn main() -> anyhow::Result<()> {
     let Load { address, connections, seconds, .. } = load.load;
     ensure!(address.ip().is_loopback(), "only this machine is put under load");
     ensure!(connections <= CONNECTIONS_MAX && seconds <= SECONDS_MAX, "too many connections or seconds");
-    let until = Instant::now() + Duration::from_secs(seconds);
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs(seconds);
     let asking: Vec<_> = (0..connections).map(|_| tokio::spawn(ask(Arc::clone(&load), until))).collect();
-    let (mut microseconds, mut errors) = (Vec::new(), 0_usize);
+    let (mut microseconds, mut first, mut errors, mut wrong) = (Vec::new(), Vec::new(), 0_usize, None);
     for one in asking {
         let seen = one.await??;
         microseconds.extend(seen.microseconds);
+        first.extend(seen.first);
         errors = errors.saturating_add(seen.errors);
+        wrong = wrong.or(seen.wrong);
     }
+    // What was asked in time is answered a little after it.
+    let elapsed = u64::try_from(begun.elapsed().as_micros())?;
     microseconds.sort_unstable();
-    let at = |percent: usize| {
-        let index = microseconds.len().saturating_mul(percent) / 100;
-        microseconds.get(index.min(microseconds.len().saturating_sub(1))).copied().unwrap_or_default()
-    };
+    first.sort_unstable();
+    let whole = |percent| at(&microseconds, percent);
     let answers = u64::try_from(microseconds.len())?;
     let line = serde_json::json!({
-        "per_second": answers / seconds.max(1), "p50_us": at(50), "p95_us": at(95), "p99_us": at(99), "answers": answers, "errors": errors,
+        "per_second": answers.saturating_mul(1_000_000) / elapsed.max(1), "p50_us": whole(50), "p95_us": whole(95), "p99_us": whole(99),
+        "first_p50_us": at(&first, 50), "first_p99_us": at(&first, 99), "answers": answers, "elapsed_us": elapsed, "errors": errors,
     });
     writeln!(std::io::stdout(), "{line}")?;
-    ensure!(errors == 0, "{errors} answers were not what was asked for");
+    ensure!(errors == 0, "{errors} answers were not what was asked for, such as {}", wrong.unwrap_or_default());
     ensure!(answers > 0, "nothing was answered in time");
     Ok(())
+}
+
+/// Returns what so many of a hundred sorted times stay below.
+fn at(sorted: &[u64], percent: usize) -> u64 {
+    let index = sorted.len().saturating_mul(percent) / 100;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
 async fn ask(load: Arc<Asked>, until: Instant) -> anyhow::Result<Seen> {
@@ -109,10 +142,15 @@ async fn ask(load: Arc<Asked>, until: Instant) -> anyhow::Result<Seen> {
     while Instant::now() < until {
         let request = request(&load)?;
         let begun = Instant::now();
-        if answered(&mut sender, request).await? {
-            seen.microseconds.push(u64::try_from(begun.elapsed().as_micros())?);
-        } else {
-            seen.errors = seen.errors.saturating_add(1);
+        match answered(&mut sender, request).await? {
+            Came::Answer(first) => {
+                seen.first.push(u64::try_from(first.duration_since(begun).as_micros())?);
+                seen.microseconds.push(u64::try_from(begun.elapsed().as_micros())?);
+            }
+            Came::Wrong(answer) => {
+                seen.errors = seen.errors.saturating_add(1);
+                seen.wrong = Some(answer);
+            }
         }
     }
     drop(sender);
@@ -120,26 +158,38 @@ async fn ask(load: Arc<Asked>, until: Instant) -> anyhow::Result<Seen> {
     Ok(seen)
 }
 
-fn request(asked: &Asked) -> anyhow::Result<Request<Empty<Bytes>>> {
+fn request(asked: &Asked) -> anyhow::Result<Request<Full<Bytes>>> {
     let load = &asked.load;
-    let number = rand::rng().random_range(1..=load.numbers);
-    let mut path = load.path.replace("{n}", &format!("{number:012}"));
-    if let Some(value) = asked.values.choose(&mut rand::rng()) {
-        path = path.replace("{v}", value);
-    }
-    let mut request = Request::get(path).header("host", load.address.to_string());
+    let number = format!("{:012}", rand::rng().random_range(1..=load.numbers));
+    let value = asked.values.choose(&mut rand::rng());
+    let filled = |text: &str| {
+        let text = text.replace("{n}", &number);
+        value.map_or_else(|| text.clone(), |value| text.replace("{v}", value))
+    };
+    let mut request = Request::builder().method(&load.method).uri(filled(&load.path)).header("host", load.address.to_string());
     for header in &load.header {
         let (name, value) = header.split_once(": ").context("a header is `name: value`")?;
         request = request.header(name, value);
     }
-    Ok(request.body(Empty::new())?)
+    Ok(request.body(Full::new(Bytes::from(filled(&asked.body))))?)
 }
 
-/// Tells whether the answer was 200, or 206 for a part of a counted list, with a body.
-async fn answered(sender: &mut SendRequest<Empty<Bytes>>, request: Request<Empty<Bytes>>) -> anyhow::Result<bool> {
+/// Asks, and reads the whole answer: what was read has a body, what was written may have none.
+async fn answered(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> anyhow::Result<Came> {
+    let is_write = request.method() != Method::GET;
     sender.ready().await?;
     let response = sender.send_request(request).await?;
+    let first = Instant::now();
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
-    Ok(matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) && body.len() > 2)
+    let is_whole = match status {
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT => is_write || body.len() > 2,
+        StatusCode::CREATED | StatusCode::NO_CONTENT => is_write,
+        _ => false,
+    };
+    if is_whole {
+        return Ok(Came::Answer(first));
+    }
+    let text: String = String::from_utf8_lossy(&body).chars().take(WRONG_CHARS_MAX).collect();
+    Ok(Came::Wrong(format!("{status}: {text}")))
 }

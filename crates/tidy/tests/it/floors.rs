@@ -30,8 +30,8 @@ const FLOORS: &[(&str, Floor)] = &[
 const STANDING_TOOLS: &[&str] = &["thorbis-testkit", "thorbis-proof"];
 /// The highest floor that these may use: the server uses the kit.
 const TESTKIT_FLOOR_MAX: u8 = 2;
-/// Crates that open connections; all others go through `postgres`.
-const DRIVER_USERS: &[&str] = &["thorbis-postgres", "thorbis-testkit", "thorbis-proof"];
+/// Crates that open connections; all others go through `postgres`. What is compared with it goes another way.
+const DRIVER_USERS: &[&str] = &["thorbis-postgres", "thorbis-testkit", "thorbis-proof", "thorbis-load"];
 const DRIVERS: &[&str] = &["tokio-postgres", "deadpool", "tokio-postgres-rustls"];
 /// What the vocabulary must stay free of.
 const NOT_IN_KERNEL: &[&str] = &["tokio", "tokio-postgres", "axum", "reqwest", "hyper"];
