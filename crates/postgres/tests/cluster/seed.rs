@@ -181,7 +181,7 @@ async fn a_block_that_is_refused_leaves_all_rules_behind() {
     assert!(failed.message().contains("no_third"), "{failed}");
     alone(&fixture, "alter table public.payments drop constraint no_third").await;
     as_migrated(&fixture).await;
-    expect(&fixture, &[("select count(*) > 0 from public.jobs", "true")]).await;
+    what_there_is_goes_on(&fixture).await;
 }
 
 #[tokio::test]
@@ -202,8 +202,19 @@ async fn the_next_migration_makes_what_a_load_that_was_cut_off_set_aside() {
     alone(&fixture, "create index jobs_id_idx on public.jobs (id)").await;
     migrator.up(&Source::Embedded, &Options::default()).await.unwrap();
     as_migrated(&fixture).await;
+    what_there_is_goes_on(&fixture).await;
     let refused = migrator.scale(&plan, 2, false, SILENT).await.unwrap_err();
     assert_eq!(refused.code(), SCALE_NOT_EMPTY);
+}
+
+/// The companies that were written are whole: their sums are those of their rows, and their next job has a number that is free.
+async fn what_there_is_goes_on(fixture: &Fixture) {
+    let next = "insert into public.jobs (company_id, title, customer_id, created_by)
+        select c.company_id, 'Next', (min(c.id::text))::uuid, null from public.customers c group by 1";
+    sums_are_those_of_the_rows(fixture).await;
+    alone(fixture, next).await;
+    let whole = "select count(*) > 0 from public.companies c where (select count(*) from public.jobs j where j.company_id = c.id) = 4171";
+    expect(fixture, &[(whole, "true")]).await;
 }
 
 /// Runs statements as the owner, and leaves: nobody may be there while a load begins.

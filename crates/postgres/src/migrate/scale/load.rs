@@ -22,7 +22,6 @@ const ITEMS: &str = include_str!("items.sql");
 const BLOCK: &str = include_str!("block.sql");
 const MONEY: &str = include_str!("money.sql");
 const FIGURES: &str = include_str!("figures.sql");
-const FINISH: &str = include_str!("finish.sql");
 /// Connections that a load may have.
 const CONNECTIONS_MAX: usize = 32;
 
@@ -68,7 +67,6 @@ pub(super) async fn run(
     if let Some(error) = failed {
         return Err(error);
     }
-    transaction(&first, options, &[FINISH]).await?;
     // Before the indexes are there, so that it reads none of them.
     over_tables(migrator, connections, options, "vacuum").await
 }
