@@ -34,8 +34,10 @@ const KEYS: &str = "select n.position, n.definition, n.relation from app.set_asi
 const CHECKS: &str =
     "select n.position, format('alter table %s validate constraint %I', n.relation, n.name), n.relation from app.set_aside n
      where n.kind = 'check' order by pg_relation_size(n.relation::regclass) desc, n.relation, n.position";
-/// For sorting. Where several work at a time, none of them takes further workers.
-const MEMORY: &str = "set local maintenance_work_mem = '512MB'";
+/// What sorting may take, all of them together and one of them.
+const MEMORY_MB: usize = 2048;
+const MEMORY_MB_EACH: usize = 512;
+/// Where several work at a time, none of them takes further workers.
 const ALONE: &str = "set local max_parallel_maintenance_workers = 0";
 
 /// One thing to make again.
@@ -88,17 +90,19 @@ pub(super) async fn bring_back(sessions: &[&Session], options: &Options) -> Resu
 /// Every session takes what is next until nothing is left, or one of them fails.
 async fn make(sessions: &[&Session], options: &Options, left: VecDeque<Vec<Note>>) -> Result<()> {
     let left = &Mutex::new(left);
+    let memory = (MEMORY_MB / sessions.len().max(1)).min(MEMORY_MB_EACH);
     let workers = if sessions.len() > 1 { ALONE } else { "" };
+    let limits = &format!("set local maintenance_work_mem = '{memory}MB'; {workers}");
     // All of them are waited for: what still runs would keep its locks.
-    join_all(sessions.iter().map(|session| work(session, options, left, workers))).await.into_iter().collect()
+    join_all(sessions.iter().map(|session| work(session, options, left, limits))).await.into_iter().collect()
 }
 
-async fn work(session: &Session, options: &Options, left: &Mutex<VecDeque<Vec<Note>>>, workers: &str) -> Result<()> {
+async fn work(session: &Session, options: &Options, left: &Mutex<VecDeque<Vec<Note>>>, limits: &str) -> Result<()> {
     let take = || left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     while let Some(notes) = take() {
         for note in notes {
             let struck = format!("delete from {NOTES} where position = {}", note.position);
-            if let Err(failed) = in_one(session, options, &[MEMORY, workers, &note.statement, &struck]).await {
+            if let Err(failed) = in_one(session, options, &[limits, &note.statement, &struck]).await {
                 left.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 return Err(failed);
             }

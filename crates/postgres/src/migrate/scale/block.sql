@@ -76,9 +76,9 @@ select j.company_id, (s.head || b.mark || '87' || lpad(to_hex(b.block * 10000 + 
   join public.jobs j on j.company_id = b.company_id and j.id = (s.head || b.mark || '86' || lpad(to_hex(b.block * 10000 + s.n), 14, '0'))::uuid
  where s.starts_at is not null;
 
-insert into public.bookings (company_id, schedule_id, user_id, start_time, end_time)
+insert into public.bookings (company_id, schedule_id, user_id, start_time, end_time, created_at)
 select b.company_id, (s.head || b.mark || '87' || lpad(to_hex(b.block * 10000 + s.n), 14, '0'))::uuid,
        ('01910000-0000-7' || b.mark || '-8100-'
-        || lpad(to_hex(b.block * 16 + case s.technician when 9 then 13 else s.technician + 1 end), 12, '0'))::uuid, s.starts_at, s.ends_at
+        || lpad(to_hex(b.block * 16 + case s.technician when 9 then 13 else s.technician + 1 end), 12, '0'))::uuid, s.starts_at, s.ends_at, s.created_at
   from scale_block b cross join scale_jobs s
  where s.status in ('scheduled', 'in_progress');

@@ -15,7 +15,7 @@ use super::triggers::TABLES;
 
 const CHECK: &str = include_str!("check.sql");
 /// They sort and add up whole tables.
-const MEMORY: &str = "set local work_mem = '256MB'";
+const MEMORY: &str = "set local work_mem = '128MB'";
 
 /// Refuses rows that are not as they should be.
 pub(super) async fn check(sessions: &[Session], options: &Options) -> Result<()> {
