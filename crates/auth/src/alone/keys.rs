@@ -3,6 +3,7 @@
 //! Invariant: the algorithm follows from the key and never from the token: a key verifies the algorithms of its kind, and where it names
 //! one, that one alone; nothing in a token's header can bring a key along.
 
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
@@ -14,6 +15,9 @@ use crate::tokens::strict_json;
 
 /// The shortest shared secret.
 const SECRET_BYTES_MIN: usize = 32;
+const ES512: &str = "ES512";
+/// Bytes of a coordinate on its curve.
+const P521_BYTES: usize = 66;
 const SHARED: &[Algorithm] = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 const RSA: &[Algorithm] = &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
 
@@ -27,7 +31,9 @@ pub enum SecretError {
     #[error("The JWT secret is not base64, as jwt-secret-is-base64 says it is")]
     NotBase64,
     /// JSON without a key that can check a signature.
-    #[error("The JWT secret is JSON, and no key in it can check a signature: allowed are oct, RSA, EC (P-256, P-384) and OKP (Ed25519)")]
+    #[error(
+        "The JWT secret is JSON, and no key in it can check a signature: allowed are oct, RSA, EC (P-256, P-384, P-521) and OKP (Ed25519)"
+    )]
     NoKey,
 }
 
@@ -40,8 +46,23 @@ pub struct KeySet {
 #[derive(Clone)]
 struct Key {
     id: Named,
-    algorithms: Vec<Algorithm>,
-    decoding: DecodingKey,
+    check: Check,
+}
+
+/// How a key checks signatures.
+#[derive(Clone)]
+enum Check {
+    /// By one of these algorithms.
+    Usual(Vec<Algorithm>, DecodingKey),
+    /// By ES512, which the library does not know: a point of the curve.
+    P521(Vec<u8>),
+}
+
+/// How a token says that it is signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signed {
+    Usual(Algorithm),
+    Es512,
 }
 
 /// Which tokens a key is tried for.
@@ -70,7 +91,7 @@ impl KeySet {
         if bytes.len() < SECRET_BYTES_MIN {
             return Err(SecretError::TooShort);
         }
-        Ok(Self { keys: vec![Key { id: Named::Anyhow, algorithms: SHARED.to_vec(), decoding: DecodingKey::from_secret(&bytes) }] })
+        Ok(Self { keys: vec![Key { id: Named::Anyhow, check: Check::Usual(SHARED.to_vec(), DecodingKey::from_secret(&bytes)) }] })
     }
 
     /// Returns the claims of a token that one of the keys signed.
@@ -86,7 +107,8 @@ impl KeySet {
             Some("none") => return Err(JwtError::Unsigned),
             // An extension that must be understood is not.
             Some(_) if head.contains_key("crit") => return Err(JwtError::Header),
-            Some(name) => name.parse::<Algorithm>().map_err(|_unknown| JwtError::Header)?,
+            Some(ES512) => Signed::Es512,
+            Some(name) => Signed::Usual(name.parse().map_err(|_unknown| JwtError::Header)?),
             None => return Err(JwtError::Header),
         };
         let id = head.get("kid").map(|id| id.as_str().ok_or(JwtError::Header)).transpose()?;
@@ -96,8 +118,7 @@ impl KeySet {
         }
         // Both parts stand together in the token, with one dot between them.
         let message = token.get(..header.len() + 1 + payload.len()).ok_or(JwtError::Crypto)?;
-        let is_genuine = |key: &Key| jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.decoding, algorithm).unwrap_or(false);
-        if !fitting.any(is_genuine) {
+        if !fitting.any(|key| key.verifies(message, signature, algorithm)) {
             return Err(JwtError::WRONG_KEY);
         }
         let claims = URL_SAFE_NO_PAD.decode(payload).map_err(|_not_base64| JwtError::Crypto)?;
@@ -114,6 +135,9 @@ impl std::fmt::Debug for KeySet {
 impl Key {
     /// Returns a key that can check signatures; nothing for one of another kind.
     fn of_json(json: Value) -> Option<Self> {
+        if json.get("crv").and_then(Value::as_str) == Some("P-521") {
+            return Self::of_p521(&json);
+        }
         let jwk: Jwk = serde_json::from_value(json).ok()?;
         if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {
             return None;
@@ -134,16 +158,43 @@ impl Key {
         }
         let id = jwk.common.key_id.clone().map_or(Named::Not, Named::As);
         (!algorithms.is_empty()).then_some(())?;
-        Some(Self { id, algorithms, decoding: DecodingKey::from_jwk(&jwk).ok()? })
+        Some(Self { id, check: Check::Usual(algorithms, DecodingKey::from_jwk(&jwk).ok()?) })
     }
 
-    fn fits(&self, id: Option<&str>, algorithm: Algorithm) -> bool {
+    fn of_p521(json: &Value) -> Option<Self> {
+        let text = |name: &str| json.get(name).and_then(Value::as_str);
+        let is_for_this = text("kty") == Some("EC") && text("use") != Some("enc") && text("alg").is_none_or(|only| only == ES512);
+        let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok().filter(|bytes| bytes.len() == P521_BYTES);
+        let (x, y) = (coordinate("x").filter(|_| is_for_this)?, coordinate("y")?);
+        // As it stands in certificates: not compressed.
+        let point = [vec![4], x, y].concat();
+        Some(Self { id: text("kid").map_or(Named::Not, |id| Named::As(id.to_owned())), check: Check::P521(point) })
+    }
+
+    fn verifies(&self, message: &str, signature: &str, algorithm: Signed) -> bool {
+        match (&self.check, algorithm) {
+            (Check::Usual(_, key), Signed::Usual(algorithm)) => {
+                jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm).unwrap_or(false)
+            }
+            (Check::P521(point), Signed::Es512) => URL_SAFE_NO_PAD.decode(signature).is_ok_and(|signature| {
+                UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, point).verify(message.as_bytes(), &signature).is_ok()
+            }),
+            _ => false,
+        }
+    }
+
+    fn fits(&self, id: Option<&str>, algorithm: Signed) -> bool {
         let is_meant = match (id, &self.id) {
             (None, _) | (Some(_), Named::Anyhow) => true,
             (Some(_), Named::Not) => false,
             (Some(id), Named::As(own)) => id == own,
         };
-        is_meant && self.algorithms.contains(&algorithm)
+        is_meant
+            && match (&self.check, algorithm) {
+                (Check::Usual(algorithms, _), Signed::Usual(algorithm)) => algorithms.contains(&algorithm),
+                (Check::P521(_), Signed::Es512) => true,
+                _ => false,
+            }
     }
 }
 

@@ -200,15 +200,22 @@ async fn public_keys_verify_what_their_private_ones_signed() {
     let sent = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(ed.sign(signed.as_bytes())));
     assert_eq!(role(&with_keys(&jwk), &sent).await, "author");
 
-    for (algorithm, curve, signing) in
-        [("ES256", "P-256", &signature::ECDSA_P256_SHA256_FIXED_SIGNING), ("ES384", "P-384", &signature::ECDSA_P384_SHA384_FIXED_SIGNING)]
-    {
+    for (algorithm, curve, signing) in [
+        ("ES256", "P-256", &signature::ECDSA_P256_SHA256_FIXED_SIGNING),
+        ("ES384", "P-384", &signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+        ("ES512", "P-521", &signature::ECDSA_P521_SHA512_FIXED_SIGNING),
+    ] {
         let pair = signature::EcdsaKeyPair::generate(signing).unwrap();
         let (x, y) = pair.public_key().as_ref()[1..].split_at(pair.public_key().as_ref().len() / 2);
         let jwk = json!({ "kty": "EC", "crv": curve, "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) });
         let signed = message(algorithm);
         let sent = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(pair.sign(&random, signed.as_bytes()).unwrap()));
         assert_eq!(role(&with_keys(&jwk), &sent).await, "author", "{algorithm}");
+        let forged = format!("{}.{}", message(algorithm), URL_SAFE_NO_PAD.encode(pair.sign(&random, b"other").unwrap()));
+        assert_eq!(refusal(&with_keys(&jwk), &forged).await, JwtError::WRONG_KEY, "{algorithm}");
+        let only_other = json!({ "kty": "EC", "crv": curve, "x": jwk["x"], "y": jwk["y"], "kid": "a", "alg": algorithm });
+        let other = shared(&json!({ "alg": "HS256", "kid": "a" }), claims);
+        assert_eq!(refusal(&with_keys(&only_other), &other).await, JwtError::NO_KEY, "{algorithm}");
     }
 
     let pair = signature::RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
