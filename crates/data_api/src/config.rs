@@ -42,6 +42,8 @@ pub struct DataApiConfig {
     pub openapi_server_url: String,
     /// Whether the description in version 2.0 says how to sign in.
     pub openapi_security: bool,
+    /// A function of no arguments, `name` or `schema.name`, whose result is the document at the root in place of the description; empty for none.
+    pub root_function: String,
     /// Whether errors say more than the dialect does: what a value has to be, and to whoever may know it what refused a request.
     pub errors_explained: bool,
     /// How long, in milliseconds, a look at the tables is good before an unknown name causes another one.
@@ -122,6 +124,7 @@ impl Default for DataApiConfig {
             openapi_mode: OpenApiMode::default(),
             openapi_server_url: String::new(),
             openapi_security: false,
+            root_function: String::new(),
             errors_explained: true,
             catalog_reload_ms: 1000,
             catalog_watch_ms: 500,

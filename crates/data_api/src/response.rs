@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING, VARY};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kernel::{Error, Kind, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -52,6 +52,10 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, mut outcome: Outco
     own.insert(VARY, HeaderValue::from_static("Accept, Prefer, Range"));
     if config.schemas.len() > 1 {
         insert(own, CONTENT_PROFILE, &request.schema);
+    }
+    if let (Target::Relation(name), Some(canonical), None) = (&request.target, &request.canonical, &request.explain) {
+        let mark = if canonical.is_empty() { "" } else { "?" };
+        insert(own, CONTENT_LOCATION, &format!("/{name}{mark}{canonical}"));
     }
     if let Some(applied) = applied(request, config.transaction_end.may_be_chosen()).filter(|_| request.explain.is_none()) {
         insert(own, PREFERENCE_APPLIED, &applied);

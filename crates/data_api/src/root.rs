@@ -17,6 +17,8 @@ use crate::config::OpenApiMode;
 use crate::openapi::{self, Subject, Version};
 use crate::{plan, request};
 
+/// What descriptions are called.
+pub(crate) const OPENAPI: &str = "application/openapi+json";
 const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
 
 /// Answers a request for the root.

@@ -8,8 +8,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use kernel::{AnyCaller, Can, Error, Grant, Kind, RequestContext, Result};
 use postgres::catalog::Catalog;
 
@@ -57,10 +58,34 @@ async fn function(State(api): State<DataApi>, name: Name, who: Can<AnyCaller>, r
 }
 
 async fn root(State(api): State<DataApi>, who: Can<AnyCaller>, request: Request) -> Response {
+    if !api.config().root_function.is_empty() && [Method::GET, Method::HEAD].contains(request.method()) {
+        return by_function(&api, who, request).await;
+    }
     let grant = who.into_grant();
     let is_anonymous = IsAnonymous::of(grant.principal());
     let (parts, _body) = request.into_parts();
     Box::pin(root::answer(&api, grant, &parts)).await.unwrap_or_else(|error| Failure::new(error, is_anonymous).into_response())
+}
+
+/// Answers the root with what a function of the database says. Who takes a description takes this.
+async fn by_function(api: &DataApi, who: Can<AnyCaller>, mut request: Request) -> Response {
+    let headers = request.headers_mut();
+    let accepted: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let accepted = accepted.join(", ");
+    let takes_descriptions = accepted.contains(root::OPENAPI);
+    if takes_descriptions && let Ok(value) = HeaderValue::from_str(&accepted.replace(root::OPENAPI, "application/json")) {
+        headers.insert(ACCEPT, value);
+    }
+    let (schema, name) = api.config().root_function.split_once('.').unwrap_or(("", &api.config().root_function));
+    if let (false, Ok(schema)) = (schema.is_empty(), HeaderValue::from_str(schema)) {
+        headers.insert("accept-profile", schema);
+    }
+    let mut response = answer(api, Target::Function(name.to_owned()), who, request).await;
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if takes_descriptions && is_json && response.status().is_success() {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/openapi+json; charset=utf-8"));
+    }
+    response
 }
 
 async fn no_such_path() -> Response {

@@ -214,6 +214,7 @@ async fn hidden(asked: &Asked<'_>, relation: &Relation, grant: Grant, caller: Ca
             explain: None,
             custom: None,
             head: true,
+            canonical: None,
         };
         let surroundings = Surroundings {
             rows: RowLimit { max: 1, refuses: false },

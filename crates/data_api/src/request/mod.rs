@@ -104,7 +104,9 @@ pub(crate) fn parse(wanted: Wanted<'_>) -> Result<ApiRequest> {
         narrow(&mut query, headers)?;
     }
     let body = body::payload(headers, body, action, query.columns.is_some(), limits)?;
-    Ok(ApiRequest { schema, target, action, query, body, preferences, accepts, media: MediaType::Json, custom: None, explain: None, head })
+    let canonical = (action == Action::Read).then(|| query_string::canonical(raw_query)).transpose()?;
+    let (media, custom, explain) = (MediaType::Json, None, None);
+    Ok(ApiRequest { schema, target, action, query, body, preferences, accepts, media, custom, explain, head, canonical })
 }
 
 fn action(target: &Target, method: &Method) -> Result<Action> {

@@ -4,7 +4,7 @@
 //! A function's pair whose value begins as a filter does is a filter, any other an argument.
 
 use kernel::{Error, Kind, Result};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::cursor::Cursor;
 use super::field::embedded_field;
@@ -116,6 +116,29 @@ fn size(condition: &Condition) -> usize {
     }
 }
 
+/// What stands for itself.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Writes a query string in the one way that all have which mean the same: by name, the values of one name in their order with commas.
+pub(super) fn canonical(raw: &str) -> Result<String> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decoded(name)?, decoded(value)?);
+        let value = utf8_percent_encode(&value, UNRESERVED);
+        match pairs.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => {
+                values.push(',');
+                values.extend(value);
+            }
+            None => pairs.push((name, value.to_string())),
+        }
+    }
+    pairs.sort_by(|left, right| left.0.cmp(&right.0));
+    let written: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={value}", utf8_percent_encode(name, UNRESERVED))).collect();
+    Ok(written.join("&"))
+}
+
 /// Decodes `%41` and `+`.
 pub(super) fn decoded(text: &str) -> Result<String> {
     let spaced = text.replace('+', " ");
@@ -135,6 +158,19 @@ mod tests {
 
     fn read(raw: &str) -> Result<Query> {
         query(raw, Action::Read, &ParseLimits::default())
+    }
+
+    #[test]
+    fn what_means_the_same_is_written_alike() {
+        for (raw, expected) in [
+            ("", ""),
+            ("b=eq.1&a=eq.1", "a=eq.1&b=eq.1"),
+            ("select=*,x:a->>b&a=like.%2Ax+y", "a=like.%2Ax%20y&select=%2A%2Cx%3Aa-%3E%3Eb"),
+            ("id=gt.1&&limit=5&id=lt.9", "id=gt.1,lt.9&limit=5"),
+            ("%C3%A4=eq.%C3%B6", "%C3%A4=eq.%C3%B6"),
+        ] {
+            assert_eq!(canonical(raw).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) struct ApiRequest {
     pub(crate) explain: Option<Explain>,
     /// Whether only the head of the answer is wanted.
     pub(crate) head: bool,
+    /// The query string of a read with its pairs in order: the same for requests that mean the same.
+    pub(crate) canonical: Option<String>,
 }
 
 /// What a request is about.

@@ -254,3 +254,28 @@ async fn version_three_describes_the_same() {
     let nobodys = server.get_with(&Server::nobody(), "", THREE).await.ok();
     assert!(nobodys["components"]["schemas"].as_object().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn the_root_may_be_what_a_function_says() {
+    let server = Server::with(DataApiConfig { root_function: "welcome".to_owned(), ..DataApiConfig::default() }).await;
+    let ann = server.owner("ann").await;
+    let sql = "create function public.welcome() returns json language sql stable as $$
+                 select json_build_object('swagger', '2.0', 'for', current_user, 'schema', current_setting('request.path', true)) $$;
+               create function shared.welcome() returns json language sql stable as $$ select '{\"info\": \"shared\"}'::json $$;
+               revoke all on function public.welcome() from public; grant execute on function public.welcome() to authenticated;
+               grant execute on function shared.welcome() to authenticated;";
+    server.table(sql).await;
+    let said = server.get(&ann, "").await;
+    assert_eq!((said.status, said.header("content-type")), (200, "application/json; charset=utf-8"));
+    assert_eq!((&said.body["swagger"], &said.body["for"]), (&json!("2.0"), &json!("authenticated")));
+    let accept = "application/openapi+json;q=0.9, text/csv;q=0.1";
+    let described = server.get_with(&ann, "", Said { accept, ..Said::default() }).await;
+    assert_eq!((described.status, described.header("content-type")), (200, "application/openapi+json; charset=utf-8"));
+    let other = server.get_with(&ann, "", Said { header: Some(("accept-profile", "shared")), ..Said::default() }).await;
+    assert_eq!(other.ok(), json!({ "info": "shared" }));
+    server.get(&Server::nobody(), "").await.refused(401, "42501");
+    server.post(&ann, "", json!({}), "").await.refused(405, "PGRST117");
+
+    let qualified = Server::with(DataApiConfig { root_function: "shared.welcome".to_owned(), ..DataApiConfig::default() }).await;
+    qualified.get(&qualified.service(), "").await.refused(404, "PGRST202");
+}

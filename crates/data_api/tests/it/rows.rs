@@ -213,3 +213,26 @@ async fn preferences_of_several_headers_are_one() {
     assert_eq!(answer.header("preference-applied"), "return=representation, count=exact");
     assert_eq!((answer.header("content-range"), answer.header("vary")), ("*/1", "Accept, Prefer, Range"));
 }
+
+#[tokio::test]
+async fn a_read_says_what_it_is_in_one_way_of_writing() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    for (path, expected) in [
+        ("customers", "/customers"),
+        ("customers?last_name=eq.X&first_name=eq.Ada", "/customers?first_name=eq.Ada&last_name=eq.X"),
+        ("customers?select=id,name:first_name&order=id", "/customers?order=id&select=id%2Cname%3Afirst_name"),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = server.call(&ann, (method, path), None, Said::default()).await;
+            assert_eq!((answer.status, answer.header("content-location")), (200, expected), "{method}");
+        }
+    }
+    for answer in [
+        server.post(&ann, "customers", json!({ "first_name": "Ada", "phone": "+15550100" }), "").await,
+        server.get(&ann, "rpc/my_companies").await,
+        server.get(&ann, "customers?nothing=eq.1").await,
+    ] {
+        assert!(!answer.headers.contains_key("content-location"), "{}", answer.text);
+    }
+}

@@ -29,6 +29,7 @@ pub(crate) struct AloneConfig {
     pub(crate) plan_enabled: bool,
     pub(crate) described: Described,
     pub(crate) pre_request: Option<String>,
+    pub(crate) root_function: Option<String>,
     pub(crate) transaction_end: EndOfTransaction,
     pub(crate) pool: Pool,
     pub(crate) reads_database: bool,
@@ -121,6 +122,7 @@ impl AloneConfig {
                 server_url: read.text("openapi-server-proxy-uri").unwrap_or_default(),
             },
             pre_request: read.function("db-pre-request"),
+            root_function: read.text("db-root-spec"),
             transaction_end: read.transaction_end(),
             pool: Pool {
                 size: read.number("db-pool").unwrap_or(10),
@@ -172,6 +174,7 @@ impl AloneConfig {
             openapi_security: self.described.says_security,
             openapi_server_url: self.described.server_url.clone(),
             pre_request: self.pre_request.clone().unwrap_or_default(),
+            root_function: self.root_function.clone().unwrap_or_default(),
             transaction_end: self.transaction_end,
             // Answers are kept in a table of ours.
             idempotency_hours: 0,

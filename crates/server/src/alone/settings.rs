@@ -101,7 +101,7 @@ pub const SETTINGS: &[Setting] = &[
         Start,
         Works("Whether statements are kept prepared; `false` behind a pooler that hands out transactions."),
     ),
-    renamed("db-root-spec", &["root-spec"], "", Database, Nothing("The document at the root is always our own.")),
+    renamed("db-root-spec", &["root-spec"], "", Database, Works("A function whose result is the document at the root.")),
     renamed(
         "db-schemas",
         &["db-schema"],
