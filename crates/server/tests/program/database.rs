@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use server::config::{Environment, Settings};
 use server::{RunningServer, StartError};
 use tempfile::TempDir;
+use tokio_postgres::NoTls;
 
 use crate::bare::{know_tls, without_database};
 
@@ -138,6 +139,37 @@ async fn a_schema_that_is_behind_is_not_ready_and_not_touched() {
     let server = Box::pin(server::start(settings)).await.unwrap();
     let (status, body) = ready(&server).await;
     assert_eq!((status, &body["checks"]["migrations"]["code"]), (503, &json!("migrations_pending")), "{body}");
+    server.shutdown().await.unwrap();
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_table_is_served_as_soon_as_the_database_says_so() {
+    let (elsewhere, cluster) = Elsewhere::make().await;
+    let own = tempfile::tempdir().unwrap();
+    let mut settings = elsewhere.settings(&own);
+    // It asks neither by itself nor because a request found nothing.
+    settings.data_api.catalog_watch_ms = 3_600_000;
+    settings.data_api.catalog_reload_ms = 3_600_000;
+    let server = Box::pin(server::start(settings)).await.unwrap();
+    let keys = server.keys();
+    let ask = async || {
+        let asked = reqwest::Client::new().get(format!("http://{}/rest/v1/tools", server.address().unwrap()));
+        asked.bearer_auth(keys.service().token.expose()).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask().await, 404);
+    let (client, connection) = cluster.migrator_config().connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let table =
+        "set role app_owner; create table public.tools (id integer primary key); grant select on public.tools to service_role; reset role";
+    client.batch_execute(table).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while ask().await != 200 {
+        assert!(Instant::now() < deadline, "it was not heard");
+        // The server may not have listened yet.
+        client.batch_execute("notify pgrst, 'reload schema'").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     server.shutdown().await.unwrap();
     cluster.stop().await.unwrap();
 }
