@@ -6,7 +6,7 @@ use postgres::Sql;
 use postgres::catalog::Catalog;
 use proptest::prelude::*;
 
-use super::{estimated, expected as expected_rows, explained, statement};
+use super::{Elements, estimated, expected as expected_rows, explained, statement, streamed};
 use crate::limits::RowLimit;
 use crate::plan::{self, Caller, Plan, Surroundings};
 use crate::request::{ApiRequest, Explain, ParseLimits, PlanFormat, PlanOption, Target, Wanted, parse};
@@ -235,6 +235,19 @@ fn the_planner_is_asked_for_the_same_rows() {
     let explain = Explain { format: PlanFormat::Text, options: vec![PlanOption::Analyze, PlanOption::Wal] };
     let (text, _) = written(&table("notes"), |plan, request| explained(statement(plan, request), &explain)).unwrap();
     assert!(text.starts_with("explain (format text, analyze, wal) with thorbis_source as ( select"), "{text}");
+}
+
+#[test]
+fn large_results_have_a_row_that_answers_and_one_for_each_element() {
+    let asked = Asked { query: "select=text&limit=5000", prefer: "count=exact", ..table("notes") };
+    let (text, bound) = written(&asked, |plan, request| streamed(plan, Elements::of(plan, request).unwrap()).unwrap()).unwrap();
+    assert_eq!(
+        text,
+        r#"with thorbis_source as ( select "public"."notes"."text" from "public"."notes" limit $1 offset $2), thorbis_all as (select 1 from "public"."notes") select (select count(*) from thorbis_all), count(thorbis_row), null::text, null::text, null::bigint, null::bigint, nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '') from thorbis_source thorbis_row union all select null, null, row_to_json(thorbis_row)::text, null, null, null, null, null from thorbis_source thorbis_row"#
+    );
+    assert_eq!(bound, values(&["1000", "0"]));
+    let write = Asked { method: Method::POST, body: r#"{"id":1}"#, prefer: "return=representation", ..table("notes") };
+    assert!(written(&write, |plan, request| Elements::of(plan, request).map_or(Sql::new(""), |_| panic!("a write"))).is_ok());
 }
 
 #[test]

@@ -29,8 +29,6 @@ mod settings;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
-mod streams;
-#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod written;

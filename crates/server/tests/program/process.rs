@@ -60,13 +60,8 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(folder: &Path) -> Self {
-        Self::start_with(folder, &[])
-    }
-
-    /// Starts it with settings in its environment.
-    pub(crate) fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let begun = Instant::now();
-        let mut child = spawn(folder, settings);
+        let mut child = spawn(folder);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some((_, url)) = line.trim().split_once(" answers at ") else {
@@ -78,7 +73,7 @@ impl Program {
 
     /// Starts it and kills it after this time, wherever it is then.
     pub(crate) fn kill_in_start(folder: &Path, after: Duration) {
-        let mut child = spawn(folder, &[]);
+        let mut child = spawn(folder);
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -102,22 +97,8 @@ impl Program {
 
     /// Returns how much memory it has, in kB.
     pub(crate) fn memory(&self) -> u64 {
-        self.told("VmRSS:")
-    }
-
-    /// Returns the most memory that it has had since [`Program::forget_most_memory`], in kB.
-    pub(crate) fn most_memory(&self) -> u64 {
-        self.told("VmHWM:")
-    }
-
-    /// Lets the most memory be what it has now.
-    pub(crate) fn forget_most_memory(&self) {
-        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
-    }
-
-    fn told(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
@@ -140,10 +121,10 @@ impl Drop for Program {
     }
 }
 
-fn spawn(folder: &Path, settings: &[(&str, &str)]) -> Child {
+fn spawn(folder: &Path) -> Child {
     let mut command = command(folder, &["serve", "--env", "development", "--listen", "127.0.0.1:0"]);
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-    command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {

@@ -146,7 +146,16 @@ fn allowed(key: &str, default: &Value) -> String {
 
 fn unit(key: &str) -> &'static str {
     let name = key.rsplit('.').next().unwrap();
-    let units = [("_ms", "ms"), ("_s", "s"), ("_seconds", "s"), ("_seconds_max", "s"), ("bytes_max", "bytes"), ("_kib", "KiB")];
+    let units = [
+        ("_ms", "ms"),
+        ("_s", "s"),
+        ("_seconds", "s"),
+        ("_seconds_max", "s"),
+        ("bytes_max", "bytes"),
+        ("bytes_min", "bytes"),
+        ("_bytes", "bytes"),
+        ("_kib", "KiB"),
+    ];
     units.iter().find(|(ending, _)| name.ends_with(ending)).map_or("", |(_, unit)| unit)
 }
 

@@ -252,6 +252,27 @@ impl Alone {
         Admin { url: line["url"].as_str().unwrap().to_owned(), client: self.client.clone() }
     }
 
+    /// Returns how much memory it has, in kB.
+    pub(crate) fn memory(&self) -> u64 {
+        self.told("VmRSS:")
+    }
+
+    /// Returns the most memory that it has had since [`Alone::forget_most_memory`], in kB.
+    pub(crate) fn most_memory(&self) -> u64 {
+        self.told("VmHWM:")
+    }
+
+    /// Lets the most memory be what it has now.
+    pub(crate) fn forget_most_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
+    fn told(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }

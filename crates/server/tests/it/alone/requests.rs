@@ -1,5 +1,7 @@
 //! Requests and answers: who asks decides in which role, and the database's own rules decide the rest.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -203,5 +205,50 @@ async fn the_root_and_plans_are_told_where_they_are_configured() {
     let server = plain.serve(&told);
     assert_eq!(server.get("/").await.refused(), (404, "PGRST126".to_owned()));
     assert!(Alone::send(explained(&server)).await.ok()[0]["Plan"]["Total Cost"].is_number());
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_large_result_comes_row_by_row_and_never_looks_whole_when_it_is_not() {
+    let plain = Plain::new().await;
+    let anon = plain.role("anon");
+    plain
+        .run(&format!(
+            "create table api.large as select n as id, repeat(md5(n::text), 30) as body from generate_series(1, 40000) n;
+             grant select on api.large to {anon}"
+        ))
+        .await;
+    let server = plain.serve(&[]);
+    let small = server.get("/large?select=id&limit=2&order=id").await;
+    assert_eq!((small.header("content-length"), small.text.as_str()), ("22", "[{\"id\":1}, \n {\"id\":2}]"));
+    let large = server.get("/large?order=id").await;
+    assert_eq!((large.status, large.header("content-length"), large.header("content-range")), (200, "", "0-39999/*"));
+    let rows = large.ok();
+    assert_eq!((rows.as_array().unwrap().len(), &rows[39_999]["id"]), (40_000, &json!(40_000)));
+
+    // Statements that are sent to nobody who takes them, and any of them.
+    let running = "from pg_stat_activity where query like '%union all%' and datname = current_database() and pid <> pg_backend_pid()";
+    let client = plain.client().await;
+    let until = async |condition: &str, wanted: i64| {
+        let query = format!("select count(*) {running} and {condition}");
+        let reached = async {
+            while client.query_one(&query, &[]).await.unwrap().get::<_, i64>(0) != wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), reached).await.unwrap();
+    };
+    let mut held = server.request(Method::GET, "/large").send().await.unwrap();
+    assert!(held.chunk().await.unwrap().is_some());
+    until("wait_event = 'ClientWrite'", 1).await;
+    client.execute(&format!("select pg_terminate_backend(pid) {running} and state = 'active'"), &[]).await.unwrap();
+    held.text().await.unwrap_err();
+    server.until_log("a large result broke off").await;
+
+    let mut left = server.request(Method::GET, "/large").header("accept", "text/csv").send().await.unwrap();
+    assert!(left.chunk().await.unwrap().is_some());
+    until("state = 'active'", 1).await;
+    drop(left);
+    until("state <> 'idle'", 0).await;
     server.stop();
 }

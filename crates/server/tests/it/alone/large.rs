@@ -1,4 +1,4 @@
-//! A large table read through a server: all of it comes, and the server has no more memory than before.
+//! A large table read through the program: all of it comes, and the server has no more memory than before.
 //!
 //! Invariant: what arrives is compared row by row with what PostgreSQL itself says of the table. `STREAM_MB` makes the short form the long
 //! proof.
@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 use reqwest::Method;
+use tokio_postgres::Client;
 
-use crate::process::{Program, Way, folder, number, sql};
+use super::program::{Alone, Plain};
 
 /// Memory that may come on top, in kB.
 const GROWTH_MAX: u64 = 32 * 1024;
@@ -30,11 +31,11 @@ impl Sum {
     }
 
     /// What PostgreSQL itself says, of an expression over the row `t`.
-    fn said(folder: &std::path::Path, row: &str) -> Self {
+    async fn said(client: &Client, row: &str) -> Self {
         let digest = format!("('x' || encode(substring(sha256(convert_to({row}, 'UTF8')) from 1 for 4), 'hex'))::bit(32)::bigint");
-        let said = tokio::task::block_in_place(|| sql(folder, &format!("select count(*), sum({digest}) from public.large t")));
-        let (rows, digests) = said.split_once('|').unwrap();
-        Self { rows: rows.parse().unwrap(), digests: digests.parse().unwrap() }
+        let said = client.query_one(&format!("select count(*), sum({digest})::bigint from api.large t"), &[]).await.unwrap();
+        let number = |column: usize| u64::try_from(said.get::<_, i64>(column)).unwrap();
+        Self { rows: number(0), digests: number(1) }
     }
 }
 
@@ -47,9 +48,9 @@ struct Read {
 }
 
 /// Reads the whole table; what stands before the first row, between two and behind the last is no part of any.
-async fn read(way: &Way, accept: &str, (before, between, behind): (&str, &str, &str)) -> Read {
+async fn read(server: &Alone, accept: &str, (before, between, behind): (&str, &str, &str)) -> Read {
     let begun = Instant::now();
-    let request = way.request(Method::GET, "large").header("accept", accept).timeout(Duration::from_mins(10));
+    let request = server.request(Method::GET, "/large").header("accept", accept).timeout(Duration::from_mins(10));
     let mut answer = request.send().await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.headers().contains_key("content-length")), (200, false));
     let (mut sum, mut bytes, mut first, mut left) = (Sum::default(), 0, None, String::new());
@@ -72,27 +73,21 @@ async fn read(way: &Way, accept: &str, (before, between, behind): (&str, &str, &
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_table_needs_no_memory() {
-    let (megabytes, folder) = (number("STREAM_MB", 40), folder());
-    let settings = [("THORBIS_DATA_API__ROWS_MAX", "1000000000")];
-    let server = Program::start_with(folder.path(), &settings);
-    let way = Way::to(&server, folder.path());
+    let megabytes = std::env::var_os("STREAM_MB").map_or(40, |text| text.to_str().unwrap().parse::<u64>().unwrap());
+    let plain = Plain::new().await;
     let rows = megabytes * 1024 * 1024 / ROW_BYTES;
     let table = format!(
-        "create unlogged table public.large as
+        "create unlogged table api.large as
            select n as id, md5(n::text) || repeat(md5((n * 7)::text), 29) as body, now() + n * interval '1 second' as at
              from generate_series(1, {rows}) n;
-         create policy large_read on public.large for select to service_role using (true);
-         grant select on public.large to service_role;
-         analyze public.large"
+         grant select on api.large to {};
+         analyze api.large",
+        plain.role("anon")
     );
-    tokio::task::block_in_place(|| sql(folder.path(), &table));
-    // The table is known when it answers; what only the first requests need is there then.
-    let known = async {
-        while way.request(Method::GET, "large?limit=1000").send().await.unwrap().status() != 200 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), known).await.unwrap();
+    plain.run(&table).await;
+    let (server, client) = (plain.serve(&[]), plain.client().await);
+    // What only the first requests need is there then.
+    assert_eq!(server.get("/large?limit=1000").await.status, 200);
 
     let (json, csv) = (("[", ", \n ", "]"), ("id,body,at\n", "\n", ""));
     let mut told = Vec::new();
@@ -102,9 +97,9 @@ async fn a_large_table_needs_no_memory() {
     ] {
         server.forget_most_memory();
         let memory = server.memory();
-        let read = read(&way, accept, parts).await;
+        let read = read(&server, accept, parts).await;
         let growth = server.most_memory().saturating_sub(memory);
-        assert_eq!(read.sum, Sum::said(folder.path(), row), "{name}");
+        assert_eq!(read.sum, Sum::said(&client, row).await, "{name}");
         told.push(format!(
             "{} MB as {name} in {:.1} s, the first byte after {} ms, memory {} MB and at most {:.1} MB more",
             read.bytes / 1_048_576,
