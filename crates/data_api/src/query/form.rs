@@ -188,4 +188,4 @@ const NAMES: &str = "coalesce((select string_agg(n.name, ',' order by n.position
                      from (select row_to_json(thorbis_first) as r from thorbis_source thorbis_first limit 1) s,
                           json_object_keys(s.r) with ordinality as n (name, position)), '')";
 /// A row as PostgreSQL writes it, without the brackets.
-const LINE: &str = "substring(thorbis_row::text, 2, length(thorbis_row::text) - 2)";
+const LINE: &str = "right(left(thorbis_row::text, -1), -1)";
