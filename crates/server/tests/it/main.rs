@@ -8,4 +8,6 @@ mod audit;
 #[cfg(test)]
 mod bare;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod upkeep;

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Sends REQUESTS requests (20000 unless told otherwise) over the whole dialect, as everybody who can ask, and looks in every answer for what
+# only the other company's rows say; then takes that company away and asks again. `./dev test` sends 600.
+set -eu
+cd "$(dirname "$0")/../.."
+export REQUESTS="${REQUESTS:-20000}" SEED="${SEED:-1}"
+log=$(mktemp "${TMPDIR:-/tmp}/thorbis-isolation-XXXXXX")
+trap 'rm -f "$log"' EXIT
+cargo run --locked --quiet -p thorbis-testkit --bin test-cluster -- --install "${INSTALL:-superuser}" -- \
+    cargo test --locked --quiet -p thorbis-server --test it isolation:: -- --nocapture >"$log" 2>&1 || {
+    cat "$log"
+    exit 1
+}
+grep '^[0-9]* requests' "$log"
