@@ -82,7 +82,29 @@ fn unknown(reference: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    proptest! {
+        /// A reference gives its value, encoded; what surrounds it stays, and nothing else gets in.
+        #[test]
+        fn a_value_stays_a_value(text in "\\PC{0,12}", before in "[a-z=&?.,()]{0,6}", reference in "\\PC{0,8}") {
+            let mut answers = Answers::default();
+            answers.add("s", Some(&serde_json::value::to_raw_value(&json!([{ "a": text }])).unwrap()));
+            let encoded = utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string();
+            prop_assert_eq!(answers.path(&format!("{before}${{s/0/a}}{before}")).unwrap(), format!("{before}{encoded}{before}"));
+            for path in [format!("{before}${{{reference}}}"), format!("{before}${{{reference}"), reference.clone()] {
+                if let Err(error) = answers.path(&path) {
+                    prop_assert_eq!(error.code(), "batch_reference_unknown");
+                }
+            }
+            let body = json!({ "x": { RESULT: "s/0/a" }, "y": before }).to_string();
+            prop_assert_eq!(answers.body(&body).unwrap(), json!({ "x": text, "y": before }).to_string());
+            if let Err(error) = answers.body(&json!([{ RESULT: reference }]).to_string()) {
+                prop_assert_eq!(error.code(), "batch_reference_unknown");
+            }
+        }
+    }
 
     fn answers() -> Answers {
         let mut answers = Answers::default();

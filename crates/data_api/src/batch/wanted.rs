@@ -162,6 +162,25 @@ fn text(body: &str, headers: &HeaderMap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever is sent as a batch is one, or is refused as none.
+        #[test]
+        fn whatever_comes_is_a_batch_or_none(body in r#"(\{|\}|\[|\]|,|:|"requests"|"id"|"method"|"path"|"headers"|"body"|"GET"|"/a"|"prefer"|"tx=commit"|"é"|1|null|"[^"]{0,4}"){0,24}"#,
+                                            id in ".{0,6}", method in ".{0,5}", path in ".{0,8}", name in ".{0,8}", value in ".{0,8}") {
+            let built = serde_json::json!({ "requests": [{ "id": id, "method": method, "path": path, "headers": { (name): value } }] }).to_string();
+            for body in [body, built] {
+                match steps(&Bytes::from(body), &DataApiConfig::default()) {
+                    Ok(steps) => prop_assert!(!steps.is_empty() && steps.iter().all(|step| !step.id.is_empty())),
+                    Err(error) => prop_assert_eq!(error.status().as_u16(), 400, "{}", error),
+                }
+            }
+            if let Some(Target::Relation(name) | Target::Function(name)) = target(&path) {
+                prop_assert!(!name.is_empty());
+            }
+        }
+    }
 
     fn refused(body: &str) -> String {
         let error = steps(&Bytes::copy_from_slice(body.as_bytes()), &DataApiConfig::default()).unwrap_err();

@@ -114,6 +114,20 @@ pub(crate) fn quality(range: &str) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A form that is named as it was understood means the same.
+        #[test]
+        fn whatever_is_taken_has_a_name_that_means_the_same(said in "([ -~]{0,8}|application/vnd\\.pgrst\\.|plan|object|array|\\+json|\\+text|;|,|nulls=stripped|for=\"|\"|options=|analyze|wal\\||q=0\\.5|text/csv|\\*/\\*){0,10}") {
+            let read = |said: &str| accepted(&HeaderMap::from_iter([(ACCEPT, said.parse().unwrap())]), true);
+            for accept in read(&said) {
+                if matches!(accept.meaning, Meaning::Own(_, Some(_)) | Meaning::Own(MediaType::Object | MediaType::ObjectStripped | MediaType::JsonStripped, None)) {
+                    prop_assert_eq!(&read(&accept.name), &[accept], "{}", said);
+                }
+            }
+        }
+    }
 
     fn names(said: &str) -> Vec<String> {
         let headers = HeaderMap::from_iter([(ACCEPT, said.parse().unwrap())]);

@@ -11,6 +11,8 @@ mod logic;
 mod media;
 mod order;
 mod preferences;
+#[cfg(test)]
+mod printed;
 mod query_string;
 mod range;
 mod select;

@@ -66,6 +66,18 @@ fn unsatisfiable(details: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// No header makes more rows of what the query leaves, and none of them begins before it.
+        #[test]
+        fn a_header_only_narrows(limit in prop::option::of(0..i64::MAX), offset in 0..i64::MAX, header in "(items=)?[0-9]{0,20} ?-? ?[0-9]{0,20}") {
+            if let Ok((first, rows)) = narrowed(limit, offset, &header) {
+                prop_assert!(first >= offset);
+                prop_assert!(limit.is_none_or(|limit| rows.is_some_and(|rows| (0..=limit).contains(&rows))));
+            }
+        }
+    }
 
     fn narrowed(limit: Option<i64>, offset: i64, header: &str) -> Result<(i64, Option<i64>)> {
         let mut range = Range { limit, offset };

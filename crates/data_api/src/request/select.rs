@@ -42,14 +42,15 @@ fn too_deep(levels_max: usize) -> Error {
 
 fn item(cursor: &Cursor<'_>, limits: &ParseLimits, depth: usize, left: &mut usize) -> Result<SelectItem> {
     if cursor.eat("...") {
-        let (alias, name) = aliased(cursor)?;
+        let (alias, name, _) = aliased(cursor)?;
         return embed(cursor, limits, (depth, left), Named { alias, name, spread: true });
     }
     if cursor.eat("*") {
         return Ok(SelectItem::Star);
     }
-    let (alias, name) = aliased(cursor)?;
-    if name == "count" && cursor.eat("()") {
+    let (alias, name, in_quotes) = aliased(cursor)?;
+    // In quotes it is a table of that name.
+    if name == "count" && !in_quotes && cursor.eat("()") {
         let aggregate_cast = cast(cursor)?;
         return Ok(SelectItem::Field { field: None, aggregate: Some(Aggregate::Count), cast: None, aggregate_cast, alias });
     }
@@ -69,14 +70,16 @@ struct Named {
     spread: bool,
 }
 
-/// Reads `alias:name` or `name`.
-fn aliased(cursor: &Cursor<'_>) -> Result<(Option<String>, String)> {
+/// Reads `alias:name` or `name`; tells also whether the name stands in quotes.
+fn aliased(cursor: &Cursor<'_>) -> Result<(Option<String>, String, bool)> {
+    let in_quotes = cursor.peek() == Some('"');
     let first = cursor.name()?;
     if cursor.rest().starts_with(':') && !cursor.rest().starts_with("::") {
         cursor.eat(":");
-        return Ok((Some(first), cursor.name()?));
+        let in_quotes = cursor.peek() == Some('"');
+        return Ok((Some(first), cursor.name()?, in_quotes));
     }
-    Ok((None, first))
+    Ok((None, first, in_quotes))
 }
 
 fn embed(cursor: &Cursor<'_>, limits: &ParseLimits, (depth, left): (usize, &mut usize), named: Named) -> Result<SelectItem> {
@@ -141,6 +144,8 @@ mod tests {
         assert_eq!((*aggregate, cast.as_deref(), aggregate_cast.as_deref()), (Some(Aggregate::Sum), Some("int"), Some("text")));
         let SelectItem::Field { field: None, aggregate: Some(Aggregate::Count), .. } = &read("count()").unwrap()[0] else { panic!() };
         assert_eq!(read("count").unwrap(), [column("count")]);
+        let SelectItem::Embed(table) = &read(r#"n:"count"()"#).unwrap()[0] else { panic!("a table of that name") };
+        assert_eq!((table.name.as_str(), table.alias.as_deref()), ("count", Some("n")));
         assert_eq!(read("").unwrap(), []);
     }
 
