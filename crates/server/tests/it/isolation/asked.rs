@@ -3,7 +3,7 @@
 //! Invariant: the same seed and number make the same request. What a request says of the other company it says itself: `said` is all of
 //! it, so that an answer which only repeats it tells nothing. What is kept says ids of the other company alone, no words of it.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -48,6 +48,13 @@ pub(crate) struct Asked {
     pub(crate) is_exact: bool,
     /// What it is about: a relation, a function or a route.
     pub(crate) about: String,
+}
+
+impl Asked {
+    /// Returns what its body says, as people read it: the fields of a form are encoded.
+    pub(super) fn written(&self) -> String {
+        percent_decode_str(self.body.as_deref().unwrap_or_default()).decode_utf8_lossy().into_owned()
+    }
 }
 
 /// Makes requests.
@@ -116,8 +123,7 @@ impl<'a> One<'a> {
         }
         let shown = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
         let headers = self.asked.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n");
-        self.asked.said =
-            format!("{} {} {shown}\n{headers}\n{}", self.asked.method, self.asked.path, self.asked.body.as_deref().unwrap_or_default());
+        self.asked.said = format!("{} {} {shown}\n{headers}\n{}", self.asked.method, self.asked.path, self.asked.written());
         self.asked
     }
 

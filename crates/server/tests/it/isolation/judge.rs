@@ -26,7 +26,7 @@ impl Judge {
         // The marks find what the rows say in another form, too.
         let canaries: Vec<String> = canaries.iter().cloned().chain([MARK_B.to_owned(), WORD_B.to_owned()]).collect();
         let finder = AhoCorasick::new(&canaries).unwrap();
-        let kept = kept.iter().filter_map(|asked| asked.body.as_deref()).collect::<Vec<_>>().join("\n");
+        let kept = kept.iter().map(Asked::written).collect::<Vec<_>>().join("\n");
         assert!(!kept.contains(WORD_B), "what says the word would be found by it");
         Self { canaries, finder, kept }
     }
