@@ -11,8 +11,6 @@ mod logic;
 mod media;
 mod order;
 mod preferences;
-#[cfg(test)]
-mod printed;
 mod query_string;
 mod range;
 mod select;
@@ -160,6 +158,9 @@ fn narrow(query: &mut Query, headers: &HeaderMap) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod printed;
 
 #[cfg(test)]
 mod tests {
