@@ -37,6 +37,8 @@ mod html;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod injection;
+#[cfg(test)]
 mod job_teams;
 #[cfg(test)]
 mod limits;
