@@ -5,6 +5,7 @@
 use postgres::Sql;
 use postgres::catalog::{ReturnKind, TypeShape};
 
+use super::SOURCE;
 use crate::plan::{Plan, ResultKind};
 use crate::request::{ApiRequest, Custom, Made, MediaType};
 
@@ -89,15 +90,15 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Writes the expression over the rows of `thorbis_row`.
-    pub(super) fn write(self, sql: &mut Sql) {
+    /// Writes the expression over the rows of `thorbis_row`, which are all of `source`.
+    pub(super) fn write(self, sql: &mut Sql, source: &'static str) {
         match self {
             Self::Nothing => sql.text("null::text"),
             Self::Array => sql.text("coalesce(json_agg(thorbis_row), '[]')::text"),
             Self::ArrayStripped => sql.text("coalesce(json_strip_nulls(json_agg(thorbis_row)), '[]')::text"),
             Self::Object => sql.text("coalesce((json_agg(thorbis_row) -> 0)::text, 'null')"),
             Self::ObjectStripped => sql.text("coalesce((json_strip_nulls(json_agg(thorbis_row)) -> 0)::text, 'null')"),
-            Self::Csv => sql.text(NAMES).text(" || E'\\n' || coalesce(string_agg(").text(LINE).text(", E'\\n'), '')"),
+            Self::Csv => names(sql, source).text(" || E'\\n' || coalesce(string_agg(").text(LINE).text(", E'\\n'), '')"),
             Self::Value => sql.text("coalesce((json_agg(thorbis_row.").text(VALUE).text(") -> 0)::text, 'null')"),
             Self::Values => sql.text("coalesce(json_agg(thorbis_row.").text(VALUE).text("), '[]')::text"),
             Self::CsvOfValues => sql.text("'pgrst_scalar' || E'\\n' || coalesce(string_agg(").text(LINE).text(", E'\\n'), '')"),
@@ -130,7 +131,11 @@ impl Elements {
 
     /// Writes what stands before the elements and has to be asked for.
     pub(super) fn write_head(self, sql: &mut Sql) {
-        sql.text(if self == Self::Csv { NAMES } else { "null::text" });
+        if self == Self::Csv {
+            names(sql, SOURCE);
+        } else {
+            sql.text("null::text");
+        }
     }
 
     /// Writes the expression over one row, `thorbis_row`.
@@ -183,9 +188,12 @@ fn made<'s>(sql: &'s mut Sql, custom: &Custom, of_values: bool) -> &'s mut Sql {
     sql.text(if custom.is_binary { ")::bytea, 'hex')" } else { ")::text" })
 }
 
-/// The names of the first row's columns.
-const NAMES: &str = "coalesce((select string_agg(n.name, ',' order by n.position)
-                     from (select row_to_json(thorbis_first) as r from thorbis_source thorbis_first limit 1) s,
-                          json_object_keys(s.r) with ordinality as n (name, position)), '')";
+/// Writes the names of the first row's columns.
+fn names<'s>(sql: &'s mut Sql, source: &'static str) -> &'s mut Sql {
+    sql.text("coalesce((select string_agg(n.name, ',' order by n.position)\n                     from (select row_to_json(thorbis_first) as r from ");
+    sql.text(source)
+        .text(" thorbis_first limit 1) s,\n                          json_object_keys(s.r) with ordinality as n (name, position)), '')")
+}
+
 /// A row as PostgreSQL writes it, without the brackets.
 const LINE: &str = "right(left(thorbis_row::text, -1), -1)";

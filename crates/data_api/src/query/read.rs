@@ -59,7 +59,7 @@ fn all(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, rows: &Rows<'
 
 /// Writes the one row that answers.
 pub(super) fn answer(sql: &mut Sql, counted: Counted, form: Form<'_>) {
-    told(sql, counted, |sql| form.write(sql));
+    told(sql, counted, |sql| form.write(sql, SOURCE));
 }
 
 /// Writes the same row without a body, and behind it one for each element. The source is named twice, so that PostgreSQL keeps its rows

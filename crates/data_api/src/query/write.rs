@@ -14,6 +14,8 @@ use super::{SAID, SOURCE, condition, embed};
 use crate::plan::{self, Conflict, Deleted, Embed, JsonRows, Mark, WriteKind, WritePlan};
 use crate::request::{Resolution, SelectItem};
 
+/// The rows that are shown, where something has to be known of them.
+const SHOWN: &str = "thorbis_shown";
 /// What of the body the writing statement sees.
 const BODY: &str = "thorbis_body";
 
@@ -292,6 +294,16 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form<'_>) {
     let embeds = if plan.returning.is_some() { plan.embeds.as_slice() } else { &[] };
     let (spelled_out, row_of) = (plan.tells_new_rows(), Some(plan.relation));
     let source = Place { spelled_out, row_of, ..Place::named(SOURCE, &plan.relation.columns, embeds) };
+    let shown = shown(plan, &source, embeds);
+    // Lines begin with the names of what is shown, which is not all that was written, and not in that order.
+    let (rows, names_of) = if matches!(form, Form::Csv) {
+        sql.text(", ").text(SHOWN).text(" as (").append(shown).text(")");
+        (Sql::new(SHOWN), SHOWN)
+    } else {
+        let mut rows = Sql::new("(");
+        rows.append(shown).text(")");
+        (rows, SOURCE)
+    };
     match &plan.kind {
         WriteKind::Insert { columns, rows, equals, .. } if plan.checks.same_key => {
             sql.text("\nselect (select count(*) from (");
@@ -319,7 +331,7 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form<'_>) {
     } else {
         sql.text(", count(thorbis_row), ");
     }
-    form.write(sql);
+    form.write(sql, names_of);
     sql.text(", ");
     location(sql, plan);
     sql.text(", ");
@@ -331,20 +343,28 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form<'_>) {
         sql.text("null::bigint");
     }
     companies(sql, plan);
-    sql.text(SAID).text("\n  from (select ");
+    sql.text(SAID).text("\n  from ").append(rows).text(" thorbis_row");
+}
+
+/// Returns the query of the rows that are shown of those that were written.
+fn shown(plan: &WritePlan<'_>, source: &Place<'_>, embeds: &[Embed<'_>]) -> Sql {
+    let mut sql = Sql::new("select ");
     let grouped = if let Some(items) = plan.returning {
-        select::columns(sql, &source, items)
+        select::columns(&mut sql, source, items)
     } else {
         sql.text("1");
         Grouped::default()
     };
     sql.text(" from ").text(SOURCE);
-    embed::beside(sql, &source, grouped.is_grouped());
-    condition::rest(sql, &source, &[], &mut Where::default());
-    grouped.group(sql, &source);
-    select::order(sql, &source, if plan.returning.is_some() { plan.order } else { &[] }, &grouped);
-    // Otherwise PostgreSQL would make what is embedded once for the count and once for the body.
-    sql.text(if embeds.is_empty() { ") thorbis_row" } else { "\n offset 0) thorbis_row" });
+    embed::beside(&mut sql, source, grouped.is_grouped());
+    condition::rest(&mut sql, source, &[], &mut Where::default());
+    grouped.group(&mut sql, source);
+    select::order(&mut sql, source, if plan.returning.is_some() { plan.order } else { &[] }, &grouped);
+    if !embeds.is_empty() {
+        // Otherwise PostgreSQL would make what is embedded once for the count and once for the body.
+        sql.text("\n offset 0");
+    }
+    sql
 }
 
 /// Writes how many companies the rows belong to, the active one among them where there is one.

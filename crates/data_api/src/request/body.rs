@@ -13,6 +13,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Value};
 
 use super::ParseLimits;
+use super::lines::lines;
 use super::syntax::{Action, Payload, RawMedia};
 
 /// Reads the body, where the action has one. `columns` tells that not every object has to have the same keys.
@@ -26,6 +27,7 @@ pub(super) fn payload(headers: &HeaderMap, bytes: Bytes, action: Action, columns
     match name.as_str() {
         "application/json" | "" | "application/vnd.pgrst.object+json" => json(bytes, is_call, columns, limits).map(Some),
         "application/x-www-form-urlencoded" => form(&bytes).map(Some),
+        "text/csv" => lines(&bytes, limits).map(Some),
         "text/plain" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Text })),
         "text/xml" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Xml })),
         "application/octet-stream" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Bytes })),
@@ -45,10 +47,7 @@ fn json(bytes: Bytes, is_call: bool, columns: bool, limits: &ParseLimits) -> Res
     // PostgreSQL's text holds no zero character, escaped or not; it says so itself for what ends in a column.
     match outline {
         Outline::Object(keys) => Ok(Payload::Json { text: bytes, keys: keys.into_iter().collect(), is_array: false, objects: 1 }),
-        Outline::Array { objects, .. } if objects > limits.rows_max_in_body => {
-            Err(Error::new(Kind::TooLarge, "PGRST102", "The body has too many rows")
-                .with_details(format!("At most {} are allowed", limits.rows_max_in_body)))
-        }
+        Outline::Array { objects, .. } if objects > limits.rows_max_in_body => Err(too_many_rows(limits)),
         Outline::Array { only_objects: false, .. } | Outline::Other if is_call => Ok(Payload::Raw { bytes, media: RawMedia::Json }),
         Outline::Array { only_objects: false, .. } | Outline::Array { same_keys: false, .. } if !columns => {
             Err(Error::new(Kind::BadRequest, "PGRST102", "All object keys must match"))
@@ -88,6 +87,11 @@ fn form(bytes: &[u8]) -> Result<Payload> {
     let object: Map<String, Value> = fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
     let keys = object.keys().cloned().collect();
     Ok(Payload::Json { text: Value::Object(object).to_string().into(), keys, is_array: false, objects: 1 })
+}
+
+pub(super) fn too_many_rows(limits: &ParseLimits) -> Error {
+    Error::new(Kind::TooLarge, "PGRST102", "The body has too many rows")
+        .with_details(format!("At most {} are allowed", limits.rows_max_in_body))
 }
 
 fn malformed() -> Error {

@@ -7,6 +7,7 @@ mod cursor;
 mod field;
 mod filter;
 mod forms;
+mod lines;
 mod logic;
 mod media;
 mod order;

@@ -100,7 +100,10 @@ async fn bytes_that_are_no_text_and_kinds_that_are_not_read() {
     for (kind, body, status, code) in [
         ("application/json", &b"{\"first_name\":\"\xff\"}"[..], 400, "PGRST102"),
         ("application/json", b"\xef\xbb\xbf{}", 400, "PGRST102"),
-        ("text/csv", b"first_name\nAda", 400, "PGRST102"),
+        ("text/csv", b"first_name,phone\nAda", 400, "PGRST102"),
+        ("text/csv", b"first_name\n\xff", 400, "PGRST102"),
+        ("text/csv", b"", 400, "PGRST102"),
+        ("text/csv", b"first_name,fone\nAda,+15550100", 400, "PGRST204"),
         ("image/png", b"{}", 400, "PGRST102"),
         ("application/json; charset=utf-8", b"{\"first_name\":\"Ada\",\"phone\":\"+15550100\"}", 201, ""),
     ] {

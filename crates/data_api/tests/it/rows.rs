@@ -199,6 +199,37 @@ async fn lines_quote_what_they_must_and_writes_answer_them_too() {
 }
 
 #[tokio::test]
+async fn a_body_of_lines_is_rows() {
+    let server = Server::new().await;
+    let (owner, other) = (server.owner("ann").await, server.owner("bob").await);
+    let send = async |who: &Caller, method: &str, path: &str, body: &'static str| {
+        let request =
+            http::Request::builder().method(method).uri(format!("/rest/v1/{path}")).header("content-type", "text/csv; charset=utf-8");
+        let request = request.header("authorization", format!("Bearer {}", who.token.clone().unwrap()));
+        server.send(request.header("accept", "text/csv").header("prefer", "return=representation").body(body.into()).unwrap()).await
+    };
+    let lines =
+        "first_name,company_name,phone,tags,notes\nAda,\"Love, \"\"Lace\"\"\",+15550100,\"{a,b c}\",<b>x</b>\nBo,NULL,+15550101,{},\n";
+    let written = send(&owner, "POST", "customers?select=first_name,company_name,tags,notes&order=first_name", lines).await;
+    let expected = "first_name,company_name,tags,notes\nAda,\"Love, \"\"Lace\"\"\",\"{a,\"\"b c\"\"}\",x\nBo,,{},\"\"";
+    assert_eq!((written.status, written.text.as_str()), (201, expected));
+
+    let one = send(&owner, "PATCH", "customers?first_name=eq.Bo&select=first_name,last_name", "last_name\nDerek").await;
+    assert_eq!((one.status, one.text.as_str()), (200, "first_name,last_name\nBo,Derek"));
+    let none = send(&other, "PATCH", "customers?first_name=eq.Bo&select=first_name,last_name", "last_name\nTaken").await;
+    assert_eq!((none.status, none.text.as_str()), (200, "\n"));
+
+    let uneven = send(&owner, "POST", "customers", "first_name,phone\nCy").await;
+    uneven.refused(400, "PGRST102");
+    assert_eq!(uneven.body["message"], "All lines must have same number of fields");
+    send(&owner, "POST", "customers", "first_name,phone\nCy,+15550102\nDi,NULL").await.refused(422, "customer_contact_required");
+    assert_eq!(
+        server.get(&owner, "customers?select=first_name&order=first_name").await.ok(),
+        json!([{ "first_name": "Ada" }, { "first_name": "Bo" }])
+    );
+}
+
+#[tokio::test]
 async fn preferences_of_several_headers_are_one() {
     let (server, owner) = Box::pin(three()).await;
     let request = http::Request::builder()
