@@ -28,3 +28,8 @@ need_node() {
     export PATH
     [ "$(node --version)" = "v$pinned" ] || fail "$node/bin/node is not version $pinned"
 }
+
+# What the data API is compared with runs on it.
+need_peers() {
+    [ "${1:-}" != data-api ] || need_node
+}

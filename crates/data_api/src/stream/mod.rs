@@ -99,6 +99,9 @@ pub(crate) async fn run(
         Plan::Read(_) | Plan::Call(_) | Plan::Write(_) => None,
     };
     let statement = query::streamed(plan, elements).ok_or_else(|| Error::internal("rows that are written do not come one by one"))?;
+    if let Some(guard) = api.guard(tx.role(), &statement) {
+        guard.allows(&tx).await?;
+    }
     let mut rows = tx.stream(statement, config.stream_buffer_bytes)?;
     let (mut outcome, first) = begun(&mut rows).await?;
     outcome.total = counted(plan, outcome.total, planner_counts);
