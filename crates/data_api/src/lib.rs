@@ -16,6 +16,7 @@ mod html;
 mod idempotency;
 mod limits;
 mod openapi;
+mod paging;
 mod plan;
 mod planner;
 mod query;

@@ -14,6 +14,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::config::DataApiConfig;
 use crate::failure::{Failure, IsAnonymous};
+use crate::paging;
 use crate::plan::{Plan, ResultKind, Rows};
 use crate::request::{
     Action, ApiRequest, Count, Handling, MediaType, Missing, Preferences, Representation, Resolution, Target, TransactionEnd,
@@ -21,6 +22,8 @@ use crate::request::{
 use crate::run::{self, Outcome};
 
 const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
+/// The cursor of the page behind this one.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("next-cursor");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// What stands for itself in a query string.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -114,7 +117,12 @@ fn read(request: &ApiRequest, rows: &Rows<'_>, outcome: Outcome) -> Result<Respo
     if matches!(request.media, MediaType::Object | MediaType::ObjectStripped) {
         run::one_row(&outcome)?;
     }
-    Ok(part(rows.offset, request.media, outcome))
+    let next = request.paging.as_ref().zip(outcome.location.as_deref()).map(|(paging, place)| paging::cursor(paging, place));
+    let mut response = part(rows.offset, request.media, outcome);
+    if let Some(next) = next {
+        insert(response.headers_mut(), NEXT_CURSOR, &next);
+    }
+    Ok(response)
 }
 
 fn called(request: &ApiRequest, result: ResultKind, rows: &Rows<'_>, outcome: Outcome) -> Result<Response> {
@@ -195,12 +203,12 @@ fn range(offset: i64, rows: i64, total: Option<i64>) -> String {
     format!("{offset}-{}/{total}", offset.saturating_add(rows).saturating_sub(1))
 }
 
-fn location(target: &Target, pairs: &[String]) -> String {
+fn location(target: &Target, pairs: &[Option<String>]) -> String {
     let (Target::Relation(name) | Target::Function(name)) = target;
     let filters: Vec<String> = pairs
         .chunks_exact(2)
         .filter_map(|pair| match pair {
-            [name, value] => Some(format!("{}=eq.{}", encoded(name), encoded(value))),
+            [Some(name), Some(value)] => Some(format!("{}=eq.{}", encoded(name), encoded(value))),
             _ => None,
         })
         .collect();
@@ -250,6 +258,9 @@ fn applied(request: &ApiRequest, end_may_be_chosen: bool) -> Option<String> {
     }
     if *deleted {
         said.push("deleted=include".to_owned());
+    }
+    if request.paging.is_some() {
+        said.push("paging=cursor".to_owned());
     }
     (!said.is_empty()).then(|| said.join(", "))
 }
@@ -332,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_place_is_a_filter_by_the_key() {
-        let pairs = ["id", "a/b", "number", "7"].map(str::to_owned);
+        let pairs = ["id", "a/b", "number", "7"].map(|text| Some(text.to_owned()));
         assert_eq!(location(&Target::Relation("odd name".to_owned()), &pairs), "/odd%20name?id=eq.a%2Fb&number=eq.7");
     }
 }

@@ -18,6 +18,7 @@ use crate::DataApi;
 use crate::explain::{self, Asked};
 use crate::failure::{Failure, IsAnonymous};
 use crate::idempotency::Key;
+use crate::paging;
 use crate::plan::{self, Caller, Plan};
 use crate::request::{self, ApiRequest, Target, Wanted};
 use crate::run::Planned;
@@ -172,6 +173,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
 /// Fits a request to what there is: the form of its answer is chosen, and labelled texts are cleaned.
 pub(crate) fn fit(api: &DataApi, request: &mut ApiRequest, catalog: &Catalog) -> Result<()> {
     html::clean(request, catalog, api.config().html_elements_max)?;
+    paging::fit(request, catalog)?;
     plan::negotiate(request, catalog)
 }
 

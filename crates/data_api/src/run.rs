@@ -25,8 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) rows: i64,
     /// The body.
     pub(crate) body: Option<String>,
-    /// The key of the first new row: names and values in turn.
-    pub(crate) location: Option<Vec<String>>,
+    /// The key of the first new row: names and values in turn; of a page the place of its last row, where there is another page behind.
+    pub(crate) location: Option<Vec<Option<String>>>,
     /// How many of the merged rows are new, where it is known.
     pub(crate) new_rows: Option<i64>,
     /// How many companies the rows belong to, where it was asked.

@@ -208,6 +208,7 @@ async fn hidden(asked: &Asked<'_>, relation: &Relation, grant: Grant, caller: Ca
             action: Action::Read,
             query: Query { conditions: asked.request.query.conditions.clone(), ..Query::default() },
             body: None,
+            paging: None,
             preferences: Preferences { deleted, count: Some(Count::Exact), ..Preferences::default() },
             accepts: Vec::new(),
             media: MediaType::Json,

@@ -197,6 +197,7 @@ impl<'a> Planner<'a, '_> {
             order: own.order,
             limit: self.surroundings.rows.of(part.limit)?,
             offset: part.offset,
+            paging: None,
             counted: Counted::Not,
             columns: &relation.columns,
             embeds: own.embeds,

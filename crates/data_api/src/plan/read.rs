@@ -8,7 +8,7 @@ use postgres::catalog::{Column, Relation, RelationKind};
 
 use super::embed::{self, Embed, Origin};
 use super::{Surroundings, Walls};
-use crate::request::{Action, ApiRequest, Condition, Count, Filter, Operation, Operator, OrderTerm, Query, SelectItem};
+use crate::request::{Action, ApiRequest, Condition, Count, Filter, Operation, Operator, OrderTerm, Paging, Query, SelectItem};
 
 /// Rows of a relation.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) limit: i64,
     /// How many are left out before.
     pub(crate) offset: i64,
+    /// Where pages are cut, where they are asked for by a cursor.
+    pub(crate) paging: Option<&'a Paging>,
     /// How all that fit are counted.
     pub(crate) counted: Counted,
     /// The source's columns, where they are known.
@@ -97,7 +99,8 @@ pub(super) fn rows<'a>(request: &'a ApiRequest, origin: Origin<'a>, surroundings
     Ok(Rows {
         select: &request.query.select,
         conditions: own.conditions,
-        order: own.order,
+        order: request.paging.as_ref().map_or(own.order, |paging| &paging.terms),
+        paging: request.paging.as_ref(),
         limit: surroundings.rows.of(part.limit)?,
         offset: part.offset,
         counted,

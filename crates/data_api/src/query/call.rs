@@ -13,7 +13,7 @@ use crate::plan::{Arguments, CallPlan, ResultKind};
 pub(super) fn statement(plan: &CallPlan<'_>, form: Form<'_>) -> Sql {
     let mut sql = Sql::new("with ");
     source(&mut sql, plan);
-    read::answer(&mut sql, plan.rows.counted, form);
+    read::answer(&mut sql, &plan.rows, form);
     sql
 }
 

@@ -34,9 +34,9 @@ pub(crate) fn statement(plan: &Plan<'_>, request: &ApiRequest) -> Sql {
 /// Makes the statement whose first row is that of [`statement`] without its body, and whose others are the elements; none where only
 /// a write gives rows.
 pub(crate) fn streamed(plan: &Plan<'_>, elements: Elements) -> Option<Sql> {
-    let (mut sql, counted) = (Sql::new("with "), plan.rows()?.counted);
+    let (mut sql, rows) = (Sql::new("with "), plan.rows()?);
     source(&mut sql, plan);
-    read::one_by_one(&mut sql, counted, elements);
+    read::one_by_one(&mut sql, rows, elements);
     Some(sql)
 }
 

@@ -28,8 +28,8 @@ pub(crate) use media::quality;
 pub(crate) use preferences::preferences;
 pub(crate) use syntax::{
     Action, Aggregate, ApiRequest, Condition, Count, Direction, Embed, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator,
-    Missing, NullsPosition, Operation, Operator, OrderTerm, PathOperand, Payload, Preferences, Quantifier, Query, Range, RawMedia,
-    Representation, Resolution, SelectItem, Target, TransactionEnd,
+    Missing, NullsPosition, Operation, Operator, OrderTerm, Page, Paging, PathOperand, Payload, Preferences, Quantifier, Query, Range,
+    RawMedia, Representation, Resolution, SelectItem, Target, TransactionEnd,
 };
 
 /// How much of everything a request may have.
@@ -107,7 +107,7 @@ pub(crate) fn parse(wanted: Wanted<'_>) -> Result<ApiRequest> {
     let body = body::payload(headers, body, action, query.columns.is_some(), limits)?;
     let canonical = (action == Action::Read).then(|| query_string::canonical(raw_query)).transpose()?;
     let (media, custom, explain) = (MediaType::Json, None, None);
-    Ok(ApiRequest { schema, target, action, query, body, preferences, accepts, media, custom, explain, head, canonical })
+    Ok(ApiRequest { schema, target, action, query, body, preferences, accepts, media, custom, explain, head, canonical, paging: None })
 }
 
 fn action(target: &Target, method: &Method) -> Result<Action> {

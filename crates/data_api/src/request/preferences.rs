@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use kernel::{Error, Kind, Result};
 
-use super::syntax::{Count, Handling, Missing, Preferences, Representation, Resolution, TransactionEnd};
+use super::syntax::{Count, Handling, Missing, Page, Preferences, Representation, Resolution, TransactionEnd};
 
 /// Reads all `Prefer` headers. Of two that say different things the first counts.
 pub(crate) fn preferences(headers: &HeaderMap) -> Result<Preferences> {
@@ -76,6 +76,16 @@ fn read(preferences: &mut Preferences, text: &str) {
         ),
         "timezone" => first(&mut preferences.timezone, (!value.is_empty()).then(|| value.to_owned())),
         "max-affected" => first(&mut preferences.max_affected, value.parse().ok().filter(|rows| *rows >= 0)),
+        "paging" if value == "cursor" => {
+            preferences.page.get_or_insert(Page::First);
+            true
+        }
+        "after" if !value.is_empty() => {
+            if !matches!(preferences.page, Some(Page::After(_))) {
+                preferences.page = Some(Page::After(value.to_owned()));
+            }
+            true
+        }
         "deleted" if value == "include" => {
             preferences.deleted = true;
             true

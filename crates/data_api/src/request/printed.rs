@@ -14,8 +14,8 @@ use super::preferences::preferences;
 use super::query_string::query;
 use super::syntax::{
     Action, Aggregate, Condition, Count, Direction, Embed, EmbedPath, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator,
-    Missing, NullsPosition, Operation, Operator, OrderTerm, PathOperand, PathStep, Preferences, Quantifier, Query, Range, Representation,
-    Resolution, SelectItem, TransactionEnd,
+    Missing, NullsPosition, Operation, Operator, OrderTerm, Page, PathOperand, PathStep, Preferences, Quantifier, Query, Range,
+    Representation, Resolution, SelectItem, TransactionEnd,
 };
 
 /// The word of each operator; the first nine take `any` and `all`.
@@ -228,6 +228,10 @@ fn print_preferences(said: &Preferences) -> String {
     parts.extend(said.handling.map(|value| word(&HANDLINGS, &value).to_owned()));
     parts.extend(said.timezone.as_ref().map(|zone| format!("timezone={zone}")));
     parts.extend(said.max_affected.map(|rows| format!("max-affected={rows}")));
+    parts.extend(said.page.as_ref().map(|page| match page {
+        Page::First => "paging=cursor".to_owned(),
+        Page::After(cursor) => format!("after={cursor}"),
+    }));
     parts.extend(said.deleted.then(|| "deleted=include".to_owned()));
     parts.extend(said.unknown.iter().cloned());
     parts.join(", ")
@@ -374,7 +378,9 @@ fn any_preferences() -> impl Strategy<Value = Preferences> {
         of(one_of(ENDS.to_vec())),
         of(one_of(HANDLINGS.to_vec())),
     );
-    (known, of("[A-Za-z/'\";_+-]{1,12}"), of(0..i64::MAX), any::<bool>()).prop_map(|(known, timezone, max_affected, deleted)| {
+    let page = of(prop_oneof![Just(Page::First), "[A-Za-z0-9_-]{1,20}".prop_map(Page::After)]);
+    let others = (of("[A-Za-z/'\";_+-]{1,12}"), of(0..i64::MAX), page, any::<bool>());
+    (known, others).prop_map(|(known, (timezone, max_affected, page, deleted))| {
         let (resolution, representation, count, missing, transaction, handling) = known;
         Preferences {
             resolution: resolution.map(|(value, _)| value),
@@ -385,6 +391,7 @@ fn any_preferences() -> impl Strategy<Value = Preferences> {
             handling: handling.map(|(value, _)| value),
             timezone,
             max_affected,
+            page,
             deleted,
             unknown: Vec::new(),
         }

@@ -34,6 +34,19 @@ pub(crate) struct ApiRequest {
     pub(crate) head: bool,
     /// The query string of a read with its pairs in order: the same for requests that mean the same.
     pub(crate) canonical: Option<String>,
+    /// Where pages are cut, where they are asked for one after the other by a cursor; made when the tables are known.
+    pub(crate) paging: Option<Paging>,
+}
+
+/// Pages by a cursor: what comes first is said to the last row, and a page begins behind a row.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Paging {
+    /// What comes first; no two rows are the same in all of it.
+    pub(crate) terms: Vec<OrderTerm>,
+    /// What must hold of the rows behind the one that the cursor names.
+    pub(crate) after: Option<Condition>,
+    /// What cursors of the same relation and order begin with.
+    pub(crate) mark: String,
 }
 
 /// What a request is about.
@@ -81,6 +94,18 @@ pub(crate) struct Query {
     pub(crate) on_conflict: Option<Vec<String>>,
     /// The pairs that are no reserved names, as they came: a function's arguments where the action is [`Action::CallRead`].
     pub(crate) arguments: Vec<(String, String)>,
+}
+
+impl Query {
+    /// Returns what is said of the order of the rows themselves.
+    pub(crate) fn own_order(&self) -> &[OrderTerm] {
+        self.orders.iter().rev().find(|(path, _)| path.is_empty()).map_or(&[], |(_, terms)| terms)
+    }
+
+    /// Returns which part of the rows themselves is wanted.
+    pub(crate) fn own_range(&self) -> Range {
+        self.ranges.iter().rev().find(|(path, _)| path.is_empty()).map(|(_, range)| *range).unwrap_or_default()
+    }
 }
 
 /// The names from the top level down to an embed; empty for the top level.
@@ -412,10 +437,21 @@ pub(crate) struct Preferences {
     pub(crate) timezone: Option<String>,
     /// `max-affected=`.
     pub(crate) max_affected: Option<i64>,
+    /// `paging=cursor` and `after=`.
+    pub(crate) page: Option<Page>,
     /// `deleted=include`: rows that are marked as deleted are wanted, too.
     pub(crate) deleted: bool,
     /// What nobody knows; an error where handling is strict.
     pub(crate) unknown: Vec<String>,
+}
+
+/// Which page is wanted of those that a cursor cuts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Page {
+    /// The one that nothing is before.
+    First,
+    /// The one behind this cursor.
+    After(String),
 }
 
 impl Preferences {

@@ -83,7 +83,8 @@ select app.protect('public.heaps', 'customers');";
 
 #[tokio::test]
 async fn a_plan_that_costs_too_much_is_refused_before_it_runs() {
-    let config = DataApiConfig { plan_cost_max: 60, stream_bytes_min: 1, role_plan_cost_max: list("service_role=0"), ..DataApiConfig::default() };
+    let config =
+        DataApiConfig { plan_cost_max: 60, stream_bytes_min: 1, role_plan_cost_max: list("service_role=0"), ..DataApiConfig::default() };
     let server = Server::with(config).await;
     let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
     server.table(HEAPS).await;

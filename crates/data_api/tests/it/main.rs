@@ -65,6 +65,8 @@ mod openapi;
 #[cfg(test)]
 mod options;
 #[cfg(test)]
+mod paging;
+#[cfg(test)]
 mod partitions;
 #[cfg(test)]
 mod plans;

@@ -22,7 +22,7 @@ const REQUEST_HEADERS: &str = "authorization, x-client-info, apikey, content-typ
     content-profile, range, range-unit, x-upsert, x-supabase-api-version, x-company-id, x-request-id, traceparent, tracestate, baggage, \
     tus-resumable, upload-length, upload-metadata, upload-offset, upload-concat, upload-defer-length, x-http-method-override";
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
-    "content-range, content-location, content-encoding, content-length, date, x-total-count, link, location, range-unit, \
+    "content-range, content-location, next-cursor, content-encoding, content-length, date, x-total-count, link, location, range-unit, \
      preference-applied, retry-after, x-request-id, x-supabase-api-version, tus-resumable, upload-offset, upload-length, upload-metadata, \
      upload-expires, warning",
 );
