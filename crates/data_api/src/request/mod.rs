@@ -25,11 +25,10 @@ use kernel::{Error, Kind, Result};
 pub(crate) use forms::PlanOption;
 pub(crate) use forms::{Custom, Explain, Made, Meaning, MediaType, PlanFormat};
 pub(crate) use media::quality;
-pub(crate) use preferences::preferences;
+pub(crate) use preferences::{Count, Handling, Missing, Page, Preferences, Representation, Resolution, TransactionEnd, preferences};
 pub(crate) use syntax::{
-    Action, Aggregate, ApiRequest, Condition, Count, Direction, Embed, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator,
-    Missing, NullsPosition, Operation, Operator, OrderTerm, Page, Paging, PathOperand, Payload, Preferences, Quantifier, Query, Range,
-    RawMedia, Representation, Resolution, SelectItem, Target, TransactionEnd,
+    Action, Aggregate, ApiRequest, Condition, Direction, Embed, Field, Filter, FullText, IsValue, JoinKind, LogicOperator, NullsPosition,
+    Operation, Operator, OrderTerm, Paging, PathOperand, Payload, Quantifier, Query, Range, RawMedia, SelectItem, Target,
 };
 
 /// How much of everything a request may have.

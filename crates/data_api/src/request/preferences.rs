@@ -3,7 +3,106 @@
 use http::HeaderMap;
 use kernel::{Error, Kind, Result};
 
-use super::syntax::{Count, Handling, Missing, Page, Preferences, Representation, Resolution, TransactionEnd};
+/// What `Prefer` says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Preferences {
+    /// `resolution=`.
+    pub(crate) resolution: Option<Resolution>,
+    /// `return=`.
+    pub(crate) representation: Option<Representation>,
+    /// `count=`.
+    pub(crate) count: Option<Count>,
+    /// `missing=default`.
+    pub(crate) missing: Option<Missing>,
+    /// `tx=`.
+    pub(crate) transaction: Option<TransactionEnd>,
+    /// `handling=`.
+    pub(crate) handling: Option<Handling>,
+    /// `timezone=`.
+    pub(crate) timezone: Option<String>,
+    /// `max-affected=`.
+    pub(crate) max_affected: Option<i64>,
+    /// `paging=cursor` and `after=`.
+    pub(crate) page: Option<Page>,
+    /// `deleted=include`: rows that are marked as deleted are wanted, too.
+    pub(crate) deleted: bool,
+    /// What nobody knows; an error where handling is strict.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// Which page is wanted of those that a cursor cuts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Page {
+    /// The one that nothing is before.
+    First,
+    /// The one behind this cursor.
+    After(String),
+}
+
+impl Preferences {
+    /// Returns how many rows may be touched: said in vain where handling is not strict.
+    pub(crate) fn rows_max(&self) -> Option<i64> {
+        self.max_affected.filter(|_| self.handling == Some(Handling::Strict))
+    }
+}
+
+/// What happens to a row whose key is there already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Resolution {
+    /// It is updated.
+    MergeDuplicates,
+    /// It is left alone.
+    IgnoreDuplicates,
+}
+
+/// What a write answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Representation {
+    /// Nothing.
+    Minimal,
+    /// Nothing but the place of the row.
+    HeadersOnly,
+    /// The rows.
+    Full,
+}
+
+/// How rows are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Count {
+    /// One by one.
+    Exact,
+    /// As the planner guesses.
+    Planned,
+    /// One by one as long as they are few.
+    Estimated,
+}
+
+/// What a key that is missing in an object means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Missing {
+    /// The column's default.
+    Default,
+    /// Null.
+    Null,
+}
+
+/// How the transaction ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TransactionEnd {
+    /// It is kept.
+    Commit,
+    /// It is undone.
+    Rollback,
+}
+
+/// What happens to preferences that nobody knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Handling {
+    /// They are an error.
+    Strict,
+    /// They are passed over.
+    Lenient,
+}
 
 /// Reads all `Prefer` headers. Of two that say different things the first counts.
 pub(crate) fn preferences(headers: &HeaderMap) -> Result<Preferences> {
@@ -76,16 +175,7 @@ fn read(preferences: &mut Preferences, text: &str) {
         ),
         "timezone" => first(&mut preferences.timezone, (!value.is_empty()).then(|| value.to_owned())),
         "max-affected" => first(&mut preferences.max_affected, value.parse().ok().filter(|rows| *rows >= 0)),
-        "paging" if value == "cursor" => {
-            preferences.page.get_or_insert(Page::First);
-            true
-        }
-        "after" if !value.is_empty() => {
-            if !matches!(preferences.page, Some(Page::After(_))) {
-                preferences.page = Some(Page::After(value.to_owned()));
-            }
-            true
-        }
+        "paging" | "after" => paged(preferences, name, value),
         "deleted" if value == "include" => {
             preferences.deleted = true;
             true
@@ -95,6 +185,17 @@ fn read(preferences: &mut Preferences, text: &str) {
     if !known {
         preferences.unknown.push(text.to_owned());
     }
+}
+
+/// A cursor says that there are pages, too.
+fn paged(preferences: &mut Preferences, name: &str, value: &str) -> bool {
+    match (name, value, &preferences.page) {
+        ("paging", "cursor", None) => preferences.page = Some(Page::First),
+        ("paging", "cursor", Some(_)) | ("after", _, Some(Page::After(_))) => {}
+        ("after", cursor, _) if !cursor.is_empty() => preferences.page = Some(Page::After(cursor.to_owned())),
+        _ => return false,
+    }
+    true
 }
 
 /// Keeps the first value. Tells whether there was one to keep.

@@ -10,12 +10,11 @@ use proptest::prelude::*;
 use proptest::sample::select as one_of;
 
 use super::ParseLimits;
-use super::preferences::preferences;
+use super::preferences::{Count, Handling, Missing, Page, Preferences, Representation, Resolution, TransactionEnd, preferences};
 use super::query_string::query;
 use super::syntax::{
-    Action, Aggregate, Condition, Count, Direction, Embed, EmbedPath, Field, Filter, FullText, Handling, IsValue, JoinKind, LogicOperator,
-    Missing, NullsPosition, Operation, Operator, OrderTerm, Page, PathOperand, PathStep, Preferences, Quantifier, Query, Range,
-    Representation, Resolution, SelectItem, TransactionEnd,
+    Action, Aggregate, Condition, Direction, Embed, EmbedPath, Field, Filter, FullText, IsValue, JoinKind, LogicOperator, NullsPosition,
+    Operation, Operator, OrderTerm, PathOperand, PathStep, Quantifier, Query, Range, SelectItem,
 };
 
 /// The word of each operator; the first nine take `any` and `all`.
