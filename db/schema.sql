@@ -10941,6 +10941,64 @@ ALTER TABLE auth.identities OWNER TO app_owner;
 
 COMMENT ON TABLE auth.identities IS 'How a person signs in: by password or through a provider.';
 
+CREATE TABLE auth.mfa_challenges (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    factor_id uuid NOT NULL,
+    ip inet,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY auth.mfa_challenges FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.mfa_challenges OWNER TO app_owner;
+
+COMMENT ON TABLE auth.mfa_challenges IS 'Requests to prove a second factor, until they are answered or expire. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.mfa_challenges.ip IS 'pii:ip';
+
+CREATE TABLE auth.mfa_factors (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    friendly_name text DEFAULT ''::text NOT NULL,
+    factor_type text NOT NULL,
+    status text DEFAULT 'unverified'::text NOT NULL,
+    secret text,
+    phone text,
+    last_step bigint,
+    attempts integer DEFAULT 0 NOT NULL,
+    attempts_since timestamp with time zone,
+    last_challenged_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mfa_factors_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT mfa_factors_check CHECK (((factor_type <> 'totp'::text) OR (secret IS NOT NULL))),
+    CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'phone'::text, 'webauthn'::text, 'recovery_code'::text]))),
+    CONSTRAINT mfa_factors_friendly_name_check CHECK ((length(friendly_name) <= 200)),
+    CONSTRAINT mfa_factors_phone_check CHECK (((length(phone) >= 3) AND (length(phone) <= 32))),
+    CONSTRAINT mfa_factors_secret_check CHECK ((length(secret) <= 4096)),
+    CONSTRAINT mfa_factors_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'verified'::text])))
+);
+ALTER TABLE ONLY auth.mfa_factors FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.mfa_factors OWNER TO app_owner;
+
+COMMENT ON TABLE auth.mfa_factors IS 'Second factors of accounts. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.mfa_factors.secret IS 'secret';
+
+COMMENT ON COLUMN auth.mfa_factors.phone IS 'pii:phone';
+
+CREATE TABLE auth.recovery_codes (
+    factor_id uuid NOT NULL,
+    code_hash text NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((code_hash ~ '^[A-Za-z0-9_-]{43}$'::text))
+);
+ALTER TABLE ONLY auth.recovery_codes FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.recovery_codes OWNER TO app_owner;
+
+COMMENT ON TABLE auth.recovery_codes IS 'Codes that stand in for a lost second factor, each once; only their hashes. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.recovery_codes.code_hash IS 'secret';
+
 CREATE TABLE auth.sessions (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     user_id uuid NOT NULL,
@@ -10955,6 +11013,7 @@ CREATE TABLE auth.sessions (
     ip inet,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    factor_id uuid,
     CONSTRAINT sessions_aal_check CHECK ((aal = ANY (ARRAY['aal1'::text, 'aal2'::text, 'aal3'::text]))),
     CONSTRAINT sessions_amr_check CHECK ((jsonb_typeof(amr) = 'array'::text)),
     CONSTRAINT sessions_refresh_counter_check CHECK ((refresh_counter >= 0)),
@@ -14610,6 +14669,18 @@ ALTER TABLE ONLY auth.identities
 ALTER TABLE ONLY auth.identities
     ADD CONSTRAINT identities_provider_provider_id_key UNIQUE (provider, provider_id);
 
+ALTER TABLE ONLY auth.mfa_challenges
+    ADD CONSTRAINT mfa_challenges_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.mfa_factors
+    ADD CONSTRAINT mfa_factors_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.mfa_factors
+    ADD CONSTRAINT mfa_factors_user_id_friendly_name_key UNIQUE (user_id, friendly_name);
+
+ALTER TABLE ONLY auth.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (factor_id, code_hash);
+
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
 
@@ -15054,7 +15125,13 @@ CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (trie
 
 CREATE INDEX identities_user_id_idx ON auth.identities USING btree (user_id);
 
+CREATE INDEX mfa_challenges_factor_id_idx ON auth.mfa_challenges USING btree (factor_id);
+
+CREATE UNIQUE INDEX mfa_factors_recovery_code_key ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
+
 CREATE INDEX sessions_active_company_id_idx ON auth.sessions USING btree (active_company_id);
+
+CREATE INDEX sessions_factor_id_idx ON auth.sessions USING btree (factor_id);
 
 CREATE INDEX sessions_not_after_idx ON auth.sessions USING btree (not_after);
 
@@ -16903,8 +16980,20 @@ ALTER TABLE ONLY app.retention_held
 ALTER TABLE ONLY auth.identities
     ADD CONSTRAINT identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY auth.mfa_challenges
+    ADD CONSTRAINT mfa_challenges_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.mfa_factors
+    ADD CONSTRAINT mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.recovery_codes
+    ADD CONSTRAINT recovery_codes_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_active_company_id_fkey FOREIGN KEY (active_company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY auth.sessions
+    ADD CONSTRAINT sessions_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
@@ -17886,11 +17975,23 @@ ALTER TABLE app.statuses ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY app_definer_all ON auth.identities TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON auth.mfa_challenges TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.mfa_factors TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.recovery_codes TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON auth.sessions TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.users TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.identities TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.mfa_challenges TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.mfa_factors TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.recovery_codes TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.sessions TO app_owner USING (true) WITH CHECK (true);
 
@@ -17898,7 +17999,19 @@ CREATE POLICY app_owner_all ON auth.users TO app_owner USING (true) WITH CHECK (
 
 ALTER TABLE auth.identities ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE auth.mfa_challenges ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.mfa_factors ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.recovery_codes ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY service_role_all ON auth.identities TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.mfa_challenges TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.mfa_factors TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.recovery_codes TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.sessions TO service_role USING (true) WITH CHECK (true);
 
@@ -20903,6 +21016,15 @@ GRANT SELECT ON TABLE app.statuses TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.identities TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.identities TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_challenges TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_challenges TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_factors TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_factors TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO service_role;

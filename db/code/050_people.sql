@@ -66,3 +66,5 @@ on conflict (table_name) do update
 
 revoke all on auth.users, auth.identities, auth.sessions from public, anon, authenticated, service_role;
 grant select, insert, update, delete on auth.users, auth.identities, auth.sessions to service_role;
+revoke all on auth.mfa_factors, auth.mfa_challenges, auth.recovery_codes from public, anon, authenticated, service_role;
+grant select, insert, update, delete on auth.mfa_factors, auth.mfa_challenges, auth.recovery_codes to service_role;

@@ -1,8 +1,11 @@
-//! The keys of an installation: what signs tokens, what signed them before, what guards refresh tokens, and the two API keys.
+//! The keys of an installation: what signs tokens, what signed them before, what guards refresh tokens, what seals secrets at rest,
+//! and the two API keys.
 //!
 //! Invariant: the ring is never without a signing key, and a token of a key that left the ring is refused. Private parts are
 //! never printed and leave the process only into the key file (see [`store`]).
 
+pub mod reseal;
+mod sealing;
 mod signing;
 pub mod store;
 
@@ -16,6 +19,8 @@ use kernel::Secret;
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
+use sealing::SealingKey;
+pub use sealing::{FACTOR_SECRET, Place};
 pub use signing::{PublicKey, SigningKey};
 
 /// Who issued the API keys. It does not change with the address of the server, so the keys outlive a move.
@@ -32,6 +37,8 @@ pub struct KeyRing {
     anon: ApiKey,
     service: ApiKey,
     previous_opaque: Vec<(KeyRole, Secret<String>)>,
+    /// The first one seals, all of them open.
+    sealing: Vec<SealingKey>,
 }
 
 /// One API key in its two forms; both mean the same.
@@ -80,6 +87,7 @@ impl KeyRing {
             current,
             previous: Vec::new(),
             previous_opaque: Vec::new(),
+            sealing: vec![SealingKey::generate(now)?],
         })
     }
 
@@ -92,11 +100,12 @@ impl KeyRing {
         next.previous_opaque.push((KeyRole::Anon, self.anon.opaque.clone()));
         next.previous_opaque.push((KeyRole::Service, self.service.opaque.clone()));
         next.previous_opaque.extend(self.previous_opaque.iter().cloned());
+        next.sealing.extend(self.sealing.iter().cloned());
         Ok(next)
     }
 
     /// Returns the ring without the keys before the current ones: what they signed is refused from then on, so that everybody
-    /// whose session was not refreshed since the rotation has to sign in again.
+    /// whose session was not refreshed since the rotation has to sign in again. What they sealed still opens.
     #[must_use]
     pub fn without_previous(mut self) -> Self {
         self.previous.clear();
@@ -170,7 +179,7 @@ impl ApiKey {
 }
 
 /// Returns random bytes of the operating system's quality.
-fn random(length: usize) -> Result<Vec<u8>, KeyFault> {
+pub(crate) fn random(length: usize) -> Result<Vec<u8>, KeyFault> {
     let mut bytes = vec![0; length];
     aws_lc_rs::rand::fill(&mut bytes).map_err(KeyFault::invalid)?;
     Ok(bytes)

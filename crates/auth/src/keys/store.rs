@@ -15,7 +15,7 @@ use kernel::Secret;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{ApiKey, KeyFault, KeyRing, KeyRole, PublicKey, SigningKey, random};
+use super::{ApiKey, KeyFault, KeyRing, KeyRole, PublicKey, SealingKey, SigningKey, random};
 
 const FORMAT: u32 = 1;
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -57,6 +57,8 @@ pub enum StoreError {
 /// Loads the keys, and makes them when there are none yet. Tells whether they are new.
 pub fn load_or_create(path: &Path, now: Timestamp) -> Result<(KeyRing, bool), StoreError> {
     if let Some(ring) = load(path)? {
+        // A file of before there were sealing keys gets its first one.
+        let ring = if ring.sealing.is_empty() { change(path, |ring| with_sealing_key(ring, now))? } else { ring };
         return Ok((ring, false));
     }
     let ring = KeyRing::generate(now)?;
@@ -108,6 +110,16 @@ pub fn rotate(path: &Path, now: Timestamp) -> Result<KeyRing, StoreError> {
 /// Forgets the keys before the current ones.
 pub fn revoke_previous(path: &Path) -> Result<KeyRing, StoreError> {
     change(path, |ring| Ok(ring.clone().without_previous()))
+}
+
+/// Forgets the sealing keys before the current one that sealed nothing with these marks.
+pub fn forget_sealing_keys(path: &Path, in_use: &[String]) -> Result<KeyRing, StoreError> {
+    change(path, |ring| Ok(ring.clone().keeping_sealing_keys(in_use)))
+}
+
+/// Of two that start at once the second finds what the first one made.
+fn with_sealing_key(ring: &KeyRing, now: Timestamp) -> Result<KeyRing, KeyFault> {
+    if ring.sealing.is_empty() { ring.clone().with_new_sealing_key(now) } else { Ok(ring.clone()) }
 }
 
 /// Changes the file under a lock, so that of two changes at once none is lost.
@@ -168,6 +180,16 @@ struct Stored {
     service_opaque: String,
     previous_anon_opaque: Vec<String>,
     previous_service_opaque: Vec<String>,
+    #[serde(default)]
+    sealing_keys: Vec<StoredSealingKey>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredSealingKey {
+    id: String,
+    key: String,
+    made_at: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -198,6 +220,7 @@ impl Stored {
             service_opaque: ring.service.opaque.expose().clone(),
             previous_anon_opaque: previous(KeyRole::Anon),
             previous_service_opaque: previous(KeyRole::Service),
+            sealing_keys: ring.sealing.iter().map(StoredSealingKey::of).collect(),
         }
     }
 
@@ -205,8 +228,7 @@ impl Stored {
         if self.format != FORMAT {
             return Err(KeyFault::invalid("unknown format"));
         }
-        let decode = |text: &String| URL_SAFE_NO_PAD.decode(text).map_err(|_quotes_the_key| KeyFault::invalid("not base64url"));
-        let refresh: Vec<_> = self.refresh_keys.iter().map(decode).collect::<Result<_, _>>()?;
+        let refresh: Vec<_> = self.refresh_keys.iter().map(|key| decode(key)).collect::<Result<_, _>>()?;
         if refresh.is_empty() || refresh.iter().any(|key| key.len() < 32) {
             return Err(KeyFault::invalid("no usable refresh key"));
         }
@@ -223,8 +245,23 @@ impl Stored {
             anon: ApiKey { token: Secret::new(self.anon_token), opaque: Secret::new(self.anon_opaque) },
             service: ApiKey { token: Secret::new(self.service_token), opaque: Secret::new(self.service_opaque) },
             previous_opaque: anon.chain(service).collect(),
+            sealing: self.sealing_keys.into_iter().map(StoredSealingKey::key).collect::<Result<_, _>>()?,
         })
     }
+}
+
+impl StoredSealingKey {
+    fn of(key: &SealingKey) -> Self {
+        Self { id: key.id.clone(), key: URL_SAFE_NO_PAD.encode(key.key.expose()), made_at: key.made_at }
+    }
+
+    fn key(self) -> Result<SealingKey, KeyFault> {
+        SealingKey::new(self.id, decode(&self.key)?, self.made_at)
+    }
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, KeyFault> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_quotes_the_key| KeyFault::invalid("not base64url"))
 }
 
 #[cfg(test)]
@@ -286,6 +323,25 @@ mod tests {
         let ring = revoke_previous(&path).unwrap();
         assert_eq!(ring.jwks()["keys"].as_array().unwrap().len(), 1);
         assert_eq!(kid(&load(&path).unwrap().unwrap()), kid(&ring));
+    }
+
+    #[test]
+    fn an_older_file_gets_a_sealing_key_and_a_rotation_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        load_or_create(&path, now()).unwrap();
+        let mut older: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        older.as_object_mut().unwrap().remove("sealing_keys");
+        fs::write(&path, older.to_string()).unwrap();
+        assert_eq!(load(&path).unwrap().unwrap().sealing_mark(), None);
+        let (ring, new) = load_or_create(&path, now()).unwrap();
+        let first = ring.sealing_mark().unwrap();
+        assert!(!new && load(&path).unwrap().unwrap().sealing_mark().unwrap() == first);
+        let rotated = rotate(&path, now()).unwrap();
+        let marks: Vec<_> = load(&path).unwrap().unwrap().sealing_marks().collect();
+        assert_eq!(marks, [rotated.sealing_mark().unwrap(), first.clone()]);
+        assert_eq!(forget_sealing_keys(&path, std::slice::from_ref(&first)).unwrap().sealing_marks().count(), 2);
+        assert_eq!(forget_sealing_keys(&path, &[]).unwrap().sealing_marks().collect::<Vec<_>>(), [rotated.sealing_mark().unwrap()]);
     }
 
     #[test]

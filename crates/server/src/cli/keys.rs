@@ -1,21 +1,29 @@
 //! `thorbis keys`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use auth::keys::{KeyRing, store};
+use auth::keys::{KeyRing, reseal, store};
 use clap::{Args, Subcommand};
+use kernel::{Authority, Grant};
+use postgres::{Database, PoolOptions};
 
+use super::place;
 use super::{CliError, say};
 use crate::config::Settings;
-use crate::start::{DataFolder, KEY_FILE};
+use crate::start::DataFolder;
+
+/// How long after a rotation a running server may still seal with the key before.
+const SERVERS_FOLLOW: Duration = Duration::from_secs(5);
 
 /// Show or replace the keys of this installation
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   thorbis keys show
-  thorbis keys rotate")]
+  thorbis keys rotate
+  thorbis keys reseal")]
 pub(super) struct Keys {
     #[command(subcommand)]
     command: Command,
@@ -35,7 +43,7 @@ Examples:
     },
     /// Make new keys; a running server takes them within seconds
     ///
-    /// What the old keys signed is accepted until they are revoked.
+    /// What the old keys signed is accepted until they are revoked, and what they sealed still opens.
     #[command(after_help = "\
 Examples:
   thorbis keys rotate
@@ -44,6 +52,22 @@ Examples:
         /// Make no new keys, but refuse the ones before the current ones from now on
         #[arg(long)]
         revoke_previous: bool,
+    },
+    /// Seal every secret in the database anew with the current key, in batches, while the server works
+    ///
+    /// Secrets of second factors are sealed. A backup made before needs the keys of its time: they stay in the key file until
+    /// --forget-unused takes those away that no row needs.
+    #[command(after_help = "\
+Examples:
+  thorbis keys reseal
+  thorbis keys reseal --forget-unused")]
+    Reseal {
+        /// Afterwards take the sealing keys that no row needs out of the key file
+        #[arg(long)]
+        forget_unused: bool,
+        /// Rows that one transaction seals
+        #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        batch: u32,
     },
 }
 
@@ -54,8 +78,8 @@ enum Name {
 }
 
 impl Keys {
-    pub(super) fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let file = settings.in_data_directory(KEY_FILE);
+    pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
+        let file = settings.key_ring_file();
         match self.command {
             Command::Show { name } => {
                 let ring = store::load(&file)?.ok_or_else(|| no_keys(&file))?;
@@ -75,6 +99,7 @@ impl Keys {
                 let accepted = if revoke_previous { "The previous keys are refused from now on.\n" } else { "" };
                 say(&format!("{}\n{accepted}{server}", shown(&ring)))?;
             }
+            Command::Reseal { forget_unused, batch } => return Box::pin(seal_anew(settings, &file, batch, forget_unused)).await,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -92,7 +117,65 @@ pub(crate) fn shown(ring: &KeyRing) -> String {
     )
 }
 
-fn no_keys(file: &std::path::Path) -> CliError {
+async fn seal_anew(settings: &Settings, file: &Path, batch: u32, forget_unused: bool) -> Result<ExitCode, CliError> {
+    let ring = store::load(file)?.ok_or_else(|| no_keys(file))?;
+    if ring.sealing_mark().is_none() {
+        return Err(no_keys(file));
+    }
+    if DataFolder::holder(&settings.data_directory)?.is_some() {
+        tokio::time::sleep(still_unknown(&ring, jiff::Timestamp::now())).await;
+    }
+    let (config, place) = place::connect(settings).await?;
+    let options =
+        PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
+    let outcome = Box::pin(work(options, &ring, batch)).await;
+    if let Some(place) = place {
+        place.leave().await?;
+    }
+    let (done, in_use) = outcome?;
+    let mut lines = vec![format!("sealed anew: {}", done.rows)];
+    if done.unreadable > 0 {
+        lines.push(format!("not to be opened with any key of the ring: {}", done.unreadable));
+    }
+    if forget_unused {
+        let before = ring.sealing_marks().count();
+        let after = store::forget_sealing_keys(file, &in_use)?.sealing_marks().count();
+        lines.push(format!("sealing keys: {after}, forgotten: {}", before.saturating_sub(after)));
+    }
+    say(&lines.join("\n"))?;
+    Ok(if done.unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns how long a server may still not know the newest key: what it seals meanwhile would be missed.
+fn still_unknown(ring: &KeyRing, now: jiff::Timestamp) -> Duration {
+    let age = ring.sealing_since().and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or(Duration::ZERO);
+    SERVERS_FOLLOW.saturating_sub(age)
+}
+
+async fn work(options: PoolOptions, ring: &KeyRing, batch: u32) -> kernel::Result<(reseal::Resealed, Vec<String>)> {
+    let database = Database::new(options)?;
+    #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
+    let grant = Grant::system(&Authority::establish(), None, "seals secrets anew");
+    let done = reseal::reseal(&database, &grant, ring, batch).await?;
+    let in_use = reseal::marks_in_use(&database, &grant).await?;
+    database.close();
+    Ok((done, in_use))
+}
+
+fn no_keys(file: &Path) -> CliError {
     let message = format!("there are no keys at {} yet; the first `thorbis serve` makes them", PathBuf::from(file).display());
     CliError::refused("keys_missing", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_key_is_waited_for_until_servers_know_it() {
+        let made = jiff::Timestamp::UNIX_EPOCH;
+        let ring = KeyRing::generate(made).unwrap();
+        let after = |seconds: i64| still_unknown(&ring, jiff::Timestamp::from_second(seconds).unwrap());
+        assert_eq!((after(0), after(2), after(5), after(9)), (SERVERS_FOLLOW, Duration::from_secs(3), Duration::ZERO, Duration::ZERO));
+    }
 }

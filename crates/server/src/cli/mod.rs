@@ -158,7 +158,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Migrate(command) => command.run(&settings).await,
         Command::Seed(command) => command.run(&settings).await,
         Command::Import(command) => Box::pin(command.run(&settings)).await,
-        Command::Keys(command) => command.run(&settings),
+        Command::Keys(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliError, say};
 use crate::config::Settings;
-use crate::start::{KEY_FILE, Look, State};
+use crate::start::{Look, State};
 use crate::version;
 
 /// The exit code where no server runs, as service managers use it.
@@ -85,12 +85,11 @@ fn word(state: &State) -> &'static str {
 
 fn offline(settings: &Settings, word: &str) -> String {
     let folder = &settings.data_directory;
-    let has = |name: &str| folder.join(name).try_exists().unwrap_or(false);
     let cluster = match std::fs::read_to_string(folder.join("postgres/cluster/PG_VERSION")) {
         Ok(major) => format!("a private cluster of PostgreSQL {}", major.trim()),
         Err(_) if settings.uses_private_cluster() => "no private cluster yet".to_owned(),
         Err(_) => "database.url".to_owned(),
     };
-    let keys = if has(KEY_FILE) { "there" } else { "not made yet" };
+    let keys = if settings.key_ring_file().try_exists().unwrap_or(false) { "there" } else { "not made yet" };
     format!("thorbis      {} ({word})\ndata folder  {}\npostgresql   {cluster}\nkeys         {keys}\n", version::FULL, folder.display())
 }

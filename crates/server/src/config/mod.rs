@@ -21,6 +21,9 @@ pub use load::{Flags, Loaded, Sources, load};
 /// The port that is listened on when nothing else is said.
 pub const DEFAULT_PORT: u16 = 54321;
 
+/// The key file's name in the data folder.
+const KEY_FILE: &str = "keys.json";
+
 /// What the server is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -40,6 +43,8 @@ pub struct Settings {
     pub environment: Environment,
     /// The folder of keys, state and the private cluster.
     pub data_directory: PathBuf,
+    /// The file of keys, mode 0600; `keys.json` in the data folder if not set. Several servers on one database share it.
+    pub key_ring_file: Option<PathBuf>,
     /// The address that clients use, where it is not the one listened on (behind a proxy): goes into tokens and links.
     pub public_url: Option<String>,
     /// Whether the start brings the schema up to date. Without it a schema that is behind only makes `/health/ready` say so.
@@ -239,6 +244,7 @@ impl Default for Settings {
         Self {
             environment: Environment::default(),
             data_directory: PathBuf::from("/var/lib/thorbis"),
+            key_ring_file: None,
             public_url: None,
             migrate_at_start: true,
             listen: Listen::default(),
@@ -311,6 +317,11 @@ impl Settings {
     /// Tells whether the server runs its own PostgreSQL.
     pub fn uses_private_cluster(&self) -> bool {
         self.database.url.is_none()
+    }
+
+    /// Returns the path of the key file.
+    pub fn key_ring_file(&self) -> PathBuf {
+        self.key_ring_file.clone().unwrap_or_else(|| self.in_data_directory(KEY_FILE))
     }
 
     /// Returns a path inside the data folder.

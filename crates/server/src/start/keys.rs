@@ -13,8 +13,6 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::Backend;
 use crate::watched::Stamp;
 
-/// The key file's name in the data folder.
-pub(crate) const KEY_FILE: &str = "keys.json";
 /// How often the file is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
 

@@ -37,7 +37,6 @@ pub use error::StartError;
 pub(crate) use error::told;
 pub use folder::FolderError;
 pub(crate) use folder::{DataFolder, write_private};
-pub(crate) use keys::KEY_FILE;
 pub(crate) use state::{Look, State, url_of};
 
 use keys::KeysInUse;
@@ -75,7 +74,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let settings = Arc::new(Settings { data_directory: folder.path().to_owned(), ..settings });
     // First what fails fast: a taken port is told before a cluster is made.
     let bound = edge::bind(&settings.listen.addresses).await?;
-    let keys = KeysInUse::load(settings.in_data_directory(KEY_FILE))?;
+    let keys = KeysInUse::load(settings.key_ring_file())?;
     if !settings.uses_private_cluster() {
         let ends = Ends { server: database::server_config(&settings)?, migrator: database::external_migrator(&settings)? };
         return Box::pin(serve(Ground { settings, bound, keys, folder, ends }, &mut None)).await;
