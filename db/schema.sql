@@ -10990,7 +10990,7 @@ CREATE TABLE auth.recovery_codes (
     factor_id uuid NOT NULL,
     code_hash text NOT NULL,
     used_at timestamp with time zone,
-    CONSTRAINT recovery_codes_code_hash_check CHECK ((code_hash ~ '^[A-Za-z0-9_-]{43}$'::text))
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((code_hash ~ '^[0-9a-f]{64}$'::text))
 );
 ALTER TABLE ONLY auth.recovery_codes FORCE ROW LEVEL SECURITY;
 ALTER TABLE auth.recovery_codes OWNER TO app_owner;

@@ -44,8 +44,8 @@ select app.enclose('auth.mfa_challenges');
 
 create table auth.recovery_codes (
   factor_id uuid not null references auth.mfa_factors (id) on delete cascade,
-  -- SHA-256 of a code of 80 random bits, in base64url.
-  code_hash text not null check (code_hash ~ '^[A-Za-z0-9_-]{43}$'),
+  -- SHA-256 of a code of 80 random bits, in hexadecimal digits.
+  code_hash text not null check (code_hash ~ '^[0-9a-f]{64}$'),
   used_at   timestamptz,
   primary key (factor_id, code_hash)
 );

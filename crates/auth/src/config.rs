@@ -39,6 +39,36 @@ pub struct AuthConfig {
     pub app_metadata_bytes_max: u32,
     /// Passwords.
     pub password: PasswordConfig,
+    /// Second factors.
+    pub mfa: MfaConfig,
+}
+
+/// The settings of second factors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MfaConfig {
+    /// Whether authenticator apps may be added.
+    pub totp_enroll_enabled: bool,
+    /// Whether codes of authenticator apps are taken.
+    pub totp_verify_enabled: bool,
+    /// Whether there are recovery codes, which stand in for a factor that was lost.
+    pub recovery_codes_enabled: bool,
+    /// The name under which authenticator apps list this service; empty: the host of `public_url`.
+    pub issuer: String,
+    /// How many factors an account may have, recovery codes aside.
+    pub factors_max: u32,
+    /// How long a challenge may be answered.
+    pub challenge_seconds: u32,
+    /// How many challenges of one factor are open at once; the oldest is forgotten.
+    pub challenges_max: u32,
+    /// After how long a factor that was begun and never proved is taken away when the next one is begun.
+    pub unverified_seconds: u32,
+    /// How many codes may be tried for one factor within `attempts_seconds`; a right one begins anew.
+    pub attempts_max: u32,
+    /// For how long tries are counted.
+    pub attempts_seconds: u32,
+    /// How many recovery codes a set has.
+    pub recovery_codes: u32,
 }
 
 /// The settings of passwords and of the work to hash them.
@@ -81,6 +111,25 @@ impl Default for AuthConfig {
             user_metadata_bytes_max: 6 * 1024,
             app_metadata_bytes_max: 3 * 1024,
             password: PasswordConfig::default(),
+            mfa: MfaConfig::default(),
+        }
+    }
+}
+
+impl Default for MfaConfig {
+    fn default() -> Self {
+        Self {
+            totp_enroll_enabled: true,
+            totp_verify_enabled: true,
+            recovery_codes_enabled: true,
+            issuer: String::new(),
+            factors_max: 10,
+            challenge_seconds: 300,
+            challenges_max: 10,
+            unverified_seconds: 300,
+            attempts_max: 5,
+            attempts_seconds: 300,
+            recovery_codes: 10,
         }
     }
 }
@@ -137,6 +186,14 @@ impl AuthConfig {
             (self.password.workers > 256, "password.workers", "0 to 256"),
             (self.password.queue_max > 10_000, "password.queue_max", "0 to 10000"),
             (!(4..=16).contains(&self.password.bcrypt_cost_max), "password.bcrypt_cost_max", "4 to 16"),
+            (self.mfa.issuer.chars().count() > 200, "mfa.issuer", "at most 200 characters"),
+            (!(1..=100).contains(&self.mfa.factors_max), "mfa.factors_max", "1 to 100"),
+            (!(30..=3600).contains(&self.mfa.challenge_seconds), "mfa.challenge_seconds", "30 to 3600"),
+            (!(1..=100).contains(&self.mfa.challenges_max), "mfa.challenges_max", "1 to 100"),
+            (!(60..=86_400).contains(&self.mfa.unverified_seconds), "mfa.unverified_seconds", "60 to 86400"),
+            (!(1..=100).contains(&self.mfa.attempts_max), "mfa.attempts_max", "1 to 100"),
+            (!(60..=86_400).contains(&self.mfa.attempts_seconds), "mfa.attempts_seconds", "60 to 86400"),
+            (!(4..=20).contains(&self.mfa.recovery_codes), "mfa.recovery_codes", "4 to 20"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))

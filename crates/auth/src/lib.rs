@@ -17,6 +17,7 @@ mod authenticate;
 mod companies;
 mod documents;
 mod errors;
+mod factors;
 mod input;
 mod routes;
 mod sessions;

@@ -3,9 +3,9 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
-use crate::{Auth, admin, companies, documents, errors, sessions, unavailable, users};
+use crate::{Auth, admin, companies, documents, errors, factors, sessions, unavailable, users};
 
 /// Returns the routes, to be mounted at `/auth/v1`.
 pub fn router(auth: Auth) -> Router {
@@ -15,12 +15,21 @@ pub fn router(auth: Auth) -> Router {
         .route("/token", post(sessions::token))
         .route("/logout", post(sessions::logout))
         .route("/user", get(users::get).put(users::put))
+        .route("/factors", post(factors::enroll))
+        .route("/factors/{id}", delete(factors::unenroll))
+        .route("/factors/{id}/challenge", post(factors::challenge))
+        .route("/factors/{id}/verify", post(factors::verify))
+        .route("/factors/recovery-codes", get(factors::status).post(factors::generate).delete(factors::remove))
+        .route("/factors/recovery-codes/regenerate", post(factors::regenerate))
+        .route("/factors/recovery-codes/verify", post(factors::verify_recovery_code))
         .route("/company", post(companies::choose))
         .route("/settings", get(documents::settings))
         .route("/health", get(documents::health))
         .route("/.well-known/jwks.json", get(documents::jwks))
         .route("/admin/users", get(admin::list).post(admin::create))
-        .route("/admin/users/{id}", get(admin::get).put(admin::update).delete(admin::delete));
+        .route("/admin/users/{id}", get(admin::get).put(admin::update).delete(admin::delete))
+        .route("/admin/users/{id}/factors", get(admin::factors))
+        .route("/admin/users/{id}/factors/{factor}", delete(admin::delete_factor));
     unavailable::add(router)
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)

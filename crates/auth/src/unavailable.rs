@@ -26,10 +26,6 @@ const TABLE: &[Line] = &[
     (MethodFilter::GET, "/user/identities/authorize", 404, "manual_linking_disabled", "Manual linking is disabled"),
     (MethodFilter::DELETE, "/user/identities/{id}", 404, "manual_linking_disabled", "Manual linking is disabled"),
     (MethodFilter::POST, "/sso", 404, "saml_provider_disabled", "SAML 2.0 is disabled"),
-    (MethodFilter::POST, "/factors", 422, "mfa_totp_enroll_not_enabled", "MFA enroll is disabled"),
-    (MethodFilter::POST, "/factors/{id}/challenge", 404, "mfa_factor_not_found", "Factor not found"),
-    (MethodFilter::POST, "/factors/{id}/verify", 404, "mfa_factor_not_found", "Factor not found"),
-    (MethodFilter::DELETE, "/factors/{id}", 404, "mfa_factor_not_found", "Factor not found"),
     (MethodFilter::GET, "/passkeys", 422, "passkey_disabled", "Passkeys are disabled"),
     (MethodFilter::POST, "/passkeys/{*rest}", 422, "passkey_disabled", "Passkeys are disabled"),
 ];

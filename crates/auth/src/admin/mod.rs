@@ -3,6 +3,7 @@
 //! Invariant: each route takes [`Administrator`], and its transactions run with that caller's grant.
 
 mod duration;
+mod factors;
 mod queries;
 
 use axum::Json;
@@ -23,6 +24,7 @@ use crate::tokens::AUDIENCE;
 use crate::users::queries::{Change, NewUser};
 use crate::users::{self, User};
 use duration::BanDuration;
+pub(crate) use factors::{delete as delete_factor, list as factors};
 
 const PER_PAGE: i64 = 50;
 const PER_PAGE_MAX: i64 = 1000;

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Auth;
 use crate::errors::object;
-use crate::input::Device;
+use crate::input::{Caller, Device};
 use crate::tokens::AUDIENCE;
 use crate::users::User;
 
@@ -72,6 +72,14 @@ pub(crate) async fn open(auth: &Auth, tx: &Tx, new: NewSession<'_>) -> Result<Se
 /// Reads a session that this transaction made or locked.
 pub(crate) async fn read(tx: &Tx, id: SessionId) -> Result<Session> {
     queries::find(tx, id).await?.ok_or_else(|| Error::internal("a session in use is gone"))
+}
+
+/// Tells whether a second factor was proved for the caller's session.
+pub(crate) async fn is_proved(tx: &Tx, caller: Caller, auth: &Auth) -> Result<bool> {
+    if caller.session_id.is_none() {
+        return Ok(false);
+    }
+    Ok(queries::standing(tx, caller, Lifetime::of(auth)).await?.is_some_and(|standing| standing.proved))
 }
 
 impl Session {

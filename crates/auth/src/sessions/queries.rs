@@ -32,6 +32,14 @@ pub(crate) struct State {
     pub(crate) banned: bool,
 }
 
+/// How sure we are of whoever asks from a session, and what his account is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Standing {
+    /// Whether a second factor was proved for the session.
+    pub(crate) proved: bool,
+    pub(crate) account: String,
+}
+
 /// Makes a session and notes the sign-in, if the password is still the one that was verified and the user may sign in.
 pub(crate) async fn create(tx: &Tx, id: SessionId, new: &NewSession<'_>, lifetime: Lifetime) -> Result<bool> {
     let amr = json!([{ "method": "password", "timestamp": lifetime.now.as_second() }]);
@@ -82,6 +90,39 @@ pub(crate) async fn lock_live(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Re
     sql.text(" select s.id from auth.sessions s, given g where s.user_id = ").bind(caller.user_id.0);
     sql.text("::uuid and ").text(LIVE).text(" for update of s");
     Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Tells how the caller's live session stands, and locks it with the account.
+pub(crate) async fn standing(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Result<Option<Standing>> {
+    let mut sql = given(caller.session()?, lifetime);
+    sql.text(
+        " select s.aal <> 'aal1' as proved, coalesce(nullif(a.email, ''), nullif(a.phone, ''), a.id::text) as account
+            from given g, auth.sessions s join auth.users a on a.id = s.user_id where s.user_id = ",
+    );
+    sql.bind(caller.user_id.0).text("::uuid and ").text(LIVE).text(" for no key update of s, a");
+    let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
+    Ok(Some(Standing {
+        proved: row.try_get("proved").map_err(Error::internal)?,
+        account: row.try_get("account").map_err(Error::internal)?,
+    }))
+}
+
+/// Notes that a second factor was proved for the caller's session, which was locked, and counts a refresh.
+pub(crate) async fn raise(tx: &Tx, caller: Caller, factor: Uuid, method: &'static str, lifetime: Lifetime) -> Result<()> {
+    let mut sql = given(caller.session()?, lifetime);
+    sql.text(", proof as (select ").bind(factor).text("::uuid as factor_id, ");
+    sql.bind(json!({ "method": method, "timestamp": lifetime.now.as_second() })).text(
+        "::jsonb as entry)
+         update auth.sessions s
+            set refresh_counter = s.refresh_counter + 1, aal = 'aal2', factor_id = p.factor_id,
+                amr = jsonb_build_array(p.entry) || coalesce((
+                  select jsonb_agg(e.entry order by e.position)
+                    from jsonb_array_elements(s.amr) with ordinality e (entry, position)
+                   where e.entry ->> 'method' is distinct from p.entry ->> 'method'), '[]'), ",
+    );
+    sql.text(REFRESHED).text(" from given g, proof p where s.id = g.session_id");
+    tx.execute(sql).await?;
+    Ok(())
 }
 
 /// Makes a company the active one of a session, or none, and counts a refresh. Tells whether its user is an active member.
@@ -167,6 +208,14 @@ pub(crate) async fn revoke_others(tx: &Tx, caller: Caller, now: Timestamp) -> Re
     let mut sql = revocation(now);
     sql.text(" and s.user_id = ").bind(caller.user_id.0).text("::uuid and s.id is distinct from ");
     sql.bind(caller.session_id.map(|id| id.0.to_string())).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
+/// Ends the sessions of a user for which no second factor was proved.
+pub(crate) async fn revoke_unproved(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
+    let mut sql = revocation(now);
+    sql.text(" and s.aal = 'aal1' and s.user_id = ").bind(user_id.0).text("::uuid");
     tx.execute(sql).await?;
     Ok(())
 }

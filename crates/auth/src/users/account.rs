@@ -61,7 +61,12 @@ async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User>
     let now = auth.now();
     let tx = auth.begin(Access::Write, "change one's own account").await?;
     let before = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
-    if change.email.is_some_and(|email| email.as_str() != before.email) && !auth.config().autoconfirm {
+    let other_email = change.email.is_some_and(|email| email.as_str() != before.email);
+    if (other_email || change.hash.is_some()) && before.has_second_factor() && !sessions::is_proved(&tx, caller, auth).await? {
+        let message = "AAL2 session is required to update email or password when MFA is enabled.";
+        return Err(Error::new(Kind::Unauthenticated, "insufficient_aal", message));
+    }
+    if other_email && !auth.config().autoconfirm {
         return Err(unprocessable("feature_disabled", "An address cannot be changed without a mail to the new one"));
     }
     if !queries::change_self(&tx, caller, change, now).await.map_err(taken)? {

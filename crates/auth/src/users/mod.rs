@@ -32,6 +32,8 @@ pub(crate) struct User {
     new_phone: Option<String>,
     pub(crate) app_metadata: Value,
     pub(crate) user_metadata: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) factors: Option<Value>,
     identities: Value,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -64,6 +66,12 @@ struct Moments {
 }
 
 impl User {
+    /// Tells whether there is a second factor that counts.
+    pub(crate) fn has_second_factor(&self) -> bool {
+        let factors = self.factors.as_ref().and_then(Value::as_array);
+        factors.is_some_and(|factors| factors.iter().any(|factor| factor["status"] == "verified"))
+    }
+
     /// Reads a row that was selected with [`queries::COLUMNS`].
     pub(crate) fn from_row(row: &Row) -> Result<Self> {
         let moment = |name: &str| row.try_get::<_, Option<Timestamp>>(name).map_err(Error::internal);
@@ -92,6 +100,7 @@ impl User {
             new_phone: maybe("new_phone")?,
             app_metadata: json("app_metadata")?,
             user_metadata: json("user_metadata")?,
+            factors: row.try_get("factors").map_err(Error::internal)?,
             identities: json("identities")?,
             created_at: row.try_get("created_at").map_err(Error::internal)?,
             updated_at: row.try_get("updated_at").map_err(Error::internal)?,

@@ -29,7 +29,17 @@ pub(crate) const COLUMNS: &str = "
                'updated_at', to_char(i.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))
              order by i.created_at, i.id)
         from auth.identities i
-       where i.user_id = u.id), '[]') as identities ";
+       where i.user_id = u.id), '[]') as identities,
+    (select jsonb_agg(jsonb_build_object(
+               'id', f.id,
+               'created_at', to_char(f.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+               'updated_at', to_char(f.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+               'status', f.status, 'factor_type', f.factor_type, 'phone', coalesce(f.phone, ''),
+               'last_challenged_at', to_char(f.last_challenged_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))
+             || case when f.friendly_name = '' then '{}' else jsonb_build_object('friendly_name', f.friendly_name) end
+             order by f.created_at, f.id)
+        from auth.mfa_factors f
+       where f.user_id = u.id) as factors ";
 
 /// What a password is compared with.
 #[derive(Debug)]

@@ -8,6 +8,8 @@ mod admin;
 #[cfg(test)]
 mod companies;
 #[cfg(test)]
+mod factors;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod refresh;

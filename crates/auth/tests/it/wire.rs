@@ -109,7 +109,6 @@ async fn what_is_not_there_yet_says_so_and_never_as_a_server_error() {
         ("POST", "/recover", 422, "feature_disabled"),
         ("GET", "/authorize?provider=github", 400, "validation_failed"),
         ("POST", "/sso", 404, "saml_provider_disabled"),
-        ("POST", "/factors", 422, "mfa_totp_enroll_not_enabled"),
         ("POST", "/passkeys/authentication/options", 422, "passkey_disabled"),
         ("GET", "/user/identities/authorize", 404, "manual_linking_disabled"),
         ("GET", "/nothing", 404, "not_found"),

@@ -44,6 +44,9 @@ begin
       insert into auth.sessions (user_id, active_company_id, user_agent) values (v_user, v_company, v_canary);
       insert into auth.identities (user_id, provider, provider_id, identity_data)
       values (v_user, 'email', v_user::text, jsonb_build_object('note', v_canary));
+      insert into auth.mfa_factors (id, user_id, friendly_name, factor_type, secret) values (v_user, v_user, v_canary, 'totp', v_canary);
+      insert into auth.mfa_challenges (factor_id, expires_at) values (v_user, now() + interval '1 hour');
+      insert into auth.recovery_codes (factor_id, code_hash) values (v_user, encode(sha256(v_canary::bytea), 'hex'));
     end loop;
     insert into public.invitations (company_id, id, email, name, role, role_id, department_id, token_hash)
     values (v_company, (v_head || v_letter || '501')::uuid, 'guest.' || v_letter || '@example.com', v_canary, 'member',

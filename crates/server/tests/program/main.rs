@@ -23,6 +23,8 @@ mod process;
 #[cfg(test)]
 mod running;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod seed;
 #[cfg(test)]
 mod settings;

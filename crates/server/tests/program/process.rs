@@ -127,7 +127,8 @@ fn spawn(folder: &Path) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
+/// A command of the program on the same folder.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thorbis"));
     command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", folder).env("USER", "tester");
     command.env("THORBIS_DATA_DIRECTORY", folder.join("data"));

@@ -1,0 +1,92 @@
+//! `POST /factors/{id}/challenge` and `…/verify`: a code of an authenticator app raises the session to `aal2`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use kernel::{Error, Kind, Result};
+use postgres::{Access, Tx};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::queries::{self, Factor};
+use super::{factor_id, factor_not_found, locked, raise, totp};
+use crate::Auth;
+use crate::errors::unprocessable;
+use crate::input::{Body, Caller, Device};
+use crate::keys::FACTOR_SECRET;
+
+/// A code, and what it answers.
+#[derive(Deserialize)]
+pub(crate) struct Answer {
+    #[serde(default)]
+    challenge_id: String,
+    #[serde(default)]
+    code: String,
+}
+
+pub(crate) async fn challenge(State(auth): State<Auth>, caller: Caller, device: Device, Path(id): Path<String>) -> Result<Json<Value>> {
+    let id = factor_id(&id)?;
+    let tx = auth.begin(Access::Write, "ask for a second factor").await?;
+    locked(&tx, &auth, caller).await?;
+    let factor = find(&tx, &auth, caller, id).await?;
+    let (challenge, expires_at) = queries::ask(&tx, factor.id, device.address.as_deref(), auth.now(), &auth.config().mfa).await?;
+    tx.commit().await?;
+    Ok(Json(json!({ "id": challenge, "type": factor.sort, "expires_at": expires_at })))
+}
+
+pub(crate) async fn verify(
+    State(auth): State<Auth>,
+    caller: Caller,
+    device: Device,
+    Path(id): Path<String>,
+    Body(answer): Body<Answer>,
+) -> Result<Json<Value>> {
+    let (id, now) = (factor_id(&id)?, auth.now());
+    let tx = auth.begin(Access::Write, "prove a second factor").await?;
+    locked(&tx, &auth, caller).await?;
+    let factor = find(&tx, &auth, caller, id).await?;
+    check_challenge(&tx, &auth, &factor, &answer, device.address.as_deref()).await?;
+    if !queries::attempt(&tx, id, now, &auth.config().mfa).await? {
+        return Err(too_many_attempts(&auth));
+    }
+    let sealed = factor.secret.as_deref().ok_or_else(|| Error::internal("a factor without a secret"))?;
+    let secret = auth.keys().ring.unseal(FACTOR_SECRET, id, sealed).map_err(Error::internal)?;
+    let step = totp::step(&secret, &answer.code, now.as_second())?;
+    // A code of a step that was used, or of one before it, is nobody's proof.
+    let Some(step) = step.filter(|step| factor.last_step.is_none_or(|last| *step > last)) else {
+        tx.commit().await?;
+        metrics::counter!("auth_factors_refused_total").increment(1);
+        return Err(unprocessable("mfa_verification_failed", "Invalid TOTP code entered"));
+    };
+    queries::proved(&tx, caller, &factor, Some(step), now).await?;
+    raise(tx, &auth, caller, id, "totp").await.map(Json)
+}
+
+/// Finds a factor of the caller that is proved by a code of an app.
+async fn find(tx: &Tx, auth: &Auth, caller: Caller, id: Uuid) -> Result<Factor> {
+    let factors = queries::of_user(tx, caller.user_id).await?;
+    let factor = factors.into_iter().find(|factor| factor.id == id && factor.sort == "totp").ok_or_else(factor_not_found)?;
+    if !auth.config().mfa.totp_verify_enabled {
+        return Err(unprocessable("mfa_totp_verify_not_enabled", "MFA verification is disabled for TOTP"));
+    }
+    Ok(factor)
+}
+
+async fn check_challenge(tx: &Tx, auth: &Auth, factor: &Factor, answer: &Answer, address: Option<&str>) -> Result<()> {
+    let unknown = || unprocessable("mfa_factor_not_found", "MFA factor with the provided challenge ID not found");
+    let id: Uuid = answer.challenge_id.parse().map_err(|error: uuid::Error| unknown().with_source(error))?;
+    let asked = queries::asked(tx, factor.id, id, address, auth.now()).await?.ok_or_else(unknown)?;
+    if asked.elsewhere {
+        return Err(unprocessable("mfa_ip_address_mismatch", "Challenge and verify IP addresses mismatch."));
+    }
+    if asked.expired {
+        let message = format!("MFA challenge {id} has expired, verify against another challenge or create a new challenge.");
+        return Err(Error::new(Kind::Unprocessable, "mfa_challenge_expired", message));
+    }
+    Ok(())
+}
+
+fn too_many_attempts(auth: &Auth) -> Error {
+    let error = Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many wrong codes. Try again later");
+    error.with_retry_after(auth.config().mfa.attempts_seconds)
+}

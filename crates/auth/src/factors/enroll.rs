@@ -1,0 +1,117 @@
+//! `POST /factors` and `DELETE /factors/{id}`: an authenticator app begins to count with its first code.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use kernel::{Error, Kind, Result};
+use postgres::Access;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::queries::{self, NewFactor};
+use super::{factor_id, factor_not_found, locked, totp};
+use crate::Auth;
+use crate::errors::{bad_request, unprocessable};
+use crate::input::{Body, Caller};
+use crate::keys::FACTOR_SECRET;
+use crate::sessions::queries::Standing;
+
+const NAME_CHARACTERS_MAX: usize = 200;
+
+/// What factor is wanted.
+#[derive(Deserialize)]
+pub(crate) struct Wish {
+    #[serde(default)]
+    factor_type: String,
+    #[serde(default)]
+    friendly_name: Option<String>,
+    #[serde(default)]
+    issuer: Option<String>,
+}
+
+pub(crate) async fn enroll(State(auth): State<Auth>, caller: Caller, Body(wish): Body<Wish>) -> Result<Json<Value>> {
+    match wish.factor_type.as_str() {
+        "totp" if auth.config().mfa.totp_enroll_enabled => enroll_totp(&auth, caller, wish).await.map(Json),
+        "totp" => Err(unprocessable("mfa_totp_enroll_not_enabled", "MFA enroll is disabled for TOTP")),
+        "phone" => Err(unprocessable("mfa_phone_enroll_not_enabled", "MFA enroll is disabled for Phone")),
+        "webauthn" => Err(unprocessable("mfa_webauthn_enroll_not_enabled", "MFA enroll is disabled for WebAuthn")),
+        _ => Err(bad_request("validation_failed", "factor_type needs to be totp, phone, or webauthn")),
+    }
+}
+
+async fn enroll_totp(auth: &Auth, caller: Caller, wish: Wish) -> Result<Value> {
+    let name = wish.friendly_name.unwrap_or_default();
+    let issuer = wish.issuer.filter(|issuer| !issuer.is_empty()).unwrap_or_else(|| default_issuer(auth));
+    check_name(&name)?;
+    check_name(&issuer)?;
+    let (secret, id, now) = (totp::generate()?, Uuid::now_v7(), auth.now());
+    let tx = auth.begin(Access::Write, "enrol a second factor").await?;
+    let standing = locked(&tx, auth, caller).await?;
+    queries::tidy(&tx, caller.user_id, auth.config().mfa.unverified_seconds.into(), now).await?;
+    may_enroll(auth, &standing, &queries::of_user(&tx, caller.user_id).await?, &name)?;
+    let enrolment = totp::enrolment(&secret, &issuer, &standing.account)?;
+    let sealed = auth.keys().ring.seal(FACTOR_SECRET, id, secret.expose()).map_err(Error::internal)?;
+    let new = NewFactor { id, sort: "totp", friendly_name: &name, verified: false, secret: Some(sealed) };
+    queries::create(&tx, caller.user_id, new, now).await?;
+    tx.commit().await?;
+    tracing::info!(user_id = %caller.user_id, factor_id = %id, "began to enrol a second factor");
+    Ok(json!({
+        "id": id,
+        "type": "totp",
+        "friendly_name": name,
+        "totp": { "qr_code": enrolment.qr_code, "secret": enrolment.secret, "uri": enrolment.uri },
+    }))
+}
+
+/// Refuses a name that is taken, one factor too many, and whoever did not prove the factor he has.
+fn may_enroll(auth: &Auth, standing: &Standing, factors: &[queries::Factor], name: &str) -> Result<()> {
+    if factors.iter().any(|factor| factor.friendly_name == name) {
+        return Err(name_taken(name));
+    }
+    let most = usize::try_from(auth.config().mfa.factors_max).unwrap_or(usize::MAX);
+    if factors.iter().filter(|factor| factor.sort != "recovery_code").count() >= most {
+        let message = "Maximum number of verified factors reached, unenroll to continue";
+        return Err(unprocessable("too_many_enrolled_mfa_factors", message));
+    }
+    if factors.iter().any(|factor| factor.verified) && !standing.proved {
+        return Err(Error::new(Kind::Forbidden, "insufficient_aal", "AAL2 required to enroll a new factor"));
+    }
+    Ok(())
+}
+
+pub(crate) async fn unenroll(State(auth): State<Auth>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {
+    let (id, now) = (factor_id(&id)?, auth.now());
+    let tx = auth.begin(Access::Write, "remove a second factor").await?;
+    let standing = locked(&tx, &auth, caller).await?;
+    let factors = queries::of_user(&tx, caller.user_id).await?;
+    let factor = factors.into_iter().find(|factor| factor.id == id).ok_or_else(factor_not_found)?;
+    if factor.verified && !standing.proved {
+        return Err(unprocessable("insufficient_aal", "AAL2 required to unenroll verified factor"));
+    }
+    queries::delete(&tx, caller.user_id, id, now).await?;
+    tx.commit().await?;
+    tracing::info!(user_id = %caller.user_id, factor_id = %id, "removed a second factor");
+    Ok(Json(json!({ "id": id })))
+}
+
+pub(super) fn name_taken(name: &str) -> Error {
+    let message = format!("A factor with the friendly name {name:?} for this user already exists");
+    Error::new(Kind::Unprocessable, "mfa_factor_name_conflict", message)
+}
+
+pub(super) fn check_name(name: &str) -> Result<()> {
+    if name.chars().count() > NAME_CHARACTERS_MAX || name.contains('\0') {
+        return Err(bad_request("validation_failed", "A name has at most 200 characters, and none of them is U+0000"));
+    }
+    Ok(())
+}
+
+/// Returns the configured name, else the host that clients know us by.
+fn default_issuer(auth: &Auth) -> String {
+    let configured = &auth.config().mfa.issuer;
+    if !configured.is_empty() {
+        return configured.clone();
+    }
+    let host = auth.issuer().split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next());
+    host.filter(|host| !host.is_empty()).unwrap_or("Thorbis").to_owned()
+}

@@ -1,0 +1,131 @@
+//! Secrets at rest: what was planted is found nowhere, neither in the data folder and its WAL, nor in a dump, nor in logs.
+//!
+//! Invariant: the search is not believed where it finds nothing: it has to find what is no secret in each of these places.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use reqwest::Method;
+use serde_json::{Value, json};
+use totp_rs::{Builder, Secret};
+
+use crate::bare::know_tls;
+use crate::process::{Program, command, folder, sql};
+
+const EMAIL: &str = "planted.address@example.com";
+const PASSWORD: &str = "planted password 7f1d";
+const WRONG: &str = "planted wrong password 99c2";
+
+struct Client {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Client {
+    async fn send(&self, method: Method, path: &str, token: &str, body: Value) -> Value {
+        let request = self.client.request(method, format!("{}/auth/v1{path}", self.url)).json(&body);
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn prove(&self, token: &str, factor: &Value, seed: &[u8], step: u64) -> Value {
+        let path = format!("/factors/{}", factor["id"].as_str().unwrap());
+        let challenge = self.send(Method::POST, &format!("{path}/challenge"), token, json!({})).await;
+        let totp = Builder::new().with_secret(Secret::new(seed.into())).build_noncompliant();
+        let code = totp.generate(step * 30).to_string();
+        self.send(Method::POST, &format!("{path}/verify"), token, json!({ "challenge_id": challenge["id"], "code": code })).await
+    }
+}
+
+/// Returns where each needle is found in the files of a folder, links aside.
+fn find<'a>(folder: &Path, needles: &[(&'a str, Vec<u8>)], found: &mut BTreeMap<&'a str, Vec<String>>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let sort = entry.file_type().unwrap();
+        if sort.is_dir() {
+            find(&entry.path(), needles, found);
+        } else if sort.is_file() {
+            let bytes = std::fs::read(entry.path()).unwrap();
+            for (name, needle) in needles {
+                if bytes.windows(needle.len()).any(|window| window == needle) {
+                    found.entry(name).or_default().push(entry.path().display().to_string());
+                }
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
+}
+
+fn step() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 30
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn planted_secrets_are_found_nowhere() {
+    know_tls();
+    let folder = folder();
+    let program = Program::start_with(folder.path(), &[("THORBIS_LOG__FILTER", "debug")]);
+    let client = Client { url: program.url.clone(), client: reqwest::Client::new() };
+
+    let session = client.send(Method::POST, "/signup", "", json!({ "email": EMAIL, "password": PASSWORD })).await;
+    client.send(Method::POST, "/token?grant_type=password", "", json!({ "email": EMAIL, "password": WRONG })).await;
+    let token = text(&session["access_token"]);
+    let factor = client.send(Method::POST, "/factors", &token, json!({ "factor_type": "totp", "friendly_name": "Phone" })).await;
+    let secret = text(&factor["totp"]["secret"]);
+    let seed = Secret::try_from_base32(&secret).unwrap().as_bytes().to_vec();
+    let first = step();
+    let proved = client.prove(&token, &factor, &seed, first).await;
+    let token = text(&proved["access_token"]);
+    let codes = client.send(Method::POST, "/factors/recovery-codes", &token, json!({})).await;
+    let code = text(&codes["codes"][0]);
+
+    // New keys while the server works: every row is sealed anew, and the old key goes.
+    let sealed = "select secret from auth.mfa_factors where secret is not null";
+    let before = sql(folder.path(), sealed);
+    for arguments in [&["keys", "rotate"][..], &["keys", "reseal", "--forget-unused"]] {
+        let done = command(folder.path(), arguments).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        if arguments[1] == "reseal" {
+            assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "sealed anew: 1\nsealing keys: 1, forgotten: 1");
+        }
+    }
+    let after = sql(folder.path(), sealed);
+    assert!(before.split('.').nth(1) != after.split('.').nth(1), "{before} {after}");
+    let again = client.prove(&token, &factor, &seed, first + 1).await;
+    assert!(again["access_token"].is_string(), "{again}");
+
+    let dump = r"\! pg_dump --enable-row-security --role app_owner --schema auth --schema public > dump.sql";
+    let dumped = command(folder.path(), &["psql", "--", "-c", dump]).current_dir(folder.path()).output().unwrap();
+    assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+    program.stop();
+
+    let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let needles = [
+        ("password", PASSWORD.as_bytes().to_vec()),
+        ("wrong password", WRONG.as_bytes().to_vec()),
+        ("factor", secret.into_bytes()),
+        ("factor's bytes", seed.clone()),
+        ("factor in hexadecimal digits", hex.into_bytes()),
+        ("factor in base64", STANDARD_NO_PAD.encode(&seed).into_bytes()),
+        ("factor in base64url", URL_SAFE_NO_PAD.encode(&seed).into_bytes()),
+        ("recovery code", code.into_bytes()),
+        ("access token", text(&proved["access_token"]).into_bytes()),
+        ("refresh token", text(&proved["refresh_token"]).into_bytes()),
+    ];
+    let mut found = BTreeMap::new();
+    find(folder.path(), &needles, &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+
+    let control = [("address", EMAIL.as_bytes().to_vec()), ("sealed", after.into_bytes()), ("log", b"proved a second factor".to_vec())];
+    find(folder.path(), &control, &mut found);
+    let names = |name: &str, part: &str| found.get(name).is_some_and(|paths| paths.iter().any(|path| path.contains(part)));
+    for (name, part) in [("address", "/pg_wal/"), ("address", "/base/"), ("sealed", "/pg_wal/"), ("sealed", "dump.sql"), ("log", "/log")] {
+        assert!(names(name, part), "{name} is not in {part}: {found:#?}");
+    }
+}
