@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The settings of the auth layer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct AuthConfig {
     /// Whether strangers may sign up.
     pub signup_enabled: bool,
@@ -25,6 +26,8 @@ pub struct AuthConfig {
     pub session_idle_seconds: u32,
     /// How long a session lasts at most, however often it is refreshed.
     pub session_seconds_max: u32,
+    /// Whether a sign-in ends the user's other sessions.
+    pub session_single_per_user: bool,
     /// For how long the refresh token before the current one is still answered, for tabs that refresh at the same time.
     pub refresh_reuse_seconds: u32,
     /// The largest token that is looked at.
@@ -104,6 +107,7 @@ impl Default for AuthConfig {
             access_token_seconds: 3600,
             session_idle_seconds: 7 * 24 * 3600,
             session_seconds_max: 90 * 24 * 3600,
+            session_single_per_user: false,
             refresh_reuse_seconds: 10,
             token_bytes_max: 16 * 1024,
             token_cache_bytes_max: 32 * 1024 * 1024,

@@ -14,6 +14,8 @@ pub fn router(auth: Auth) -> Router {
         .route("/signup", post(users::signup))
         .route("/token", post(sessions::token))
         .route("/logout", post(sessions::logout))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", delete(sessions::end))
         .route("/user", get(users::get).put(users::put))
         .route("/factors", post(factors::enroll))
         .route("/factors/{id}", delete(factors::unenroll))

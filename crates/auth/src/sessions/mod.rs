@@ -4,6 +4,7 @@
 //! never names a company of which the user is no active member.
 
 mod grants;
+mod list;
 mod logout;
 pub(crate) mod queries;
 mod refresh_token;
@@ -11,6 +12,7 @@ mod refresh_token;
 pub(crate) use grants::token;
 use jiff::Timestamp;
 use kernel::{CompanyId, Error, Result, SessionId, UserId};
+pub(crate) use list::{end, list};
 pub(crate) use logout::logout;
 use postgres::Tx;
 pub(crate) use queries::revoke_others;
@@ -65,6 +67,10 @@ pub(crate) async fn open(auth: &Auth, tx: &Tx, new: NewSession<'_>) -> Result<Se
     let id = SessionId::new_v7();
     if !queries::create(tx, id, &new, Lifetime::of(auth)).await? {
         return Err(grants::invalid_credentials());
+    }
+    if auth.config().session_single_per_user {
+        let caller = Caller { user_id: new.user_id, session_id: Some(id) };
+        revoke_others(tx, caller, auth.now()).await?;
     }
     read(tx, id).await
 }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use kernel::{CompanyId, Error, Result, SessionId, UserId};
 use postgres::{Sql, Tx};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Lifetime, NewSession, RefreshToken, Session};
@@ -21,6 +21,9 @@ const SETTLED_COMPANY: &str = "
        from public.team_members m
        join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null
       where m.user_id = s.user_id and m.status = 'active' and m.archived_at is null) ";
+
+/// Sessions that a list shows at most.
+const LISTED_MAX: i64 = 200;
 
 /// What is known of a session whose refresh token was not the current one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -210,6 +213,24 @@ pub(crate) async fn revoke_others(tx: &Tx, caller: Caller, now: Timestamp) -> Re
     sql.bind(caller.session_id.map(|id| id.0.to_string())).text("::uuid");
     tx.execute(sql).await?;
     Ok(())
+}
+
+/// Lists the caller's live sessions, the newest first.
+pub(crate) async fn list(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Result<Value> {
+    let mut sql = Sql::new("select coalesce(jsonb_agg(to_jsonb(l) order by l.created_at desc, l.id desc), '[]') as sessions from (");
+    sql.text("select s.id, s.created_at, coalesce(s.refreshed_at, s.created_at) as last_used_at, s.not_after, s.user_agent, ");
+    sql.text("host(s.ip) as ip, s.aal, s.active_company_id as company_id, s.id is not distinct from ");
+    sql.bind(caller.session_id).text("::uuid as current from auth.sessions s where s.revoked_at is null and s.user_id = ");
+    sql.bind(caller.user_id.0).text("::uuid and (s.not_after is null or s.not_after > ").bind(lifetime.now.to_string());
+    sql.text("::timestamptz) order by s.created_at desc, s.id desc limit ").bind(LISTED_MAX).text("::bigint) l");
+    tx.query_one(sql).await?.try_get("sessions").map_err(Error::internal)
+}
+
+/// Ends one session of the caller. Tells whether there was one.
+pub(crate) async fn revoke_own(tx: &Tx, caller: Caller, id: SessionId, now: Timestamp) -> Result<bool> {
+    let mut sql = revocation(now);
+    sql.text(" and s.user_id = ").bind(caller.user_id.0).text("::uuid and s.id = ").bind(id.0).text("::uuid returning s.id");
+    Ok(tx.query_opt(sql).await?.is_some())
 }
 
 /// Ends the sessions of a user for which no second factor was proved.

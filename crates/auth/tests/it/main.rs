@@ -16,6 +16,8 @@ mod refresh;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod sign_up;

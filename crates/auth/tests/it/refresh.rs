@@ -53,6 +53,34 @@ async fn many_tabs_at_once_get_the_same_token() {
 }
 
 #[tokio::test]
+async fn fifty_tabs_refresh_again_and_again_and_stay_signed_in() {
+    let server = Server::new().await;
+    let mut session = server.sign_up("ann@example.com").await;
+    for round in 1..=3 {
+        let mut tabs = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let (router, token) = (server.router.clone(), session["refresh_token"].clone());
+            tabs.spawn(async move {
+                let body = json!({ "refresh_token": token }).to_string();
+                let request = http::Request::post("/token?grant_type=refresh_token").header("content-type", "application/json");
+                let answer = tower::ServiceExt::oneshot(router, request.body(axum::body::Body::from(body)).unwrap()).await.unwrap();
+                let status = answer.status();
+                let bytes = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+                assert_eq!(status, 200, "{bytes:?}");
+                serde_json::from_slice::<Value>(&bytes).unwrap()
+            });
+        }
+        let answers = tabs.join_all().await;
+        assert!(answers.iter().all(|answer| answer["refresh_token"] == answers[0]["refresh_token"]));
+        assert_ne!(answers[0]["refresh_token"], session["refresh_token"]);
+        session = answers[0].clone();
+        assert_eq!(server.ask("select refresh_counter from auth.sessions").await, round.to_string());
+        server.wait(3600);
+    }
+    assert_eq!(server.ask("select count(*) from auth.sessions").await, "1", "no row per token");
+}
+
+#[tokio::test]
 async fn reuse_ends_the_session_for_everybody_who_has_it() {
     let server = Server::new().await;
     let first = server.sign_up("ann@example.com").await;
