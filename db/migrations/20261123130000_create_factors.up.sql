@@ -3,6 +3,8 @@
 -- date: 2026-11-23
 -- depends: 20261123110000
 -- rollback: drops all second factors, people sign in with their password alone; take a backup first
+-- lint: allow adding-foreign-key-constraint because the column is new and null in every row
+-- lint: allow require-concurrent-index-creation because the column is new and null in every row
 
 create table auth.mfa_factors (
   id                 uuid primary key default app.uuid_v7(),

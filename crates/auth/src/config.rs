@@ -2,6 +2,8 @@
 //!
 //! Invariant: every limit of this crate has its name here; a unit stands last in the name.
 
+use std::path::PathBuf;
+
 use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +96,13 @@ pub struct PasswordConfig {
     pub queue_max: usize,
     /// The highest cost of a bcrypt hash that was brought from elsewhere and is still compared; each step doubles the work.
     pub bcrypt_cost_max: u32,
+    /// The most memory that a hash of argon2 or scrypt takes that was brought from elsewhere and is still compared.
+    pub imported_memory_kib_max: u32,
+    /// Whether passwords are refused that everybody tries first. The list is in the program.
+    pub common_refused: bool,
+    /// A file of leaked passwords, which are refused: lines of a SHA-1 digest, a colon and a count, sorted by the digest, as Have I Been Pwned
+    /// gives them out.
+    pub leaked_file: Option<PathBuf>,
 }
 
 impl Default for AuthConfig {
@@ -149,6 +158,9 @@ impl Default for PasswordConfig {
             workers: 0,
             queue_max: 128,
             bcrypt_cost_max: 14,
+            imported_memory_kib_max: 64 * 1024,
+            common_refused: true,
+            leaked_file: None,
         }
     }
 }
@@ -190,6 +202,7 @@ impl AuthConfig {
             (self.password.workers > 256, "password.workers", "0 to 256"),
             (self.password.queue_max > 10_000, "password.queue_max", "0 to 10000"),
             (!(4..=16).contains(&self.password.bcrypt_cost_max), "password.bcrypt_cost_max", "4 to 16"),
+            (!(1024..=1_048_576).contains(&self.password.imported_memory_kib_max), "password.imported_memory_kib_max", "1024 to 1048576"),
             (self.mfa.issuer.chars().count() > 200, "mfa.issuer", "at most 200 characters"),
             (!(1..=100).contains(&self.mfa.factors_max), "mfa.factors_max", "1 to 100"),
             (!(30..=3600).contains(&self.mfa.challenge_seconds), "mfa.challenge_seconds", "30 to 3600"),

@@ -102,7 +102,7 @@ pub(crate) async fn get(State(auth): State<Auth>, admin: Administrator, Path(id)
 pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, Body(wish): Body<Wish>) -> Result<Json<User>> {
     check(&auth, &wish)?;
     let email = Email::parse(wish.email.as_deref().unwrap_or_default())?;
-    let hash = hash(&auth, wish.password.as_ref()).await?;
+    let hash = hash(&auth, &wish).await?;
     let banned_until = wish.ban_duration.as_deref().map(BanDuration::parse).transpose()?;
     let (user_metadata, app_metadata) = (wish.user_metadata.unwrap_or_default(), wish.app_metadata.unwrap_or_default());
     let now = auth.now();
@@ -139,7 +139,7 @@ pub(crate) async fn update(
     let id = user_id(&id)?;
     check(&auth, &wish)?;
     let email = wish.email.as_deref().map(Email::parse).transpose()?;
-    let hash = hash(&auth, wish.password.as_ref()).await?;
+    let hash = hash(&auth, &wish).await?;
     let now = auth.now();
     let banned = wish.ban_duration.as_deref().map(|text| BanDuration::parse(text)?.until(now)).transpose()?;
     let change = Change {
@@ -217,9 +217,6 @@ fn check(auth: &Auth, wish: &Wish) -> Result<()> {
     if wish.phone.as_ref().is_some_and(|phone| !phone.is_empty()) {
         return Err(bad_request("phone_provider_disabled", "Phone numbers cannot be used here"));
     }
-    if wish.password_hash.is_some() {
-        return Err(unprocessable("feature_disabled", "Password hashes cannot be imported"));
-    }
     if wish.role.as_ref().is_some_and(|role| role != AUDIENCE) {
         return Err(bad_request("validation_failed", "role must be authenticated; what a member may do is said in his company"));
     }
@@ -232,10 +229,20 @@ fn check(auth: &Auth, wish: &Wish) -> Result<()> {
     Ok(())
 }
 
-async fn hash(auth: &Auth, password: Option<&Secret<String>>) -> Result<Option<String>> {
-    let Some(password) = password.filter(|password| !password.expose().is_empty()) else { return Ok(None) };
+/// Returns the hash of a password, or the one that the account is brought with.
+async fn hash(auth: &Auth, wish: &Wish) -> Result<Option<String>> {
+    let given = |text: &Option<Secret<String>>| text.clone().filter(|text| !text.expose().is_empty());
+    let (password, hash) = (given(&wish.password), given(&wish.password_hash));
+    if let Some(hash) = hash {
+        if password.is_some() {
+            return Err(bad_request("validation_failed", "Only a password or a password hash should be provided"));
+        }
+        auth.passwords().check_import(hash.expose())?;
+        return Ok(Some(hash.expose().clone()));
+    }
+    let Some(password) = password else { return Ok(None) };
     auth.passwords().check_choice(password.expose())?;
-    auth.passwords().hash(password.clone()).await.map(Some)
+    auth.passwords().hash(password).await.map(Some)
 }
 
 #[cfg(test)]

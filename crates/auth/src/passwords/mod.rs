@@ -3,6 +3,9 @@
 //! Invariant: never more hashes at once than there are workers, never more waiting than the queue holds; and an account that does
 //! not exist costs the same work as a wrong password.
 
+mod choice;
+mod imported;
+
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +14,6 @@ use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use kernel::{Error, Kind, Result, Secret};
-use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::config::PasswordConfig;
@@ -46,27 +48,28 @@ impl Passwords {
     pub(crate) fn new(config: PasswordConfig) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let workers = if config.workers == 0 { cores.saturating_sub(1).max(1) } else { config.workers };
+        choice::check_file(&config)?;
         let dummy = hash_now(&config, b"nobody has this password")?;
         Ok(Self(Arc::new(Pool { config, workers: Semaphore::new(workers), waiting: AtomicUsize::new(0), dummy })))
     }
 
-    /// Checks that a password may be chosen.
+    /// Checks that a password may be chosen, as far as that is told without the file of leaked ones.
     pub(crate) fn check_choice(&self, password: &str) -> Result<()> {
-        let config = &self.0.config;
-        if password.len() > config.bytes_max {
-            let message = format!("Password cannot be longer than {} bytes", config.bytes_max);
-            return Err(Error::new(Kind::Unprocessable, "validation_failed", message));
-        }
-        if password.chars().count() < config.length_min {
-            let message = format!("Password should be at least {} characters", config.length_min);
-            return Err(Error::new(Kind::Unprocessable, "weak_password", message).with_details(json!({ "reasons": ["length"] })));
-        }
-        Ok(())
+        choice::check(&self.0.config, password)
     }
 
-    /// Hashes a password.
+    /// Checks that a hash of another service can be compared with.
+    pub(crate) fn check_import(&self, hash: &str) -> Result<()> {
+        imported::check(&self.0.config, hash)
+    }
+
+    /// Hashes a password that was chosen; one that is known to be leaked is refused.
     pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String> {
-        self.work(move |pool| hash_now(&pool.config, password.expose().as_bytes())).await
+        self.work(move |pool| {
+            choice::check_leaked(&pool.config, password.expose())?;
+            hash_now(&pool.config, password.expose().as_bytes())
+        })
+        .await
     }
 
     /// Compares a password with the hash of an account; without a hash the same work is done, and it is wrong.
@@ -118,21 +121,25 @@ fn hash_now(config: &PasswordConfig, password: &[u8]) -> Result<String> {
 }
 
 fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Result<Outcome> {
-    if let Some(hash) = hash.filter(|hash| bcrypt_cost(hash).is_some()) {
-        return verify_bcrypt(pool, password, hash);
+    let bytes = password.expose().as_bytes();
+    // Longer ones were never taken, and are not worth more work than others.
+    let compared = bytes.get(..pool.config.bytes_max).unwrap_or(bytes);
+    if let Some(fits) = hash.and_then(|hash| imported::verify(&pool.config, compared, hash)) {
+        return if fits && compared.len() == bytes.len() {
+            hash_now(&pool.config, bytes).map(Outcome::Outdated)
+        } else {
+            Ok(Outcome::Wrong)
+        };
     }
-    // An account that was brought without a password, or with a hash of a sort that is not known here.
-    let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok());
+    // An account that was brought without a password, or with a hash that is not known here or costs too much.
+    let parsed = hash.and_then(|hash| PasswordHash::new(hash).ok()).filter(|hash| imported::is_bearable(&pool.config, hash));
     let known = parsed.is_some();
     let parsed = match parsed {
         Some(parsed) => parsed,
         None => PasswordHash::new(&pool.dummy).map_err(Error::internal)?,
     };
-    // Longer ones were never taken, and are not worth more work than others.
-    let bytes = password.expose().as_bytes();
-    let bytes = bytes.get(..pool.config.bytes_max).unwrap_or(bytes);
-    let fits = Argon2::default().verify_password(bytes, &parsed).is_ok();
-    if !(fits && known && bytes.len() == password.expose().len()) {
+    let fits = Argon2::default().verify_password(compared, &parsed).is_ok();
+    if !(fits && known && compared.len() == bytes.len()) {
         return Ok(Outcome::Wrong);
     }
     let wanted = hasher(&pool.config)?;
@@ -146,25 +153,10 @@ fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Res
     hash_now(&pool.config, bytes).map(Outcome::Outdated)
 }
 
-/// Compares with a hash of a service that the account was brought from; the right password gets a hash of ours. As there, what is
-/// longer than 72 bytes is compared by its first 72.
-fn verify_bcrypt(pool: &Pool, password: &Secret<String>, hash: &str) -> Result<Outcome> {
-    let bytes = password.expose().as_bytes();
-    let bearable = bcrypt_cost(hash).is_some_and(|cost| cost <= pool.config.bcrypt_cost_max);
-    if bytes.len() > pool.config.bytes_max || !bearable || !bcrypt::verify(bytes, hash).unwrap_or(false) {
-        return Ok(Outcome::Wrong);
-    }
-    hash_now(&pool.config, bytes).map(Outcome::Outdated)
-}
-
-/// Returns the cost of a bcrypt hash; `None` if it is none.
-fn bcrypt_cost(hash: &str) -> Option<u32> {
-    let rest = ["$2a$", "$2b$", "$2y$", "$2x$"].iter().find_map(|prefix| hash.strip_prefix(prefix))?;
-    rest.split_once('$')?.0.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn cheap() -> PasswordConfig {
@@ -274,6 +266,33 @@ mod tests {
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!(passwords.0.waiting.load(Ordering::Acquire), 0);
         drop(busy);
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_argon2_is_compared_and_renewed() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        for algorithm in [Algorithm::Argon2d, Algorithm::Argon2i, Algorithm::Argon2id] {
+            let hasher = Argon2::new(algorithm, Version::V0x13, Params::new(128, 1, 2, None).unwrap());
+            let hash = hasher.hash_password(b"lovelace1815", &SaltString::generate(&mut OsRng)).unwrap().to_string();
+            assert_eq!(passwords.verify(secret("lovelace1816"), Some(hash.clone())).await.unwrap(), Outcome::Wrong);
+            let Outcome::Outdated(renewed) = passwords.verify(secret("lovelace1815"), Some(hash.clone())).await.unwrap() else {
+                panic!("it is not ours");
+            };
+            assert!(renewed.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
+            let costly = hash.replace("m=128", "m=1048576");
+            assert_eq!(passwords.verify(secret("lovelace1815"), Some(costly)).await.unwrap(), Outcome::Wrong);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_leaked_password_gets_no_hash() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        // SHA-1 of "leaked password".
+        std::io::Write::write_all(&mut file, b"5914BB2C7DDE7E006FE0B045EE33C85C0CB698ED:3\n").unwrap();
+        let passwords = Passwords::new(PasswordConfig { leaked_file: Some(file.path().to_owned()), ..cheap() }).unwrap();
+        assert!(passwords.hash(secret("correct horse")).await.is_ok());
+        assert_eq!(passwords.hash(secret("leaked password")).await.unwrap_err().code(), "weak_password");
+        assert!(Passwords::new(PasswordConfig { leaked_file: Some("/nowhere/at/all".into()), ..cheap() }).is_err());
     }
 
     #[test]

@@ -52,7 +52,7 @@ async fn an_account_is_made_as_it_is_wished() {
         (json!({ "email": "b@example.com", "role": "service_role" }), "validation_failed"),
         (json!({ "email": "b@example.com", "phone": "+49170" }), "phone_provider_disabled"),
         (json!({ "email": "b@example.com", "ban_duration": "soon" }), "validation_failed"),
-        (json!({ "email": "b@example.com", "password_hash": "$2a$10$x" }), "feature_disabled"),
+        (json!({ "email": "b@example.com", "password_hash": "$2a$10$x" }), "validation_failed"),
         (json!({}), "validation_failed"),
     ] {
         assert_eq!(admin(&server, "POST", "/admin/users", Some(wish.clone())).await.body["code"], code, "{wish}");

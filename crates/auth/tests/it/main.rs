@@ -12,6 +12,8 @@ mod factors;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod passwords;
+#[cfg(test)]
 mod refresh;
 #[cfg(test)]
 mod server;
@@ -21,5 +23,7 @@ mod sessions;
 mod sign_in;
 #[cfg(test)]
 mod sign_up;
+#[cfg(test)]
+mod timing;
 #[cfg(test)]
 mod wire;

@@ -3,17 +3,10 @@
 //! Invariant: its password is random and made here, stored for its owner alone; production has neither the company nor the login.
 
 use auth::keys::KeyRing;
-use axum::body::Body;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{Request, header};
-use http_body_util::BodyExt;
 use kernel::{Error, Result, Secret};
-use postgres::Sql;
-use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use super::Backend;
+use super::accounts::random_password;
 use crate::config::Settings;
 use crate::start::{DemoLogin, write_private};
 
@@ -46,39 +39,6 @@ impl Backend {
     }
 
     async fn demo_user(&self) -> Result<Option<(String, bool)>> {
-        let mut statement =
-            Sql::new("select id::text as id, encrypted_password is not null as has_password from auth.users where email = ");
-        statement.bind(EMAIL);
-        let answer = self.ask(statement, "looks for the demo login").await?;
-        let Some(row) = answer.rows.first() else { return Ok(None) };
-        let has_password = row.try_get("has_password").map_err(Error::internal)?;
-        Ok(Some((row.try_get("id").map_err(Error::internal)?, has_password)))
+        self.account(EMAIL, "looks for the demo login").await
     }
-
-    /// Sets the password the way an administrator's program does.
-    async fn set_password(&self, keys: &KeyRing, id: &str, password: &str) -> Result<()> {
-        let request = Request::put(format!("/admin/users/{id}"))
-            .header(header::AUTHORIZATION, format!("Bearer {}", keys.service().token.expose()))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(json!({ "password": password }).to_string()))
-            .map_err(Error::internal)?;
-        let response = match self.auth_routes().oneshot(request).await {
-            Ok(response) => response,
-            Err(impossible) => match impossible {},
-        };
-        let status = response.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        let body = response.into_body().collect().await.map_err(Error::internal)?.to_bytes();
-        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-        Err(Error::internal(format!("the demo login got no password: {status} {told}")))
-    }
-}
-
-/// Returns 128 random bits as text.
-fn random_password() -> Result<String> {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_unspecified| Error::internal("the system gives no random bytes"))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

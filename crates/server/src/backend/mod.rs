@@ -3,6 +3,7 @@
 //! Invariant: the process's one authority is made here and goes to the auth layer alone; what the server itself asks of the database,
 //! it asks with a grant that says why.
 
+mod accounts;
 mod context;
 mod demo;
 mod listening;

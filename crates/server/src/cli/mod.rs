@@ -14,6 +14,7 @@ mod serve;
 mod settings;
 mod status;
 mod typescript;
+mod users;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -61,6 +62,7 @@ enum Command {
     Seed(seed::Seed),
     Import(import::Import),
     Keys(keys::Keys),
+    Users(users::Users),
     Audit(audit::Audit),
     Psql(psql::Psql),
     Types(typescript::Types),
@@ -159,6 +161,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Seed(command) => command.run(&settings).await,
         Command::Import(command) => Box::pin(command.run(&settings)).await,
         Command::Keys(command) => Box::pin(command.run(&settings)).await,
+        Command::Users(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
