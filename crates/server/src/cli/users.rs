@@ -45,7 +45,9 @@ impl Users {
         let missing = || CliError::refused("keys_missing", format!("there are no keys at {} yet", file.display()));
         let keys = store::load(&file)?.ok_or_else(missing)?;
         let (server, place) = place::connect(settings).await?;
-        let backend = Backend::new(BackendOptions { settings, server, keys: keys.clone(), public_url: "" })?;
+        // No token leaves this process: any address will do.
+        let public_url = settings.public_url.as_deref().unwrap_or("http://localhost");
+        let backend = Backend::new(BackendOptions { settings, server, keys: keys.clone(), public_url })?;
         let outcome = Box::pin(backend.reset_password(&keys, email, *remove_factors)).await;
         backend.close();
         if let Some(place) = place {
