@@ -7705,6 +7705,7 @@ CREATE FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid,
 declare
   v_user    uuid;
   v_company uuid := p_company_id;
+  v_aal     text;
 begin
   permissions := '';
   case p_kind
@@ -7722,7 +7723,7 @@ begin
           from auth.users u
          where u.id = p_user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
       else
-        select u.id, coalesce(p_company_id, s.active_company_id) into v_user, v_company
+        select u.id, coalesce(p_company_id, s.active_company_id), s.aal into v_user, v_company, v_aal
           from auth.sessions s
           join auth.users u on u.id = s.user_id
          where s.id = p_session_id and s.user_id = p_user_id and s.revoked_at is null and (s.not_after is null or s.not_after > now())
@@ -7765,6 +7766,7 @@ begin
   claims := case when p_claims is null or p_claims = '{}' then '{' else left(p_claims, -1) || ',' end
     || '"role":"' || role || '"'
     || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
+    || case when v_aal is null then '' else ',"aal":"' || v_aal || '"' end
     || ',"company_id":' || coalesce('"' || company_id || '"', 'null')
     || ',"member_role":' || coalesce(to_json(member_role)::text, 'null') || '}';
 end $$;

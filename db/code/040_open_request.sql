@@ -9,8 +9,8 @@
 
 drop function if exists app.open_request(text, uuid, uuid, uuid, jsonb, text, boolean);
 
--- p_claims is a JSON object as text. What it says of role, subject, company and member role counts for nothing: what the rows
--- say stands behind it, and of two members of one name JSON takes the last.
+-- p_claims is a JSON object as text. What it says of role, subject, company and member role, and of the assurance of a session of
+-- ours, counts for nothing: what the rows say stands behind it, and of two members of one name JSON takes the last.
 create or replace function app.open_request(
   p_kind             text,
   p_user_id          uuid,
@@ -32,6 +32,7 @@ as $$
 declare
   v_user    uuid;
   v_company uuid := p_company_id;
+  v_aal     text;
 begin
   permissions := '';
   case p_kind
@@ -49,7 +50,7 @@ begin
           from auth.users u
          where u.id = p_user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
       else
-        select u.id, coalesce(p_company_id, s.active_company_id) into v_user, v_company
+        select u.id, coalesce(p_company_id, s.active_company_id), s.aal into v_user, v_company, v_aal
           from auth.sessions s
           join auth.users u on u.id = s.user_id
          where s.id = p_session_id and s.user_id = p_user_id and s.revoked_at is null and (s.not_after is null or s.not_after > now())
@@ -94,6 +95,7 @@ begin
   claims := case when p_claims is null or p_claims = '{}' then '{' else left(p_claims, -1) || ',' end
     || '"role":"' || role || '"'
     || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
+    || case when v_aal is null then '' else ',"aal":"' || v_aal || '"' end
     || ',"company_id":' || coalesce('"' || company_id || '"', 'null')
     || ',"member_role":' || coalesce(to_json(member_role)::text, 'null') || '}';
 end $$;

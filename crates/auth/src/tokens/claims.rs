@@ -57,6 +57,7 @@ impl Verified {
         let aal = text(claims, "aal")?;
         let subject = subject(claims, expected.own)?;
         let stated: &[&str] = match subject {
+            Subject::User { session_id: Some(_), .. } => &["role", "company_id", "member_role", "sub", "aal"],
             Subject::User { .. } => &["role", "company_id", "member_role", "sub"],
             _ => &["role", "company_id", "member_role"],
         };

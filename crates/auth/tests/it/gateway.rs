@@ -48,7 +48,7 @@ async fn every_form_of_every_key_is_known() {
     assert_eq!(principal.session_id().unwrap().to_string(), claims(&session)["session_id"].as_str().unwrap());
     // Who he is and what he is where, the database states from its rows.
     let mut left = claims(&session);
-    for stated in ["sub", "role"] {
+    for stated in ["sub", "role", "aal"] {
         assert!(left.as_object_mut().unwrap().remove(stated).is_some(), "{left}");
     }
     assert_eq!(serde_json::from_str::<Value>(principal.claims()).unwrap(), left);

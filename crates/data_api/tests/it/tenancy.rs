@@ -69,6 +69,12 @@ async fn what_sql_sees_of_the_token() {
     assert_eq!([&own["role"], &own["company_id"], &own["member_role"]], [&json!("authenticated"), &json!(ann.company_id), &json!("owner")]);
     assert_eq!([&own["email"], &own["aal"]], [&json!("ann@example.com"), &json!("aal1")]);
 
+    // How sure we are of him is what his session is at this moment: a factor that was proved or lost counts at the next request.
+    for level in ["aal2", "aal1"] {
+        server.table(&format!("update auth.sessions set aal = '{level}' where user_id = '{}'", ann.user_id)).await;
+        assert_eq!(said(&ann).await["aal"], level);
+    }
+
     // The company of the request and what he is there, not what his token was signed with.
     let both = json!({ "company_id": bob.company_id, "user_id": ann.user_id, "role": "csr", "status": "active" });
     assert_eq!(server.post(&server.service(), "team_members", both, "").await.status, 201);
