@@ -10764,6 +10764,36 @@ ALTER TABLE app.backfills OWNER TO app_owner;
 
 COMMENT ON TABLE app.backfills IS 'How far each filling of a column in batches has come.';
 
+CREATE TABLE app.captured_messages (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    channel text NOT NULL,
+    purpose text NOT NULL,
+    sender text NOT NULL,
+    recipient text NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    body_text text NOT NULL,
+    body_html text DEFAULT ''::text NOT NULL,
+    is_read boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT captured_messages_body_html_check CHECK ((length(body_html) <= 100000)),
+    CONSTRAINT captured_messages_body_text_check CHECK ((length(body_text) <= 100000)),
+    CONSTRAINT captured_messages_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'sms'::text]))),
+    CONSTRAINT captured_messages_purpose_check CHECK ((purpose ~ '^[a-z][a-z_]{0,39}$'::text)),
+    CONSTRAINT captured_messages_recipient_check CHECK (((length(recipient) >= 3) AND (length(recipient) <= 254))),
+    CONSTRAINT captured_messages_sender_check CHECK ((length(sender) <= 320)),
+    CONSTRAINT captured_messages_subject_check CHECK ((length(subject) <= 1000))
+);
+ALTER TABLE ONLY app.captured_messages FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.captured_messages OWNER TO app_owner;
+
+COMMENT ON TABLE app.captured_messages IS 'Messages that a development server kept instead of sending them. Empty in production.';
+
+COMMENT ON COLUMN app.captured_messages.recipient IS 'pii:email';
+
+COMMENT ON COLUMN app.captured_messages.body_text IS 'secret';
+
+COMMENT ON COLUMN app.captured_messages.body_html IS 'secret';
+
 CREATE TABLE app.counters (
     company_id uuid NOT NULL,
     name text NOT NULL,
@@ -10847,6 +10877,41 @@ ALTER TABLE ONLY app.month_recounts FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.month_recounts OWNER TO app_owner;
 
 COMMENT ON TABLE app.month_recounts IS 'Companies whose months are read from their rows until they are counted anew.';
+
+CREATE TABLE app.outbox (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    company_id uuid,
+    channel text NOT NULL,
+    purpose text NOT NULL,
+    recipient text NOT NULL,
+    client inet,
+    status text DEFAULT 'pending'::text NOT NULL,
+    sealed text,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    error text,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT outbox_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT outbox_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'sms'::text]))),
+    CONSTRAINT outbox_error_check CHECK ((length(error) <= 500)),
+    CONSTRAINT outbox_pending_finished_check CHECK (((status = 'pending'::text) = (finished_at IS NULL))),
+    CONSTRAINT outbox_pending_sealed_check CHECK (((status = 'pending'::text) = (sealed IS NOT NULL))),
+    CONSTRAINT outbox_purpose_check CHECK ((purpose ~ '^[a-z][a-z_]{0,39}$'::text)),
+    CONSTRAINT outbox_recipient_check CHECK (((length(recipient) >= 3) AND (length(recipient) <= 254))),
+    CONSTRAINT outbox_sealed_check CHECK ((length(sealed) <= 200000)),
+    CONSTRAINT outbox_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text, 'withheld'::text])))
+);
+ALTER TABLE ONLY app.outbox FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.outbox OWNER TO app_owner;
+
+COMMENT ON TABLE app.outbox IS 'Messages to be sent after the commit that is their reason, and for a while those that were.';
+
+COMMENT ON COLUMN app.outbox.recipient IS 'pii:email';
+
+COMMENT ON COLUMN app.outbox.client IS 'pii:ip';
+
+COMMENT ON COLUMN app.outbox.sealed IS 'secret';
 
 CREATE TABLE app.protected_tables (
     table_name text NOT NULL,
@@ -14635,6 +14700,9 @@ ALTER TABLE ONLY app.audit_seal
 ALTER TABLE ONLY app.backfills
     ADD CONSTRAINT backfills_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY app.captured_messages
+    ADD CONSTRAINT captured_messages_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_pkey PRIMARY KEY (company_id, name);
 
@@ -14649,6 +14717,9 @@ ALTER TABLE ONLY app.migrations
 
 ALTER TABLE ONLY app.month_recounts
     ADD CONSTRAINT month_recounts_pkey PRIMARY KEY (company_id);
+
+ALTER TABLE ONLY app.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.protected_tables
     ADD CONSTRAINT protected_tables_pkey PRIMARY KEY (table_name);
@@ -15119,9 +15190,21 @@ CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (seale
 
 CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
 
+CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btree (created_at DESC, id);
+
 CREATE INDEX figure_changes_idx ON app.figure_changes USING btree (company_id, scope, subject);
 
 CREATE INDEX idempotency_keys_expires_at_idx ON app.idempotency_keys USING btree (expires_at);
+
+CREATE INDEX outbox_client_idx ON app.outbox USING btree (client, created_at);
+
+CREATE INDEX outbox_company_id_idx ON app.outbox USING btree (company_id);
+
+CREATE INDEX outbox_due_at_idx ON app.outbox USING btree (due_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX outbox_finished_at_idx ON app.outbox USING btree (finished_at);
+
+CREATE INDEX outbox_recipient_idx ON app.outbox USING btree (channel, recipient, created_at);
 
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
@@ -16976,6 +17059,9 @@ ALTER TABLE ONLY app.figures
 ALTER TABLE ONLY app.month_recounts
     ADD CONSTRAINT month_recounts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.outbox
+    ADD CONSTRAINT outbox_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
+
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -17853,6 +17939,8 @@ CREATE POLICY app_definer_all ON app.audit_seal TO app_definer USING (true) WITH
 
 CREATE POLICY app_definer_all ON app.backfills TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.captured_messages TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.counters TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.figure_changes TO app_definer USING (true) WITH CHECK (true);
@@ -17864,6 +17952,8 @@ CREATE POLICY app_definer_all ON app.idempotency_keys TO app_definer USING (true
 CREATE POLICY app_definer_all ON app.migrations TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.month_recounts TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true) WITH CHECK (true);
 
@@ -17885,6 +17975,8 @@ CREATE POLICY app_owner_all ON app.audit_seal TO app_owner USING (true) WITH CHE
 
 CREATE POLICY app_owner_all ON app.backfills TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.captured_messages TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.counters TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.figure_changes TO app_owner USING (true) WITH CHECK (true);
@@ -17896,6 +17988,8 @@ CREATE POLICY app_owner_all ON app.idempotency_keys TO app_owner USING (true) WI
 CREATE POLICY app_owner_all ON app.migrations TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.month_recounts TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.protected_tables TO app_owner USING (true) WITH CHECK (true);
 
@@ -17917,6 +18011,8 @@ ALTER TABLE app.audit_seal ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.backfills ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.captured_messages ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.counters ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY declared_read ON app.protected_tables FOR SELECT TO anon, authenticated USING (true);
@@ -17932,6 +18028,8 @@ ALTER TABLE app.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.migrations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.month_recounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.outbox ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
 
@@ -17951,6 +18049,8 @@ CREATE POLICY service_role_all ON app.audit_seal TO service_role USING (true) WI
 
 CREATE POLICY service_role_all ON app.backfills TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.captured_messages TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.counters TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.figure_changes TO service_role USING (true) WITH CHECK (true);
@@ -17962,6 +18062,8 @@ CREATE POLICY service_role_all ON app.idempotency_keys TO service_role USING (tr
 CREATE POLICY service_role_all ON app.migrations TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.month_recounts TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.protected_tables TO service_role USING (true) WITH CHECK (true);
 
@@ -20988,6 +21090,9 @@ GRANT SELECT ON TABLE app.audit_seal TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backfills TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.counters TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.figure_changes TO app_definer;
@@ -20997,6 +21102,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.idempotency_keys TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.migrations TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.month_recounts TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.protected_tables TO app_definer;
 GRANT SELECT ON TABLE app.protected_tables TO anon;

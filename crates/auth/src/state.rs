@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use kernel::{Authority, Clock, Error, Grant, RequestContext, Result};
+use outbound::{Outbound, Seal};
 use postgres::{Access, Database, Row, Sql, Tx};
 
 use crate::config::AuthConfig;
@@ -27,6 +28,8 @@ pub struct AuthOptions {
     pub authority: Arc<Authority>,
     /// What tells the time.
     pub clock: Arc<dyn Clock>,
+    /// What sends mail and SMS. Without it there is no sign-in by them.
+    pub outbound: Option<Outbound>,
     /// The settings.
     pub config: AuthConfig,
     /// The keys, as [`crate::keys::store`] keeps them.
@@ -39,6 +42,7 @@ struct Inner {
     database: Database,
     authority: Arc<Authority>,
     clock: Arc<dyn Clock>,
+    outbound: Option<Outbound>,
     config: AuthConfig,
     issuer: String,
     keys: ArcSwap<Keys>,
@@ -64,6 +68,7 @@ impl Auth {
             database: options.database,
             authority: options.authority,
             clock: options.clock,
+            outbound: options.outbound,
             issuer,
             keys: ArcSwap::from_pointee(Keys { ring: options.keys, generation: 0 }),
             verifier,
@@ -85,6 +90,16 @@ impl Auth {
     /// Returns the settings.
     pub fn config(&self) -> &AuthConfig {
         &self.0.config
+    }
+
+    /// Returns what opens the messages that wait to be sent.
+    pub fn seal(&self) -> Result<Seal> {
+        Seal::new(self.keys().ring.refresh_keys().map(|key| key.expose().as_slice()))
+    }
+
+    /// Returns what sends mail and SMS.
+    pub fn outbound(&self) -> Option<&Outbound> {
+        self.0.outbound.as_ref()
     }
 
     pub(crate) fn authority(&self) -> &Authority {

@@ -13,6 +13,7 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kernel::{Authority, Clock};
+use outbound::{Outbound, OutboundConfig, OutboundOptions};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -50,13 +51,25 @@ impl Server {
     }
 
     pub(crate) async fn with(config: AuthConfig) -> Self {
+        Self::with_outbound(config, OutboundConfig::default()).await
+    }
+
+    pub(crate) async fn with_outbound(config: AuthConfig, outbound: OutboundConfig) -> Self {
         let db = testkit::Db::new().await;
         let clock = Arc::new(Hands(AtomicI64::new(START)));
         let ring = KeyRing::generate(clock.now()).unwrap();
         #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
         let authority = Authority::establish();
         let hands: Arc<dyn Clock> = clock.clone();
+        let outbound = OutboundOptions {
+            database: db.database(),
+            authority: Arc::clone(&authority),
+            clock: clock.clone(),
+            config: outbound,
+            is_development: true,
+        };
         let options = AuthOptions {
+            outbound: Some(Outbound::new(outbound).unwrap()),
             database: db.database(),
             authority,
             clock: hands,

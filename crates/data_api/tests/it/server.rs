@@ -83,6 +83,7 @@ impl Server {
         #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
         let authority = Authority::establish();
         let auth = Auth::new(AuthOptions {
+            outbound: None,
             database: db.database(),
             authority: Arc::clone(&authority),
             clock: Arc::<Forward>::clone(&clock),

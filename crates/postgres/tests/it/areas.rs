@@ -160,6 +160,8 @@ pub(crate) const AREAS: &[Area] = &[
             "app.statuses",
             "app.counters",
             "app.idempotency_keys",
+            "app.outbox",
+            "app.captured_messages",
             "app.figures",
             "app.figure_changes",
             "app.month_recounts",

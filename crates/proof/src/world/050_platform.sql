@@ -101,6 +101,10 @@ begin
     values (encode(sha256((v_letter || ' proves')::bytea), 'hex'), v_canary || '@example.com', proof.id(v_letter, '105'), now() + interval '1 hour');
     insert into public.api_rate_limits (company_id, identifier_type, identifier_value, window_start, window_end, rate_limit)
     values (v_company, 'company', v_canary, now(), now() + interval '1 hour', 100);
+    insert into app.outbox (company_id, channel, purpose, recipient, sealed, due_at, created_at)
+    values (v_company, 'mail', 'invite', v_canary || '@example.com', v_canary, now(), now());
+    insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)
+    values ('mail', 'invite', v_canary, v_canary || '@example.com', v_canary, now());
     insert into storage.buckets (id, name, owner) values (v_canary, v_canary, proof.id(v_letter, '105'));
     insert into storage.objects (id, bucket_id, name, owner)
     values (proof.id(v_letter, 'e01'), v_canary, v_company || '/' || v_canary || '.pdf', proof.id(v_letter, '105'));

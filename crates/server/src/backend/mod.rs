@@ -16,7 +16,8 @@ use auth::keys::KeyRing;
 use auth::{Auth, AuthOptions};
 use axum::{Router, middleware};
 use data_api::DataApi;
-use kernel::{Authority, Grant, RequestContext, Result, SystemClock};
+use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
+use outbound::{Outbound, OutboundOptions};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,7 @@ struct Inner {
     database: Database,
     authority: Arc<Authority>,
     auth: Auth,
+    outbound: Outbound,
     data_api: DataApi,
     /// Where the database tells of changes; nowhere behind a pooler.
     listening: Option<Listening>,
@@ -56,10 +58,19 @@ impl Backend {
         let database = Database::new(pool_options(settings, server))?;
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
         let authority = Authority::establish();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let outbound = Outbound::new(OutboundOptions {
+            database: database.clone(),
+            authority: Arc::clone(&authority),
+            clock: Arc::clone(&clock),
+            config: settings.outbound.clone(),
+            is_development: settings.is_development(),
+        })?;
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
-            clock: Arc::new(SystemClock),
+            clock,
+            outbound: Some(outbound.clone()),
             config: settings.auth.clone(),
             keys,
             public_url: public_url.to_owned(),
@@ -70,7 +81,7 @@ impl Backend {
         }
         config.plan_enabled.get_or_insert(settings.is_development());
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
-        Ok(Self(Arc::new(Inner { database, authority, auth, data_api, listening, version: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { database, authority, auth, outbound, data_api, listening, version: OnceLock::new() })))
     }
 
     /// Looks at the database after the schema is there: who we are in it, and what it holds. Returns what does not work.
@@ -131,6 +142,28 @@ impl Backend {
     /// Returns the routes of sign-in. They authenticate by themselves.
     pub(crate) fn auth_routes(&self) -> Router {
         auth::router(self.0.auth.clone())
+    }
+
+    /// Returns the routes of the messages that were kept instead of sent; none where they are sent.
+    pub(crate) fn mailbox_routes(&self) -> Option<Router> {
+        self.0.outbound.captures().then(|| self.guarded(outbound::mailbox::router(self.0.outbound.clone())))
+    }
+
+    /// Sends messages until told to stop. One that is under way when that happens is finished.
+    pub(crate) async fn follow_outbox(self, stop: CancellationToken) {
+        let outbound = &self.0.outbound;
+        while stop.run_until_cancelled(outbound.woken()).await.is_some() {
+            let passed = match self.0.auth.seal() {
+                Ok(seal) => Box::pin(outbound.pass(&seal)).await,
+                Err(error) => Err(error),
+            };
+            match passed {
+                // There may be more.
+                Ok(pass) if pass.sent + pass.failed > 0 => outbound.wake(),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(code = error.code(), "the outbox could not be looked at: {}", error.message()),
+            }
+        }
     }
 
     /// Returns the routes of the data API, behind the auth layer.

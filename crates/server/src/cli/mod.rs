@@ -6,6 +6,7 @@ mod audit;
 mod completions;
 mod import;
 mod keys;
+mod mail;
 mod migrate;
 mod place;
 mod psql;
@@ -64,6 +65,7 @@ enum Command {
     Keys(keys::Keys),
     Users(users::Users),
     Audit(audit::Audit),
+    Mail(mail::Mail),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -163,6 +165,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Keys(command) => Box::pin(command.run(&settings)).await,
         Command::Users(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
+        Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

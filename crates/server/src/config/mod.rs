@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use auth::config::AuthConfig;
 use data_api::DataApiConfig;
 use kernel::Secret;
+use outbound::OutboundConfig;
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, Faults};
@@ -63,6 +64,8 @@ pub struct Settings {
     pub auth: AuthConfig,
     /// The data API.
     pub data_api: DataApiConfig,
+    /// Mail and SMS.
+    pub outbound: OutboundConfig,
     /// What is done again and again.
     pub maintenance: Maintenance,
     /// `/metrics`.
@@ -254,6 +257,7 @@ impl Default for Settings {
             database: Database::default(),
             auth: AuthConfig::default(),
             data_api: DataApiConfig::default(),
+            outbound: OutboundConfig::default(),
             maintenance: Maintenance::default(),
             metrics: Metrics::default(),
             log: Log::default(),

@@ -26,6 +26,10 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     maintenance(settings, &mut rule);
     let filter = tracing_subscriber::EnvFilter::try_new(&settings.log.filter);
     rule("log.filter", filter.is_ok(), "allowed: a level (error, warn, info, debug, trace) or target=level pairs with commas");
+    // Whoever holds the service key would read everybody's links and codes.
+    let captures = settings.outbound.capture == Some(true) && !settings.is_development();
+    rule("outbound.capture", !captures, "allowed: true in development alone");
+    broken.extend(settings.outbound.faults().into_iter().map(|(key, allowed)| (format!("outbound.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.data_api.faults().into_iter().map(|(key, allowed)| (format!("data_api.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.auth.faults().into_iter().map(|(key, allowed)| (format!("auth.{key}"), format!("allowed: {allowed}"))));
     broken

@@ -8,6 +8,7 @@
 //! | `/auth/v1` | sign-in, sessions, companies | authenticates by itself: its errors have another shape |
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
 //! | `/batch/v1` | several of its requests in one transaction | the same |
+//! | `/mailbox` | messages kept instead of sent, in development | the service key |
 
 mod front;
 mod numbers;
@@ -36,14 +37,19 @@ pub(crate) struct Mounts {
 /// Returns all routes.
 pub(crate) fn router(mounts: Mounts) -> Router {
     let Mounts { front, numbers, health, backend } = mounts;
-    Router::new()
+    let routes = Router::new()
         .merge(front::router(front))
         .merge(numbers::router(numbers))
         .merge(health::router(health))
         .nest("/auth/v1", backend.auth_routes())
         .nest("/rest/v1", backend.data_api_routes())
         .nest("/rest/v1/", backend.data_api_root())
-        .nest("/batch/v1", backend.batch_routes())
+        .nest("/batch/v1", backend.batch_routes());
+    let routes = match backend.mailbox_routes() {
+        Some(mailbox) => routes.nest("/mailbox", mailbox),
+        None => routes,
+    };
+    routes
         .layer(middleware::from_fn(route_into_response))
         .fallback(|| async { Error::new(Kind::NotFound, ROUTE_NOT_FOUND, "There is nothing at this path") })
         .method_not_allowed_fallback(|| async { Error::new(Kind::Status(405), METHOD_NOT_ALLOWED, "This path does not have that method") })

@@ -13,7 +13,8 @@ use server::config::{Environment, Flags, Settings, Sources, load};
 use crate::written::compare;
 
 /// Where fields and their words are.
-const SOURCES: [&str; 3] = ["crates/server/src/config/mod.rs", "crates/auth/src/config.rs", "crates/data_api/src/config.rs"];
+const SOURCES: [&str; 4] =
+    ["crates/server/src/config/mod.rs", "crates/auth/src/config.rs", "crates/data_api/src/config.rs", "crates/outbound/src/config.rs"];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
 const IMPOSSIBLE: [&str; 6] = ["\u{1}", "0", "1", "4294967295", "9223372036854775807", ""];
 const SHORT_NAMES: [(&str, &str); 2] = [("database.url", "DATABASE_URL"), ("database.migrator_url", "MIGRATOR_URL")];
@@ -225,6 +226,9 @@ fn sample(key: &str, default: &Value) -> String {
         ("public_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
         ("data_api.plan_enabled", _) => "true".to_owned(),
+        ("outbound.capture", _) => "false".to_owned(),
+        ("outbound.sms.twilio_account", _) => "AC1".to_owned(),
+        ("outbound.sms.twilio_from", _) => "+15550100".to_owned(),
         (_, Value::Null) => "/a/path/that/is/longer/than/32/bytes".to_owned(),
         (_, Value::Array(items)) => items.iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(","),
         (_, Value::String(text)) => text.clone(),
@@ -237,8 +241,16 @@ fn every_key_has_a_variable() {
     let mut known = Vec::new();
     defaults(&serde_json::to_value(Settings::default()).unwrap(), "", &mut known);
     // What these keys need beside them.
-    let beside =
-        [("DATABASE_URL", "postgres://ann@db.example/shop"), ("THORBIS_TLS__KEY_FILE", "/k"), ("THORBIS_TLS__CERTIFICATE_FILE", "/c")];
+    let beside = [
+        ("DATABASE_URL", "postgres://ann@db.example/shop"),
+        ("THORBIS_TLS__KEY_FILE", "/k"),
+        ("THORBIS_TLS__CERTIFICATE_FILE", "/c"),
+        ("THORBIS_OUTBOUND__MAIL__SMTP_LOGIN", "ann"),
+        ("THORBIS_OUTBOUND__MAIL__SMTP_PASSWORD", "secret"),
+        ("THORBIS_OUTBOUND__SMS__TWILIO_ACCOUNT", "AC1"),
+        ("THORBIS_OUTBOUND__SMS__TWILIO_TOKEN", "secret"),
+        ("THORBIS_OUTBOUND__SMS__TWILIO_FROM", "+15550100"),
+    ];
     for (key, default) in &known {
         let (name, value) = (variable(key), sample(key, default));
         let mut variables = beside.to_vec();

@@ -18,9 +18,10 @@ enum Floor {
 const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-kernel", Floor::At(0)),
     ("thorbis-postgres", Floor::At(1)),
-    ("thorbis-auth", Floor::At(2)),
-    ("thorbis-data-api", Floor::At(3)),
-    ("thorbis-server", Floor::At(4)),
+    ("thorbis-outbound", Floor::At(2)),
+    ("thorbis-auth", Floor::At(3)),
+    ("thorbis-data-api", Floor::At(4)),
+    ("thorbis-server", Floor::At(5)),
     ("thorbis-load", Floor::Tool),
     ("thorbis-proof", Floor::Tool),
     ("thorbis-testkit", Floor::Tool),
@@ -29,7 +30,7 @@ const FLOORS: &[(&str, Floor)] = &[
 /// Tools that stand on the product; the proof stands on the test kit, too.
 const STANDING_TOOLS: &[&str] = &["thorbis-testkit", "thorbis-proof"];
 /// The highest floor that these may use: the server uses the kit.
-const TESTKIT_FLOOR_MAX: u8 = 2;
+const TESTKIT_FLOOR_MAX: u8 = 3;
 /// Crates that open connections; all others go through `postgres`. What is compared with it goes another way.
 const DRIVER_USERS: &[&str] = &["thorbis-postgres", "thorbis-testkit", "thorbis-proof", "thorbis-load"];
 const DRIVERS: &[&str] = &["tokio-postgres", "deadpool", "tokio-postgres-rustls"];
