@@ -11065,6 +11065,33 @@ ALTER TABLE auth.recovery_codes OWNER TO app_owner;
 COMMENT ON TABLE auth.recovery_codes IS 'Codes that stand in for a lost second factor, each once; only their hashes. Reached by the auth service only.';
 
 COMMENT ON COLUMN auth.recovery_codes.code_hash IS 'secret';
+CREATE TABLE auth.one_time_tokens (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    purpose text NOT NULL,
+    token_hash bytea NOT NULL,
+    code_hash bytea NOT NULL,
+    code_attempts integer DEFAULT 0 NOT NULL,
+    sent_to text NOT NULL,
+    is_last boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT one_time_tokens_code_attempts_check CHECK ((code_attempts >= 0)),
+    CONSTRAINT one_time_tokens_code_hash_check CHECK ((length(code_hash) = 32)),
+    CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['confirmation'::text, 'recovery'::text, 'email_change_current'::text, 'email_change_new'::text, 'phone_confirmation'::text, 'phone_change'::text, 'reauthentication'::text]))),
+    CONSTRAINT one_time_tokens_sent_to_check CHECK (((length(sent_to) >= 3) AND (length(sent_to) <= 254))),
+    CONSTRAINT one_time_tokens_token_hash_check CHECK ((length(token_hash) = 32))
+);
+ALTER TABLE ONLY auth.one_time_tokens FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.one_time_tokens OWNER TO app_owner;
+
+COMMENT ON TABLE auth.one_time_tokens IS 'Links and codes that were sent and not used yet. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.one_time_tokens.token_hash IS 'secret';
+
+COMMENT ON COLUMN auth.one_time_tokens.code_hash IS 'secret';
+
+COMMENT ON COLUMN auth.one_time_tokens.sent_to IS 'pii:email';
 
 CREATE TABLE auth.sessions (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -14753,6 +14780,14 @@ ALTER TABLE ONLY auth.mfa_factors
 
 ALTER TABLE ONLY auth.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (factor_id, code_hash);
+ALTER TABLE ONLY auth.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY auth.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_user_id_purpose_key UNIQUE (user_id, purpose);
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
@@ -15213,6 +15248,9 @@ CREATE INDEX identities_user_id_idx ON auth.identities USING btree (user_id);
 CREATE INDEX mfa_challenges_factor_id_idx ON auth.mfa_challenges USING btree (factor_id);
 
 CREATE UNIQUE INDEX mfa_factors_recovery_code_key ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
+CREATE INDEX one_time_tokens_expires_at_idx ON auth.one_time_tokens USING btree (expires_at);
+
+CREATE INDEX one_time_tokens_sent_to_idx ON auth.one_time_tokens USING btree (sent_to);
 
 CREATE INDEX sessions_active_company_id_idx ON auth.sessions USING btree (active_company_id);
 
@@ -17076,6 +17114,8 @@ ALTER TABLE ONLY auth.mfa_factors
 
 ALTER TABLE ONLY auth.recovery_codes
     ADD CONSTRAINT recovery_codes_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
+ALTER TABLE ONLY auth.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_active_company_id_fkey FOREIGN KEY (active_company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
@@ -18084,6 +18124,7 @@ CREATE POLICY app_definer_all ON auth.mfa_challenges TO app_definer USING (true)
 CREATE POLICY app_definer_all ON auth.mfa_factors TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.recovery_codes TO app_definer USING (true) WITH CHECK (true);
+CREATE POLICY app_definer_all ON auth.one_time_tokens TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.sessions TO app_definer USING (true) WITH CHECK (true);
 
@@ -18096,6 +18137,7 @@ CREATE POLICY app_owner_all ON auth.mfa_challenges TO app_owner USING (true) WIT
 CREATE POLICY app_owner_all ON auth.mfa_factors TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.recovery_codes TO app_owner USING (true) WITH CHECK (true);
+CREATE POLICY app_owner_all ON auth.one_time_tokens TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.sessions TO app_owner USING (true) WITH CHECK (true);
 
@@ -18116,6 +18158,11 @@ CREATE POLICY service_role_all ON auth.mfa_challenges TO service_role USING (tru
 CREATE POLICY service_role_all ON auth.mfa_factors TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.recovery_codes TO service_role USING (true) WITH CHECK (true);
+ALTER TABLE auth.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service_role_all ON auth.identities TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.one_time_tokens TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.sessions TO service_role USING (true) WITH CHECK (true);
 
@@ -21135,6 +21182,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_factors TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.one_time_tokens TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.one_time_tokens TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO service_role;

@@ -16,6 +16,7 @@ pub struct AuthConfig {
     pub signup_enabled: bool,
     /// Whether an address counts as confirmed without a mail to it.
     pub autoconfirm: bool,
+
     /// Whether a request must carry an API key in the header `apikey`. Without one it is anonymous otherwise.
     pub require_apikey: bool,
     /// A shared secret whose HS256 tokens are accepted beside our own. At least 32 bytes.
@@ -46,6 +47,8 @@ pub struct AuthConfig {
     pub password: PasswordConfig,
     /// Second factors.
     pub mfa: MfaConfig,
+    /// Links and codes by mail and SMS.
+    pub one_time: OneTimeConfig,
 }
 
 /// The settings of second factors.
@@ -105,6 +108,92 @@ pub struct PasswordConfig {
     pub leaked_file: Option<PathBuf>,
 }
 
+/// The settings of links and codes by mail and SMS.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OneTimeConfig {
+    /// Where people go after a link; the server's own address if not set.
+    pub site_url: Option<String>,
+    /// Where else they may go: addresses in which `*` is anything but `.` and `/`, and `**` anything.
+    pub redirect_urls: Vec<String>,
+    /// How long a link or code by mail is good.
+    pub mail_seconds: u32,
+    /// How long a code by SMS is good.
+    pub sms_seconds: u32,
+    /// Digits of a code.
+    pub code_digits: u32,
+    /// Wrong codes after which only the link is good.
+    pub code_attempts_max: u32,
+    /// Seconds between two mails for the same reason to one address.
+    pub mail_pause_seconds: u32,
+    /// Seconds between two SMS for the same reason to one number.
+    pub sms_pause_seconds: u32,
+    /// Messages to one address or number in an hour.
+    pub recipient_hour_max: u32,
+    /// Messages that one client may ask for in an hour.
+    pub client_hour_max: u32,
+    /// Codes of numbers that no SMS is sent to, each `15550100=123456`: for tests and for reviewers of an app.
+    pub test_codes: Vec<String>,
+    /// Whether a telephone number counts as confirmed without an SMS to it.
+    pub phone_autoconfirm: bool,
+    /// Whether the old address has to agree when an account gets another one.
+    pub email_change_double: bool,
+    /// Whether a new password needs a code first, where the session is older than a day.
+    pub reauthentication_required: bool,
+}
+
+impl OneTimeConfig {
+    fn faults(&self) -> [(bool, &'static str, &'static str); 9] {
+        let site = self.site_url.as_deref().map(url::Url::parse);
+        let is_code = |line: &String| {
+            line.split_once('=').is_some_and(|(number, code)| {
+                number.trim_start_matches('+').bytes().all(|byte| byte.is_ascii_digit())
+                    && (4..=10).contains(&code.len())
+                    && code.bytes().all(|byte| byte.is_ascii_digit())
+            })
+        };
+        let is_site = site.is_none_or(|site| site.is_ok_and(|site| matches!(site.scheme(), "http" | "https") && site.has_host()));
+        [
+            (!is_site, "one_time.site_url", "an http or https URL"),
+            (self.redirect_urls.iter().any(|url| !url.contains(':') || url.len() > 1000), "one_time.redirect_urls", "URLs with `*`"),
+            (!(60..=604_800).contains(&self.mail_seconds), "one_time.mail_seconds", "60 to 604800"),
+            (!(30..=86_400).contains(&self.sms_seconds), "one_time.sms_seconds", "30 to 86400"),
+            (!(6..=10).contains(&self.code_digits), "one_time.code_digits", "6 to 10"),
+            (!(1..=20).contains(&self.code_attempts_max), "one_time.code_attempts_max", "1 to 20"),
+            (self.mail_pause_seconds > 3600, "one_time.mail_pause_seconds", "0 to 3600"),
+            (self.sms_pause_seconds > 3600, "one_time.sms_pause_seconds", "0 to 3600"),
+            (!self.test_codes.iter().all(is_code), "one_time.test_codes", "lines such as 15550100=123456"),
+        ]
+    }
+
+    /// Returns the code of a number that no SMS is sent to.
+    pub(crate) fn test_code(&self, number: &str) -> Option<&str> {
+        let known = self.test_codes.iter().filter_map(|line| line.split_once('='));
+        known.filter(|(known, _)| known.trim_start_matches('+') == number).map(|(_, code)| code).next()
+    }
+}
+
+impl Default for OneTimeConfig {
+    fn default() -> Self {
+        Self {
+            site_url: None,
+            redirect_urls: Vec::new(),
+            mail_seconds: 3600,
+            sms_seconds: 600,
+            code_digits: 6,
+            code_attempts_max: 5,
+            mail_pause_seconds: 60,
+            sms_pause_seconds: 60,
+            recipient_hour_max: 20,
+            client_hour_max: 360,
+            test_codes: Vec::new(),
+            phone_autoconfirm: false,
+            email_change_double: true,
+            reauthentication_required: false,
+        }
+    }
+}
+
 impl Default for AuthConfig {
     fn default() -> Self {
         Self {
@@ -125,6 +214,7 @@ impl Default for AuthConfig {
             app_metadata_bytes_max: 3 * 1024,
             password: PasswordConfig::default(),
             mfa: MfaConfig::default(),
+            one_time: OneTimeConfig::default(),
         }
     }
 }
@@ -213,6 +303,7 @@ impl AuthConfig {
             (!(4..=20).contains(&self.mfa.recovery_codes), "mfa.recovery_codes", "4 to 20"),
         ]
         .into_iter()
+        .chain(self.one_time.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

@@ -43,13 +43,15 @@ const PROVIDERS: &[&str] = &[
 ];
 
 pub(crate) async fn settings(State(auth): State<Auth>) -> Json<Value> {
-    let external: Map<String, Value> = PROVIDERS.iter().map(|name| ((*name).to_owned(), json!(*name == "email"))).collect();
+    let phone = auth.outbound().is_some_and(|outbound| outbound.sends(outbound::Channel::Sms));
+    let external: Map<String, Value> =
+        PROVIDERS.iter().map(|name| ((*name).to_owned(), json!(*name == "email" || (*name == "phone" && phone)))).collect();
     Json(json!({
         "external": external,
         "disable_signup": !auth.config().signup_enabled,
         "mailer_autoconfirm": auth.config().autoconfirm,
-        "phone_autoconfirm": false,
-        "sms_provider": "",
+        "phone_autoconfirm": auth.config().one_time.phone_autoconfirm,
+        "sms_provider": if phone { "twilio" } else { "" },
         "saml_enabled": false,
         "passkeys_enabled": false,
     }))

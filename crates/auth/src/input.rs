@@ -159,6 +159,23 @@ impl Email {
     }
 }
 
+/// A telephone number as E.164 without its plus, as clients of this API read it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Phone(String);
+
+impl Phone {
+    /// Reads a number.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let number: String = text.trim().trim_start_matches('+').chars().filter(|c| *c != ' ').collect();
+        let valid = (3..=15).contains(&number.len()) && !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
+        if valid { Ok(Self(number)) } else { Err(bad_request("validation_failed", "Invalid phone number format (E.164 required)")) }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 fn is_local_part(local: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
     (1..=LOCAL_BYTES_MAX).contains(&local.len()) && local.bytes().all(allowed)
@@ -218,6 +235,16 @@ mod tests {
         for wrong in ["", "@", "a@", "@b", "a b@c.de", "a@b@c.de", "a@-b.de", "a@b..de", "a@b.de\0", "ä@b.de", "a@b.de\r\nBcc: x", &long] {
             let error = Email::parse(wrong).err().unwrap_or_else(|| panic!("{wrong:?} was taken"));
             assert_eq!((error.status().as_u16(), error.code()), (400, "validation_failed"));
+        }
+    }
+
+    #[test]
+    fn numbers_have_a_country_and_digits() {
+        assert_eq!(Phone::parse(" +1 555 0100 ").unwrap().as_str(), "15550100");
+        assert_eq!(Phone::parse("15550100").unwrap().as_str(), "15550100");
+        for wrong in ["", "+", "+0155501", "12", "+1555x", "+1234567890123456", "1;2345"] {
+            let error = Phone::parse(wrong).err().unwrap_or_else(|| panic!("{wrong:?} was taken"));
+            assert_eq!(error.message(), "Invalid phone number format (E.164 required)");
         }
     }
 

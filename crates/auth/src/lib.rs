@@ -19,6 +19,7 @@ mod documents;
 mod errors;
 mod factors;
 mod input;
+mod one_time;
 mod routes;
 mod sessions;
 mod state;

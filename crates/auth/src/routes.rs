@@ -5,7 +5,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 
-use crate::{Auth, admin, companies, documents, errors, factors, sessions, unavailable, users};
+use crate::{Auth, admin, companies, documents, errors, factors, one_time, sessions, unavailable, users};
 
 /// Returns the routes, to be mounted at `/auth/v1`.
 pub fn router(auth: Auth) -> Router {
@@ -13,6 +13,12 @@ pub fn router(auth: Auth) -> Router {
     let router = Router::new()
         .route("/signup", post(users::signup))
         .route("/token", post(sessions::token))
+        .route("/otp", post(one_time::otp))
+        .route("/magiclink", post(one_time::magic_link))
+        .route("/recover", post(one_time::recover))
+        .route("/resend", post(one_time::resend))
+        .route("/verify", get(one_time::follow).post(one_time::verify))
+        .route("/reauthenticate", get(one_time::reauthenticate))
         .route("/logout", post(sessions::logout))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", delete(sessions::end))

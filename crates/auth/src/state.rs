@@ -11,6 +11,8 @@ use kernel::{Authority, Clock, Error, Grant, RequestContext, Result};
 use outbound::{Outbound, Seal};
 use postgres::{Access, Database, Row, Sql, Tx};
 
+use url::Url;
+
 use crate::config::AuthConfig;
 use crate::keys::KeyRing;
 use crate::passwords::Passwords;
@@ -45,6 +47,7 @@ struct Inner {
     outbound: Option<Outbound>,
     config: AuthConfig,
     issuer: String,
+    site: Url,
     keys: ArcSwap<Keys>,
     verifier: Verifier,
     passwords: Passwords,
@@ -57,6 +60,8 @@ impl Auth {
             return Err(Error::internal(format!("auth.{key}: allowed is {allowed}")));
         }
         let issuer = format!("{}/auth/v1", options.public_url.trim_end_matches('/'));
+        let site = options.config.one_time.site_url.as_deref().unwrap_or(&options.public_url);
+        let site = Url::parse(site).map_err(|error| Error::internal(format!("auth.one_time.site_url: {error}")))?;
         let verifier = Verifier::new(VerifierOptions {
             issuer: issuer.clone(),
             audiences: options.config.audiences.clone(),
@@ -70,6 +75,7 @@ impl Auth {
             clock: options.clock,
             outbound: options.outbound,
             issuer,
+            site,
             keys: ArcSwap::from_pointee(Keys { ring: options.keys, generation: 0 }),
             verifier,
             passwords: Passwords::new(options.config.password.clone())?,
@@ -85,6 +91,11 @@ impl Auth {
     /// Returns who issues our tokens: the address of /auth/v1.
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// Returns where people go after a link: the site of the operator, our own address where none is set.
+    pub(crate) fn site(&self) -> Url {
+        self.0.site.clone()
     }
 
     /// Returns the settings.

@@ -13,13 +13,7 @@ type Line = (MethodFilter, &'static str, u16, &'static str, &'static str);
 const NO_MAIL: &str = "This server sends no mail yet";
 
 const TABLE: &[Line] = &[
-    (MethodFilter::POST, "/otp", 422, "otp_disabled", "Signups not allowed for otp"),
-    (MethodFilter::POST, "/verify", 403, "otp_expired", "Token has expired or is invalid"),
-    (MethodFilter::GET, "/verify", 403, "otp_expired", "Token has expired or is invalid"),
-    (MethodFilter::POST, "/recover", 422, "feature_disabled", NO_MAIL),
-    (MethodFilter::POST, "/resend", 422, "feature_disabled", NO_MAIL),
     (MethodFilter::POST, "/invite", 422, "feature_disabled", NO_MAIL),
-    (MethodFilter::GET, "/reauthenticate", 422, "feature_disabled", NO_MAIL),
     (MethodFilter::POST, "/admin/generate_link", 422, "feature_disabled", NO_MAIL),
     (MethodFilter::GET, "/authorize", 400, "validation_failed", "Unsupported provider: provider is not enabled"),
     (MethodFilter::GET, "/callback", 400, "validation_failed", "Unsupported provider: provider is not enabled"),

@@ -98,7 +98,14 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
         return Err(bad_request("email_not_confirmed", "Email not confirmed"));
     }
     let renewed = if let Outcome::Outdated(renewed) = &outcome { Some(renewed.as_str()) } else { None };
-    let new = NewSession { user_id: credentials.user_id, verified_hash: &hash, renewed_hash: renewed, device };
+    let new = NewSession {
+        user_id: credentials.user_id,
+        verified_hash: Some(&hash),
+        renewed_hash: renewed,
+        device,
+        method: "password",
+        provider: "email",
+    };
     let tx = auth.begin(Access::Write, "sign-in: open a session").await?;
     let session = open(auth, &tx, new).await?;
     let answer = session.answer(auth)?;

@@ -28,11 +28,15 @@ use crate::users::User;
 /// A session that is to be.
 pub(crate) struct NewSession<'a> {
     pub(crate) user_id: UserId,
-    /// The hash that the password was compared with: if it is another by now, there is no session.
-    pub(crate) verified_hash: &'a str,
+    /// The hash that a password was compared with: if it is another by now, there is no session.
+    pub(crate) verified_hash: Option<&'a str>,
     /// The hash to keep in its place.
     pub(crate) renewed_hash: Option<&'a str>,
     pub(crate) device: Device,
+    /// How he proved who he is, as `amr` names it.
+    pub(crate) method: &'static str,
+    /// Of which of his identities.
+    pub(crate) provider: &'static str,
 }
 
 /// A session with everything its tokens say.
@@ -62,7 +66,7 @@ impl Lifetime {
     }
 }
 
-/// Opens a session for a user whose password was right.
+/// Opens a session for a user who proved who he is.
 pub(crate) async fn open(auth: &Auth, tx: &Tx, new: NewSession<'_>) -> Result<Session> {
     let id = SessionId::new_v7();
     if !queries::create(tx, id, &new, Lifetime::of(auth)).await? {
@@ -137,7 +141,7 @@ impl Session {
 /// Returns the word that counts an outcome in the metrics: a closed list, so that nobody can make up new ones.
 pub(crate) fn label(code: &str) -> &'static str {
     match code {
-        "invalid_credentials" => "invalid",
+        "invalid_credentials" | "otp_expired" => "invalid",
         "user_banned" => "banned",
         "email_not_confirmed" => "unconfirmed",
         "over_request_rate_limit" => "limited",

@@ -43,12 +43,12 @@ pub(crate) struct Standing {
     pub(crate) account: String,
 }
 
-/// Makes a session and notes the sign-in, if the password is still the one that was verified and the user may sign in.
+/// Makes a session and notes the sign-in, if the password is still the one that was verified, where one was, and the user may sign in.
 pub(crate) async fn create(tx: &Tx, id: SessionId, new: &NewSession<'_>, lifetime: Lifetime) -> Result<bool> {
-    let amr = json!([{ "method": "password", "timestamp": lifetime.now.as_second() }]);
+    let amr = json!([{ "method": new.method, "timestamp": lifetime.now.as_second() }]);
     let mut sql = Sql::new("with given as (select ");
     sql.bind(id.0).text("::uuid as id, ").bind(new.user_id.0).text("::uuid as user_id, ");
-    sql.bind(new.verified_hash).text("::text as hash, ");
+    sql.bind(new.verified_hash.map(str::to_owned)).text("::text as hash, ").bind(new.provider).text("::text as provider, ");
     sql.bind(new.renewed_hash.map(str::to_owned)).text("::text as renewed, ");
     sql.bind(new.device.user_agent.clone()).text("::text as user_agent, ");
     sql.bind(new.device.address.clone()).text("::inet as ip, ");
@@ -59,13 +59,13 @@ pub(crate) async fn create(tx: &Tx, id: SessionId, new: &NewSession<'_>, lifetim
            update auth.users u
               set last_sign_in_at = g.now, encrypted_password = coalesce(g.renewed, u.encrypted_password), updated_at = g.now
              from given g
-            where u.id = g.user_id and u.encrypted_password = g.hash and u.deleted_at is null
+            where u.id = g.user_id and (g.hash is null or u.encrypted_password = g.hash) and u.deleted_at is null
               and (u.banned_until is null or u.banned_until <= g.now)
            returning u.id),
          identity as (
            update auth.identities i set last_sign_in_at = g.now, updated_at = g.now
              from signed, given g
-            where i.user_id = signed.id and i.provider = 'email')
+            where i.user_id = signed.id and i.provider = g.provider)
          insert into auth.sessions (id, user_id, active_company_id, amr, not_after, user_agent, ip, created_at, updated_at)
          select s.id, s.user_id,",
     );

@@ -3,17 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use kernel::{Error, Kind, Result, Secret};
+use outbound::Channel;
 use postgres::Access;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::User;
 use super::queries::{self, Change};
-use crate::Auth;
-use crate::errors::{bad_request, session_not_found, unprocessable};
-use crate::input::{Body, Caller, Email, check_metadata, metadata_too_large};
+use crate::errors::{session_not_found, unprocessable};
+use crate::input::{Body, Caller, Device, Email, Params, Phone, check_metadata, metadata_too_large};
 use crate::passwords::Outcome;
-use crate::sessions;
+use crate::{Auth, one_time, sessions};
 
 /// PostgreSQL's code for a second row with the same key.
 const UNIQUE_VIOLATION: &str = "23505";
@@ -29,35 +29,59 @@ pub(crate) struct Wish {
     password: Option<Secret<String>>,
     #[serde(default)]
     data: Option<Map<String, Value>>,
+    #[serde(default)]
+    nonce: Option<Secret<String>>,
 }
 
 pub(crate) async fn get(State(auth): State<Auth>, caller: Caller) -> Result<Json<User>> {
     queries::find_self(&auth, caller).await?.map(Json).ok_or_else(session_not_found)
 }
 
-pub(crate) async fn put(State(auth): State<Auth>, caller: Caller, Body(wish): Body<Wish>) -> Result<Json<User>> {
-    if wish.phone.as_ref().is_some_and(|phone| !phone.is_empty()) {
-        return Err(bad_request("phone_provider_disabled", "Phone numbers cannot be used here"));
-    }
+pub(crate) async fn put(
+    State(auth): State<Auth>,
+    caller: Caller,
+    Params(back): Params<one_time::Return>,
+    device: Device,
+    Body(wish): Body<Wish>,
+) -> Result<Json<User>> {
+    let phone = wish.phone.as_deref().filter(|phone| !phone.is_empty());
+    let phone = match phone {
+        Some(phone) => {
+            one_time::require(&auth, Channel::Sms)?;
+            Some(Phone::parse(phone)?)
+        }
+        None => None,
+    };
     if let Some(data) = &wish.data {
         check_metadata(data, auth.config().user_metadata_bytes_max)?;
     }
     let email = wish.email.as_deref().filter(|email| !email.is_empty()).map(Email::parse).transpose()?;
     let hash = match wish.password.filter(|password| !password.expose().is_empty()) {
-        Some(password) => Some(new_hash(&auth, caller, password).await?),
+        Some(password) => Some(new_hash(&auth, caller, password, wish.nonce.as_ref()).await?),
         None => None,
     };
     let change = Change {
         email: email.as_ref(),
+        // What follows: where nobody has to agree, the address changes at once.
         confirm_email: email.is_some(),
         hash: hash.as_deref(),
         user_metadata: wish.data.as_ref(),
         ..Change::default()
     };
-    Box::pin(apply(&auth, caller, &change)).await.map(Json)
+    let asked = Asked { change, phone, redirect_to: back.redirect_to, device };
+    Box::pin(apply(&auth, caller, asked)).await.map(Json)
 }
 
-async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User> {
+/// What somebody wants to be different.
+struct Asked<'a> {
+    change: Change<'a>,
+    phone: Option<Phone>,
+    redirect_to: Option<String>,
+    device: Device,
+}
+
+async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
+    let Asked { mut change, phone, redirect_to, device } = asked;
     let now = auth.now();
     let tx = auth.begin(Access::Write, "change one's own account").await?;
     let before = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
@@ -66,10 +90,16 @@ async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User>
         let message = "AAL2 session is required to update email or password when MFA is enabled.";
         return Err(Error::new(Kind::Unauthenticated, "insufficient_aal", message));
     }
-    if other_email && !auth.config().autoconfirm {
-        return Err(unprocessable("feature_disabled", "An address cannot be changed without a mail to the new one"));
+    if let Some(email) = change.email.filter(|_| !auth.config().autoconfirm) {
+        change = Change { email: None, confirm_email: false, ..change };
+        if email.as_str() != before.email {
+            one_time::email(auth, &tx, &device, (before.id, email, redirect_to.as_deref())).await?;
+        }
     }
-    if !queries::change_self(&tx, caller, change, now).await.map_err(taken)? {
+    if let Some(phone) = phone.filter(|phone| phone.as_str() != before.phone) {
+        one_time::phone(auth, &tx, &device, (before.id, &phone)).await?;
+    }
+    if !queries::change_self(&tx, caller, &change, now).await.map_err(taken)? {
         return Err(session_not_found());
     }
     if change.hash.is_some() {
@@ -79,17 +109,19 @@ async fn apply(auth: &Auth, caller: Caller, change: &Change<'_>) -> Result<User>
     let user = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
     check_size(auth, &user)?;
     tx.commit().await?;
+    one_time::sent(auth);
     tracing::info!(user_id = %user.id, password = change.hash.is_some(), email = change.email.is_some(), "changed an account");
     Ok(user)
 }
 
 /// Hashes a new password, if it may be chosen and is not the old one.
-async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>) -> Result<String> {
+async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>, nonce: Option<&Secret<String>>) -> Result<String> {
     auth.passwords().check_choice(password.expose())?;
     let old = queries::own_hash(auth, caller).await?.ok_or_else(session_not_found)?;
     if old.is_some() && auth.passwords().verify(password.clone(), old).await? != Outcome::Wrong {
         return Err(unprocessable("same_password", "New password should be different from the old password."));
     }
+    one_time::check_nonce(auth, caller, nonce).await?;
     auth.passwords().hash(password).await
 }
 
@@ -98,6 +130,15 @@ pub(crate) fn taken(error: Error) -> Error {
     if error.code() == UNIQUE_VIOLATION {
         let message = "A user with this email address has already been registered";
         return Error::new(Kind::Unprocessable, "email_exists", message).with_source(error);
+    }
+    error
+}
+
+/// Says that a number belongs to somebody else.
+pub(crate) fn taken_phone(error: Error) -> Error {
+    if error.code() == UNIQUE_VIOLATION {
+        let message = "A user with this phone number has already been registered";
+        return Error::new(Kind::Unprocessable, "phone_exists", message).with_source(error);
     }
     error
 }

@@ -6,14 +6,17 @@ mod account;
 pub(crate) mod queries;
 mod signup;
 
-pub(crate) use account::{check_size, get, put, taken};
+pub(crate) use account::{check_size, get, put, taken, taken_phone};
 use jiff::Timestamp;
 use kernel::{Error, Result, UserId};
 use postgres::Row;
+use queries::NewUser;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 pub(crate) use signup::signup;
 use uuid::Uuid;
+
+use crate::tokens::AUDIENCE;
 
 /// A user as clients read it.
 #[derive(Clone, Debug, Serialize)]
@@ -41,7 +44,7 @@ pub(crate) struct User {
 }
 
 /// When things happened; what did not happen is left out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Moments {
     #[serde(skip_serializing_if = "Option::is_none")]
     email_confirmed_at: Option<Timestamp>,
@@ -70,6 +73,41 @@ impl User {
     pub(crate) fn has_second_factor(&self) -> bool {
         let factors = self.factors.as_ref().and_then(Value::as_array);
         factors.is_some_and(|factors| factors.iter().any(|factor| factor["status"] == "verified"))
+    }
+
+    /// Returns what is answered to whoever signs up with an address that has an account: what a new one would look like.
+    pub(crate) fn stand_in(new: &NewUser<'_>, updated_at: Timestamp) -> Self {
+        // PostgreSQL keeps no more digits.
+        let now = Timestamp::from_microsecond(new.now.as_microsecond()).unwrap_or(new.now);
+        let text = now.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
+        let email = new.email.as_str();
+        Self {
+            id: new.id,
+            aud: AUDIENCE.to_owned(),
+            role: AUDIENCE.to_owned(),
+            email: email.to_owned(),
+            phone: String::new(),
+            moments: Moments { confirmation_sent_at: Some(now), ..Moments::default() },
+            new_email: None,
+            new_phone: None,
+            app_metadata: json!({ "provider": "email", "providers": ["email"] }),
+            user_metadata: Value::Object(new.user_metadata.clone()),
+            factors: None,
+            identities: json!([{
+                "id": new.id,
+                "email": email,
+                "user_id": new.id,
+                "provider": "email",
+                "created_at": text,
+                "updated_at": text,
+                "identity_id": UserId::new_v7(),
+                "identity_data": { "sub": new.id, "email": email, "email_verified": false, "phone_verified": false },
+                "last_sign_in_at": null,
+            }]),
+            created_at: now,
+            updated_at,
+            is_anonymous: false,
+        }
     }
 
     /// Reads a row that was selected with [`queries::COLUMNS`].

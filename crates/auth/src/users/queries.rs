@@ -128,6 +128,11 @@ pub(crate) async fn create(tx: &Tx, user: &NewUser<'_>) -> Result<bool> {
     Ok(tx.query_opt(sql).await?.is_some())
 }
 
+/// Returns what stands as the last change in rows that this transaction changes.
+pub(crate) async fn moment(tx: &Tx) -> Result<Timestamp> {
+    tx.query_one(Sql::new("select now() as now")).await?.try_get("now").map_err(Error::internal)
+}
+
 /// Finds a user.
 pub(crate) async fn find(tx: &Tx, user_id: UserId) -> Result<Option<User>> {
     let mut sql = Sql::new("select ");

@@ -4,15 +4,18 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use kernel::{Error, Kind, Result, Secret, UserId};
-use postgres::Access;
+use outbound::Channel;
+use outbound::templates::Template;
+use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::User;
 use super::queries::{self, NewUser};
-use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
-use crate::input::{Body, Device, Email, check_metadata};
-use crate::sessions;
+use crate::input::{Body, Device, Email, Params, check_metadata};
+use crate::one_time::{Account, Delivery, Purpose};
+use crate::{Auth, one_time, sessions};
 
 /// The body; members of other ways to sign up are looked at only to say that they are off.
 #[derive(Deserialize)]
@@ -27,14 +30,19 @@ pub(crate) struct Signup {
     data: Option<Map<String, Value>>,
 }
 
-pub(crate) async fn signup(State(auth): State<Auth>, device: Device, Body(body): Body<Signup>) -> Result<Response> {
-    let answer = Box::pin(sign_up(&auth, device, body)).await;
+pub(crate) async fn signup(
+    State(auth): State<Auth>,
+    Params(back): Params<one_time::Return>,
+    device: Device,
+    Body(body): Body<Signup>,
+) -> Result<Response> {
+    let answer = Box::pin(sign_up(&auth, device, body, back.redirect_to.as_deref())).await;
     let result = answer.as_ref().map_or_else(|error| sessions::label(error.code()), |_| "success");
     metrics::counter!("auth_sign_ups_total", "result" => result).increment(1);
     answer
 }
 
-async fn sign_up(auth: &Auth, device: Device, body: Signup) -> Result<Response> {
+async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<&str>) -> Result<Response> {
     let email = wanted_email(auth, &body)?;
     let password = body.password.filter(|password| !password.expose().is_empty());
     let password = password.ok_or_else(|| bad_request("validation_failed", "Signup requires a valid password"))?;
@@ -58,20 +66,50 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup) -> Result<Response> 
         now,
     };
     let tx = auth.begin(Access::Write, "sign-up").await?;
-    if !queries::create(&tx, &user).await? {
+    let is_new = queries::create(&tx, &user).await?;
+    if confirmed && !is_new {
         return Err(unprocessable("user_already_exists", "User already registered"));
     }
     let answer = if confirmed {
-        let new = sessions::NewSession { user_id: user.id, verified_hash: &hash, renewed_hash: None, device };
+        let new = sessions::NewSession {
+            user_id: user.id,
+            verified_hash: Some(&hash),
+            renewed_hash: None,
+            device,
+            method: "password",
+            provider: "email",
+        };
         let session = sessions::open(auth, &tx, new).await?;
         session.answer(auth)?
     } else {
-        let made = queries::find(&tx, user.id).await?;
+        if one_time::require(auth, Channel::Mail).is_ok() {
+            ask_to_confirm(auth, &tx, &device, (&email, redirect_to)).await?;
+        }
+        // Whoever has no access to the mailbox is not told that there is an account: the answer is that of a new one.
+        let made = if is_new { queries::find(&tx, user.id).await? } else { Some(User::stand_in(&user, queries::moment(&tx).await?)) };
         serde_json::to_value(made.ok_or_else(|| Error::internal("a user just made is gone"))?).map_err(Error::internal)?
     };
     tx.commit().await?;
-    tracing::info!(user_id = %user.id, confirmed, "signed up");
+    one_time::sent(auth);
+    tracing::info!(user_id = %user.id, confirmed, is_new, "signed up");
     Ok(Json(answer).into_response())
+}
+
+/// Sends the link that confirms an address; to one that is confirmed, nothing.
+async fn ask_to_confirm(auth: &Auth, tx: &Tx, device: &Device, to: (&Email, Option<&str>)) -> Result<()> {
+    let (email, redirect_to) = to;
+    let account = Account::by_email(tx, email, auth.now()).await?.filter(|account| !account.email_confirmed && !account.banned);
+    let delivery = Delivery {
+        account: account.as_ref(),
+        purpose: Purpose::Confirmation,
+        template: Template::Confirmation,
+        kind: "signup",
+        to: email.as_str(),
+        new_email: "",
+        redirect_to,
+        is_last: true,
+    };
+    one_time::deliver(auth, tx, device, delivery).await
 }
 
 /// Checks which way to sign up is wanted and whether it is on.

@@ -6,11 +6,17 @@ mod account;
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod codes;
+#[cfg(test)]
 mod companies;
 #[cfg(test)]
 mod factors;
 #[cfg(test)]
 mod gateway;
+#[cfg(test)]
+mod links;
 #[cfg(test)]
 mod passwords;
 #[cfg(test)]

@@ -37,6 +37,23 @@ impl Clock for Hands {
     }
 }
 
+/// A message that was kept.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) code: String,
+    /// The path of the link below /auth/v1.
+    pub(crate) link: String,
+}
+
+impl Letter {
+    /// Returns the token of the link.
+    pub(crate) fn token(&self) -> &str {
+        self.link.split_once("token=").unwrap().1.split_once('&').unwrap().0
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -132,6 +149,24 @@ impl Server {
     pub(crate) async fn ask(&self, sql: &str) -> String {
         let row = self.db.superuser().await.query_one(&format!("select ({sql})::text"), &[]).await.unwrap();
         row.get::<_, Option<String>>(0).unwrap_or_else(|| "null".to_owned())
+    }
+
+    /// Sends what is in the outbox, and returns the newest message to an address or number.
+    pub(crate) async fn message(&self, to: &str) -> Letter {
+        self.auth.outbound().unwrap().pass(&self.auth.seal().unwrap()).await.unwrap();
+        let newest = |column: &str| {
+            format!("select {column} from app.captured_messages where recipient = '{to}' order by created_at desc, id desc limit 1")
+        };
+        let text = self.ask(&newest("body_text")).await;
+        let link = text.lines().find(|line| line.starts_with("http")).unwrap_or_default();
+        let words = text.lines().filter(|line| !line.starts_with("http"));
+        let code = words.flat_map(|line| line.split(|c: char| !c.is_ascii_digit())).find(|part| part.len() == 6).unwrap_or_default();
+        Letter {
+            subject: self.ask(&newest("subject")).await,
+            code: code.to_owned(),
+            link: link.strip_prefix("http://localhost:54321/auth/v1").unwrap_or_default().to_owned(),
+            text,
+        }
     }
 
     /// Makes a company of which the user of a session is the owner.

@@ -75,7 +75,7 @@ async fn settings_keys_and_health_are_open_to_all() {
     let server = Server::new().await;
     let settings = server.call("GET", "/settings", None, None).await.ok();
     let on: Vec<_> = settings["external"].as_object().unwrap().iter().filter(|(_, on)| **on == Value::Bool(true)).collect();
-    assert_eq!(on, [(&"email".to_owned(), &Value::Bool(true))]);
+    assert_eq!(on, [(&"email".to_owned(), &Value::Bool(true)), (&"phone".to_owned(), &Value::Bool(true))]);
     assert_eq!((&settings["disable_signup"], &settings["mailer_autoconfirm"]), (&json!(false), &json!(true)));
     let jwks = server.call("GET", "/.well-known/jwks.json", None, None).await;
     assert_eq!(jwks.headers["cache-control"], "public, max-age=600");
@@ -104,9 +104,6 @@ async fn a_client_verifies_our_tokens_with_the_published_keys() {
 async fn what_is_not_there_yet_says_so_and_never_as_a_server_error() {
     let server = Server::new().await;
     for (method, path, status, code) in [
-        ("POST", "/otp", 422, "otp_disabled"),
-        ("POST", "/verify", 403, "otp_expired"),
-        ("POST", "/recover", 422, "feature_disabled"),
         ("GET", "/authorize?provider=github", 400, "validation_failed"),
         ("POST", "/sso", 404, "saml_provider_disabled"),
         ("POST", "/passkeys/authentication/options", 422, "passkey_disabled"),

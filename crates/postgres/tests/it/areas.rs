@@ -18,6 +18,7 @@ pub(crate) const AREAS: &[Area] = &[
             "auth.mfa_factors",
             "auth.mfa_challenges",
             "auth.recovery_codes",
+            "auth.one_time_tokens",
             "users",
             "companies",
             "company_settings",

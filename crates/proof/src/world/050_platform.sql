@@ -101,6 +101,8 @@ begin
     values (encode(sha256((v_letter || ' proves')::bytea), 'hex'), v_canary || '@example.com', proof.id(v_letter, '105'), now() + interval '1 hour');
     insert into public.api_rate_limits (company_id, identifier_type, identifier_value, window_start, window_end, rate_limit)
     values (v_company, 'company', v_canary, now(), now() + interval '1 hour', 100);
+    insert into auth.one_time_tokens (user_id, purpose, token_hash, code_hash, sent_to, created_at, expires_at)
+    values (proof.id(v_letter, '105'), 'recovery', sha256((v_letter || ' link')::bytea), sha256('code'), v_canary || '@example.com', now(), now());
     insert into app.outbox (company_id, channel, purpose, recipient, sealed, due_at, created_at)
     values (v_company, 'mail', 'invite', v_canary || '@example.com', v_canary, now(), now());
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)

@@ -1,0 +1,133 @@
+//! Making a link and a code and putting them into the outbox.
+
+use kernel::{Error, Kind, Result};
+use outbound::templates::{Template, Values};
+use outbound::{Asked, Channel, Limits, Outbound, Posting};
+use postgres::Tx;
+
+use super::queries::{self, NewToken};
+use super::secrets::Secrets;
+use super::{Account, Purpose, redirect};
+use crate::Auth;
+use crate::errors::unprocessable;
+use crate::input::Device;
+
+/// A link and a code that are to go to somebody.
+pub(crate) struct Delivery<'a> {
+    /// Nobody: everything is done as for somebody, and nothing is sent.
+    pub(crate) account: Option<&'a Account>,
+    pub(crate) purpose: Purpose,
+    pub(crate) template: Template,
+    /// The `type` of the link.
+    pub(crate) kind: &'static str,
+    /// The address, or the number without its plus.
+    pub(crate) to: &'a str,
+    /// The address that the account is to have.
+    pub(crate) new_email: &'a str,
+    pub(crate) redirect_to: Option<&'a str>,
+    /// No other address has to agree.
+    pub(crate) is_last: bool,
+}
+
+impl Delivery<'_> {
+    fn channel(&self) -> Channel {
+        if self.template == Template::Sms { Channel::Sms } else { Channel::Mail }
+    }
+}
+
+/// Returns what sends, where messages of this sort leave at all.
+pub(crate) fn require(auth: &Auth, channel: Channel) -> Result<&Outbound> {
+    let found = auth.outbound().filter(|outbound| outbound.sends(channel));
+    found.ok_or_else(|| match channel {
+        Channel::Mail => unprocessable("feature_disabled", "This server sends no mail"),
+        Channel::Sms => Error::new(Kind::BadRequest, "phone_provider_disabled", "Unsupported phone provider"),
+    })
+}
+
+/// Puts a message into the outbox; [`sent`] after the commit.
+pub(crate) async fn deliver(auth: &Auth, tx: &Tx, device: &Device, delivery: Delivery<'_>) -> Result<()> {
+    let channel = delivery.channel();
+    let outbound = require(auth, channel)?;
+    let config = &auth.config().one_time;
+    let fixed = if channel == Channel::Sms { config.test_code(delivery.to) } else { None };
+    let secrets = Secrets::make(&auth.keys().ring, config.code_digits, fixed)?;
+    let user_id = delivery.account.map(|account| account.id);
+    let seconds = if channel == Channel::Sms { config.sms_seconds } else { config.mail_seconds };
+    let (company_id, brand) = queries::brand(tx, user_id).await?;
+    let values = Values {
+        email: delivery.account.map_or(delivery.to, |account| &account.email).to_owned(),
+        new_email: delivery.new_email.to_owned(),
+        code: secrets.code.expose().clone(),
+        link: link(auth, &delivery, &secrets),
+        minutes: (seconds / 60).max(1),
+    };
+    let locale = delivery.account.map_or("", |account| &account.locale);
+    let message = outbound.templates().render(delivery.template, locale, &brand, &values)?;
+    let number = format!("+{}", delivery.to);
+    let posting = Posting {
+        company_id,
+        channel,
+        purpose: delivery.purpose.name(),
+        recipient: if channel == Channel::Sms { &number } else { delivery.to },
+        client: device.address.as_deref(),
+        message: &message,
+        is_withheld: delivery.account.is_none() || fixed.is_some(),
+    };
+    let pause = if channel == Channel::Sms { config.sms_pause_seconds } else { config.mail_pause_seconds };
+    let limits = Limits {
+        pause_seconds: pause.into(),
+        recipient_hour_max: config.recipient_hour_max.into(),
+        client_hour_max: config.client_hour_max.into(),
+    };
+    match outbound.put(tx, &auth.seal()?, posting, limits).await? {
+        Asked::Taken => {}
+        Asked::Pause(wait) => return Err(too_soon(channel, wait)),
+        Asked::TooMany => return Err(too_many(channel)),
+    }
+    queries::expire(tx, auth.now()).await?;
+    let Delivery { purpose, is_last, to: sent_to, .. } = delivery;
+    queries::replace(tx, &NewToken { user_id, purpose, secrets: &secrets, sent_to, is_last, seconds, now: auth.now() }).await
+}
+
+/// Says that a commit put something into the outbox.
+pub(crate) fn sent(auth: &Auth) {
+    if let Some(outbound) = auth.outbound() {
+        outbound.wake();
+    }
+}
+
+/// Returns the address that uses up a token.
+fn link(auth: &Auth, delivery: &Delivery<'_>, secrets: &Secrets) -> String {
+    if delivery.channel() == Channel::Sms || delivery.purpose == Purpose::Reauthentication {
+        return String::new();
+    }
+    action_link(auth, secrets.token.expose(), delivery.kind, delivery.redirect_to)
+}
+
+/// Clients expect the token first.
+pub(super) fn action_link(auth: &Auth, token: &str, kind: &str, redirect_to: Option<&str>) -> String {
+    let target = redirect::target(auth, redirect_to);
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("token", token)
+        .append_pair("type", kind)
+        .append_pair("redirect_to", target.as_str())
+        .finish();
+    format!("{}/verify?{query}", auth.issuer())
+}
+
+fn too_soon(channel: Channel, wait: i64) -> Error {
+    let message = format!("For security purposes, you can only request this after {wait} seconds.");
+    let error = match channel {
+        Channel::Mail => Error::new(Kind::TooManyRequests, "over_email_send_rate_limit", message),
+        Channel::Sms => Error::new(Kind::TooManyRequests, "over_sms_send_rate_limit", message),
+    };
+    error.with_retry_after(u32::try_from(wait).unwrap_or(60))
+}
+
+fn too_many(channel: Channel) -> Error {
+    let error = match channel {
+        Channel::Mail => Error::new(Kind::TooManyRequests, "over_email_send_rate_limit", "email rate limit exceeded"),
+        Channel::Sms => Error::new(Kind::TooManyRequests, "over_sms_send_rate_limit", "sms rate limit exceeded"),
+    };
+    error.with_retry_after(3600)
+}

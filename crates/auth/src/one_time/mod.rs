@@ -1,0 +1,24 @@
+//! Links and codes that work once: signing in without a password, confirming an address, choosing a new password.
+//!
+//! Invariant: the database has only hashes of them; each is used up in the statement that accepts it, so that of two who come with one
+//! only the first gets in. Whoever asks for an address learns nothing of whether somebody has it: the answer is the same, the work is
+//! the same, and so are the limits.
+
+mod accounts;
+mod change;
+mod deliver;
+mod purpose;
+mod queries;
+mod redirect;
+mod request;
+mod resend;
+mod secrets;
+mod verify;
+
+pub(crate) use accounts::Account;
+pub(crate) use change::{check_nonce, email, phone, reauthenticate};
+pub(crate) use deliver::{Delivery, deliver, require, sent};
+pub(crate) use purpose::Purpose;
+pub(crate) use request::{Return, magic_link, otp, recover};
+pub(crate) use resend::{changes, resend};
+pub(crate) use verify::{follow, verify};

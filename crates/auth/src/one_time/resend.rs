@@ -1,0 +1,127 @@
+//! `POST /resend`: the last message again, with a new link and code.
+
+use axum::Json;
+use axum::extract::State;
+use kernel::Result;
+use outbound::Channel;
+use outbound::templates::Template;
+use postgres::Access;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::deliver::{deliver, require, sent};
+use super::request::{Return, by_phone, finish};
+use super::{Account, Delivery, Purpose};
+use crate::Auth;
+use crate::errors::bad_request;
+use crate::input::{Body, Device, Email, Params, Phone};
+
+/// The body of the endpoint.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wish {
+    #[serde(rename = "type")]
+    kind: String,
+    email: Option<String>,
+    phone: Option<String>,
+}
+
+pub(crate) async fn resend(
+    State(auth): State<Auth>,
+    Params(back): Params<Return>,
+    device: Device,
+    Body(wish): Body<Wish>,
+) -> Result<Json<Value>> {
+    let present = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
+    let (email, phone) = (present(&wish.email), present(&wish.phone));
+    match wish.kind.as_str() {
+        "" => Err(bad_request("validation_failed", "Missing one of these types: signup, email_change, sms, phone_change")),
+        "signup" | "email_change" => match (email, phone) {
+            (Some(email), None) => Box::pin(by_mail(&auth, &device, &wish.kind, &email, back.redirect_to.as_deref())).await,
+            (Some(_), Some(_)) => Err(bad_request("validation_failed", "Only an email address or phone number should be provided.")),
+            (None, _) => Err(bad_request("validation_failed", "Type provided requires an email address")),
+        },
+        "sms" | "phone_change" => match (email, phone) {
+            (None, Some(phone)) => Box::pin(by_sms(&auth, &device, &wish.kind, &phone)).await,
+            (Some(_), Some(_)) => Err(bad_request("validation_failed", "Only an email address or phone number should be provided.")),
+            (_, None) => Err(bad_request("validation_failed", "Type provided requires a phone number")),
+        },
+        _ => Err(bad_request("validation_failed", "Unsupported type: use signup, email_change, sms or phone_change")),
+    }
+}
+
+async fn by_mail(auth: &Auth, device: &Device, kind: &str, email: &str, redirect_to: Option<&str>) -> Result<Json<Value>> {
+    require(auth, Channel::Mail)?;
+    let email = Email::parse(email)?;
+    let tx = auth.begin(Access::Write, "send a link again").await?;
+    let account = Account::by_email(&tx, &email, auth.now()).await?.filter(|account| !account.banned);
+    if kind == "signup" {
+        let account = account.filter(|account| !account.email_confirmed);
+        let delivery = Delivery {
+            account: account.as_ref(),
+            purpose: Purpose::Confirmation,
+            template: Template::Confirmation,
+            kind: "signup",
+            to: email.as_str(),
+            new_email: "",
+            redirect_to,
+            is_last: true,
+        };
+        return finish(auth, tx, device, delivery).await;
+    }
+    let account = account.filter(|account| !account.new_email.is_empty());
+    let new_email = account.as_ref().map(|account| account.new_email.clone()).unwrap_or_default();
+    for delivery in changes(auth, account.as_ref(), email.as_str(), &new_email, redirect_to) {
+        deliver(auth, &tx, device, delivery).await?;
+    }
+    tx.commit().await?;
+    sent(auth);
+    Ok(Json(json!({})))
+}
+
+/// The messages of a change of address: to the new one, and to the old one where both have to agree.
+pub(crate) fn changes<'a>(
+    auth: &Auth,
+    account: Option<&'a Account>,
+    email: &'a str,
+    new_email: &'a str,
+    redirect_to: Option<&'a str>,
+) -> Vec<Delivery<'a>> {
+    // An address that was never confirmed has no say.
+    let both = auth.config().one_time.email_change_double && account.is_none_or(|account| account.email_confirmed);
+    let one = |purpose, to| Delivery {
+        account,
+        purpose,
+        template: Template::EmailChange,
+        kind: "email_change",
+        to,
+        new_email,
+        redirect_to,
+        is_last: !both,
+    };
+    let mut deliveries = Vec::new();
+    if both {
+        deliveries.push(one(Purpose::EmailChangeCurrent, email));
+    }
+    if !new_email.is_empty() {
+        deliveries.push(one(Purpose::EmailChangeNew, new_email));
+    } else if !both {
+        // Nobody's change counts like one.
+        deliveries.push(one(Purpose::EmailChangeNew, email));
+    }
+    deliveries
+}
+
+async fn by_sms(auth: &Auth, device: &Device, kind: &str, phone: &str) -> Result<Json<Value>> {
+    require(auth, Channel::Sms)?;
+    let phone = Phone::parse(phone)?;
+    let tx = auth.begin(Access::Write, "send a code again").await?;
+    let (account, purpose) = if kind == "sms" {
+        let account = Account::by_phone(&tx, &phone, auth.now()).await?;
+        (account.filter(|account| !account.phone_confirmed), Purpose::PhoneConfirmation)
+    } else {
+        (Account::by_new_phone(&tx, &phone, auth.now()).await?, Purpose::PhoneChange)
+    };
+    let account = account.filter(|account| !account.banned);
+    finish(auth, tx, device, by_phone(account.as_ref(), purpose, phone.as_str())).await
+}

@@ -1,0 +1,119 @@
+//! Another address, another number, and the code that proves that somebody is still there.
+
+use auth::AuthConfig;
+use auth::config::OneTimeConfig;
+use serde_json::{Value, json};
+
+use crate::server::{Answer, PASSWORD, Server, token};
+
+fn with(one_time: OneTimeConfig) -> AuthConfig {
+    AuthConfig { autoconfirm: false, one_time, ..AuthConfig::default() }
+}
+
+async fn signed_up(server: &Server, email: &str) -> Value {
+    server.post("/signup", json!({ "email": email, "password": PASSWORD })).await.ok();
+    let letter = server.message(email).await;
+    server.post("/verify", json!({ "token_hash": letter.token(), "type": "signup" })).await.ok()
+}
+
+async fn put(server: &Server, session: &Value, body: Value) -> Answer {
+    server.call("PUT", "/user", Some(token(session)), Some(body)).await
+}
+
+#[tokio::test]
+async fn both_addresses_agree_to_a_change() {
+    let server = Server::with(with(OneTimeConfig::default())).await;
+    let session = signed_up(&server, "ann@example.com").await;
+    signed_up(&server, "ben@example.com").await;
+    let taken = put(&server, &session, json!({ "email": "ben@example.com" })).await;
+    taken.refused(422, "email_exists", "A user with this email address has already been registered");
+    let user = put(&server, &session, json!({ "email": "Lee@example.com" })).await.ok();
+    assert_eq!((&user["email"], &user["new_email"]), (&json!("ann@example.com"), &json!("lee@example.com")));
+    assert_eq!(user["email_change_sent_at"], "2026-11-21T12:00:00Z");
+    let (old, new) = (server.message("ann@example.com").await, server.message("lee@example.com").await);
+    assert_eq!(new.subject, "Confirm your new e-mail address");
+    let verify =
+        |address: &'static str, code: String| server.post("/verify", json!({ "email": address, "token": code, "type": "email_change" }));
+    let first = verify("lee@example.com", new.code.clone()).await.ok();
+    let message = "Confirmation link accepted. Please proceed to confirm link sent to the other email";
+    assert_eq!(first, json!({ "msg": message, "code": "200" }));
+    assert_eq!(server.user(&session).await.ok()["email"], "ann@example.com");
+    verify("lee@example.com", new.code).await.refused(403, "otp_expired", "Token has expired or is invalid");
+    let session = verify("ann@example.com", old.code).await.ok();
+    assert_eq!(session["user"]["email"], "lee@example.com");
+    assert!(session["user"].get("new_email").is_none());
+    assert_eq!(session["user"]["identities"][0]["email"], "lee@example.com");
+    server.sign_in("lee@example.com").await;
+
+    // Asked for again, what was sent before is of no use; also the new one alone is not enough.
+    put(&server, &session, json!({ "email": "eve@example.com" })).await.ok();
+    let eve = server.message("eve@example.com").await;
+    server.post("/verify", json!({ "token_hash": eve.token(), "type": "email_change" })).await.ok();
+    server.wait(60);
+    server.post("/resend", json!({ "email": "lee@example.com", "type": "email_change" })).await.ok();
+    let (old, new) = (server.message("lee@example.com").await, server.message("eve@example.com").await);
+    assert_ne!(eve.token(), new.token());
+    let answer = server.post("/verify", json!({ "token_hash": new.token(), "type": "email_change" })).await.ok();
+    assert_eq!(answer["code"], "200");
+    let answer = server.call("GET", &old.link, None, None).await;
+    assert_eq!(answer.status, 303);
+    assert!(answer.headers["location"].to_str().unwrap().contains("type=email_change"));
+    server.sign_in("eve@example.com").await;
+}
+
+#[tokio::test]
+async fn one_address_is_enough_where_the_operator_says_so() {
+    let server = Server::with(with(OneTimeConfig { email_change_double: false, ..OneTimeConfig::default() })).await;
+    let session = signed_up(&server, "ann@example.com").await;
+    put(&server, &session, json!({ "email": "lee@example.com" })).await.ok();
+    let letter = server.message("lee@example.com").await;
+    let session = server.post("/verify", json!({ "token_hash": letter.token(), "type": "email_change" })).await.ok();
+    assert_eq!(session["user"]["email"], "lee@example.com");
+}
+
+#[tokio::test]
+async fn a_number_is_added_changed_and_proved() {
+    let server = Server::with(with(OneTimeConfig::default())).await;
+    let session = signed_up(&server, "ann@example.com").await;
+    let user = put(&server, &session, json!({ "phone": "+15550100" })).await.ok();
+    assert_eq!((&user["phone"], &user["new_phone"]), (&json!(""), &json!("15550100")));
+    let letter = server.message("+15550100").await;
+    let verify = json!({ "phone": "+15550100", "token": letter.code, "type": "phone_change" });
+    let session = server.post("/verify", verify.clone()).await.ok();
+    assert_eq!(session["user"]["phone"], "15550100");
+    server.post("/verify", verify).await.refused(403, "otp_expired", "Token has expired or is invalid");
+    let other = signed_up(&server, "ben@example.com").await;
+    let taken = put(&server, &other, json!({ "phone": "15550100" })).await;
+    taken.refused(422, "phone_exists", "A user with this phone number has already been registered");
+    put(&server, &other, json!({ "phone": "x" })).await.refused(400, "validation_failed", "Invalid phone number format (E.164 required)");
+    // With the number alone.
+    server.wait(60);
+    server.post("/otp", json!({ "phone": "+15550100", "create_user": false })).await.ok();
+    let letter = server.message("+15550100").await;
+    let again = server.post("/verify", json!({ "phone": "+15550100", "token": letter.code, "type": "sms" })).await.ok();
+    assert_eq!(again["user"]["id"], session["user"]["id"]);
+}
+
+#[tokio::test]
+async fn an_old_session_proves_that_somebody_is_there() {
+    let server = Server::with(with(OneTimeConfig { reauthentication_required: true, ..OneTimeConfig::default() })).await;
+    let session = signed_up(&server, "ann@example.com").await;
+    put(&server, &session, json!({ "password": "a new password" })).await.ok();
+    server.wait(24 * 3600);
+    let session = server.refresh(&session).await.ok();
+    let refused = put(&server, &session, json!({ "password": "a newer password" })).await;
+    refused.refused(400, "reauthentication_needed", "Password update requires reauthentication");
+    assert_eq!(server.call("GET", "/reauthenticate", Some(token(&session)), None).await.ok(), json!({}));
+    let letter = server.message("ann@example.com").await;
+    assert_eq!((letter.subject.as_str(), letter.link.as_str()), ("Your code to confirm that it is you", ""));
+    let wrong = if letter.code == "000000" { "000001" } else { "000000" };
+    let refused = put(&server, &session, json!({ "password": "a newer password", "nonce": wrong })).await;
+    refused.refused(422, "reauthentication_not_valid", "Nonce has expired or is invalid");
+    // It opens no session.
+    let refused = server.post("/verify", json!({ "email": "ann@example.com", "token": letter.code, "type": "email" })).await;
+    refused.refused(403, "otp_expired", "Token has expired or is invalid");
+    put(&server, &session, json!({ "password": "a newer password", "nonce": letter.code })).await.ok();
+    let refused = put(&server, &session, json!({ "password": "the newest password", "nonce": letter.code })).await;
+    refused.refused(422, "reauthentication_not_valid", "Nonce has expired or is invalid");
+    server.call("GET", "/reauthenticate", None, None).await.refused(401, "no_authorization", "This endpoint requires a valid Bearer token");
+}
