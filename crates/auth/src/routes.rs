@@ -34,6 +34,8 @@ pub fn router(auth: Auth) -> Router {
         .route("/settings", get(documents::settings))
         .route("/health", get(documents::health))
         .route("/.well-known/jwks.json", get(documents::jwks))
+        .route("/invite", post(one_time::invite))
+        .route("/admin/generate_link", post(one_time::generate_link))
         .route("/admin/users", get(admin::list).post(admin::create))
         .route("/admin/users/{id}", get(admin::get).put(admin::update).delete(admin::delete))
         .route("/admin/users/{id}/factors", get(admin::factors))

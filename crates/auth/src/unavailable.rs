@@ -10,11 +10,7 @@ use crate::Auth;
 
 type Line = (MethodFilter, &'static str, u16, &'static str, &'static str);
 
-const NO_MAIL: &str = "This server sends no mail yet";
-
 const TABLE: &[Line] = &[
-    (MethodFilter::POST, "/invite", 422, "feature_disabled", NO_MAIL),
-    (MethodFilter::POST, "/admin/generate_link", 422, "feature_disabled", NO_MAIL),
     (MethodFilter::GET, "/authorize", 400, "validation_failed", "Unsupported provider: provider is not enabled"),
     (MethodFilter::GET, "/callback", 400, "validation_failed", "Unsupported provider: provider is not enabled"),
     (MethodFilter::GET, "/user/identities/authorize", 404, "manual_linking_disabled", "Manual linking is disabled"),

@@ -5,6 +5,7 @@
 //! the same, and so are the limits.
 
 mod accounts;
+mod admin;
 mod change;
 mod deliver;
 mod purpose;
@@ -16,6 +17,7 @@ mod secrets;
 mod verify;
 
 pub(crate) use accounts::Account;
+pub(crate) use admin::{generate_link, invite};
 pub(crate) use change::{check_nonce, email, phone, reauthenticate};
 pub(crate) use deliver::{Delivery, deliver, require, sent};
 pub(crate) use purpose::Purpose;

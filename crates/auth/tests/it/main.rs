@@ -16,6 +16,8 @@ mod factors;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod links;
 #[cfg(test)]
 mod passwords;
