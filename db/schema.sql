@@ -11053,18 +11053,6 @@ COMMENT ON COLUMN auth.mfa_factors.secret IS 'secret';
 
 COMMENT ON COLUMN auth.mfa_factors.phone IS 'pii:phone';
 
-CREATE TABLE auth.recovery_codes (
-    factor_id uuid NOT NULL,
-    code_hash text NOT NULL,
-    used_at timestamp with time zone,
-    CONSTRAINT recovery_codes_code_hash_check CHECK ((code_hash ~ '^[0-9a-f]{64}$'::text))
-);
-ALTER TABLE ONLY auth.recovery_codes FORCE ROW LEVEL SECURITY;
-ALTER TABLE auth.recovery_codes OWNER TO app_owner;
-
-COMMENT ON TABLE auth.recovery_codes IS 'Codes that stand in for a lost second factor, each once; only their hashes. Reached by the auth service only.';
-
-COMMENT ON COLUMN auth.recovery_codes.code_hash IS 'secret';
 CREATE TABLE auth.one_time_tokens (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     user_id uuid NOT NULL,
@@ -11092,6 +11080,19 @@ COMMENT ON COLUMN auth.one_time_tokens.token_hash IS 'secret';
 COMMENT ON COLUMN auth.one_time_tokens.code_hash IS 'secret';
 
 COMMENT ON COLUMN auth.one_time_tokens.sent_to IS 'pii:email';
+
+CREATE TABLE auth.recovery_codes (
+    factor_id uuid NOT NULL,
+    code_hash text NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((code_hash ~ '^[0-9a-f]{64}$'::text))
+);
+ALTER TABLE ONLY auth.recovery_codes FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.recovery_codes OWNER TO app_owner;
+
+COMMENT ON TABLE auth.recovery_codes IS 'Codes that stand in for a lost second factor, each once; only their hashes. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.recovery_codes.code_hash IS 'secret';
 
 CREATE TABLE auth.sessions (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -14778,8 +14779,6 @@ ALTER TABLE ONLY auth.mfa_factors
 ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_user_id_friendly_name_key UNIQUE (user_id, friendly_name);
 
-ALTER TABLE ONLY auth.recovery_codes
-    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (factor_id, code_hash);
 ALTER TABLE ONLY auth.one_time_tokens
     ADD CONSTRAINT one_time_tokens_pkey PRIMARY KEY (id);
 
@@ -14788,6 +14787,9 @@ ALTER TABLE ONLY auth.one_time_tokens
 
 ALTER TABLE ONLY auth.one_time_tokens
     ADD CONSTRAINT one_time_tokens_user_id_purpose_key UNIQUE (user_id, purpose);
+
+ALTER TABLE ONLY auth.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (factor_id, code_hash);
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
@@ -15248,6 +15250,7 @@ CREATE INDEX identities_user_id_idx ON auth.identities USING btree (user_id);
 CREATE INDEX mfa_challenges_factor_id_idx ON auth.mfa_challenges USING btree (factor_id);
 
 CREATE UNIQUE INDEX mfa_factors_recovery_code_key ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
+
 CREATE INDEX one_time_tokens_expires_at_idx ON auth.one_time_tokens USING btree (expires_at);
 
 CREATE INDEX one_time_tokens_sent_to_idx ON auth.one_time_tokens USING btree (sent_to);
@@ -17112,10 +17115,11 @@ ALTER TABLE ONLY auth.mfa_challenges
 ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
-ALTER TABLE ONLY auth.recovery_codes
-    ADD CONSTRAINT recovery_codes_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
 ALTER TABLE ONLY auth.one_time_tokens
     ADD CONSTRAINT one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.recovery_codes
+    ADD CONSTRAINT recovery_codes_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_active_company_id_fkey FOREIGN KEY (active_company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
@@ -18123,8 +18127,9 @@ CREATE POLICY app_definer_all ON auth.mfa_challenges TO app_definer USING (true)
 
 CREATE POLICY app_definer_all ON auth.mfa_factors TO app_definer USING (true) WITH CHECK (true);
 
-CREATE POLICY app_definer_all ON auth.recovery_codes TO app_definer USING (true) WITH CHECK (true);
 CREATE POLICY app_definer_all ON auth.one_time_tokens TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.recovery_codes TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.sessions TO app_definer USING (true) WITH CHECK (true);
 
@@ -18136,8 +18141,9 @@ CREATE POLICY app_owner_all ON auth.mfa_challenges TO app_owner USING (true) WIT
 
 CREATE POLICY app_owner_all ON auth.mfa_factors TO app_owner USING (true) WITH CHECK (true);
 
-CREATE POLICY app_owner_all ON auth.recovery_codes TO app_owner USING (true) WITH CHECK (true);
 CREATE POLICY app_owner_all ON auth.one_time_tokens TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.recovery_codes TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.sessions TO app_owner USING (true) WITH CHECK (true);
 
@@ -18149,6 +18155,8 @@ ALTER TABLE auth.mfa_challenges ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.mfa_factors ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE auth.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE auth.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY service_role_all ON auth.identities TO service_role USING (true) WITH CHECK (true);
@@ -18157,12 +18165,9 @@ CREATE POLICY service_role_all ON auth.mfa_challenges TO service_role USING (tru
 
 CREATE POLICY service_role_all ON auth.mfa_factors TO service_role USING (true) WITH CHECK (true);
 
-CREATE POLICY service_role_all ON auth.recovery_codes TO service_role USING (true) WITH CHECK (true);
-ALTER TABLE auth.one_time_tokens ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY service_role_all ON auth.identities TO service_role USING (true) WITH CHECK (true);
-
 CREATE POLICY service_role_all ON auth.one_time_tokens TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.recovery_codes TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.sessions TO service_role USING (true) WITH CHECK (true);
 
@@ -21180,10 +21185,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_challenges TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_factors TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_factors TO service_role;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.one_time_tokens TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.one_time_tokens TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO service_role;

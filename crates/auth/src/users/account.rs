@@ -86,7 +86,9 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     let tx = auth.begin(Access::Write, "change one's own account").await?;
     let before = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
     let other_email = change.email.is_some_and(|email| email.as_str() != before.email);
-    if (other_email || change.hash.is_some()) && before.has_second_factor() && !sessions::is_proved(&tx, caller, auth).await? {
+    let other_phone = phone.as_ref().is_some_and(|phone| phone.as_str() != before.phone);
+    let is_guarded = other_email || other_phone || change.hash.is_some();
+    if is_guarded && before.has_second_factor() && !sessions::is_proved(&tx, caller, auth).await? {
         let message = "AAL2 session is required to update email or password when MFA is enabled.";
         return Err(Error::new(Kind::Unauthenticated, "insufficient_aal", message));
     }

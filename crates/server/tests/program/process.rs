@@ -60,8 +60,13 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// Starts it with settings in its environment.
+    pub(crate) fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let begun = Instant::now();
-        let mut child = spawn(folder);
+        let mut child = spawn(folder, settings);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some((_, url)) = line.trim().split_once(" answers at ") else {
@@ -73,7 +78,7 @@ impl Program {
 
     /// Starts it and kills it after this time, wherever it is then.
     pub(crate) fn kill_in_start(folder: &Path, after: Duration) {
-        let mut child = spawn(folder);
+        let mut child = spawn(folder, &[]);
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -121,10 +126,10 @@ impl Drop for Program {
     }
 }
 
-fn spawn(folder: &Path) -> Child {
+fn spawn(folder: &Path, settings: &[(&str, &str)]) -> Child {
     let mut command = command(folder, &["serve", "--env", "development", "--listen", "127.0.0.1:0"]);
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
 }
 
 /// A command of the program on the same folder.
