@@ -50,7 +50,7 @@ fn find<'a>(folder: &Path, needles: &[(&'a str, Vec<u8>)], found: &mut BTreeMap<
         } else if sort.is_file() {
             let bytes = std::fs::read(entry.path()).unwrap();
             for (name, needle) in needles {
-                if bytes.windows(needle.len()).any(|window| window == needle) {
+                if memchr::memmem::find(&bytes, needle).is_some() {
                     found.entry(name).or_default().push(entry.path().display().to_string());
                 }
             }
