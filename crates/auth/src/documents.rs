@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use serde_json::{Map, Value, json};
 
-use crate::Auth;
+use crate::{Auth, one_time};
 
 /// How long others may keep the public keys: a rotation keeps the old ones accepted far longer.
 const JWKS_CACHE: &str = "public, max-age=600";
@@ -43,7 +43,7 @@ const PROVIDERS: &[&str] = &[
 ];
 
 pub(crate) async fn settings(State(auth): State<Auth>) -> Json<Value> {
-    let phone = auth.outbound().is_some_and(|outbound| outbound.sends(outbound::Channel::Sms));
+    let phone = one_time::takes_phones(&auth);
     let external: Map<String, Value> =
         PROVIDERS.iter().map(|name| ((*name).to_owned(), json!(*name == "email" || (*name == "phone" && phone)))).collect();
     Json(json!({

@@ -6,11 +6,12 @@ use outbound::{Asked, Channel, Limits, Outbound, Posting};
 use postgres::Tx;
 
 use super::queries::{self, NewToken};
+use super::request::by_phone;
 use super::secrets::Secrets;
 use super::{Account, Purpose, redirect};
 use crate::Auth;
 use crate::errors::unprocessable;
-use crate::input::Device;
+use crate::input::{Device, Phone};
 
 /// A link and a code that are to go to somebody.
 pub(crate) struct Delivery<'a> {
@@ -42,6 +43,17 @@ pub(crate) fn require(auth: &Auth, channel: Channel) -> Result<&Outbound> {
         Channel::Mail => unprocessable("feature_disabled", "This server sends no mail"),
         Channel::Sms => Error::new(Kind::BadRequest, "phone_provider_disabled", "Unsupported phone provider"),
     })
+}
+
+/// Tells whether people are known by telephone numbers here.
+pub(crate) fn takes_phones(auth: &Auth) -> bool {
+    auth.config().one_time.phone_autoconfirm || require(auth, Channel::Sms).is_ok()
+}
+
+/// Sends the code that confirms a number; to one that is confirmed, nothing.
+pub(crate) async fn confirm_phone(auth: &Auth, tx: &Tx, device: &Device, phone: &Phone) -> Result<()> {
+    let account = Account::by_phone(tx, phone, auth.now()).await?.filter(|account| !account.phone_confirmed && !account.banned);
+    deliver(auth, tx, device, by_phone(account.as_ref(), Purpose::PhoneConfirmation, phone.as_str())).await
 }
 
 /// Puts a message into the outbox; [`sent`] after the commit.

@@ -6,11 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{CompanyId, Error, Result, UserId};
 use outbound::templates::Brand;
 use postgres::{Row, Sql, Tx};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::purpose::Purpose;
 use super::secrets::Secrets;
+use crate::input::Phone;
 
 /// A token that is to be.
 pub(super) struct NewToken<'a> {
@@ -174,19 +175,32 @@ pub(super) async fn confirm_phone(tx: &Tx, user_id: UserId, now: Timestamp) -> R
     Ok(())
 }
 
+/// An account that is to be known by its number.
+pub(crate) struct NewPhoneUser<'a> {
+    pub(crate) id: UserId,
+    pub(crate) phone: &'a Phone,
+    pub(crate) hash: Option<&'a str>,
+    pub(crate) user_metadata: &'a Map<String, Value>,
+    pub(crate) confirmed: bool,
+    pub(crate) now: Timestamp,
+}
+
 /// Makes an account by its telephone number. Tells whether it did: a number has one account.
-pub(super) async fn create_by_phone(tx: &Tx, id: UserId, phone: &str, metadata: serde_json::Value, now: Timestamp) -> Result<bool> {
+pub(crate) async fn create_by_phone(tx: &Tx, new: &NewPhoneUser<'_>) -> Result<bool> {
     let mut sql = Sql::new("with given as (select ");
-    sql.bind(id).text("::uuid as id, ").bind(phone).text("::text as phone, ").bind(metadata).text("::jsonb as metadata, ").bind(now).text(
+    sql.bind(new.id).text("::uuid as id, ").bind(new.phone.as_str()).text("::text as phone, ");
+    sql.bind(new.hash.map(str::to_owned)).text("::text as hash, ").bind(new.confirmed).text("::boolean as confirmed, ");
+    sql.bind(Value::Object(new.user_metadata.clone())).text("::jsonb as metadata, ").bind(new.now).text(
         "::timestamptz as now),
          made as (
-           insert into auth.users (id, phone, raw_user_meta_data, raw_app_meta_data, created_at, updated_at)
-           select g.id, g.phone, g.metadata, '{\"provider\": \"phone\", \"providers\": [\"phone\"]}', g.now, g.now from given g
+           insert into auth.users (id, phone, encrypted_password, phone_confirmed_at, raw_user_meta_data, raw_app_meta_data,
+                                   created_at, updated_at)
+           select g.id, g.phone, g.hash, case when g.confirmed then g.now end, g.metadata, '{\"provider\": \"phone\", \"providers\": [\"phone\"]}', g.now, g.now from given g
            on conflict (phone) where deleted_at is null and phone is not null do nothing
            returning id)
          insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
          select g.id, 'phone', g.id::text,
-                jsonb_build_object('sub', g.id, 'phone', g.phone, 'email_verified', false, 'phone_verified', false), g.now, g.now
+                jsonb_build_object('sub', g.id, 'phone', g.phone, 'email_verified', false, 'phone_verified', g.confirmed), g.now, g.now
            from given g join made m on m.id = g.id
          returning user_id",
     );
@@ -267,6 +281,15 @@ pub(super) async fn settle_phone_change(tx: &Tx, user_id: UserId, now: Timestamp
 pub(super) async fn forget_changes(tx: &Tx, user_id: UserId) -> Result<()> {
     let mut sql = Sql::new("delete from auth.one_time_tokens t where t.purpose like 'email_change%' and t.user_id = ");
     sql.bind(user_id).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
+/// Drops a password that was chosen before the number was proved: whoever comes by a code did not need to know of it.
+pub(super) async fn drop_unproved_password(tx: &Tx, user_id: UserId) -> Result<()> {
+    let mut sql =
+        Sql::new("update auth.users u set encrypted_password = null where u.phone_confirmed_at is null and u.email_confirmed_at is null ");
+    sql.text("and u.encrypted_password is not null and u.id = ").bind(user_id).text("::uuid");
     tx.execute(sql).await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::deliver::{deliver, require, sent};
-use super::{Account, Delivery, Purpose, queries};
+use super::{Account, Delivery, NewPhoneUser, Purpose, queries};
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
@@ -111,10 +111,15 @@ async fn by_sms(auth: &Auth, device: &Device, wish: Wish) -> Result<Json<Value>>
     let mut account = Account::by_phone(&tx, &phone, auth.now()).await?;
     if account.is_none() {
         may_sign_up(auth, wish.create_user)?;
-        queries::create_by_phone(&tx, UserId::new_v7(), phone.as_str(), Value::Object(metadata), auth.now()).await?;
+        let new =
+            NewPhoneUser { id: UserId::new_v7(), phone: &phone, hash: None, user_metadata: &metadata, confirmed: false, now: auth.now() };
+        queries::create_by_phone(&tx, &new).await?;
         account = Account::by_phone(&tx, &phone, auth.now()).await?;
     }
     let account = account.filter(|account| !account.banned);
+    if let Some(account) = &account {
+        queries::drop_unproved_password(&tx, account.id).await?;
+    }
     finish(auth, tx, device, by_phone(account.as_ref(), Purpose::PhoneConfirmation, phone.as_str())).await
 }
 

@@ -12,11 +12,10 @@ use serde_json::Value;
 
 use super::queries::State as SessionState;
 use super::{Lifetime, NewSession, RefreshToken, label, open, queries, read};
-use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
-use crate::input::{Body, Device, Email, Params};
+use crate::input::{Body, Device, Email, Params, Phone};
 use crate::passwords::Outcome;
-use crate::users;
+use crate::{Auth, one_time, users};
 
 /// The query of the endpoint.
 #[derive(Deserialize)]
@@ -73,6 +72,7 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     let present = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     match (present(&presented.email), present(&presented.phone)) {
         (true, false) => {}
+        (false, true) if one_time::takes_phones(auth) => {}
         (false, true) => return Err(unprocessable("phone_provider_disabled", "Phone logins are disabled")),
         (true, true) => {
             return Err(bad_request("validation_failed", "Only an email address or phone number should be provided on login."));
@@ -81,10 +81,13 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     }
     let password = presented.password.unwrap_or_default();
     // What is no address is nobody's: the same answer, after the same work.
+    let is_phone = present(&presented.phone);
     let email = Email::parse(presented.email.as_deref().unwrap_or_default()).ok();
-    let found = match &email {
-        Some(email) => users::queries::credentials(auth, email).await?,
-        None => None,
+    let phone = Phone::parse(presented.phone.as_deref().unwrap_or_default()).ok();
+    let found = match (&email, &phone) {
+        (Some(email), _) => users::queries::credentials(auth, email).await?,
+        (None, Some(phone)) => users::queries::credentials_by_phone(auth, phone).await?,
+        (None, None) => None,
     };
     let hash = found.as_ref().and_then(|credentials| credentials.hash.clone());
     let outcome = auth.passwords().verify(password, hash.clone()).await?;
@@ -93,6 +96,9 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     };
     if credentials.banned {
         return Err(bad_request("user_banned", "User is banned"));
+    }
+    if !credentials.confirmed && is_phone {
+        return Err(bad_request("phone_not_confirmed", "Phone not confirmed"));
     }
     if !credentials.confirmed {
         return Err(bad_request("email_not_confirmed", "Email not confirmed"));
@@ -104,7 +110,7 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
         renewed_hash: renewed,
         device,
         method: "password",
-        provider: "email",
+        provider: if is_phone { "phone" } else { "email" },
     };
     let tx = auth.begin(Access::Write, "sign-in: open a session").await?;
     let session = open(auth, &tx, new).await?;

@@ -5,17 +5,18 @@
 mod account;
 pub(crate) mod queries;
 mod signup;
+mod signup_phone;
 
 pub(crate) use account::{check_size, get, put, taken, taken_phone};
 use jiff::Timestamp;
 use kernel::{Error, Result, UserId};
 use postgres::Row;
-use queries::NewUser;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 pub(crate) use signup::signup;
 use uuid::Uuid;
 
+use crate::errors::object;
 use crate::tokens::AUDIENCE;
 
 /// A user as clients read it.
@@ -68,6 +69,16 @@ struct Moments {
     deleted_at: Option<Timestamp>,
 }
 
+/// What is answered in the place of an account that is there already.
+pub(crate) struct StandIn<'a> {
+    pub(crate) id: UserId,
+    pub(crate) provider: &'static str,
+    pub(crate) email: &'a str,
+    pub(crate) phone: &'a str,
+    pub(crate) user_metadata: &'a Map<String, Value>,
+    pub(crate) now: Timestamp,
+}
+
 impl User {
     /// Tells whether there is a second factor that counts.
     pub(crate) fn has_second_factor(&self) -> bool {
@@ -76,32 +87,36 @@ impl User {
     }
 
     /// Returns what is answered to whoever signs up with an address that has an account: what a new one would look like.
-    pub(crate) fn stand_in(new: &NewUser<'_>, updated_at: Timestamp) -> Self {
+    pub(crate) fn stand_in(new: &StandIn<'_>, updated_at: Timestamp) -> Self {
         // PostgreSQL keeps no more digits.
         let now = Timestamp::from_microsecond(new.now.as_microsecond()).unwrap_or(new.now);
         let text = now.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
-        let email = new.email.as_str();
+        // Each sort of identity names what it is known by.
+        let known = if new.provider == "email" { ("email", new.email) } else { ("phone", new.phone) };
+        let mut data = object([("sub", json!(new.id)), (known.0, json!(known.1))]);
+        data.extend(object([("email_verified", json!(false)), ("phone_verified", json!(false))]));
+        let email = (!new.email.is_empty()).then_some(new.email);
         Self {
             id: new.id,
             aud: AUDIENCE.to_owned(),
             role: AUDIENCE.to_owned(),
-            email: email.to_owned(),
-            phone: String::new(),
+            email: new.email.to_owned(),
+            phone: new.phone.to_owned(),
             moments: Moments { confirmation_sent_at: Some(now), ..Moments::default() },
             new_email: None,
             new_phone: None,
-            app_metadata: json!({ "provider": "email", "providers": ["email"] }),
+            app_metadata: json!({ "provider": new.provider, "providers": [new.provider] }),
             user_metadata: Value::Object(new.user_metadata.clone()),
             factors: None,
             identities: json!([{
                 "id": new.id,
                 "email": email,
                 "user_id": new.id,
-                "provider": "email",
+                "provider": new.provider,
                 "created_at": text,
                 "updated_at": text,
                 "identity_id": UserId::new_v7(),
-                "identity_data": { "sub": new.id, "email": email, "email_verified": false, "phone_verified": false },
+                "identity_data": data,
                 "last_sign_in_at": null,
             }]),
             created_at: now,

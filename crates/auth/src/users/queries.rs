@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::User;
 use crate::Auth;
-use crate::input::{Caller, Email};
+use crate::input::{Caller, Email, Phone};
 
 /// What [`User::from_row`] reads, of the user `u`.
 pub(crate) const COLUMNS: &str = "
@@ -82,6 +82,18 @@ pub(crate) async fn credentials(auth: &Auth, email: &Email) -> Result<Option<Cre
     sql.text("::timestamptz, false) as banned from auth.users u where u.email_key = lower(btrim(");
     sql.bind(email.as_str());
     sql.text("::text)) and u.deleted_at is null and not u.is_sso_user");
+    credentials_of(auth, sql).await
+}
+
+/// Finds what a password for a telephone number is compared with.
+pub(crate) async fn credentials_by_phone(auth: &Auth, phone: &Phone) -> Result<Option<Credentials>> {
+    let mut sql = Sql::new("select u.id, u.encrypted_password, u.phone_confirmed_at is not null as confirmed, coalesce(u.banned_until > ");
+    sql.bind(auth.now()).text("::timestamptz, false) as banned from auth.users u where u.phone = ").bind(phone.as_str());
+    sql.text("::text and u.deleted_at is null");
+    credentials_of(auth, sql).await
+}
+
+async fn credentials_of(auth: &Auth, sql: Sql) -> Result<Option<Credentials>> {
     let Some(row) = auth.read_one(sql, "sign-in: look up the account").await? else { return Ok(None) };
     Ok(Some(Credentials {
         user_id: UserId(row.try_get::<_, Uuid>("id").map_err(Error::internal)?),

@@ -10,10 +10,10 @@ use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::User;
 use super::queries::{self, NewUser};
+use super::{StandIn, User, signup_phone};
 use crate::errors::{bad_request, unprocessable};
-use crate::input::{Body, Device, Email, Params, check_metadata};
+use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
 use crate::one_time::{Account, Delivery, Purpose};
 use crate::{Auth, one_time, sessions};
 
@@ -43,9 +43,15 @@ pub(crate) async fn signup(
 }
 
 async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<&str>) -> Result<Response> {
-    let email = wanted_email(auth, &body)?;
+    let wanted = wanted(auth, &body)?;
     let password = body.password.filter(|password| !password.expose().is_empty());
     let password = password.ok_or_else(|| bad_request("validation_failed", "Signup requires a valid password"))?;
+    let email = match wanted {
+        Wanted::Email(email) => email,
+        Wanted::Phone(phone) => {
+            return Box::pin(signup_phone::sign_up(auth, device, &phone, (password, body.data.unwrap_or_default()))).await;
+        }
+    };
     auth.passwords().check_choice(password.expose())?;
     let confirmed = auth.config().autoconfirm;
     let mut user_metadata = body.data.unwrap_or_default();
@@ -86,13 +92,20 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
             ask_to_confirm(auth, &tx, &device, (&email, redirect_to)).await?;
         }
         // Whoever has no access to the mailbox is not told that there is an account: the answer is that of a new one.
-        let made = if is_new { queries::find(&tx, user.id).await? } else { Some(User::stand_in(&user, queries::moment(&tx).await?)) };
+        let made = if is_new { queries::find(&tx, user.id).await? } else { Some(stand_in(&tx, &user).await?) };
         serde_json::to_value(made.ok_or_else(|| Error::internal("a user just made is gone"))?).map_err(Error::internal)?
     };
     tx.commit().await?;
     one_time::sent(auth);
     tracing::info!(user_id = %user.id, confirmed, is_new, "signed up");
     Ok(Json(answer).into_response())
+}
+
+/// Returns what a new account would look like.
+async fn stand_in(tx: &Tx, new: &NewUser<'_>) -> Result<User> {
+    let email = new.email.as_str();
+    let like = StandIn { id: new.id, provider: "email", email, phone: "", user_metadata: new.user_metadata, now: new.now };
+    Ok(User::stand_in(&like, queries::moment(tx).await?))
 }
 
 /// Sends the link that confirms an address; to one that is confirmed, nothing.
@@ -112,19 +125,26 @@ async fn ask_to_confirm(auth: &Auth, tx: &Tx, device: &Device, to: (&Email, Opti
     one_time::deliver(auth, tx, device, delivery).await
 }
 
+/// By what somebody is to be known.
+enum Wanted {
+    Email(Email),
+    Phone(Phone),
+}
+
 /// Checks which way to sign up is wanted and whether it is on.
-fn wanted_email(auth: &Auth, body: &Signup) -> Result<Email> {
+fn wanted(auth: &Auth, body: &Signup) -> Result<Wanted> {
     if !auth.config().signup_enabled {
         return Err(unprocessable("signup_disabled", "Signups not allowed for this instance"));
     }
     let present = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     match (present(&body.email), present(&body.phone)) {
         (true, true) => Err(bad_request("validation_failed", "Only an email address or phone number should be provided on signup.")),
-        (false, true) => Err(bad_request("phone_provider_disabled", "Phone signups are disabled")),
+        (false, true) if !one_time::takes_phones(auth) => Err(bad_request("phone_provider_disabled", "Phone signups are disabled")),
+        (false, true) => Phone::parse(body.phone.as_deref().unwrap_or_default()).map(Wanted::Phone),
         (false, false) if body.password.as_ref().is_none_or(|password| password.expose().is_empty()) => {
             Err(unprocessable("anonymous_provider_disabled", "Anonymous sign-ins are disabled"))
         }
         (false, false) => Err(Error::new(Kind::BadRequest, "validation_failed", "To signup, please provide your email")),
-        (true, false) => Email::parse(body.email.as_deref().unwrap_or_default()),
+        (true, false) => Email::parse(body.email.as_deref().unwrap_or_default()).map(Wanted::Email),
     }
 }

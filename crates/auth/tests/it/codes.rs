@@ -160,5 +160,48 @@ async fn without_a_way_out_nothing_is_promised() {
     }
     let by_sms = server.post("/otp", json!({ "phone": "+15550100" })).await;
     by_sms.refused(400, "phone_provider_disabled", "Unsupported phone provider");
+    let by_phone = json!({ "phone": "+15550100", "password": PASSWORD });
+    server.post("/signup", by_phone.clone()).await.refused(400, "phone_provider_disabled", "Phone signups are disabled");
+    server.post("/token?grant_type=password", by_phone).await.refused(422, "phone_provider_disabled", "Phone logins are disabled");
     server.post("/signup", json!({ "email": "ann@example.com", "password": PASSWORD })).await.ok();
+}
+
+#[tokio::test]
+async fn a_number_with_a_password_is_confirmed_by_a_code() {
+    let server = Server::new().await;
+    let by_phone = || json!({ "phone": "+15550100", "password": PASSWORD });
+    let user = server.post("/signup", by_phone()).await.ok();
+    assert_eq!((&user["phone"], user.get("access_token")), (&json!("15550100"), None));
+    let early = server.post("/token?grant_type=password", by_phone()).await;
+    early.refused(400, "phone_not_confirmed", "Phone not confirmed");
+    let letter = server.message("+15550100").await;
+    let session = server.post("/verify", json!({ "phone": "+15550100", "token": letter.code, "type": "sms" })).await.ok();
+    assert_eq!(session["user"]["id"], user["id"]);
+    let session = server.post("/token?grant_type=password", by_phone()).await.ok();
+    assert_eq!(claims(&session)["amr"][0]["method"], "password");
+    assert!(session["user"]["identities"][0]["last_sign_in_at"].is_string());
+    // Again, the answer is that of a new one, and nothing is sent.
+    server.wait(60);
+    let again = server.post("/signup", by_phone()).await.ok();
+    let names = |user: &serde_json::Value| -> Vec<String> { user.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!((names(&again), names(&again["identities"][0])), (names(&user), names(&user["identities"][0])));
+    assert_eq!(again["identities"][0]["identity_data"].as_object().unwrap().len(), 4);
+    assert_ne!(again["id"], user["id"]);
+    assert_eq!(server.message("+15550100").await.code, letter.code);
+
+    // A password chosen before the number was proved is no way in for whoever chose it.
+    server.post("/signup", json!({ "phone": "+15550111", "password": "the attacker's own" })).await.ok();
+    server.message("+15550111").await;
+    server.wait(60);
+    server.post("/otp", json!({ "phone": "+15550111" })).await.ok();
+    let letter = server.message("+15550111").await;
+    server.post("/verify", json!({ "phone": "+15550111", "token": letter.code, "type": "sms" })).await.ok();
+    let attacker = json!({ "phone": "+15550111", "password": "the attacker's own" });
+    server.post("/token?grant_type=password", attacker).await.refused(400, "invalid_credentials", "Invalid login credentials");
+
+    let one_time = OneTimeConfig { phone_autoconfirm: true, ..OneTimeConfig::default() };
+    let server = Server::with(AuthConfig { one_time, ..AuthConfig::default() }).await;
+    let session = server.post("/signup", by_phone()).await.ok();
+    assert_eq!(session["user"]["phone_confirmed_at"], "2026-11-21T12:00:00Z");
+    server.post("/signup", by_phone()).await.refused(422, "user_already_exists", "User already registered");
 }

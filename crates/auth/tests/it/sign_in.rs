@@ -105,7 +105,7 @@ async fn grants_that_are_off_say_so() {
     grant("web3").await.refused(422, "web3_provider_disabled", "Web3 provider is disabled");
     grant("password").await.refused(400, "validation_failed", "missing email or phone");
     let phone = server.post("/token?grant_type=password", json!({ "phone": "+49170", "password": PASSWORD })).await;
-    phone.refused(422, "phone_provider_disabled", "Phone logins are disabled");
+    phone.refused(400, "invalid_credentials", "Invalid login credentials");
 }
 
 #[tokio::test]
