@@ -17,7 +17,8 @@ pub fn router(auth: Auth) -> Router {
         .route("/magiclink", post(one_time::magic_link))
         .route("/recover", post(one_time::recover))
         .route("/resend", post(one_time::resend))
-        .route("/verify", get(one_time::follow).post(one_time::verify))
+        // Programs that look at links in mails ask with HEAD, and must not use them up.
+        .route("/verify", get(one_time::follow).head(errors::wrong_method).post(one_time::verify))
         .route("/reauthenticate", get(one_time::reauthenticate))
         .route("/logout", post(sessions::logout))
         .route("/sessions", get(sessions::list))

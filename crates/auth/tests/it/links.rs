@@ -38,6 +38,7 @@ async fn a_link_confirms_an_address_and_carries_a_session() {
     let letter = server.message("ann@example.com").await;
     assert_eq!(letter.subject, "Confirme su correo electrónico");
     assert!(letter.link.starts_with("/verify?token=") && letter.link.contains("&type=signup&"), "{}", letter.link);
+    assert_eq!(server.call("HEAD", &letter.link, None, None).await.status, 405, "looking at a link does not use it up");
     let (page, fragment) = follow(&server, &letter.link).await;
     assert_eq!(page, "https://one.preview.example.com/in");
     let names: Vec<&str> = fragment.iter().map(|(name, _)| name.as_str()).collect();
