@@ -37,7 +37,7 @@ impl Judge {
         let headers = answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n");
         // An address that is told says what the request said, each character in its own way.
         let told = format!("{headers}\n{}", answer.body);
-        let told = percent_decode_str(&told).decode_utf8_lossy();
+        let told = percent_decode_str(&told).decode_utf8_lossy().into_owned();
         let mut found = Vec::new();
         for hit in self.finder.find_overlapping_iter(&told) {
             let canary = &self.canaries[hit.pattern().as_usize()];
