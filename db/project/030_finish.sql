@@ -82,6 +82,10 @@ do $$
 begin
   if not exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime') then
     create publication supabase_realtime;
+    -- From 18 on a table whose whole row identifies it cannot be changed while columns that it computes are not published.
+    if current_setting('server_version_num')::integer >= 180000 then
+      execute 'alter publication supabase_realtime set (publish_generated_columns = ''stored'')';
+    end if;
   end if;
 end $$;
 
