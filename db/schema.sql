@@ -4554,6 +4554,7 @@ ALTER FUNCTION app.count_items(p_company_ids uuid[], p_category_ids uuid[], p_co
 CREATE FUNCTION app.count_jobs_of(p_company_id uuid, p_customer_ids uuid[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
   v_locked  uuid[];
@@ -4800,18 +4801,24 @@ ALTER FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_tax_rate 
 COMMENT ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_tax_rate numeric, OUT subtotal bigint, OUT taxable_subtotal bigint, OUT discount bigint, OUT tax_amount bigint, OUT total_amount bigint) IS 'The totals of lines: tax = round((taxable subtotal less its share of the discount) x rate / 100).';
 
 CREATE FUNCTION app.e164(p_phone text, p_country text DEFAULT 'USA'::text) RETURNS text
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $_$
-  select case
-           when d.typed like '+%' and d.digits ~ '^[1-9][0-9]{6,14}$' then '+' || d.digits
-           when d.typed like '00%' and d.digits ~ '^00[1-9][0-9]{6,14}$' then '+' || substr(d.digits, 3)
-           when p_country in ('USA', 'US', 'CAN', 'CA') and d.digits ~ '^[2-9][0-9]{9}$' then '+1' || d.digits
-           when p_country in ('USA', 'US', 'CAN', 'CA') and d.digits ~ '^1[2-9][0-9]{9}$' then '+' || d.digits
-         end
-    from (select btrim(p_phone) as typed, regexp_replace(p_phone, '[^0-9]', '', 'g') as digits) d
-   where btrim(p_phone) ~ '^[+]?[0-9 ()./-]+$'
-$_$;
+declare
+  v_typed  constant text := btrim(p_phone);
+  v_digits text;
+begin
+  if v_typed is null or v_typed !~ '^[+]?[0-9 ()./-]+$' then
+    return null;
+  end if;
+  v_digits := regexp_replace(v_typed, '[^0-9]', '', 'g');
+  return case
+    when v_typed like '+%' and v_digits ~ '^[1-9][0-9]{6,14}$' then '+' || v_digits
+    when v_typed like '00%' and v_digits ~ '^00[1-9][0-9]{6,14}$' then '+' || substr(v_digits, 3)
+    when p_country in ('USA', 'US', 'CAN', 'CA') and v_digits ~ '^[2-9][0-9]{9}$' then '+1' || v_digits
+    when p_country in ('USA', 'US', 'CAN', 'CA') and v_digits ~ '^1[2-9][0-9]{9}$' then '+' || v_digits
+  end;
+end $_$;
 ALTER FUNCTION app.e164(p_phone text, p_country text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.e164(p_phone text, p_country text) IS 'A telephone number as +<country><number>, or null where it is none.';
@@ -7208,6 +7215,9 @@ declare
   v_found text[] := '{}';
 begin
   has_pii := false;
+  if p_row is null then
+    return;
+  end if;
   for i in 1 .. coalesce(array_length(p_labels, 1), 0) - 1 by 2 loop
     v_value := p_row -> p_labels[i];
     if v_value is not null and v_value <> 'null' then
@@ -9023,19 +9033,28 @@ end $$;
 ALTER FUNCTION app.team_changed() OWNER TO app_definer;
 
 CREATE FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_action text, p_job_id uuid, p_field text DEFAULT NULL::text, p_old text DEFAULT NULL::text, p_new text DEFAULT NULL::text) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_company constant uuid := p_row ->> 'company_id';
+  v_user    constant uuid := auth.uid();
+  v_who     constant text := case when v_user is null then 'system' else 'user' end;
+  v_name    text;
+  v_job     uuid;
+begin
+  if v_user is not null then
+    select m.name into v_name from public.team_members m where m.company_id = v_company and m.user_id = v_user;
+  end if;
+  -- A job that is just going is gone before its last word is written.
+  if p_job_id is not null then
+    select j.id into v_job from public.jobs j where j.company_id = v_company and j.id = p_job_id;
+  end if;
   insert into public.activities (company_id, entity_type, entity_id, activity_type, action, category, actor_id, actor_type, actor_name,
                                  field_name, old_value, new_value, job_id, is_important, is_system_generated)
-  select (p_row ->> 'company_id')::uuid, p_entity, (p_row ->> 'id')::uuid, p_type, left(p_action, 500),
-         case when auth.uid() is null then 'system' else 'user' end, auth.uid(), case when auth.uid() is null then 'system' else 'user' end,
-         (select m.name from public.team_members m where m.company_id = (p_row ->> 'company_id')::uuid and m.user_id = auth.uid()),
-         p_field, p_old, p_new,
-         -- A job that is just going is gone before its last word is written.
-         (select j.id from public.jobs j where j.company_id = (p_row ->> 'company_id')::uuid and j.id = p_job_id),
-         p_type in ('status_change', 'assignment_change', 'deleted'), auth.uid() is null
-$$;
+  values (v_company, p_entity, (p_row ->> 'id')::uuid, p_type, left(p_action, 500), v_who, v_user, v_who, v_name,
+          p_field, p_old, p_new, v_job, p_type in ('status_change', 'assignment_change', 'deleted'), v_user is null);
+end $$;
 ALTER FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_action text, p_job_id uuid, p_field text, p_old text, p_new text) OWNER TO app_definer;
 
 CREATE FUNCTION app.total_estimate() RETURNS trigger
@@ -9343,13 +9362,11 @@ COMMENT ON FUNCTION app.words(p_text text) IS 'The first eight words of a text.'
 
 CREATE FUNCTION app.words_of_money(p_minor text, p_currency text) RETURNS text
     LANGUAGE sql IMMUTABLE
-    SET search_path TO ''
     RETURN (COALESCE((p_currency || ' '::text), ''::text) || to_char(((COALESCE(p_minor, '0'::text))::numeric / (100)::numeric), 'FM999,999,999,990.00'::text));
 ALTER FUNCTION app.words_of_money(p_minor text, p_currency text) OWNER TO app_owner;
 
 CREATE FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) RETURNS text
     LANGUAGE sql STABLE
-    SET search_path TO ''
     RETURN to_char((p_at AT TIME ZONE COALESCE(p_zone, 'UTC'::text)), 'Dy DD Mon YYYY, HH24:MI'::text);
 ALTER FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) OWNER TO app_owner;
 

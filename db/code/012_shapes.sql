@@ -2,18 +2,24 @@
 
 -- The number in E.164, or null where it is none. Without + it is taken as one of the country's: +1 for the USA and Canada.
 create or replace function app.e164(p_phone text, p_country text default 'USA') returns text
-  language sql immutable
+  language plpgsql immutable
   set search_path = ''
 as $$
-  select case
-           when d.typed like '+%' and d.digits ~ '^[1-9][0-9]{6,14}$' then '+' || d.digits
-           when d.typed like '00%' and d.digits ~ '^00[1-9][0-9]{6,14}$' then '+' || substr(d.digits, 3)
-           when p_country in ('USA', 'US', 'CAN', 'CA') and d.digits ~ '^[2-9][0-9]{9}$' then '+1' || d.digits
-           when p_country in ('USA', 'US', 'CAN', 'CA') and d.digits ~ '^1[2-9][0-9]{9}$' then '+' || d.digits
-         end
-    from (select btrim(p_phone) as typed, regexp_replace(p_phone, '[^0-9]', '', 'g') as digits) d
-   where btrim(p_phone) ~ '^[+]?[0-9 ()./-]+$'
-$$;
+declare
+  v_typed  constant text := btrim(p_phone);
+  v_digits text;
+begin
+  if v_typed is null or v_typed !~ '^[+]?[0-9 ()./-]+$' then
+    return null;
+  end if;
+  v_digits := regexp_replace(v_typed, '[^0-9]', '', 'g');
+  return case
+    when v_typed like '+%' and v_digits ~ '^[1-9][0-9]{6,14}$' then '+' || v_digits
+    when v_typed like '00%' and v_digits ~ '^00[1-9][0-9]{6,14}$' then '+' || substr(v_digits, 3)
+    when p_country in ('USA', 'US', 'CAN', 'CA') and v_digits ~ '^[2-9][0-9]{9}$' then '+1' || v_digits
+    when p_country in ('USA', 'US', 'CAN', 'CA') and v_digits ~ '^1[2-9][0-9]{9}$' then '+' || v_digits
+  end;
+end $$;
 comment on function app.e164(text, text) is 'A telephone number as +<country><number>, or null where it is none.';
 revoke all on function app.e164(text, text) from public;
 grant execute on function app.e164(text, text) to authenticated, service_role, app_definer;

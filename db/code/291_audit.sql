@@ -33,6 +33,9 @@ declare
   v_found text[] := '{}';
 begin
   has_pii := false;
+  if p_row is null then
+    return;
+  end if;
   for i in 1 .. coalesce(array_length(p_labels, 1), 0) - 1 by 2 loop
     v_value := p_row -> p_labels[i];
     if v_value is not null and v_value <> 'null' then

@@ -5,6 +5,8 @@
 create or replace function app.count_jobs_of(p_company_id uuid, p_customer_ids uuid[]) returns void
   language plpgsql volatile
   set search_path = ''
+  -- An array of unknown length looks dearer than each known one, so that every call would be planned again, for longer than it runs.
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_locked  uuid[];
