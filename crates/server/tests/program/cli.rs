@@ -6,25 +6,23 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use clap::CommandFactory;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use server::cli::Cli;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A folder with nothing in it but what the test puts there, and no configuration but what it says.
-struct Desk(TempDir);
+pub(crate) struct Desk(TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // PostgreSQL's own user must be able to pass.
         Self(tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap())
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -36,11 +34,11 @@ impl Desk {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    fn serve(&self, arguments: &[&str]) -> Serving {
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Serving {
         let mut command = self.command(arguments);
         let child = command.stdout(Stdio::piped()).stderr(std::fs::File::create(self.path().join("log")).unwrap()).spawn().unwrap();
         Serving::wait_for(child, self.path())
@@ -48,7 +46,7 @@ impl Desk {
 }
 
 /// A program that serves. Killed if the test fails.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     banner: String,
 }
@@ -87,7 +85,7 @@ impl Serving {
         self.banner.split_whitespace().find(|word| word.starts_with("http://")).unwrap()
     }
 
-    fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(mut self) -> ExitStatus {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -106,93 +104,8 @@ impl Drop for Serving {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Returns the path of every command and the examples in its help.
-fn examples(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>, Vec<String>)>) {
-    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let lines = help.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| line.starts_with("thorbis "));
-    found.push((path.to_vec(), lines.map(str::to_owned).collect()));
-    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
-        let path: Vec<String> = path.iter().cloned().chain([inner.get_name().to_owned()]).collect();
-        examples(inner, &path, found);
-    }
-}
-
-/// Splits a line as a shell does, as far as examples need it.
-fn words(line: &str) -> Vec<String> {
-    let mut words = vec![];
-    for (position, part) in line.split('"').enumerate() {
-        if position % 2 == 1 {
-            words.push(part.to_owned());
-        } else {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    words
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-#[test]
-fn every_example_of_every_help_runs() {
-    let mut all = Vec::new();
-    examples(&Cli::command(), &[], &mut all);
-    assert!(all.len() >= 16, "{all:?}");
-    let desk = Desk::new();
-    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../db")), &desk.path().join("db"));
-    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../postgres/tests/projects/todo")), &desk.path().join("shop"));
-    let serving = desk.serve(&["serve", "--env", "development"]);
-    for (path, examples) in &all {
-        let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
-        let help = desk.run(&arguments);
-        assert!(help.status.success());
-        assert!(!examples.is_empty(), "no example in the help of {path:?}");
-        for example in examples {
-            // The help is wrapped to the width of a terminal.
-            let shown: Vec<String> = text(&help.stdout).split_whitespace().map(str::to_owned).collect();
-            assert!(shown.join(" ").contains(example.as_str()), "{example} is not shown by {path:?} --help");
-            let words = words(example);
-            let words: Vec<String> = words[1..].iter().map(|word| word.replace(":8000", ":0")).collect();
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            if words.first() == Some(&"serve") {
-                let desk = Desk::new();
-                // A database that nobody can reach: it answers all the same.
-                let alone = "server-host = \"127.0.0.1\"\nserver-port = 0\ndb-uri = \"postgres://nobody@127.0.0.1:1/none\"\n";
-                std::fs::write(desk.path().join("postgrest.conf"), alone).unwrap();
-                let status = desk.serve(&words).stop();
-                assert!(status.success(), "{example}: {status}");
-                continue;
-            }
-            // Rows by the million are for an installation that has nothing else, and no server beside it.
-            let empty = words.contains(&"--scale").then(Desk::new);
-            let output = match &empty {
-                Some(desk) => {
-                    assert!(desk.run(&["migrate", "up"]).status.success());
-                    desk.run(&words)
-                }
-                None => desk.run(&words),
-            };
-            assert!(output.status.success(), "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
-            assert!(!output.stdout.is_empty(), "{example} says nothing");
-            if words.starts_with(&["migrate", "down"]) {
-                assert!(desk.run(&["migrate", "up"]).status.success());
-            }
-        }
-    }
-    assert!(serving.stop().success());
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod database;
 #[cfg(test)]
 mod edge;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod health;
 #[cfg(test)]
 mod killed;

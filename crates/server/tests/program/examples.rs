@@ -1,0 +1,134 @@
+//! Every example in every help, shown and run by the real program.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::CommandFactory;
+use server::cli::Cli;
+
+use crate::cli::{Desk, text};
+
+#[test]
+fn every_example_of_every_help_is_shown_by_it() {
+    let mut all = Vec::new();
+    examples(&Cli::command(), &[], &mut all);
+    assert!(all.len() >= 16, "{all:?}");
+    let desk = Desk::new();
+    for (path, examples) in &all {
+        let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = desk.run(&arguments);
+        assert!(help.status.success());
+        assert!(!examples.is_empty(), "no example in the help of {path:?}");
+        // The help is wrapped to the width of a terminal.
+        let shown: Vec<String> = text(&help.stdout).split_whitespace().map(str::to_owned).collect();
+        for example in examples {
+            assert!(shown.join(" ").contains(example.as_str()), "{example} is not shown by {path:?} --help");
+        }
+    }
+}
+
+#[test]
+fn every_example_beside_a_server_runs() {
+    let desk = Desk::new();
+    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../db")), &desk.path().join("db"));
+    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../postgres/tests/projects/todo")), &desk.path().join("shop"));
+    let serving = desk.serve(&["serve", "--env", "development"]);
+    let examples = examples_once(|example| !is_alone(example));
+    assert!(examples.len() >= 16, "{examples:?}");
+    for example in examples {
+        let words = words_here(&example);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let output = desk.run(&words);
+        assert!(output.status.success(), "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!output.stdout.is_empty(), "{example} says nothing");
+        if words.starts_with(&["migrate", "down"]) {
+            assert!(desk.run(&["migrate", "up"]).status.success());
+        }
+    }
+    assert!(serving.stop().success());
+}
+
+#[test]
+fn every_example_that_serves_runs() {
+    let examples = examples_once(|example| is_alone(example) && example.contains(" serve"));
+    assert!(examples.len() >= 3, "{examples:?}");
+    for example in examples {
+        let words = words_here(&example);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let desk = Desk::new();
+        // A database that nobody can reach: it answers all the same.
+        let alone = "server-host = \"127.0.0.1\"\nserver-port = 0\ndb-uri = \"postgres://nobody@127.0.0.1:1/none\"\n";
+        std::fs::write(desk.path().join("postgrest.conf"), alone).unwrap();
+        let status = desk.serve(&words).stop();
+        assert!(status.success(), "{example}: {status}");
+    }
+}
+
+#[test]
+fn every_example_of_rows_by_the_million_runs() {
+    let examples = examples_once(|example| example.contains(" --scale"));
+    assert!(!examples.is_empty());
+    for example in examples {
+        // For an installation that has nothing else, and no server beside it.
+        let desk = Desk::new();
+        assert!(desk.run(&["migrate", "up"]).status.success());
+        let words = words_here(&example);
+        let output = desk.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(output.status.success(), "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!output.stdout.is_empty(), "{example} says nothing");
+    }
+}
+
+/// The examples of all helps, each once: a command shows those of its subcommands again.
+fn examples_once(wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut all = Vec::new();
+    examples(&Cli::command(), &[], &mut all);
+    let mut seen = BTreeSet::new();
+    all.into_iter().flat_map(|(_, examples)| examples).filter(|example| wanted(example) && seen.insert(example.clone())).collect()
+}
+
+/// The words of an example, any free port in place of ours.
+fn words_here(example: &str) -> Vec<String> {
+    words(example)[1..].iter().map(|word| word.replace(":8000", ":0")).collect()
+}
+
+/// Whether an example makes an installation of its own.
+fn is_alone(example: &str) -> bool {
+    example.contains(" serve") || example.contains(" --scale")
+}
+
+/// Returns the path of every command and the examples in its help.
+fn examples(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>, Vec<String>)>) {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let lines = help.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| line.starts_with("thorbis "));
+    found.push((path.to_vec(), lines.map(str::to_owned).collect()));
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+        let path: Vec<String> = path.iter().cloned().chain([inner.get_name().to_owned()]).collect();
+        examples(inner, &path, found);
+    }
+}
+
+/// Splits a line as a shell does, as far as examples need it.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![];
+    for (position, part) in line.split('"').enumerate() {
+        if position % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
