@@ -2,14 +2,12 @@
 //!
 //! Invariant: a message about bad input never repeats the input, which may be a password.
 
-use std::net::SocketAddr;
-
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, OptionalFromRequest, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Query, Request};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
-use kernel::{Error, Grant, Kind, Principal, Result, ServiceOnly, SessionId, Subject, UserId};
+use kernel::{ClientAddress, Error, Grant, Kind, Principal, Result, ServiceOnly, SessionId, Subject, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -133,10 +131,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Device {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = parts.extensions.get::<ClientAddress>();
         Ok(Self {
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_CHARACTERS_MAX).collect()),
-            address: address.map(|ConnectInfo(address)| address.ip().to_string()),
+            address: address.map(|ClientAddress(address)| address.to_string()),
         })
     }
 }

@@ -16,5 +16,5 @@ pub use error::{Error, Kind, Result};
 pub use grant::{AnyCaller, Can, Capability, Demand, Grant, ServiceOnly, SignedIn};
 pub use ids::{CompanyId, SessionId, UserId};
 pub use principal::{AssuranceLevel, Authority, Principal, Subject};
-pub use request::RequestContext;
+pub use request::{ClientAddress, RequestContext};
 pub use secret::Secret;

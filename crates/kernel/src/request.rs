@@ -2,7 +2,13 @@
 //!
 //! The names are public API: policies and functions of users read them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+
+/// Where a request comes from, in the extensions of every request. The edge makes it out, once: limits, sessions and the audit go by it,
+/// and nobody else reads what a proxy says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClientAddress(pub IpAddr);
 
 /// The request as the transaction's settings show it.
 #[derive(Clone, Debug, Default)]

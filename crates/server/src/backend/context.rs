@@ -3,13 +3,11 @@
 //! Invariant: credentials stay out: SQL has the verified claims, and what is in a setting can end in an error's text or a log. What the
 //! audit writes down of a request, its id and the address it came from, is what the server knows and not what a client says.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, header};
-use kernel::RequestContext;
+use kernel::{ClientAddress, RequestContext};
 use serde_json::{Map, Value};
 
 use crate::middleware::RequestId;
@@ -41,7 +39,7 @@ fn path_of(request: &Request) -> &str {
 /// Returns what the server itself knows of a request.
 fn known(request: &Request) -> [(&'static str, Option<String>); 2] {
     let id = request.extensions().get::<RequestId>().map(ToString::to_string);
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical().to_string());
+    let address = request.extensions().get::<ClientAddress>().map(|client| client.0.to_string());
     [(REQUEST_ID, id), (ADDRESS, address)]
 }
 
@@ -91,7 +89,7 @@ mod tests {
             .collect();
         let mut request = Request::new(axum::body::Body::empty());
         assert_eq!(headers_json(&headers, &known(&request)), "{}");
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([0, 0, 0, 0, 0, 0xffff, 0xcb00, 0x7107], 9))));
+        request.extensions_mut().insert(ClientAddress([203, 0, 113, 7].into()));
         request.extensions_mut().insert(RequestId::of(
             &[("x-request-id", "r1")].map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).into_iter().collect(),
         ));

@@ -56,6 +56,8 @@ pub struct Settings {
     pub tls: Tls,
     /// What one client or all together may take.
     pub limits: Limits,
+    /// Proxies in front of the server.
+    pub proxies: Proxies,
     /// Which web pages may call.
     pub cors: Cors,
     /// PostgreSQL.
@@ -133,6 +135,28 @@ pub struct Cors {
     /// Origins such as `https://app.example.com`. Empty: any, without credentials. Set: any other origin is answered 403.
     #[serde(deserialize_with = "text::list")]
     pub allowed_origins: Vec<String>,
+}
+
+/// Where a proxy says for whom it asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` of RFC 7239.
+    Forwarded,
+}
+
+/// Proxies in front of the server.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Proxies {
+    /// Addresses and ranges such as `10.0.0.0/8`: whoever asks from there is believed for whom he asks. Empty: nobody is.
+    #[serde(deserialize_with = "text::list")]
+    pub trusted: Vec<String>,
+    /// Where they write it, `x-forwarded-for` or `forwarded`. What stands in the other one is not looked at.
+    pub header: ForwardedHeader,
 }
 
 /// PostgreSQL.
@@ -253,6 +277,7 @@ impl Default for Settings {
             listen: Listen::default(),
             tls: Tls::default(),
             limits: Limits::default(),
+            proxies: Proxies::default(),
             cors: Cors::default(),
             database: Database::default(),
             auth: AuthConfig::default(),

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::{Environment, Settings};
+use crate::middleware::range;
 
 /// Returns the key and the reason of each rule that is broken.
 pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
@@ -22,6 +23,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     tls(settings, &mut rule);
     let origins = &settings.cors.allowed_origins;
     rule("cors.allowed_origins", origins.iter().all(|origin| is_origin(origin)), "allowed: origins such as https://app.example.com");
+    let ranges = &settings.proxies.trusted;
+    rule("proxies.trusted", ranges.iter().all(|text| range(text).is_some()), "allowed: addresses, and ranges such as 10.0.0.0/8");
     database(settings, &mut rule);
     maintenance(settings, &mut rule);
     let filter = tracing_subscriber::EnvFilter::try_new(&settings.log.filter);

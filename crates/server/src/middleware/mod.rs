@@ -3,6 +3,7 @@
 //! Invariant: every answer has a request id and a line in the log, whatever happened; every error has the one shape.
 
 mod body_limit;
+mod client_address;
 mod cors;
 mod observation;
 mod refusal;
@@ -19,12 +20,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, header};
 use http_body::Body as HttpBody;
-use kernel::{Error, Kind};
+use kernel::{ClientAddress, Error, Kind};
 use tower::ServiceExt;
 use tracing::Instrument;
 
 use crate::config::Limits;
 
+pub(crate) use client_address::{Proxies, range};
 pub(crate) use cors::Cors;
 pub(crate) use observation::route_into_response;
 pub(crate) use refusal::{METHOD_NOT_ALLOWED, ROUTE_NOT_FOUND};
@@ -45,11 +47,19 @@ pub(crate) struct Pipeline {
     router: Router,
     cors: Cors,
     limits: Limits,
+    proxies: Proxies,
 }
 
 impl Pipeline {
     pub(crate) fn new(router: Router, cors: Cors, limits: Limits) -> Self {
-        Self { router, cors, limits }
+        Self { router, cors, limits, proxies: Proxies::default() }
+    }
+
+    /// Believes these proxies.
+    #[must_use]
+    pub(crate) fn behind(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
+        self
     }
 
     /// Answers a request, whatever happens.
@@ -62,7 +72,9 @@ impl Pipeline {
         let span = tracing::info_span!("request", request_id = %id);
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(ConnectInfo(peer));
-        let observation = Observation::begin(&request, peer, span.clone());
+        let client = self.proxies.client(peer.ip(), request.headers());
+        request.extensions_mut().insert(ClientAddress(client));
+        let observation = Observation::begin(&request, (peer, client), span.clone());
         async {
             let decision = self.cors.decide(request.method(), request.headers());
             let mut response = match &decision {

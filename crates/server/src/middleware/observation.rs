@@ -2,7 +2,7 @@
 //!
 //! Invariant: the query of a URL is never logged: it holds what people look for. A request whose client went away is seen as well.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,14 +39,16 @@ pub(super) struct Observation {
     method: Method,
     path: String,
     peer: SocketAddr,
+    client: IpAddr,
     span: Span,
     ended: bool,
 }
 
 impl Observation {
-    pub(super) fn begin<B>(request: &http::Request<B>, peer: SocketAddr, span: Span) -> Self {
+    /// Begins with who sent it, and for whom.
+    pub(super) fn begin<B>(request: &http::Request<B>, (peer, client): (SocketAddr, IpAddr), span: Span) -> Self {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        Self { started: Instant::now(), method, path, peer, span, ended: false }
+        Self { started: Instant::now(), method, path, peer, client, span, ended: false }
     }
 
     pub(super) fn end(mut self, response: &Response) {
@@ -65,8 +67,8 @@ impl Observation {
         let taken = self.started.elapsed();
         metrics::count_request(&self.method, route, status, taken);
         let duration_ms = taken.as_secs_f64() * 1000.0;
-        let (method, path, peer) = (self.method.as_str(), &self.path, self.peer);
-        tracing::info!(target: "access", method, path, status, duration_ms, %peer, route, code, "{method} {path} {status}");
+        let (method, path, peer, client) = (self.method.as_str(), &self.path, self.peer, self.client);
+        tracing::info!(target: "access", method, path, status, duration_ms, %peer, %client, route, code, "{method} {path} {status}");
     }
 }
 

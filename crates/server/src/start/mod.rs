@@ -30,7 +30,7 @@ use crate::edge::{self, Bound, Edge};
 use crate::health::{Health, Preparation};
 use crate::maintenance::{Done, Maintenance, Shared};
 use crate::metrics;
-use crate::middleware::{Cors, Pipeline};
+use crate::middleware::{Cors, Pipeline, Proxies};
 use crate::router::{self, Front, Mounts, Numbers};
 
 pub use error::StartError;
@@ -137,7 +137,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         health: Arc::clone(&health),
         backend: backend.clone(),
     });
-    let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone());
+    let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone()).behind(Proxies::new(&settings.proxies));
     let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)?;
 
     let urls: Vec<String> = addresses.iter().map(|address| url_of(*address, tls)).collect();
