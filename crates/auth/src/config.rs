@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
+pub use crate::limits::config::LimitsConfig;
+
 /// The settings of the auth layer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -49,6 +51,8 @@ pub struct AuthConfig {
     pub mfa: MfaConfig,
     /// Links and codes by mail and SMS.
     pub one_time: OneTimeConfig,
+    /// How often one address, account or company may ask.
+    pub limits: LimitsConfig,
 }
 
 /// The settings of second factors.
@@ -215,6 +219,7 @@ impl Default for AuthConfig {
             password: PasswordConfig::default(),
             mfa: MfaConfig::default(),
             one_time: OneTimeConfig::default(),
+            limits: LimitsConfig::default(),
         }
     }
 }
@@ -304,6 +309,7 @@ impl AuthConfig {
         ]
         .into_iter()
         .chain(self.one_time.faults())
+        .chain(self.limits.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::errors::{bad_request, session_not_found};
 use crate::tokens::TokenError;
-use crate::{Auth, Refusal};
+use crate::{Auth, Refusal, limits};
 
 const EMAIL_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;
@@ -91,7 +91,11 @@ impl FromRequestParts<Auth> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
         match *principal(parts, auth).await?.subject() {
-            Subject::User { user_id, session_id } => Ok(Self { user_id, session_id }),
+            Subject::User { user_id, session_id } => {
+                let company_id = auth.claimed_company(&parts.headers).await;
+                auth.limits().signed_in(user_id, company_id, auth.now()).await?;
+                Ok(Self { user_id, session_id })
+            }
             Subject::Anonymous | Subject::Service | Subject::Role { .. } | Subject::System { .. } => {
                 Err(Error::new(Kind::Forbidden, "bad_jwt", "invalid claim: missing sub claim"))
             }
@@ -136,6 +140,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Device {
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_CHARACTERS_MAX).collect()),
             address: address.map(|ClientAddress(address)| address.to_string()),
         })
+    }
+}
+
+impl Device {
+    /// Returns the network by which this device is counted: its address, of IPv6 the first half of it.
+    pub(crate) fn network(&self) -> Option<String> {
+        self.address.as_deref().and_then(|address| address.parse().ok()).map(limits::network)
     }
 }
 

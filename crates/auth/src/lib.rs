@@ -19,6 +19,7 @@ mod documents;
 mod errors;
 mod factors;
 mod input;
+mod limits;
 mod one_time;
 mod routes;
 mod sessions;

@@ -2,10 +2,10 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
-use crate::{Auth, admin, companies, documents, errors, factors, one_time, sessions, unavailable, users};
+use crate::{Auth, admin, companies, documents, errors, factors, limits, one_time, sessions, unavailable, users};
 
 /// Returns the routes, to be mounted at `/auth/v1`.
 pub fn router(auth: Auth) -> Router {
@@ -45,6 +45,7 @@ pub fn router(auth: Auth) -> Router {
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(auth.clone(), limits::layer))
         .layer(from_fn(errors::shape))
         .with_state(auth)
 }

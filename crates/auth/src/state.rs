@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::config::AuthConfig;
 use crate::keys::KeyRing;
+use crate::limits::Limits;
 use crate::passwords::Passwords;
 use crate::tokens::{Keys, Verifier, VerifierOptions};
 
@@ -51,6 +52,7 @@ struct Inner {
     keys: ArcSwap<Keys>,
     verifier: Verifier,
     passwords: Passwords,
+    limits: Limits,
 }
 
 impl Auth {
@@ -79,6 +81,7 @@ impl Auth {
             keys: ArcSwap::from_pointee(Keys { ring: options.keys, generation: 0 }),
             verifier,
             passwords: Passwords::new(options.config.password.clone())?,
+            limits: Limits::new(options.config.limits.clone())?,
             config: options.config,
         })))
     }
@@ -131,6 +134,10 @@ impl Auth {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// Opens a transaction in the server's own name. The accounts are out of reach for every caller, so each statement itself

@@ -82,6 +82,8 @@ pub struct SmsConfig {
 pub struct OutboxConfig {
     /// How many messages may wait before others are refused.
     pub pending_max: i64,
+    /// Messages in the name of one company in an hour.
+    pub company_hour_max: i64,
     /// How many are taken at once.
     pub batch_rows: i64,
     /// How often one is tried.
@@ -131,6 +133,7 @@ impl Default for OutboxConfig {
     fn default() -> Self {
         Self {
             pending_max: 10_000,
+            company_hour_max: 1000,
             batch_rows: 20,
             attempts_max: 6,
             retry_ms: 10_000,
@@ -168,6 +171,7 @@ impl OutboundConfig {
             (!url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()), "sms.twilio_url", "an http or https URL"),
             (!(100..=120_000).contains(&sms.twilio_time_ms), "sms.twilio_time_ms", "100 to 120000"),
             (!(1..=1_000_000).contains(&outbox.pending_max), "outbox.pending_max", "1 to 1000000"),
+            (!(1..=1_000_000).contains(&outbox.company_hour_max), "outbox.company_hour_max", "1 to 1000000"),
             (!(1..=500).contains(&outbox.batch_rows), "outbox.batch_rows", "1 to 500"),
             (!(1..=20).contains(&outbox.attempts_max), "outbox.attempts_max", "1 to 20"),
             (!(1..=3_600_000).contains(&outbox.retry_ms), "outbox.retry_ms", "1 to 3600000"),

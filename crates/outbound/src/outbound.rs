@@ -77,7 +77,7 @@ pub enum Asked {
     Taken,
     /// The last one for this reason was so short a time ago that the next may come in so many seconds.
     Pause(i64),
-    /// One address was written to, or one client asked, too often in an hour.
+    /// One address was written to, or one client or company asked, too often in an hour.
     TooMany,
 }
 
@@ -148,7 +148,8 @@ impl Outbound {
         if standing.wait_seconds > 0 {
             return Ok(Asked::Pause(standing.wait_seconds));
         }
-        if standing.to_recipient >= limits.recipient_hour_max || standing.by_client >= limits.client_hour_max {
+        let too_many = standing.to_recipient >= limits.recipient_hour_max || standing.by_client >= limits.client_hour_max;
+        if too_many || standing.by_company >= self.0.config.outbox.company_hour_max {
             return Ok(Asked::TooMany);
         }
         outbox::insert(tx, row).await?;

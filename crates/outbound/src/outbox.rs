@@ -51,6 +51,7 @@ pub(crate) struct Standing {
     pub(crate) wait_seconds: i64,
     pub(crate) to_recipient: i64,
     pub(crate) by_client: i64,
+    pub(crate) by_company: i64,
     pub(crate) is_full: bool,
 }
 
@@ -63,6 +64,7 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
     let mut sql = Sql::new("with given as (select ");
     sql.bind(row.channel.as_str()).text("::text as channel, ").bind(row.recipient).text("::text as recipient, ");
     sql.bind(row.purpose).text("::text as purpose, ").bind(row.client.map(str::to_owned)).text("::inet as client, ");
+    sql.bind(row.company_id).text("::uuid as company_id, ");
     sql.bind(pause_seconds).text("::bigint as pause, ").bind(row.now).text(
         "::timestamptz as now)
          select coalesce((select greatest(ceil(g.pause - extract(epoch from g.now - max(o.created_at))), 0)::bigint
@@ -74,6 +76,8 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
                     and o.created_at > g.now - interval '1 hour') as to_recipient,
                 (select count(*) from app.outbox o
                   where o.client = g.client and o.status <> 'failed' and o.created_at > g.now - interval '1 hour') as by_client,
+                (select count(*) from app.outbox o
+                  where o.company_id = g.company_id and o.status <> 'failed' and o.created_at > g.now - interval '1 hour') as by_company,
                 exists (select from app.outbox o where o.status = 'pending' offset ",
     );
     sql.bind(pending_max - 1).text("::bigint) as is_full from given g");
@@ -82,6 +86,7 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
         wait_seconds: row.try_get("wait_seconds").map_err(Error::internal)?,
         to_recipient: row.try_get("to_recipient").map_err(Error::internal)?,
         by_client: row.try_get("by_client").map_err(Error::internal)?,
+        by_company: row.try_get("by_company").map_err(Error::internal)?,
         is_full: row.try_get("is_full").map_err(Error::internal)?,
     })
 }

@@ -75,13 +75,14 @@ pub(crate) async fn deliver(auth: &Auth, tx: &Tx, device: &Device, delivery: Del
     };
     let locale = delivery.account.map_or("", |account| &account.locale);
     let message = outbound.templates().render(delivery.template, locale, &brand, &values)?;
+    let network = device.network();
     let number = format!("+{}", delivery.to);
     let posting = Posting {
         company_id,
         channel,
         purpose: delivery.purpose.name(),
         recipient: if channel == Channel::Sms { &number } else { delivery.to },
-        client: device.address.as_deref(),
+        client: network.as_deref(),
         message: &message,
         is_withheld: delivery.account.is_none() || fixed.is_some(),
     };

@@ -15,7 +15,7 @@ use super::{Lifetime, NewSession, RefreshToken, label, open, queries, read};
 use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Device, Email, Params, Phone};
 use crate::passwords::Outcome;
-use crate::{Auth, one_time, users};
+use crate::{Auth, limits, one_time, users};
 
 /// The query of the endpoint.
 #[derive(Deserialize)]
@@ -89,8 +89,21 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
         (None, Some(phone)) => users::queries::credentials_by_phone(auth, phone).await?,
         (None, None) => None,
     };
+    let account = email.as_ref().map(Email::as_str).or(phone.as_ref().map(Phone::as_str)).unwrap_or_default();
+    let attempt = limits::attempt(auth, account, found.as_ref().map(|credentials| credentials.user_id), &device).await?;
     let hash = found.as_ref().and_then(|credentials| credentials.hash.clone());
-    let outcome = auth.passwords().verify(password, hash.clone()).await?;
+    let outcome = match auth.passwords().verify(password, hash.clone()).await {
+        Ok(Outcome::Wrong) => Outcome::Wrong,
+        Ok(right) => {
+            attempt.right().await?;
+            right
+        }
+        // Nobody looked at it.
+        Err(error) => {
+            attempt.undo().await?;
+            return Err(error);
+        }
+    };
     let (Some(credentials), Some(hash), true) = (found, hash, outcome != Outcome::Wrong) else {
         return Err(invalid_credentials());
     };
@@ -124,6 +137,7 @@ async fn by_refresh_token(auth: &Auth, presented: Presented) -> Result<Value> {
     let text = presented.refresh_token.filter(|text| !text.expose().is_empty());
     let text = text.ok_or_else(|| bad_request("validation_failed", "refresh_token required"))?;
     let token = RefreshToken::decode(&auth.keys().ring, text.expose()).ok_or_else(not_found)?;
+    auth.limits().refresh(token.session_id, auth.now()).await?;
     let lifetime = Lifetime::of(auth);
     let tx = auth.begin(Access::Write, "refresh a session").await?;
     if !queries::rotate(&tx, token, lifetime).await? {

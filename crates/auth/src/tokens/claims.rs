@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kernel::{AssuranceLevel, SessionId, Subject, UserId};
+use kernel::{AssuranceLevel, CompanyId, SessionId, Subject, UserId};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -37,6 +37,8 @@ pub struct Verified {
     pub assurance: AssuranceLevel,
     /// The claims as JSON, without those that the database states from its rows.
     pub claims: Arc<str>,
+    /// The company it names: good to count by, not to decide by.
+    pub(crate) company: Option<CompanyId>,
     expires_at: Option<i64>,
     begins_at: Option<i64>,
 }
@@ -66,6 +68,7 @@ impl Verified {
             subject,
             assurance: if aal == Some("aal2") { AssuranceLevel::Two } else { AssuranceLevel::One },
             claims: serde_json::to_string(&said).ok().ok_or(TokenError::Claims)?.into(),
+            company: uuid(claims, "company_id").ok().flatten().map(CompanyId),
             expires_at,
             begins_at,
         };

@@ -43,6 +43,9 @@ pub(crate) async fn signup(
 }
 
 async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<&str>) -> Result<Response> {
+    if body.email.is_none() && body.phone.is_none() {
+        auth.limits().anonymous(&device, auth.now()).await?;
+    }
     let wanted = wanted(auth, &body)?;
     let password = body.password.filter(|password| !password.expose().is_empty());
     let password = password.ok_or_else(|| bad_request("validation_failed", "Signup requires a valid password"))?;

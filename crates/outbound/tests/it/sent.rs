@@ -113,6 +113,28 @@ async fn nobody_is_written_to_too_often() {
 }
 
 #[tokio::test]
+async fn one_company_does_not_write_without_end() {
+    let outbox = OutboxConfig { company_hour_max: 2, ..OutboxConfig::default() };
+    let post = Post::new(OutboundConfig { outbox, ..OutboundConfig::default() }).await;
+    let made = "with owner as (insert into auth.users (id, email) values (gen_random_uuid(), 'owner@example.com') returning id)
+                insert into public.companies (name, slug, owner_id) select 'Baker', s.slug, o.id from owner o, unnest($1::text[]) s (slug)
+                returning id";
+    let slugs: &[&str] = &["baker", "miller"];
+    let rows = post.db.superuser().await.query(made, &[&slugs]).await.unwrap();
+    let [baker, miller] = [0, 1].map(|row: usize| Some(kernel::CompanyId(rows[row].get(0))));
+    let put = async |company_id, recipient| post.put_as(Posting { company_id, recipient, ..posting() }).await.unwrap();
+    assert_eq!(put(baker, "ann1@example.com").await, Asked::Taken);
+    assert_eq!(put(baker, "ann2@example.com").await, Asked::Taken);
+    assert_eq!(put(baker, "ann3@example.com").await, Asked::TooMany);
+    assert_eq!(put(miller, "ann3@example.com").await, Asked::Taken, "another company");
+    assert_eq!(put(None, "ann4@example.com").await, Asked::Taken, "nobody's");
+    // What could not be sent counts no more.
+    let failed = "update app.outbox set status = 'failed', sealed = null, finished_at = created_at where recipient = 'ann1@example.com'";
+    post.db.superuser().await.batch_execute(failed).await.unwrap();
+    assert_eq!(put(baker, "ann5@example.com").await, Asked::Taken);
+}
+
+#[tokio::test]
 async fn two_at_once_are_one_and_two_servers_send_it_once() {
     let (smtp_port, arrived) = mail_server().await;
     let post = Post::new(by_smtp(smtp_port)).await;

@@ -66,12 +66,15 @@ impl Backend {
             config: settings.outbound.clone(),
             is_development: settings.is_development(),
         })?;
+        let mut config = settings.auth.clone();
+        // A developer's clients and tests are all one address.
+        config.limits.by_address.get_or_insert(!settings.is_development());
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
             clock,
             outbound: Some(outbound.clone()),
-            config: settings.auth.clone(),
+            config,
             keys,
             public_url: public_url.to_owned(),
         })?;

@@ -13,8 +13,13 @@ use server::config::{Environment, Flags, Settings, Sources, load};
 use crate::written::compare;
 
 /// Where fields and their words are.
-const SOURCES: [&str; 4] =
-    ["crates/server/src/config/mod.rs", "crates/auth/src/config.rs", "crates/data_api/src/config.rs", "crates/outbound/src/config.rs"];
+const SOURCES: [&str; 5] = [
+    "crates/server/src/config/mod.rs",
+    "crates/auth/src/config.rs",
+    "crates/auth/src/limits/config.rs",
+    "crates/data_api/src/config.rs",
+    "crates/outbound/src/config.rs",
+];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
 const IMPOSSIBLE: [&str; 6] = ["\u{1}", "0", "1", "4294967295", "9223372036854775807", ""];
 const SHORT_NAMES: [(&str, &str); 2] = [("database.url", "DATABASE_URL"), ("database.migrator_url", "MIGRATOR_URL")];
@@ -225,7 +230,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("database.url" | "database.migrator_url", _) => "postgres://ann@db.example/shop".to_owned(),
         ("public_url" | "auth.one_time.site_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
-        ("data_api.plan_enabled", _) => "true".to_owned(),
+        ("data_api.plan_enabled" | "auth.limits.by_address", _) => "true".to_owned(),
         ("outbound.capture", _) => "false".to_owned(),
         ("outbound.sms.twilio_account", _) => "AC1".to_owned(),
         ("outbound.sms.twilio_from", _) => "+15550100".to_owned(),
