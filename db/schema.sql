@@ -11006,6 +11006,47 @@ COMMENT ON COLUMN app.statuses.is_first IS 'Whether a member''s new row may begi
 
 COMMENT ON COLUMN app.statuses.instead IS 'The word to use instead, for words of other programs.';
 
+CREATE TABLE auth.flow_states (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid,
+    method text NOT NULL,
+    challenge text,
+    challenge_method text,
+    code_hash bytea,
+    state_hash bytea,
+    browser_hash bytea,
+    provider text,
+    links boolean DEFAULT false NOT NULL,
+    redirect_to text,
+    secrets text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT flow_states_browser_hash_check CHECK ((length(browser_hash) = 32)),
+    CONSTRAINT flow_states_challenge_check CHECK (((length(challenge) >= 43) AND (length(challenge) <= 128))),
+    CONSTRAINT flow_states_challenge_method_check CHECK ((challenge_method = ANY (ARRAY['s256'::text, 'plain'::text]))),
+    CONSTRAINT flow_states_check CHECK (((challenge IS NULL) = (challenge_method IS NULL))),
+    CONSTRAINT flow_states_check1 CHECK (((code_hash IS NULL) OR ((challenge IS NOT NULL) AND (user_id IS NOT NULL)))),
+    CONSTRAINT flow_states_check2 CHECK (((NOT links) OR (user_id IS NOT NULL))),
+    CONSTRAINT flow_states_code_hash_check CHECK ((length(code_hash) = 32)),
+    CONSTRAINT flow_states_method_check CHECK ((method = ANY (ARRAY['otp'::text, 'oauth'::text]))),
+    CONSTRAINT flow_states_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 100))),
+    CONSTRAINT flow_states_redirect_to_check CHECK ((length(redirect_to) <= 4096)),
+    CONSTRAINT flow_states_secrets_check CHECK ((length(secrets) <= 65536)),
+    CONSTRAINT flow_states_state_hash_check CHECK ((length(state_hash) = 32))
+);
+ALTER TABLE ONLY auth.flow_states FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.flow_states OWNER TO app_owner;
+
+COMMENT ON TABLE auth.flow_states IS 'Sign-ins under way, through a link or a provider. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.flow_states.code_hash IS 'secret';
+
+COMMENT ON COLUMN auth.flow_states.state_hash IS 'secret';
+
+COMMENT ON COLUMN auth.flow_states.browser_hash IS 'secret';
+
+COMMENT ON COLUMN auth.flow_states.secrets IS 'secret';
+
 CREATE TABLE auth.identities (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     user_id uuid NOT NULL,
@@ -11081,6 +11122,7 @@ CREATE TABLE auth.one_time_tokens (
     is_last boolean DEFAULT true NOT NULL,
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    flow_id uuid,
     CONSTRAINT one_time_tokens_code_attempts_check CHECK ((code_attempts >= 0)),
     CONSTRAINT one_time_tokens_code_hash_check CHECK ((length(code_hash) = 32)),
     CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['confirmation'::text, 'recovery'::text, 'email_change_current'::text, 'email_change_new'::text, 'phone_confirmation'::text, 'phone_change'::text, 'reauthentication'::text]))),
@@ -11175,6 +11217,7 @@ CREATE TABLE auth.users (
     email_change_confirm_status smallint DEFAULT 0,
     phone_change_token text DEFAULT ''::text,
     reauthentication_token text DEFAULT ''::text,
+    email_proved_at timestamp with time zone,
     CONSTRAINT users_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
     CONSTRAINT users_phone_check CHECK (((length(phone) >= 3) AND (length(phone) <= 32))),
     CONSTRAINT users_raw_app_meta_data_check CHECK ((jsonb_typeof(raw_app_meta_data) = 'object'::text)),
@@ -14781,6 +14824,15 @@ ALTER TABLE ONLY app.schema_fingerprints
 ALTER TABLE ONLY app.statuses
     ADD CONSTRAINT statuses_pkey PRIMARY KEY (table_name, status);
 
+ALTER TABLE ONLY auth.flow_states
+    ADD CONSTRAINT flow_states_code_hash_key UNIQUE (code_hash);
+
+ALTER TABLE ONLY auth.flow_states
+    ADD CONSTRAINT flow_states_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.flow_states
+    ADD CONSTRAINT flow_states_state_hash_key UNIQUE (state_hash);
+
 ALTER TABLE ONLY auth.identities
     ADD CONSTRAINT identities_pkey PRIMARY KEY (id);
 
@@ -15262,6 +15314,10 @@ CREATE INDEX outbox_recipient_idx ON app.outbox USING btree (channel, recipient,
 
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
+CREATE INDEX flow_states_expires_at_idx ON auth.flow_states USING btree (expires_at);
+
+CREATE INDEX flow_states_user_id_idx ON auth.flow_states USING btree (user_id);
+
 CREATE INDEX identities_user_id_idx ON auth.identities USING btree (user_id);
 
 CREATE INDEX mfa_challenges_factor_id_idx ON auth.mfa_challenges USING btree (factor_id);
@@ -15269,6 +15325,8 @@ CREATE INDEX mfa_challenges_factor_id_idx ON auth.mfa_challenges USING btree (fa
 CREATE UNIQUE INDEX mfa_factors_recovery_code_key ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
 
 CREATE INDEX one_time_tokens_expires_at_idx ON auth.one_time_tokens USING btree (expires_at);
+
+CREATE INDEX one_time_tokens_flow_id_idx ON auth.one_time_tokens USING btree (flow_id);
 
 CREATE INDEX one_time_tokens_sent_to_idx ON auth.one_time_tokens USING btree (sent_to);
 
@@ -17123,6 +17181,9 @@ ALTER TABLE ONLY app.outbox
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY auth.flow_states
+    ADD CONSTRAINT flow_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY auth.identities
     ADD CONSTRAINT identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
@@ -17131,6 +17192,9 @@ ALTER TABLE ONLY auth.mfa_challenges
 
 ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES auth.flow_states(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.one_time_tokens
     ADD CONSTRAINT one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
@@ -18138,6 +18202,8 @@ CREATE POLICY service_role_all ON app.statuses TO service_role USING (true) WITH
 
 ALTER TABLE app.statuses ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY app_definer_all ON auth.flow_states TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON auth.identities TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.mfa_challenges TO app_definer USING (true) WITH CHECK (true);
@@ -18151,6 +18217,8 @@ CREATE POLICY app_definer_all ON auth.recovery_codes TO app_definer USING (true)
 CREATE POLICY app_definer_all ON auth.sessions TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.users TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.flow_states TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.identities TO app_owner USING (true) WITH CHECK (true);
 
@@ -18166,6 +18234,8 @@ CREATE POLICY app_owner_all ON auth.sessions TO app_owner USING (true) WITH CHEC
 
 CREATE POLICY app_owner_all ON auth.users TO app_owner USING (true) WITH CHECK (true);
 
+ALTER TABLE auth.flow_states ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE auth.identities ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.mfa_challenges ENABLE ROW LEVEL SECURITY;
@@ -18175,6 +18245,8 @@ ALTER TABLE auth.mfa_factors ENABLE ROW LEVEL SECURITY;
 ALTER TABLE auth.one_time_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service_role_all ON auth.flow_states TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.identities TO service_role USING (true) WITH CHECK (true);
 
@@ -21192,6 +21264,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.statuses TO app_definer;
 GRANT SELECT ON TABLE app.statuses TO anon;
 GRANT SELECT ON TABLE app.statuses TO authenticated;
 GRANT SELECT ON TABLE app.statuses TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.flow_states TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.flow_states TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.identities TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.identities TO service_role;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
+pub use crate::external::config::{AnonymousConfig, ExternalConfig};
 pub use crate::limits::config::LimitsConfig;
 
 /// The settings of the auth layer.
@@ -53,6 +54,10 @@ pub struct AuthConfig {
     pub one_time: OneTimeConfig,
     /// How often one address, account or company may ask.
     pub limits: LimitsConfig,
+    /// Accounts without an address.
+    pub anonymous: AnonymousConfig,
+    /// Accounts at providers.
+    pub external: ExternalConfig,
 }
 
 /// The settings of second factors.
@@ -220,6 +225,8 @@ impl Default for AuthConfig {
             mfa: MfaConfig::default(),
             one_time: OneTimeConfig::default(),
             limits: LimitsConfig::default(),
+            anonymous: AnonymousConfig::default(),
+            external: ExternalConfig::default(),
         }
     }
 }
@@ -310,6 +317,8 @@ impl AuthConfig {
         .into_iter()
         .chain(self.one_time.faults())
         .chain(self.limits.faults())
+        .chain(self.anonymous.faults())
+        .chain(self.external.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

@@ -11,7 +11,7 @@ use crate::{Auth, one_time};
 /// How long others may keep the public keys: a rotation keeps the old ones accepted far longer.
 const JWKS_CACHE: &str = "public, max-age=600";
 
-/// The ways to sign in that clients ask about; all but the first are off.
+/// The ways to sign in that clients ask about.
 const PROVIDERS: &[&str] = &[
     "email",
     "phone",
@@ -44,8 +44,13 @@ const PROVIDERS: &[&str] = &[
 
 pub(crate) async fn settings(State(auth): State<Auth>) -> Json<Value> {
     let phone = one_time::takes_phones(&auth);
-    let external: Map<String, Value> =
-        PROVIDERS.iter().map(|name| ((*name).to_owned(), json!(*name == "email" || (*name == "phone" && phone)))).collect();
+    let is_on = |name: &str| match name {
+        "email" => true,
+        "phone" => phone,
+        "anonymous_users" => auth.config().anonymous.enabled,
+        _ => false,
+    };
+    let external: Map<String, Value> = PROVIDERS.iter().map(|name| ((*name).to_owned(), json!(is_on(name)))).collect();
     Json(json!({
         "external": external,
         "disable_signup": !auth.config().signup_enabled,

@@ -1,11 +1,14 @@
-//! Mail and SMS: what a message says, the outbox it waits in, and who carries it away.
+//! What leaves this server. Mail and SMS: what a message says, the outbox it waits in, and who carries it away.
 //!
 //! Invariant: a message is written in the transaction that is its reason ([`Outbound::put`]), and sent after its commit by whichever
 //! server takes it first; what it says is sealed in the table and forgotten when it is sent.
 //!
 //! A development server keeps messages instead of sending them: [`mailbox`] reads them back.
+//!
+//! Whoever else asks other people's servers something does it with [`http`].
 
 pub mod config;
+pub mod http;
 pub mod mailbox;
 pub mod templates;
 
@@ -14,6 +17,7 @@ mod outbound;
 mod outbox;
 mod seal;
 mod senders;
+mod tls;
 
 pub use config::OutboundConfig;
 pub use message::{Channel, Message};

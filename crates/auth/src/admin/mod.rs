@@ -123,6 +123,9 @@ pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, Body(
         let change = Change { banned_until: Some(banned.until(now)?), ..Change::default() };
         users::queries::change(&tx, new.id, &change, now).await?;
     }
+    if new.confirmed {
+        users::queries::prove_email(&tx, new.id, now).await?;
+    }
     let user = read(&tx, new.id).await?;
     users::check_size(&auth, &user)?;
     tx.commit().await?;
@@ -157,6 +160,9 @@ pub(crate) async fn update(
     }
     if hash.is_some() || banned.flatten().is_some() {
         sessions::queries::revoke_all(&tx, id, now).await?;
+    }
+    if change.confirm_email {
+        users::queries::prove_email(&tx, id, now).await?;
     }
     let user = read(&tx, id).await?;
     users::check_size(&auth, &user)?;

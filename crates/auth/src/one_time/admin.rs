@@ -135,6 +135,7 @@ pub(crate) async fn generate_link(
         secrets: &secrets,
         sent_to: &plan.sent_to,
         is_last: plan.is_last,
+        flow_id: None,
         seconds: config.mail_seconds,
         now: auth.now(),
     };

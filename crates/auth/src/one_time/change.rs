@@ -9,11 +9,12 @@ use outbound::templates::Template;
 use postgres::{Access, Sql, Tx};
 use serde_json::Value;
 
-use super::deliver::{deliver, require};
+use super::deliver::{deliver, deliver_to, require};
 use super::request::{by_phone, finish};
 use super::{Account, Delivery, Purpose, changes, queries, secrets};
 use crate::Auth;
 use crate::errors::{bad_request, session_not_found, unprocessable};
+use crate::flows::Challenge;
 use crate::input::{Caller, Device, Email, Phone};
 use crate::users::queries::find_self_within;
 use crate::users::taken_phone;
@@ -22,7 +23,13 @@ use crate::users::taken_phone;
 const FRESH: SignedDuration = SignedDuration::from_hours(24);
 
 /// Notes the address that somebody wants and writes to it, and to the old one where that has to agree.
-pub(crate) async fn email(auth: &Auth, tx: &Tx, device: &Device, change: (UserId, &Email, Option<&str>)) -> Result<()> {
+pub(crate) async fn email(
+    auth: &Auth,
+    tx: &Tx,
+    device: &Device,
+    change: (UserId, &Email, Option<&str>),
+    challenge: Option<&Challenge>,
+) -> Result<()> {
     let (user_id, wanted, redirect_to) = change;
     require(auth, Channel::Mail)?;
     if Account::by_email(tx, wanted, auth.now()).await?.is_some() {
@@ -34,7 +41,7 @@ pub(crate) async fn email(auth: &Auth, tx: &Tx, device: &Device, change: (UserId
     queries::forget_changes(tx, user_id).await?;
     let account = Account::by_id(tx, user_id, auth.now()).await?.ok_or_else(session_not_found)?;
     for delivery in changes(auth, Some(&account), &account.email, wanted.as_str(), redirect_to) {
-        deliver(auth, tx, device, delivery).await?;
+        deliver_to(auth, tx, device, delivery, challenge).await?;
     }
     Ok(())
 }

@@ -9,9 +9,10 @@ use super::queries::{self, NewToken};
 use super::request::by_phone;
 use super::secrets::Secrets;
 use super::{Account, Purpose, redirect};
-use crate::Auth;
 use crate::errors::unprocessable;
+use crate::flows::Challenge;
 use crate::input::{Device, Phone};
+use crate::{Auth, flows};
 
 /// A link and a code that are to go to somebody.
 pub(crate) struct Delivery<'a> {
@@ -58,11 +59,17 @@ pub(crate) async fn confirm_phone(auth: &Auth, tx: &Tx, device: &Device, phone: 
 
 /// Puts a message into the outbox; [`sent`] after the commit.
 pub(crate) async fn deliver(auth: &Auth, tx: &Tx, device: &Device, delivery: Delivery<'_>) -> Result<()> {
+    deliver_to(auth, tx, device, delivery, None).await
+}
+
+/// The same, for an application that sent a challenge: its link leads to a code.
+pub(crate) async fn deliver_to(auth: &Auth, tx: &Tx, device: &Device, delivery: Delivery<'_>, challenge: Option<&Challenge>) -> Result<()> {
     let channel = delivery.channel();
     let outbound = require(auth, channel)?;
     let config = &auth.config().one_time;
     let fixed = if channel == Channel::Sms { config.test_code(delivery.to) } else { None };
     let secrets = Secrets::make(&auth.keys().ring, config.code_digits, fixed)?;
+    let secrets = if challenge.is_some() { secrets.with_code_at_the_end() } else { secrets };
     let user_id = delivery.account.map(|account| account.id);
     let seconds = if channel == Channel::Sms { config.sms_seconds } else { config.mail_seconds };
     let (company_id, brand) = queries::brand(tx, user_id).await?;
@@ -98,8 +105,12 @@ pub(crate) async fn deliver(auth: &Auth, tx: &Tx, device: &Device, delivery: Del
         Asked::TooMany => return Err(too_many(channel)),
     }
     queries::expire(tx, auth.now()).await?;
+    let flow_id = match challenge {
+        Some(challenge) => Some(flows::queries::begin_link(tx, user_id, challenge, seconds, auth.now()).await?),
+        None => None,
+    };
     let Delivery { purpose, is_last, to: sent_to, .. } = delivery;
-    queries::replace(tx, &NewToken { user_id, purpose, secrets: &secrets, sent_to, is_last, seconds, now: auth.now() }).await
+    queries::replace(tx, &NewToken { user_id, purpose, secrets: &secrets, sent_to, is_last, flow_id, seconds, now: auth.now() }).await
 }
 
 /// Says that a commit put something into the outbox.

@@ -13,15 +13,15 @@ mod queries;
 mod redirect;
 mod request;
 mod resend;
-mod secrets;
+pub(crate) mod secrets;
 mod verify;
 
 pub(crate) use accounts::Account;
 pub(crate) use admin::{generate_link, invite};
 pub(crate) use change::{check_nonce, email, phone, reauthenticate};
-pub(crate) use deliver::{Delivery, confirm_phone, deliver, require, sent, takes_phones};
+pub(crate) use deliver::{Delivery, confirm_phone, deliver_to, require, sent, takes_phones};
 pub(crate) use purpose::Purpose;
-pub(crate) use queries::{NewPhoneUser, create_by_phone};
+pub(crate) use queries::{NewPhoneUser, create_by_phone, settle_email_change};
 pub(crate) use request::{Return, magic_link, otp, recover};
 pub(crate) use resend::{changes, resend};
 pub(crate) use verify::{follow, verify};

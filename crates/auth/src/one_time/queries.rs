@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::purpose::Purpose;
 use super::secrets::Secrets;
 use crate::input::Phone;
+use crate::users::queries::name_providers;
 
 /// A token that is to be.
 pub(super) struct NewToken<'a> {
@@ -21,6 +22,8 @@ pub(super) struct NewToken<'a> {
     pub(super) secrets: &'a Secrets,
     pub(super) sent_to: &'a str,
     pub(super) is_last: bool,
+    /// The sign-in under way that its link leads back to.
+    pub(super) flow_id: Option<Uuid>,
     pub(super) seconds: u32,
     pub(super) now: Timestamp,
 }
@@ -31,6 +34,7 @@ pub(super) struct Used {
     pub(super) user_id: UserId,
     pub(super) purpose: Purpose,
     pub(super) is_last: bool,
+    pub(super) flow_id: Option<Uuid>,
 }
 
 /// A token whose code may be the one that was typed.
@@ -55,16 +59,16 @@ pub(super) async fn replace(tx: &Tx, new: &NewToken<'_>) -> Result<()> {
                   reauthentication_sent_at = case when g.purpose = 'reauthentication' then g.now else u.reauthentication_sent_at end
              from given g where u.id = g.user_id and u.deleted_at is null
            returning u.id)
-         insert into auth.one_time_tokens as t (id, user_id, purpose, token_hash, code_hash, sent_to, is_last, created_at, expires_at)
+         insert into auth.one_time_tokens as t (id, user_id, purpose, token_hash, code_hash, sent_to, is_last, flow_id, created_at, expires_at)
          select ",
     );
     sql.bind(new.secrets.id).text("::uuid, n.id, g.purpose, decode(").bind(new.secrets.token_hash.as_str());
     sql.text("::text, 'hex'), decode(").bind(new.secrets.code_hash.as_str()).text("::text, 'hex'), ").bind(new.sent_to);
-    sql.text("::text, ").bind(new.is_last).text("::boolean, g.now, ").bind(expires_at).text(
+    sql.text("::text, ").bind(new.is_last).text("::boolean, ").bind(new.flow_id).text("::uuid, g.now, ").bind(expires_at).text(
         "::timestamptz from given g join noted n on true
          on conflict (user_id, purpose) do update
             set id = excluded.id, token_hash = excluded.token_hash, code_hash = excluded.code_hash, code_attempts = 0,
-                sent_to = excluded.sent_to, is_last = excluded.is_last, created_at = excluded.created_at, expires_at = excluded.expires_at",
+                sent_to = excluded.sent_to, is_last = excluded.is_last, flow_id = excluded.flow_id, created_at = excluded.created_at, expires_at = excluded.expires_at",
     );
     tx.execute(sql).await?;
     Ok(())
@@ -74,7 +78,7 @@ pub(super) async fn replace(tx: &Tx, new: &NewToken<'_>) -> Result<()> {
 pub(super) async fn use_link(tx: &Tx, token_hash: &str, purposes: &[Purpose], now: Timestamp) -> Result<Option<Used>> {
     let mut sql = Sql::new("delete from auth.one_time_tokens t where t.token_hash = decode(");
     sql.bind(token_hash).text("::text, 'hex') and t.expires_at > ").bind(now).text("::timestamptz and ");
-    sql.append(among(purposes)).text(" returning t.user_id, t.purpose, t.is_last");
+    sql.append(among(purposes)).text(" returning t.user_id, t.purpose, t.is_last, t.flow_id");
     tx.query_opt(sql).await?.map(|row| used(&row)).transpose()
 }
 
@@ -95,7 +99,7 @@ pub(super) async fn candidates(tx: &Tx, sent_to: &str, purposes: &[Purpose], att
 /// Uses up a token whose code was right.
 pub(super) async fn use_code(tx: &Tx, id: Uuid) -> Result<Option<Used>> {
     let mut sql = Sql::new("delete from auth.one_time_tokens t where t.id = ");
-    sql.bind(id).text("::uuid returning t.user_id, t.purpose, t.is_last");
+    sql.bind(id).text("::uuid returning t.user_id, t.purpose, t.is_last, t.flow_id");
     tx.query_opt(sql).await?.map(|row| used(&row)).transpose()
 }
 
@@ -144,6 +148,7 @@ pub(super) async fn confirm_email(tx: &Tx, user_id: UserId, drops_password: bool
            update auth.users u
               set encrypted_password = case when g.drops and u.email_confirmed_at is null then null else u.encrypted_password end,
                   email_confirmed_at = coalesce(u.email_confirmed_at, g.now),
+                  email_proved_at = coalesce(u.email_proved_at, g.now),
                   raw_user_meta_data = case when u.email_confirmed_at is null
                                             then u.raw_user_meta_data || '{\"email_verified\": true}' else u.raw_user_meta_data end,
                   updated_at = g.now
@@ -235,16 +240,18 @@ fn used(row: &Row) -> Result<Used> {
         user_id: UserId(row.try_get::<_, Uuid>("user_id").map_err(Error::internal)?),
         purpose: Purpose::parse(&purpose).ok_or_else(|| Error::internal("a purpose that is not known"))?,
         is_last: row.try_get("is_last").map_err(Error::internal)?,
+        flow_id: row.try_get("flow_id").map_err(Error::internal)?,
     })
 }
 
-/// Ends a change of address that was made. The account may have been known by a number alone: it has an identity for the address now.
-pub(super) async fn settle_email_change(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
+/// Ends a change of address that was made. The account may have been known by a number alone, or by nothing: it has an identity for the
+/// address now.
+pub(crate) async fn settle_email_change(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
     let mut sql = Sql::new("with given as (select ");
     sql.bind(user_id).text("::uuid as id, ").bind(now).text(
         "::timestamptz as now),
          changed as (
-           update auth.users u set email_change = null, email_change_sent_at = null, updated_at = g.now
+           update auth.users u set email_change = null, email_change_sent_at = null, is_anonymous = false, updated_at = g.now
              from given g where u.id = g.id returning u.id, u.email)
          insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
          select c.id, 'email', c.id::text,
@@ -253,7 +260,7 @@ pub(super) async fn settle_email_change(tx: &Tx, user_id: UserId, now: Timestamp
          on conflict (provider, provider_id) do nothing",
     );
     tx.execute(sql).await?;
-    Ok(())
+    name_providers(tx, user_id).await
 }
 
 /// Makes the number that somebody wanted his own.
@@ -263,7 +270,8 @@ pub(super) async fn settle_phone_change(tx: &Tx, user_id: UserId, now: Timestamp
         "::timestamptz as now),
          changed as (
            update auth.users u
-              set phone = u.phone_change, phone_confirmed_at = g.now, phone_change = null, phone_change_sent_at = null, updated_at = g.now
+              set phone = u.phone_change, phone_confirmed_at = g.now, phone_change = null, phone_change_sent_at = null,
+                  is_anonymous = false, updated_at = g.now
              from given g where u.id = g.id and u.phone_change is not null
            returning u.id, u.phone)
          insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
@@ -274,7 +282,7 @@ pub(super) async fn settle_phone_change(tx: &Tx, user_id: UserId, now: Timestamp
             set identity_data = auth.identities.identity_data || excluded.identity_data, updated_at = excluded.updated_at",
     );
     tx.execute(sql).await?;
-    Ok(())
+    name_providers(tx, user_id).await
 }
 
 /// Takes away what was sent for an earlier change of address.

@@ -2,15 +2,38 @@
 //!
 //! Invariant: only the site itself and what the operator listed: a link of ours never carries a session to somebody else's page.
 
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
+use kernel::{Error, Result};
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 use crate::Auth;
 
 /// Returns where to go: what was asked for if that is allowed, the site itself otherwise.
-pub(super) fn target(auth: &Auth, wanted: Option<&str>) -> Url {
+pub(crate) fn target(auth: &Auth, wanted: Option<&str>) -> Url {
     let site = auth.site();
     let wanted = wanted.filter(|wanted| !wanted.is_empty()).and_then(|wanted| Url::parse(wanted).ok());
     wanted.filter(|wanted| is_allowed(&site, &auth.config().one_time.redirect_urls, wanted)).unwrap_or(site)
+}
+
+/// Sends a browser there.
+pub(crate) fn see_other(target: &Url) -> Result<Response> {
+    let location = HeaderValue::try_from(target.as_str()).map_err(Error::internal)?;
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
+}
+
+/// Sends a browser there with what went wrong: an error of OAuth, our code and words for it. An application that waits for a code in the
+/// query looks there.
+pub(crate) fn refuse(mut target: Url, error: &str, said: (&str, &str), in_query: bool) -> Result<Response> {
+    let pairs = [("error", error), ("error_code", said.0), ("error_description", said.1)];
+    if in_query {
+        target.query_pairs_mut().extend_pairs(pairs);
+    }
+    let fragment = Serializer::new(String::new()).extend_pairs(pairs).append_pair("sb", "").finish();
+    target.set_fragment(Some(&fragment));
+    see_other(&target)
 }
 
 fn is_allowed(site: &Url, patterns: &[String], wanted: &Url) -> bool {

@@ -9,10 +9,11 @@ use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::deliver::{deliver, require, sent};
+use super::deliver::{deliver_to, require, sent};
 use super::{Account, Delivery, NewPhoneUser, Purpose, queries};
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
+use crate::flows::Challenge;
 use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
 use crate::users::queries::{NewUser, create};
 
@@ -36,6 +37,16 @@ pub(crate) struct Wish {
     create_user: bool,
     #[serde(default)]
     channel: Option<String>,
+    #[serde(default)]
+    code_challenge: Option<String>,
+    #[serde(default)]
+    code_challenge_method: Option<String>,
+}
+
+impl Wish {
+    fn challenge(&self) -> Result<Option<Challenge>> {
+        Challenge::read(self.code_challenge.as_deref(), self.code_challenge_method.as_deref())
+    }
 }
 
 fn yes() -> bool {
@@ -68,6 +79,7 @@ pub(crate) async fn magic_link(
 
 async fn by_mail(auth: &Auth, device: &Device, wish: Wish, redirect_to: Option<&str>) -> Result<Json<Value>> {
     require(auth, Channel::Mail)?;
+    let challenge = wish.challenge()?;
     let email = Email::parse(wish.email.as_deref().unwrap_or_default())?;
     let metadata = wish.data.unwrap_or_default();
     check_metadata(&metadata, auth.config().user_metadata_bytes_max)?;
@@ -96,7 +108,7 @@ async fn by_mail(auth: &Auth, device: &Device, wish: Wish, redirect_to: Option<&
     let account = account.filter(|account| !account.banned);
     let delivery =
         Delivery { account: account.as_ref(), purpose, template, kind, to: email.as_str(), new_email: "", redirect_to, is_last: true };
-    finish(auth, tx, device, delivery).await
+    finish_to(auth, tx, device, delivery, challenge.as_ref()).await
 }
 
 async fn by_sms(auth: &Auth, device: &Device, wish: Wish) -> Result<Json<Value>> {
@@ -145,6 +157,7 @@ pub(crate) async fn recover(
     Body(wish): Body<Wish>,
 ) -> Result<Json<Value>> {
     require(&auth, Channel::Mail)?;
+    let challenge = wish.challenge()?;
     let email = wish.email.as_deref().filter(|email| !email.is_empty());
     let email = Email::parse(email.ok_or_else(|| bad_request("validation_failed", "Password recovery requires an email"))?)?;
     let tx = auth.begin(Access::Write, "ask for a new password").await?;
@@ -159,12 +172,23 @@ pub(crate) async fn recover(
         redirect_to: back.redirect_to.as_deref(),
         is_last: true,
     };
-    Box::pin(finish(&auth, tx, &device, delivery)).await
+    Box::pin(finish_to(&auth, tx, &device, delivery, challenge.as_ref())).await
 }
 
 /// Puts it into the outbox and answers what everybody is answered.
 pub(super) async fn finish(auth: &Auth, tx: Tx, device: &Device, delivery: Delivery<'_>) -> Result<Json<Value>> {
-    deliver(auth, &tx, device, delivery).await?;
+    finish_to(auth, tx, device, delivery, None).await
+}
+
+/// The same, for an application that sent a challenge.
+pub(super) async fn finish_to(
+    auth: &Auth,
+    tx: Tx,
+    device: &Device,
+    delivery: Delivery<'_>,
+    challenge: Option<&Challenge>,
+) -> Result<Json<Value>> {
+    deliver_to(auth, &tx, device, delivery, challenge).await?;
     tx.commit().await?;
     sent(auth);
     Ok(Json(json!({})))

@@ -9,11 +9,12 @@ use postgres::Access;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::deliver::{deliver, require, sent};
-use super::request::{Return, by_phone, finish};
+use super::deliver::{deliver_to, require, sent};
+use super::request::{Return, by_phone, finish, finish_to};
 use super::{Account, Delivery, Purpose};
 use crate::Auth;
 use crate::errors::bad_request;
+use crate::flows::Challenge;
 use crate::input::{Body, Device, Email, Params, Phone};
 
 /// The body of the endpoint.
@@ -24,6 +25,8 @@ pub(crate) struct Wish {
     kind: String,
     email: Option<String>,
     phone: Option<String>,
+    code_challenge: Option<String>,
+    code_challenge_method: Option<String>,
 }
 
 pub(crate) async fn resend(
@@ -34,10 +37,14 @@ pub(crate) async fn resend(
 ) -> Result<Json<Value>> {
     let present = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
     let (email, phone) = (present(&wish.email), present(&wish.phone));
+    let challenge = Challenge::read(wish.code_challenge.as_deref(), wish.code_challenge_method.as_deref())?;
     match wish.kind.as_str() {
         "" => Err(bad_request("validation_failed", "Missing one of these types: signup, email_change, sms, phone_change")),
         "signup" | "email_change" => match (email, phone) {
-            (Some(email), None) => Box::pin(by_mail(&auth, &device, &wish.kind, &email, back.redirect_to.as_deref())).await,
+            (Some(email), None) => {
+                let back = (back.redirect_to.as_deref(), challenge.as_ref());
+                Box::pin(by_mail(&auth, &device, &wish.kind, &email, back)).await
+            }
             (Some(_), Some(_)) => Err(bad_request("validation_failed", "Only an email address or phone number should be provided.")),
             (None, _) => Err(bad_request("validation_failed", "Type provided requires an email address")),
         },
@@ -50,7 +57,11 @@ pub(crate) async fn resend(
     }
 }
 
-async fn by_mail(auth: &Auth, device: &Device, kind: &str, email: &str, redirect_to: Option<&str>) -> Result<Json<Value>> {
+/// Where a link leads, and what the application will prove itself with that asked for it.
+type Back<'a> = (Option<&'a str>, Option<&'a Challenge>);
+
+async fn by_mail(auth: &Auth, device: &Device, kind: &str, email: &str, back: Back<'_>) -> Result<Json<Value>> {
+    let (redirect_to, challenge) = back;
     require(auth, Channel::Mail)?;
     let email = Email::parse(email)?;
     let tx = auth.begin(Access::Write, "send a link again").await?;
@@ -67,12 +78,12 @@ async fn by_mail(auth: &Auth, device: &Device, kind: &str, email: &str, redirect
             redirect_to,
             is_last: true,
         };
-        return finish(auth, tx, device, delivery).await;
+        return finish_to(auth, tx, device, delivery, challenge).await;
     }
     let account = account.filter(|account| !account.new_email.is_empty());
     let new_email = account.as_ref().map(|account| account.new_email.clone()).unwrap_or_default();
     for delivery in changes(auth, account.as_ref(), email.as_str(), &new_email, redirect_to) {
-        deliver(auth, &tx, device, delivery).await?;
+        deliver_to(auth, &tx, device, delivery, challenge).await?;
     }
     tx.commit().await?;
     sent(auth);

@@ -11,6 +11,8 @@ use uuid::Uuid;
 use crate::keys::KeyRing;
 
 const TOKEN_BYTES: usize = 32;
+/// How a link's token begins that leads to a code and not to a session.
+const PKCE: &str = "pkce_";
 /// The purpose, so that this key's signatures mean nothing elsewhere.
 const CODES: &[u8] = b"one-time-code/1:";
 
@@ -37,11 +39,30 @@ impl Secrets {
         let code_hash = hex(code_tag(key.expose(), id, &code).as_ref());
         Ok(Self { id, token_hash: token_hash(&token), code_hash, token: Secret::new(token), code: Secret::new(code) })
     }
+
+    /// Marks the link as one that leads to a code.
+    pub(super) fn with_code_at_the_end(mut self) -> Self {
+        self.token = Secret::new(format!("{PKCE}{}", self.token.expose()));
+        self.token_hash = token_hash(self.token.expose());
+        self
+    }
 }
 
-/// Returns what is kept of a link's token.
-pub(super) fn token_hash(token: &str) -> String {
+/// Tells whether a link's token says that it leads to a code.
+pub(super) fn leads_to_code(token: &str) -> bool {
+    token.starts_with(PKCE)
+}
+
+/// Returns what is kept of a link's token, or of another text that is random enough.
+pub(crate) fn token_hash(token: &str) -> String {
     hex(digest::digest(&digest::SHA256, token.as_bytes()).as_ref())
+}
+
+/// Makes a text that nobody guesses.
+pub(crate) fn random() -> Result<Secret<String>> {
+    let mut bytes = [0_u8; TOKEN_BYTES];
+    rand::fill(&mut bytes).map_err(Error::internal)?;
+    Ok(Secret::new(hex(&bytes)))
 }
 
 /// Tells whether a code is the one whose hash is kept, in the same time for any.

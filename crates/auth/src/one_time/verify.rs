@@ -5,24 +5,21 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
+use axum::response::Response;
 use kernel::{Error, Kind, Result, Secret};
 use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::queries::{self, Used};
 use super::{Account, Purpose, redirect, secrets};
-use crate::Auth;
 use crate::errors::bad_request;
 use crate::input::{Body, Device, Email, Params, Phone};
 use crate::sessions::{self, NewSession};
-use crate::users::queries::{Change, change};
+use crate::users::queries::{Change, change, prove_email};
 use crate::users::{taken, taken_phone};
+use crate::{Auth, flows};
 
 const FIRST_OF_TWO: &str = "Confirmation link accepted. Please proceed to confirm link sent to the other email";
 
@@ -51,6 +48,8 @@ pub(crate) struct Followed {
 /// What a good link or code led to.
 enum Verified {
     Session(Value),
+    /// A code that the application which asked for the link exchanges.
+    Code(Secret<String>),
     /// The other address has to agree, too.
     FirstOfTwo,
 }
@@ -59,6 +58,7 @@ pub(crate) async fn verify(State(auth): State<Auth>, device: Device, Body(presen
     let answer = match Box::pin(post(&auth, device, presented)).await {
         Ok(Verified::Session(session)) => Ok(Json(session)),
         Ok(Verified::FirstOfTwo) => Ok(Json(json!({ "msg": FIRST_OF_TWO, "code": "200" }))),
+        Ok(Verified::Code(_)) => Err(Error::internal("a code for nobody who could exchange it")),
         Err(error) => Err(error),
     };
     let result = answer.as_ref().map_or_else(|error| sessions::label(error.code()), |_| "success");
@@ -74,7 +74,7 @@ async fn post(auth: &Auth, device: Device, presented: Presented) -> Result<Verif
         return Err(bad_request("validation_failed", "Verify requires a verification type"));
     }
     match (secret(token), secret(token_hash), present(email), present(phone)) {
-        (None, Some(hash), None, None) => by_link(auth, device, &kind, hash.expose()).await,
+        (None, Some(hash), None, None) => by_link(auth, device, &kind, hash.expose(), Way::Application).await,
         (_, Some(_), _, _) => Err(bad_request("validation_failed", "Only the token_hash and type should be provided")),
         (None, None, _, _) => Err(bad_request("validation_failed", "Verify requires a token or a token hash")),
         (Some(code), None, Some(email), None) => {
@@ -106,22 +106,24 @@ pub(crate) async fn follow(State(auth): State<Auth>, Params(followed): Params<Fo
         return Err(bad_request("validation_failed", "Verify requires a token and a type"));
     }
     let mut target = redirect::target(&auth, followed.redirect_to.as_deref());
-    let outcome = Box::pin(by_link(&auth, device, &followed.kind, followed.token.expose())).await;
+    let outcome = Box::pin(by_link(&auth, device, &followed.kind, followed.token.expose(), Way::Browser)).await;
     let result = outcome.as_ref().map_or_else(|error| sessions::label(error.code()), |_| "success");
     metrics::counter!("auth_verifications_total", "result" => result).increment(1);
     let fragment = match outcome {
         Ok(Verified::Session(session)) => session_fragment(&session, &followed.kind),
+        Ok(Verified::Code(code)) => {
+            target.query_pairs_mut().append_pair("code", code.expose());
+            return redirect::see_other(&target);
+        }
         Ok(Verified::FirstOfTwo) => Serializer::new(String::new()).append_pair("message", FIRST_OF_TWO).append_pair("sb", "").finish(),
         Err(error) if error.status().is_server_error() => return Err(error),
-        Err(error) => Serializer::new(String::new())
-            .append_pair("error", "access_denied")
-            .append_pair("error_code", error.code())
-            .append_pair("error_description", error.message())
-            .append_pair("sb", "")
-            .finish(),
+        Err(error) => {
+            let in_query = secrets::leads_to_code(followed.token.expose());
+            return redirect::refuse(target, "access_denied", (error.code(), error.message()), in_query);
+        }
     };
     target.set_fragment(Some(&fragment));
-    see_other(&target)
+    redirect::see_other(&target)
 }
 
 fn session_fragment(session: &Value, kind: &str) -> String {
@@ -134,17 +136,21 @@ fn session_fragment(session: &Value, kind: &str) -> String {
     fragment.finish()
 }
 
-fn see_other(target: &Url) -> Result<Response> {
-    let location = HeaderValue::try_from(target.as_str()).map_err(Error::internal)?;
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
+/// Who comes with a link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The browser that followed it.
+    Browser,
+    /// An application that has its token.
+    Application,
 }
 
-async fn by_link(auth: &Auth, device: Device, kind: &str, token: &str) -> Result<Verified> {
+async fn by_link(auth: &Auth, device: Device, kind: &str, token: &str, way: Way) -> Result<Verified> {
     let purposes = Purpose::of_mail(kind).ok_or_else(unsupported)?;
     let tx = auth.begin(Access::Write, "sign-in by a link").await?;
     let used = queries::use_link(&tx, &secrets::token_hash(token), purposes, auth.now()).await?;
     let used = used.ok_or_else(|| expired("Email link is invalid or has expired"))?;
-    accept(auth, tx, device, used).await
+    accept(auth, tx, device, used, way).await
 }
 
 async fn by_code(auth: &Auth, device: Device, sent_to: &str, purposes: &'static [Purpose], code: &str) -> Result<Verified> {
@@ -163,11 +169,11 @@ async fn by_code(auth: &Auth, device: Device, sent_to: &str, purposes: &'static 
         tx.commit().await?;
         return Err(expired("Token has expired or is invalid"));
     };
-    accept(auth, tx, device, used).await
+    accept(auth, tx, device, used, Way::Application).await
 }
 
-/// Does what the token was for and opens a session.
-async fn accept(auth: &Auth, tx: Tx, device: Device, used: Used) -> Result<Verified> {
+/// Does what the token was for and opens a session, or gives the application its code that waits for one.
+async fn accept(auth: &Auth, tx: Tx, device: Device, used: Used, way: Way) -> Result<Verified> {
     let now = auth.now();
     let account = Account::by_id(&tx, used.user_id, now).await?.ok_or_else(|| expired("Token has expired or is invalid"))?;
     if account.banned {
@@ -188,6 +194,7 @@ async fn accept(auth: &Auth, tx: Tx, device: Device, used: Used) -> Result<Verif
             let wish = Change { email: Some(&email), confirm_email: true, ..Change::default() };
             change(&tx, account.id, &wish, now).await.map_err(taken)?;
             queries::settle_email_change(&tx, account.id, now).await?;
+            prove_email(&tx, account.id, now).await?;
             queries::forget(&tx, account.id).await?;
             "email"
         }
@@ -203,6 +210,12 @@ async fn accept(auth: &Auth, tx: Tx, device: Device, used: Used) -> Result<Verif
         // Not for a session: PUT /user asks for it.
         Purpose::Reauthentication => return Err(unsupported()),
     };
+    if let (Some(flow_id), Way::Browser) = (used.flow_id, way) {
+        let code = flows::queries::issue(&tx, flow_id, account.id, auth.config().external.code_seconds, now).await?;
+        tx.commit().await?;
+        tracing::info!(user_id = %account.id, purpose = used.purpose.name(), "a link led to a code");
+        return Ok(Verified::Code(code));
+    }
     let new = NewSession { user_id: account.id, verified_hash: None, renewed_hash: None, device, method: "otp", provider };
     let session = sessions::open(auth, &tx, new).await?;
     let answer = session.answer(auth)?;

@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use kernel::{Error, Kind, Result, Secret};
+use kernel::{Error, Result, Secret};
 use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use super::{Lifetime, NewSession, RefreshToken, label, open, queries, read};
 use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Device, Email, Params, Phone};
 use crate::passwords::Outcome;
-use crate::{Auth, limits, one_time, users};
+use crate::{Auth, flows, limits, one_time, users};
 
 /// The query of the endpoint.
 #[derive(Deserialize)]
@@ -35,6 +35,10 @@ pub(crate) struct Presented {
     password: Option<Secret<String>>,
     #[serde(default)]
     refresh_token: Option<Secret<String>>,
+    #[serde(default)]
+    auth_code: Option<Secret<String>>,
+    #[serde(default)]
+    code_verifier: Option<Secret<String>>,
 }
 
 pub(crate) async fn token(
@@ -56,7 +60,12 @@ pub(crate) async fn token(
             metrics::counter!("auth_refreshes_total", "result" => result).increment(1);
             answer.map(Json)
         }
-        "pkce" => Err(Error::new(Kind::NotFound, "flow_state_not_found", "invalid flow state, no valid flow state found")),
+        "pkce" => {
+            let answer = Box::pin(flows::by_code(&auth, device, presented.auth_code, presented.code_verifier)).await;
+            let result = answer.as_ref().map_or_else(|error| label(error.code()), |_| "success");
+            metrics::counter!("auth_sign_ins_total", "result" => result).increment(1);
+            answer.map(Json)
+        }
         "id_token" => Err(bad_request("provider_disabled", "Sign-in with another provider's token is disabled")),
         "web3" => Err(unprocessable("web3_provider_disabled", "Web3 provider is disabled")),
         _ => Err(bad_request("validation_failed", "unsupported_grant_type")),

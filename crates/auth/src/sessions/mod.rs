@@ -36,7 +36,7 @@ pub(crate) struct NewSession<'a> {
     /// How he proved who he is, as `amr` names it.
     pub(crate) method: &'static str,
     /// Of which of his identities.
-    pub(crate) provider: &'static str,
+    pub(crate) provider: &'a str,
 }
 
 /// A session with everything its tokens say.

@@ -9,8 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::User;
+use super::anonymous::nothing_to_sign_in_with;
 use super::queries::{self, Change};
 use crate::errors::{session_not_found, unprocessable};
+use crate::flows::Challenge;
 use crate::input::{Body, Caller, Device, Email, Params, Phone, check_metadata, metadata_too_large};
 use crate::passwords::Outcome;
 use crate::{Auth, one_time, sessions};
@@ -31,6 +33,10 @@ pub(crate) struct Wish {
     data: Option<Map<String, Value>>,
     #[serde(default)]
     nonce: Option<Secret<String>>,
+    #[serde(default)]
+    code_challenge: Option<String>,
+    #[serde(default)]
+    code_challenge_method: Option<String>,
 }
 
 pub(crate) async fn get(State(auth): State<Auth>, caller: Caller) -> Result<Json<User>> {
@@ -55,6 +61,7 @@ pub(crate) async fn put(
     if let Some(data) = &wish.data {
         check_metadata(data, auth.config().user_metadata_bytes_max)?;
     }
+    let challenge = Challenge::read(wish.code_challenge.as_deref(), wish.code_challenge_method.as_deref())?;
     let email = wish.email.as_deref().filter(|email| !email.is_empty()).map(Email::parse).transpose()?;
     let hash = match wish.password.filter(|password| !password.expose().is_empty()) {
         Some(password) => Some(new_hash(&auth, caller, password, wish.nonce.as_ref()).await?),
@@ -68,7 +75,7 @@ pub(crate) async fn put(
         user_metadata: wish.data.as_ref(),
         ..Change::default()
     };
-    let asked = Asked { change, phone, redirect_to: back.redirect_to, device };
+    let asked = Asked { change, phone, redirect_to: back.redirect_to, challenge, device };
     Box::pin(apply(&auth, caller, asked)).await.map(Json)
 }
 
@@ -77,11 +84,12 @@ struct Asked<'a> {
     change: Change<'a>,
     phone: Option<Phone>,
     redirect_to: Option<String>,
+    challenge: Option<Challenge>,
     device: Device,
 }
 
 async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
-    let Asked { mut change, phone, redirect_to, device } = asked;
+    let Asked { mut change, phone, redirect_to, challenge, device } = asked;
     let now = auth.now();
     let tx = auth.begin(Access::Write, "change one's own account").await?;
     let before = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
@@ -92,10 +100,13 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
         let message = "AAL2 session is required to update email or password when MFA is enabled.";
         return Err(Error::new(Kind::Unauthenticated, "insufficient_aal", message));
     }
+    if before.is_anonymous && change.hash.is_some() && change.email.is_none() && phone.is_none() {
+        return Err(nothing_to_sign_in_with());
+    }
     if let Some(email) = change.email.filter(|_| !auth.config().autoconfirm) {
         change = Change { email: None, confirm_email: false, ..change };
         if email.as_str() != before.email {
-            one_time::email(auth, &tx, &device, (before.id, email, redirect_to.as_deref())).await?;
+            one_time::email(auth, &tx, &device, (before.id, email, redirect_to.as_deref()), challenge.as_ref()).await?;
         }
     }
     if let Some(phone) = phone.filter(|phone| phone.as_str() != before.phone) {
@@ -103,6 +114,9 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     }
     if !queries::change_self(&tx, caller, &change, now).await.map_err(taken)? {
         return Err(session_not_found());
+    }
+    if change.email.is_some() && before.email.is_empty() {
+        one_time::settle_email_change(&tx, before.id, now).await?;
     }
     if change.hash.is_some() {
         // Whoever knew the old password is out.

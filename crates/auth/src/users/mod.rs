@@ -3,6 +3,7 @@
 //! Invariant: an answer about a user never holds his password's hash, and nobody changes his own `app_metadata`.
 
 mod account;
+mod anonymous;
 pub(crate) mod queries;
 mod signup;
 mod signup_phone;

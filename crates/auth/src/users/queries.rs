@@ -216,6 +216,7 @@ async fn change_where(tx: &Tx, change: &Change<'_>, now: Timestamp, condition: S
                   email_confirmed_at = case when g.confirm then coalesce(u.email_confirmed_at, g.now)
                                             when g.email <> u.email then null
                                             else u.email_confirmed_at end,
+                  email_proved_at = case when g.email <> u.email then null else u.email_proved_at end,
                   encrypted_password = coalesce(g.hash, u.encrypted_password),
                   raw_user_meta_data = (u.raw_user_meta_data || g.user_metadata)
                     - array(select e.key from jsonb_each(g.user_metadata) e where e.value = 'null'),
@@ -240,6 +241,36 @@ async fn change_where(tx: &Tx, change: &Change<'_>, now: Timestamp, condition: S
          select id from changed",
     );
     Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Notes that the address of an account is known to be its holder's.
+pub(crate) async fn prove_email(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
+    let mut sql = Sql::new("update auth.users u set email_proved_at = coalesce(u.email_proved_at, ");
+    sql.bind(now).text("::timestamptz) where u.email is not null and u.id = ").bind(user_id).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
+/// Names in `app_metadata` what an account is known by now: `providers` all of it, `provider` what it was known by first.
+pub(crate) async fn name_providers(tx: &Tx, user_id: UserId) -> Result<()> {
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(user_id).text(
+        "::uuid as id),
+         known as (
+           select jsonb_agg(i.provider order by i.first_at, i.first_id) as providers
+             from (select i.provider, min(i.created_at) as first_at, min(i.id::text) as first_id
+                     from auth.identities i join given g on g.id = i.user_id group by i.provider) i)
+         update auth.users u
+            set raw_app_meta_data = case
+                  when k.providers is null then u.raw_app_meta_data - 'provider' - 'providers'
+                  else u.raw_app_meta_data || jsonb_build_object(
+                    'provider', case when k.providers @> (u.raw_app_meta_data -> 'provider') then u.raw_app_meta_data -> 'provider'
+                                     else k.providers -> 0 end,
+                    'providers', k.providers) end
+           from given g, known k where u.id = g.id",
+    );
+    tx.execute(sql).await?;
+    Ok(())
 }
 
 /// The account `u` belongs to this user, he may use it, and the session he names is live.

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::queries::{self, NewUser};
-use super::{StandIn, User, signup_phone};
+use super::{StandIn, User, anonymous, signup_phone};
 use crate::errors::{bad_request, unprocessable};
+use crate::flows::Challenge;
 use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
 use crate::one_time::{Account, Delivery, Purpose};
 use crate::{Auth, one_time, sessions};
@@ -28,6 +29,10 @@ pub(crate) struct Signup {
     password: Option<Secret<String>>,
     #[serde(default)]
     data: Option<Map<String, Value>>,
+    #[serde(default)]
+    code_challenge: Option<String>,
+    #[serde(default)]
+    code_challenge_method: Option<String>,
 }
 
 pub(crate) async fn signup(
@@ -47,6 +52,10 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
         auth.limits().anonymous(&device, auth.now()).await?;
     }
     let wanted = wanted(auth, &body)?;
+    let challenge = Challenge::read(body.code_challenge.as_deref(), body.code_challenge_method.as_deref())?;
+    if matches!(wanted, Wanted::Nothing) {
+        return Box::pin(anonymous::sign_up(auth, device, body.data.unwrap_or_default())).await;
+    }
     let password = body.password.filter(|password| !password.expose().is_empty());
     let password = password.ok_or_else(|| bad_request("validation_failed", "Signup requires a valid password"))?;
     let email = match wanted {
@@ -54,6 +63,7 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
         Wanted::Phone(phone) => {
             return Box::pin(signup_phone::sign_up(auth, device, &phone, (password, body.data.unwrap_or_default()))).await;
         }
+        Wanted::Nothing => return Err(anonymous::disabled()),
     };
     auth.passwords().check_choice(password.expose())?;
     let confirmed = auth.config().autoconfirm;
@@ -92,7 +102,7 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
         session.answer(auth)?
     } else {
         if one_time::require(auth, Channel::Mail).is_ok() {
-            ask_to_confirm(auth, &tx, &device, (&email, redirect_to)).await?;
+            ask_to_confirm(auth, &tx, &device, (&email, redirect_to, challenge.as_ref())).await?;
         }
         // Whoever has no access to the mailbox is not told that there is an account: the answer is that of a new one.
         let made = if is_new { queries::find(&tx, user.id).await? } else { Some(stand_in(&tx, &user).await?) };
@@ -112,8 +122,8 @@ async fn stand_in(tx: &Tx, new: &NewUser<'_>) -> Result<User> {
 }
 
 /// Sends the link that confirms an address; to one that is confirmed, nothing.
-async fn ask_to_confirm(auth: &Auth, tx: &Tx, device: &Device, to: (&Email, Option<&str>)) -> Result<()> {
-    let (email, redirect_to) = to;
+async fn ask_to_confirm(auth: &Auth, tx: &Tx, device: &Device, to: (&Email, Option<&str>, Option<&Challenge>)) -> Result<()> {
+    let (email, redirect_to, challenge) = to;
     let account = Account::by_email(tx, email, auth.now()).await?.filter(|account| !account.email_confirmed && !account.banned);
     let delivery = Delivery {
         account: account.as_ref(),
@@ -125,13 +135,15 @@ async fn ask_to_confirm(auth: &Auth, tx: &Tx, device: &Device, to: (&Email, Opti
         redirect_to,
         is_last: true,
     };
-    one_time::deliver(auth, tx, device, delivery).await
+    one_time::deliver_to(auth, tx, device, delivery, challenge).await
 }
 
 /// By what somebody is to be known.
 enum Wanted {
     Email(Email),
     Phone(Phone),
+    /// By nothing.
+    Nothing,
 }
 
 /// Checks which way to sign up is wanted and whether it is on.
@@ -145,7 +157,11 @@ fn wanted(auth: &Auth, body: &Signup) -> Result<Wanted> {
         (false, true) if !one_time::takes_phones(auth) => Err(bad_request("phone_provider_disabled", "Phone signups are disabled")),
         (false, true) => Phone::parse(body.phone.as_deref().unwrap_or_default()).map(Wanted::Phone),
         (false, false) if body.password.as_ref().is_none_or(|password| password.expose().is_empty()) => {
-            Err(unprocessable("anonymous_provider_disabled", "Anonymous sign-ins are disabled"))
+            if auth.config().anonymous.enabled {
+                Ok(Wanted::Nothing)
+            } else {
+                Err(anonymous::disabled())
+            }
         }
         (false, false) => Err(Error::new(Kind::BadRequest, "validation_failed", "To signup, please provide your email")),
         (true, false) => Email::parse(body.email.as_deref().unwrap_or_default()).map(Wanted::Email),

@@ -6,6 +6,8 @@ mod account;
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod anonymous;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod codes;
@@ -13,6 +15,8 @@ mod codes;
 mod companies;
 #[cfg(test)]
 mod factors;
+#[cfg(test)]
+mod flows;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]

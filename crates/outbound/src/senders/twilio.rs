@@ -1,14 +1,12 @@
 //! SMS over Twilio's programmable messaging.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::{Result, Secret};
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
 
 use super::{Letter, Refusal, unusable};
 use crate::config::SmsConfig;
+use crate::tls;
 
 pub(super) struct Twilio {
     client: reqwest::Client,
@@ -26,7 +24,7 @@ impl Twilio {
             .timeout(Duration::from_millis(config.twilio_time_ms))
             // The account's token goes to the address that was configured and no other.
             .redirect(reqwest::redirect::Policy::none())
-            .use_preconfigured_tls(tls().map_err(|error| unusable("outbound.sms", error))?)
+            .use_preconfigured_tls(tls::client().map_err(|error| unusable("outbound.sms", error))?)
             .build()
             .map_err(|error| unusable("outbound.sms", error))?;
         let url = format!("{}/2010-04-01/Accounts/{account}/Messages.json", config.twilio_url.trim_end_matches('/'));
@@ -47,13 +45,4 @@ impl Twilio {
         let is_final = status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 408 | 429);
         Err(if is_final { Refusal::lasting(&reason) } else { Refusal::passing(&reason) })
     }
-}
-
-/// TLS with the authorities that this system trusts.
-fn tls() -> std::result::Result<ClientConfig, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    // One that cannot be read vouches for nobody; the others do.
-    let _counts = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

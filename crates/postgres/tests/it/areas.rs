@@ -19,6 +19,7 @@ pub(crate) const AREAS: &[Area] = &[
             "auth.mfa_challenges",
             "auth.recovery_codes",
             "auth.one_time_tokens",
+            "auth.flow_states",
             "users",
             "companies",
             "company_settings",

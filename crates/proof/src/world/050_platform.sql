@@ -103,6 +103,8 @@ begin
     values (v_company, 'company', v_canary, now(), now() + interval '1 hour', 100);
     insert into auth.one_time_tokens (user_id, purpose, token_hash, code_hash, sent_to, created_at, expires_at)
     values (proof.id(v_letter, '105'), 'recovery', sha256((v_letter || ' link')::bytea), sha256('code'), v_canary || '@example.com', now(), now());
+    insert into auth.flow_states (user_id, method, challenge, challenge_method, code_hash, redirect_to, created_at, expires_at)
+    values (proof.id(v_letter, '105'), 'otp', repeat(v_letter, 43), 's256', sha256((v_letter || ' flow')::bytea), v_canary, now(), now());
     insert into app.outbox (company_id, channel, purpose, recipient, sealed, due_at, created_at)
     values (v_company, 'mail', 'invite', v_canary || '@example.com', v_canary, now(), now());
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)

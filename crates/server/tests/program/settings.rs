@@ -13,10 +13,11 @@ use server::config::{Environment, Flags, Settings, Sources, load};
 use crate::written::compare;
 
 /// Where fields and their words are.
-const SOURCES: [&str; 5] = [
+const SOURCES: &[&str] = &[
     "crates/server/src/config/mod.rs",
     "crates/auth/src/config.rs",
     "crates/auth/src/limits/config.rs",
+    "crates/auth/src/external/config.rs",
     "crates/data_api/src/config.rs",
     "crates/outbound/src/config.rs",
 ];

@@ -1,0 +1,3 @@
+//! Accounts at providers that people sign in with.
+
+pub(crate) mod config;
