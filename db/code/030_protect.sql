@@ -95,6 +95,9 @@ begin
   if to_regprocedure('app.audit_table(regclass, text)') is not null then
     perform app.audit_table(p_table, p_tenant_column);
   end if;
+  if to_regprocedure('app.wall_unpaid(regclass, text)') is not null then
+    perform app.wall_unpaid(p_table, p_tenant_column);
+  end if;
 end $$;
 comment on function app.protect(regclass, text, boolean, text, text, text, text[], text, regclass, text) is
   'Declares a table of a company: policies by permission, grants, triggers, and its row in app.protected_tables.';

@@ -33,6 +33,7 @@ declare
   v_user    uuid;
   v_company uuid := p_company_id;
   v_aal     text;
+  v_until   timestamptz;
 begin
   permissions := '';
   case p_kind
@@ -61,7 +62,7 @@ begin
           message = 'The session is over. Sign in again.';
       end if;
       if v_company is not null then
-        select m.company_id, m.role, m.effective_permissions into company_id, member_role, permissions
+        select m.company_id, m.role, m.effective_permissions, c.writes_until into company_id, member_role, permissions, v_until
           from public.team_members m
           join public.companies c on c.id = m.company_id
          where m.company_id = v_company and m.user_id = v_user and m.status = 'active' and m.archived_at is null
@@ -70,6 +71,10 @@ begin
           raise exception using errcode = 'TH403', constraint = 'company_not_member',
             message = 'You are not an active member of this company.',
             hint = 'Choose another company: my_companies() lists yours.';
+        end if;
+        -- What it walls stands in 315_subscription_wall.sql.
+        if v_until <= now() then
+          permissions := coalesce(nullif(permissions, ''), ',') || 'subscription:over,';
         end if;
       end if;
       role := 'authenticated';

@@ -111,6 +111,8 @@ mod story;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod subscriptions;
+#[cfg(test)]
 mod tenancy;
 #[cfg(test)]
 mod together;

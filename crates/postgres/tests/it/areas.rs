@@ -30,6 +30,9 @@ pub(crate) const AREAS: &[Area] = &[
             "invitations",
             "role_change_log",
             "ownership_transfers",
+            "app.subscription_tiers",
+            "app.subscriptions",
+            "app.subscription_events",
         ],
     },
     Area {
