@@ -9,8 +9,8 @@
 
 drop function if exists app.open_request(text, uuid, uuid, uuid, jsonb, text, boolean);
 
--- p_claims is a JSON object as text. What it says of role, subject, company and member role, and of the assurance of a session of
--- ours, counts for nothing: what the rows say stands behind it, and of two members of one name JSON takes the last.
+-- p_claims is a JSON object as text. What it says of role, subject, company (by all its names) and member role, and of the
+-- assurance of a session of ours, counts for nothing: what the rows say stands behind it, and of two members of one name JSON takes the last.
 create or replace function app.open_request(
   p_kind             text,
   p_user_id          uuid,
@@ -34,6 +34,8 @@ declare
   v_company uuid := p_company_id;
   v_aal     text;
   v_until   timestamptz;
+  v_slug     text;
+  v_industry text;
 begin
   permissions := '';
   case p_kind
@@ -42,8 +44,11 @@ begin
     when 'service', 'system' then
       role := 'service_role';
       company_id := p_company_id;
-      if p_company_id is not null and not exists (select from public.companies c where c.id = p_company_id) then
-        raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+      if p_company_id is not null then
+        select c.slug, c.industry into v_slug, v_industry from public.companies c where c.id = p_company_id;
+        if not found then
+          raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+        end if;
       end if;
     when 'user' then
       if p_session_id is null then
@@ -62,7 +67,8 @@ begin
           message = 'The session is over. Sign in again.';
       end if;
       if v_company is not null then
-        select m.company_id, m.role, m.effective_permissions, c.writes_until into company_id, member_role, permissions, v_until
+        select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry
+          into company_id, member_role, permissions, v_until, v_slug, v_industry
           from public.team_members m
           join public.companies c on c.id = m.company_id
          where m.company_id = v_company and m.user_id = v_user and m.status = 'active' and m.archived_at is null
@@ -101,8 +107,10 @@ begin
     || '"role":"' || role || '"'
     || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
     || case when v_aal is null then '' else ',"aal":"' || v_aal || '"' end
-    || ',"company_id":' || coalesce('"' || company_id || '"', 'null')
-    || ',"member_role":' || coalesce(to_json(member_role)::text, 'null') || '}';
+    || case when company_id is null then ',"company_id":null,"tenant_id":null,"subdomain":null,"industry":null,"member_role":null}'
+            else ',"company_id":"' || company_id || '","tenant_id":"' || company_id || '","subdomain":"' || v_slug
+              || '","industry":' || coalesce(to_json(v_industry)::text, 'null')
+              || ',"member_role":' || coalesce('"' || member_role || '"', 'null') || '}' end;
 end $$;
 alter function app.open_request(text, uuid, uuid, uuid, text, text, boolean) owner to app_definer;
 revoke all on function app.open_request(text, uuid, uuid, uuid, text, text, boolean) from public;

@@ -4,8 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
+use kernel::Result;
+use postgres::{Access, Sql};
 use serde_json::{Map, Value, json};
 
+use crate::errors::object;
 use crate::{Auth, one_time};
 
 /// How long others may keep the public keys: a rotation keeps the old ones accepted far longer.
@@ -43,7 +46,11 @@ const PROVIDERS: &[&str] = &[
 ];
 
 pub(crate) async fn settings(State(auth): State<Auth>) -> Json<Value> {
-    let phone = one_time::takes_phones(&auth);
+    Json(known(&auth))
+}
+
+fn known(auth: &Auth) -> Value {
+    let phone = one_time::takes_phones(auth);
     let is_on = |name: &str| match name {
         "email" => true,
         "phone" => phone,
@@ -51,7 +58,7 @@ pub(crate) async fn settings(State(auth): State<Auth>) -> Json<Value> {
         _ => false,
     };
     let external: Map<String, Value> = PROVIDERS.iter().map(|name| ((*name).to_owned(), json!(is_on(name)))).collect();
-    Json(json!({
+    json!({
         "external": external,
         "disable_signup": !auth.config().signup_enabled,
         "mailer_autoconfirm": auth.config().autoconfirm,
@@ -59,7 +66,34 @@ pub(crate) async fn settings(State(auth): State<Auth>) -> Json<Value> {
         "sms_provider": if phone { "twilio" } else { "" },
         "saml_enabled": false,
         "passkeys_enabled": false,
-    }))
+    })
+}
+
+impl Auth {
+    /// Has the database know the settings as `auth.config` shows them, under the names that other services have for them. A secret is there
+    /// by its name alone.
+    pub async fn publish_settings(&self) -> Result<()> {
+        let known = known(self);
+        let text = |name: &str| known.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let mut told = object([
+            ("JWT_SECRET", Value::Null),
+            ("JWT_EXP", json!(self.config().access_token_seconds.to_string())),
+            ("SITE_URL", json!(self.site().as_str())),
+            ("DISABLE_SIGNUP", json!(text("disable_signup"))),
+            ("MAILER_AUTOCONFIRM", json!(text("mailer_autoconfirm"))),
+            ("SMS_AUTOCONFIRM", json!(text("phone_autoconfirm"))),
+            ("SMS_PROVIDER", json!(text("sms_provider"))),
+            ("PASSWORD_MIN_LENGTH", json!(self.config().password.length_min.to_string())),
+        ]);
+        for (name, enabled) in known.get("external").and_then(Value::as_object).into_iter().flatten() {
+            told.insert(format!("EXTERNAL_{}_ENABLED", name.to_uppercase()), json!(enabled.to_string()));
+        }
+        let mut sql = Sql::new("select app.publish_auth_settings(");
+        sql.bind(Value::Object(told)).text("::jsonb)");
+        let tx = self.begin(Access::Write, "tell the database the settings of sign-in").await?;
+        tx.execute(sql).await?;
+        tx.commit().await
+    }
 }
 
 pub(crate) async fn jwks(State(auth): State<Auth>) -> Response {

@@ -25,7 +25,7 @@ pub struct Opened {
 const OPENING: &str = "select o.company_id, o.member_role,
        set_config('request.jwt.claims', o.claims, true),
        set_config('app.company_id', coalesce(o.company_id::text, ''), true),
-       set_config('app.current_tenant_id', '', true),
+       set_config('app.current_tenant_id', coalesce(o.company_id::text, ''), true),
        set_config('app.user_id', coalesce(o.user_id::text, ''), true),
        set_config('app.member_role', coalesce(o.member_role, ''), true),
        set_config('app.permissions', o.permissions, true),

@@ -47,8 +47,16 @@ pub(crate) struct Session {
     pub(crate) refresh_counter: i64,
     pub(crate) aal: String,
     pub(crate) amr: Value,
-    pub(crate) company_id: Option<CompanyId>,
-    pub(crate) member_role: Option<String>,
+    pub(crate) company: Option<Company>,
+}
+
+/// The company that a session works in, and what its user is there.
+#[derive(Debug)]
+pub(crate) struct Company {
+    pub(crate) id: CompanyId,
+    pub(crate) member_role: String,
+    pub(crate) industry: Option<String>,
+    pub(crate) slug: String,
 }
 
 /// How long a session lives.
@@ -130,9 +138,15 @@ impl Session {
             ("session_id", json!(self.id)),
             ("is_anonymous", json!(self.user.is_anonymous)),
         ]);
-        if let (Some(company_id), Some(member_role)) = (self.company_id, &self.member_role) {
-            claims.insert("company_id".to_owned(), json!(company_id));
-            claims.insert("member_role".to_owned(), json!(member_role));
+        if let Some(company) = &self.company {
+            // A company by the names that policies of other programs know it by, too. `auth.custom_access_token_hook` says the same.
+            claims.extend(object([
+                ("company_id", json!(company.id)),
+                ("tenant_id", json!(company.id)),
+                ("industry", json!(company.industry)),
+                ("subdomain", json!(company.slug)),
+                ("member_role", json!(company.member_role)),
+            ]));
         }
         claims
     }

@@ -4,11 +4,11 @@
 
 use jiff::Timestamp;
 use kernel::{CompanyId, Error, Result, SessionId, UserId};
-use postgres::{Sql, Tx};
+use postgres::{Row, Sql, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Lifetime, NewSession, RefreshToken, Session};
+use super::{Company, Lifetime, NewSession, RefreshToken, Session};
 use crate::input::Caller;
 use crate::users::User;
 use crate::users::queries::COLUMNS;
@@ -168,13 +168,12 @@ pub(crate) async fn state(tx: &Tx, id: SessionId, now: Timestamp) -> Result<Opti
 pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
     let mut sql = Sql::new("select ");
     sql.text(COLUMNS).text(
-        ", s.refresh_counter, s.aal, s.amr, m.company_id as active_company_id, m.role as member_role
+        ", s.refresh_counter, s.aal, s.amr, m.company_id as active_company_id, m.role as member_role, c.industry, c.slug
            from auth.sessions s
            join auth.users u on u.id = s.user_id
-           left join public.team_members m
+           left join (public.team_members m
+                      join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null)
              on m.company_id = s.active_company_id and m.user_id = s.user_id and m.status = 'active' and m.archived_at is null
-            and exists (select from public.companies c
-                         where c.id = m.company_id and c.deleted_at is null and c.archived_at is null)
           where s.id = ",
     );
     sql.bind(id.0).text("::uuid");
@@ -185,8 +184,18 @@ pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
         refresh_counter: row.try_get("refresh_counter").map_err(Error::internal)?,
         aal: row.try_get("aal").map_err(Error::internal)?,
         amr: row.try_get("amr").map_err(Error::internal)?,
-        company_id: row.try_get::<_, Option<Uuid>>("active_company_id").map_err(Error::internal)?.map(CompanyId),
+        company: company(&row)?,
+    }))
+}
+
+fn company(row: &Row) -> Result<Option<Company>> {
+    let id: Option<Uuid> = row.try_get("active_company_id").map_err(Error::internal)?;
+    let Some(id) = id else { return Ok(None) };
+    Ok(Some(Company {
+        id: CompanyId(id),
         member_role: row.try_get("member_role").map_err(Error::internal)?,
+        industry: row.try_get("industry").map_err(Error::internal)?,
+        slug: row.try_get("slug").map_err(Error::internal)?,
     }))
 }
 

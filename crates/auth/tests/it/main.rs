@@ -14,6 +14,8 @@ mod codes;
 #[cfg(test)]
 mod companies;
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod factors;
 #[cfg(test)]
 mod flows;

@@ -18,6 +18,8 @@ mod counts;
 #[cfg(test)]
 mod deletion;
 #[cfg(test)]
+mod documented_policies;
+#[cfg(test)]
 mod embedding;
 #[cfg(test)]
 mod embedding_refused;

@@ -68,6 +68,12 @@ async fn what_sql_sees_of_the_token() {
     assert_eq!(own["sub"], json!(ann.user_id));
     assert_eq!([&own["role"], &own["company_id"], &own["member_role"]], [&json!("authenticated"), &json!(ann.company_id), &json!("owner")]);
     assert_eq!([&own["email"], &own["aal"]], [&json!("ann@example.com"), &json!("aal1")]);
+    assert_eq!([&own["tenant_id"], &own["industry"], &own["subdomain"]], [&json!(ann.company_id), &json!("hvac"), &json!("ann")]);
+    // The row's truth, not what was signed: a company that is called otherwise by now, in words that JSON has to escape.
+    let renamed = json!({ "slug": "ann-and-sons", "industry": "hvac \"and\" more\\" });
+    assert_eq!(server.patch(&ann, "companies", renamed, "").await.status, 204);
+    let own = said(&ann).await;
+    assert_eq!([&own["industry"], &own["subdomain"]], [&json!("hvac \"and\" more\\"), &json!("ann-and-sons")]);
 
     // How sure we are of him is what his session is at this moment: a factor that was proved or lost counts at the next request.
     for level in ["aal2", "aal1"] {
@@ -80,10 +86,14 @@ async fn what_sql_sees_of_the_token() {
     assert_eq!(server.post(&server.service(), "team_members", both, "").await.status, 201);
     let there = said(&ann.working_in(&bob.company_id)).await;
     assert_eq!([&there["company_id"], &there["member_role"]], [&json!(bob.company_id), &json!("csr")]);
+    assert_eq!([&there["tenant_id"], &there["subdomain"]], [&json!(bob.company_id), &json!("bob")]);
 
     let nowhere = said(&person).await;
     assert_eq!([&nowhere["sub"], &nowhere["company_id"], &nowhere["member_role"]], [&json!(person.user_id), &json!(null), &json!(null)]);
-    assert_eq!(said(&Server::nobody()).await, json!({ "role": "anon", "company_id": null, "member_role": null }));
+    assert_eq!(
+        said(&Server::nobody()).await,
+        json!({ "role": "anon", "company_id": null, "tenant_id": null, "subdomain": null, "industry": null, "member_role": null })
+    );
     assert_eq!(said(&server.service()).await["role"], json!("service_role"));
 }
 

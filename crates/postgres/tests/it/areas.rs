@@ -162,6 +162,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.schema_fingerprints",
             "app.protected_tables",
             "app.role_permissions",
+            "app.auth_settings",
             "app.statuses",
             "app.counters",
             "app.idempotency_keys",

@@ -93,6 +93,7 @@ impl Backend {
         // The first look counts; the version is only shown.
         let _known = self.0.version.set(rights.server_version.clone()).is_err();
         self.0.data_api.reload().await?;
+        self.0.auth.publish_settings().await?;
         rights.judge(settings)
     }
 
