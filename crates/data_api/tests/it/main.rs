@@ -75,6 +75,8 @@ mod plans;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]
+mod policy_conditions;
+#[cfg(test)]
 mod price_book;
 #[cfg(test)]
 mod project_import;
