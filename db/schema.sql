@@ -11111,6 +11111,87 @@ COMMENT ON COLUMN auth.mfa_factors.secret IS 'secret';
 
 COMMENT ON COLUMN auth.mfa_factors.phone IS 'pii:phone';
 
+CREATE TABLE auth.oauth_authorizations (
+    id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    redirect_uri text NOT NULL,
+    scopes text[] NOT NULL,
+    state text,
+    nonce text,
+    resource text,
+    code_challenge text NOT NULL,
+    asks_again boolean NOT NULL,
+    requested_from inet,
+    status text DEFAULT 'pending'::text NOT NULL,
+    user_id uuid,
+    approved_in uuid,
+    code_hash bytea,
+    session_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT oauth_authorizations_check CHECK (((status = ANY (ARRAY['approved'::text, 'used'::text])) = (code_hash IS NOT NULL))),
+    CONSTRAINT oauth_authorizations_check1 CHECK (((code_hash IS NULL) OR ((user_id IS NOT NULL) AND (approved_in IS NOT NULL)))),
+    CONSTRAINT oauth_authorizations_code_challenge_check CHECK ((length(code_challenge) = 43)),
+    CONSTRAINT oauth_authorizations_code_hash_check CHECK ((length(code_hash) = 32)),
+    CONSTRAINT oauth_authorizations_nonce_check CHECK ((length(nonce) <= 2048)),
+    CONSTRAINT oauth_authorizations_redirect_uri_check CHECK ((length(redirect_uri) <= 2048)),
+    CONSTRAINT oauth_authorizations_resource_check CHECK ((length(resource) <= 2048)),
+    CONSTRAINT oauth_authorizations_state_check CHECK ((length(state) <= 2048)),
+    CONSTRAINT oauth_authorizations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text, 'used'::text])))
+);
+ALTER TABLE ONLY auth.oauth_authorizations FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.oauth_authorizations OWNER TO app_owner;
+
+COMMENT ON TABLE auth.oauth_authorizations IS 'What programs of others ask people for, until it is answered and a little longer. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.oauth_authorizations.requested_from IS 'pii:ip';
+
+COMMENT ON COLUMN auth.oauth_authorizations.code_hash IS 'secret';
+
+CREATE TABLE auth.oauth_clients (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    uri text,
+    logo_uri text,
+    auth_method text NOT NULL,
+    secret_hash bytea,
+    redirect_uris text[] NOT NULL,
+    grant_types text[] NOT NULL,
+    registration text NOT NULL,
+    registered_from inet,
+    used_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT oauth_clients_auth_method_check CHECK ((auth_method = ANY (ARRAY['none'::text, 'client_secret_basic'::text, 'client_secret_post'::text]))),
+    CONSTRAINT oauth_clients_check CHECK (((auth_method = 'none'::text) = (secret_hash IS NULL))),
+    CONSTRAINT oauth_clients_grant_types_check CHECK ((cardinality(grant_types) >= 1)),
+    CONSTRAINT oauth_clients_logo_uri_check CHECK ((length(logo_uri) <= 2048)),
+    CONSTRAINT oauth_clients_name_check CHECK ((length(name) <= 1024)),
+    CONSTRAINT oauth_clients_redirect_uris_check CHECK ((cardinality(redirect_uris) >= 1)),
+    CONSTRAINT oauth_clients_registration_check CHECK ((registration = ANY (ARRAY['manual'::text, 'dynamic'::text]))),
+    CONSTRAINT oauth_clients_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT oauth_clients_uri_check CHECK ((length(uri) <= 2048))
+);
+ALTER TABLE ONLY auth.oauth_clients FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.oauth_clients OWNER TO app_owner;
+
+COMMENT ON TABLE auth.oauth_clients IS 'Programs of others that people may let act for them. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.oauth_clients.secret_hash IS 'secret';
+
+COMMENT ON COLUMN auth.oauth_clients.registered_from IS 'pii:ip';
+
+CREATE TABLE auth.oauth_consents (
+    user_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    scopes text[] NOT NULL,
+    granted_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY auth.oauth_consents FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.oauth_consents OWNER TO app_owner;
+
+COMMENT ON TABLE auth.oauth_consents IS 'Which programs people let act for them, and for what. Reached by the auth service only.';
+
 CREATE TABLE auth.one_time_tokens (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     user_id uuid NOT NULL,
@@ -11168,9 +11249,13 @@ CREATE TABLE auth.sessions (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     factor_id uuid,
+    oauth_client_id uuid,
+    scopes text[],
+    resource text,
     CONSTRAINT sessions_aal_check CHECK ((aal = ANY (ARRAY['aal1'::text, 'aal2'::text, 'aal3'::text]))),
     CONSTRAINT sessions_amr_check CHECK ((jsonb_typeof(amr) = 'array'::text)),
     CONSTRAINT sessions_refresh_counter_check CHECK ((refresh_counter >= 0)),
+    CONSTRAINT sessions_resource_check CHECK ((length(resource) <= 2048)),
     CONSTRAINT sessions_user_agent_check CHECK ((length(user_agent) <= 1000))
 );
 ALTER TABLE ONLY auth.sessions FORCE ROW LEVEL SECURITY;
@@ -11179,6 +11264,12 @@ ALTER TABLE auth.sessions OWNER TO app_owner;
 COMMENT ON TABLE auth.sessions IS 'Who is signed in, since when, and in which company he works.';
 
 COMMENT ON COLUMN auth.sessions.ip IS 'pii:ip';
+
+COMMENT ON COLUMN auth.sessions.oauth_client_id IS 'The program of others that holds the session; null for the person.';
+
+COMMENT ON COLUMN auth.sessions.scopes IS 'What that program was allowed.';
+
+COMMENT ON COLUMN auth.sessions.resource IS 'The service for which that program asked (RFC 8707).';
 
 CREATE TABLE auth.users (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -14848,6 +14939,18 @@ ALTER TABLE ONLY auth.mfa_factors
 ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_user_id_friendly_name_key UNIQUE (user_id, friendly_name);
 
+ALTER TABLE ONLY auth.oauth_authorizations
+    ADD CONSTRAINT oauth_authorizations_code_hash_key UNIQUE (code_hash);
+
+ALTER TABLE ONLY auth.oauth_authorizations
+    ADD CONSTRAINT oauth_authorizations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.oauth_clients
+    ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.oauth_consents
+    ADD CONSTRAINT oauth_consents_pkey PRIMARY KEY (user_id, client_id);
+
 ALTER TABLE ONLY auth.one_time_tokens
     ADD CONSTRAINT one_time_tokens_pkey PRIMARY KEY (id);
 
@@ -15324,6 +15427,24 @@ CREATE INDEX mfa_challenges_factor_id_idx ON auth.mfa_challenges USING btree (fa
 
 CREATE UNIQUE INDEX mfa_factors_recovery_code_key ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
 
+CREATE INDEX oauth_authorizations_approved_in_idx ON auth.oauth_authorizations USING btree (approved_in);
+
+CREATE INDEX oauth_authorizations_client_id_idx ON auth.oauth_authorizations USING btree (client_id);
+
+CREATE INDEX oauth_authorizations_expires_at_idx ON auth.oauth_authorizations USING btree (expires_at);
+
+CREATE INDEX oauth_authorizations_requested_from_idx ON auth.oauth_authorizations USING btree (requested_from, created_at);
+
+CREATE INDEX oauth_authorizations_session_id_idx ON auth.oauth_authorizations USING btree (session_id);
+
+CREATE INDEX oauth_authorizations_user_id_idx ON auth.oauth_authorizations USING btree (user_id);
+
+CREATE INDEX oauth_clients_created_at_idx ON auth.oauth_clients USING btree (created_at DESC, id);
+
+CREATE INDEX oauth_clients_registered_from_idx ON auth.oauth_clients USING btree (registered_from, created_at) WHERE (registration = 'dynamic'::text);
+
+CREATE INDEX oauth_consents_client_id_idx ON auth.oauth_consents USING btree (client_id);
+
 CREATE INDEX one_time_tokens_expires_at_idx ON auth.one_time_tokens USING btree (expires_at);
 
 CREATE INDEX one_time_tokens_flow_id_idx ON auth.one_time_tokens USING btree (flow_id);
@@ -15335,6 +15456,8 @@ CREATE INDEX sessions_active_company_id_idx ON auth.sessions USING btree (active
 CREATE INDEX sessions_factor_id_idx ON auth.sessions USING btree (factor_id);
 
 CREATE INDEX sessions_not_after_idx ON auth.sessions USING btree (not_after);
+
+CREATE INDEX sessions_oauth_client_id_idx ON auth.sessions USING btree (oauth_client_id);
 
 CREATE INDEX sessions_user_id_idx ON auth.sessions USING btree (user_id, created_at DESC);
 
@@ -17193,6 +17316,24 @@ ALTER TABLE ONLY auth.mfa_challenges
 ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY auth.oauth_authorizations
+    ADD CONSTRAINT oauth_authorizations_approved_in_fkey FOREIGN KEY (approved_in) REFERENCES auth.sessions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.oauth_authorizations
+    ADD CONSTRAINT oauth_authorizations_client_id_fkey FOREIGN KEY (client_id) REFERENCES auth.oauth_clients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.oauth_authorizations
+    ADD CONSTRAINT oauth_authorizations_session_id_fkey FOREIGN KEY (session_id) REFERENCES auth.sessions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.oauth_authorizations
+    ADD CONSTRAINT oauth_authorizations_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.oauth_consents
+    ADD CONSTRAINT oauth_consents_client_id_fkey FOREIGN KEY (client_id) REFERENCES auth.oauth_clients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.oauth_consents
+    ADD CONSTRAINT oauth_consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY auth.one_time_tokens
     ADD CONSTRAINT one_time_tokens_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES auth.flow_states(id) ON DELETE CASCADE;
 
@@ -17207,6 +17348,9 @@ ALTER TABLE ONLY auth.sessions
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY auth.sessions
+    ADD CONSTRAINT sessions_oauth_client_id_fkey FOREIGN KEY (oauth_client_id) REFERENCES auth.oauth_clients(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
@@ -18210,6 +18354,12 @@ CREATE POLICY app_definer_all ON auth.mfa_challenges TO app_definer USING (true)
 
 CREATE POLICY app_definer_all ON auth.mfa_factors TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON auth.oauth_authorizations TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.oauth_clients TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.oauth_consents TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON auth.one_time_tokens TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.recovery_codes TO app_definer USING (true) WITH CHECK (true);
@@ -18225,6 +18375,12 @@ CREATE POLICY app_owner_all ON auth.identities TO app_owner USING (true) WITH CH
 CREATE POLICY app_owner_all ON auth.mfa_challenges TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.mfa_factors TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.oauth_authorizations TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.oauth_clients TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.oauth_consents TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.one_time_tokens TO app_owner USING (true) WITH CHECK (true);
 
@@ -18242,6 +18398,12 @@ ALTER TABLE auth.mfa_challenges ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.mfa_factors ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE auth.oauth_authorizations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.oauth_clients ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.oauth_consents ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE auth.one_time_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.recovery_codes ENABLE ROW LEVEL SECURITY;
@@ -18253,6 +18415,12 @@ CREATE POLICY service_role_all ON auth.identities TO service_role USING (true) W
 CREATE POLICY service_role_all ON auth.mfa_challenges TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.mfa_factors TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.oauth_authorizations TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.oauth_clients TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.oauth_consents TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.one_time_tokens TO service_role USING (true) WITH CHECK (true);
 
@@ -21276,6 +21444,15 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_challenges TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_factors TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.mfa_factors TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.oauth_authorizations TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.oauth_authorizations TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.oauth_clients TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.oauth_clients TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.oauth_consents TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.oauth_consents TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.one_time_tokens TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.one_time_tokens TO service_role;

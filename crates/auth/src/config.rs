@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::external::config::{AnonymousConfig, ExternalConfig};
 pub use crate::limits::config::LimitsConfig;
+pub use crate::oauth_server::OauthServerConfig;
 
 /// The settings of the auth layer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,6 +59,8 @@ pub struct AuthConfig {
     pub anonymous: AnonymousConfig,
     /// Accounts at providers.
     pub external: ExternalConfig,
+    /// Programs of others that people let act for them.
+    pub oauth_server: OauthServerConfig,
 }
 
 /// The settings of second factors.
@@ -227,6 +230,7 @@ impl Default for AuthConfig {
             limits: LimitsConfig::default(),
             anonymous: AnonymousConfig::default(),
             external: ExternalConfig::default(),
+            oauth_server: OauthServerConfig::default(),
         }
     }
 }
@@ -319,6 +323,7 @@ impl AuthConfig {
         .chain(self.limits.faults())
         .chain(self.anonymous.faults())
         .chain(self.external.faults())
+        .chain(self.oauth_server.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

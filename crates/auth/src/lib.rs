@@ -22,6 +22,7 @@ mod factors;
 mod flows;
 mod input;
 mod limits;
+mod oauth_server;
 mod one_time;
 mod routes;
 mod sessions;

@@ -5,7 +5,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
-use crate::{Auth, admin, companies, documents, errors, factors, limits, one_time, sessions, unavailable, users};
+use crate::{Auth, admin, companies, documents, errors, factors, limits, oauth_server, one_time, sessions, unavailable, users};
 
 /// Returns the routes, to be mounted at `/auth/v1`.
 pub fn router(auth: Auth) -> Router {
@@ -41,6 +41,13 @@ pub fn router(auth: Auth) -> Router {
         .route("/admin/users/{id}", get(admin::get).put(admin::update).delete(admin::delete))
         .route("/admin/users/{id}/factors", get(admin::factors))
         .route("/admin/users/{id}/factors/{factor}", delete(admin::delete_factor));
+    let router = router
+        // Programs of others that people let act for them.
+        .route("/oauth/register", post(oauth_server::register))
+        .route("/oauth/clients/register", post(oauth_server::register))
+        .route("/admin/oauth/clients", get(oauth_server::list).post(oauth_server::create))
+        .route("/admin/oauth/clients/{id}", get(oauth_server::get).put(oauth_server::update).delete(oauth_server::delete))
+        .route("/admin/oauth/clients/{id}/regenerate_secret", post(oauth_server::regenerate));
     unavailable::add(router)
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)

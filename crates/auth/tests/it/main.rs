@@ -28,6 +28,8 @@ mod limits;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod oauth_clients;
+#[cfg(test)]
 mod passwords;
 #[cfg(test)]
 mod refresh;

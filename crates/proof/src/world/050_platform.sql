@@ -105,6 +105,12 @@ begin
     values (proof.id(v_letter, '105'), 'recovery', sha256((v_letter || ' link')::bytea), sha256('code'), v_canary || '@example.com', now(), now());
     insert into auth.flow_states (user_id, method, challenge, challenge_method, code_hash, redirect_to, created_at, expires_at)
     values (proof.id(v_letter, '105'), 'otp', repeat(v_letter, 43), 's256', sha256((v_letter || ' flow')::bytea), v_canary, now(), now());
+    insert into auth.oauth_clients (id, name, auth_method, redirect_uris, grant_types, registration, created_at, updated_at)
+    values (proof.id(v_letter, 'e01'), v_canary, 'none', array['https://' || v_canary || '.example.com'], '{authorization_code}', 'manual', now(), now());
+    insert into auth.oauth_consents (user_id, client_id, scopes, granted_at)
+    values (proof.id(v_letter, '105'), proof.id(v_letter, 'e01'), array[v_canary], now());
+    insert into auth.oauth_authorizations (id, client_id, redirect_uri, scopes, state, code_challenge, asks_again, created_at, expires_at)
+    values (proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), v_canary, array[v_canary], v_canary, repeat('x', 43), false, now(), now());
     insert into app.outbox (company_id, channel, purpose, recipient, sealed, due_at, created_at)
     values (v_company, 'mail', 'invite', v_canary || '@example.com', v_canary, now(), now());
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)

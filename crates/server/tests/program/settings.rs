@@ -18,6 +18,7 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/config.rs",
     "crates/auth/src/limits/config.rs",
     "crates/auth/src/external/config.rs",
+    "crates/auth/src/oauth_server/config.rs",
     "crates/data_api/src/config.rs",
     "crates/outbound/src/config.rs",
 ];
