@@ -574,6 +574,18 @@ begin
 end $$;
 ALTER FUNCTION app.archive_jobs(p_limit integer) OWNER TO app_definer;
 
+CREATE FUNCTION auth.jwt() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb;
+ALTER FUNCTION auth.jwt() OWNER TO app_owner;
+
+CREATE FUNCTION app.assurance_level() RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE (auth.jwt() ->> 'aal'::text) WHEN 'aal3'::text THEN 3 WHEN 'aal2'::text THEN 2 WHEN 'aal1'::text THEN 1 ELSE 0 END;
+ALTER FUNCTION app.assurance_level() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.assurance_level() IS '2 when the session proved a second factor that still counts, 1 when it did not, 0 for whoever has no session: (select app.assurance_level()) >= 2.';
+
 CREATE FUNCTION app.audit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -869,6 +881,7 @@ begin
   if old.onboarding_step is distinct from new.onboarding_step then v_changed := v_changed || 'onboarding_step'::text; v_old := v_old || jsonb_build_object('onboarding_step', old.onboarding_step); v_new := v_new || jsonb_build_object('onboarding_step', new.onboarding_step); end if;
   if old.onboarding_step_completed is distinct from new.onboarding_step_completed then v_changed := v_changed || 'onboarding_step_completed'::text; v_old := v_old || jsonb_build_object('onboarding_step_completed', old.onboarding_step_completed); v_new := v_new || jsonb_build_object('onboarding_step_completed', new.onboarding_step_completed); end if;
   if old.owner_id is distinct from new.owner_id then v_changed := v_changed || 'owner_id'::text; v_old := v_old || jsonb_build_object('owner_id', old.owner_id); v_new := v_new || jsonb_build_object('owner_id', new.owner_id); end if;
+  if old.past_due_since is distinct from new.past_due_since then v_changed := v_changed || 'past_due_since'::text; v_old := v_old || jsonb_build_object('past_due_since', old.past_due_since); v_new := v_new || jsonb_build_object('past_due_since', new.past_due_since); end if;
   if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
   if old.phone is distinct from new.phone then v_changed := v_changed || 'phone'::text; v_old := v_old || jsonb_build_object('phone', old.phone); v_new := v_new || jsonb_build_object('phone', new.phone); end if;
   if old.portal_settings is distinct from new.portal_settings then v_changed := v_changed || 'portal_settings'::text; v_old := v_old || jsonb_build_object('portal_settings', old.portal_settings); v_new := v_new || jsonb_build_object('portal_settings', new.portal_settings); end if;
@@ -889,6 +902,7 @@ begin
   if old.trial_ends_at is distinct from new.trial_ends_at then v_changed := v_changed || 'trial_ends_at'::text; v_old := v_old || jsonb_build_object('trial_ends_at', old.trial_ends_at); v_new := v_new || jsonb_build_object('trial_ends_at', new.trial_ends_at); end if;
   if old.website is distinct from new.website then v_changed := v_changed || 'website'::text; v_old := v_old || jsonb_build_object('website', old.website); v_new := v_new || jsonb_build_object('website', new.website); end if;
   if old.website_url is distinct from new.website_url then v_changed := v_changed || 'website_url'::text; v_old := v_old || jsonb_build_object('website_url', old.website_url); v_new := v_new || jsonb_build_object('website_url', new.website_url); end if;
+  if old.writes_until is distinct from new.writes_until then v_changed := v_changed || 'writes_until'::text; v_old := v_old || jsonb_build_object('writes_until', old.writes_until); v_new := v_new || jsonb_build_object('writes_until', new.writes_until); end if;
   if old.zip_code is distinct from new.zip_code then v_changed := v_changed || 'zip_code'::text; v_old := v_old || jsonb_build_object('zip_code', old.zip_code); v_new := v_new || jsonb_build_object('zip_code', new.zip_code); end if;
   if v_changed <> '{}' then
     perform app.write_audit(tg_argv, case when not 'deleted_at' = any (v_changed) then 'update'
@@ -4226,6 +4240,46 @@ begin
 end $$;
 ALTER FUNCTION app.check_property_of_customer() OWNER TO app_definer;
 
+CREATE FUNCTION app.check_quota(p_quota text, p_used bigint) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if p_used > app.quota(p_quota) then
+    raise exception using errcode = 'TH402', constraint = 'quota_exceeded',
+      message = format('The subscription includes %s %s.', app.quota(p_quota), replace(p_quota, '_', ' ')),
+      hint = 'A higher tier includes more: subscription_tiers() lists them.';
+  end if;
+end $$;
+ALTER FUNCTION app.check_quota(p_quota text, p_used bigint) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.check_quota(p_quota text, p_used bigint) IS 'Refuses with quota_exceeded when more is used than the tier includes.';
+
+CREATE FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_seats integer;
+  v_used  bigint;
+begin
+  select c.max_seats into v_seats from public.companies c where c.id = p_company_id for no key update;
+  select count(*) into v_used from public.team_members m
+   where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null;
+  if p_with_invitations then
+    v_used := v_used + (select count(*) from public.invitations i
+                         where i.company_id = p_company_id and i.used_at is null and i.expires_at > now());
+  end if;
+  if v_used > v_seats then
+    raise exception using errcode = 'TH402', constraint = 'seats_exceeded',
+      message = format('The subscription of the company has %s seats, and all are taken.', v_seats),
+      hint = 'Suspend or remove a member, revoke an invitation, or take more seats.';
+  end if;
+end $$;
+ALTER FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean) IS 'Refuses with seats_exceeded when a company has more active members, and where that is said open invitations, than seats.';
+
 CREATE FUNCTION app.check_shares(p_payment public.payments) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -4266,6 +4320,40 @@ begin
   end if;
 end $$;
 ALTER FUNCTION app.check_stock_quantity(p_quantity numeric) OWNER TO app_owner;
+
+CREATE FUNCTION app.check_subscription(p_subscription jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_fault text;
+begin
+  v_fault := case
+    when jsonb_typeof(p_subscription) is distinct from 'object' then 'it is no object'
+    when exists (select from jsonb_object_keys(p_subscription) k
+                  where k not in ('tier', 'status', 'seats', 'trial_ends_at', 'past_due_since', 'current_period_start', 'current_period_end',
+                                  'cancel_at_period_end', 'customer', 'subscription', 'amount', 'currency', 'interval'))
+      then 'it has a member of another name'
+    when not exists (select from app.subscription_tiers t where t.tier = p_subscription ->> 'tier') then 'tier'
+    when coalesce(p_subscription ->> 'status' not in ('trialing', 'active', 'past_due', 'incomplete', 'cancelled'), true) then 'status'
+    when p_subscription ->> 'seats' !~ '^[1-9][0-9]{0,5}$' then 'seats'
+    when p_subscription ->> 'amount' !~ '^[0-9]{1,15}$' then 'amount'
+    when p_subscription ->> 'currency' !~ '^[A-Z]{3}$' then 'currency'
+    when p_subscription ->> 'interval' not in ('month', 'year') then 'interval'
+    when p_subscription ->> 'cancel_at_period_end' not in ('true', 'false') then 'cancel_at_period_end'
+    when length(p_subscription ->> 'customer') > 255 or length(p_subscription ->> 'subscription') > 255 then 'customer or subscription'
+    -- Both ISO 8601; what it does not take it says itself.
+    when exists (select from jsonb_each_text(p_subscription) e
+                  where e.key ~ '(_at|_since|_start|_end)$' and e.key <> 'cancel_at_period_end'
+                    and e.value !~ '^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})$') then 'a moment' end;
+  if v_fault is not null then
+    raise exception using errcode = 'TH422', constraint = 'subscription_invalid',
+      message = format('The subscription cannot be read: %s.', v_fault),
+      hint = 'tier and status, and where known seats, trial_ends_at, past_due_since, current_period_start, current_period_end, '
+             || 'cancel_at_period_end, customer, subscription, amount, currency, interval.';
+  end if;
+end $_$;
+ALTER FUNCTION app.check_subscription(p_subscription jsonb) OWNER TO app_owner;
 
 CREATE FUNCTION app.check_visit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4651,6 +4739,11 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.count_tag() OWNER TO app_definer;
+
+CREATE FUNCTION app.current_tier(p_tier text, p_writes_until timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_writes_until <= now()) THEN 'free'::text ELSE p_tier END;
+ALTER FUNCTION app.current_tier(p_tier text, p_writes_until timestamp with time zone) OWNER TO app_owner;
 
 CREATE FUNCTION app.custom_role_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6610,12 +6703,32 @@ begin
 end $_$;
 ALTER FUNCTION app.guard_webhook() OWNER TO app_owner;
 
+CREATE FUNCTION app.has_feature(p_feature text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select coalesce((select p_feature = any (t.features)
+                     from public.companies c
+                     join app.subscription_tiers t on t.tier = app.current_tier(c.subscription_tier, c.writes_until)
+                    where c.id = app.company_id()), false)
+$$;
+ALTER FUNCTION app.has_feature(p_feature text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.has_feature(p_feature text) IS 'Whether the tier of the caller''s company includes a feature. In a policy wrap it: (select app.has_feature(''reports'')).';
+
 CREATE FUNCTION app.has_permission(p_permission text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (strpos(COALESCE(current_setting('app.permissions'::text, true), ''::text), ((','::text || p_permission) || ','::text)) > 0);
 ALTER FUNCTION app.has_permission(p_permission text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.has_permission(p_permission text) IS 'Whether the caller holds noun:verb (everything), noun:verb_assigned or noun:verb_own. Wrap it: (select app.has_permission(...)).';
+
+CREATE FUNCTION app.has_pii_access() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN app.has_permission('pii:read'::text);
+ALTER FUNCTION app.has_pii_access() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.has_pii_access() IS 'Whether the caller reads what is marked as personal: (select app.has_pii_access()) or not (settings ? ''pii_restricted'').';
 
 CREATE FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) RETURNS void
     LANGUAGE sql
@@ -6658,6 +6771,13 @@ exception when lock_not_available then
 end $$;
 ALTER FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.is_assigned_only(p_permission text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((NOT app.has_permission(p_permission)) AND app.has_permission((p_permission || '_assigned'::text)));
+ALTER FUNCTION app.is_assigned_only(p_permission text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.is_assigned_only(p_permission text) IS 'Whether the caller may only with what is assigned to him: not (select app.is_assigned_only(''jobs:read'')) or assigned_to = (select auth.uid()).';
+
 CREATE FUNCTION app.is_issued(p_status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (p_status = ANY (ARRAY['sent'::text, 'viewed'::text, 'partial'::text, 'paid'::text, 'overdue'::text]));
@@ -6671,6 +6791,14 @@ CREATE FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zo
 ALTER FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) IS 'Whether an invoice counts for its customer.';
+
+CREATE FUNCTION app.is_business_hours() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$ select app.is_open_at(now()) $$;
+ALTER FUNCTION app.is_business_hours() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.is_business_hours() IS 'Whether the caller''s company is open now: (select app.is_business_hours()).';
 
 CREATE FUNCTION app.is_closed_job(p_status text, p_archived_from text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6692,6 +6820,58 @@ CREATE FUNCTION app.is_id_list(p_value jsonb) RETURNS boolean
     SET search_path TO ''
     RETURN CASE WHEN (jsonb_typeof(p_value) <> 'array'::text) THEN false ELSE (((jsonb_array_length(p_value) >= 1) AND (jsonb_array_length(p_value) <= 1000)) AND (NOT (EXISTS (SELECT FROM jsonb_array_elements(is_id_list.p_value) e(value) WHERE ((jsonb_typeof(e.value) <> 'string'::text) OR ((e.value #>> '{}'::text[]) !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'::text)))))) END;
 ALTER FUNCTION app.is_id_list(p_value jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.is_open_at(p_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_hours jsonb;
+  v_local timestamp;
+  v_day   date;
+begin
+  select s.hours_of_operation, p_at at time zone c.business_timezone into v_hours, v_local
+    from public.companies c join public.company_settings s on s.company_id = c.id
+   where c.id = app.company_id();
+  if not found then
+    return false;
+  end if;
+  -- The evening of the day before may reach into this one.
+  for v_day in values (v_local::date), (v_local::date - 1) loop
+    if app.is_open_on(v_hours, v_day, v_local)
+       and not exists (select from public.company_holidays h
+                        where h.company_id = app.company_id() and not h.is_working_day
+                          and (h.holiday_date = v_day
+                               or h.is_recurring and to_char(h.holiday_date, 'MMDD') = to_char(v_day, 'MMDD'))) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end $$;
+ALTER FUNCTION app.is_open_at(p_at timestamp with time zone) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.is_open_at(p_at timestamp with time zone) IS 'Whether the caller''s company is open at a moment: in its time zone, by company_settings.hours_of_operation, but for company_holidays. No where no hours are known.';
+
+CREATE FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_day    constant jsonb := p_hours -> (array['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'])[extract(isodow from p_day)];
+  v_shape  constant text := '^([01]?[0-9]|2[0-3]):[0-5][0-9]$';
+  v_opens  time;
+  v_closes time;
+begin
+  if not coalesce(v_day ->> 'open' ~ v_shape and (v_day ->> 'close' ~ v_shape or v_day ->> 'close' = '24:00')
+                  and coalesce(v_day ->> 'closed', 'false') <> 'true', false) then
+    return false;
+  end if;
+  v_opens := (v_day ->> 'open')::time;
+  v_closes := (v_day ->> 'close')::time;
+  return p_at >= p_day + v_opens
+     and p_at < p_day + v_closes + case when v_closes <= v_opens then interval '1 day' else interval '0' end;
+end $_$;
+ALTER FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_read_with_jobs(p_table text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -7313,6 +7493,8 @@ CREATE TABLE public.companies (
     subscription_cancel_at_period_end boolean DEFAULT false NOT NULL,
     subscription_current_period_start timestamp with time zone,
     subscription_current_period_end timestamp with time zone,
+    past_due_since timestamp with time zone,
+    writes_until timestamp with time zone,
     CONSTRAINT companies_address2_check CHECK ((length(address2) <= 300)),
     CONSTRAINT companies_address_check CHECK ((length(address) <= 300)),
     CONSTRAINT companies_brand_accent_color_check CHECK ((brand_accent_color ~ '^#[0-9A-Fa-f]{6}$'::text)),
@@ -7370,6 +7552,10 @@ COMMENT ON TABLE public.companies IS 'The tenant: one business.';
 COMMENT ON COLUMN public.companies.tax_id IS 'pii:tax_id';
 
 COMMENT ON COLUMN public.companies.ein IS 'pii:tax_id';
+
+COMMENT ON COLUMN public.companies.past_due_since IS 'Since when a payment is owed; kept by a trigger.';
+
+COMMENT ON COLUMN public.companies.writes_until IS 'From when on members read and no longer write; null for no end. Kept by a trigger from status, trial, debt and paid period.';
 
 CREATE FUNCTION app.month_of(p_company_id uuid, p_time timestamp with time zone) RETURNS date
     LANGUAGE sql STABLE
@@ -7716,6 +7902,9 @@ declare
   v_user    uuid;
   v_company uuid := p_company_id;
   v_aal     text;
+  v_until   timestamptz;
+  v_slug     text;
+  v_industry text;
 begin
   permissions := '';
   case p_kind
@@ -7724,8 +7913,11 @@ begin
     when 'service', 'system' then
       role := 'service_role';
       company_id := p_company_id;
-      if p_company_id is not null and not exists (select from public.companies c where c.id = p_company_id) then
-        raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+      if p_company_id is not null then
+        select c.slug, c.industry into v_slug, v_industry from public.companies c where c.id = p_company_id;
+        if not found then
+          raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+        end if;
       end if;
     when 'user' then
       if p_session_id is null then
@@ -7744,7 +7936,8 @@ begin
           message = 'The session is over. Sign in again.';
       end if;
       if v_company is not null then
-        select m.company_id, m.role, m.effective_permissions into company_id, member_role, permissions
+        select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry
+          into company_id, member_role, permissions, v_until, v_slug, v_industry
           from public.team_members m
           join public.companies c on c.id = m.company_id
          where m.company_id = v_company and m.user_id = v_user and m.status = 'active' and m.archived_at is null
@@ -7753,6 +7946,10 @@ begin
           raise exception using errcode = 'TH403', constraint = 'company_not_member',
             message = 'You are not an active member of this company.',
             hint = 'Choose another company: my_companies() lists yours.';
+        end if;
+        -- What it walls stands in 315_subscription_wall.sql.
+        if v_until <= now() then
+          permissions := coalesce(nullif(permissions, ''), ',') || 'subscription:over,';
         end if;
       end if;
       role := 'authenticated';
@@ -7777,8 +7974,10 @@ begin
     || '"role":"' || role || '"'
     || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
     || case when v_aal is null then '' else ',"aal":"' || v_aal || '"' end
-    || ',"company_id":' || coalesce('"' || company_id || '"', 'null')
-    || ',"member_role":' || coalesce(to_json(member_role)::text, 'null') || '}';
+    || case when company_id is null then ',"company_id":null,"tenant_id":null,"subdomain":null,"industry":null,"member_role":null}'
+            else ',"company_id":"' || company_id || '","tenant_id":"' || company_id || '","subdomain":"' || v_slug
+              || '","industry":' || coalesce(to_json(v_industry)::text, 'null')
+              || ',"member_role":' || coalesce('"' || member_role || '"', 'null') || '}' end;
 end $$;
 ALTER FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) OWNER TO app_definer;
 
@@ -8003,10 +8202,25 @@ begin
   if to_regprocedure('app.audit_table(regclass, text)') is not null then
     perform app.audit_table(p_table, p_tenant_column);
   end if;
+  if to_regprocedure('app.wall_unpaid(regclass, text)') is not null then
+    perform app.wall_unpaid(p_table, p_tenant_column);
+  end if;
 end $$;
 ALTER FUNCTION app.protect(p_table regclass, p_noun text, p_soft_delete boolean, p_assigned_column text, p_own_column text, p_tenant_column text, p_verbs text[], p_crew_column text, p_parent_table regclass, p_parent_column text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.protect(p_table regclass, p_noun text, p_soft_delete boolean, p_assigned_column text, p_own_column text, p_tenant_column text, p_verbs text[], p_crew_column text, p_parent_table regclass, p_parent_column text) IS 'Declares a table of a company: policies by permission, grants, triggers, and its row in app.protected_tables.';
+
+CREATE FUNCTION app.publish_auth_settings(p_settings jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from app.auth_settings s where not p_settings ? s.parameter;
+  insert into app.auth_settings as s (parameter, value)
+  select e.key, e.value from jsonb_each_text(p_settings) e
+  on conflict (parameter) do update set value = excluded.value, updated_at = now() where s.value is distinct from excluded.value;
+end $$;
+ALTER FUNCTION app.publish_auth_settings(p_settings jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -8023,6 +8237,32 @@ begin
   is_approver := coalesce(v_settings.approvers = '[]' or v_settings.approvers ? auth.uid()::text, v_settings.id is null);
 end $$;
 ALTER FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) OWNER TO app_definer;
+
+CREATE FUNCTION app.quota(p_quota text) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company public.companies;
+  v_quotas  jsonb;
+begin
+  select * into v_company from public.companies c where c.id = app.company_id();
+  if not found then
+    return 0;
+  end if;
+  if p_quota = 'seats' then
+    return v_company.max_seats;
+  end if;
+  select t.quotas into v_quotas from app.subscription_tiers t
+   where t.tier = app.current_tier(v_company.subscription_tier, v_company.writes_until);
+  if not coalesce(v_quotas ? p_quota, false) then
+    raise exception using errcode = '22023', message = format('there is no quota "%s"', left(p_quota, 80));
+  end if;
+  return (v_quotas ->> p_quota)::bigint;
+end $$;
+ALTER FUNCTION app.quota(p_quota text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.quota(p_quota text) IS 'How much of something the tier of the caller''s company includes; null is without a limit, 0 where there is no company.';
 
 CREATE FUNCTION app.read_line_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -8334,6 +8574,24 @@ begin
 end $$;
 ALTER FUNCTION app.refuse_repeated_payment() OWNER TO app_definer;
 
+CREATE FUNCTION app.refuse_unpaid() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_is_cancelled constant boolean := (select c.subscription_status = 'cancelled' from public.companies c where c.id = app.company_id());
+begin
+  if v_is_cancelled then
+    raise exception using errcode = 'TH402', constraint = 'subscription_cancelled',
+      message = 'The subscription of the company was cancelled: everything can be read and nothing changed.',
+      hint = 'Whoever holds billing:manage can subscribe again.';
+  end if;
+  raise exception using errcode = 'TH402', constraint = 'subscription_past_due',
+    message = 'The company owes a payment for too long: everything can be read and nothing changed.',
+    hint = 'Whoever holds billing:manage can pay.';
+end $$;
+ALTER FUNCTION app.refuse_unpaid() OWNER TO app_owner;
+
 CREATE FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -8558,6 +8816,35 @@ end $$;
 ALTER FUNCTION app.search_keys(p_text text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.search_keys(p_text text) IS 'The keys under which misspelt words are found.';
+
+CREATE FUNCTION app.seat_taken() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.check_seats(new.company_id, tg_table_name = 'invitations');
+  return null;
+end $$;
+ALTER FUNCTION app.seat_taken() OWNER TO app_definer;
+
+CREATE FUNCTION app.second_factor_age() RETURNS interval
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_claims constant jsonb := auth.jwt();
+begin
+  if app.assurance_level() < 2 or jsonb_typeof(v_claims -> 'amr') is distinct from 'array' then
+    return null;
+  end if;
+  return (select now() - to_timestamp(max((m.entry ->> 'timestamp')::double precision))
+            from jsonb_array_elements(v_claims -> 'amr') m (entry)
+           where jsonb_typeof(m.entry -> 'timestamp') = 'number'
+             and (m.entry ->> 'method' in ('totp', 'phone', 'webauthn') or m.entry ->> 'method' like 'mfa/%'));
+end $$;
+ALTER FUNCTION app.second_factor_age() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.second_factor_age() IS 'How long ago the session proved a second factor; null when none counts: coalesce((select app.second_factor_age()) < interval ''15 minutes'', false).';
 
 CREATE FUNCTION app.secret_columns(p_table regclass) RETURNS text[]
     LANGUAGE sql STABLE
@@ -8825,6 +9112,30 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.stock_receipts() OWNER TO app_definer;
+
+CREATE FUNCTION app.subscription_dates() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_was_cancelled constant boolean := tg_op = 'UPDATE' and old.subscription_status = 'cancelled';
+  v_grace interval;
+begin
+  if new.subscription_status in ('past_due', 'incomplete') then
+    new.past_due_since := coalesce(new.past_due_since, now());
+  else
+    new.past_due_since := null;
+  end if;
+  select make_interval(days => t.grace_days) into v_grace from app.subscription_tiers t where t.tier = new.subscription_tier;
+  new.writes_until := case
+    when new.subscription_status = 'trialing' then new.trial_ends_at + v_grace
+    when new.subscription_status in ('past_due', 'incomplete') then new.past_due_since + v_grace
+    -- What was paid for is still had.
+    when new.subscription_status = 'cancelled'
+      then coalesce(new.subscription_current_period_end, case when v_was_cancelled then old.writes_until end, now()) end;
+  return new;
+end $$;
+ALTER FUNCTION app.subscription_dates() OWNER TO app_owner;
 
 CREATE TABLE app.figures (
     company_id uuid NOT NULL,
@@ -9188,6 +9499,28 @@ CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'public.background_jobs'::text];
 ALTER FUNCTION app.unaudited_tables() OWNER TO app_owner;
 
+CREATE FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if p_tenant_column is null
+     or p_table::text in ('public.companies', 'public.audit_logs', 'public.activities', 'public.role_change_log', 'public.ownership_transfers') then
+    execute format('drop trigger if exists a_subscription_wall on %s', p_table);
+  elsif p_table::text in ('public.team_members', 'public.invitations', 'public.api_keys') then
+    execute format('create or replace trigger a_subscription_wall before insert on %s for each row
+                      when (app.has_permission(''subscription:over'') and new.company_id = app.company_id())
+                      execute function app.refuse_unpaid()', p_table);
+  else
+    execute format('create or replace trigger a_subscription_wall before insert or update or delete on %s for each statement
+                      when (pg_trigger_depth() = 0 and app.has_permission(''subscription:over''))
+                      execute function app.refuse_unpaid()', p_table);
+  end if;
+end $$;
+ALTER FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) IS 'Has writes to a table refused to members of a company that may no longer write. app.protect calls it.';
+
 CREATE FUNCTION app.warn_duplicate_phone() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -9454,6 +9787,37 @@ begin
 end $_$;
 ALTER FUNCTION app.write_line_items() OWNER TO app_definer;
 
+CREATE FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  update public.companies c
+     set subscription_tier = p_subscription ->> 'tier',
+         subscription_status = p_subscription ->> 'status',
+         max_seats = coalesce((p_subscription ->> 'seats')::integer,
+                              case when c.subscription_tier is distinct from p_subscription ->> 'tier'
+                                   then (select t.seats from app.subscription_tiers t where t.tier = p_subscription ->> 'tier') end,
+                              c.max_seats),
+         trial_ends_at = (p_subscription ->> 'trial_ends_at')::timestamptz,
+         past_due_since = case when p_subscription ->> 'status' in ('past_due', 'incomplete')
+                               then coalesce((p_subscription ->> 'past_due_since')::timestamptz, c.past_due_since, p_said_at) end,
+         subscription_current_period_start = (p_subscription ->> 'current_period_start')::timestamptz,
+         subscription_current_period_end = (p_subscription ->> 'current_period_end')::timestamptz,
+         subscription_cancel_at_period_end = coalesce((p_subscription ->> 'cancel_at_period_end')::boolean, false)
+   where c.id = p_company_id;
+  insert into app.subscriptions as s (company_id, provider, provider_customer_key, provider_subscription_key, amount, currency,
+                                      billing_interval, last_said_at, last_event_key)
+  values (p_company_id, p_provider, p_subscription ->> 'customer', p_subscription ->> 'subscription', (p_subscription ->> 'amount')::bigint,
+          p_subscription ->> 'currency', p_subscription ->> 'interval', p_said_at, p_event_key)
+  on conflict (company_id) do update
+     set provider = excluded.provider, provider_customer_key = excluded.provider_customer_key,
+         provider_subscription_key = excluded.provider_subscription_key, amount = excluded.amount, currency = excluded.currency,
+         billing_interval = excluded.billing_interval, last_said_at = excluded.last_said_at, last_event_key = excluded.last_event_key,
+         updated_at = now();
+end $$;
+ALTER FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) OWNER TO app_owner;
+
 CREATE FUNCTION app.xid_place() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -9466,6 +9830,35 @@ begin
 end $$;
 ALTER FUNCTION app.xid_place() OWNER TO app_owner;
 
+CREATE FUNCTION auth.custom_access_token_hook(event jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_is_wrapped constant boolean := jsonb_typeof(event -> 'claims') is not distinct from 'object';
+  v_claims     constant jsonb := case when v_is_wrapped then event -> 'claims' else event end;
+  v_user       constant uuid := coalesce(v_claims ->> 'sub', event ->> 'user_id')::uuid;
+  v_session    constant uuid := (v_claims ->> 'session_id')::uuid;
+  v_company    jsonb;
+begin
+  -- The company that the session works in; of somebody who works in one only, that one.
+  select case when count(*) filter (where mine.is_active) = 1 then (array_agg(mine.said) filter (where mine.is_active))[1]
+              when count(*) = 1 then (array_agg(mine.said))[1] end
+    into v_company
+    from (select c.id = (select s.active_company_id from auth.sessions s where s.id = v_session and s.user_id = v_user) as is_active,
+                 jsonb_build_object('company_id', c.id, 'tenant_id', c.id, 'industry', c.industry, 'subdomain', c.slug, 'member_role', m.role) as said
+            from public.team_members m
+            join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null
+           where m.user_id = v_user and m.status = 'active' and m.archived_at is null) mine;
+  if v_company is null then
+    return event;
+  end if;
+  return case when v_is_wrapped then jsonb_set(event, '{claims}', v_claims || v_company) else v_claims || v_company end;
+end $$;
+ALTER FUNCTION auth.custom_access_token_hook(event jsonb) OWNER TO app_definer;
+
+COMMENT ON FUNCTION auth.custom_access_token_hook(event jsonb) IS 'Adds company_id, tenant_id, industry, subdomain and member_role to claims, as every access token has them. For service programs.';
+
 CREATE FUNCTION auth.email() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'email'::text);
@@ -9476,15 +9869,37 @@ CREATE FUNCTION auth.get_user_company_id() RETURNS uuid
     RETURN app.company_id();
 ALTER FUNCTION auth.get_user_company_id() OWNER TO app_owner;
 
-CREATE FUNCTION auth.jwt() RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb;
-ALTER FUNCTION auth.jwt() OWNER TO app_owner;
-
 CREATE FUNCTION auth.role() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN COALESCE(NULLIF(current_setting('role'::text, true), 'none'::text), ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'role'::text));
 ALTER FUNCTION auth.role() OWNER TO app_owner;
+
+CREATE FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+begin
+  if not exists (select from auth.mfa_factors f
+                  where f.user_id = verify_mfa_token.user_id and f.status = 'verified'
+                    and f.factor_type = case verify_mfa_token.factor_type when 'sms' then 'phone' else verify_mfa_token.factor_type end) then
+    return false;
+  end if;
+  if factor_type <> 'recovery_code' then
+    raise exception using errcode = 'TH422', constraint = 'mfa_verified_by_server',
+      message = 'Codes of this factor are verified by the server: the database has no secret to compare them with.',
+      hint = 'POST /auth/v1/factors/{id}/challenge and /verify.';
+  end if;
+  update auth.recovery_codes c set used_at = now()
+    from auth.mfa_factors f
+   where f.user_id = verify_mfa_token.user_id and f.factor_type = 'recovery_code' and f.status = 'verified' and c.factor_id = f.id
+     and c.used_at is null
+     and c.code_hash = encode(sha256(convert_to(translate(lower(regexp_replace(token, '[\s-]', '', 'g')), 'oil', '011'), 'UTF8')), 'hex');
+  return found;
+end $$;
+ALTER FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) IS 'Uses a recovery code of a user up and says whether it was one; codes of other factors are refused with mfa_verified_by_server. For service programs.';
 
 CREATE FUNCTION public.accept_invitation(token text) RETURNS public.team_members
     LANGUAGE plpgsql SECURITY DEFINER
@@ -9549,6 +9964,47 @@ ALTER FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason tex
 COMMENT ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) IS 'Adds to stock or takes from it, for a reason: restock, sale, damage, theft, correction, return.
 @html note';
 
+CREATE FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+#variable_conflict use_variable
+declare
+  v_known   app.subscriptions;
+  v_status  text;
+  v_outcome text;
+begin
+  if coalesce(provider !~ '^[a-z0-9_-]{1,40}$' or length(event_id) not between 1 and 255
+              or occurred_at > now() + interval '5 minutes', true) then
+    raise exception using errcode = 'TH422', constraint = 'subscription_event_invalid',
+      message = 'An event has a provider, an id of at most 255 characters and the moment when it happened, which is past.';
+  end if;
+  perform app.check_subscription(subscription);
+  select c.subscription_status into v_status from public.companies c where c.id = company_id for no key update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+  end if;
+  if exists (select from app.subscription_events e where e.provider = apply_subscription_event.provider and e.event_key = event_id) then
+    return 'repeated';
+  end if;
+  select * into v_known from app.subscriptions s where s.company_id = apply_subscription_event.company_id;
+  v_outcome := case
+    when (occurred_at, event_id collate "C") <= (v_known.last_said_at, v_known.last_event_key collate "C") then 'older'
+    -- The end of one that was followed by another ends nothing.
+    when subscription ->> 'status' = 'cancelled' and v_status <> 'cancelled'
+         and subscription ->> 'subscription' <> v_known.provider_subscription_key then 'other_subscription'
+    else 'applied' end;
+  insert into app.subscription_events (provider, event_key, company_id, occurred_at, outcome, subscription)
+  values (provider, event_id, company_id, occurred_at, v_outcome, subscription);
+  if v_outcome = 'applied' then
+    perform app.write_subscription(company_id, provider, occurred_at, event_id, subscription);
+  end if;
+  return v_outcome;
+end $_$;
+ALTER FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) IS 'Takes an event of a payment provider: the whole subscription as it was then. Answers applied, repeated, older or other_subscription.';
+
 CREATE FUNCTION public.audit_trigger_function() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -9568,6 +10024,33 @@ begin
   return null;
 end $_$;
 ALTER FUNCTION public.audit_trigger_function() OWNER TO app_definer;
+
+CREATE FUNCTION public.change_billing(email text DEFAULT NULL::text, cancel_at_period_end boolean DEFAULT NULL::boolean) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := app.company_id();
+  v_email   constant text := nullif(btrim(change_billing.email), '');
+begin
+  if v_company is null then
+    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
+  end if;
+  if not app.has_permission('billing:manage') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission billing:manage.';
+  end if;
+  if v_email is not null and (v_email not like '%_@_%' or length(v_email) > 254) then
+    raise exception using errcode = 'TH422', constraint = 'billing_email_invalid', message = 'This is no e-mail address.';
+  end if;
+  update public.companies c set subscription_cancel_at_period_end = coalesce(change_billing.cancel_at_period_end, c.subscription_cancel_at_period_end)
+   where c.id = v_company;
+  insert into app.subscriptions as s (company_id, billing_email) values (v_company, v_email)
+  on conflict (company_id) do update set billing_email = coalesce(excluded.billing_email, s.billing_email), updated_at = now();
+  return public.company_subscription();
+end $$;
+ALTER FUNCTION public.change_billing(email text, cancel_at_period_end boolean) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.change_billing(email text, cancel_at_period_end boolean) IS 'Says where bills go, and whether the subscription ends with its paid period. Needs billing:manage; what is null stays.';
 
 CREATE FUNCTION public.change_member_role(user_id uuid, role text, reason text DEFAULT NULL::text) RETURNS public.team_members
     LANGUAGE plpgsql
@@ -9723,6 +10206,48 @@ end $$;
 ALTER FUNCTION public.company_kpis() OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.company_kpis() IS 'The company in one row: customers, jobs, and what was billed, collected (less refunds), is outstanding. Needs reports:read.';
+
+CREATE FUNCTION public.company_subscription() RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select jsonb_build_object(
+           'tier', c.subscription_tier,
+           'current_tier', t.tier,
+           -- A trial that is over, and that nobody followed by a payment, is a debt.
+           'status', case when c.subscription_status = 'trialing' and c.trial_ends_at <= now() then 'past_due' else c.subscription_status end,
+           'trial_ends_at', c.trial_ends_at,
+           'past_due_since', case when c.subscription_status = 'trialing' and c.trial_ends_at <= now() then c.trial_ends_at
+                                  else c.past_due_since end,
+           'writes_until', c.writes_until,
+           'can_write', coalesce(c.writes_until > now(), true),
+           'seats', jsonb_build_object(
+             'max', c.max_seats,
+             'used', (select count(*) from public.team_members m
+                       where m.company_id = c.id and m.status = 'active' and m.archived_at is null),
+             'invited', (select count(*) from public.invitations i
+                          where i.company_id = c.id and i.used_at is null and i.expires_at > now())),
+           'features', to_jsonb(t.features),
+           'quotas', t.quotas)
+      || case when app.has_permission('billing:manage') or current_setting('role') = 'service_role' then jsonb_build_object('billing', jsonb_build_object(
+           'provider', s.provider,
+           'customer', s.provider_customer_key,
+           'subscription', s.provider_subscription_key,
+           'amount', s.amount,
+           'currency', s.currency,
+           'interval', s.billing_interval,
+           'email', s.billing_email,
+           'current_period_start', c.subscription_current_period_start,
+           'current_period_end', c.subscription_current_period_end,
+           'cancel_at_period_end', c.subscription_cancel_at_period_end)) else '{}' end
+    from public.companies c
+    join app.subscription_tiers t on t.tier = app.current_tier(c.subscription_tier, c.writes_until)
+    left join app.subscriptions s on s.company_id = c.id
+   where c.id = app.company_id()
+$$;
+ALTER FUNCTION public.company_subscription() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.company_subscription() IS 'The subscription of the caller''s company; "billing" stands in it for whoever holds billing:manage.';
 
 CREATE FUNCTION public.create_company_with_owner(name text, slug text DEFAULT NULL::text, industry text DEFAULT NULL::text) RETURNS public.companies
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10531,6 +11056,45 @@ ALTER FUNCTION public.search_price_book(query text, max_results integer) OWNER T
 
 COMMENT ON FUNCTION public.search_price_book(query text, max_results integer) IS 'Finds items of the price book by name, SKU, category or description, also misspelt. Those no longer sold come last.';
 
+CREATE FUNCTION public.set_company_subscription(company_id uuid, tier text DEFAULT NULL::text, status text DEFAULT NULL::text, seats integer DEFAULT NULL::integer, trial_ends_at timestamp with time zone DEFAULT NULL::timestamp with time zone, reason text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+declare
+  v_company public.companies;
+  v_known   app.subscriptions;
+  v_said    jsonb;
+begin
+  select * into v_company from public.companies c where c.id = company_id for no key update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+  end if;
+  select * into v_known from app.subscriptions s where s.company_id = set_company_subscription.company_id;
+  v_said := jsonb_strip_nulls(jsonb_build_object(
+    'tier', coalesce(tier, v_company.subscription_tier),
+    'status', coalesce(status, v_company.subscription_status),
+    'seats', seats,
+    'trial_ends_at', coalesce(trial_ends_at, v_company.trial_ends_at),
+    'current_period_start', v_company.subscription_current_period_start,
+    'current_period_end', v_company.subscription_current_period_end,
+    'cancel_at_period_end', v_company.subscription_cancel_at_period_end,
+    'customer', v_known.provider_customer_key,
+    'subscription', v_known.provider_subscription_key,
+    'amount', v_known.amount,
+    'currency', v_known.currency,
+    'interval', v_known.billing_interval));
+  perform app.check_subscription(v_said);
+  perform app.write_subscription(company_id, v_known.provider, clock_timestamp(), '', v_said);
+  update app.subscriptions s set reason = left(set_company_subscription.reason, 500) where s.company_id = set_company_subscription.company_id;
+  return (select jsonb_build_object('company_id', c.id, 'tier', c.subscription_tier, 'status', c.subscription_status, 'seats', c.max_seats,
+                                    'trial_ends_at', c.trial_ends_at, 'past_due_since', c.past_due_since, 'writes_until', c.writes_until)
+            from public.companies c where c.id = company_id);
+end $$;
+ALTER FUNCTION public.set_company_subscription(company_id uuid, tier text, status text, seats integer, trial_ends_at timestamp with time zone, reason text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.set_company_subscription(company_id uuid, tier text, status text, seats integer, trial_ends_at timestamp with time zone, reason text) IS 'Sets the subscription of a company by hand; what is null stays. For service programs.';
+
 CREATE FUNCTION public.set_config(setting_name text, setting_value text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -10568,6 +11132,16 @@ $$;
 ALTER FUNCTION public.stock_by_location(inventory_id uuid) OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.stock_by_location(inventory_id uuid) IS 'How much of an item lies where; no place where nobody said.';
+
+CREATE FUNCTION public.subscription_tiers() RETURNS TABLE(tier text, rank smallint, seats integer, features text[], quotas jsonb, grace_days integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select t.tier, t.rank, t.seats, t.features, t.quotas, t.grace_days from app.subscription_tiers t order by t.rank
+$$;
+ALTER FUNCTION public.subscription_tiers() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.subscription_tiers() IS 'What each tier includes. A quota that is null has no limit.';
 
 CREATE FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text DEFAULT NULL::text) RETURNS public.companies
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10764,6 +11338,20 @@ ALTER TABLE ONLY app.audit_seal FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.audit_seal OWNER TO app_owner;
 
 COMMENT ON TABLE app.audit_seal IS 'One row: every audit row of an earlier transaction is sealed.';
+
+CREATE TABLE app.auth_settings (
+    parameter text NOT NULL,
+    value text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT auth_settings_parameter_check CHECK (((length(parameter) >= 1) AND (length(parameter) <= 100))),
+    CONSTRAINT auth_settings_value_check CHECK ((length(value) <= 2048))
+);
+ALTER TABLE ONLY app.auth_settings FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.auth_settings OWNER TO app_owner;
+
+COMMENT ON TABLE app.auth_settings IS 'What a server was told of sign-in when it started. Nothing reads it but auth.config.';
+
+COMMENT ON COLUMN app.auth_settings.value IS 'Null for a secret, which is nowhere in the database.';
 
 CREATE TABLE app.backfills (
     version text NOT NULL,
@@ -11005,6 +11593,103 @@ COMMENT ON COLUMN app.statuses.needs IS 'Columns that are filled in a row of thi
 COMMENT ON COLUMN app.statuses.is_first IS 'Whether a member''s new row may begin with it.';
 
 COMMENT ON COLUMN app.statuses.instead IS 'The word to use instead, for words of other programs.';
+
+CREATE TABLE app.subscription_events (
+    provider text NOT NULL,
+    event_key text NOT NULL,
+    company_id uuid NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    outcome text NOT NULL,
+    subscription jsonb NOT NULL,
+    CONSTRAINT subscription_events_event_key_check CHECK (((length(event_key) >= 1) AND (length(event_key) <= 255))),
+    CONSTRAINT subscription_events_outcome_check CHECK ((outcome = ANY (ARRAY['applied'::text, 'older'::text, 'other_subscription'::text]))),
+    CONSTRAINT subscription_events_provider_check CHECK ((provider ~ '^[a-z0-9_-]{1,40}$'::text)),
+    CONSTRAINT subscription_events_subscription_check CHECK ((jsonb_typeof(subscription) = 'object'::text))
+);
+ALTER TABLE ONLY app.subscription_events FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.subscription_events OWNER TO app_owner;
+
+COMMENT ON TABLE app.subscription_events IS 'Events of payment providers, each once, with what it did.';
+
+COMMENT ON COLUMN app.subscription_events.outcome IS 'applied; older than what is known already; or about another subscription than the one that is running.';
+
+CREATE TABLE app.subscription_tiers (
+    tier text NOT NULL,
+    rank smallint NOT NULL,
+    seats integer NOT NULL,
+    features text[] NOT NULL,
+    quotas jsonb NOT NULL,
+    grace_days integer DEFAULT 14 NOT NULL,
+    CONSTRAINT subscription_tiers_features_check CHECK ((array_position(features, NULL::text) IS NULL)),
+    CONSTRAINT subscription_tiers_grace_days_check CHECK (((grace_days >= 0) AND (grace_days <= 365))),
+    CONSTRAINT subscription_tiers_quotas_check CHECK ((jsonb_typeof(quotas) = 'object'::text)),
+    CONSTRAINT subscription_tiers_seats_check CHECK ((seats > 0)),
+    CONSTRAINT subscription_tiers_tier_check CHECK ((tier = ANY (ARRAY['free'::text, 'starter'::text, 'pro'::text, 'enterprise'::text])))
+);
+ALTER TABLE ONLY app.subscription_tiers FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.subscription_tiers OWNER TO app_owner;
+
+COMMENT ON TABLE app.subscription_tiers IS 'What each tier of a subscription includes. Members read it through subscription_tiers().';
+
+COMMENT ON COLUMN app.subscription_tiers.rank IS 'A higher one includes more.';
+
+COMMENT ON COLUMN app.subscription_tiers.seats IS 'Members that a company has with it, unless others were agreed with it.';
+
+COMMENT ON COLUMN app.subscription_tiers.features IS 'What app.has_feature says yes to.';
+
+COMMENT ON COLUMN app.subscription_tiers.quotas IS 'What app.quota answers, by name; null is without a limit.';
+
+COMMENT ON COLUMN app.subscription_tiers.grace_days IS 'For how long a company writes after a trial ended or a payment was owed.';
+
+CREATE TABLE app.subscriptions (
+    company_id uuid NOT NULL,
+    provider text,
+    provider_customer_key text,
+    provider_subscription_key text,
+    amount bigint,
+    currency text,
+    billing_interval text,
+    billing_email text,
+    reason text,
+    last_said_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    last_event_key text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT subscriptions_amount_check CHECK ((amount >= 0)),
+    CONSTRAINT subscriptions_billing_email_check CHECK ((((length(billing_email) >= 3) AND (length(billing_email) <= 254)) AND (billing_email ~~ '%_@_%'::text))),
+    CONSTRAINT subscriptions_billing_interval_check CHECK ((billing_interval = ANY (ARRAY['month'::text, 'year'::text]))),
+    CONSTRAINT subscriptions_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT subscriptions_provider_check CHECK ((provider ~ '^[a-z0-9_-]{1,40}$'::text)),
+    CONSTRAINT subscriptions_provider_customer_key_check CHECK ((length(provider_customer_key) <= 255)),
+    CONSTRAINT subscriptions_provider_subscription_key_check CHECK ((length(provider_subscription_key) <= 255)),
+    CONSTRAINT subscriptions_reason_check CHECK ((length(reason) <= 500))
+);
+ALTER TABLE ONLY app.subscriptions FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.subscriptions OWNER TO app_owner;
+
+COMMENT ON TABLE app.subscriptions IS 'How a company pays: seen with billing:manage, through company_subscription(). Its tier and status stand in companies.';
+
+COMMENT ON COLUMN app.subscriptions.provider_customer_key IS 'Whom the provider knows the company as.';
+
+COMMENT ON COLUMN app.subscriptions.provider_subscription_key IS 'What the provider calls the subscription.';
+
+COMMENT ON COLUMN app.subscriptions.amount IS 'Of one billing interval, in the smallest unit of the currency.';
+
+COMMENT ON COLUMN app.subscriptions.billing_email IS 'pii:email';
+
+COMMENT ON COLUMN app.subscriptions.reason IS 'Why it was set by hand, the last time.';
+
+COMMENT ON COLUMN app.subscriptions.last_said_at IS 'When what holds now was said; -infinity before anything was.';
+
+COMMENT ON COLUMN app.subscriptions.last_event_key IS 'The event that said it; of two at one moment the greater key counts.';
+
+CREATE VIEW auth.config WITH (security_invoker='true') AS
+ SELECT s.parameter,
+    s.value
+   FROM app.auth_settings s;
+ALTER TABLE auth.config OWNER TO app_owner;
+
+COMMENT ON VIEW auth.config IS 'The settings of sign-in, as the server that started last has them; secrets are null. Changed in the server''s configuration.';
 
 CREATE TABLE auth.flow_states (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -14876,6 +15561,9 @@ ALTER TABLE ONLY app.audit_batches
 ALTER TABLE ONLY app.audit_seal
     ADD CONSTRAINT audit_seal_pkey PRIMARY KEY (is_only);
 
+ALTER TABLE ONLY app.auth_settings
+    ADD CONSTRAINT auth_settings_pkey PRIMARY KEY (parameter);
+
 ALTER TABLE ONLY app.backfills
     ADD CONSTRAINT backfills_pkey PRIMARY KEY (version);
 
@@ -14914,6 +15602,18 @@ ALTER TABLE ONLY app.schema_fingerprints
 
 ALTER TABLE ONLY app.statuses
     ADD CONSTRAINT statuses_pkey PRIMARY KEY (table_name, status);
+
+ALTER TABLE ONLY app.subscription_events
+    ADD CONSTRAINT subscription_events_pkey PRIMARY KEY (provider, event_key);
+
+ALTER TABLE ONLY app.subscription_tiers
+    ADD CONSTRAINT subscription_tiers_pkey PRIMARY KEY (tier);
+
+ALTER TABLE ONLY app.subscription_tiers
+    ADD CONSTRAINT subscription_tiers_rank_key UNIQUE (rank);
+
+ALTER TABLE ONLY app.subscriptions
+    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (company_id);
 
 ALTER TABLE ONLY auth.flow_states
     ADD CONSTRAINT flow_states_code_hash_key UNIQUE (code_hash);
@@ -15416,6 +16116,8 @@ CREATE INDEX outbox_finished_at_idx ON app.outbox USING btree (finished_at);
 CREATE INDEX outbox_recipient_idx ON app.outbox USING btree (channel, recipient, created_at);
 
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
+
+CREATE INDEX subscription_events_company_id_idx ON app.subscription_events USING btree (company_id, occurred_at DESC);
 
 CREATE INDEX flow_states_expires_at_idx ON auth.flow_states USING btree (expires_at);
 
@@ -16301,6 +17003,180 @@ CREATE TRIGGER a_shape_phones BEFORE INSERT OR UPDATE OF phone, direct_inward_di
 
 CREATE TRIGGER a_shape_phones BEFORE INSERT OR UPDATE OF phone, country ON public.vendors FOR EACH ROW EXECUTE FUNCTION app.shape_phones('phone');
 
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.absences FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT ON public.api_keys FOR EACH ROW WHEN ((app.has_permission('subscription:over'::text) AND (new.company_id = app.company_id()))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.attachments FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.background_jobs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.bookings FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.chats FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.communications FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.company_holidays FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.company_settings FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.contracts FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.credit_notes FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.custom_field_values FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.custom_fields FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.custom_roles FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.customer_addresses FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.customer_contacts FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.customer_reviews FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.customer_tags FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.customers FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.departments FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.documents FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.email_logs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.equipment FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.equipment_tags FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.estimate_jobs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.estimate_line_items FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.estimate_options FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.estimates FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.file_storage FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.form_submissions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.form_templates FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.import_runs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.inventory FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.inventory_locations FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT ON public.invitations FOR EACH ROW WHEN ((app.has_permission('subscription:over'::text) AND (new.company_id = app.company_id()))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.invoice_jobs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.invoice_line_items FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.job_equipment FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.job_tags FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.job_team_assignments FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.jobs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.jobs_archive FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.jobs_archive_restricted FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.labor_rates FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.member_skills FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.member_zones FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.messages_v2 FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.notes FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.notification_preferences FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.notification_queue FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.notification_templates FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.payment_allocations FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.payment_methods FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.payments FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.po_settings FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.posts FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.price_book_categories FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.price_book_items FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.price_history FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.pricing_rules FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.properties FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.public_links FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.purchase_order_line_items FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.purchase_orders FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.recurrences FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.requests FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.schedules FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.service_packages FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.service_plans FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.shifts FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.skills FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.stock_moves FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.stock_reservations FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.streams FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.suggestions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.supplier_integrations FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.suppressions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.tags FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT ON public.team_members FOR EACH ROW WHEN ((app.has_permission('subscription:over'::text) AND (new.company_id = app.company_id()))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.technician_positions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.time_entries FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.vendors FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.votes_v2 FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.webhook_logs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.webhooks FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.zones FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
 CREATE TRIGGER answer_repeat BEFORE INSERT ON public.payments FOR EACH ROW WHEN (((new.idempotency_key IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.refuse_repeated_payment();
 
 CREATE TRIGGER apply_inserted AFTER INSERT ON public.credit_notes REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.apply_credit_notes();
@@ -16364,6 +17240,12 @@ CREATE TRIGGER calculate_totals BEFORE INSERT OR UPDATE ON public.invoices FOR E
 CREATE TRIGGER changed AFTER UPDATE ON public.estimate_options FOR EACH ROW WHEN ((((old.estimate_id IS DISTINCT FROM new.estimate_id) OR (old."position" IS DISTINCT FROM new."position")) OR (old.is_recommended IS DISTINCT FROM new.is_recommended))) EXECUTE FUNCTION app.options_changed();
 
 CREATE TRIGGER changed_first AFTER INSERT OR DELETE ON public.estimate_options FOR EACH ROW EXECUTE FUNCTION app.options_changed();
+
+CREATE TRIGGER check_seats AFTER INSERT ON public.invitations FOR EACH ROW WHEN (((new.used_at IS NULL) AND (current_setting('role'::text) <> 'app_owner'::text))) EXECUTE FUNCTION app.seat_taken();
+
+CREATE TRIGGER check_seats AFTER INSERT ON public.team_members FOR EACH ROW WHEN (((new.status = 'active'::text) AND (new.archived_at IS NULL) AND (current_setting('role'::text) <> 'app_owner'::text))) EXECUTE FUNCTION app.seat_taken();
+
+CREATE TRIGGER check_seats_update AFTER UPDATE OF status, archived_at, company_id ON public.team_members FOR EACH ROW WHEN (((new.status = 'active'::text) AND (new.archived_at IS NULL) AND (current_setting('role'::text) <> 'app_owner'::text) AND (((old.status IS DISTINCT FROM new.status) OR (old.archived_at IS DISTINCT FROM new.archived_at)) OR (old.company_id IS DISTINCT FROM new.company_id)))) EXECUTE FUNCTION app.seat_taken();
 
 CREATE TRIGGER check_status BEFORE INSERT OR UPDATE ON public.contracts FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_status('contract');
 
@@ -16742,6 +17624,8 @@ CREATE TRIGGER settle_added AFTER INSERT ON public.price_book_categories REFEREN
 CREATE TRIGGER settle_moved AFTER UPDATE ON public.price_book_categories REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION app.categories_moved();
 
 CREATE TRIGGER stock_receipts AFTER UPDATE ON public.purchase_order_line_items REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION app.stock_receipts();
+
+CREATE TRIGGER subscription_dates BEFORE INSERT OR UPDATE OF subscription_status, subscription_tier, trial_ends_at, subscription_current_period_end, past_due_since, writes_until ON public.companies FOR EACH ROW EXECUTE FUNCTION app.subscription_dates();
 
 CREATE TRIGGER sync_delete AFTER DELETE ON public.estimate_line_items REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION app.sync_line_items('public.estimates', 'public.estimate_line_items', 'estimate_id');
 
@@ -17303,6 +18187,12 @@ ALTER TABLE ONLY app.outbox
 
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.subscription_events
+    ADD CONSTRAINT subscription_events_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.subscriptions
+    ADD CONSTRAINT subscriptions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.flow_states
     ADD CONSTRAINT flow_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
@@ -18206,6 +19096,8 @@ CREATE POLICY app_definer_all ON app.audit_batches TO app_definer USING (true) W
 
 CREATE POLICY app_definer_all ON app.audit_seal TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.auth_settings TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.backfills TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.captured_messages TO app_definer USING (true) WITH CHECK (true);
@@ -18234,6 +19126,12 @@ CREATE POLICY app_definer_all ON app.schema_fingerprints TO app_definer USING (t
 
 CREATE POLICY app_definer_all ON app.statuses TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.subscription_events TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.subscription_tiers TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.subscriptions TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.applied_code TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.applied_seeds TO app_owner USING (true) WITH CHECK (true);
@@ -18241,6 +19139,8 @@ CREATE POLICY app_owner_all ON app.applied_seeds TO app_owner USING (true) WITH 
 CREATE POLICY app_owner_all ON app.audit_batches TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.audit_seal TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.auth_settings TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.backfills TO app_owner USING (true) WITH CHECK (true);
 
@@ -18270,6 +19170,12 @@ CREATE POLICY app_owner_all ON app.schema_fingerprints TO app_owner USING (true)
 
 CREATE POLICY app_owner_all ON app.statuses TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.subscription_events TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.subscription_tiers TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.subscriptions TO app_owner USING (true) WITH CHECK (true);
+
 ALTER TABLE app.applied_code ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.applied_seeds ENABLE ROW LEVEL SECURITY;
@@ -18277,6 +19183,8 @@ ALTER TABLE app.applied_seeds ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.audit_batches ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.audit_seal ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.auth_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.backfills ENABLE ROW LEVEL SECURITY;
 
@@ -18316,6 +19224,8 @@ CREATE POLICY service_role_all ON app.audit_batches TO service_role USING (true)
 
 CREATE POLICY service_role_all ON app.audit_seal TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.auth_settings TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.backfills TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.captured_messages TO service_role USING (true) WITH CHECK (true);
@@ -18344,7 +19254,19 @@ CREATE POLICY service_role_all ON app.schema_fingerprints TO service_role USING 
 
 CREATE POLICY service_role_all ON app.statuses TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.subscription_events TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.subscription_tiers TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.subscriptions TO service_role USING (true) WITH CHECK (true);
+
 ALTER TABLE app.statuses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.subscription_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.subscription_tiers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.subscriptions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY app_definer_all ON auth.flow_states TO app_definer USING (true) WITH CHECK (true);
 
@@ -20282,6 +21204,18 @@ GRANT ALL ON FUNCTION app.apply_settled(p_payments public.payments[]) TO app_def
 
 REVOKE ALL ON FUNCTION app.archive_jobs(p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION auth.jwt() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.jwt() TO anon;
+GRANT ALL ON FUNCTION auth.jwt() TO authenticated;
+GRANT ALL ON FUNCTION auth.jwt() TO service_role;
+GRANT ALL ON FUNCTION auth.jwt() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.assurance_level() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.assurance_level() TO anon;
+GRANT ALL ON FUNCTION app.assurance_level() TO authenticated;
+GRANT ALL ON FUNCTION app.assurance_level() TO service_role;
+GRANT ALL ON FUNCTION app.assurance_level() TO app_definer;
+
 REVOKE ALL ON FUNCTION app.audit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_absences() FROM PUBLIC;
@@ -20519,11 +21453,21 @@ GRANT ALL ON FUNCTION app.check_permission_map(p_map jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.check_property_of_customer() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO authenticated;
+GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO service_role;
+GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.check_shares(p_payment public.payments) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_shares(p_payment public.payments) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.check_stock_quantity(p_quantity numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_stock_quantity(p_quantity numeric) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.check_subscription(p_subscription jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_subscription(p_subscription jsonb) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.check_visit() FROM PUBLIC;
 
@@ -20554,6 +21498,9 @@ GRANT ALL ON FUNCTION app.count_jobs_of(p_company_id uuid, p_customer_ids uuid[]
 REVOKE ALL ON FUNCTION app.count_jobs_of_customers() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.count_tag() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.current_tier(p_tier text, p_writes_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.current_tier(p_tier text, p_writes_until timestamp with time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.custom_role_changed() FROM PUBLIC;
 
@@ -20765,11 +21712,21 @@ REVOKE ALL ON FUNCTION app.guard_team() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_webhook() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.has_feature(p_feature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.has_feature(p_feature text) TO authenticated;
+GRANT ALL ON FUNCTION app.has_feature(p_feature text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.has_permission(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO anon;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO authenticated;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO service_role;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.has_pii_access() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.has_pii_access() TO anon;
+GRANT ALL ON FUNCTION app.has_pii_access() TO authenticated;
+GRANT ALL ON FUNCTION app.has_pii_access() TO service_role;
+GRANT ALL ON FUNCTION app.has_pii_access() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) TO app_definer;
@@ -20780,6 +21737,12 @@ GRANT ALL ON FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked 
 REVOKE ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_assigned_only(p_permission text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_assigned_only(p_permission text) TO anon;
+GRANT ALL ON FUNCTION app.is_assigned_only(p_permission text) TO authenticated;
+GRANT ALL ON FUNCTION app.is_assigned_only(p_permission text) TO service_role;
+GRANT ALL ON FUNCTION app.is_assigned_only(p_permission text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.is_issued(p_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_issued(p_status text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_issued(p_status text) TO service_role;
@@ -20787,6 +21750,12 @@ GRANT ALL ON FUNCTION app.is_issued(p_status text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_billed(p_status text, p_deleted_at timestamp with time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_business_hours() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_business_hours() TO anon;
+GRANT ALL ON FUNCTION app.is_business_hours() TO authenticated;
+GRANT ALL ON FUNCTION app.is_business_hours() TO service_role;
+GRANT ALL ON FUNCTION app.is_business_hours() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) TO authenticated;
@@ -20806,6 +21775,14 @@ REVOKE ALL ON FUNCTION app.is_id_list(p_value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO authenticated;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO service_role;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO anon;
+GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO service_role;
+
+REVOKE ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_read_with_jobs(p_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_read_with_jobs(p_table text) TO app_definer;
@@ -21056,9 +22033,16 @@ REVOKE ALL ON FUNCTION app.prepare_refund() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.protect(p_table regclass, p_noun text, p_soft_delete boolean, p_assigned_column text, p_own_column text, p_tenant_column text, p_verbs text[], p_crew_column text, p_parent_table regclass, p_parent_column text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.publish_auth_settings(p_settings jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.publish_auth_settings(p_settings jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) TO authenticated;
 GRANT ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) TO service_role;
+
+REVOKE ALL ON FUNCTION app.quota(p_quota text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.quota(p_quota text) TO authenticated;
+GRANT ALL ON FUNCTION app.quota(p_quota text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.read_line_items() FROM PUBLIC;
 
@@ -21084,6 +22068,8 @@ GRANT ALL ON FUNCTION app.refuse_other_parties(p_what text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.refuse_repeated_payment() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.refuse_unpaid() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) TO app_definer;
 
@@ -21108,6 +22094,14 @@ GRANT ALL ON FUNCTION app.search_keys(p_text text) TO anon;
 GRANT ALL ON FUNCTION app.search_keys(p_text text) TO authenticated;
 GRANT ALL ON FUNCTION app.search_keys(p_text text) TO service_role;
 GRANT ALL ON FUNCTION app.search_keys(p_text text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.seat_taken() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.second_factor_age() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.second_factor_age() TO anon;
+GRANT ALL ON FUNCTION app.second_factor_age() TO authenticated;
+GRANT ALL ON FUNCTION app.second_factor_age() TO service_role;
+GRANT ALL ON FUNCTION app.second_factor_age() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.secret_columns(p_table regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.secret_columns(p_table regclass) TO app_definer;
@@ -21137,6 +22131,8 @@ REVOKE ALL ON FUNCTION app.stock_company(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.stock_company(p_permission text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.stock_receipts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.subscription_dates() FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.figures TO app_definer;
 
@@ -21172,6 +22168,8 @@ REVOKE ALL ON FUNCTION app.total_options() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.touch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.unaudited_tables() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.warn_duplicate_phone() FROM PUBLIC;
 
@@ -21217,8 +22215,14 @@ GRANT ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_compa
 
 REVOKE ALL ON FUNCTION app.write_line_items() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.xid_place() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.xid_place() TO app_definer;
+
+REVOKE ALL ON FUNCTION auth.custom_access_token_hook(event jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.custom_access_token_hook(event jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION auth.email() FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.email() TO anon;
@@ -21232,17 +22236,14 @@ GRANT ALL ON FUNCTION auth.get_user_company_id() TO authenticated;
 GRANT ALL ON FUNCTION auth.get_user_company_id() TO service_role;
 GRANT ALL ON FUNCTION auth.get_user_company_id() TO app_definer;
 
-REVOKE ALL ON FUNCTION auth.jwt() FROM PUBLIC;
-GRANT ALL ON FUNCTION auth.jwt() TO anon;
-GRANT ALL ON FUNCTION auth.jwt() TO authenticated;
-GRANT ALL ON FUNCTION auth.jwt() TO service_role;
-GRANT ALL ON FUNCTION auth.jwt() TO app_definer;
-
 REVOKE ALL ON FUNCTION auth.role() FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.role() TO anon;
 GRANT ALL ON FUNCTION auth.role() TO authenticated;
 GRANT ALL ON FUNCTION auth.role() TO service_role;
 GRANT ALL ON FUNCTION auth.role() TO app_definer;
+
+REVOKE ALL ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) TO service_role;
 
 REVOKE ALL ON FUNCTION public.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accept_invitation(token text) TO authenticated;
@@ -21251,7 +22252,13 @@ REVOKE ALL ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, re
 GRANT ALL ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) TO authenticated;
 GRANT ALL ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) TO service_role;
 
+REVOKE ALL ON FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION public.audit_trigger_function() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.change_billing(email text, cancel_at_period_end boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_billing(email text, cancel_at_period_end boolean) TO authenticated;
 
 REVOKE ALL ON FUNCTION public.change_member_role(user_id uuid, role text, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.change_member_role(user_id uuid, role text, reason text) TO authenticated;
@@ -21268,6 +22275,10 @@ GRANT ALL ON FUNCTION public.change_prices(changes jsonb, change_type text, reas
 REVOKE ALL ON FUNCTION public.company_kpis() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.company_kpis() TO authenticated;
 GRANT ALL ON FUNCTION public.company_kpis() TO service_role;
+
+REVOKE ALL ON FUNCTION public.company_subscription() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.company_subscription() TO authenticated;
+GRANT ALL ON FUNCTION public.company_subscription() TO service_role;
 
 REVOKE ALL ON FUNCTION public.create_company_with_owner(name text, slug text, industry text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_company_with_owner(name text, slug text, industry text) TO authenticated;
@@ -21348,6 +22359,9 @@ REVOKE ALL ON FUNCTION public.search_price_book(query text, max_results integer)
 GRANT ALL ON FUNCTION public.search_price_book(query text, max_results integer) TO authenticated;
 GRANT ALL ON FUNCTION public.search_price_book(query text, max_results integer) TO service_role;
 
+REVOKE ALL ON FUNCTION public.set_company_subscription(company_id uuid, tier text, status text, seats integer, trial_ends_at timestamp with time zone, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_company_subscription(company_id uuid, tier text, status text, seats integer, trial_ends_at timestamp with time zone, reason text) TO service_role;
+
 REVOKE ALL ON FUNCTION public.set_config(setting_name text, setting_value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_config(setting_name text, setting_value text) TO authenticated;
 GRANT ALL ON FUNCTION public.set_config(setting_name text, setting_value text) TO service_role;
@@ -21355,6 +22369,10 @@ GRANT ALL ON FUNCTION public.set_config(setting_name text, setting_value text) T
 REVOKE ALL ON FUNCTION public.stock_by_location(inventory_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stock_by_location(inventory_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION public.stock_by_location(inventory_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION public.subscription_tiers() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.subscription_tiers() TO authenticated;
+GRANT ALL ON FUNCTION public.subscription_tiers() TO service_role;
 
 REVOKE ALL ON FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text) TO authenticated;
@@ -21397,6 +22415,9 @@ GRANT SELECT ON TABLE app.audit_batches TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.audit_seal TO app_definer;
 GRANT SELECT ON TABLE app.audit_seal TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.auth_settings TO app_definer;
+GRANT SELECT ON TABLE app.auth_settings TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backfills TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO app_definer;
@@ -21432,6 +22453,17 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.statuses TO app_definer;
 GRANT SELECT ON TABLE app.statuses TO anon;
 GRANT SELECT ON TABLE app.statuses TO authenticated;
 GRANT SELECT ON TABLE app.statuses TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.subscription_events TO app_definer;
+GRANT SELECT ON TABLE app.subscription_events TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.subscription_tiers TO app_definer;
+GRANT SELECT ON TABLE app.subscription_tiers TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.subscriptions TO app_definer;
+GRANT SELECT ON TABLE app.subscriptions TO service_role;
+
+GRANT SELECT ON TABLE auth.config TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.flow_states TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.flow_states TO service_role;
