@@ -89,18 +89,58 @@ impl Caller {
 impl FromRequestParts<Auth> for Caller {
     type Rejection = Error;
 
+    /// Refuses a program that acts for somebody: his account is his own.
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
-        match *principal(parts, auth).await?.subject() {
+        Holding::from_request_parts(parts, auth).await?.person()
+    }
+}
+
+/// A signed-in user, or a program of others that acts for him: for the few routes of an account that both reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holding {
+    caller: Caller,
+    by_program: bool,
+}
+
+impl Holding {
+    /// Returns who asks, whichever it is.
+    pub(crate) fn anybody(self) -> Caller {
+        self.caller
+    }
+
+    /// Returns the person, and refuses a program that acts for him.
+    pub(crate) fn person(self) -> Result<Caller> {
+        if self.by_program {
+            let message = "A program that acts for somebody does not reach his account";
+            return Err(Error::new(Kind::Forbidden, "oauth_client_not_allowed", message));
+        }
+        Ok(self.caller)
+    }
+}
+
+impl FromRequestParts<Auth> for Holding {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
+        let principal = principal(parts, auth).await?;
+        match *principal.subject() {
             Subject::User { user_id, session_id } => {
+                // Every token of a session that a program holds names it; one of another issuer has no session of ours.
+                let by_program = session_id.is_some() && names_client(principal.claims())?;
                 let company_id = auth.claimed_company(&parts.headers).await;
                 auth.limits().signed_in(user_id, company_id, auth.now()).await?;
-                Ok(Self { user_id, session_id })
+                Ok(Self { caller: Caller { user_id, session_id }, by_program })
             }
             Subject::Anonymous | Subject::Service | Subject::Role { .. } | Subject::System { .. } => {
                 Err(Error::new(Kind::Forbidden, "bad_jwt", "invalid claim: missing sub claim"))
             }
         }
     }
+}
+
+fn names_client(claims: &str) -> Result<bool> {
+    let claims: Map<String, Value> = serde_json::from_str(claims).map_err(Error::internal)?;
+    Ok(claims.get("client_id").is_some_and(|client| !client.is_null()))
 }
 
 /// The service key.

@@ -32,5 +32,6 @@ mod users;
 
 pub use authenticate::{Refusal, layer};
 pub use config::AuthConfig;
+pub use oauth_server::well_known;
 pub use routes::router;
 pub use state::{Auth, AuthOptions};

@@ -43,6 +43,15 @@ pub fn router(auth: Auth) -> Router {
         .route("/admin/users/{id}/factors/{factor}", delete(admin::delete_factor));
     let router = router
         // Programs of others that people let act for them.
+        .route("/oauth/authorize", get(oauth_server::authorize))
+        .route("/oauth/authorizations/{id}", get(oauth_server::details))
+        .route("/oauth/authorizations/{id}/consent", post(oauth_server::consent))
+        .route("/oauth/token", post(oauth_server::token))
+        .route("/oauth/userinfo", get(oauth_server::userinfo).post(oauth_server::userinfo))
+        .route("/oauth/revoke", post(oauth_server::revoke))
+        .route("/user/oauth/grants", get(oauth_server::grants).delete(oauth_server::revoke_grant))
+        .route("/.well-known/oauth-authorization-server", get(oauth_server::metadata))
+        .route("/.well-known/openid-configuration", get(oauth_server::openid))
         .route("/oauth/register", post(oauth_server::register))
         .route("/oauth/clients/register", post(oauth_server::register))
         .route("/admin/oauth/clients", get(oauth_server::list).post(oauth_server::create))

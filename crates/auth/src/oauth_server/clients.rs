@@ -9,6 +9,7 @@ use kernel::{Error, Result, Secret};
 use postgres::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
 use url::Url;
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ pub(super) struct Client {
     pub(super) uri: Option<String>,
     pub(super) logo_uri: Option<String>,
     pub(super) auth_method: String,
+    pub(super) secret_hash: Option<Vec<u8>>,
     pub(super) redirect_uris: Vec<String>,
     pub(super) grant_types: Vec<String>,
     pub(super) registration: String,
@@ -128,6 +130,11 @@ impl Client {
         self.auth_method == "none"
     }
 
+    /// Tells whether this is the program's secret, in the same time for any.
+    pub(super) fn is_secret(&self, presented: &str) -> bool {
+        self.secret_hash.as_ref().is_some_and(|kept| bool::from(hash(presented).as_slice().ct_eq(kept)))
+    }
+
     /// Returns the program as its operator reads it, with its secret if that was just made.
     pub(super) fn document(&self, secret: Option<&Secret<String>>) -> Value {
         let mut document = json!({
@@ -150,6 +157,12 @@ impl Client {
         document
     }
 
+    /// Returns the program as people see it who are asked for something.
+    pub(super) fn shown(&self) -> Value {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        json!({ "id": self.id, "name": self.name, "uri": text(&self.uri), "logo_uri": text(&self.logo_uri) })
+    }
+
     /// Reads a row that was selected with [`super::queries::COLUMNS`].
     pub(super) fn from_row(row: &Row) -> Result<Self> {
         let text = |name: &str| row.try_get::<_, String>(name).map_err(Error::internal);
@@ -164,6 +177,7 @@ impl Client {
             uri: maybe("client_uri")?,
             logo_uri: maybe("logo_uri")?,
             auth_method: text("auth_method")?,
+            secret_hash: row.try_get("secret_hash").map_err(Error::internal)?,
             redirect_uris: list("redirect_uris")?,
             grant_types: list("grant_types")?,
             registration: text("registration")?,

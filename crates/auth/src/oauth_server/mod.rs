@@ -5,23 +5,43 @@
 //! the account but what it is called ([`crate::input::Caller`]).
 
 mod admin;
+mod authorizations;
+mod authorize;
+mod client_auth;
 mod clients;
 mod config;
+mod consent;
+mod discovery;
+mod grants;
+mod person;
 mod queries;
 mod redirect_uri;
 mod refusal;
 mod register;
+mod revoke;
+mod sent;
+mod token;
 
 pub(crate) use admin::{create, delete, get, list, regenerate, update};
+pub(crate) use authorize::authorize;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use config::OauthServerConfig;
+pub(crate) use consent::{consent, details};
+pub use discovery::router as well_known;
+pub(crate) use discovery::{oauth as metadata, openid};
+pub(crate) use grants::{grants, revoke_grant};
 use kernel::{Error, Kind, Result};
+pub(crate) use person::userinfo;
 pub(crate) use register::register;
+pub(crate) use revoke::revoke;
+pub(crate) use token::token;
 
 use crate::{Auth, keys};
 
 const RANDOM_BYTES: usize = 32;
+/// What a program may ask to know of a person. What it may do is what he may do.
+const SCOPES: [&str; 4] = ["openid", "profile", "email", "phone"];
 
 /// Refuses everything where there is no OAuth server, and returns its settings where there is one.
 fn required(auth: &Auth) -> Result<&OauthServerConfig> {

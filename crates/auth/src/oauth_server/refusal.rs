@@ -5,7 +5,8 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, StatusCode};
 use kernel::Error;
 use serde_json::json;
 
@@ -15,14 +16,28 @@ use super::clients::Fault;
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// In the words of the standard.
-    Said { status: StatusCode, error: &'static str, description: &'static str },
+    Said { status: StatusCode, error: &'static str, description: &'static str, challenge: Option<&'static str> },
     /// In the words of this API.
     Failed(Error),
 }
 
 impl Refusal {
+    pub(super) fn invalid_request(description: &'static str) -> Self {
+        Self::bad("invalid_request", description)
+    }
+
+    pub(super) fn invalid_grant(description: &'static str) -> Self {
+        Self::bad("invalid_grant", description)
+    }
+
+    /// A program that is not known, or did not prove that it is itself: which of them is not told.
+    pub(super) fn invalid_client() -> Self {
+        let challenge = Some("Basic realm=\"oauth\"");
+        Self::Said { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description: "Invalid client credentials", challenge }
+    }
+
     pub(super) fn bad(error: &'static str, description: &'static str) -> Self {
-        Self::Said { status: StatusCode::BAD_REQUEST, error, description }
+        Self::Said { status: StatusCode::BAD_REQUEST, error, description, challenge: None }
     }
 }
 
@@ -43,10 +58,14 @@ impl From<Fault> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, error, description) = match self {
-            Self::Said { status, error, description } => (status, error, description),
+        let (status, error, description, challenge) = match self {
+            Self::Said { status, error, description, challenge } => (status, error, description, challenge),
             Self::Failed(error) => return error.into_response(),
         };
-        (status, Json(json!({ "error": error, "error_description": description }))).into_response()
+        let mut response = (status, Json(json!({ "error": error, "error_description": description }))).into_response();
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
     }
 }

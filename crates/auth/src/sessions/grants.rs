@@ -9,9 +9,10 @@ use kernel::{Error, Result, Secret};
 use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::queries::State as SessionState;
-use super::{Lifetime, NewSession, RefreshToken, label, open, queries, read};
+use super::{Lifetime, NewSession, RefreshToken, Session, label, open, queries, read};
 use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Device, Email, Params, Phone};
 use crate::passwords::Outcome;
@@ -145,28 +146,41 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
 async fn by_refresh_token(auth: &Auth, presented: Presented) -> Result<Value> {
     let text = presented.refresh_token.filter(|text| !text.expose().is_empty());
     let text = text.ok_or_else(|| bad_request("validation_failed", "refresh_token required"))?;
+    refresh(auth, &text, None).await.map(|(_, answer)| answer)
+}
+
+/// Refreshes a session for whoever holds it: a program of others, or nobody but its user.
+pub(crate) async fn refresh(auth: &Auth, text: &Secret<String>, holder: Option<Uuid>) -> Result<(Session, Value)> {
     let token = RefreshToken::decode(&auth.keys().ring, text.expose()).ok_or_else(not_found)?;
     auth.limits().refresh(token.session_id, auth.now()).await?;
     let lifetime = Lifetime::of(auth);
     let tx = auth.begin(Access::Write, "refresh a session").await?;
-    if !queries::rotate(&tx, token, lifetime).await? {
-        match judge(queries::state(&tx, token.session_id, lifetime.now).await?, token, auth) {
+    if !queries::rotate(&tx, token, holder, lifetime).await? {
+        let state = queries::state(&tx, token.session_id, lifetime.now).await?;
+        // Whoever does not hold it learns nothing of it, and ends nothing.
+        match judge(state.filter(|state| state.holder == holder), token, auth) {
             Verdict::SameAgain => {}
             Verdict::Refused(error) => return Err(error),
-            Verdict::Stolen => return end(tx, token, lifetime).await,
+            Verdict::Stolen => return Err(end(tx, token, lifetime).await),
         }
     }
-    let answer = read(&tx, token.session_id).await?.answer(auth)?;
+    let session = read(&tx, token.session_id).await?;
+    let answer = session.answer(auth)?;
     tx.commit().await?;
-    Ok(answer)
+    Ok((session, answer))
 }
 
 /// Ends a session of which an old token turned up: either its holder or somebody else has a copy.
-async fn end(tx: Tx, token: RefreshToken, lifetime: Lifetime) -> Result<Value> {
-    queries::revoke(&tx, token.session_id, lifetime.now).await?;
-    tx.commit().await?;
+async fn end(tx: Tx, token: RefreshToken, lifetime: Lifetime) -> Error {
+    let ended = async {
+        queries::revoke(&tx, token.session_id, lifetime.now).await?;
+        tx.commit().await
+    };
+    if let Err(error) = ended.await {
+        return error;
+    }
     tracing::warn!(session_id = %token.session_id, "a used refresh token was presented again: the session is ended");
-    Err(bad_request("refresh_token_already_used", "Invalid Refresh Token: Already Used"))
+    bad_request("refresh_token_already_used", "Invalid Refresh Token: Already Used")
 }
 
 /// What to do with a token that is not the current one.

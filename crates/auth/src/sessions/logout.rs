@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Lifetime, queries};
 use crate::Auth;
 use crate::errors::{bad_request, session_not_found};
-use crate::input::{Caller, Params};
+use crate::input::{Holding, Params};
 
 /// The query of the endpoint.
 #[derive(Deserialize)]
@@ -18,13 +18,15 @@ pub(crate) struct Wanted {
     scope: Option<String>,
 }
 
-pub(crate) async fn logout(State(auth): State<Auth>, Params(wanted): Params<Wanted>, caller: Caller) -> Result<StatusCode> {
+pub(crate) async fn logout(State(auth): State<Auth>, Params(wanted): Params<Wanted>, holding: Holding) -> Result<StatusCode> {
     let scope = match wanted.scope.as_deref() {
         None | Some("global" | "") => "global",
         Some("local") => "local",
         Some("others") => "others",
         Some(_) => return Err(bad_request("validation_failed", "Unsupported logout scope: use global, local or others")),
     };
+    // A program that acts for somebody ends what it holds, and nothing of his.
+    let caller = if scope == "local" { holding.anybody() } else { holding.person()? };
     let lifetime = Lifetime::of(&auth);
     let session_id = caller.session()?;
     let tx = auth.begin(Access::Write, "sign-out").await?;

@@ -4,12 +4,14 @@
 //! never names a company of which the user is no active member.
 
 mod grants;
+mod held;
 mod list;
 mod logout;
 pub(crate) mod queries;
 mod refresh_token;
 
-pub(crate) use grants::token;
+pub(crate) use grants::{refresh, token};
+pub(crate) use held::{Holder, NewHeld, open_held, revoke_held, revoke_held_of};
 use jiff::Timestamp;
 use kernel::{CompanyId, Error, Result, SessionId, UserId};
 pub(crate) use list::{end, list};
@@ -48,6 +50,8 @@ pub(crate) struct Session {
     pub(crate) aal: String,
     pub(crate) amr: Value,
     pub(crate) company: Option<Company>,
+    /// The program of others that holds it.
+    pub(crate) holder: Option<Holder>,
 }
 
 /// The company that a session works in, and what its user is there.
@@ -147,6 +151,9 @@ impl Session {
                 ("subdomain", json!(company.slug)),
                 ("member_role", json!(company.member_role)),
             ]));
+        }
+        if let Some(holder) = &self.holder {
+            holder.add_to(&mut claims);
         }
         claims
     }

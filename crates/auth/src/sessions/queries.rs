@@ -8,6 +8,7 @@ use postgres::{Row, Sql, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::held::{self, Holder};
 use super::{Company, Lifetime, NewSession, RefreshToken, Session};
 use crate::input::Caller;
 use crate::users::User;
@@ -15,7 +16,7 @@ use crate::users::queries::COLUMNS;
 
 /// Which company a session `s` works in from now on: the one it has, as long as its user is an active member there; else the
 /// only one he has; else none.
-const SETTLED_COMPANY: &str = "
+pub(super) const SETTLED_COMPANY: &str = "
     (select case when bool_or(m.company_id = s.active_company_id) then s.active_company_id
                  when count(*) = 1 then (array_agg(m.company_id))[1] end
        from public.team_members m
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(crate) revoked: bool,
     pub(crate) ended: bool,
     pub(crate) banned: bool,
+    /// The program that holds it.
+    pub(crate) holder: Option<Uuid>,
 }
 
 /// How sure we are of whoever asks from a session, and what his account is called.
@@ -77,13 +80,15 @@ pub(crate) async fn create(tx: &Tx, id: SessionId, new: &NewSession<'_>, lifetim
     Ok(tx.query_opt(sql).await?.is_some())
 }
 
-/// Counts a refresh, if the token is the current one of a live session. Tells whether it was.
-pub(crate) async fn rotate(tx: &Tx, token: RefreshToken, lifetime: Lifetime) -> Result<bool> {
+/// Counts a refresh, if the token is the current one of a live session and the session is held by this program, or by nobody but its
+/// user. Tells whether it was.
+pub(crate) async fn rotate(tx: &Tx, token: RefreshToken, holder: Option<Uuid>, lifetime: Lifetime) -> Result<bool> {
     let mut sql = given(token.session_id, lifetime);
     sql.text(", expected as (select ").bind(token.counter).text("::bigint as counter) ");
     sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, ").text(REFRESHED);
     sql.text(", active_company_id = ").text(SETTLED_COMPANY);
-    sql.text("from given g, expected e where s.refresh_counter = e.counter and ").text(LIVE).text(" returning s.id");
+    sql.text("from given g, expected e where s.refresh_counter = e.counter and s.oauth_client_id is not distinct from ").bind(holder);
+    sql.text("::uuid and ").text(LIVE).text(" returning s.id");
     Ok(tx.query_opt(sql).await?.is_some())
 }
 
@@ -149,7 +154,7 @@ pub(crate) async fn state(tx: &Tx, id: SessionId, now: Timestamp) -> Result<Opti
     sql.bind(now.to_string()).text(
         "::timestamptz as now)
          select s.refresh_counter, s.refreshed_at, s.revoked_at is not null as revoked,
-                coalesce(s.not_after <= g.now, false) as ended, coalesce(u.banned_until > g.now, false) as banned
+                coalesce(s.not_after <= g.now, false) as ended, coalesce(u.banned_until > g.now, false) as banned, s.oauth_client_id
            from given g, auth.sessions s join auth.users u on u.id = s.user_id
           where u.deleted_at is null and s.id = ",
     );
@@ -161,13 +166,14 @@ pub(crate) async fn state(tx: &Tx, id: SessionId, now: Timestamp) -> Result<Opti
         revoked: row.try_get("revoked").map_err(Error::internal)?,
         ended: row.try_get("ended").map_err(Error::internal)?,
         banned: row.try_get("banned").map_err(Error::internal)?,
+        holder: row.try_get("oauth_client_id").map_err(Error::internal)?,
     }))
 }
 
 /// Reads a session with its user and its company, if he is an active member of it.
 pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
     let mut sql = Sql::new("select ");
-    sql.text(COLUMNS).text(
+    sql.text(COLUMNS).text(",").text(held::COLUMNS).text(
         ", s.refresh_counter, s.aal, s.amr, m.company_id as active_company_id, m.role as member_role, c.industry, c.slug
            from auth.sessions s
            join auth.users u on u.id = s.user_id
@@ -185,6 +191,7 @@ pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
         aal: row.try_get("aal").map_err(Error::internal)?,
         amr: row.try_get("amr").map_err(Error::internal)?,
         company: company(&row)?,
+        holder: Holder::from_row(&row)?,
     }))
 }
 
@@ -266,7 +273,7 @@ fn given(id: SessionId, lifetime: Lifetime) -> Sql {
     sql
 }
 
-fn revocation(now: Timestamp) -> Sql {
+pub(super) fn revocation(now: Timestamp) -> Sql {
     let mut sql = Sql::new("update auth.sessions s set revoked_at = g.now, updated_at = g.now from (select ");
     sql.bind(now.to_string()).text("::timestamptz as now) g where s.revoked_at is null");
     sql

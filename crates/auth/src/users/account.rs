@@ -13,7 +13,7 @@ use super::anonymous::nothing_to_sign_in_with;
 use super::queries::{self, Change};
 use crate::errors::{session_not_found, unprocessable};
 use crate::flows::Challenge;
-use crate::input::{Body, Caller, Device, Email, Params, Phone, check_metadata, metadata_too_large};
+use crate::input::{Body, Caller, Device, Email, Holding, Params, Phone, check_metadata, metadata_too_large};
 use crate::passwords::Outcome;
 use crate::{Auth, one_time, sessions};
 
@@ -39,8 +39,8 @@ pub(crate) struct Wish {
     code_challenge_method: Option<String>,
 }
 
-pub(crate) async fn get(State(auth): State<Auth>, caller: Caller) -> Result<Json<User>> {
-    queries::find_self(&auth, caller).await?.map(Json).ok_or_else(session_not_found)
+pub(crate) async fn get(State(auth): State<Auth>, holding: Holding) -> Result<Json<User>> {
+    queries::find_self(&auth, holding.anybody()).await?.map(Json).ok_or_else(session_not_found)
 }
 
 pub(crate) async fn put(

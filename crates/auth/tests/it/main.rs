@@ -28,7 +28,11 @@ mod limits;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod oauth_attacks;
+#[cfg(test)]
 mod oauth_clients;
+#[cfg(test)]
+mod oauth_flow;
 #[cfg(test)]
 mod passwords;
 #[cfg(test)]

@@ -148,6 +148,11 @@ impl Backend {
         auth::router(self.0.auth.clone())
     }
 
+    /// Returns the documents of the OAuth server that are looked for at the root.
+    pub(crate) fn well_known_routes(&self) -> Router {
+        auth::well_known(self.0.auth.clone())
+    }
+
     /// Returns the routes of the messages that were kept instead of sent; none where they are sent.
     pub(crate) fn mailbox_routes(&self) -> Option<Router> {
         self.0.outbound.captures().then(|| self.guarded(outbound::mailbox::router(self.0.outbound.clone())))

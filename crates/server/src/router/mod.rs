@@ -6,6 +6,7 @@
 //! | `/health/live`, `/health/ready`, `/api/health` | [`crate::health`] | anybody |
 //! | `/metrics` | numbers for Prometheus | programs on this machine, unless configured |
 //! | `/auth/v1` | sign-in, sessions, companies | authenticates by itself: its errors have another shape |
+//! | `/.well-known/…` | where the OAuth server is, for programs that look at the root | anybody |
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
 //! | `/batch/v1` | several of its requests in one transaction | the same |
 //! | `/mailbox` | messages kept instead of sent, in development | the service key |
@@ -42,6 +43,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
         .merge(numbers::router(numbers))
         .merge(health::router(health))
         .nest("/auth/v1", backend.auth_routes())
+        .merge(backend.well_known_routes())
         .nest("/rest/v1", backend.data_api_routes())
         .nest("/rest/v1/", backend.data_api_root())
         .nest("/batch/v1", backend.batch_routes());

@@ -1,0 +1,75 @@
+//! Who somebody is, as far as a program was allowed to know: in id tokens and at `/oauth/userinfo`.
+//!
+//! Invariant: a claim is told only for the scope that it belongs to (`OpenID` Connect Core, 5.4).
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Request, State};
+use http::StatusCode;
+use kernel::{Error, Result};
+use postgres::Access;
+use serde_json::{Map, Value, json};
+
+use super::refusal::Refusal;
+use super::{SCOPES, required};
+use crate::Auth;
+use crate::errors::object;
+use crate::input::Holding;
+use crate::sessions::{self, Lifetime};
+use crate::users::User;
+
+/// Answers what a program may know of the person it acts for; the person himself may know all of it.
+pub(crate) async fn userinfo(State(auth): State<Auth>, request: Request) -> Result<Json<Value>, Refusal> {
+    required(&auth)?;
+    let (mut parts, _) = request.into_parts();
+    let caller = Holding::from_request_parts(&mut parts, &auth).await.map_err(refused)?.anybody();
+    let session_id = caller.session().map_err(refused)?;
+    let tx = auth.begin(Access::Write, "tell a program for whom it acts").await?;
+    if !sessions::queries::lock_live(&tx, caller, Lifetime::of(&auth)).await? {
+        return Err(invalid_token());
+    }
+    let session = sessions::read(&tx, session_id).await?;
+    tx.commit().await?;
+    let scopes = session.holder.map_or_else(|| SCOPES.map(str::to_owned).to_vec(), |holder| holder.scopes);
+    if !scopes.iter().any(|scope| scope == "openid") {
+        let challenge = Some("Bearer error=\"insufficient_scope\", scope=\"openid\"");
+        let description = "The program was not allowed to know who it acts for";
+        return Err(Refusal::Said { status: StatusCode::FORBIDDEN, error: "insufficient_scope", description, challenge });
+    }
+    Ok(Json(Value::Object(claims(&session.user, &scopes)?)))
+}
+
+/// Returns what may be told of a user.
+pub(super) fn claims(user: &User, scopes: &[String]) -> Result<Map<String, Value>> {
+    let user = serde_json::to_value(user).map_err(Error::internal)?;
+    let text = |name: &str| user.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let is = |wanted: &str| scopes.iter().any(|scope| scope == wanted);
+    let mut claims = object([("sub", json!(text("id")))]);
+    if let Some(email) = text("email").filter(|_| is("email")) {
+        claims.extend(object([("email", json!(email)), ("email_verified", json!(text("email_confirmed_at").is_some()))]));
+    }
+    if let Some(phone) = text("phone").filter(|_| is("phone")) {
+        let is_verified = text("phone_confirmed_at").is_some();
+        claims.extend(object([("phone_number", json!(format!("+{phone}"))), ("phone_number_verified", json!(is_verified))]));
+    }
+    if is("profile") {
+        let said = |name: &str| user.get("user_metadata").and_then(|said| said.get(name)).and_then(Value::as_str);
+        for (name, value) in
+            [("name", said("name").or_else(|| said("full_name"))), ("picture", said("avatar_url").or_else(|| said("picture")))]
+        {
+            claims.extend(value.map(|value| (name.to_owned(), json!(value))));
+        }
+        let changed = text("updated_at").and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        claims.extend(changed.map(|at| ("updated_at".to_owned(), json!(at.as_second()))));
+    }
+    Ok(claims)
+}
+
+fn refused(error: Error) -> Refusal {
+    if error.status().is_server_error() { error.into() } else { invalid_token() }
+}
+
+fn invalid_token() -> Refusal {
+    let challenge = Some("Bearer error=\"invalid_token\"");
+    let description = "The access token is missing, cannot be verified, or is over";
+    Refusal::Said { status: StatusCode::UNAUTHORIZED, error: "invalid_token", description, challenge }
+}

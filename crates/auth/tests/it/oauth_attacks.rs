@@ -1,0 +1,343 @@
+//! What is tried against programs of others and the people who let them in, and what comes of it.
+
+use axum::body::Body;
+use http::Request;
+use serde_json::{Value, json};
+
+use crate::oauth_clients::{client, server};
+use crate::oauth_flow::{
+    CALLBACK, CHALLENGE, VERIFIER, agree, ask, authorize, consent, details, exchange, form, id, location, planner, query, refresh, tokens,
+};
+use crate::server::{Answer, Server, claims, token};
+
+fn no_grant(answer: &Answer) {
+    assert_eq!((answer.status, &answer.body["error"]), (400, &json!("invalid_grant")), "{}", answer.text);
+}
+
+fn secret(client: &Value) -> &str {
+    client["client_secret"].as_str().unwrap()
+}
+
+async fn code(server: &Server, client: &Value, session: &Value) -> String {
+    query(&agree(server, client, session, &[("prompt", "consent")]).await, "code").unwrap()
+}
+
+#[tokio::test]
+async fn a_code_is_good_once_for_its_program_address_and_proof() {
+    let server = server(|_| ()).await;
+    let (planner, other) = (planner(&server).await, planner(&server).await);
+    let ann = server.sign_up("ann@example.com").await;
+    let wrong = VERIFIER.replace('d', "e");
+    // Each is tried first in the wrong way, and then in the right one: whoever has a code has one try.
+    for attack in ["another program", "another proof", "another address", "the hash for the word", "too late"] {
+        let code = code(&server, &planner, &ann).await;
+        let mut fields = vec![("grant_type", "authorization_code"), ("code", code.as_str()), ("code_verifier", VERIFIER)];
+        let mut by = &planner;
+        match attack {
+            "another program" => by = &other,
+            "another proof" => fields[2].1 = &wrong,
+            "another address" => fields.push(("redirect_uri", "https://planner.example.com/other")),
+            "the hash for the word" => fields[2].1 = CHALLENGE,
+            _ => server.wait(120),
+        }
+        no_grant(&form(&server, "/oauth/token", Some((id(by), secret(by))), &fields).await);
+        no_grant(&exchange(&server, &planner, &code).await);
+    }
+    let held = "select count(*) from auth.sessions where oauth_client_id is not null";
+    assert_eq!(server.ask(held).await, "0");
+
+    // Used again, by whoever: what it was exchanged for is over.
+    for thief in [&planner, &other] {
+        let code = code(&server, &planner, &ann).await;
+        let held = exchange(&server, &planner, &code).await.ok();
+        assert_eq!(server.user(&held).await.status, 200);
+        no_grant(&exchange(&server, thief, &code).await);
+        assert_eq!(server.user(&held).await.body["code"], "session_not_found");
+        no_grant(&refresh(&server, &planner, &held).await);
+    }
+    let code = code(&server, &planner, &ann).await;
+    let many = tokio::join!(exchange(&server, &planner, &code), exchange(&server, &planner, &code), exchange(&server, &planner, &code));
+    let good = [many.0.status, many.1.status, many.2.status].iter().filter(|status| **status == 200).count();
+    assert_eq!(good, 1, "of several at once one is first");
+    let live = "select count(*) from auth.sessions where oauth_client_id is not null and revoked_at is null";
+    assert_eq!(server.ask(live).await, "0");
+    assert_eq!(server.user(&ann).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_code_is_worth_nothing_once_its_user_is_gone() {
+    let server = server(|_| ()).await;
+    let planner = planner(&server).await;
+    server.sign_up("ann@example.com").await;
+    for (gone, back) in [
+        ("update auth.sessions set revoked_at = now()", "select 1"),
+        ("update auth.users set banned_until = '2100-01-01'", "update auth.users set banned_until = null"),
+        ("update auth.users set deleted_at = now()", "update auth.users set deleted_at = null"),
+    ] {
+        let ann = server.sign_in("ann@example.com").await;
+        let code = code(&server, &planner, &ann).await;
+        server.sql(gone).await;
+        no_grant(&exchange(&server, &planner, &code).await);
+        server.sql(back).await;
+    }
+    assert_eq!(server.ask("select count(*) from auth.sessions where oauth_client_id is not null").await, "0");
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_an_address_that_is_not_registered() {
+    let server = server(|config| config.oauth_server.dynamic_registration = true).await;
+    let planner = planner(&server).await;
+    let elsewhere = json!({ "redirect_uris": ["https://evil.example.com/cb"], "token_endpoint_auth_method": "none" });
+    let evil = client(&server, elsewhere.clone()).await;
+    for uri in ["https://evil.example.com/cb", "https://planner.example.com/callback/..", "https://planner.example.com/callback#x", "", "x"]
+    {
+        let more = [("redirect_uri", uri)];
+        let answer = authorize(&server, &planner, &more).await;
+        assert_eq!((answer.status, answer.headers.get("location")), (400, None), "{uri}: {}", answer.text);
+        assert_eq!(answer.body, json!({ "code": "validation_failed", "message": "invalid redirect_uri" }));
+    }
+    for unknown in ["x", "01900000-0000-7000-8000-000000000001"] {
+        let answer = authorize(&server, &planner, &[("client_id", unknown)]).await;
+        answer.refused(400, "oauth_client_not_found", "invalid client_id");
+    }
+    let twice = format!("/oauth/authorize?client_id={0}&client_id={0}", id(&evil));
+    assert_eq!(server.call("GET", &twice, None, None).await.status, 400);
+    // Downgraded or taken away, the proof is missed; the program is told, with the state and who says so.
+    for more in [
+        &[("code_challenge_method", "plain")][..],
+        &[("code_challenge_method", "")],
+        &[("code_challenge", "")],
+        &[("code_challenge", ""), ("code_challenge_method", "")],
+        &[("code_challenge", "short")],
+    ] {
+        let back = location(&authorize(&server, &planner, more).await);
+        let said = ["error", "state", "iss", "code"].map(|name| query(&back, name).unwrap_or_default());
+        assert_eq!(said, ["invalid_request", "s t&1", "http://localhost:54321/auth/v1", ""], "{more:?}");
+        assert!(back.as_str().starts_with(CALLBACK));
+    }
+    // Whoever registered itself does not make this server send people about.
+    let stranger = server.post("/oauth/register", elsewhere).await;
+    let more = [("redirect_uri", "https://evil.example.com/cb"), ("scope", "everything")];
+    let answer = authorize(&server, &stranger.body, &more).await;
+    assert_eq!((answer.status, answer.headers.get("location")), (400, None), "{}", answer.text);
+    assert_eq!(query(&location(&authorize(&server, &evil, &more).await), "error").as_deref(), Some("invalid_scope"));
+    assert_eq!(server.ask("select count(*) from auth.oauth_authorizations").await, "0");
+}
+
+#[tokio::test]
+async fn a_question_is_answered_by_whoever_looked_at_it() {
+    let server = server(|_| ()).await;
+    let planner = planner(&server).await;
+    let (ann, bob) = (server.sign_up("ann@example.com").await, server.sign_up("bob@example.com").await);
+    let unknown = |answer: Answer| answer.refused(404, "oauth_authorization_not_found", "authorization not found");
+    let of_ann = ask(&server, &planner, &[]).await;
+    details(&server, &ann, &of_ann).await.ok();
+    unknown(details(&server, &bob, &of_ann).await);
+    unknown(consent(&server, &bob, &of_ann, "approve").await);
+    unknown(consent(&server, &bob, &of_ann, "deny").await);
+    unknown(details(&server, &ann, "x").await);
+    unknown(details(&server, &ann, "01900000-0000-7000-8000-000000000001").await);
+    assert_eq!(server.call("GET", &format!("/oauth/authorizations/{of_ann}"), None, None).await.status, 401);
+    let public = server.ring.anon().token.expose().clone();
+    assert_eq!(server.call("GET", &format!("/oauth/authorizations/{of_ann}"), Some(&public), None).await.body["code"], "bad_jwt");
+    server.wait(600);
+    unknown(details(&server, &ann, &of_ann).await);
+    unknown(consent(&server, &ann, &of_ann, "approve").await);
+    // A session that is over answers nothing.
+    let later = ask(&server, &planner, &[]).await;
+    details(&server, &ann, &later).await.ok();
+    assert_eq!(server.call("POST", "/logout", Some(token(&ann)), None).await.status, 204);
+    assert_eq!(consent(&server, &ann, &later, "approve").await.body["code"], "session_not_found");
+}
+
+#[tokio::test]
+async fn whoever_has_a_second_factor_proves_it_before_he_lets_a_program_in() {
+    let server = server(|_| ()).await;
+    let planner = planner(&server).await;
+    let ann = server.sign_up("ann@example.com").await;
+    let before = tokens(&server, &planner, &ann, &[]).await;
+    let user = ann["user"]["id"].as_str().unwrap();
+    server
+        .sql(&format!("insert into auth.mfa_factors (user_id, factor_type, status, secret) values ('{user}', 'totp', 'verified', 'x')"))
+        .await;
+    let authorization = ask(&server, &planner, &[]).await;
+    let shown = details(&server, &ann, &authorization).await.ok();
+    assert_eq!(shown["authorization_id"], authorization, "that he agreed before does not count here");
+    let message = "AAL2 session is required to authorize a client when MFA is enabled.";
+    consent(&server, &ann, &authorization, "approve").await.refused(403, "insufficient_aal", message);
+    server.sql("update auth.sessions set aal = 'aal2', factor_id = (select id from auth.mfa_factors) where oauth_client_id is null").await;
+    let agreed = consent(&server, &ann, &authorization, "approve").await.ok();
+    let code = query(&url::Url::parse(agreed["redirect_url"].as_str().unwrap()).unwrap(), "code").unwrap();
+    let held = exchange(&server, &planner, &code).await.ok();
+    assert_eq!((&claims(&held)["aal"], &claims(&before)["aal"]), (&json!("aal2"), &json!("aal1")), "as sure as who agreed");
+}
+
+#[tokio::test]
+async fn a_program_proves_itself_in_one_way_and_never_in_the_address() {
+    let server = server(|_| ()).await;
+    let planner = planner(&server).await;
+    let public = client(&server, json!({ "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none" })).await;
+    let ann = server.sign_up("ann@example.com").await;
+    let code = code(&server, &planner, &ann).await;
+    let grant = [("grant_type", "authorization_code"), ("code", code.as_str()), ("code_verifier", VERIFIER)];
+    let with = |more: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        let all = grant.iter().chain(more.iter());
+        all.map(|(name, value)| (*name, (*value).to_owned())).collect()
+    };
+    let send = async |path: &str, basic: Option<(&str, &str)>, fields: Vec<(&'static str, String)>| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        form(&server, path, basic, &fields).await
+    };
+    let (own, hidden) = (id(&planner), secret(&planner));
+    for (basic, more) in [
+        (None, vec![]),
+        (None, vec![("client_id", own)]),
+        (None, vec![("client_id", own), ("client_secret", "x")]),
+        (None, vec![("client_id", "x"), ("client_secret", hidden)]),
+        (Some((own, "")), vec![]),
+        (Some((own, "x")), vec![]),
+        (Some(("x", hidden)), vec![]),
+        (Some((id(&public), hidden)), vec![]),
+        (None, vec![("client_id", id(&public)), ("client_secret", "x")]),
+    ] {
+        let refused = send("/oauth/token", basic, with(&more)).await;
+        assert_eq!((refused.status, &refused.body["error"]), (401, &json!("invalid_client")), "{basic:?} {more:?}: {}", refused.text);
+        assert_eq!(refused.headers["www-authenticate"], "Basic realm=\"oauth\"");
+    }
+    let in_address = format!("/oauth/token?client_id={own}&client_secret={hidden}");
+    for (path, basic, more) in [
+        (in_address.as_str(), None, vec![]),
+        ("/oauth/token", Some((own, hidden)), vec![("client_secret", hidden)]),
+        ("/oauth/token", Some((own, hidden)), vec![("client_id", id(&public))]),
+        ("/oauth/token", Some((own, hidden)), vec![("code", code.as_str())]),
+    ] {
+        let refused = send(path, basic, with(&more)).await;
+        assert_eq!((refused.status, &refused.body["error"]), (400, &json!("invalid_request")), "{path} {more:?}: {}", refused.text);
+        assert!(!refused.text.contains(hidden), "nothing of it comes back");
+    }
+    for (fields, error) in [
+        (vec![], "invalid_request"),
+        (vec![("grant_type", "password")], "unsupported_grant_type"),
+        (vec![("grant_type", "authorization_code"), ("code_verifier", VERIFIER)], "invalid_request"),
+        (vec![("grant_type", "authorization_code"), ("code", code.as_str())], "invalid_request"),
+        (vec![("grant_type", "refresh_token")], "invalid_request"),
+        (vec![("grant_type", "refresh_token"), ("refresh_token", "x")], "invalid_grant"),
+    ] {
+        let refused = form(&server, "/oauth/token", Some((own, hidden)), &fields).await;
+        assert_eq!((refused.status, &refused.body["error"]), (400, &json!(error)), "{fields:?}");
+    }
+    assert_eq!(server.call("GET", "/oauth/token", None, None).await.status, 405);
+    // None of it used the code up, and the body may be JSON and carry the secret.
+    let body =
+        json!({ "grant_type": "authorization_code", "code": code, "code_verifier": VERIFIER, "client_id": own, "client_secret": hidden });
+    server.post("/oauth/token", body).await.ok();
+
+    let narrow = client(&server, json!({ "redirect_uris": [CALLBACK], "grant_types": ["authorization_code"] })).await;
+    let got = tokens(&server, &narrow, &ann, &[]).await;
+    assert!(got.get("refresh_token").is_none(), "it was not registered for one");
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", "x")];
+    let refused = form(&server, "/oauth/token", Some((id(&narrow), secret(&narrow))), &fields).await;
+    assert_eq!(refused.body["error"], "unauthorized_client");
+}
+
+#[tokio::test]
+async fn an_app_takes_any_port_of_its_machine_and_is_asked_for_every_time() {
+    let server = server(|_| ()).await;
+    let uris = json!(["http://127.0.0.1/callback", "com.example.app:/callback"]);
+    let app = client(&server, json!({ "redirect_uris": uris, "token_endpoint_auth_method": "none" })).await;
+    let ann = server.sign_up("ann@example.com").await;
+    for uri in ["http://127.0.0.1:51004/callback", "com.example.app:/callback"] {
+        for _ in 0..2 {
+            let authorization = ask(&server, &app, &[("redirect_uri", uri)]).await;
+            let shown = details(&server, &ann, &authorization).await.ok();
+            assert_eq!(shown["redirect_uri"], uri, "another app could say it is this one: {shown}");
+            let agreed = consent(&server, &ann, &authorization, "approve").await.ok();
+            let back = url::Url::parse(agreed["redirect_url"].as_str().unwrap()).unwrap();
+            assert!(back.as_str().starts_with(&format!("{uri}?code=")), "{back}");
+            let code = query(&back, "code").unwrap();
+            let fields = [("grant_type", "authorization_code"), ("code", &code), ("code_verifier", VERIFIER), ("client_id", id(&app))];
+            let got = form(&server, "/oauth/token", None, &fields).await.ok();
+            let again =
+                [("grant_type", "refresh_token"), ("refresh_token", got["refresh_token"].as_str().unwrap()), ("client_id", id(&app))];
+            assert_eq!(form(&server, "/oauth/token", None, &again).await.status, 200);
+        }
+    }
+    let other = authorize(&server, &app, &[("redirect_uri", "http://localhost:51004/callback")]).await;
+    assert_eq!((other.status, other.headers.get("location")), (400, None));
+}
+
+#[tokio::test]
+async fn a_token_says_for_which_service_it_was_asked() {
+    let server = server(|_| ()).await;
+    let planner = planner(&server).await;
+    let ann = server.sign_up("ann@example.com").await;
+    let mcp = "https://mcp.example.com/v1";
+    let held = tokens(&server, &planner, &ann, &[("resource", mcp)]).await;
+    assert_eq!(claims(&held)["aud"], json!(["authenticated", mcp]));
+    assert_eq!(server.user(&held).await.status, 200);
+    assert_eq!(claims(&refresh(&server, &planner, &held).await.ok())["aud"], json!(["authenticated", mcp]));
+    let code = query(&agree(&server, &planner, &ann, &[("resource", mcp), ("prompt", "consent")]).await, "code").unwrap();
+    let fields =
+        [("grant_type", "authorization_code"), ("code", &code), ("code_verifier", VERIFIER), ("resource", "https://other.example.com")];
+    let refused = form(&server, "/oauth/token", Some((id(&planner), secret(&planner))), &fields).await;
+    assert_eq!((refused.status, &refused.body["error"]), (400, &json!("invalid_target")));
+}
+
+#[tokio::test]
+async fn one_address_has_only_so_many_questions_open() {
+    let server = server(|config| config.oauth_server.authorizations_max = 2).await;
+    let planner = planner(&server).await;
+    let from = async |address: &str| {
+        let more =
+            [("client_id", id(&planner)), ("redirect_uri", CALLBACK), ("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(more).finish();
+        let mut request = Request::get(format!("/oauth/authorize?{query}")).body(Body::empty()).unwrap();
+        let address: std::net::SocketAddr = format!("{address}:1234").parse().unwrap();
+        request.extensions_mut().insert(axum::extract::ConnectInfo(address));
+        server.send(request).await
+    };
+    let statuses = [from("203.0.113.1").await, from("203.0.113.1").await, from("203.0.113.1").await, from("203.0.113.2").await];
+    assert_eq!(statuses.each_ref().map(|answer| answer.status), [302, 302, 429, 302]);
+    assert_eq!(statuses[2].headers["retry-after"], "600");
+    server.wait(600);
+    assert_eq!(from("203.0.113.1").await.status, 302);
+    server.wait(24 * 3600 + 1);
+    from("203.0.113.1").await;
+    assert_eq!(server.ask("select count(*) from auth.oauth_authorizations").await, "2", "what is long over is taken out of the way");
+}
+
+#[tokio::test]
+async fn programs_find_everything_by_the_address_of_the_issuer() {
+    let open = server(|config| config.oauth_server.dynamic_registration = true).await;
+    let at = "http://localhost:54321/auth/v1";
+    let document = open.call("GET", "/.well-known/oauth-authorization-server", None, None).await;
+    assert_eq!(document.headers["cache-control"], "public, max-age=600");
+    let document = document.ok();
+    let told = [
+        "issuer",
+        "authorization_endpoint",
+        "token_endpoint",
+        "registration_endpoint",
+        "revocation_endpoint",
+        "userinfo_endpoint",
+        "jwks_uri",
+    ];
+    let paths = ["", "/oauth/authorize", "/oauth/token", "/oauth/register", "/oauth/revoke", "/oauth/userinfo", "/.well-known/jwks.json"];
+    assert_eq!(told.map(|name| document[name].clone()), paths.map(|path| json!(format!("{at}{path}"))));
+    let lists =
+        ["response_types_supported", "grant_types_supported", "code_challenge_methods_supported", "id_token_signing_alg_values_supported"];
+    let expected = [json!(["code"]), json!(["authorization_code", "refresh_token"]), json!(["S256"]), json!(["ES256"])];
+    assert_eq!(lists.map(|name| document[name].clone()), expected);
+    assert_eq!(document["authorization_response_iss_parameter_supported"], true);
+    assert_eq!(open.call("GET", "/.well-known/openid-configuration", None, None).await.ok(), document);
+    let root = auth::well_known(open.auth.clone());
+    for path in ["oauth-authorization-server", "oauth-authorization-server/auth/v1", "openid-configuration", "openid-configuration/auth/v1"]
+    {
+        let request = Request::get(format!("/.well-known/{path}")).body(Body::empty()).unwrap();
+        let answer = tower::ServiceExt::oneshot(root.clone(), request).await.unwrap();
+        let bytes = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+        assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), document, "{path}");
+    }
+    let quiet = server(|_| ()).await.call("GET", "/.well-known/openid-configuration", None, None).await.ok();
+    assert!(quiet.get("registration_endpoint").is_none());
+}
