@@ -96,17 +96,21 @@ impl Auth {
             Some(credential) => self.identify(credential).await?,
             None => self.key_holder(KeyRole::Anon),
         };
+        let company = company.or(principal.requested_company());
         Ok(principal.in_company(company))
     }
 
     /// Returns whom a token or an opaque key stands for.
-    async fn identify(&self, credential: &str) -> Result<Principal, TokenError> {
+    async fn identify(&self, credential: &str) -> Result<Principal, Refusal> {
         let keys = self.keys();
         if credential.starts_with(OPAQUE_PREFIX) {
             let role = keys.ring.opaque_role(credential).ok_or(TokenError::UnknownKey)?;
             return Ok(self.key_holder(role));
         }
-        let verified = self.verifier().verify(&keys, credential, self.now().as_second()).await?;
+        let verified = match self.verifier().verify(&keys, credential, self.now().as_second()).await {
+            Ok(verified) => verified,
+            Err(refused) => return Box::pin(self.identify_outside(credential, refused)).await,
+        };
         let principal = Principal::vouch(self.authority(), verified.subject.clone(), verified.claims.clone());
         Ok(principal.with_assurance(verified.assurance))
     }

@@ -8,6 +8,7 @@ use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
 pub use crate::external::config::{AnonymousConfig, ExternalConfig};
+pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
 
@@ -61,6 +62,8 @@ pub struct AuthConfig {
     pub external: ExternalConfig,
     /// Programs of others that people let act for them.
     pub oauth_server: OauthServerConfig,
+    /// Issuers whose tokens are accepted beside our own.
+    pub issuers: IssuersConfig,
 }
 
 /// The settings of second factors.
@@ -231,6 +234,7 @@ impl Default for AuthConfig {
             anonymous: AnonymousConfig::default(),
             external: ExternalConfig::default(),
             oauth_server: OauthServerConfig::default(),
+            issuers: IssuersConfig::default(),
         }
     }
 }
@@ -324,6 +328,7 @@ impl AuthConfig {
         .chain(self.anonymous.faults())
         .chain(self.external.faults())
         .chain(self.oauth_server.faults())
+        .chain(self.issuers.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

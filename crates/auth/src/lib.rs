@@ -21,6 +21,7 @@ mod external;
 mod factors;
 mod flows;
 mod input;
+mod issuers;
 mod limits;
 mod oauth_server;
 mod one_time;

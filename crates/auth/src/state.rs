@@ -14,6 +14,7 @@ use postgres::{Access, Database, Row, Sql, Tx};
 use url::Url;
 
 use crate::config::AuthConfig;
+use crate::issuers::Issuers;
 use crate::keys::KeyRing;
 use crate::limits::Limits;
 use crate::passwords::Passwords;
@@ -53,6 +54,7 @@ struct Inner {
     verifier: Verifier,
     passwords: Passwords,
     limits: Limits,
+    issuers: Issuers,
 }
 
 impl Auth {
@@ -82,6 +84,7 @@ impl Auth {
             verifier,
             passwords: Passwords::new(options.config.password.clone())?,
             limits: Limits::new(options.config.limits.clone())?,
+            issuers: Issuers::new(&options.config.issuers, options.config.token_cache_bytes_max)?,
             config: options.config,
         })))
     }
@@ -138,6 +141,10 @@ impl Auth {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn issuers(&self) -> &Issuers {
+        &self.0.issuers
     }
 
     /// Opens a transaction in the server's own name. The accounts are out of reach for every caller, so each statement itself

@@ -18,9 +18,11 @@ mod outbox;
 mod seal;
 mod senders;
 mod tls;
+mod web;
 
 pub use config::OutboundConfig;
 pub use message::{Channel, Message};
 pub use outbound::{Asked, Outbound, OutboundOptions, Pass, Posting};
 pub use outbox::Limits;
 pub use seal::Seal;
+pub use web::{Bounds, Web, WebAnswer, WebError};

@@ -48,7 +48,7 @@ pub enum JwtError {
 
 impl JwtError {
     /// No key could be tried.
-    pub(super) const NO_KEY: Self = Self::Key("No suitable key was found to decode the JWT");
+    pub(crate) const NO_KEY: Self = Self::Key("No suitable key was found to decode the JWT");
     /// Those that were tried did not make the signature.
     pub(super) const WRONG_KEY: Self = Self::Key("None of the keys was able to decode the JWT");
 

@@ -95,7 +95,7 @@ impl KeySet {
     }
 
     /// Returns the claims of a token that one of the keys signed.
-    pub(super) fn open(&self, token: &str) -> Result<Map<String, Value>, JwtError> {
+    pub(crate) fn open(&self, token: &str) -> Result<Map<String, Value>, JwtError> {
         if token.is_empty() {
             return Err(JwtError::Empty);
         }

@@ -14,7 +14,7 @@ use super::TokenError;
 use crate::keys::KEY_ISSUER;
 
 /// How far the clocks of issuer and server may be apart.
-const SKEW_SECONDS: i64 = 30;
+pub(crate) const SKEW_SECONDS: i64 = 30;
 /// The audience of users' tokens.
 pub(crate) const AUDIENCE: &str = "authenticated";
 
@@ -121,7 +121,7 @@ fn check_audience(claims: &Map<String, Value>, also: &[String]) -> Result<(), To
     }
 }
 
-fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, TokenError> {
+pub(crate) fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, TokenError> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -135,7 +135,7 @@ fn uuid(claims: &Map<String, Value>, name: &'static str) -> Result<Option<Uuid>,
 }
 
 /// Reads a moment. Fractions are allowed by the standard and cut off; what no clock can show is refused.
-fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, TokenError> {
+pub(crate) fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, TokenError> {
     let Some(value) = claims.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
     if let Some(whole) = value.as_i64() {
         return Ok(Some(whole));

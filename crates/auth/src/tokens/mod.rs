@@ -3,7 +3,7 @@
 //! Invariant: the algorithm follows from the key and never from the token: an ES256 key verifies ES256 alone, the shared secret
 //! HS256 alone, and nothing in a token's header can bring a key along.
 
-mod claims;
+pub(crate) mod claims;
 mod error;
 pub(crate) mod strict_json;
 
@@ -122,7 +122,7 @@ impl Verifier {
 }
 
 /// Returns by what a token is remembered: never the token itself.
-fn fingerprint(generation: u64, token: &str) -> [u8; 32] {
+pub(crate) fn fingerprint(generation: u64, token: &str) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(&generation.to_be_bytes());
     context.update(token.as_bytes());

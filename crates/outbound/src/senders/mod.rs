@@ -82,6 +82,6 @@ impl Senders {
     }
 }
 
-fn unusable(what: &'static str, error: impl std::fmt::Display) -> Error {
+pub(crate) fn unusable(what: &'static str, error: impl std::fmt::Display) -> Error {
     Error::internal(format!("{what}: {error}"))
 }

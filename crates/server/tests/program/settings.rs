@@ -16,6 +16,7 @@ use crate::written::compare;
 const SOURCES: &[&str] = &[
     "crates/server/src/config/mod.rs",
     "crates/auth/src/config.rs",
+    "crates/auth/src/issuers/config.rs",
     "crates/auth/src/limits/config.rs",
     "crates/auth/src/external/config.rs",
     "crates/auth/src/oauth_server/config.rs",
@@ -144,6 +145,7 @@ fn allowed(key: &str, default: &Value) -> String {
         said.retain(|words| words != "a text");
     }
     match default {
+        _ if key == "auth.issuers.list" => "tables of a file".to_owned(),
         _ if !said.is_empty() => said.join("; "),
         Value::Number(_) => "a whole number".to_owned(),
         Value::Array(_) => "texts".to_owned(),
