@@ -11756,7 +11756,8 @@ CREATE TABLE auth.mfa_challenges (
     factor_id uuid NOT NULL,
     ip inet,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL,
+    ceremony jsonb
 );
 ALTER TABLE ONLY auth.mfa_challenges FORCE ROW LEVEL SECURITY;
 ALTER TABLE auth.mfa_challenges OWNER TO app_owner;
@@ -11779,8 +11780,12 @@ CREATE TABLE auth.mfa_factors (
     last_challenged_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    credential_id bytea,
+    credential jsonb,
     CONSTRAINT mfa_factors_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT mfa_factors_check CHECK (((factor_type <> 'totp'::text) OR (secret IS NOT NULL))),
+    CONSTRAINT mfa_factors_credential_check CHECK ((((credential IS NULL) = (credential_id IS NULL)) AND ((factor_type = 'webauthn'::text) OR (credential IS NULL)))),
+    CONSTRAINT mfa_factors_credential_id_check CHECK (((length(credential_id) >= 1) AND (length(credential_id) <= 1023))),
     CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'phone'::text, 'webauthn'::text, 'recovery_code'::text]))),
     CONSTRAINT mfa_factors_friendly_name_check CHECK ((length(friendly_name) <= 200)),
     CONSTRAINT mfa_factors_phone_check CHECK (((length(phone) >= 3) AND (length(phone) <= 32))),
@@ -16126,6 +16131,8 @@ CREATE INDEX flow_states_user_id_idx ON auth.flow_states USING btree (user_id);
 CREATE INDEX identities_user_id_idx ON auth.identities USING btree (user_id);
 
 CREATE INDEX mfa_challenges_factor_id_idx ON auth.mfa_challenges USING btree (factor_id);
+
+CREATE UNIQUE INDEX mfa_factors_credential_id_key ON auth.mfa_factors USING btree (credential_id);
 
 CREATE UNIQUE INDEX mfa_factors_recovery_code_key ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
 

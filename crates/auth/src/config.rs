@@ -11,6 +11,7 @@ pub use crate::external::config::{AnonymousConfig, ExternalConfig};
 pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
+pub use crate::webauthn::config::WebauthnConfig;
 
 /// The settings of the auth layer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,16 +65,23 @@ pub struct AuthConfig {
     pub oauth_server: OauthServerConfig,
     /// Issuers whose tokens are accepted beside our own.
     pub issuers: IssuersConfig,
+    /// Security keys and passkeys.
+    pub webauthn: WebauthnConfig,
 }
 
 /// The settings of second factors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct MfaConfig {
     /// Whether authenticator apps may be added.
     pub totp_enroll_enabled: bool,
     /// Whether codes of authenticator apps are taken.
     pub totp_verify_enabled: bool,
+    /// Whether security keys may be added.
+    pub webauthn_enroll_enabled: bool,
+    /// Whether signatures of security keys are taken.
+    pub webauthn_verify_enabled: bool,
     /// Whether there are recovery codes, which stand in for a factor that was lost.
     pub recovery_codes_enabled: bool,
     /// The name under which authenticator apps list this service; empty: the host of `public_url`.
@@ -235,6 +243,7 @@ impl Default for AuthConfig {
             external: ExternalConfig::default(),
             oauth_server: OauthServerConfig::default(),
             issuers: IssuersConfig::default(),
+            webauthn: WebauthnConfig::default(),
         }
     }
 }
@@ -244,6 +253,8 @@ impl Default for MfaConfig {
         Self {
             totp_enroll_enabled: true,
             totp_verify_enabled: true,
+            webauthn_enroll_enabled: true,
+            webauthn_verify_enabled: true,
             recovery_codes_enabled: true,
             issuer: String::new(),
             factors_max: 10,
@@ -329,6 +340,7 @@ impl AuthConfig {
         .chain(self.external.faults())
         .chain(self.oauth_server.faults())
         .chain(self.issuers.faults())
+        .chain(self.webauthn.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

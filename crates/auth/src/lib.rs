@@ -30,6 +30,7 @@ mod sessions;
 mod state;
 mod unavailable;
 mod users;
+mod webauthn;
 
 pub use authenticate::{Refusal, layer};
 pub use config::AuthConfig;

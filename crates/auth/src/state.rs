@@ -19,6 +19,7 @@ use crate::keys::KeyRing;
 use crate::limits::Limits;
 use crate::passwords::Passwords;
 use crate::tokens::{Keys, Verifier, VerifierOptions};
+use crate::webauthn::Site;
 
 /// The auth layer. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +51,7 @@ struct Inner {
     config: AuthConfig,
     issuer: String,
     site: Url,
+    webauthn: Option<Site>,
     keys: ArcSwap<Keys>,
     verifier: Verifier,
     passwords: Passwords,
@@ -79,6 +81,7 @@ impl Auth {
             clock: options.clock,
             outbound: options.outbound,
             issuer,
+            webauthn: Site::new(&options.config.webauthn, &site)?,
             site,
             keys: ArcSwap::from_pointee(Keys { ring: options.keys, generation: 0 }),
             verifier,
@@ -102,6 +105,11 @@ impl Auth {
     /// Returns where people go after a link: the site of the operator, our own address where none is set.
     pub(crate) fn site(&self) -> Url {
         self.0.site.clone()
+    }
+
+    /// Returns for whom security keys and passkeys are made; nobody where the site has no domain.
+    pub(crate) fn webauthn(&self) -> Option<&Site> {
+        self.0.webauthn.as_ref()
     }
 
     /// Returns the settings.

@@ -1,4 +1,4 @@
-//! `POST /factors/{id}/challenge` and `…/verify`: a code of an authenticator app raises the session to `aal2`.
+//! `POST /factors/{id}/challenge` and `…/verify`: a proof of a second factor raises the session to `aal2`.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -8,30 +8,41 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::queries::{self, Factor};
-use super::{factor_id, factor_not_found, locked, raise, totp};
+use super::queries::{self, Challenge, Factor, NewChallenge};
+use super::{factor_id, factor_not_found, locked, raise, security_key, totp};
 use crate::Auth;
 use crate::errors::unprocessable;
 use crate::input::{Body, Caller, Device};
 use crate::keys::FACTOR_SECRET;
 
-/// A code, and what it answers.
+/// A proof, and what it answers.
 #[derive(Deserialize)]
 pub(crate) struct Answer {
     #[serde(default)]
     challenge_id: String,
     #[serde(default)]
     code: String,
+    #[serde(default)]
+    webauthn: Option<security_key::Answer>,
 }
 
 pub(crate) async fn challenge(State(auth): State<Auth>, caller: Caller, device: Device, Path(id): Path<String>) -> Result<Json<Value>> {
     let id = factor_id(&id)?;
     let tx = auth.begin(Access::Write, "ask for a second factor").await?;
-    locked(&tx, &auth, caller).await?;
+    let standing = locked(&tx, &auth, caller).await?;
     let factor = find(&tx, &auth, caller, id).await?;
-    let (challenge, expires_at) = queries::ask(&tx, factor.id, device.address.as_deref(), auth.now(), &auth.config().mfa).await?;
+    let asked =
+        if factor.sort == "webauthn" { Some(security_key::ask(&tx, &auth, caller, &standing.account, &factor).await?) } else { None };
+    let (ceremony, webauthn) = asked.map_or((None, None), |asked| (Some(asked.kept), Some(asked.options)));
+    let new = NewChallenge { id: Uuid::now_v7(), factor: id, ip: device.address.as_deref(), ceremony };
+    let challenge = new.id;
+    let expires_at = queries::ask(&tx, new, auth.now(), &auth.config().mfa).await?;
     tx.commit().await?;
-    Ok(Json(json!({ "id": challenge, "type": factor.sort, "expires_at": expires_at })))
+    let mut answer = json!({ "id": challenge, "type": factor.sort, "expires_at": expires_at });
+    if let (Some(answer), Some(webauthn)) = (answer.as_object_mut(), webauthn) {
+        answer.insert("webauthn".to_owned(), webauthn);
+    }
+    Ok(Json(answer))
 }
 
 pub(crate) async fn verify(
@@ -41,17 +52,25 @@ pub(crate) async fn verify(
     Path(id): Path<String>,
     Body(answer): Body<Answer>,
 ) -> Result<Json<Value>> {
-    let (id, now) = (factor_id(&id)?, auth.now());
+    let id = factor_id(&id)?;
     let tx = auth.begin(Access::Write, "prove a second factor").await?;
     locked(&tx, &auth, caller).await?;
     let factor = find(&tx, &auth, caller, id).await?;
-    check_challenge(&tx, &auth, &factor, &answer, device.address.as_deref()).await?;
-    if !queries::attempt(&tx, id, now, &auth.config().mfa).await? {
-        return Err(too_many_attempts(&auth));
+    let challenge = check_challenge(&tx, &auth, &factor, &answer, device.address.as_deref()).await?;
+    if factor.sort == "webauthn" {
+        return Box::pin(security_key::verify(tx, &auth, caller, (factor, challenge), answer.webauthn)).await.map(Json);
+    }
+    verify_totp(tx, &auth, caller, factor, &answer.code).await.map(Json)
+}
+
+async fn verify_totp(tx: Tx, auth: &Auth, caller: Caller, factor: Factor, code: &str) -> Result<Value> {
+    let now = auth.now();
+    if !queries::attempt(&tx, factor.id, now, &auth.config().mfa).await? {
+        return Err(too_many_attempts(auth));
     }
     let sealed = factor.secret.as_deref().ok_or_else(|| Error::internal("a factor without a secret"))?;
-    let secret = auth.keys().ring.unseal(FACTOR_SECRET, id, sealed).map_err(Error::internal)?;
-    let step = totp::step(&secret, &answer.code, now.as_second())?;
+    let secret = auth.keys().ring.unseal(FACTOR_SECRET, factor.id, sealed).map_err(Error::internal)?;
+    let step = totp::step(&secret, code, now.as_second())?;
     // A code of a step that was used, or of one before it, is nobody's proof.
     let Some(step) = step.filter(|step| factor.last_step.is_none_or(|last| *step > last)) else {
         tx.commit().await?;
@@ -59,20 +78,24 @@ pub(crate) async fn verify(
         return Err(unprocessable("mfa_verification_failed", "Invalid TOTP code entered"));
     };
     queries::proved(&tx, caller, &factor, Some(step), now).await?;
-    raise(tx, &auth, caller, id, "totp").await.map(Json)
+    raise(tx, auth, caller, factor.id, "totp").await
 }
 
-/// Finds a factor of the caller that is proved by a code of an app.
+/// Finds a factor of the caller that is proved in these ways.
 async fn find(tx: &Tx, auth: &Auth, caller: Caller, id: Uuid) -> Result<Factor> {
+    let mfa = &auth.config().mfa;
     let factors = queries::of_user(tx, caller.user_id).await?;
-    let factor = factors.into_iter().find(|factor| factor.id == id && factor.sort == "totp").ok_or_else(factor_not_found)?;
-    if !auth.config().mfa.totp_verify_enabled {
-        return Err(unprocessable("mfa_totp_verify_not_enabled", "MFA verification is disabled for TOTP"));
+    let factor = factors.into_iter().find(|factor| factor.id == id).ok_or_else(factor_not_found)?;
+    match factor.sort.as_str() {
+        "totp" if mfa.totp_verify_enabled => Ok(factor),
+        "totp" => Err(unprocessable("mfa_totp_verify_not_enabled", "MFA verification is disabled for TOTP")),
+        "webauthn" if mfa.webauthn_verify_enabled => Ok(factor),
+        "webauthn" => Err(unprocessable("mfa_webauthn_verify_not_enabled", "MFA verification is disabled for WebAuthn")),
+        _ => Err(factor_not_found()),
     }
-    Ok(factor)
 }
 
-async fn check_challenge(tx: &Tx, auth: &Auth, factor: &Factor, answer: &Answer, address: Option<&str>) -> Result<()> {
+async fn check_challenge(tx: &Tx, auth: &Auth, factor: &Factor, answer: &Answer, address: Option<&str>) -> Result<Challenge> {
     let unknown = || unprocessable("mfa_factor_not_found", "MFA factor with the provided challenge ID not found");
     let id: Uuid = answer.challenge_id.parse().map_err(|error: uuid::Error| unknown().with_source(error))?;
     let asked = queries::asked(tx, factor.id, id, address, auth.now()).await?.ok_or_else(unknown)?;
@@ -83,7 +106,7 @@ async fn check_challenge(tx: &Tx, auth: &Auth, factor: &Factor, answer: &Answer,
         let message = format!("MFA challenge {id} has expired, verify against another challenge or create a new challenge.");
         return Err(Error::new(Kind::Unprocessable, "mfa_challenge_expired", message));
     }
-    Ok(())
+    Ok(asked)
 }
 
 fn too_many_attempts(auth: &Auth) -> Error {

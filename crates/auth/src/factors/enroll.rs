@@ -1,15 +1,15 @@
-//! `POST /factors` and `DELETE /factors/{id}`: an authenticator app begins to count with its first code.
+//! `POST /factors` and `DELETE /factors/{id}`: a second factor begins to count with its first proof.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use kernel::{Error, Kind, Result};
-use postgres::Access;
+use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::queries::{self, NewFactor};
-use super::{factor_id, factor_not_found, locked, totp};
+use super::{factor_id, factor_not_found, locked, security_key, totp};
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Caller};
@@ -34,6 +34,7 @@ pub(crate) async fn enroll(State(auth): State<Auth>, caller: Caller, Body(wish):
         "totp" if auth.config().mfa.totp_enroll_enabled => enroll_totp(&auth, caller, wish).await.map(Json),
         "totp" => Err(unprocessable("mfa_totp_enroll_not_enabled", "MFA enroll is disabled for TOTP")),
         "phone" => Err(unprocessable("mfa_phone_enroll_not_enabled", "MFA enroll is disabled for Phone")),
+        "webauthn" if auth.config().mfa.webauthn_enroll_enabled => enroll_security_key(&auth, caller, wish).await.map(Json),
         "webauthn" => Err(unprocessable("mfa_webauthn_enroll_not_enabled", "MFA enroll is disabled for WebAuthn")),
         _ => Err(bad_request("validation_failed", "factor_type needs to be totp, phone, or webauthn")),
     }
@@ -44,23 +45,47 @@ async fn enroll_totp(auth: &Auth, caller: Caller, wish: Wish) -> Result<Value> {
     let issuer = wish.issuer.filter(|issuer| !issuer.is_empty()).unwrap_or_else(|| default_issuer(auth));
     check_name(&name)?;
     check_name(&issuer)?;
-    let (secret, id, now) = (totp::generate()?, Uuid::now_v7(), auth.now());
+    let (secret, id) = (totp::generate()?, Uuid::now_v7());
     let tx = auth.begin(Access::Write, "enrol a second factor").await?;
     let standing = locked(&tx, auth, caller).await?;
-    queries::tidy(&tx, caller.user_id, auth.config().mfa.unverified_seconds.into(), now).await?;
-    may_enroll(auth, &standing, &queries::of_user(&tx, caller.user_id).await?, &name)?;
+    tidy(&tx, auth, caller, &standing, &name).await?;
     let enrolment = totp::enrolment(&secret, &issuer, &standing.account)?;
     let sealed = auth.keys().ring.seal(FACTOR_SECRET, id, secret.expose()).map_err(Error::internal)?;
     let new = NewFactor { id, sort: "totp", friendly_name: &name, verified: false, secret: Some(sealed) };
-    queries::create(&tx, caller.user_id, new, now).await?;
-    tx.commit().await?;
-    tracing::info!(user_id = %caller.user_id, factor_id = %id, "began to enrol a second factor");
+    begun(tx, auth, caller, new).await?;
     Ok(json!({
         "id": id,
         "type": "totp",
         "friendly_name": name,
         "totp": { "qr_code": enrolment.qr_code, "secret": enrolment.secret, "uri": enrolment.uri },
     }))
+}
+
+/// The key itself is made when it is asked for.
+async fn enroll_security_key(auth: &Auth, caller: Caller, wish: Wish) -> Result<Value> {
+    security_key::site(auth)?;
+    let name = wish.friendly_name.unwrap_or_default();
+    check_name(&name)?;
+    let tx = auth.begin(Access::Write, "enrol a security key").await?;
+    let standing = locked(&tx, auth, caller).await?;
+    tidy(&tx, auth, caller, &standing, &name).await?;
+    let id = Uuid::now_v7();
+    begun(tx, auth, caller, NewFactor { id, sort: "webauthn", friendly_name: &name, verified: false, secret: None }).await?;
+    Ok(json!({ "id": id, "type": "webauthn", "friendly_name": name }))
+}
+
+/// Takes away what was begun and never proved, and refuses what cannot be added to the rest.
+async fn tidy(tx: &Tx, auth: &Auth, caller: Caller, standing: &Standing, name: &str) -> Result<()> {
+    queries::tidy(tx, caller.user_id, auth.config().mfa.unverified_seconds.into(), auth.now()).await?;
+    may_enroll(auth, standing, &queries::of_user(tx, caller.user_id).await?, name)
+}
+
+async fn begun(tx: Tx, auth: &Auth, caller: Caller, new: NewFactor<'_>) -> Result<()> {
+    let (id, sort) = (new.id, new.sort);
+    queries::create(&tx, caller.user_id, new, auth.now()).await?;
+    tx.commit().await?;
+    tracing::info!(user_id = %caller.user_id, factor_id = %id, sort, "began to enrol a second factor");
+    Ok(())
 }
 
 /// Refuses a name that is taken, one factor too many, and whoever did not prove the factor he has.

@@ -1,12 +1,13 @@
-//! Second factors: authenticator apps, and recovery codes for when one is lost.
+//! Second factors: authenticator apps, security keys, and recovery codes for when one is lost.
 //!
-//! Invariant: a session becomes `aal2` only in the transaction that took a code for good: a time step is good once, a recovery code
-//! is good once, and tries are counted before a code is compared. Whoever has a factor adds or removes one only from such a session.
+//! Invariant: a session becomes `aal2` only in the transaction that took a proof for good: a time step, a signature and a recovery code
+//! are good once, and tries are counted before a code is compared. Whoever has a factor adds or removes one only from such a session.
 
 mod challenge;
 mod enroll;
 pub(crate) mod queries;
 mod recovery;
+mod security_key;
 mod totp;
 
 pub(crate) use challenge::{challenge, verify};

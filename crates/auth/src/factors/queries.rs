@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use crate::config::MfaConfig;
 use crate::input::Caller;
+use crate::one_time::hex;
+use crate::webauthn::Key;
 
 /// A factor as the work on it needs it.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Factor {
     pub(super) verified: bool,
     pub(super) secret: Option<String>,
     pub(super) last_step: Option<i64>,
+    /// What is kept of a security key.
+    pub(super) credential: Option<Value>,
 }
 
 /// A factor that is to be.
@@ -31,11 +35,22 @@ pub(super) struct NewFactor<'a> {
     pub(super) secret: Option<String>,
 }
 
+/// What is to be asked of a factor.
+pub(super) struct NewChallenge<'a> {
+    pub(super) id: Uuid,
+    pub(super) factor: Uuid,
+    pub(super) ip: Option<&'a str>,
+    /// What a security key is to sign.
+    pub(super) ceremony: Option<Value>,
+}
+
 /// What was asked of a factor.
 #[derive(Debug)]
 pub(super) struct Challenge {
+    pub(super) id: Uuid,
     pub(super) expired: bool,
     pub(super) elsewhere: bool,
+    pub(super) ceremony: Option<Value>,
 }
 
 impl Factor {
@@ -47,14 +62,15 @@ impl Factor {
             verified: row.try_get("verified").map_err(Error::internal)?,
             secret: row.try_get("secret").map_err(Error::internal)?,
             last_step: row.try_get("last_step").map_err(Error::internal)?,
+            credential: row.try_get("credential").map_err(Error::internal)?,
         })
     }
 }
 
 /// Returns all factors of a user.
 pub(super) async fn of_user(tx: &Tx, user_id: UserId) -> Result<Vec<Factor>> {
-    let mut sql = Sql::new("select f.id, f.factor_type, f.friendly_name, f.status = 'verified' as verified, f.secret, f.last_step ");
-    sql.text("from auth.mfa_factors f where f.user_id = ").bind(user_id.0).text("::uuid order by f.created_at, f.id");
+    let mut sql = Sql::new("select f.id, f.factor_type, f.friendly_name, f.status = 'verified' as verified, f.secret, f.last_step, ");
+    sql.text("f.credential from auth.mfa_factors f where f.user_id = ").bind(user_id.0).text("::uuid order by f.created_at, f.id");
     tx.query(sql).await?.iter().map(Factor::from_row).collect()
 }
 
@@ -83,9 +99,9 @@ pub(super) async fn tidy(tx: &Tx, user_id: UserId, unverified_seconds: i64, now:
     Ok(())
 }
 
-/// Notes that a factor is asked for, and forgets what was asked of it before and is over, or too much.
-pub(super) async fn ask(tx: &Tx, factor: Uuid, ip: Option<&str>, now: Timestamp, mfa: &MfaConfig) -> Result<(Uuid, i64)> {
-    let id = Uuid::now_v7();
+/// Notes that a factor is asked for, and forgets what was asked of it before and is over, or too much. Returns until when it may answer.
+pub(super) async fn ask(tx: &Tx, new: NewChallenge<'_>, now: Timestamp, mfa: &MfaConfig) -> Result<i64> {
+    let NewChallenge { id, factor, ip, ceremony } = new;
     let expires_at = now.as_second() + i64::from(mfa.challenge_seconds);
     let mut old = Sql::new("delete from auth.mfa_challenges c where c.factor_id = ");
     old.bind(factor).text("::uuid and (c.expires_at <= ").bind(now.to_string());
@@ -94,27 +110,59 @@ pub(super) async fn ask(tx: &Tx, factor: Uuid, ip: Option<&str>, now: Timestamp,
     tx.execute(old).await?;
     let mut sql = Sql::new("with given as (select ");
     sql.bind(id).text("::uuid as id, ").bind(factor).text("::uuid as factor_id, ").bind(ip.map(str::to_owned)).text("::inet as ip, ");
+    sql.bind(ceremony).text("::jsonb as ceremony, ");
     sql.bind(now.to_string()).text("::timestamptz as now, to_timestamp(").bind(expires_at).text(
         "::bigint) as expires_at),
          asked as (update auth.mfa_factors f set last_challenged_at = g.now from given g where f.id = g.factor_id)
-         insert into auth.mfa_challenges (id, factor_id, ip, created_at, expires_at)
-         select g.id, g.factor_id, g.ip, g.now, g.expires_at from given g",
+         insert into auth.mfa_challenges (id, factor_id, ip, ceremony, created_at, expires_at)
+         select g.id, g.factor_id, g.ip, g.ceremony, g.now, g.expires_at from given g",
     );
     tx.execute(sql).await?;
-    Ok((id, expires_at))
+    Ok(expires_at)
 }
 
 /// Finds what was asked of a factor.
 pub(super) async fn asked(tx: &Tx, factor: Uuid, id: Uuid, ip: Option<&str>, now: Timestamp) -> Result<Option<Challenge>> {
     let mut sql = Sql::new("select c.expires_at <= ");
     sql.bind(now.to_string()).text("::timestamptz as expired, coalesce(c.ip <> ").bind(ip.map(str::to_owned));
-    sql.text("::inet, false) as elsewhere from auth.mfa_challenges c where c.factor_id = ").bind(factor).text("::uuid and c.id = ");
-    sql.bind(id).text("::uuid");
+    sql.text("::inet, false) as elsewhere, c.ceremony from auth.mfa_challenges c where c.factor_id = ").bind(factor);
+    sql.text("::uuid and c.id = ").bind(id).text("::uuid");
     let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
     Ok(Some(Challenge {
+        id,
         expired: row.try_get("expired").map_err(Error::internal)?,
         elsewhere: row.try_get("elsewhere").map_err(Error::internal)?,
+        ceremony: row.try_get("ceremony").map_err(Error::internal)?,
     }))
+}
+
+/// Uses up what was asked of a factor.
+pub(super) async fn answered(tx: &Tx, challenge: Uuid) -> Result<()> {
+    let mut sql = Sql::new("delete from auth.mfa_challenges c where c.id = ");
+    sql.bind(challenge).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
+/// Returns how the security keys of a user call themselves.
+pub(super) async fn key_ids(tx: &Tx, user_id: UserId) -> Result<Vec<Vec<u8>>> {
+    let mut sql = Sql::new("select f.credential_id from auth.mfa_factors f where f.credential_id is not null and f.user_id = ");
+    sql.bind(user_id.0).text("::uuid");
+    tx.query(sql).await?.iter().map(|row| row.try_get("credential_id").map_err(Error::internal)).collect()
+}
+
+/// Keeps a security key as it is now. Tells whether it did: nobody else has one that calls itself so.
+pub(super) async fn keep_key(tx: &Tx, factor: Uuid, key: &Key) -> Result<bool> {
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(factor).text("::uuid as id, decode(").bind(hex(&key.id)).text("::text, 'hex') as credential_id, ");
+    sql.bind(key.kept.clone()).text(
+        "::jsonb as credential)
+         update auth.mfa_factors f set credential_id = g.credential_id, credential = g.credential
+           from given g
+          where f.id = g.id and not exists (select from auth.mfa_factors o where o.credential_id = g.credential_id and o.id <> g.id)
+         returning f.id",
+    );
+    Ok(tx.query_opt(sql).await?.is_some())
 }
 
 /// Counts a try. Tells whether there was one left.

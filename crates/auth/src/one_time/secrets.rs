@@ -78,7 +78,8 @@ fn code_tag(key: &[u8], id: Uuid, code: &str) -> hmac::Tag {
     context.sign()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Writes bytes as digits, as PostgreSQL reads them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()

@@ -7,6 +7,7 @@ mod account;
 mod admin;
 #[cfg(test)]
 mod anonymous;
+mod authenticator;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
@@ -39,6 +40,8 @@ mod oauth_flow;
 mod passwords;
 #[cfg(test)]
 mod refresh;
+#[cfg(test)]
+mod security_keys;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

@@ -20,6 +20,7 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/limits/config.rs",
     "crates/auth/src/external/config.rs",
     "crates/auth/src/oauth_server/config.rs",
+    "crates/auth/src/webauthn/config.rs",
     "crates/data_api/src/config.rs",
     "crates/outbound/src/config.rs",
 ];

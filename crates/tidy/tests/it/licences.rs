@@ -65,7 +65,13 @@ fn host() -> String {
 #[test]
 fn every_licence_is_allowed() {
     let deny: toml::Table = fs::read_to_string(root().join("deny.toml")).unwrap().parse().unwrap();
-    let allowed: Vec<String> = deny["licenses"]["allow"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    let names = |list: &toml::Value| list.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let allowed = names(&deny["licenses"]["allow"]);
+    let exceptions = deny["licenses"]["exceptions"].as_array().unwrap();
+    let of = |package: &Value| {
+        let own = exceptions.iter().filter(|exception| exception["crate"].as_str() == package["name"].as_str());
+        own.flat_map(|exception| names(&exception["allow"])).chain(allowed.iter().cloned()).collect::<Vec<_>>()
+    };
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", &host()])
         .current_dir(root())
@@ -77,10 +83,16 @@ fn every_licence_is_allowed() {
     assert!(packages.len() > 50, "only {} packages were read", packages.len());
     let found: Vec<String> = packages
         .iter()
-        .filter(|package| !package["license"].as_str().is_some_and(|licence| is_met(licence, &allowed)))
+        .filter(|package| !package["license"].as_str().is_some_and(|licence| is_met(licence, &of(package))))
         .map(|package| format!("{} {}: {}", package["name"], package["version"], package["license"]))
         .collect();
     expect_none("licences", &found);
+    let missing: Vec<String> = exceptions
+        .iter()
+        .filter(|exception| !packages.iter().any(|package| package["name"].as_str() == exception["crate"].as_str()))
+        .map(|exception| format!("{} is linked no more", exception["crate"]))
+        .collect();
+    expect_none("exceptions", &missing);
 }
 
 #[test]
