@@ -155,7 +155,8 @@ create function public.subscription_tiers()
   language sql stable security definer
   set search_path = ''
 as $$
-  select t.tier, t.rank, t.seats, t.features, t.quotas, t.grace_days from app.subscription_tiers t order by t.rank
+  select t.tier, t.rank, t.seats, t.features, t.quotas, t.grace_days from app.subscription_tiers t
+   where auth.uid() is not null or current_setting('role') = 'service_role' order by t.rank
 $$;
 comment on function public.subscription_tiers() is 'What each tier includes. A quota that is null has no limit.';
 alter function public.subscription_tiers() owner to app_definer;

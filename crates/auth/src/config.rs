@@ -11,6 +11,7 @@ pub use crate::external::config::{AnonymousConfig, ExternalConfig};
 pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
+pub use crate::security::config::SecurityConfig;
 pub use crate::webauthn::config::WebauthnConfig;
 
 /// The settings of the auth layer.
@@ -67,6 +68,8 @@ pub struct AuthConfig {
     pub issuers: IssuersConfig,
     /// Security keys and passkeys.
     pub webauthn: WebauthnConfig,
+    /// The history of accounts.
+    pub security: SecurityConfig,
 }
 
 /// The settings of second factors.
@@ -244,6 +247,7 @@ impl Default for AuthConfig {
             oauth_server: OauthServerConfig::default(),
             issuers: IssuersConfig::default(),
             webauthn: WebauthnConfig::default(),
+            security: SecurityConfig::default(),
         }
     }
 }
@@ -341,6 +345,7 @@ impl AuthConfig {
         .chain(self.oauth_server.faults())
         .chain(self.issuers.faults())
         .chain(self.webauthn.faults())
+        .chain(self.security.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

@@ -83,6 +83,7 @@ impl Auth {
             ("MAILER_AUTOCONFIRM", json!(text("mailer_autoconfirm"))),
             ("SMS_AUTOCONFIRM", json!(text("phone_autoconfirm"))),
             ("SMS_PROVIDER", json!(text("sms_provider"))),
+            ("SECURITY_HISTORY_DAYS", json!(self.config().security.history_days.to_string())),
             ("PASSWORD_MIN_LENGTH", json!(self.config().password.length_min.to_string())),
         ]);
         for (name, enabled) in known.get("external").and_then(Value::as_object).into_iter().flatten() {

@@ -5,7 +5,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
-use crate::{Auth, admin, companies, documents, errors, factors, limits, oauth_server, one_time, sessions, unavailable, users};
+use crate::{
+    Auth, admin, companies, documents, errors, factors, limits, oauth_server, one_time, origin, security, sessions, unavailable, users,
+};
 
 /// Returns the routes, to be mounted at `/auth/v1`.
 pub fn router(auth: Auth) -> Router {
@@ -56,12 +58,16 @@ pub fn router(auth: Auth) -> Router {
         .route("/oauth/clients/register", post(oauth_server::register))
         .route("/admin/oauth/clients", get(oauth_server::list).post(oauth_server::create))
         .route("/admin/oauth/clients/{id}", get(oauth_server::get).put(oauth_server::update).delete(oauth_server::delete))
-        .route("/admin/oauth/clients/{id}/regenerate_secret", post(oauth_server::regenerate));
+        .route("/admin/oauth/clients/{id}/regenerate_secret", post(oauth_server::regenerate))
+        .route("/user/security", get(security::overview))
+        .route("/user/security/events", get(security::history))
+        .route("/admin/audit", get(security::audit));
     unavailable::add(router)
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(auth.clone(), limits::layer))
+        .layer(from_fn(origin::remember))
         .layer(from_fn(errors::shape))
         .with_state(auth)
 }

@@ -17,6 +17,7 @@ use crate::config::AuthConfig;
 use crate::issuers::Issuers;
 use crate::keys::KeyRing;
 use crate::limits::Limits;
+use crate::origin;
 use crate::passwords::Passwords;
 use crate::tokens::{Keys, Verifier, VerifierOptions};
 use crate::webauthn::Site;
@@ -175,7 +176,7 @@ impl Auth {
 
     /// Opens a transaction of a caller.
     pub(crate) async fn begin_as(&self, grant: &Grant, access: Access) -> Result<Tx> {
-        self.0.database.begin(grant, &RequestContext::default(), access).await
+        self.0.database.begin(grant, &origin::current(), access).await
     }
 }
 

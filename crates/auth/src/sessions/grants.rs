@@ -16,7 +16,7 @@ use super::{Lifetime, NewSession, RefreshToken, Session, label, open, queries, r
 use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Device, Email, Params, Phone};
 use crate::passwords::Outcome;
-use crate::{Auth, flows, limits, one_time, users};
+use crate::{Auth, flows, limits, one_time, security, users};
 
 /// The query of the endpoint.
 #[derive(Deserialize)]
@@ -114,7 +114,9 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
             return Err(error);
         }
     };
+    let tried = found.as_ref().map(|credentials| credentials.user_id);
     let (Some(credentials), Some(hash), true) = (found, hash, outcome != Outcome::Wrong) else {
+        security::refused(auth, tried, &device).await;
         return Err(invalid_credentials());
     };
     if credentials.banned {

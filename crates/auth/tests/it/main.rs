@@ -40,6 +40,7 @@ mod oauth_flow;
 mod passwords;
 #[cfg(test)]
 mod refresh;
+mod security;
 #[cfg(test)]
 mod security_keys;
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub(crate) const AREAS: &[Area] = &[
             "auth.oauth_clients",
             "auth.oauth_consents",
             "auth.oauth_authorizations",
+            "auth.security_events",
             "users",
             "companies",
             "company_settings",
