@@ -2,6 +2,14 @@
 -- Invariants: a key belongs to one caller in one company and one route, so nobody is told another's answer; the answer is kept in the
 -- transaction of the write.
 
+-- Whose key it is: a person's, a pass's, or nobody's in particular.
+create or replace function app.idempotency_caller() returns uuid
+  language sql stable
+  set search_path = ''
+  return coalesce(auth.uid(), (auth.jwt() ->> 'pass_id')::uuid, '00000000-0000-0000-0000-000000000000');
+revoke all on function app.idempotency_caller() from public;
+grant execute on function app.idempotency_caller() to app_definer;
+
 -- Takes the key for this transaction. Gives the first answer where there is one.
 create or replace function app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea)
   returns table (status integer, headers text, body text)
@@ -10,7 +18,7 @@ create or replace function app.take_idempotency_key(p_route text, p_key text, p_
 as $$
 declare
   v_company constant uuid := coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000');
-  v_caller  constant uuid := coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000');
+  v_caller  constant uuid := app.idempotency_caller();
   v_role    constant text := current_setting('role');
   v_first   app.idempotency_keys;
 begin
@@ -52,7 +60,7 @@ as $$
 begin
   insert into app.idempotency_keys (company_id, caller_id, caller_role, route, key, fingerprint, status, headers, body, expires_at)
   values (coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000'),
-          coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000'), current_setting('role'), p_route, p_key, p_fingerprint, p_status, p_headers, p_body,
+          app.idempotency_caller(), current_setting('role'), p_route, p_key, p_fingerprint, p_status, p_headers, p_body,
           now() + make_interval(hours => least(p_hours, 24 * 30)));
 end $$;
 alter function app.keep_idempotency_key(text, text, bytea, integer, jsonb, text, integer) owner to app_definer;

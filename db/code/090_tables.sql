@@ -93,7 +93,7 @@ select app.protect('public.background_jobs', 'tasks', p_verbs => '{read}');
 select app.protect('public.customer_reviews', 'reviews', p_soft_delete => true);
 select app.protect('public.public_links', 'public_links');
 select app.protect('public.import_runs', 'imports', p_verbs => '{read,create,update}');
-select app.protect('public.api_keys', 'api_keys');
+select app.protect('public.api_keys', 'api_keys', p_verbs => '{read,update,delete}');
 select app.protect('public.posts', 'posts');
 select app.protect('public.chats', 'chats', p_own_column => 'user_id');
 select app.protect('public.messages_v2', 'chats', p_own_column => 'user_id');

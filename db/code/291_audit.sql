@@ -59,7 +59,8 @@ declare
   v_high    constant boolean := p_arguments[3] = 'high';
   v_labels  constant text[] := p_arguments[4:];
   v_headers constant jsonb := nullif(current_setting('request.headers', true), '')::jsonb;
-  v_session constant text := auth.jwt() ->> 'session_id';
+  -- Or the pass that was shown.
+  v_session constant text := coalesce(auth.jwt() ->> 'session_id', auth.jwt() ->> 'pass_id');
   v_old     record;
   v_new     record;
 begin
@@ -119,7 +120,7 @@ begin
                                 then format('old.%1$I is distinct from new.%1$I', a.attname)
                                 else format('to_jsonb(old.%1$I) is distinct from to_jsonb(new.%1$I)', a.attname) end,
                            a.attname, a.attname, a.attname, a.attname, a.attname), e'\n' order by a.attname::text collate "default")
-           filter (where a.attname not in ('updated_at', 'version', 'search_vector')),
+           filter (where a.attname not in ('updated_at', 'version', 'search_vector', 'last_used_at', 'last_used_ip')),
          string_agg(format('%L, new.%I', a.attname, a.attname), ', ' order by a.attnum) filter (where a.attname ~ '_id$'),
          bool_or(a.attname = 'id'), bool_or(a.attname = 'deleted_at')
     into v_lines, v_keys, v_has_id, v_has_mark

@@ -9,9 +9,9 @@ revoke insert, update on public.public_links from authenticated;
 grant insert (company_id, id, purpose, estimate_id, invoice_id, contract_id, job_id, customer_id, expires_at, uses_max)
   on public.public_links to authenticated;
 grant update (expires_at, uses_max, revoked_at, version) on public.public_links to authenticated;
-revoke insert, update on public.api_keys from authenticated;
-grant insert (company_id, id, name, key_prefix, permissions, expires_at) on public.api_keys to authenticated;
-grant update (name, permissions, expires_at, revoked_at, version) on public.api_keys to authenticated;
+-- A key is made by app.make_api_key.
+revoke update on public.api_keys from authenticated;
+grant update (name, permissions, expires_at, revoked_at, allowed_addresses, requests_per_minute, version) on public.api_keys to authenticated;
 revoke insert, update on public.import_runs from authenticated;
 grant insert (company_id, id, entity_type, format, file_name, mapping) on public.import_runs to authenticated;
 grant update (mapping, file_name, status, version) on public.import_runs to authenticated;

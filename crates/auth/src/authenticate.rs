@@ -2,17 +2,20 @@
 //!
 //! Invariant: a request without credentials is anonymous, a request with bad ones is refused: never the one for the other.
 
+use std::net::IpAddr;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use kernel::{AssuranceLevel, CompanyId, Error, Kind, Principal, Subject};
+use kernel::{AssuranceLevel, CompanyId, Error, Kind, PassKind, Principal, Subject};
 
-use crate::Auth;
+use crate::input::address;
 use crate::keys::KeyRole;
 use crate::tokens::TokenError;
+use crate::{Auth, passes};
 
 const API_KEY: &str = "apikey";
 const COMPANY: &str = "x-company-id";
@@ -86,26 +89,37 @@ impl Auth {
     pub async fn authenticate(&self, parts: &Parts) -> Result<Principal, Refusal> {
         let company = requested_company(&parts.headers)?;
         let key = header(&parts.headers, API_KEY)?;
+        let address = address(parts);
+        let used = bearer(&parts.headers)?.or(key);
         if self.config().require_apikey {
             let presented = key.ok_or(TokenError::ApiKey)?;
-            if self.identify(presented).await?.user_id().is_some() {
+            let holder = self.identify(presented, address).await?;
+            if holder.user_id().is_some() {
                 return Err(TokenError::ApiKey.into());
             }
+            if used != Some(presented) {
+                self.count(&holder).await?;
+            }
         }
-        let principal = match bearer(&parts.headers)?.or(key) {
-            Some(credential) => self.identify(credential).await?,
+        let principal = match used {
+            Some(credential) => self.identify(credential, address).await?,
             None => self.key_holder(KeyRole::Anon),
         };
+        self.count(&principal).await?;
         let company = company.or(principal.requested_company());
         Ok(principal.in_company(company))
     }
 
-    /// Returns whom a token or an opaque key stands for.
-    async fn identify(&self, credential: &str) -> Result<Principal, Refusal> {
+    /// Returns whom a token, an opaque key or a pass stands for. Whether a pass is good, its row says.
+    async fn identify(&self, credential: &str, address: Option<IpAddr>) -> Result<Principal, Refusal> {
         let keys = self.keys();
         if credential.starts_with(OPAQUE_PREFIX) {
             let role = keys.ring.opaque_role(credential).ok_or(TokenError::UnknownKey)?;
             return Ok(self.key_holder(role));
+        }
+        if passes::is_pass(credential) {
+            let pass = passes::read(credential, address).ok_or(TokenError::UnknownKey)?;
+            return Ok(Principal::vouch(self.authority(), Subject::Pass(pass), "{}"));
         }
         let verified = match self.verifier().verify(&keys, credential, self.now().as_second()).await {
             Ok(verified) => verified,
@@ -119,6 +133,14 @@ impl Auth {
     pub(crate) async fn claimed_company(&self, headers: &HeaderMap) -> Option<CompanyId> {
         let token = bearer(headers).ok()??;
         self.verifier().verify(&self.keys(), token, self.now().as_second()).await.ok()?.company
+    }
+
+    /// Counts a request of an API key, or refuses it.
+    async fn count(&self, principal: &Principal) -> Result<(), Refusal> {
+        match principal.subject() {
+            Subject::Pass(pass) if pass.kind == PassKind::ApiKey => self.key_uses().take(self, pass).await.map_err(Refusal::Request),
+            _ => Ok(()),
+        }
     }
 
     fn key_holder(&self, role: KeyRole) -> Principal {

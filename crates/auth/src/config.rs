@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
+use crate::api_keys::ApiKeyConfig;
 pub use crate::external::config::{AnonymousConfig, ExternalConfig};
 pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;
@@ -70,6 +71,8 @@ pub struct AuthConfig {
     pub webauthn: WebauthnConfig,
     /// The history of accounts.
     pub security: SecurityConfig,
+    /// API keys of companies.
+    pub api_keys: ApiKeyConfig,
 }
 
 /// The settings of second factors.
@@ -248,6 +251,7 @@ impl Default for AuthConfig {
             issuers: IssuersConfig::default(),
             webauthn: WebauthnConfig::default(),
             security: SecurityConfig::default(),
+            api_keys: ApiKeyConfig::default(),
         }
     }
 }
@@ -346,6 +350,7 @@ impl AuthConfig {
         .chain(self.issuers.faults())
         .chain(self.webauthn.faults())
         .chain(self.security.faults())
+        .chain(self.api_keys.faults().map(|(impossible, (key, allowed))| (impossible, key, allowed)))
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

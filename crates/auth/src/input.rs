@@ -2,12 +2,15 @@
 //!
 //! Invariant: a message about bad input never repeats the input, which may be a password.
 
+use std::marker::PhantomData;
+use std::net::IpAddr;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Query, Request};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
-use kernel::{ClientAddress, Error, Grant, Kind, Principal, Result, ServiceOnly, SessionId, Subject, UserId};
+use kernel::{Capability, ClientAddress, Error, Grant, Kind, Principal, Result, ServiceOnly, SessionId, Subject, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -131,7 +134,7 @@ impl FromRequestParts<Auth> for Holding {
                 auth.limits().signed_in(user_id, company_id, auth.now()).await?;
                 Ok(Self { caller: Caller { user_id, session_id }, by_program })
             }
-            Subject::Anonymous | Subject::Service | Subject::Role { .. } | Subject::System { .. } => {
+            Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => {
                 Err(Error::new(Kind::Forbidden, "bad_jwt", "invalid claim: missing sub claim"))
             }
         }
@@ -154,6 +157,32 @@ impl FromRequestParts<Auth> for Administrator {
         let grant = principal(parts, auth).await?.require::<ServiceOnly>();
         grant.map(Self).map_err(|refused| Error::new(Kind::Forbidden, "not_admin", "User not allowed").with_source(refused))
     }
+}
+
+/// A member of the company that the request is for, or a pass of it; that he holds what `C` demands, the transaction finds.
+#[derive(Debug)]
+pub(crate) struct Holder<C> {
+    grant: Grant,
+    capability: PhantomData<fn() -> C>,
+}
+
+impl<C> Holder<C> {
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+impl<C: Capability> FromRequestParts<Auth> for Holder<C> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
+        Ok(Self { grant: principal(parts, auth).await?.require::<C>()?, capability: PhantomData })
+    }
+}
+
+/// Returns the address that a request came from.
+pub(crate) fn address(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address)
 }
 
 /// Authenticates the caller of a route that needs one. The public key is somebody, though nobody in particular.

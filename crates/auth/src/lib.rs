@@ -13,6 +13,7 @@ mod passwords;
 pub mod tokens;
 
 mod admin;
+pub mod api_keys;
 mod authenticate;
 mod companies;
 mod documents;
@@ -26,6 +27,7 @@ mod limits;
 mod oauth_server;
 mod one_time;
 mod origin;
+mod passes;
 mod routes;
 mod security;
 mod sessions;

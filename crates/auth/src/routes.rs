@@ -6,7 +6,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
 use crate::{
-    Auth, admin, companies, documents, errors, factors, limits, oauth_server, one_time, origin, security, sessions, unavailable, users,
+    Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, security, sessions, unavailable,
+    users,
 };
 
 /// Returns the routes, to be mounted at `/auth/v1`.
@@ -34,6 +35,8 @@ pub fn router(auth: Auth) -> Router {
         .route("/factors/recovery-codes/regenerate", post(factors::regenerate))
         .route("/factors/recovery-codes/verify", post(factors::verify_recovery_code))
         .route("/company", post(companies::choose))
+        .route("/api-keys", post(api_keys::make))
+        .route("/api-keys/{id}/rotate", post(api_keys::rotate))
         .route("/settings", get(documents::settings))
         .route("/health", get(documents::health))
         .route("/.well-known/jwks.json", get(documents::jwks))

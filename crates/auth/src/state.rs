@@ -13,6 +13,7 @@ use postgres::{Access, Database, Row, Sql, Tx};
 
 use url::Url;
 
+use crate::api_keys::Uses;
 use crate::config::AuthConfig;
 use crate::issuers::Issuers;
 use crate::keys::KeyRing;
@@ -58,6 +59,7 @@ struct Inner {
     passwords: Passwords,
     limits: Limits,
     issuers: Issuers,
+    key_uses: Uses,
 }
 
 impl Auth {
@@ -89,6 +91,7 @@ impl Auth {
             passwords: Passwords::new(options.config.password.clone())?,
             limits: Limits::new(options.config.limits.clone())?,
             issuers: Issuers::new(&options.config.issuers, options.config.token_cache_bytes_max)?,
+            key_uses: Uses::new(&options.config.api_keys),
             config: options.config,
         })))
     }
@@ -144,6 +147,11 @@ impl Auth {
         &self.0.verifier
     }
 
+    /// Returns what counts the requests of API keys.
+    pub(crate) fn key_uses(&self) -> &Uses {
+        &self.0.key_uses
+    }
+
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
     }
@@ -166,6 +174,13 @@ impl Auth {
     pub(crate) async fn read_one(&self, statement: Sql, reason: &'static str) -> Result<Option<Row>> {
         let context = RequestContext::default();
         let answer = self.0.database.run(&self.system(reason), &context, Access::Read, statement).await?;
+        Ok(answer.rows.into_iter().next())
+    }
+
+    /// Writes in the server's own name, in one round trip, and returns the first row of what is said.
+    pub(crate) async fn write_one(&self, statement: Sql, reason: &'static str) -> Result<Option<Row>> {
+        let context = RequestContext::default();
+        let answer = self.0.database.run(&self.system(reason), &context, Access::Write, statement).await?;
         Ok(answer.rows.into_iter().next())
     }
 

@@ -16,11 +16,11 @@ use crate::{Authority, CompanyId, Error, Kind, Principal, Result, Subject};
 pub enum Demand {
     /// Anybody, also with the public key alone: the database's policies decide.
     Anybody,
-    /// A signed-in user (or the service key).
+    /// A signed-in user (or the service key); a pass signs nobody in.
     SignedIn,
     /// The service key.
     Service,
-    /// A member of the active company who holds this permission in some scope (or the service key).
+    /// A member of the active company, or a pass of it, who holds this permission in some scope (or the service key).
     Permission(&'static str),
 }
 
@@ -63,11 +63,12 @@ impl Principal {
     pub fn require<C: Capability>(self) -> Result<Grant> {
         let permission = match (C::DEMAND, self.subject()) {
             (Demand::Anybody, _) | (_, Subject::Service | Subject::System { .. }) | (Demand::SignedIn, Subject::User { .. }) => None,
-            (Demand::Permission(name), Subject::User { .. }) => Some(name),
-            (Demand::Service, Subject::User { .. }) => {
+            (Demand::Permission(name), Subject::User { .. } | Subject::Pass(_)) => Some(name),
+            (Demand::Service, Subject::User { .. } | Subject::Pass(_)) => {
                 return Err(Error::new(Kind::Forbidden, "service_key_required", "This needs the service key"));
             }
-            (Demand::SignedIn | Demand::Service | Demand::Permission(_), Subject::Anonymous | Subject::Role { .. }) => {
+            (Demand::SignedIn | Demand::Service | Demand::Permission(_), Subject::Anonymous | Subject::Role { .. })
+            | (Demand::SignedIn, Subject::Pass(_)) => {
                 return Err(Error::new(Kind::Unauthenticated, "not_signed_in", "Sign in first"));
             }
         };
@@ -138,7 +139,7 @@ impl<S: Send + Sync, C: Capability> FromRequestParts<S> for Can<C> {
 mod tests {
     #![expect(clippy::disallowed_methods, reason = "tests are where a process starts")]
     use super::*;
-    use crate::UserId;
+    use crate::{PassKind, UserId};
 
     struct ReadJobs;
     impl Capability for ReadJobs {
@@ -172,6 +173,19 @@ mod tests {
         assert_eq!(grant.permission(), Some("jobs:read"));
         assert!(grant.company_required());
         assert_eq!(user().require::<ServiceOnly>().unwrap_err().status(), 403);
+    }
+
+    #[test]
+    fn a_pass_signs_nobody_in_and_has_its_permission_looked_up() {
+        let pass = |kind| {
+            let (company_id, id) = (CompanyId(uuid::Uuid::now_v7()), uuid::Uuid::now_v7());
+            somebody(Subject::Pass(crate::Pass { kind, company_id, id, digest: "d".into(), address: None }))
+        };
+        let key = || pass(PassKind::ApiKey);
+        assert_eq!((key().user_id(), key().database_role()), (None, "authenticated"));
+        assert_eq!(key().require::<ReadJobs>().unwrap().permission(), Some("jobs:read"));
+        assert_eq!(key().require::<SignedIn>().unwrap_err().status(), 401);
+        assert_eq!(key().require::<ServiceOnly>().unwrap_err().status(), 403);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{CompanyId, SessionId, UserId};
+use crate::{CompanyId, Pass, SessionId, UserId};
 
 /// The right to vouch for somebody. It has no public constructor but [`Authority::establish`], which the lint list allows only
 /// where the process starts.
@@ -43,6 +43,8 @@ pub enum Subject {
     },
     /// Holds the service key: a program of the operator.
     Service,
+    /// Shows a pass of a company's: no user of ours, and of no other company.
+    Pass(Pass),
     /// Runs as a role of a database that knows none of our users: a verified token named it, or it is the one for whoever has none.
     Role {
         /// The role, as PostgreSQL has it.
@@ -97,7 +99,7 @@ impl Principal {
     pub fn user_id(&self) -> Option<UserId> {
         match self.subject {
             Subject::User { user_id, .. } => Some(user_id),
-            Subject::Anonymous | Subject::Service | Subject::Role { .. } | Subject::System { .. } => None,
+            Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => None,
         }
     }
 
@@ -105,7 +107,7 @@ impl Principal {
     pub fn session_id(&self) -> Option<SessionId> {
         match self.subject {
             Subject::User { session_id, .. } => session_id,
-            Subject::Anonymous | Subject::Service | Subject::Role { .. } | Subject::System { .. } => None,
+            Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => None,
         }
     }
 
@@ -130,6 +132,7 @@ impl Principal {
             Subject::Anonymous => "anon",
             Subject::User { .. } => "authenticated",
             Subject::Service | Subject::System { .. } => "service_role",
+            Subject::Pass(pass) => pass.kind.database_role(),
             Subject::Role { name, .. } => name,
         }
     }

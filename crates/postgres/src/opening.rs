@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use kernel::{CompanyId, Error, Grant, RequestContext, Result, Subject};
+use kernel::{CompanyId, Error, Grant, Pass, RequestContext, Result, Subject};
 
 use crate::alone::{Alone, Isolation};
 use crate::error::unavailable;
@@ -22,7 +22,11 @@ pub struct Opened {
     pub member_role: Option<String>,
 }
 
-const OPENING: &str = "select o.company_id, o.member_role,
+/// The statement around the function that says who the caller is.
+macro_rules! opening {
+    ($from:literal) => {
+        concat!(
+            "select o.company_id, o.member_role,
        set_config('request.jwt.claims', o.claims, true),
        set_config('app.company_id', coalesce(o.company_id::text, ''), true),
        set_config('app.current_tenant_id', coalesce(o.company_id::text, ''), true),
@@ -37,7 +41,16 @@ const OPENING: &str = "select o.company_id, o.member_role,
        case when $13::boolean then set_config('transaction_read_only', 'on', true) end,
        set_config('search_path', 'public, extensions', true),
        set_config('role', o.role, true)
-  from app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::boolean) o";
+  from ",
+            $from,
+            " o"
+        )
+    };
+}
+
+const OPENING: &str = opening!("app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::boolean)");
+
+const OPENING_OF_PASS: &str = opening!("app.open_pass($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::text)");
 
 /// The opening statement's values.
 pub(crate) struct Opening {
@@ -52,21 +65,12 @@ pub(crate) struct Opening {
 impl Opening {
     pub(crate) fn of(grant: &Grant, context: &RequestContext, statement_timeout_ms: u128, access: Access) -> Self {
         let principal = grant.principal();
-        let kind = match principal.subject() {
-            // There is no such role here for anybody to become.
-            Subject::Anonymous | Subject::Role { .. } => "anon",
-            Subject::User { .. } => "user",
-            Subject::Service => "service",
-            Subject::System { .. } => "system",
+        let (text, who): (_, [Param; 7]) = match principal.subject() {
+            Subject::Pass(pass) => (OPENING_OF_PASS, of_pass(grant, pass)),
+            subject => (OPENING, of_caller(grant, subject)),
         };
-        let values = vec![
-            Param::from(kind),
-            principal.user_id().into(),
-            principal.session_id().into(),
-            principal.requested_company().into(),
-            Param::from(principal.claims().as_ref()),
-            grant.permission().into(),
-            grant.company_required().into(),
+        let mut values = Vec::from(who);
+        values.extend([
             Param::from(context.method.as_ref()),
             Param::from(context.path.as_ref()),
             Param::from(context.headers_json.as_ref()),
@@ -74,13 +78,14 @@ impl Opening {
             context.statement_timeout.as_deref().map_or_else(|| Param::from(statement_timeout_ms.to_string()), Param::from),
             // It can be made read-only after it began, and never the other way round.
             (access == Access::Read).into(),
-        ];
+        ]);
         let role = match principal.subject() {
             Subject::Anonymous | Subject::Role { .. } => "anon",
             Subject::User { .. } => "authenticated",
+            Subject::Pass(pass) => pass.kind.database_role(),
             Subject::Service | Subject::System { .. } => "service_role",
         };
-        Self { text: OPENING, role: Cow::Borrowed(role), values, isolation: Isolation::Usual, is_ours: true }
+        Self { text, role: Cow::Borrowed(role), values, isolation: Isolation::Usual, is_ours: true }
     }
 
     /// The same for a database that is not ours.
@@ -108,7 +113,7 @@ impl Opening {
         self.isolation != Isolation::Usual
     }
 
-    /// Returns it as the first statement of a batch. Its text is the same for every caller.
+    /// Returns it as the first statement of a batch. Its text is the same for every caller of a kind.
     pub(crate) fn step(&self) -> Step<'_> {
         Step { role: "", text: self.text, values: &self.values, kept: true }
     }
@@ -126,4 +131,38 @@ impl Opening {
     pub(crate) fn refused(&self, refusal: Error) -> Error {
         if self.is_ours && refusal.code() == "42501" { unavailable(refusal) } else { refusal }
     }
+}
+
+/// Who asks, as `app.open_request` takes it.
+fn of_caller(grant: &Grant, subject: &Subject) -> [Param; 7] {
+    let principal = grant.principal();
+    let kind = match subject {
+        // There is no such role here for anybody to become; a pass is opened in its own way.
+        Subject::Anonymous | Subject::Role { .. } | Subject::Pass(_) => "anon",
+        Subject::User { .. } => "user",
+        Subject::Service => "service",
+        Subject::System { .. } => "system",
+    };
+    [
+        Param::from(kind),
+        principal.user_id().into(),
+        principal.session_id().into(),
+        principal.requested_company().into(),
+        Param::from(principal.claims().as_ref()),
+        grant.permission().into(),
+        grant.company_required().into(),
+    ]
+}
+
+/// Who shows what, as `app.open_pass` takes it.
+fn of_pass(grant: &Grant, pass: &Pass) -> [Param; 7] {
+    [
+        Param::from(pass.kind.name()),
+        Some(pass.company_id).into(),
+        Param::from(Some(pass.id)),
+        grant.principal().requested_company().into(),
+        Param::from(pass.digest.as_ref()),
+        grant.permission().into(),
+        pass.address.map(|address| address.to_string()).into(),
+    ]
 }

@@ -10,7 +10,13 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         "app.keep_idempotency_key(text, text, bytea, int4, jsonb, text, int4)",
         &[Some("POST /jobs"), Some("~ key"), Some(FINGERPRINT), Some("201"), Some("{}"), Some(""), Some("1")],
     ),
+    ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),
     ("app.ordered_lines(jsonb, jsonb)", &[Some(r##"[{"id": "#~ba1"}]"##), Some("[]")]),
+    ("app.rotate_api_key(uuid, jsonb, int4, int4)", &[Some("#~e01"), Some(NEW_KEY), Some("60"), Some("100")]),
+    (
+        "app.take_api_key_uses(uuid, uuid, text, text, int8, int4)",
+        &[Some("#~000"), Some("#~e01"), Some(DIGEST), None, Some("2"), Some("10")],
+    ),
     ("public.accept_invitation(text)", &[Some("~ invites")]),
     ("public.adjust_stock(uuid, numeric, text, text, uuid, int8)", &[Some("#~bc1"), Some("1"), Some("correction"), None, None, None]),
     ("public.change_member_role(uuid, text, text)", &[Some("#~107"), Some("viewer"), None]),
@@ -31,6 +37,13 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
 
 /// 32 bytes.
 const FINGERPRINT: &str = r"\x0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A digest in the letter of the company.
+const DIGEST: &str = "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~0";
+
+/// A key of nobody yet.
+const NEW_KEY: &str = r#"{"id": "01900000-0000-7000-8000-0000000000e9", "name": "New", "permissions": [], "key_prefix": "thk_new",
+                          "key_hash": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}"#;
 
 /// A member as he was and as he is to be.
 const MEMBER: &str = r##"{"company_id": "#~000", "user_id": "#~107", "role": "member", "effective_permissions": ""}"##;

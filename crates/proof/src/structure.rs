@@ -127,8 +127,9 @@ const RULES: &[(&str, &str)] = &[
            join pg_namespace n on n.oid = g.schema
           where n.nspname in ('public', 'app', 'auth', 'shared', 'home_services')
             and (g.grantee = 0 or g.grantee::regrole::text not in ('app_owner', 'app_definer', 'anon', 'authenticated', 'service_role'))
-            -- The server's login has the one way in.
-            and not (g.grantee <> 0 and g.what in ('schema app', 'app.open_request(text,uuid,uuid,uuid,text,text,boolean)')
+            -- The server's login has the two ways in.
+            and not (g.grantee <> 0 and g.what in ('schema app', 'app.open_request(text,uuid,uuid,uuid,text,text,boolean)',
+                                                   'app.open_pass(text,uuid,uuid,uuid,text,text,text)')
                      and has_function_privilege(g.grantee, 'app.open_request(text,uuid,uuid,uuid,text,text,boolean)', 'execute')
                      and not pg_has_role(g.grantee, 'app_owner', 'usage'))",
     ),

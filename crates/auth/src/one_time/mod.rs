@@ -24,5 +24,5 @@ pub(crate) use purpose::Purpose;
 pub(crate) use queries::{NewPhoneUser, create_by_phone, settle_email_change};
 pub(crate) use request::{Return, magic_link, otp, recover};
 pub(crate) use resend::{changes, resend};
-pub(crate) use secrets::hex;
+pub(crate) use secrets::{hex, token_hash};
 pub(crate) use verify::{follow, verify};

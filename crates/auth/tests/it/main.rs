@@ -7,6 +7,7 @@ mod account;
 mod admin;
 #[cfg(test)]
 mod anonymous;
+mod api_keys;
 mod authenticator;
 #[cfg(test)]
 mod changes;

@@ -98,6 +98,24 @@ impl Server {
         Self { db, router: auth::router(auth.clone()), auth, ring, clock }
     }
 
+    /// Returns the sign-in of another server before the same database.
+    pub(crate) fn another(&self) -> Auth {
+        #[expect(clippy::disallowed_methods, reason = "as if it were another process")]
+        let authority = Authority::establish();
+        let clock: Arc<dyn Clock> = Arc::<Hands>::clone(&self.clock);
+        let (config, public_url) = (self.auth.config().clone(), "http://localhost:54321/".to_owned());
+        Auth::new(AuthOptions {
+            outbound: None,
+            database: self.db.database(),
+            authority,
+            clock,
+            config,
+            keys: self.ring.clone(),
+            public_url,
+        })
+        .unwrap()
+    }
+
     pub(crate) fn wait(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }

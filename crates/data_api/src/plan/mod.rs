@@ -133,7 +133,7 @@ impl From<&Principal> for Caller {
     fn from(principal: &Principal) -> Self {
         match (principal.subject(), principal.requested_company()) {
             (Subject::Anonymous | Subject::Role { is_anonymous: true, .. }, _) => Self::Anonymous,
-            (Subject::User { .. } | Subject::Role { .. }, _) => Self::User,
+            (Subject::User { .. } | Subject::Pass(_) | Subject::Role { .. }, _) => Self::User,
             (Subject::Service | Subject::System { .. }, Some(_)) => Self::ServiceInCompany,
             (Subject::Service | Subject::System { .. }, None) => Self::Service,
         }

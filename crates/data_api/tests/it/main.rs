@@ -6,6 +6,8 @@ mod activities;
 #[cfg(test)]
 mod aggregates;
 #[cfg(test)]
+mod api_keys;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bad_input;

@@ -177,6 +177,9 @@ impl Server {
         if let Some(token) = &who.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
+        if let Some(company) = &who.works_in {
+            request = request.header("x-company-id", company);
+        }
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 

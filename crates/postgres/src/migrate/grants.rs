@@ -1,6 +1,7 @@
 //! Gives the server's login what it needs to open a request, and nothing else.
 //!
-//! Invariant: the login can become anon, authenticated and `service_role`, and call `app.open_request`; it owns nothing.
+//! Invariant: the login can become anon, authenticated and `service_role`, and call
+//! `app.open_request` and `app.open_pass`; it owns nothing.
 
 use kernel::Result;
 
@@ -38,7 +39,7 @@ pub(super) async fn to_server(session: &Session, login: &str) -> Result<Vec<Noti
              union all
              select format('grant execute on function %s to %I', p.oid::regprocedure, $1::text)
                from pg_catalog.pg_proc p
-              where p.proname = 'open_request' and p.pronamespace = 'app'::regnamespace
+              where p.proname in ('open_request', 'open_pass') and p.pronamespace = 'app'::regnamespace
                 and not has_function_privilege($1, p.oid, 'execute')",
             &[&login],
         )

@@ -170,6 +170,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.statuses",
             "app.counters",
             "app.idempotency_keys",
+            "app.api_key_uses",
             "app.outbox",
             "app.captured_messages",
             "app.figures",

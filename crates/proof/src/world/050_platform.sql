@@ -76,8 +76,9 @@ begin
     insert into public.import_runs (company_id, id, entity_type, file_name)
     values (v_company, proof.id(v_letter, 'e01'), 'customer', v_canary), (v_company, proof.id('c', 'e02'), 'job', v_canary);
     insert into public.api_keys (company_id, id, name, key_prefix, key_hash)
-    values (v_company, proof.id(v_letter, 'e01'), v_canary, 'tk_1', encode(sha256(('key' || v_letter)::bytea), 'hex')),
+    values (v_company, proof.id(v_letter, 'e01'), v_canary, 'thk_1', repeat(v_letter, 63) || '0'),
            (v_company, proof.id('c', 'e02'), v_canary, 'tk_2', encode(sha256(('other' || v_letter)::bytea), 'hex'));
+    insert into app.api_key_uses (company_id, api_key_id, minute, taken) values (v_company, proof.id(v_letter, 'e01'), 1, 1);
     insert into public.public_links (company_id, id, purpose, token_hash, customer_id, job_id)
     values (v_company, proof.id(v_letter, 'e01'), 'book', encode(sha256((v_canary || '1')::bytea), 'hex'), proof.id(v_letter, '601'), null),
            (v_company, proof.id('c', 'e02'), 'review', encode(sha256((v_canary || '2')::bytea), 'hex'), proof.id(v_letter, '601'), proof.id(v_letter, '801'));

@@ -21,6 +21,7 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/external/config.rs",
     "crates/auth/src/oauth_server/config.rs",
     "crates/auth/src/webauthn/config.rs",
+    "crates/auth/src/api_keys/config.rs",
     "crates/data_api/src/config.rs",
     "crates/outbound/src/config.rs",
 ];

@@ -1,0 +1,104 @@
+-- The first statement of every transaction of somebody who has no account here and shows a pass: an API key of a company.
+-- The pass names its row and proves that with a digest; what it opens comes from the rows as they are at this moment, so that a pass
+-- that was taken back is refused at its very next request. It only reads, and only the server's login may call it.
+--
+-- Whoever shows a pass is no member: auth.uid() is null, and his member role is the word for his pass, which outranks nobody.
+
+-- A key that works now, from here. What is wrong with one that does not is told only to whoever has its secret.
+create or replace function app.working_api_key(p_company_id uuid, p_id uuid, p_digest text, p_address text) returns public.api_keys
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_key public.api_keys;
+begin
+  select k.* into v_key
+    from public.api_keys k
+    join public.companies c on c.id = k.company_id
+   where k.company_id = p_company_id and k.id = p_id and k.key_hash = p_digest
+     and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+     and c.deleted_at is null and c.archived_at is null;
+  if not found then
+    raise exception using errcode = 'TH401', constraint = 'api_key_not_valid',
+      message = 'This API key is unknown, over, or was taken back.';
+  end if;
+  if v_key.allowed_addresses <> '{}' and not coalesce(p_address::inet <<= any (v_key.allowed_addresses::inet[]), false) then
+    raise exception using errcode = 'TH403', constraint = 'api_key_address_refused',
+      message = 'This API key does not work from this address.';
+  end if;
+  return v_key;
+end $$;
+alter function app.working_api_key(uuid, uuid, text, text) owner to app_definer;
+revoke all on function app.working_api_key(uuid, uuid, text, text) from public;
+
+-- What a key may do: what it lists and its maker holds now. A key does not outlive its maker in the company.
+create or replace function app.permissions_of_key(p_key public.api_keys) returns text
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_held text;
+begin
+  select m.effective_permissions into v_held
+    from public.team_members m
+    join auth.users u on u.id = m.user_id
+   where m.company_id = p_key.company_id and m.user_id = p_key.created_by and m.status = 'active' and m.archived_at is null
+     and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
+  if not found then
+    raise exception using errcode = 'TH403', constraint = 'api_key_maker_gone',
+      message = 'Whoever made this API key is no active member of the company any more.',
+      hint = 'Somebody who holds its permissions can rotate it, and is its maker then.';
+  end if;
+  return coalesce((select ',' || string_agg(p, ',') || ','
+                     from unnest(p_key.permissions) p
+                    where strpos(v_held, ',' || p || ',') > 0
+                       or strpos(v_held, ',' || regexp_replace(p, '_(assigned|own)$', '') || ',') > 0), '');
+end $$;
+alter function app.permissions_of_key(public.api_keys) owner to app_definer;
+revoke all on function app.permissions_of_key(public.api_keys) from public;
+
+create or replace function app.open_pass(
+  p_kind              text,
+  p_company_id        uuid,
+  p_id                uuid,
+  p_requested_company uuid,
+  p_digest            text,
+  p_permission        text,
+  p_address           text,
+  out role            text,
+  out company_id      uuid,
+  out user_id         uuid,
+  out member_role     text,
+  out permissions     text,
+  out claims          text
+)
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  case p_kind
+    when 'api_key' then
+      role := 'authenticated';
+      permissions := app.permissions_of_key(app.working_api_key(p_company_id, p_id, p_digest, p_address));
+    else
+      raise exception using errcode = '22023', message = 'unknown kind of pass';
+  end case;
+  company_id := p_company_id;
+  member_role := p_kind;
+  if p_requested_company <> p_company_id then
+    raise exception using errcode = 'TH403', constraint = 'company_not_member',
+      message = 'You are not an active member of this company.',
+      hint = 'A key works in the company that gave it.';
+  end if;
+  if p_permission is not null
+     and strpos(permissions, ',' || p_permission || ',') = 0
+     and strpos(permissions, ',' || p_permission || '_assigned,') = 0
+     and strpos(permissions, ',' || p_permission || '_own,') = 0 then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = format('You need the permission %s.', p_permission);
+  end if;
+  claims := '{"role":"' || role || '","company_id":"' || company_id || '","member_role":"' || member_role || '","pass_id":"' || p_id || '"}';
+end $$;
+alter function app.open_pass(text, uuid, uuid, uuid, text, text, text) owner to app_definer;
+revoke all on function app.open_pass(text, uuid, uuid, uuid, text, text, text) from public;
+-- app_owner, a member of app_definer, hands the right on to the server's login.
