@@ -30,12 +30,14 @@ create or replace function app.open_request(
   set search_path = ''
 as $$
 declare
-  v_user    uuid;
-  v_company uuid := p_company_id;
-  v_aal     text;
-  v_until   timestamptz;
+  v_user     uuid;
+  v_company  uuid := p_company_id;
+  v_aal      text;
+  v_until    timestamptz;
   v_slug     text;
   v_industry text;
+  v_is_shut  boolean;
+  v_is_due   boolean;
 begin
   permissions := '';
   case p_kind
@@ -67,8 +69,9 @@ begin
           message = 'The session is over. Sign in again.';
       end if;
       if v_company is not null then
-        select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry
-          into company_id, member_role, permissions, v_until, v_slug, v_industry
+        select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry, c.suspended_at is not null,
+               m.mfa_due_at <= now()
+          into company_id, member_role, permissions, v_until, v_slug, v_industry, v_is_shut, v_is_due
           from public.team_members m
           join public.companies c on c.id = m.company_id
          where m.company_id = v_company and m.user_id = v_user and m.status = 'active' and m.archived_at is null
@@ -77,6 +80,16 @@ begin
           raise exception using errcode = 'TH403', constraint = 'company_not_member',
             message = 'You are not an active member of this company.',
             hint = 'Choose another company: my_companies() lists yours.';
+        end if;
+        if v_is_shut then
+          raise exception using errcode = 'TH403', constraint = 'company_suspended', message = 'This company is suspended.',
+            detail = (select coalesce(c.suspension_reason, 'No reason was given.') from public.companies c where c.id = v_company),
+            hint = 'Choose another company, or ask the operator of this service.';
+        end if;
+        -- Of a token that another issuer made nothing but itself can tell.
+        if v_is_due and coalesce(v_aal, p_claims::jsonb ->> 'aal', 'aal1') = 'aal1' then
+          raise exception using errcode = 'TH403', constraint = 'mfa_required', message = 'This company demands a second factor.',
+            hint = 'Enrol a factor under /auth/v1/factors, or prove the one you have; or choose another company.';
         end if;
         -- What it walls stands in 315_subscription_wall.sql.
         if v_until <= now() then

@@ -107,7 +107,7 @@ revoke update on public.companies from authenticated;
 grant update (name, slug, industry, legal_name, doing_business_as, logo, email, phone, support_email, support_phone,
               website, address, address2, city, state, zip_code, country, lat, lon, license_number, tax_id, company_size,
               brand_color, business_timezone, currency, settings, onboarding_step, onboarding_progress,
-              onboarding_completed_at) on public.companies to authenticated;
+              onboarding_completed_at, mfa_required) on public.companies to authenticated;
 revoke update on public.team_members from authenticated;
 grant update (role, role_id, department_id, status, permissions, job_title, phone, archived_at)
   on public.team_members to authenticated;

@@ -1,12 +1,15 @@
 -- Items of the price book: how many each category has, and what they cost when.
 
--- Rows that say what once was: added, and never changed. Only with their company do they go.
+-- Rows that say what once was: added, and never changed. Only with their company do they go, or shortly before it when its date has come.
 create or replace function app.guard_record() returns trigger
   language plpgsql
   set search_path = ''
 as $$
 begin
-  if tg_op = 'DELETE' and not exists (select from public.companies c where c.id = old.company_id) then
+  if tg_op = 'DELETE' and not exists (
+       select from public.companies c
+        where c.id = old.company_id
+          and not (current_user = 'app_owner' and c.deleted_at is not null and c.permanent_delete_scheduled_at <= now())) then
     return old;
   end if;
   raise exception using errcode = 'TH409', constraint = 'record_immutable',

@@ -165,10 +165,13 @@ begin
   if v_count < p_limit then
     v_count := v_count + app.archive_jobs(greatest(p_limit / 20, 1));
   end if;
+  if v_count < p_limit then
+    v_count := v_count + app.expire_company(p_limit);
+  end if;
   return v_count;
 end $$;
 comment on function app.expire(integer) is
-  'Takes away a batch of what is older than its company keeps it, and moves completed jobs into jobs_archive; returns how many rows
+  'Takes away a batch of what is older than its company keeps it, of companies whose date has come, and moves completed jobs into jobs_archive; returns how many rows
    it dealt with. Those that could not go stand in app.retention_held.';
 alter function app.expire(integer) owner to app_definer;
 revoke all on function app.expire(integer) from public;

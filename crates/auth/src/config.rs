@@ -8,6 +8,7 @@ use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::api_keys::ApiKeyConfig;
+pub use crate::companies::CompaniesConfig;
 pub use crate::external::config::{AnonymousConfig, ExternalConfig};
 pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;
@@ -73,6 +74,8 @@ pub struct AuthConfig {
     pub security: SecurityConfig,
     /// API keys of companies.
     pub api_keys: ApiKeyConfig,
+    /// Companies and their members.
+    pub companies: CompaniesConfig,
 }
 
 /// The settings of second factors.
@@ -252,6 +255,7 @@ impl Default for AuthConfig {
             webauthn: WebauthnConfig::default(),
             security: SecurityConfig::default(),
             api_keys: ApiKeyConfig::default(),
+            companies: CompaniesConfig::default(),
         }
     }
 }
@@ -351,6 +355,7 @@ impl AuthConfig {
         .chain(self.webauthn.faults())
         .chain(self.security.faults())
         .chain(self.api_keys.faults().map(|(impossible, (key, allowed))| (impossible, key, allowed)))
+        .chain(self.companies.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

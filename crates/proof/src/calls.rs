@@ -22,6 +22,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("public.change_member_role(uuid, text, text)", &[Some("#~107"), Some("viewer"), None]),
     ("public.change_prices(jsonb, text, text)", &[Some(r##"[{"id": "#~b31", "price": 2100}]"##), Some("manual"), None]),
     ("public.create_monthly_partition(text, date)", &[Some("communications"), Some("2031-01-01")]),
+    ("public.delete_company(text, text)", &[Some("company-~"), None]),
     ("public.invite_member(text, text, text, uuid, uuid)", &[Some("new.~@example.com"), Some("viewer"), None, None, None]),
     (
         "public.log_audit_event(uuid, uuid, text, text, text, jsonb)",
@@ -29,6 +30,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ),
     ("public.receive_purchase_order(uuid, jsonb)", &[Some("#~b91"), Some(r##"[{"id": "#~ba1", "quantity": 0}]"##)]),
     ("public.reserve_stock(uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("1"), None, None]),
+    ("public.restore_company(uuid)", &[Some("#~000")]),
     ("public.set_config(text, text)", &[Some("app.current_tenant_id"), Some("#~000")]),
     ("public.transfer_company_ownership(uuid, text)", &[Some("#~102"), None]),
     ("public.transfer_stock(uuid, uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("#~bb2"), Some("1"), None, None]),

@@ -187,8 +187,9 @@ const RULES: &[(&str, &str)] = &[
     (
         "a member may write what is not his to write",
         "select format('%s.%s', w.name, w.attribute)
-           from (values ('public.companies', '{id,external_id,owner_id,subscription_tier,subscription_status,max_seats,trial_ends_at,created_by}'::name[]),
-                        ('public.team_members', '{company_id,id,user_id,effective_permissions,name,email,invited_by,invited_at,joined_at}'),
+           from (values ('public.companies', ('{id,external_id,owner_id,subscription_tier,subscription_status,max_seats,trial_ends_at,created_by,'
+                 || 'suspended_at,suspension_reason,deleted_at,permanent_delete_scheduled_at}')::name[]),
+                        ('public.team_members', '{company_id,id,user_id,effective_permissions,name,email,invited_by,invited_at,joined_at,mfa_due_at}'),
                         ('public.custom_roles', '{is_system}'),
                         ('public.users', '{id,external_id,email,email_verified,is_active,last_login_at}')) c (name, attributes),
                 lateral unnest(c.attributes) a (attribute), lateral (select c.name, a.attribute) w

@@ -5,8 +5,11 @@
 //!
 //! Invariant: the member's row is looked up by the statement that makes the company active.
 
+mod config;
+
 use axum::Json;
 use axum::extract::State;
+pub use config::CompaniesConfig;
 use kernel::{CompanyId, Error, Kind, Result};
 use postgres::Access;
 use serde::{Deserialize, Deserializer};

@@ -169,6 +169,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.auth_settings",
             "app.statuses",
             "app.counters",
+            "app.company_rules",
             "app.idempotency_keys",
             "app.api_key_uses",
             "app.outbox",

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth::keys::KeyRing;
-use auth::{Auth, AuthOptions};
+use auth::{Auth, AuthConfig, AuthOptions};
 use axum::{Router, middleware};
 use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
@@ -66,15 +66,12 @@ impl Backend {
             config: settings.outbound.clone(),
             is_development: settings.is_development(),
         })?;
-        let mut config = settings.auth.clone();
-        // A developer's clients and tests are all one address.
-        config.limits.by_address.get_or_insert(!settings.is_development());
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
             clock,
             outbound: Some(outbound.clone()),
-            config,
+            config: auth_config(settings),
             keys,
             public_url: public_url.to_owned(),
         })?;
@@ -94,6 +91,7 @@ impl Backend {
         let _known = self.0.version.set(rights.server_version.clone()).is_err();
         self.0.data_api.reload().await?;
         self.0.auth.publish_settings().await?;
+        self.0.auth.declare_company_rules().await?;
         rights.judge(settings)
     }
 
@@ -213,6 +211,15 @@ impl std::fmt::Debug for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Backend").field("auth", &self.0.auth).finish_non_exhaustive()
     }
+}
+
+/// What a developer only looks at is not locked after a week.
+fn auth_config(settings: &Settings) -> AuthConfig {
+    let mut config = settings.auth.clone();
+    // A developer's clients and tests are all one address.
+    config.limits.by_address.get_or_insert(!settings.is_development());
+    config.companies.mfa_required.get_or_insert(!settings.is_development());
+    config
 }
 
 fn pool_options(settings: &Settings, server: postgres::Config) -> PoolOptions {

@@ -22,6 +22,7 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/oauth_server/config.rs",
     "crates/auth/src/webauthn/config.rs",
     "crates/auth/src/api_keys/config.rs",
+    "crates/auth/src/companies/config.rs",
     "crates/data_api/src/config.rs",
     "crates/outbound/src/config.rs",
 ];
@@ -237,6 +238,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("public_url" | "auth.one_time.site_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
         ("data_api.plan_enabled" | "auth.limits.by_address", _) => "true".to_owned(),
+        ("data_api.plan_enabled" | "auth.companies.mfa_required", _) => "true".to_owned(),
         ("outbound.capture", _) => "false".to_owned(),
         ("outbound.sms.twilio_account", _) => "AC1".to_owned(),
         ("outbound.sms.twilio_from", _) => "+15550100".to_owned(),

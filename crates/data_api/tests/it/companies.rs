@@ -1,0 +1,154 @@
+//! The lives of a company: kept out by the operator, deleted by its owner and brought back; and the second factor that it demands.
+
+use serde_json::{Value, json};
+
+use crate::server::{Answer, Caller, Server};
+
+async fn rpc(server: &Server, who: &Caller, name: &str, body: Value) -> Answer {
+    server.post(who, &format!("rpc/{name}"), body, "").await
+}
+
+async fn run(server: &Server, sql: &str) {
+    server.db.superuser().await.batch_execute(sql).await.unwrap();
+}
+
+async fn ask(server: &Server, query: &str) -> String {
+    server.db.superuser().await.query_one(&format!("select ({query})::text"), &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_suspended_company_is_closed_to_its_members() {
+    let server = Server::new().await;
+    let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
+    let (bob, service) = (server.member(&ann.company_id, "csr").await, server.service());
+    let suspend = json!({ "company_id": ann.company_id, "reason": "Three invoices are unpaid." });
+    for stranger in [&ann, &carl] {
+        rpc(&server, stranger, "suspend_company", suspend.clone()).await.refused(403, "42501");
+        rpc(&server, stranger, "resume_company", json!({ "company_id": ann.company_id })).await.refused(403, "42501");
+    }
+    assert_eq!(rpc(&server, &Server::nobody(), "suspend_company", suspend.clone()).await.status, 401);
+    let unknown = json!({ "company_id": "01900000-0000-7000-8000-000000000001" });
+    rpc(&server, &service, "suspend_company", unknown.clone()).await.refused(404, "company_not_found");
+    rpc(&server, &service, "resume_company", unknown).await.refused(404, "company_not_found");
+
+    assert_eq!(rpc(&server, &service, "suspend_company", suspend).await.status, 200);
+    for member in [&ann, &bob] {
+        let refused = server.get(member, "customers").await;
+        refused.refused(403, "company_suspended");
+        assert_eq!(refused.body["details"], "Three invoices are unpaid.");
+        server.post(member, "customers", json!({ "first_name": "X", "phone": "+15550100" }), "").await.refused(403, "company_suspended");
+    }
+    server.get(&carl.working_in(&ann.company_id), "customers").await.refused(403, "company_not_member");
+    assert_eq!(server.get(&carl, "customers").await.status, 200, "the other company goes on");
+    assert_eq!(server.get(&service, "customers").await.status, 200);
+    let none = server.auth(&ann, "company", json!({ "company_id": null })).await.ok();
+    let free = Caller { token: none["access_token"].as_str().map(str::to_owned), ..Caller::default() };
+    assert_eq!(rpc(&server, &free, "my_companies", json!({})).await.ok()[0]["slug"], "ann", "his other companies are a choice away");
+
+    assert_eq!(rpc(&server, &service, "resume_company", json!({ "company_id": ann.company_id })).await.status, 200);
+    assert_eq!(server.get(&bob, "customers").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_deleted_company_is_closed_and_comes_back_until_its_date() {
+    let server = Server::new().await;
+    let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
+    let admin = server.member(&ann.company_id, "admin").await;
+    let id = json!({ "company_id": ann.company_id });
+    server.customer(&ann, "Ada").await;
+    server.customer(&carl, "Cleo").await;
+    rpc(&server, &admin, "delete_company", json!({ "slug": "ann" })).await.refused(403, "owner_required");
+    rpc(&server, &ann, "delete_company", json!({ "slug": "carl" })).await.refused(422, "company_slug_mismatch");
+    assert_eq!(rpc(&server, &Server::nobody(), "delete_company", json!({ "slug": "ann" })).await.status, 401);
+
+    let deleted = rpc(&server, &ann, "delete_company", json!({ "slug": "ann", "reason": "We retire." })).await.ok();
+    assert_eq!(deleted["deleted_by"], *ann.user_id);
+    let grace = "select permanent_delete_scheduled_at - deleted_at from public.companies where slug = 'ann'";
+    assert_eq!(ask(&server, grace).await, "30 days");
+    server.get(&admin, "customers").await.refused(403, "company_not_member");
+    server.get(&ann, "customers").await.refused(403, "company_not_member");
+    let none = server.auth(&ann, "company", json!({ "company_id": null })).await.ok();
+    let owner = Caller { token: none["access_token"].as_str().map(str::to_owned), ..Caller::default() };
+    assert_eq!(rpc(&server, &owner, "my_companies", json!({})).await.ok(), json!([]));
+    assert_eq!(rpc(&server, &owner, "my_deleted_companies", json!({})).await.ok()[0]["slug"], "ann");
+    assert_eq!(rpc(&server, &carl, "my_deleted_companies", json!({})).await.ok(), json!([]));
+    for stranger in [&carl, &Caller { works_in: None, ..admin.clone() }] {
+        rpc(&server, stranger, "restore_company", id.clone()).await.refused(404, "company_not_found");
+    }
+    assert_eq!(ask(&server, "select app.expire(1000)").await, "0", "it is kept until its date");
+
+    assert_eq!(rpc(&server, &owner, "restore_company", id.clone()).await.ok()["deleted_at"], Value::Null);
+    assert_eq!(server.get(&admin, "customers?select=first_name").await.ok(), json!([{ "first_name": "Ada" }]));
+
+    assert_eq!(rpc(&server, &ann.working_in(&ann.company_id), "delete_company", json!({ "slug": "ann" })).await.status, 200);
+    run(&server, "update public.companies set permanent_delete_scheduled_at = now() - interval '1 second' where slug = 'ann'").await;
+    for who in [&owner, &server.service()] {
+        rpc(&server, who, "restore_company", id.clone()).await.refused(404, "company_not_found");
+    }
+    // A row at a time, as if there were millions.
+    while ask(&server, "select app.expire(1)").await != "0" {}
+    assert_eq!(ask(&server, "select string_agg(slug, ',') from public.companies").await, "carl");
+    assert_eq!(ask(&server, "select string_agg(first_name, ',') from public.customers").await, "Cleo");
+    assert_eq!(rpc(&server, &owner, "create_company_with_owner", json!({ "name": "Ann", "slug": "ann" })).await.status, 200);
+}
+
+/// Says that a time of grace that is running is over.
+const OVERDUE: &str = "update public.team_members set mfa_due_at = now() - interval '1 second' where mfa_due_at is not null";
+
+#[tokio::test]
+async fn owners_and_admins_get_in_with_a_second_factor_when_their_grace_is_over() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let (admin, csr) = (server.member(&ann.company_id, "admin").await, server.member(&ann.company_id, "csr").await);
+    let due =
+        "select string_agg(role || ' ' || coalesce((mfa_due_at - now() > interval '6 days 23 hours')::text, 'never'), ', ' order by role)
+                 from public.team_members";
+    assert_eq!(ask(&server, due).await, "admin true, csr never, owner true");
+    assert_eq!(server.get(&admin, "customers").await.status, 200, "the grace is running");
+
+    run(&server, OVERDUE).await;
+    for who in [&ann, &admin] {
+        server.get(who, "customers").await.refused(403, "mfa_required");
+        server.post(who, "customers", json!({ "first_name": "X", "phone": "+15550100" }), "").await.refused(403, "mfa_required");
+        rpc(&server, who, "my_companies", json!({})).await.refused(403, "mfa_required");
+    }
+    assert_eq!(server.get(&csr, "customers").await.status, 200);
+    let raised = format!("update auth.sessions set aal = 'aal2' where user_id = '{}'", admin.user_id);
+    run(&server, &raised).await;
+    assert_eq!(server.get(&admin, "customers").await.status, 200, "the very same token, as soon as the session is proved");
+
+    // Whoever is no admin any more needs none; whoever becomes one has his own grace.
+    let change = |who: &Caller, role: &str| json!({ "user_id": who.user_id, "role": role });
+    assert_eq!(rpc(&server, &admin, "change_member_role", change(&csr, "admin")).await.status, 200);
+    assert_eq!(server.get(&csr, "customers").await.status, 200);
+    run(&server, OVERDUE).await;
+    server.get(&csr, "customers").await.refused(403, "mfa_required");
+    assert_eq!(rpc(&server, &admin, "change_member_role", change(&csr, "csr")).await.status, 200);
+    assert_eq!(server.get(&csr, "customers").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_company_demands_a_second_factor_of_everybody() {
+    let server = Server::new().await;
+    let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
+    let (csr, other) = (server.member(&ann.company_id, "csr").await, server.member(&carl.company_id, "csr").await);
+    let demand = |required: bool| json!({ "mfa_required": required });
+    assert_eq!(server.patch(&csr, "companies", demand(true), "return=representation").await.ok(), json!([]), "not for a member to say");
+    assert_eq!(server.patch(&ann, "companies", demand(true), "").await.status, 204);
+    assert_eq!(server.get(&csr, "customers").await.status, 200, "the grace is running");
+    let late = server.member_called("late", &ann.company_id, "viewer").await;
+    run(&server, &format!("{OVERDUE} and role in ('csr', 'viewer')")).await;
+    server.get(&csr, "customers").await.refused(403, "mfa_required");
+    server.get(&late, "customers").await.refused(403, "mfa_required");
+    assert_eq!(server.get(&other, "customers").await.status, 200, "the other company demands nothing");
+    assert_eq!(server.patch(&ann, "companies", demand(false), "").await.status, 204);
+    assert_eq!(server.get(&csr, "customers").await.status, 200);
+
+    // The operator's rule for owners and admins goes and comes with a grace of its own.
+    let rule = |required: bool| format!("select app.declare_company_rules('{{\"mfa_required\": {required}}}')");
+    let owners = "select count(mfa_due_at) from public.team_members where role = 'owner'";
+    assert_eq!(ask(&server, &rule(false)).await, "true");
+    assert_eq!(ask(&server, owners).await, "0");
+    assert_eq!((ask(&server, &rule(true)).await, ask(&server, &rule(true)).await), ("true".to_owned(), "false".to_owned()));
+    assert_eq!(ask(&server, owners).await, "2");
+}

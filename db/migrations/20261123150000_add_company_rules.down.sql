@@ -1,0 +1,9 @@
+-- description: removes the rules of companies, suspensions and the demand for second factors
+-- author: Thorbis
+-- date: 2026-11-23
+-- depends: 20261123150000
+-- rollback: this is the way back
+
+alter table public.team_members drop column mfa_due_at;
+alter table public.companies drop column mfa_required, drop column suspended_at, drop column suspension_reason;
+drop table app.company_rules;
