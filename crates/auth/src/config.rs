@@ -13,6 +13,7 @@ pub use crate::external::config::{AnonymousConfig, ExternalConfig};
 pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
+use crate::passwords::CharacterClass;
 pub use crate::security::config::SecurityConfig;
 pub use crate::webauthn::config::WebauthnConfig;
 
@@ -133,6 +134,8 @@ pub struct PasswordConfig {
     pub bcrypt_cost_max: u32,
     /// The most memory that a hash of argon2 or scrypt takes that was brought from elsewhere and is still compared.
     pub imported_memory_kib_max: u32,
+    /// Of which sorts of characters a password has to have one each: `lower`, `upper`, `digit`, `symbol`.
+    pub required_characters: Vec<String>,
     /// Whether passwords are refused that everybody tries first. The list is in the program.
     pub common_refused: bool,
     /// A file of leaked passwords, which are refused: lines of a SHA-1 digest, a colon and a count, sorted by the digest, as Have I Been Pwned
@@ -292,6 +295,7 @@ impl Default for PasswordConfig {
             queue_max: 128,
             bcrypt_cost_max: 14,
             imported_memory_kib_max: 64 * 1024,
+            required_characters: Vec::new(),
             common_refused: true,
             leaked_file: None,
         }
@@ -322,6 +326,11 @@ impl AuthConfig {
                 "small enough that a token with user_metadata and app_metadata fits token_bytes_max",
             ),
             (!(6..=64).contains(&self.password.length_min), "password.length_min", "6 to 64"),
+            (
+                self.password.required_characters.iter().any(|class| CharacterClass::parse(class).is_none()),
+                "password.required_characters",
+                "lower, upper, digit and symbol",
+            ),
             (!(64..=1024).contains(&self.password.bytes_max), "password.bytes_max", "64 to 1024"),
             (!(7 * 1024..=1024 * 1024).contains(&self.password.memory_kib), "password.memory_kib", "7168 to 1048576"),
             (!(1..=16).contains(&self.password.iterations), "password.iterations", "1 to 16"),

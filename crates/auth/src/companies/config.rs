@@ -46,6 +46,11 @@ impl Default for CompaniesConfig {
 }
 
 impl CompaniesConfig {
+    /// Tells whether a password is as long as owners and admins need.
+    pub(crate) fn is_long(&self, password: &str) -> bool {
+        password.chars().count() >= usize::try_from(self.owner_password_length_min).unwrap_or(usize::MAX)
+    }
+
     pub(crate) fn faults(&self) -> [(bool, &'static str, &'static str); 6] {
         [
             (self.mfa_grace_days > 365, "companies.mfa_grace_days", "0 to 365"),

@@ -24,6 +24,46 @@ const DIGITS: usize = 40;
 const READ_BYTES: usize = 256;
 const EASY: &str = "Password is known to be weak and easy to guess, please choose a different one.";
 
+/// A sort of characters.
+#[derive(Clone, Copy)]
+pub(crate) enum CharacterClass {
+    Lower,
+    Upper,
+    Digit,
+    Symbol,
+}
+
+impl CharacterClass {
+    /// Reads its name in the settings.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        match name {
+            "lower" => Some(Self::Lower),
+            "upper" => Some(Self::Upper),
+            "digit" => Some(Self::Digit),
+            "symbol" => Some(Self::Symbol),
+            _ => None,
+        }
+    }
+
+    fn holds(self, character: char) -> bool {
+        match self {
+            Self::Lower => character.is_lowercase(),
+            Self::Upper => character.is_uppercase(),
+            Self::Digit => character.is_numeric(),
+            Self::Symbol => !character.is_alphanumeric() && !character.is_control(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lower => "small letters",
+            Self::Upper => "capital letters",
+            Self::Digit => "digits",
+            Self::Symbol => "symbols",
+        }
+    }
+}
+
 /// Checks what can be told without a file.
 pub(super) fn check(config: &PasswordConfig, password: &str) -> Result<()> {
     if password.len() > config.bytes_max {
@@ -34,6 +74,12 @@ pub(super) fn check(config: &PasswordConfig, password: &str) -> Result<()> {
     if password.chars().count() < config.length_min {
         reasons.push("length");
         messages.push(format!("Password should be at least {} characters", config.length_min));
+    }
+    let wanted = config.required_characters.iter().filter_map(|class| CharacterClass::parse(class));
+    let missing: Vec<&str> = wanted.filter(|class| !password.chars().any(|one| class.holds(one))).map(CharacterClass::name).collect();
+    if !missing.is_empty() {
+        reasons.push("characters");
+        messages.push(format!("Password should contain at least one character of each: {}", missing.join(", ")));
     }
     if config.common_refused && GUESSED_FIRST.contains(password.to_lowercase().as_str()) {
         reasons.push("pwned");
@@ -141,6 +187,18 @@ mod tests {
         assert_eq!(reasons(&PasswordConfig { common_refused: false, ..PasswordConfig::default() }, "123456"), [""; 0]);
         assert_eq!(reasons(&config, "correct horse battery staple"), [""; 0]);
         assert!(GUESSED_FIRST.len() > 1000 && GUESSED_FIRST.iter().all(|word| *word == word.to_lowercase() && word.trim() == *word));
+    }
+
+    #[test]
+    fn what_sorts_of_characters_are_needed_is_the_operators_to_say() {
+        let required_characters = ["lower", "upper", "digit", "symbol"].map(str::to_owned).to_vec();
+        let config = PasswordConfig { required_characters, ..PasswordConfig::default() };
+        let error = check(&config, "lovelace1815").unwrap_err();
+        assert_eq!(error.message(), "Password should contain at least one character of each: capital letters, symbols");
+        assert_eq!(reasons(&config, "lovelace1815"), ["characters"]);
+        assert_eq!(reasons(&config, "Ab1"), ["length", "characters"]);
+        assert_eq!(reasons(&config, "Lovelace 1815"), [""; 0]);
+        assert_eq!(reasons(&config, "Ölüm-büyük 7"), [""; 0], "letters of any script");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+pub(crate) use choice::CharacterClass;
 use kernel::{Error, Kind, Result, Secret};
 use tokio::sync::Semaphore;
 

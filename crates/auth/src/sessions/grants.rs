@@ -102,6 +102,7 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     let account = email.as_ref().map(Email::as_str).or(phone.as_ref().map(Phone::as_str)).unwrap_or_default();
     let attempt = limits::attempt(auth, account, found.as_ref().map(|credentials| credentials.user_id), &device).await?;
     let hash = found.as_ref().and_then(|credentials| credentials.hash.clone());
+    let is_long = auth.config().companies.is_long(password.expose());
     let outcome = match auth.passwords().verify(password, hash.clone()).await {
         Ok(Outcome::Wrong) => Outcome::Wrong,
         Ok(right) => {
@@ -139,6 +140,9 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     };
     let tx = auth.begin(Access::Write, "sign-in: open a session").await?;
     let session = open(auth, &tx, new).await?;
+    if credentials.is_long != Some(is_long) || renewed.is_some() {
+        users::queries::note_length(&tx, credentials.user_id, is_long).await?;
+    }
     let answer = session.answer(auth)?;
     tx.commit().await?;
     tracing::info!(user_id = %credentials.user_id, session_id = %session.id, "signed in");

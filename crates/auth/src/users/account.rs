@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use kernel::{Error, Kind, Result, Secret};
 use outbound::Channel;
-use postgres::Access;
+use postgres::{Access, Tx};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::User;
 use super::anonymous::nothing_to_sign_in_with;
@@ -63,6 +63,7 @@ pub(crate) async fn put(
     }
     let challenge = Challenge::read(wish.code_challenge.as_deref(), wish.code_challenge_method.as_deref())?;
     let email = wish.email.as_deref().filter(|email| !email.is_empty()).map(Email::parse).transpose()?;
+    let is_long = wish.password.as_ref().is_some_and(|password| auth.config().companies.is_long(password.expose()));
     let hash = match wish.password.filter(|password| !password.expose().is_empty()) {
         Some(password) => Some(new_hash(&auth, caller, password, wish.nonce.as_ref()).await?),
         None => None,
@@ -75,13 +76,15 @@ pub(crate) async fn put(
         user_metadata: wish.data.as_ref(),
         ..Change::default()
     };
-    let asked = Asked { change, phone, redirect_to: back.redirect_to, challenge, device };
+    let asked = Asked { change, is_long, phone, redirect_to: back.redirect_to, challenge, device };
     Box::pin(apply(&auth, caller, asked)).await.map(Json)
 }
 
 /// What somebody wants to be different.
 struct Asked<'a> {
     change: Change<'a>,
+    /// Whether the new password, if there is one, is as long as owners and admins need.
+    is_long: bool,
     phone: Option<Phone>,
     redirect_to: Option<String>,
     challenge: Option<Challenge>,
@@ -89,7 +92,7 @@ struct Asked<'a> {
 }
 
 async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
-    let Asked { mut change, phone, redirect_to, challenge, device } = asked;
+    let Asked { mut change, is_long, phone, redirect_to, challenge, device } = asked;
     let now = auth.now();
     let tx = auth.begin(Access::Write, "change one's own account").await?;
     let before = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
@@ -119,6 +122,7 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
         one_time::settle_email_change(&tx, before.id, now).await?;
     }
     if change.hash.is_some() {
+        note_length(auth, &tx, caller, is_long).await?;
         // Whoever knew the old password is out.
         sessions::revoke_others(&tx, caller, now).await?;
     }
@@ -128,6 +132,16 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     one_time::sent(auth);
     tracing::info!(user_id = %user.id, password = change.hash.is_some(), email = change.email.is_some(), "changed an account");
     Ok(user)
+}
+
+/// Notes how long the new password is; owners and admins choose no short one.
+async fn note_length(auth: &Auth, tx: &Tx, caller: Caller, is_long: bool) -> Result<()> {
+    if !is_long && queries::needs_long_password(tx, caller.user_id).await? {
+        let least = auth.config().companies.owner_password_length_min;
+        let message = format!("Owners and admins need a password of at least {least} characters");
+        return Err(Error::new(Kind::Unprocessable, "weak_password", message).with_details(json!({ "reasons": ["length"] })));
+    }
+    queries::note_length(tx, caller.user_id, is_long).await
 }
 
 /// Hashes a new password, if it may be chosen and is not the old one.

@@ -48,6 +48,8 @@ pub(crate) struct Credentials {
     pub(crate) hash: Option<String>,
     pub(crate) confirmed: bool,
     pub(crate) banned: bool,
+    /// Whether the password is as long as owners and admins need, where that is known.
+    pub(crate) is_long: Option<bool>,
 }
 
 /// An account that is to be.
@@ -77,7 +79,9 @@ pub(crate) struct Change<'a> {
 
 /// Finds what a password for an address is compared with.
 pub(crate) async fn credentials(auth: &Auth, email: &Email) -> Result<Option<Credentials>> {
-    let mut sql = Sql::new("select u.id, u.encrypted_password, u.email_confirmed_at is not null as confirmed, coalesce(u.banned_until > ");
+    let mut sql = Sql::new(
+        "select u.id, u.encrypted_password, u.password_is_long, u.email_confirmed_at is not null as confirmed, coalesce(u.banned_until > ",
+    );
     sql.bind(auth.now().to_string());
     sql.text("::timestamptz, false) as banned from auth.users u where u.email_key = lower(btrim(");
     sql.bind(email.as_str());
@@ -87,7 +91,9 @@ pub(crate) async fn credentials(auth: &Auth, email: &Email) -> Result<Option<Cre
 
 /// Finds what a password for a telephone number is compared with.
 pub(crate) async fn credentials_by_phone(auth: &Auth, phone: &Phone) -> Result<Option<Credentials>> {
-    let mut sql = Sql::new("select u.id, u.encrypted_password, u.phone_confirmed_at is not null as confirmed, coalesce(u.banned_until > ");
+    let mut sql = Sql::new(
+        "select u.id, u.encrypted_password, u.password_is_long, u.phone_confirmed_at is not null as confirmed, coalesce(u.banned_until > ",
+    );
     sql.bind(auth.now()).text("::timestamptz, false) as banned from auth.users u where u.phone = ").bind(phone.as_str());
     sql.text("::text and u.deleted_at is null");
     credentials_of(auth, sql).await
@@ -100,7 +106,25 @@ async fn credentials_of(auth: &Auth, sql: Sql) -> Result<Option<Credentials>> {
         hash: row.try_get("encrypted_password").map_err(Error::internal)?,
         confirmed: row.try_get("confirmed").map_err(Error::internal)?,
         banned: row.try_get("banned").map_err(Error::internal)?,
+        is_long: row.try_get("password_is_long").map_err(Error::internal)?,
     }))
+}
+
+/// Notes of the password that an account has by now whether it is as long as owners and admins need.
+pub(crate) async fn note_length(tx: &Tx, user_id: UserId, is_long: bool) -> Result<()> {
+    let mut sql = Sql::new("update auth.users u set password_is_long = ");
+    sql.bind(is_long).text("::boolean where u.encrypted_password is not null and u.id = ").bind(user_id).text("::uuid");
+    tx.execute(sql).await.map(drop)
+}
+
+/// Tells whether somebody is owner or admin of a company, and so needs a long password.
+pub(crate) async fn needs_long_password(tx: &Tx, user_id: UserId) -> Result<bool> {
+    let mut sql = Sql::new(
+        "select exists (select from public.team_members m join public.companies c on c.id = m.company_id and c.deleted_at is null
+                         where m.role in ('owner', 'admin') and m.archived_at is null and m.user_id = ",
+    );
+    sql.bind(user_id).text("::uuid) as needed");
+    tx.query_one(sql).await?.try_get("needed").map_err(Error::internal)
 }
 
 /// Makes an account with its identity. Tells whether it did: an address has one account.

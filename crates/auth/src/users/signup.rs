@@ -73,6 +73,7 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
     }
     check_metadata(&user_metadata, auth.config().user_metadata_bytes_max)?;
 
+    let is_long = auth.config().companies.is_long(password.expose());
     let hash = auth.passwords().hash(password).await?;
     let now = auth.now();
     let user = NewUser {
@@ -89,6 +90,8 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
     if confirmed && !is_new {
         return Err(unprocessable("user_already_exists", "User already registered"));
     }
+    // Of an account that was there already this is another id, which nobody has.
+    queries::note_length(&tx, user.id, is_long).await?;
     let answer = if confirmed {
         let new = sessions::NewSession {
             user_id: user.id,

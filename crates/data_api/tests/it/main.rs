@@ -71,6 +71,8 @@ mod openapi;
 #[cfg(test)]
 mod options;
 #[cfg(test)]
+mod owner_passwords;
+#[cfg(test)]
 mod paging;
 #[cfg(test)]
 mod partitions;

@@ -173,7 +173,12 @@ impl Server {
 
     /// Sends a POST below `/auth/v1/`.
     pub(crate) async fn auth(&self, who: &Caller, path: &str, body: Value) -> Answer {
-        let mut request = Request::builder().method("POST").uri(format!("/auth/v1/{path}")).header("content-type", "application/json");
+        self.auth_with("POST", who, path, body).await
+    }
+
+    /// Sends another request below `/auth/v1/`.
+    pub(crate) async fn auth_with(&self, method: &str, who: &Caller, path: &str, body: Value) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("/auth/v1/{path}")).header("content-type", "application/json");
         if let Some(token) = &who.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
