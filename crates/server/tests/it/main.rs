@@ -10,4 +10,6 @@ mod bare;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod upkeep;
