@@ -1,4 +1,4 @@
--- Members: who may change whom, the log of it, and invitations.
+-- Members: who may change whom, and the log of it.
 -- Invariants: the owner stays owner until a transfer; nobody changes his own role; nobody gives more than
 -- he holds; every change of role or permissions leaves a row in role_change_log.
 
@@ -70,6 +70,9 @@ begin
     end if;
     if current_user = 'authenticated' then
       perform app.guard_member_edit(old, new);
+      if new.status = 'active' and new.archived_at is null and (old.status <> 'active' or old.archived_at is not null) then
+        perform app.take_seat_here();
+      end if;
     end if;
   end if;
   return new;
@@ -132,82 +135,3 @@ begin
 end $$;
 revoke all on function public.change_member_role(uuid, text, text) from public;
 grant execute on function public.change_member_role(uuid, text, text) to authenticated, service_role;
-
--- Invitations --------------------------------------------------------------------------------------
-
-create or replace function public.invite_member(email text, role text, name text default null,
-                                                role_id uuid default null, department_id uuid default null)
-  returns jsonb
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_user    uuid := app.caller();
-  v_company uuid := app.company_id();
-  -- 244 random bits.
-  v_token   text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
-  v_row     public.invitations;
-begin
-  if v_company is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
-  end if;
-  if not app.has_permission('members:invite') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission members:invite.';
-  end if;
-  perform app.check_grantable('', app.effective_permissions(v_company, invite_member.role, invite_member.role_id, '{}'));
-  if exists (select from public.team_members m join auth.users u on u.id = m.user_id
-              where m.company_id = v_company and u.email_key = lower(btrim(invite_member.email))) then
-    raise exception using errcode = 'TH409', constraint = 'already_member', message = 'This person is a member already.';
-  end if;
-  -- A new invitation to the same address takes the place of the open one.
-  delete from public.invitations i
-   where i.company_id = v_company and i.email_key = lower(btrim(invite_member.email)) and i.used_at is null;
-  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, invited_by)
-  values (v_company, btrim(invite_member.email), invite_member.name, invite_member.role, invite_member.role_id,
-          invite_member.department_id, encode(sha256(v_token::bytea), 'hex'), v_user)
-  returning * into v_row;
-  return (to_jsonb(v_row) - 'token_hash') || jsonb_build_object('token', v_token);
-end $$;
-alter function public.invite_member(text, text, text, uuid, uuid) owner to app_definer;
-revoke all on function public.invite_member(text, text, text, uuid, uuid) from public;
-grant execute on function public.invite_member(text, text, text, uuid, uuid) to authenticated;
-
-create or replace function public.accept_invitation(token text) returns public.team_members
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-#variable_conflict use_column
-declare
-  v_user   uuid := app.caller();
-  v_row    public.invitations;
-  v_member public.team_members;
-begin
-  select * into v_row from public.invitations i
-   where i.token_hash = encode(sha256(convert_to(coalesce(accept_invitation.token, ''), 'UTF8')), 'hex')
-   for no key update;
-  if not found or v_row.used_at is not null or v_row.expires_at <= now() then
-    raise exception using errcode = 'TH404', constraint = 'invitation_not_found',
-      message = 'This invitation does not exist, was used or is over.';
-  end if;
-  if not exists (select from auth.users u where u.id = v_user and u.email_key = v_row.email_key
-                    and u.email_confirmed_at is not null) then
-    raise exception using errcode = 'TH403', constraint = 'invitation_other_address',
-      message = 'This invitation is for another, confirmed e-mail address.';
-  end if;
-  insert into public.team_members (company_id, user_id, role, role_id, department_id, invited_by, invited_at)
-  values (v_row.company_id, v_user, v_row.role, v_row.role_id, v_row.department_id, v_row.invited_by, v_row.created_at)
-  on conflict (company_id, user_id) do nothing
-  returning * into v_member;
-  if not found then
-    raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already.';
-  end if;
-  update public.invitations i set used_at = now(), accepted_by = v_user
-   where i.company_id = v_row.company_id and i.id = v_row.id;
-  perform app.activate_if_none(v_row.company_id);
-  return v_member;
-end $$;
-alter function public.accept_invitation(text) owner to app_definer;
-revoke all on function public.accept_invitation(text) from public;
-grant execute on function public.accept_invitation(text) to authenticated;

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Query, Request};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
@@ -144,6 +144,19 @@ impl FromRequestParts<Auth> for Holding {
 fn names_client(claims: &str) -> Result<bool> {
     let claims: Map<String, Value> = serde_json::from_str(claims).map_err(Error::internal)?;
     Ok(claims.get("client_id").is_some_and(|client| !client.is_null()))
+}
+
+/// Whoever is nobody in particular asks, too: with the public key, or with nothing.
+impl OptionalFromRequestParts<Auth> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Option<Self>> {
+        let principal = auth.authenticate(parts).await.map_err(Refusal::for_auth_api)?;
+        Ok(match *principal.subject() {
+            Subject::User { user_id, session_id } => Some(Self { user_id, session_id }),
+            Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => None,
+        })
+    }
 }
 
 /// The service key.

@@ -17,6 +17,7 @@ use crate::config::MailConfig;
 const LAYOUT_HTML: &str = "layout.html";
 const LAYOUT_TEXT: &str = "layout.txt";
 const COLOR: &str = "#1f2937";
+const DAY_MINUTES: u32 = 24 * 60;
 
 /// The reason of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +30,8 @@ pub enum Template {
     Recovery,
     /// An account that somebody else made.
     Invite,
+    /// A seat in a company.
+    CompanyInvitation,
     /// Another address.
     EmailChange,
     /// A code before something that matters.
@@ -39,8 +42,16 @@ pub enum Template {
 
 impl Template {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Confirmation, Self::MagicLink, Self::Recovery, Self::Invite, Self::EmailChange, Self::Reauthentication, Self::Sms];
+    pub const ALL: [Self; 8] = [
+        Self::Confirmation,
+        Self::MagicLink,
+        Self::Recovery,
+        Self::Invite,
+        Self::CompanyInvitation,
+        Self::EmailChange,
+        Self::Reauthentication,
+        Self::Sms,
+    ];
 
     /// Returns its name in the files.
     pub fn name(self) -> &'static str {
@@ -49,6 +60,7 @@ impl Template {
             Self::MagicLink => "magic_link",
             Self::Recovery => "recovery",
             Self::Invite => "invite",
+            Self::CompanyInvitation => "company_invitation",
             Self::EmailChange => "email_change",
             Self::Reauthentication => "reauthentication",
             Self::Sms => "sms",
@@ -78,6 +90,8 @@ pub struct Values {
     pub code: String,
     /// The link; empty without.
     pub link: String,
+    /// Who invites; empty where nobody does.
+    pub inviter: String,
     /// For how long both are good.
     pub minutes: u32,
 }
@@ -120,7 +134,7 @@ impl Templates {
     pub fn render(&self, template: Template, locale: &str, brand: &Brand, values: &Values) -> Result<Message> {
         let locale = self.known(locale);
         let name = one_line(brand.name.as_deref().unwrap_or(&self.brand));
-        let inner = context! { brand => name, ..minijinja::Value::from_serialize(values) };
+        let inner = context! { brand => name, days => values.minutes / DAY_MINUTES, ..minijinja::Value::from_serialize(values) };
         let say = |section: &str, key: &str| self.say(locale, section, key, &inner);
         let section = template.name();
         if template == Template::Sms {
@@ -136,7 +150,7 @@ impl Templates {
             color => brand.color.as_deref().filter(|color| is_color(color)).unwrap_or(COLOR),
             lead => say(section, "lead")?,
             code_label => say("layout", if alone { "code_alone" } else { "code" })?,
-            expiry => say("layout", "expiry")?,
+            expiry => say("layout", if values.minutes < 2 * DAY_MINUTES { "expiry" } else { "expiry_days" })?,
             texts => context! { button, unasked => say("layout", "unasked")? },
         };
         let layout = |name: &str| {

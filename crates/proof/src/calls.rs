@@ -10,8 +10,12 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         "app.keep_idempotency_key(text, text, bytea, int4, jsonb, text, int4)",
         &[Some("POST /jobs"), Some("~ key"), Some(FINGERPRINT), Some("201"), Some("{}"), Some(""), Some("1")],
     ),
+    ("app.accept_invitation_as(uuid, uuid, text)", &[Some("#c101"), None, Some("~ invites")]),
     ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),
+    ("app.mail_invitation(uuid, uuid, uuid, text, text, text, uuid, uuid, text)", MAILED),
+    ("app.open_invitation(text)", &[Some("~ invites")]),
     ("app.ordered_lines(jsonb, jsonb)", &[Some(r##"[{"id": "#~ba1"}]"##), Some("[]")]),
+    ("app.renew_invitation(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~501"), Some(TOKEN_HASH)]),
     ("app.rotate_api_key(uuid, jsonb, int4, int4)", &[Some("#~e01"), Some(NEW_KEY), Some("60"), Some("100")]),
     (
         "app.take_api_key_uses(uuid, uuid, text, text, int8, int4)",
@@ -31,11 +35,19 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("public.receive_purchase_order(uuid, jsonb)", &[Some("#~b91"), Some(r##"[{"id": "#~ba1", "quantity": 0}]"##)]),
     ("public.reserve_stock(uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("1"), None, None]),
     ("public.restore_company(uuid)", &[Some("#~000")]),
+    ("public.revoke_invitation(uuid)", &[Some("#~501")]),
     ("public.set_config(text, text)", &[Some("app.current_tenant_id"), Some("#~000")]),
     ("public.transfer_company_ownership(uuid, text)", &[Some("#~102"), None]),
     ("public.transfer_stock(uuid, uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("#~bb2"), Some("1"), None, None]),
     ("public.use_stock(uuid, numeric, uuid, text)", &[Some("#~bd1"), Some("1"), None, None]),
 ];
+
+/// An invitation by the owner.
+const MAILED: &[Option<&str>] =
+    &[Some("#~101"), None, Some("#~000"), Some("mailed.~@example.com"), Some("viewer"), None, None, None, Some(TOKEN_HASH)];
+
+/// 64 digits.
+const TOKEN_HASH: &str = "~123456789~123456789~123456789~123456789~123456789~123456789~123";
 
 /// 32 bytes.
 const FINGERPRINT: &str = r"\x0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

@@ -1,4 +1,4 @@
-//! `POST /company`: which company a session works in, without signing in again.
+//! `POST /company`: which company a session works in, without signing in again; invitations into companies, and what is set about them.
 //!
 //! A session that has none and whose user is an active member of exactly one company works in that one from its next sign-in or
 //! refresh on; so does a session whose company is no longer its user's.
@@ -6,14 +6,17 @@
 //! Invariant: the member's row is looked up by the statement that makes the company active.
 
 mod config;
+mod invitations;
 
 use axum::Json;
 use axum::extract::State;
 pub use config::CompaniesConfig;
+pub(crate) use invitations::{accept_invitation, create_invitation, look_at_invitation, resend_invitation};
 use kernel::{CompanyId, Error, Kind, Result};
-use postgres::Access;
+use postgres::{Access, Sql};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::Auth;
 use crate::errors::{bad_request, session_not_found};
@@ -52,4 +55,14 @@ pub(crate) async fn choose(State(auth): State<Auth>, caller: Caller, Body(choice
     tx.commit().await?;
     metrics::counter!("auth_company_switches_total").increment(1);
     Ok(Json(answer))
+}
+
+/// Reads an id of the path.
+fn path_id(text: &str) -> Result<Uuid> {
+    text.parse().map_err(|error: uuid::Error| bad_request("validation_failed", "An id in the path is not a UUID").with_source(error))
+}
+
+/// Writes whose the work is, for a function that opens with it: whether he is a member of the company who may do this, it finds out itself.
+fn by(sql: &mut Sql, caller: Caller, company: CompanyId) -> &mut Sql {
+    sql.bind(caller.user_id).text("::uuid, ").bind(caller.session_id).text("::uuid, ").bind(company).text("::uuid, ")
 }

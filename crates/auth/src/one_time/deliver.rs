@@ -1,8 +1,8 @@
 //! Making a link and a code and putting them into the outbox.
 
-use kernel::{Error, Kind, Result};
+use kernel::{CompanyId, Error, Kind, Result};
 use outbound::templates::{Template, Values};
-use outbound::{Asked, Channel, Limits, Outbound, Posting};
+use outbound::{Asked, Channel, Limits, Message, Outbound, Posting};
 use postgres::Tx;
 
 use super::queries::{self, NewToken};
@@ -79,6 +79,7 @@ pub(crate) async fn deliver_to(auth: &Auth, tx: &Tx, device: &Device, delivery: 
         code: secrets.code.expose().clone(),
         link: link(auth, &delivery, &secrets),
         minutes: (seconds / 60).max(1),
+        ..Values::default()
     };
     let locale = delivery.account.map_or("", |account| &account.locale);
     let message = outbound.templates().render(delivery.template, locale, &brand, &values)?;
@@ -93,17 +94,7 @@ pub(crate) async fn deliver_to(auth: &Auth, tx: &Tx, device: &Device, delivery: 
         message: &message,
         is_withheld: delivery.account.is_none() || fixed.is_some(),
     };
-    let pause = if channel == Channel::Sms { config.sms_pause_seconds } else { config.mail_pause_seconds };
-    let limits = Limits {
-        pause_seconds: pause.into(),
-        recipient_hour_max: config.recipient_hour_max.into(),
-        client_hour_max: config.client_hour_max.into(),
-    };
-    match outbound.put(tx, &auth.seal()?, posting, limits).await? {
-        Asked::Taken => {}
-        Asked::Pause(wait) => return Err(too_soon(channel, wait)),
-        Asked::TooMany => return Err(too_many(channel)),
-    }
+    put(auth, tx, posting).await?;
     queries::expire(tx, auth.now()).await?;
     let flow_id = match challenge {
         Some(challenge) => Some(flows::queries::begin_link(tx, user_id, challenge, seconds, auth.now()).await?),
@@ -111,6 +102,45 @@ pub(crate) async fn deliver_to(auth: &Auth, tx: &Tx, device: &Device, delivery: 
     };
     let Delivery { purpose, is_last, to: sent_to, .. } = delivery;
     queries::replace(tx, &NewToken { user_id, purpose, secrets: &secrets, sent_to, is_last, flow_id, seconds, now: auth.now() }).await
+}
+
+/// A mail in a company's name that holds no code.
+pub(crate) struct Post<'a> {
+    pub(crate) company_id: Option<CompanyId>,
+    pub(crate) purpose: &'a str,
+    pub(crate) to: &'a str,
+    pub(crate) message: &'a Message,
+}
+
+/// Puts such a mail into the outbox; [`sent`] after the commit.
+pub(crate) async fn post(auth: &Auth, tx: &Tx, device: &Device, post: Post<'_>) -> Result<()> {
+    let network = device.network();
+    let posting = Posting {
+        company_id: post.company_id,
+        channel: Channel::Mail,
+        purpose: post.purpose,
+        recipient: post.to,
+        client: network.as_deref(),
+        message: post.message,
+        is_withheld: false,
+    };
+    put(auth, tx, posting).await
+}
+
+/// Puts a message into the outbox, within the limits.
+async fn put(auth: &Auth, tx: &Tx, posting: Posting<'_>) -> Result<()> {
+    let (config, channel) = (&auth.config().one_time, posting.channel);
+    let pause = if channel == Channel::Sms { config.sms_pause_seconds } else { config.mail_pause_seconds };
+    let limits = Limits {
+        pause_seconds: pause.into(),
+        recipient_hour_max: config.recipient_hour_max.into(),
+        client_hour_max: config.client_hour_max.into(),
+    };
+    match require(auth, channel)?.put(tx, &auth.seal()?, posting, limits).await? {
+        Asked::Taken => Ok(()),
+        Asked::Pause(wait) => Err(too_soon(channel, wait)),
+        Asked::TooMany => Err(too_many(channel)),
+    }
 }
 
 /// Says that a commit put something into the outbox.

@@ -53,6 +53,15 @@ pub(super) fn leads_to_code(token: &str) -> bool {
     token.starts_with(PKCE)
 }
 
+/// Makes a token for a link, and what is kept of it.
+pub(crate) fn link_token() -> Result<(Secret<String>, String)> {
+    let mut bytes = [0_u8; TOKEN_BYTES];
+    rand::fill(&mut bytes).map_err(Error::internal)?;
+    let token = hex(&bytes);
+    let kept = token_hash(&token);
+    Ok((Secret::new(token), kept))
+}
+
 /// Returns what is kept of a link's token, or of another text that is random enough.
 pub(crate) fn token_hash(token: &str) -> String {
     hex(digest::digest(&digest::SHA256, token.as_bytes()).as_ref())

@@ -7,7 +7,9 @@ mod account;
 mod admin;
 #[cfg(test)]
 mod anonymous;
+#[cfg(test)]
 mod api_keys;
+#[cfg(test)]
 mod authenticator;
 #[cfg(test)]
 mod changes;
@@ -26,6 +28,8 @@ mod gateway;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod invitations;
+#[cfg(test)]
 mod issuers;
 #[cfg(test)]
 mod limits;
@@ -41,6 +45,7 @@ mod oauth_flow;
 mod passwords;
 #[cfg(test)]
 mod refresh;
+#[cfg(test)]
 mod security;
 #[cfg(test)]
 mod security_keys;

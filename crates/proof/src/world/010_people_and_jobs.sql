@@ -28,8 +28,8 @@ begin
               jsonb_build_object('note', v_canary));
     end loop;
     update public.users set bio = v_canary where email like '%.' || v_letter || '@example.com';
-    insert into public.companies (id, name, slug, owner_id, legal_name, max_seats)
-    values (v_company, 'Company ' || v_letter, 'company-' || v_letter, (v_head || v_letter || '101')::uuid, v_canary, 20);
+    insert into public.companies (id, name, slug, owner_id, max_seats, legal_name)
+    values (v_company, 'Company ' || v_letter, 'company-' || v_letter, (v_head || v_letter || '101')::uuid, 50, v_canary);
     insert into public.departments (company_id, id, name, description)
     values (v_company, (v_head || v_letter || '201')::uuid, 'Office', v_canary),
            (v_company, (v_head || 'c201')::uuid, 'Empty', v_canary);

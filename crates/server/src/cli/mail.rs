@@ -89,6 +89,7 @@ fn example() -> Values {
         code: "123456".to_owned(),
         link: "https://api.example.com/auth/v1/verify?token=example".to_owned(),
         minutes: 60,
+        inviter: "Ann Lee".to_owned(),
     }
 }
 
