@@ -27,7 +27,10 @@ env -u DATABASE_URL -u MIGRATOR_URL "$thorbis" migrate up --dir project --seed -
 THORBIS_DATA_API__SCHEMAS=public,shared,home_services,archive
 # Programs from elsewhere sign with a secret that both sides know; the tests of tokens are one.
 THORBIS_AUTH__JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-export THORBIS_AUTH__JWT_SECRET THORBIS_DATA_API__SCHEMAS
+# Programs of others may act for people.
+THORBIS_AUTH__OAUTH_SERVER__ENABLED=true
+THORBIS_AUTH__OAUTH_SERVER__DYNAMIC_REGISTRATION=true
+export THORBIS_AUTH__JWT_SECRET THORBIS_DATA_API__SCHEMAS THORBIS_AUTH__OAUTH_SERVER__ENABLED THORBIS_AUTH__OAUTH_SERVER__DYNAMIC_REGISTRATION
 . ../dev.d/server.sh
 start_server "$thorbis"
 THORBIS_URL=$url
