@@ -22,6 +22,8 @@ pub use crate::webauthn::config::WebauthnConfig;
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct AuthConfig {
+    /// The path below which sign-in is served; `/` serves it at the root, behind everything else.
+    pub path: String,
     /// Whether strangers may sign up.
     pub signup_enabled: bool,
     /// Whether an address counts as confirmed without a mail to it.
@@ -232,6 +234,7 @@ impl Default for OneTimeConfig {
 impl Default for AuthConfig {
     fn default() -> Self {
         Self {
+            path: "/auth/v1".to_owned(),
             signup_enabled: true,
             autoconfirm: true,
             require_apikey: false,
@@ -305,13 +308,35 @@ impl Default for PasswordConfig {
 /// A value that cannot be used: its key below `auth`, and what is allowed.
 pub type Fault = (&'static str, &'static str);
 
+/// First parts of paths that are taken, whatever is served.
+const TAKEN: [&str; 7] = [".well-known", "api", "batch", "health", "mailbox", "metrics", "rest"];
+
+/// Tells whether sign-in can be served below a path.
+fn is_free_path(path: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte))
+    };
+    match path.strip_prefix('/') {
+        None => path.is_empty(),
+        Some(parts) => {
+            parts.len() <= 100 && parts.split('/').all(is_part) && parts.split('/').next().is_some_and(|first| !TAKEN.contains(&first))
+        }
+    }
+}
+
 impl AuthConfig {
+    /// Returns the path below which sign-in is served, without a slash at its end: nothing at the root.
+    pub fn prefix(&self) -> &str {
+        self.path.strip_suffix('/').unwrap_or(&self.path)
+    }
+
     /// Returns what is impossible about the values; nothing when they can be used.
     pub fn faults(&self) -> Vec<Fault> {
         let secret_bytes = self.jwt_secret.as_ref().map(|secret| secret.expose().len());
         let metadata_bytes = u64::from(self.user_metadata_bytes_max) + u64::from(self.app_metadata_bytes_max);
         let token_bytes = u64::try_from(self.token_bytes_max).unwrap_or(u64::MAX);
         [
+            (!is_free_path(self.prefix()), "path", "`/`, or a path such as /auth/v1 in small letters that nothing else has"),
             (secret_bytes.is_some_and(|bytes| bytes < 32), "jwt_secret", "at least 32 bytes"),
             (!(60..=86_400).contains(&self.access_token_seconds), "access_token_seconds", "60 to 86400"),
             (self.session_idle_seconds < self.access_token_seconds, "session_idle_seconds", "not less than access_token_seconds"),
@@ -386,6 +411,18 @@ mod tests {
         config.user_metadata_bytes_max = 12_000;
         let keys: Vec<_> = config.faults().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["jwt_secret", "user_metadata_bytes_max", "password.memory_kib", "password.iterations"]);
+    }
+
+    #[test]
+    fn a_path_is_one_that_nothing_else_has() {
+        for (path, prefix) in [("/auth/v1", "/auth/v1"), ("/", ""), ("", ""), ("/sign-in/", "/sign-in")] {
+            let config = AuthConfig { path: path.to_owned(), ..AuthConfig::default() };
+            assert_eq!((config.faults(), config.prefix()), (vec![], prefix), "{path}");
+        }
+        for path in ["auth", "//", "/a//b", "/rest/v1/auth", "/health", "/.well-known", "/{id}", "/a?b", "/A", "/a b", "/a/*rest"] {
+            let config = AuthConfig { path: path.to_owned(), ..AuthConfig::default() };
+            assert_eq!(config.faults().first().map(|(key, _)| *key), Some("path"), "{path}");
+        }
     }
 
     #[test]

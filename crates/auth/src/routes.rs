@@ -10,7 +10,7 @@ use crate::{
     users,
 };
 
-/// Returns the routes, to be mounted at `/auth/v1`.
+/// Returns the routes, to be mounted where `auth.path` says.
 pub fn router(auth: Auth) -> Router {
     let body_bytes_max = auth.config().body_bytes_max;
     let router = Router::new()

@@ -68,7 +68,7 @@ impl Auth {
         if let Some((key, allowed)) = options.config.faults().first() {
             return Err(Error::internal(format!("auth.{key}: allowed is {allowed}")));
         }
-        let issuer = format!("{}/auth/v1", options.public_url.trim_end_matches('/'));
+        let issuer = format!("{}{}", options.public_url.trim_end_matches('/'), options.config.prefix());
         let site = options.config.one_time.site_url.as_deref().unwrap_or(&options.public_url);
         let site = Url::parse(site).map_err(|error| Error::internal(format!("auth.one_time.site_url: {error}")))?;
         let verifier = Verifier::new(VerifierOptions {
@@ -101,7 +101,7 @@ impl Auth {
         self.0.keys.rcu(|old| Keys { ring: ring.clone(), generation: old.generation.wrapping_add(1) });
     }
 
-    /// Returns who issues our tokens: the address of /auth/v1.
+    /// Returns who issues our tokens: the address below which sign-in is served.
     pub fn issuer(&self) -> &str {
         &self.0.issuer
     }

@@ -18,15 +18,17 @@ use crate::errors;
 /// Settings change with a restart, and a program that read the old document a while ago is not lost.
 const CACHE: &str = "public, max-age=600";
 
-/// Returns the same documents at the root of the host, where programs look for those of an issuer with a path.
+/// Returns the same documents at the root of the host, where programs look for those of an issuer with a path. One without a path has
+/// them there already.
 pub fn router(auth: Auth) -> Router {
-    Router::new()
-        .route("/.well-known/oauth-authorization-server", get(oauth))
-        .route("/.well-known/oauth-authorization-server/auth/v1", get(oauth))
-        .route("/.well-known/openid-configuration", get(openid))
-        .route("/.well-known/openid-configuration/auth/v1", get(openid))
-        .layer(axum::middleware::from_fn(errors::shape))
-        .with_state(auth)
+    let prefix = auth.config().prefix().to_owned();
+    let prefixes = if prefix.is_empty() { vec![] } else { vec![String::new(), prefix] };
+    let routes = prefixes.iter().fold(Router::new(), |routes, prefix| {
+        routes
+            .route(&format!("/.well-known/oauth-authorization-server{prefix}"), get(oauth))
+            .route(&format!("/.well-known/openid-configuration{prefix}"), get(openid))
+    });
+    routes.layer(axum::middleware::from_fn(errors::shape)).with_state(auth)
 }
 
 pub(crate) async fn oauth(State(auth): State<Auth>) -> Result<Response> {

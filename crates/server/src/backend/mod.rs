@@ -146,6 +146,11 @@ impl Backend {
         auth::router(self.0.auth.clone())
     }
 
+    /// Returns the path below which they are; nothing for the root.
+    pub(crate) fn auth_path(&self) -> &str {
+        self.0.auth.config().prefix()
+    }
+
     /// Returns the documents of the OAuth server that are looked for at the root.
     pub(crate) fn well_known_routes(&self) -> Router {
         auth::well_known(self.0.auth.clone())

@@ -24,12 +24,13 @@ const FILES_BESIDE: u64 = 500;
 Examples:
   thorbis serve --env development
   thorbis serve --data ./data --listen 127.0.0.1:8000 --listen [::1]:8000
+  thorbis serve --only auth
   thorbis serve --only data-api ./postgrest.conf")]
 pub(super) struct Serve {
     /// Address and port to listen on; may be given several times (default: port 54321 of both loopback addresses)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Vec<SocketAddr>,
-    /// Serve nothing but this, on any database: its login, roles and tables are those of its owner
+    /// Serve nothing but this
     #[arg(long, value_name = "SERVICE")]
     only: Option<Only>,
     /// With `--only data-api`: a PostgREST configuration file; `PGRST_` variables and the database go before it
@@ -40,7 +41,9 @@ pub(super) struct Serve {
 /// A service that runs without the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 enum Only {
-    /// Tables, views and functions over HTTP, as PostgREST serves them
+    /// Sign-in, on our own database
+    Auth,
+    /// Tables, views and functions over HTTP, as PostgREST serves them, on any database: its login, roles and tables are its owner's
     DataApi,
 }
 
@@ -53,6 +56,15 @@ pub(super) struct AloneSources {
 impl Serve {
     /// Reads the configuration of the data API, where that is all to be served, and lets it say what is logged.
     pub(super) fn alone(&self, variables: Vec<(OsString, OsString)>, settings: &mut Settings) -> Result<Option<AloneSources>, CliError> {
+        if self.only == Some(Only::Auth) {
+            if self.file.is_some() {
+                return Err(CliError::refused(
+                    "file_unexpected",
+                    "a file is read with --only data-api alone; settings are named by --config",
+                ));
+            }
+            settings.auth_alone = true;
+        }
         let Some(Only::DataApi) = self.only else { return Ok(None) };
         let sources = Sources { file: self.file.clone(), variables };
         let values = sources.read().map_err(StartError::Config)?;

@@ -48,6 +48,8 @@ pub struct Settings {
     pub key_ring_file: Option<PathBuf>,
     /// The address that clients use, where it is not the one listened on (behind a proxy): goes into tokens and links.
     pub public_url: Option<String>,
+    /// Whether sign-in is all that is served, without the data API: `thorbis serve --only auth`.
+    pub auth_alone: bool,
     /// Whether the start brings the schema up to date. Without it a schema that is behind only makes `/health/ready` say so.
     pub migrate_at_start: bool,
     /// Where to listen.
@@ -273,6 +275,7 @@ impl Default for Settings {
             data_directory: PathBuf::from("/var/lib/thorbis"),
             key_ring_file: None,
             public_url: None,
+            auth_alone: false,
             migrate_at_start: true,
             listen: Listen::default(),
             tls: Tls::default(),

@@ -27,6 +27,22 @@ const PLACES: &[(&str, &str, &str)] = &[
 pub(crate) struct Front {
     /// The address for clients.
     pub(crate) public_url: Arc<str>,
+    /// The path below which sign-in is.
+    pub(crate) auth_path: Arc<str>,
+    /// Whether sign-in is all that is served.
+    pub(crate) auth_alone: bool,
+}
+
+impl Front {
+    /// Returns what is served: its name, its path, what it is for.
+    fn places(&self) -> impl Iterator<Item = (&'static str, &str, &'static str)> {
+        let served = PLACES.iter().filter(|(name, ..)| !self.auth_alone || !matches!(*name, "rest" | "batch"));
+        served.map(|(name, path, purpose)| match *name {
+            "auth" if self.auth_path.is_empty() => (*name, "/", *purpose),
+            "auth" => (*name, &*self.auth_path, *purpose),
+            _ => (*name, *path, *purpose),
+        })
+    }
 }
 
 pub(super) fn router(front: Front) -> Router {
@@ -40,13 +56,13 @@ async fn show(State(front): State<Front>, headers: HeaderMap) -> Response {
 
 fn document(front: &Front) -> Value {
     let url = |path: &str| format!("{}{path}", front.public_url);
-    let places: serde_json::Map<String, Value> = PLACES.iter().map(|(name, path, _)| ((*name).to_owned(), json!(url(path)))).collect();
+    let places: serde_json::Map<String, Value> = front.places().map(|(name, path, _)| (name.to_owned(), json!(url(path)))).collect();
     json!({ "name": "thorbis", "version": version::VERSION, "url": &*front.public_url, "endpoints": places })
 }
 
 fn page(front: &Front) -> String {
-    let row = |(_, path, purpose): &(&str, &str, &str)| format!("<tr><td><a href=\"{path}\">{path}</a></td><td>{purpose}</td></tr>");
-    let rows: Vec<String> = PLACES.iter().map(row).collect();
+    let row = |(_, path, purpose): (&str, &str, &str)| format!("<tr><td><a href=\"{path}\">{path}</a></td><td>{purpose}</td></tr>");
+    let rows: Vec<String> = front.places().map(row).collect();
     let rows = rows.concat();
     // The address comes from the operator's configuration, which is read as a URL: it has no character that is special here but &.
     let url = front.public_url.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");

@@ -5,7 +5,7 @@
 //! | `/` | what runs here and where things are | anybody |
 //! | `/health/live`, `/health/ready`, `/api/health` | [`crate::health`] | anybody |
 //! | `/metrics` | numbers for Prometheus | programs on this machine, unless configured |
-//! | `/auth/v1` | sign-in, sessions, companies | authenticates by itself: its errors have another shape |
+//! | `auth.path`, `/auth/v1` | sign-in, sessions, companies | authenticates by itself: its errors have another shape |
 //! | `/.well-known/…` | where the OAuth server is, for programs that look at the root | anybody |
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
 //! | `/batch/v1` | several of its requests in one transaction | the same |
@@ -33,27 +33,40 @@ pub(crate) struct Mounts {
     pub(crate) numbers: Numbers,
     pub(crate) health: Arc<Health>,
     pub(crate) backend: Backend,
+    /// Whether sign-in is all that is served.
+    pub(crate) auth_alone: bool,
 }
 
 /// Returns all routes.
 pub(crate) fn router(mounts: Mounts) -> Router {
-    let Mounts { front, numbers, health, backend } = mounts;
+    let Mounts { front, numbers, health, backend, auth_alone } = mounts;
     let routes = Router::new()
         .merge(front::router(front))
         .merge(numbers::router(numbers))
         .merge(health::router(health))
-        .nest("/auth/v1", backend.auth_routes())
-        .merge(backend.well_known_routes())
-        .nest("/rest/v1", backend.data_api_routes())
-        .nest("/rest/v1/", backend.data_api_root())
-        .nest("/batch/v1", backend.batch_routes());
+        .merge(backend.well_known_routes());
+    let routes = if auth_alone {
+        routes
+    } else {
+        routes
+            .nest("/rest/v1", backend.data_api_routes())
+            .nest("/rest/v1/", backend.data_api_root())
+            .nest("/batch/v1", backend.batch_routes())
+    };
     let routes = match backend.mailbox_routes() {
         Some(mailbox) => routes.nest("/mailbox", mailbox),
         None => routes,
     };
+    let auth = backend.auth_routes();
+    let routes = match backend.auth_path() {
+        // What nothing else has is sign-in's, and so is the answer to what nobody has.
+        "" => routes.layer(middleware::from_fn(route_into_response)).fallback_service(auth.layer(middleware::from_fn(route_into_response))),
+        path => routes
+            .nest(path, auth)
+            .layer(middleware::from_fn(route_into_response))
+            .fallback(|| async { Error::new(Kind::NotFound, ROUTE_NOT_FOUND, "There is nothing at this path") }),
+    };
     routes
-        .layer(middleware::from_fn(route_into_response))
-        .fallback(|| async { Error::new(Kind::NotFound, ROUTE_NOT_FOUND, "There is nothing at this path") })
         .method_not_allowed_fallback(|| async { Error::new(Kind::Status(405), METHOD_NOT_ALLOWED, "This path does not have that method") })
         // The edge has the limit, for every route.
         .layer(DefaultBodyLimit::disable())

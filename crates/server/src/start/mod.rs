@@ -132,10 +132,11 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     let maintenance = Maintenance::new(shared, &settings, folder.path());
     let health = Arc::new(Health::new(Arc::clone(&preparation), backend.clone(), done));
     let routes = router::router(Mounts {
-        front: Front { public_url: public_url.as_str().into() },
+        front: Front { public_url: public_url.as_str().into(), auth_path: backend.auth_path().into(), auth_alone: settings.auth_alone },
         numbers: Numbers { access: settings.metrics.access, handle: numbers.clone(), backend: backend.clone() },
         health: Arc::clone(&health),
         backend: backend.clone(),
+        auth_alone: settings.auth_alone,
     });
     let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone()).behind(Proxies::new(&settings.proxies));
     let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)?;

@@ -144,6 +144,69 @@ async fn a_schema_that_is_behind_is_not_ready_and_not_touched() {
 }
 
 #[tokio::test]
+async fn servers_with_different_settings_share_a_database() {
+    let (elsewhere, cluster) = Elsewhere::make().await;
+    let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut settings = elsewhere.settings(&own);
+    settings.database.start_wait_ms = 30_000;
+    let whole = Box::pin(server::start(settings.clone())).await.unwrap();
+    // Sign-in alone, at the root, where nobody signs up.
+    settings.key_ring_file = Some(whole.data_directory().join("keys.json"));
+    settings.data_directory = other.path().join("data");
+    settings.auth_alone = true;
+    settings.auth.path = "/".to_owned();
+    settings.auth.signup_enabled = false;
+    settings.auth.access_token_seconds = 120;
+    settings.auth.oauth_server.enabled = true;
+    let alone = Box::pin(server::start(settings)).await.unwrap();
+    let (at, beside) = (whole.urls()[0].clone(), alone.urls()[0].clone());
+    let client = reqwest::Client::new();
+    let post = async |url: String, body: Value| {
+        let answer = client.post(url).header("x-supabase-api-version", "2024-01-01").json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let get = async |url: String, token: &Value| {
+        let answer = client.get(url).header("x-supabase-api-version", "2024-01-01").bearer_auth(token.as_str().unwrap_or("x"));
+        let answer = answer.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap_or_default())
+    };
+    let ann = json!({ "email": "ann@example.com", "password": "correct horse battery staple" });
+    let (status, refused) = post(format!("{beside}/signup"), ann.clone()).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("signup_disabled")), "{refused}");
+    let (status, first) = post(format!("{at}/auth/v1/signup"), ann.clone()).await;
+    assert_eq!((status, &first["expires_in"]), (200, &json!(3600)), "{first}");
+    let (status, second) = post(format!("{beside}/token?grant_type=password"), ann).await;
+    assert_eq!((status, &second["expires_in"]), (200, &json!(120)), "{second}");
+    assert_eq!(get(format!("{beside}/user"), &second["access_token"]).await.1["email"], "ann@example.com");
+    assert_eq!(get(format!("{at}/auth/v1/user"), &first["access_token"]).await.1["email"], "ann@example.com");
+    // A token is for the address that it names.
+    assert_eq!(get(format!("{beside}/user"), &first["access_token"]).await.1["code"], "bad_jwt");
+    assert_eq!(get(format!("{at}/rest/v1/users?select=id"), &second["access_token"]).await.0, 401);
+    assert_eq!(get(format!("{at}/rest/v1/users?select=id"), &first["access_token"]).await.0, 200);
+
+    for gone in ["/rest/v1/users", "/batch/v1", "/auth/v1/user", "/nothing"] {
+        let (status, body) = get(format!("{beside}{gone}"), &second["access_token"]).await;
+        assert_eq!((status, &body["code"]), (404, &json!("not_found")), "{gone}: {body}");
+    }
+    assert_eq!(ready(&alone).await.0, 200);
+    let (_, told) = get(format!("{beside}/"), &Value::Null).await;
+    assert_eq!((&told["endpoints"]["auth"], told["endpoints"].get("rest")), (&json!(format!("{beside}/")), None));
+    let (_, document) = get(format!("{beside}/.well-known/oauth-authorization-server"), &Value::Null).await;
+    assert_eq!((&document["issuer"], &document["token_endpoint"]), (&json!(beside), &json!(format!("{beside}/oauth/token"))));
+    let (_, document) = get(format!("{at}/.well-known/openid-configuration/auth/v1"), &Value::Null).await;
+    assert_eq!(document["issuer"], format!("{at}/auth/v1"));
+    assert_eq!(get(format!("{at}/.well-known/oauth-authorization-server"), &Value::Null).await.1["code"], "feature_disabled");
+
+    // Whoever signs out everywhere at one is signed out at the other.
+    let out = client.post(format!("{beside}/logout")).bearer_auth(second["access_token"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(out.status(), 204);
+    assert_eq!(get(format!("{at}/auth/v1/user"), &first["access_token"]).await.1["code"], "session_not_found");
+    alone.shutdown().await.unwrap();
+    whole.shutdown().await.unwrap();
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_table_is_served_as_soon_as_the_database_says_so() {
     let (elsewhere, cluster) = Elsewhere::make().await;
     let own = tempfile::tempdir().unwrap();
