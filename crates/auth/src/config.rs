@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::api_keys::ApiKeyConfig;
 pub use crate::companies::CompaniesConfig;
 pub use crate::external::config::{AnonymousConfig, ExternalConfig};
+pub use crate::hooks::config::HooksConfig;
 pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
@@ -79,6 +80,8 @@ pub struct AuthConfig {
     pub api_keys: ApiKeyConfig,
     /// Companies and their members.
     pub companies: CompaniesConfig,
+    /// Hooks that are asked when somebody signs up or in.
+    pub hooks: HooksConfig,
 }
 
 /// The settings of second factors.
@@ -262,6 +265,7 @@ impl Default for AuthConfig {
             security: SecurityConfig::default(),
             api_keys: ApiKeyConfig::default(),
             companies: CompaniesConfig::default(),
+            hooks: HooksConfig::default(),
         }
     }
 }
@@ -390,6 +394,7 @@ impl AuthConfig {
         .chain(self.security.faults())
         .chain(self.api_keys.faults().map(|(impossible, (key, allowed))| (impossible, key, allowed)))
         .chain(self.companies.faults())
+        .chain(self.hooks.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

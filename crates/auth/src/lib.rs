@@ -21,6 +21,7 @@ mod errors;
 mod external;
 mod factors;
 mod flows;
+mod hooks;
 mod input;
 mod issuers;
 mod limits;

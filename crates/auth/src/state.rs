@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::api_keys::Uses;
 use crate::config::AuthConfig;
+use crate::hooks::Hooks;
 use crate::issuers::Issuers;
 use crate::keys::KeyRing;
 use crate::limits::Limits;
@@ -60,6 +61,7 @@ struct Inner {
     limits: Limits,
     issuers: Issuers,
     key_uses: Uses,
+    hooks: Hooks,
 }
 
 impl Auth {
@@ -92,6 +94,7 @@ impl Auth {
             limits: Limits::new(options.config.limits.clone())?,
             issuers: Issuers::new(&options.config.issuers, options.config.token_cache_bytes_max)?,
             key_uses: Uses::new(&options.config.api_keys),
+            hooks: Hooks::new(&options.config.hooks)?,
             config: options.config,
         })))
     }
@@ -158,6 +161,10 @@ impl Auth {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.0.hooks
     }
 
     pub(crate) fn issuers(&self) -> &Issuers {

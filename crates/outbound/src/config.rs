@@ -58,6 +58,8 @@ pub struct MailConfig {
     pub locale: String,
     /// A folder with templates and texts that go before those in the program.
     pub templates_directory: Option<PathBuf>,
+    /// A hook that sends mail in the place of a mail server.
+    pub hook: HookConfig,
 }
 
 /// The settings of SMS, which go through Twilio's programmable messaging.
@@ -74,6 +76,36 @@ pub struct SmsConfig {
     pub twilio_url: String,
     /// Milliseconds that an answer may take.
     pub twilio_time_ms: u64,
+    /// A hook that sends SMS in the place of Twilio.
+    pub hook: HookConfig,
+}
+
+/// A hook: a function of the database or a signed call over HTTP.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HookConfig {
+    /// Where it is: `pg-functions://postgres/schema/function`, or an https address.
+    pub uri: Option<String>,
+    /// What calls over HTTP are signed with, each `v1,whsec_` and base64; several while one is replaced.
+    pub secrets: Vec<Secret<String>>,
+}
+
+/// What the answer of a hook may take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HookLimits {
+    /// Milliseconds that a function may run.
+    pub function_time_ms: u32,
+    /// Milliseconds that a call over HTTP may take, with all its tries.
+    pub http_time_ms: u32,
+    /// How often a call is tried that reaches nobody, or is told to come back.
+    pub http_attempts_max: u32,
+    /// Milliseconds between two tries.
+    pub http_retry_ms: u32,
+    /// The largest answer.
+    pub answer_bytes_max: u32,
+    /// How many times one hook is asked at once; others are told to come back.
+    pub calls_max: u32,
 }
 
 /// The settings of the table that messages wait in.
@@ -100,6 +132,19 @@ pub struct OutboxConfig {
     pub captured_max: i64,
 }
 
+impl Default for HookLimits {
+    fn default() -> Self {
+        Self {
+            function_time_ms: 2000,
+            http_time_ms: 5000,
+            http_attempts_max: 3,
+            http_retry_ms: 2000,
+            answer_bytes_max: 204_800,
+            calls_max: 10,
+        }
+    }
+}
+
 impl Default for MailConfig {
     fn default() -> Self {
         Self {
@@ -113,6 +158,7 @@ impl Default for MailConfig {
             brand: "Thorbis".to_owned(),
             locale: "en".to_owned(),
             templates_directory: None,
+            hook: HookConfig::default(),
         }
     }
 }
@@ -125,6 +171,7 @@ impl Default for SmsConfig {
             twilio_from: String::new(),
             twilio_url: "https://api.twilio.com".to_owned(),
             twilio_time_ms: 10_000,
+            hook: HookConfig::default(),
         }
     }
 }
@@ -170,6 +217,8 @@ impl OutboundConfig {
             ),
             (!url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()), "sms.twilio_url", "an http or https URL"),
             (!(100..=120_000).contains(&sms.twilio_time_ms), "sms.twilio_time_ms", "100 to 120000"),
+            (!mail.hook.is_usable(), "mail.hook.uri", "pg-functions://postgres/schema/function, or an https address with secrets"),
+            (!sms.hook.is_usable(), "sms.hook.uri", "pg-functions://postgres/schema/function, or an https address with secrets"),
             (!(1..=1_000_000).contains(&outbox.pending_max), "outbox.pending_max", "1 to 1000000"),
             (!(1..=1_000_000).contains(&outbox.company_hour_max), "outbox.company_hour_max", "1 to 1000000"),
             (!(1..=500).contains(&outbox.batch_rows), "outbox.batch_rows", "1 to 500"),

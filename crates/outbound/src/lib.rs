@@ -12,6 +12,7 @@ pub mod http;
 pub mod mailbox;
 pub mod templates;
 
+mod hook;
 mod message;
 mod outbound;
 mod outbox;
@@ -21,6 +22,7 @@ mod tls;
 mod web;
 
 pub use config::OutboundConfig;
+pub use hook::Hook;
 pub use message::{Channel, Message};
 pub use outbound::{Asked, Outbound, OutboundOptions, Pass, Posting};
 pub use outbox::Limits;

@@ -42,6 +42,9 @@ pub struct Message {
     pub text: String,
     /// The same for programs that show HTML; empty without.
     pub html: String,
+    /// What a hook is told instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<serde_json::Value>,
 }
 
 impl std::fmt::Debug for Message {

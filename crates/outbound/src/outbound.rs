@@ -15,8 +15,9 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::config::OutboundConfig;
+use crate::hook::Hook;
 use crate::outbox::{self, Limits, NewRow, Settled, Taken};
-use crate::senders::{Letter, Refusal, Senders};
+use crate::senders::{Letter, Refusal, Senders, by_hook};
 use crate::templates::Templates;
 use crate::{Channel, Message, Seal, mailbox};
 
@@ -107,6 +108,11 @@ impl Outbound {
     /// Tells whether a message of this sort would leave.
     pub fn sends(&self, channel: Channel) -> bool {
         self.0.senders.has(channel)
+    }
+
+    /// Tells whether a hook sends messages of this sort.
+    pub fn has_hook(&self, channel: Channel) -> bool {
+        self.0.senders.hook(channel).is_some()
     }
 
     /// Tells whether messages are kept here instead of sent.
@@ -202,8 +208,24 @@ impl Outbound {
             tx.commit().await?;
             return Ok(Pass { sent: 1, ..Pass::default() });
         }
-        let outcome = self.0.senders.send(&letter).await;
+        let outcome = match self.0.senders.hook(taken.channel) {
+            Some(hook) => self.carry_by_hook(hook, &letter).await?,
+            None => self.0.senders.send(&letter).await,
+        };
         self.note(&taken, outcome, now).await
+    }
+
+    /// Hands a message to a hook. What its function wrote stays only if the message was taken.
+    async fn carry_by_hook(&self, hook: &Hook, letter: &Letter<'_>) -> Result<std::result::Result<(), Refusal>> {
+        if !hook.is_function() {
+            return Ok(by_hook(hook, None, letter).await);
+        }
+        let tx = self.begin("asks a hook to send a message").await?;
+        let outcome = by_hook(hook, Some(&tx), letter).await;
+        if outcome.is_ok() {
+            tx.commit().await?;
+        }
+        Ok(outcome)
     }
 
     async fn note(&self, taken: &Taken, outcome: std::result::Result<(), Refusal>, now: Timestamp) -> Result<Pass> {

@@ -139,7 +139,7 @@ impl Templates {
         let section = template.name();
         if template == Template::Sms {
             let text = one_line(&say(section, "text")?);
-            return Ok(Message { sender_name: name, subject: String::new(), text, html: String::new() });
+            return Ok(Message { sender_name: name, subject: String::new(), text, html: String::new(), payload: None });
         }
         let subject = one_line(&say(section, "subject")?);
         let button = say(section, "button")?;
@@ -158,7 +158,7 @@ impl Templates {
             template.render(&outer).map_err(|error| unusable(name, error))
         };
         let (text, html) = (layout(LAYOUT_TEXT)?, layout(LAYOUT_HTML)?);
-        Ok(Message { sender_name: name, subject, text, html })
+        Ok(Message { sender_name: name, subject, text, html, payload: None })
     }
 
     /// Returns the languages there are.

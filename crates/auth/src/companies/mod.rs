@@ -51,7 +51,7 @@ pub(crate) async fn choose(State(auth): State<Auth>, caller: Caller, Body(choice
     if !queries::activate(&tx, caller, company, lifetime).await? {
         return Err(Error::new(Kind::Forbidden, "company_not_member", "You are not an active member of this company"));
     }
-    let answer = read(&tx, session_id).await?.answer(&auth)?;
+    let answer = read(&auth, &tx, session_id, "token_refresh").await?.answer(&auth)?;
     tx.commit().await?;
     metrics::counter!("auth_company_switches_total").increment(1);
     Ok(Json(answer))

@@ -72,7 +72,12 @@ async fn verify_totp(tx: Tx, auth: &Auth, caller: Caller, factor: Factor, code: 
     let secret = auth.keys().ring.unseal(FACTOR_SECRET, factor.id, sealed).map_err(Error::internal)?;
     let step = totp::step(&secret, code, now.as_second())?;
     // A code of a step that was used, or of one before it, is nobody's proof.
-    let Some(step) = step.filter(|step| factor.last_step.is_none_or(|last| *step > last)) else {
+    let step = step.filter(|step| factor.last_step.is_none_or(|last| *step > last));
+    if let Some(rejected) = auth.factor_tried(&tx, (caller.user_id, factor.id), "totp", step.is_some()).await? {
+        tx.commit().await?;
+        return Err(rejected);
+    }
+    let Some(step) = step else {
         tx.commit().await?;
         metrics::counter!("auth_factors_refused_total").increment(1);
         return Err(unprocessable("mfa_verification_failed", "Invalid TOTP code entered"));

@@ -43,7 +43,7 @@ async fn raise(tx: Tx, auth: &Auth, caller: Caller, factor: Uuid, method: &'stat
     let lifetime = Lifetime::of(auth);
     sessions::queries::raise(&tx, caller, factor, method, lifetime).await?;
     sessions::queries::revoke_unproved(&tx, caller.user_id, lifetime.now).await?;
-    let answer = sessions::read(&tx, caller.session()?).await?.answer(auth)?;
+    let answer = sessions::read(auth, &tx, caller.session()?, method).await?.answer(auth)?;
     tx.commit().await?;
     metrics::counter!("auth_factors_proved_total", "method" => method).increment(1);
     tracing::info!(user_id = %caller.user_id, factor_id = %factor, method, "proved a second factor");

@@ -67,6 +67,10 @@ pub(super) async fn verify(
             return Err(bad_request("validation_failed", "WebAuthn type must be that of the challenge"));
         }
     };
+    if let Some(rejected) = auth.factor_tried(&tx, (caller.user_id, factor.id), "webauthn", taken.is_ok()).await? {
+        tx.commit().await?;
+        return Err(rejected);
+    }
     let key = match taken {
         Ok(key) => key,
         Err(fault) => {

@@ -27,7 +27,7 @@ pub(crate) async fn userinfo(State(auth): State<Auth>, request: Request) -> Resu
     if !sessions::queries::lock_live(&tx, caller, Lifetime::of(&auth)).await? {
         return Err(invalid_token());
     }
-    let session = sessions::read(&tx, session_id).await?;
+    let session = sessions::queries::find(&tx, session_id).await?.ok_or_else(invalid_token)?;
     tx.commit().await?;
     let scopes = session.holder.map_or_else(|| SCOPES.map(str::to_owned).to_vec(), |holder| holder.scopes);
     if !scopes.iter().any(|scope| scope == "openid") {

@@ -1,9 +1,10 @@
 //! Making a link and a code and putting them into the outbox.
 
-use kernel::{CompanyId, Error, Kind, Result};
+use kernel::{CompanyId, Error, Kind, Result, UserId};
 use outbound::templates::{Template, Values};
 use outbound::{Asked, Channel, Limits, Message, Outbound, Posting};
 use postgres::Tx;
+use serde_json::Value;
 
 use super::queries::{self, NewToken};
 use super::request::by_phone;
@@ -11,7 +12,9 @@ use super::secrets::Secrets;
 use super::{Account, Purpose, redirect};
 use crate::errors::unprocessable;
 use crate::flows::Challenge;
+use crate::hooks::{self, EmailData, Side};
 use crate::input::{Device, Phone};
+use crate::users::queries::find;
 use crate::{Auth, flows};
 
 /// A link and a code that are to go to somebody.
@@ -82,7 +85,10 @@ pub(crate) async fn deliver_to(auth: &Auth, tx: &Tx, device: &Device, delivery: 
         ..Values::default()
     };
     let locale = delivery.account.map_or("", |account| &account.locale);
-    let message = outbound.templates().render(delivery.template, locale, &brand, &values)?;
+    let mut message = outbound.templates().render(delivery.template, locale, &brand, &values)?;
+    if outbound.has_hook(channel) {
+        message.payload = Some(payload(auth, tx, &delivery, &secrets).await?);
+    }
     let network = device.network();
     let number = format!("+{}", delivery.to);
     let posting = Posting {
@@ -141,6 +147,24 @@ async fn put(auth: &Auth, tx: &Tx, posting: Posting<'_>) -> Result<()> {
         Asked::Pause(wait) => Err(too_soon(channel, wait)),
         Asked::TooMany => Err(too_many(channel)),
     }
+}
+
+/// Returns what a hook is told of a message; of nobody as much as of somebody, and it is never sent.
+async fn payload(auth: &Auth, tx: &Tx, delivery: &Delivery<'_>, secrets: &Secrets) -> Result<Value> {
+    let user = find(tx, delivery.account.map_or_else(UserId::new_v7, |account| account.id)).await?;
+    let user = serde_json::to_value(user).map_err(Error::internal)?;
+    let site = auth.site();
+    let target = redirect::target(auth, delivery.redirect_to);
+    let address = match delivery.purpose {
+        Purpose::EmailChangeCurrent => Side::Current,
+        Purpose::EmailChangeNew if !delivery.is_last => Side::New,
+        _ => Side::Only,
+    };
+    let kind = if delivery.purpose == Purpose::Reauthentication { "reauthentication" } else { delivery.kind };
+    let email =
+        EmailData { kind, token_hash: secrets.token.expose(), redirect_to: target.as_str(), site_url: site.as_str(), side: address };
+    let email = (delivery.channel() == Channel::Mail).then_some(email);
+    Ok(hooks::message(&user, email, secrets.code.expose()))
 }
 
 /// Says that a commit put something into the outbox.

@@ -14,6 +14,7 @@ use super::{Account, Delivery, NewPhoneUser, Purpose, queries};
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
 use crate::flows::Challenge;
+use crate::hooks::Newcomer;
 use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
 use crate::users::queries::{NewUser, create};
 
@@ -97,6 +98,8 @@ async fn by_mail(auth: &Auth, device: &Device, wish: Wish, redirect_to: Option<&
             confirmed: false,
             now: auth.now(),
         };
+        let newcomer = Newcomer { id: new.id, provider: "email", email: email.as_str(), phone: "", user_metadata: &metadata };
+        auth.before_user(&tx, device, newcomer).await?;
         create(&tx, &new).await?;
         account = Account::by_email(&tx, &email, auth.now()).await?;
     }
@@ -108,7 +111,11 @@ async fn by_mail(auth: &Auth, device: &Device, wish: Wish, redirect_to: Option<&
     let account = account.filter(|account| !account.banned);
     let delivery =
         Delivery { account: account.as_ref(), purpose, template, kind, to: email.as_str(), new_email: "", redirect_to, is_last: true };
-    finish_to(auth, tx, device, delivery, challenge.as_ref()).await
+    let answer = finish_to(auth, tx, device, delivery, challenge.as_ref()).await?;
+    if let Some(account) = account.filter(|_| is_new) {
+        auth.after_user(device, account.id);
+    }
+    Ok(answer)
 }
 
 async fn by_sms(auth: &Auth, device: &Device, wish: Wish) -> Result<Json<Value>> {
@@ -121,18 +128,26 @@ async fn by_sms(auth: &Auth, device: &Device, wish: Wish) -> Result<Json<Value>>
     check_metadata(&metadata, auth.config().user_metadata_bytes_max)?;
     let tx = auth.begin(Access::Write, "ask for a code by SMS").await?;
     let mut account = Account::by_phone(&tx, &phone, auth.now()).await?;
+    let mut made = None;
     if account.is_none() {
         may_sign_up(auth, wish.create_user)?;
         let new =
             NewPhoneUser { id: UserId::new_v7(), phone: &phone, hash: None, user_metadata: &metadata, confirmed: false, now: auth.now() };
+        let newcomer = Newcomer { id: new.id, provider: "phone", email: "", phone: phone.as_str(), user_metadata: &metadata };
+        auth.before_user(&tx, device, newcomer).await?;
         queries::create_by_phone(&tx, &new).await?;
+        made = Some(new.id);
         account = Account::by_phone(&tx, &phone, auth.now()).await?;
     }
     let account = account.filter(|account| !account.banned);
     if let Some(account) = &account {
         queries::drop_unproved_password(&tx, account.id).await?;
     }
-    finish(auth, tx, device, by_phone(account.as_ref(), Purpose::PhoneConfirmation, phone.as_str())).await
+    let answer = finish(auth, tx, device, by_phone(account.as_ref(), Purpose::PhoneConfirmation, phone.as_str())).await?;
+    if let Some(id) = made {
+        auth.after_user(device, id);
+    }
+    Ok(answer)
 }
 
 /// A code for a telephone number.

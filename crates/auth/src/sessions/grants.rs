@@ -116,6 +116,9 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
         }
     };
     let tried = found.as_ref().map(|credentials| credentials.user_id);
+    if let Some(credentials) = &found {
+        auth.password_tried(credentials.user_id, outcome != Outcome::Wrong).await?;
+    }
     let (Some(credentials), Some(hash), true) = (found, hash, outcome != Outcome::Wrong) else {
         security::refused(auth, tried, &device).await;
         return Err(invalid_credentials());
@@ -170,7 +173,7 @@ pub(crate) async fn refresh(auth: &Auth, text: &Secret<String>, holder: Option<U
             Verdict::Stolen => return Err(end(tx, token, lifetime).await),
         }
     }
-    let session = read(&tx, token.session_id).await?;
+    let session = read(auth, &tx, token.session_id, "token_refresh").await?;
     let answer = session.answer(auth)?;
     tx.commit().await?;
     Ok((session, answer))

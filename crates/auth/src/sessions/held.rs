@@ -87,7 +87,7 @@ pub(crate) async fn open_held(auth: &Auth, tx: &Tx, new: NewHeld<'_>) -> Result<
     if tx.query_opt(sql).await?.is_none() {
         return Ok(None);
     }
-    read(tx, id).await.map(Some)
+    read(auth, tx, id, "oauth_provider/authorization_code").await.map(Some)
 }
 
 /// Ends a session that a program holds. Tells whether there was one.

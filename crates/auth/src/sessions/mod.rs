@@ -52,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) company: Option<Company>,
     /// The program of others that holds it.
     pub(crate) holder: Option<Holder>,
+    /// What its token says, where a hook was asked.
+    pub(crate) hooked: Option<Map<String, Value>>,
 }
 
 /// The company that a session works in, and what its user is there.
@@ -88,12 +90,17 @@ pub(crate) async fn open(auth: &Auth, tx: &Tx, new: NewSession<'_>) -> Result<Se
         let caller = Caller { user_id: new.user_id, session_id: Some(id) };
         revoke_others(tx, caller, auth.now()).await?;
     }
-    read(tx, id).await
+    read(auth, tx, id, new.method).await
 }
 
-/// Reads a session that this transaction made or locked.
-pub(crate) async fn read(tx: &Tx, id: SessionId) -> Result<Session> {
-    queries::find(tx, id).await?.ok_or_else(|| Error::internal("a session in use is gone"))
+/// Reads a session that this transaction made or locked, for a token that is wanted by this method.
+pub(crate) async fn read(auth: &Auth, tx: &Tx, id: SessionId, method: &str) -> Result<Session> {
+    let mut session = queries::find(tx, id).await?.ok_or_else(|| Error::internal("a session in use is gone"))?;
+    if auth.hooks().changes_tokens() {
+        let claims = session.claims(auth);
+        session.hooked = Some(auth.hooked_claims(tx, claims, method).await?);
+    }
+    Ok(session)
 }
 
 /// Tells whether a second factor was proved for the caller's session.
@@ -109,9 +116,9 @@ impl Session {
     pub(crate) fn answer(&self, auth: &Auth) -> Result<Value> {
         let keys = auth.keys();
         let expires_in = auth.config().access_token_seconds;
-        let now = auth.now().as_second();
-        let expires_at = now + i64::from(expires_in);
-        let access_token = keys.ring.current().sign(&self.claims(auth.issuer(), now, expires_at)).map_err(Error::internal)?;
+        let claims = self.hooked.clone().unwrap_or_else(|| self.claims(auth));
+        let expires_at = claims.get("exp").cloned();
+        let access_token = keys.ring.current().sign(&claims).map_err(Error::internal)?;
         let refresh = RefreshToken { session_id: self.id, counter: self.refresh_counter };
         let refresh_token = refresh.encode(&keys.ring).ok_or_else(|| Error::internal("the key ring has no refresh key"))?;
         Ok(json!({
@@ -124,9 +131,11 @@ impl Session {
         }))
     }
 
-    fn claims(&self, issuer: &str, now: i64, expires_at: i64) -> Map<String, Value> {
+    fn claims(&self, auth: &Auth) -> Map<String, Value> {
+        let now = auth.now().as_second();
+        let expires_at = now + i64::from(auth.config().access_token_seconds);
         let mut claims = object([
-            ("iss", json!(issuer)),
+            ("iss", json!(auth.issuer())),
             ("sub", json!(self.user.id)),
             ("aud", json!(AUDIENCE)),
             ("exp", json!(expires_at)),

@@ -192,6 +192,7 @@ pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
         amr: row.try_get("amr").map_err(Error::internal)?,
         company: company(&row)?,
         holder: Holder::from_row(&row)?,
+        hooked: None,
     }))
 }
 

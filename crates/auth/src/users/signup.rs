@@ -14,6 +14,7 @@ use super::queries::{self, NewUser};
 use super::{StandIn, User, anonymous, signup_phone};
 use crate::errors::{bad_request, unprocessable};
 use crate::flows::Challenge;
+use crate::hooks::Newcomer;
 use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
 use crate::one_time::{Account, Delivery, Purpose};
 use crate::{Auth, one_time, sessions};
@@ -86,12 +87,15 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
         now,
     };
     let tx = auth.begin(Access::Write, "sign-up").await?;
+    let newcomer = Newcomer { id: user.id, provider: "email", email: email.as_str(), phone: "", user_metadata: &user_metadata };
+    auth.before_user(&tx, &device, newcomer).await?;
     let is_new = queries::create(&tx, &user).await?;
     if confirmed && !is_new {
         return Err(unprocessable("user_already_exists", "User already registered"));
     }
     // Of an account that was there already this is another id, which nobody has.
     queries::note_length(&tx, user.id, is_long).await?;
+    let about = device.clone();
     let answer = if confirmed {
         let new = sessions::NewSession {
             user_id: user.id,
@@ -113,6 +117,9 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
     };
     tx.commit().await?;
     one_time::sent(auth);
+    if is_new {
+        auth.after_user(&about, user.id);
+    }
     tracing::info!(user_id = %user.id, confirmed, is_new, "signed up");
     Ok(Json(answer).into_response())
 }

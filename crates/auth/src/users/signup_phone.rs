@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::queries::{find, moment};
 use super::{StandIn, User};
 use crate::errors::unprocessable;
+use crate::hooks::Newcomer;
 use crate::input::{Device, Phone, check_metadata};
 use crate::one_time::NewPhoneUser;
 use crate::{Auth, one_time, sessions};
@@ -24,10 +25,13 @@ pub(super) async fn sign_up(auth: &Auth, device: Device, phone: &Phone, given: (
     let hash = auth.passwords().hash(password).await?;
     let new = NewPhoneUser { id: UserId::new_v7(), phone, hash: Some(&hash), user_metadata: &user_metadata, confirmed, now: auth.now() };
     let tx = auth.begin(Access::Write, "sign-up").await?;
+    let newcomer = Newcomer { id: new.id, provider: "phone", email: "", phone: phone.as_str(), user_metadata: &user_metadata };
+    auth.before_user(&tx, &device, newcomer).await?;
     let is_new = one_time::create_by_phone(&tx, &new).await?;
     if confirmed && !is_new {
         return Err(unprocessable("user_already_exists", "User already registered"));
     }
+    let about = device.clone();
     let answer = if confirmed {
         let session = sessions::NewSession {
             user_id: new.id,
@@ -45,6 +49,9 @@ pub(super) async fn sign_up(auth: &Auth, device: Device, phone: &Phone, given: (
     };
     tx.commit().await?;
     one_time::sent(auth);
+    if is_new {
+        auth.after_user(&about, new.id);
+    }
     tracing::info!(user_id = %new.id, confirmed, is_new, "signed up");
     Ok(Json(answer).into_response())
 }

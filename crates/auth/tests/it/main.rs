@@ -28,6 +28,8 @@ mod gateway;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod invitations;
 #[cfg(test)]
 mod issuers;

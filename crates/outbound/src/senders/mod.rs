@@ -2,17 +2,21 @@
 //!
 //! Invariant: an error never repeats what the message says.
 
+mod by_hook;
 mod smtp;
 mod twilio;
 
 use jiff::Timestamp;
 use kernel::{Error, Result};
 
-use crate::config::OutboundConfig;
+use crate::config::{HookLimits, OutboundConfig};
+use crate::hook::Hook;
 use crate::{Channel, Message};
 
 use smtp::Smtp;
 use twilio::Twilio;
+
+pub(crate) use by_hook::send as by_hook;
 
 /// Why a message was not sent.
 #[derive(Debug)]
@@ -47,14 +51,19 @@ pub(crate) struct Senders {
     captures: bool,
     smtp: Option<Smtp>,
     twilio: Option<Twilio>,
+    mail_hook: Option<Hook>,
+    sms_hook: Option<Hook>,
 }
 
 impl Senders {
     pub(crate) fn new(config: &OutboundConfig, is_development: bool) -> Result<Self> {
         let smtp = Smtp::new(&config.mail)?;
         let twilio = Twilio::new(&config.sms)?;
-        let captures = config.capture.unwrap_or(is_development && smtp.is_none() && twilio.is_none());
-        Ok(Self { captures, smtp, twilio })
+        let limits = HookLimits::default();
+        let (mail_hook, sms_hook) = (Hook::new(&config.mail.hook, &limits)?, Hook::new(&config.sms.hook, &limits)?);
+        let leaves = smtp.is_some() || twilio.is_some() || mail_hook.is_some() || sms_hook.is_some();
+        let captures = config.capture.unwrap_or(is_development && !leaves);
+        Ok(Self { captures, smtp, twilio, mail_hook, sms_hook })
     }
 
     /// Tells whether messages stay here.
@@ -66,9 +75,17 @@ impl Senders {
     pub(crate) fn has(&self, channel: Channel) -> bool {
         self.captures
             || match channel {
-                Channel::Mail => self.smtp.is_some(),
-                Channel::Sms => self.twilio.is_some(),
+                Channel::Mail => self.smtp.is_some() || self.mail_hook.is_some(),
+                Channel::Sms => self.twilio.is_some() || self.sms_hook.is_some(),
             }
+    }
+
+    /// Returns the hook that sends what goes this way.
+    pub(crate) fn hook(&self, channel: Channel) -> Option<&Hook> {
+        match channel {
+            Channel::Mail => self.mail_hook.as_ref(),
+            Channel::Sms => self.sms_hook.as_ref(),
+        }
     }
 
     /// Sends a message; not for servers that keep them.

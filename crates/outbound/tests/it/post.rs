@@ -84,10 +84,12 @@ pub(crate) fn message() -> Message {
         subject: "Ihr Link".to_owned(),
         text: "The code is 481516".to_owned(),
         html: "<p>The code is 481516</p>".to_owned(),
+        payload: None,
     }
 }
 
-static NOTHING: Message = Message { sender_name: String::new(), subject: String::new(), text: String::new(), html: String::new() };
+static NOTHING: Message =
+    Message { sender_name: String::new(), subject: String::new(), text: String::new(), html: String::new(), payload: None };
 
 pub(crate) fn posting() -> Posting<'static> {
     Posting {

@@ -16,6 +16,7 @@ use crate::written::compare;
 const SOURCES: &[&str] = &[
     "crates/server/src/config/mod.rs",
     "crates/auth/src/config.rs",
+    "crates/auth/src/hooks/config.rs",
     "crates/auth/src/issuers/config.rs",
     "crates/auth/src/limits/config.rs",
     "crates/auth/src/external/config.rs",
@@ -242,6 +243,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("outbound.capture", _) => "false".to_owned(),
         ("outbound.sms.twilio_account", _) => "AC1".to_owned(),
         ("outbound.sms.twilio_from", _) => "+15550100".to_owned(),
+        (_, Value::Null) if key.ends_with(".uri") => "pg-functions://postgres/public/a_hook".to_owned(),
         (_, Value::Null) => "/a/path/that/is/longer/than/32/bytes".to_owned(),
         (_, Value::Array(items)) => items.iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(","),
         (_, Value::String(text)) => text.clone(),
