@@ -11,7 +11,7 @@ declare
   v_role text;
   v_try  integer;
 begin
-  foreach v_role in array array['app_owner', 'app_definer', 'anon', 'authenticated', 'service_role'] loop
+  foreach v_role in array array['app_owner', 'app_definer', 'anon', 'authenticated', 'guest', 'service_role'] loop
     -- Another database of this cluster may be installed in the same second.
     for v_try in 1..5 loop
       exit when exists (select from pg_catalog.pg_roles where rolname = v_role);
@@ -80,7 +80,7 @@ declare
 begin
   for v_role in
     select rolname from pg_catalog.pg_roles
-     where rolname in ('app_owner', 'app_definer', 'anon', 'authenticated', 'service_role')
+     where rolname in ('app_owner', 'app_definer', 'anon', 'authenticated', 'guest', 'service_role')
        and (rolbypassrls or rolsuper or rolcanlogin)
   loop
     begin

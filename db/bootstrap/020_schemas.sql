@@ -65,13 +65,13 @@ do $$
 begin
   if (select nspowner::regrole::text from pg_catalog.pg_namespace where nspname = 'public') = 'app_owner' then
     revoke create on schema public from public;
-    grant usage on schema public to anon, authenticated, service_role;
+    grant usage on schema public to anon, authenticated, guest, service_role;
     grant usage, create on schema public to app_definer;
   end if;
 end $$;
 
 -- CREATE is needed by the role that is to own a function there, and it cannot log in.
-grant usage on schema app, auth, extensions to anon, authenticated, service_role;
+grant usage on schema app, auth, extensions to anon, authenticated, guest, service_role;
 grant usage, create on schema app, auth to app_definer;
 grant usage on schema extensions to app_definer;
 grant usage on schema shared, home_services to authenticated, service_role;

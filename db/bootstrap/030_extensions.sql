@@ -37,8 +37,9 @@ begin
     join pg_catalog.pg_proc p on p.oid = d.objid
    where e.extname in ('pgcrypto', 'btree_gist', 'btree_gin', 'pg_trgm', 'citext', 'unaccent', 'ltree', 'fuzzystrmatch')
      and pg_catalog.pg_has_role(p.proowner, 'USAGE')
-     and not pg_catalog.has_function_privilege('authenticated', p.oid, 'EXECUTE');
+     and not (pg_catalog.has_function_privilege('authenticated', p.oid, 'EXECUTE')
+              and pg_catalog.has_function_privilege('guest', p.oid, 'EXECUTE'));
   if v_functions is not null then
-    execute format('grant execute on routine %s to app_owner, app_definer, anon, authenticated, service_role', v_functions);
+    execute format('grant execute on routine %s to app_owner, app_definer, anon, authenticated, guest, service_role', v_functions);
   end if;
 end $$;

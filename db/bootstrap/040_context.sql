@@ -26,6 +26,11 @@ create or replace function app.has_permission(p_permission text) returns boolean
 comment on function app.has_permission(text) is
   'Whether the caller holds noun:verb (everything), noun:verb_assigned or noun:verb_own. Wrap it: (select app.has_permission(...)).';
 
+create or replace function app.customer_id() returns uuid
+  language sql stable parallel safe
+  return nullif(pg_catalog.current_setting('app.customer_id', true), '')::uuid;
+comment on function app.customer_id() is 'The customer whose pass opened this transaction, or NULL.';
+
 create or replace function auth.jwt() returns jsonb
   language sql stable parallel safe
   return nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb;
@@ -58,9 +63,9 @@ create or replace function app.uuid_v7() returns uuid
           || pg_catalog.substr(pg_catalog.gen_random_uuid()::text, 19))::uuid;
 comment on function app.uuid_v7() is 'A new time-ordered id.';
 
-revoke all on function app.company_id(), app.member_role(), app.has_permission(text), app.uuid_v7(),
+revoke all on function app.company_id(), app.customer_id(), app.member_role(), app.has_permission(text), app.uuid_v7(),
   auth.jwt(), auth.uid(), auth.role(), auth.email() from public;
-grant execute on function app.company_id(), app.member_role(), app.has_permission(text), app.uuid_v7(),
-  auth.jwt(), auth.uid(), auth.role(), auth.email() to anon, authenticated, service_role, app_definer;
+grant execute on function app.company_id(), app.customer_id(), app.member_role(), app.has_permission(text), app.uuid_v7(),
+  auth.jwt(), auth.uid(), auth.role(), auth.email() to anon, authenticated, guest, service_role, app_definer;
 
 reset role;

@@ -57,10 +57,10 @@ begin
     execute format('drop policy %I on %s', v_policy.polname, p_table);
   end loop;
 
-  execute format('create policy tenant_isolation on %s as restrictive for all to anon, authenticated
+  execute format('create policy tenant_isolation on %s as restrictive for all to anon, authenticated, guest
                     using (%I = (select app.company_id())) with check (%I = (select app.company_id()))',
                  p_table, p_tenant_column, p_tenant_column);
-  execute format('revoke all on %s from public, anon, authenticated, service_role', p_table);
+  execute format('revoke all on %s from public, anon, authenticated, guest, service_role', p_table);
   execute format('grant select, insert, update, delete on %s to service_role', p_table);
 
   foreach v_verb in array p_verbs loop

@@ -1,4 +1,5 @@
--- The first statement of every transaction of somebody who has no account here and shows a pass: an API key of a company.
+-- The first statement of every transaction of somebody who has no account here and shows a pass: an API key of a company, or the session
+-- of a customer in its portal.
 -- The pass names its row and proves that with a digest; what it opens comes from the rows as they are at this moment, so that a pass
 -- that was taken back is refused at its very next request. It only reads, and only the server's login may call it.
 --
@@ -57,6 +58,51 @@ end $$;
 alter function app.permissions_of_key(public.api_keys) owner to app_definer;
 revoke all on function app.permissions_of_key(public.api_keys) from public;
 
+-- What those hold who are no members, as the matrix has it.
+create or replace function app.permissions_of_guest(p_role text) returns text
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select coalesce(',' || string_agg(rp.permission || case rp.scope when 'all' then '' else '_' || rp.scope end, ',') || ',', '')
+    from app.role_permissions rp where rp.role = p_role
+$$;
+alter function app.permissions_of_guest(text) owner to app_definer;
+revoke all on function app.permissions_of_guest(text) from public;
+
+-- The customer of a session that is good now.
+create or replace function app.customer_of_session(p_company_id uuid, p_id uuid, p_digest text) returns uuid
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_customer uuid;
+begin
+  select s.customer_id into v_customer
+    from auth.portal_sessions s
+    join public.customers c on c.company_id = s.company_id and c.id = s.customer_id
+    join public.companies o on o.id = s.company_id
+   where s.company_id = p_company_id and s.id = p_id and s.token_hash = p_digest and s.ended_at is null and s.expires_at > now()
+     and c.portal_enabled and c.status in ('active', 'inactive') and c.deleted_at is null and c.archived_at is null
+     and o.deleted_at is null and o.archived_at is null;
+  if not found then
+    raise exception using errcode = 'TH401', constraint = 'portal_session_over',
+      message = 'This session of the portal is over. Ask for another link.';
+  end if;
+  return v_customer;
+end $$;
+alter function app.customer_of_session(uuid, uuid, text) owner to app_definer;
+revoke all on function app.customer_of_session(uuid, uuid, text) from public;
+
+-- What a function gives back cannot be replaced.
+do $$
+begin
+  if exists (select from pg_catalog.pg_proc p
+              where p.oid = to_regprocedure('app.open_pass(text, uuid, uuid, uuid, text, text, text)')
+                and not p.proargnames @> '{customer_id}') then
+    drop function app.open_pass(text, uuid, uuid, uuid, text, text, text);
+  end if;
+end $$;
+
 create or replace function app.open_pass(
   p_kind              text,
   p_company_id        uuid,
@@ -70,7 +116,8 @@ create or replace function app.open_pass(
   out user_id         uuid,
   out member_role     text,
   out permissions     text,
-  out claims          text
+  out claims          text,
+  out customer_id     uuid
 )
   language plpgsql stable security definer
   set search_path = ''
@@ -80,6 +127,10 @@ begin
     when 'api_key' then
       role := 'authenticated';
       permissions := app.permissions_of_key(app.working_api_key(p_company_id, p_id, p_digest, p_address));
+    when 'portal' then
+      role := 'guest';
+      customer_id := app.customer_of_session(p_company_id, p_id, p_digest);
+      permissions := app.permissions_of_guest('portal');
     else
       raise exception using errcode = '22023', message = 'unknown kind of pass';
   end case;

@@ -48,7 +48,7 @@ begin
 end $$;
 alter function app.take_idempotency_key(text, text, bytea) owner to app_definer;
 revoke all on function app.take_idempotency_key(text, text, bytea) from public;
-grant execute on function app.take_idempotency_key(text, text, bytea) to anon, authenticated, service_role;
+grant execute on function app.take_idempotency_key(text, text, bytea) to anon, authenticated, guest, service_role;
 
 -- Keeps the answer to a write, for the transaction that took the key.
 create or replace function app.keep_idempotency_key(
@@ -65,7 +65,7 @@ begin
 end $$;
 alter function app.keep_idempotency_key(text, text, bytea, integer, jsonb, text, integer) owner to app_definer;
 revoke all on function app.keep_idempotency_key(text, text, bytea, integer, jsonb, text, integer) from public;
-grant execute on function app.keep_idempotency_key(text, text, bytea, integer, jsonb, text, integer) to anon, authenticated, service_role;
+grant execute on function app.keep_idempotency_key(text, text, bytea, integer, jsonb, text, integer) to anon, authenticated, guest, service_role;
 
 create or replace function app.expire_idempotency_keys(p_limit integer) returns bigint
   language plpgsql volatile security definer

@@ -15,6 +15,7 @@ pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
 use crate::passwords::CharacterClass;
+use crate::portal::PortalConfig;
 pub use crate::security::config::SecurityConfig;
 pub use crate::webauthn::config::WebauthnConfig;
 
@@ -82,6 +83,8 @@ pub struct AuthConfig {
     pub companies: CompaniesConfig,
     /// Hooks that are asked when somebody signs up or in.
     pub hooks: HooksConfig,
+    /// The portal of companies' customers.
+    pub portal: PortalConfig,
 }
 
 /// The settings of second factors.
@@ -266,6 +269,7 @@ impl Default for AuthConfig {
             api_keys: ApiKeyConfig::default(),
             companies: CompaniesConfig::default(),
             hooks: HooksConfig::default(),
+            portal: PortalConfig::default(),
         }
     }
 }
@@ -395,6 +399,7 @@ impl AuthConfig {
         .chain(self.api_keys.faults().map(|(impossible, (key, allowed))| (impossible, key, allowed)))
         .chain(self.companies.faults())
         .chain(self.hooks.faults())
+        .chain(self.portal.faults().map(|(impossible, (key, allowed))| (impossible, key, allowed)))
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

@@ -10,7 +10,7 @@ use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Optional
 use http::StatusCode;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
-use kernel::{Capability, ClientAddress, Error, Grant, Kind, Principal, Result, ServiceOnly, SessionId, Subject, UserId};
+use kernel::{Capability, ClientAddress, Error, Grant, Kind, Pass, Principal, Result, ServiceOnly, SessionId, Subject, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -190,6 +190,30 @@ impl<C: Capability> FromRequestParts<Auth> for Holder<C> {
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
         Ok(Self { grant: principal(parts, auth).await?.require::<C>()?, capability: PhantomData })
+    }
+}
+
+/// Whoever shows something, whatever it is.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) principal: Principal,
+}
+
+impl Shown {
+    /// Returns the pass, if it is one.
+    pub(crate) fn pass(&self) -> Option<&Pass> {
+        match self.principal.subject() {
+            Subject::Pass(pass) => Some(pass),
+            _ => None,
+        }
+    }
+}
+
+impl FromRequestParts<Auth> for Shown {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
+        Ok(Self { principal: principal(parts, auth).await? })
     }
 }
 

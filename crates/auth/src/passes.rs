@@ -20,7 +20,7 @@ const ID_BYTES: usize = 16;
 const SHOWN_CHARACTERS: usize = 18;
 
 /// The kinds and the words that their texts begin with.
-const WORDS: [(PassKind, &str); 1] = [(PassKind::ApiKey, "thk_")];
+const WORDS: [(PassKind, &str); 2] = [(PassKind::ApiKey, "thk_"), (PassKind::Portal, "thp_")];
 
 /// A pass that was just made.
 pub(crate) struct NewPass {
@@ -36,8 +36,16 @@ pub(crate) struct NewPass {
 impl NewPass {
     /// Makes one of a company.
     pub(crate) fn make(kind: PassKind, company: CompanyId) -> Result<Self> {
+        Self::of(kind, company, Uuid::now_v7())
+    }
+
+    /// Makes another text for the same row.
+    pub(crate) fn again(pass: &Pass) -> Result<Self> {
+        Self::of(pass.kind, pass.company_id, pass.id)
+    }
+
+    fn of(kind: PassKind, company: CompanyId, id: Uuid) -> Result<Self> {
         let mut bytes = [0_u8; ID_BYTES * 2 + SECRET_BYTES];
-        let id = Uuid::now_v7();
         let (row, rest) = bytes.split_at_mut(ID_BYTES);
         let (owner, secret) = rest.split_at_mut(ID_BYTES);
         row.copy_from_slice(id.as_bytes());

@@ -6,8 +6,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
 use crate::{
-    Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, security, sessions, unavailable,
-    users,
+    Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, portal, security, sessions,
+    unavailable, users,
 };
 
 /// Returns the routes, to be mounted where `auth.path` says.
@@ -41,6 +41,11 @@ pub fn router(auth: Auth) -> Router {
         .route("/companies/{id}/invitations/{invitation}/resend", post(companies::resend_invitation))
         .route("/invitations/look", post(companies::look_at_invitation))
         .route("/invitations/accept", post(companies::accept_invitation))
+        .route("/portal/otp", post(portal::otp))
+        .route("/portal/invite", post(portal::invite))
+        .route("/portal/verify", get(portal::follow).head(errors::wrong_method).post(portal::verify))
+        .route("/portal/session", get(portal::session))
+        .route("/portal/logout", post(portal::logout))
         .route("/settings", get(documents::settings))
         .route("/health", get(documents::health))
         .route("/.well-known/jwks.json", get(documents::jwks))

@@ -1,4 +1,4 @@
-//! What somebody shows who has no account here: an API key of a company.
+//! What somebody shows who has no account here: an API key of a company, or the session of one of its customers.
 //!
 //! Invariant: a pass says which row it is of and proves that with a digest; what it opens stands in that row alone, which the database
 //! reads when the transaction opens, so that a pass that was taken back opens nothing from then on.
@@ -15,6 +15,8 @@ use crate::CompanyId;
 pub enum PassKind {
     /// A program that works for a company, with what the key lists.
     ApiKey,
+    /// A customer of a company in its portal, who sees what is his.
+    Portal,
 }
 
 impl PassKind {
@@ -22,6 +24,7 @@ impl PassKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
+            Self::Portal => "portal",
         }
     }
 
@@ -29,6 +32,7 @@ impl PassKind {
     pub fn database_role(self) -> &'static str {
         match self {
             Self::ApiKey => "authenticated",
+            Self::Portal => "guest",
         }
     }
 }

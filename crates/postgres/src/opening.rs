@@ -22,9 +22,9 @@ pub struct Opened {
     pub member_role: Option<String>,
 }
 
-/// The statement around the function that says who the caller is.
+/// The statement around the function that says who the caller is. What more it sets is set for passes alone.
 macro_rules! opening {
-    ($from:literal) => {
+    ($from:literal, $more:literal) => {
         concat!(
             "select o.company_id, o.member_role,
        set_config('request.jwt.claims', o.claims, true),
@@ -40,7 +40,9 @@ macro_rules! opening {
        set_config('statement_timeout', $12::text, true),
        case when $13::boolean then set_config('transaction_read_only', 'on', true) end,
        set_config('search_path', 'public, extensions', true),
-       set_config('role', o.role, true)
+       ",
+            $more,
+            "set_config('role', o.role, true)
   from ",
             $from,
             " o"
@@ -48,9 +50,13 @@ macro_rules! opening {
     };
 }
 
-const OPENING: &str = opening!("app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::boolean)");
+const OPENING: &str = opening!("app.open_request($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::boolean)", "");
 
-const OPENING_OF_PASS: &str = opening!("app.open_pass($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::text)");
+const OPENING_OF_PASS: &str = opening!(
+    "app.open_pass($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::text)",
+    "set_config('app.customer_id', coalesce(o.customer_id::text, ''), true),
+       "
+);
 
 /// The opening statement's values.
 pub(crate) struct Opening {

@@ -27,7 +27,10 @@ pub(crate) async fn run(world: &World, tables: &[&Table], permissions: &Permissi
         let said = read(&client, "the server's login", "select 1", table).await;
         judge(report, "the server's login", table, &said, "permission denied");
         for (name, context) in CONTEXTS {
-            for (role, standing) in [("anon", Standing::Anonymous), ("authenticated", Standing::Alone { user_id: String::new() })] {
+            let guest = Standing::Guest { company_id: String::new(), customer_id: String::new(), role: "portal".to_owned() };
+            for (role, standing) in
+                [("anon", Standing::Anonymous), ("authenticated", Standing::Alone { user_id: String::new() }), ("guest", guest)]
+            {
                 let said = read(&client, role, context, table).await;
                 let expected = match permissions.reach(&standing, &table.full_name, Verb::Read) {
                     Reach::Barred => "permission denied",

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::rules;
+
 /// The file, compiled in so that a proof and its promise are of one commit.
 const TEXT: &str = include_str!("../../../db/permissions.toml");
 
@@ -33,6 +35,8 @@ pub(crate) enum Standing {
     Alone { user_id: String },
     /// Is in a company, in a role.
     Member { user_id: String, company_id: String, role: String },
+    /// Shows a pass of a company's customer: what the role of such passes has, of what is his.
+    Guest { company_id: String, customer_id: String, role: String },
     /// Has the service key.
     Service,
 }
@@ -48,6 +52,8 @@ pub(crate) enum Reach<'a> {
     Everything,
     /// The rows of a company, or those of them that are the user's in one of these ways.
     Company { tenant_column: &'a str, company_id: &'a str, whose: Option<Whose<'a>> },
+    /// The rows of a company that are a customer's, and that he was shown.
+    Customer { tenant_column: &'a str, company_id: &'a str, his: His<'a> },
     /// The rows whose column names the user.
     Own { column: &'a str, user_id: &'a str },
 }
@@ -61,6 +67,17 @@ pub(crate) struct Whose<'a> {
     parent: Option<Box<Reach<'a>>>,
 }
 
+/// How a row is a customer's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum His<'a> {
+    /// It is his company's.
+    Company,
+    /// A column names him.
+    Column { table: &'a str, column: &'a str, customer_id: &'a str },
+    /// It belongs to a row that he reaches.
+    Parent(Box<Reach<'a>>),
+}
+
 /// Under this name a row, once read, carries the one that it belongs to.
 pub(crate) const PARENT: &str = "@parent";
 
@@ -69,6 +86,8 @@ pub(crate) const PARENT: &str = "@parent";
 pub struct Permissions {
     /// The roles, in the order of the cells.
     pub roles: Vec<String>,
+    /// Who is no member; their cells come behind those of the roles.
+    pub guests: Vec<String>,
     #[serde(rename = "permissions")]
     cells: BTreeMap<String, Vec<String>>,
     tables: BTreeMap<String, Guarded>,
@@ -85,6 +104,7 @@ struct Guarded {
     crew: Option<String>,
     parent: Option<Parent>,
     own: Option<String>,
+    customer: Option<String>,
     verbs: Vec<Verb>,
     service: Option<Vec<Verb>>,
 }
@@ -160,9 +180,11 @@ impl Permissions {
     }
 
     /// Returns what a caller reaches of a table.
-    pub(crate) fn reach<'a>(&'a self, who: &'a Standing, table: &str, verb: Verb) -> Reach<'a> {
-        if *who == Standing::Service {
-            return self.reach_of_service(table, verb);
+    pub(crate) fn reach<'a>(&'a self, who: &'a Standing, table: &'a str, verb: Verb) -> Reach<'a> {
+        match who {
+            Standing::Service => return self.reach_of_service(table, verb),
+            Standing::Guest { .. } => return self.reach_of_guest(who, table, verb),
+            _ => {}
         }
         if let Some(guarded) = self.tables.get(table) {
             return self.reach_of_member(who, guarded, verb);
@@ -189,9 +211,27 @@ impl Permissions {
         if reaches { Reach::Everything } else { Reach::Barred }
     }
 
+    /// Guests write no table, and read those alone that are declared for them.
+    fn reach_of_guest<'a>(&'a self, who: &'a Standing, table: &'a str, verb: Verb) -> Reach<'a> {
+        let Standing::Guest { company_id, customer_id, role } = who else { return Reach::Barred };
+        let guarded = self.tables.get(table).filter(|_| verb == Verb::Read);
+        let Some((guarded, column)) = guarded.and_then(|guarded| Some((guarded, guarded.customer.as_deref()?))) else {
+            return Reach::Barred;
+        };
+        if self.scope(role, &guarded.noun, verb) != "own" {
+            return Reach::NoRows;
+        }
+        let his = match (column, &guarded.parent) {
+            ("@company", _) => His::Company,
+            ("@parent", Some(parent)) => His::Parent(Box::new(self.reach(who, &parent.table, Verb::Read))),
+            _ => His::Column { table, column, customer_id },
+        };
+        Reach::Customer { tenant_column: &guarded.tenant, company_id, his }
+    }
+
     fn reach_of_member<'a>(&'a self, who: &'a Standing, guarded: &'a Guarded, verb: Verb) -> Reach<'a> {
         match who {
-            Standing::Anonymous | Standing::Service => Reach::Barred,
+            Standing::Anonymous | Standing::Guest { .. } | Standing::Service => Reach::Barred,
             _ if !guarded.verbs.contains(&verb) => Reach::Barred,
             Standing::Alone { .. } => Reach::NoRows,
             Standing::Member { user_id, company_id, role } => {
@@ -218,7 +258,7 @@ impl Permissions {
             Verb::Update => "update",
             Verb::Delete => "delete",
         };
-        let position = self.roles.iter().position(|known| known == role);
+        let position = self.roles.iter().chain(&self.guests).position(|known| known == role);
         let cells = self.cells.get(&format!("{noun}:{verb}"));
         cells.zip(position).and_then(|(cells, position)| cells.get(position)).map_or("-", String::as_str)
     }
@@ -234,7 +274,18 @@ impl Reach<'_> {
             Self::Company { tenant_column, company_id, whose } => {
                 is(tenant_column, company_id) && whose.as_ref().is_none_or(|whose| whose.has(row))
             }
+            Self::Customer { tenant_column, company_id, his } => is(tenant_column, company_id) && his.has(row),
             Self::Own { column, user_id } => is(column, user_id),
+        }
+    }
+}
+
+impl His<'_> {
+    fn has(&self, row: &Value) -> bool {
+        match self {
+            Self::Company => true,
+            Self::Column { table, column, customer_id } => row[*column] == *customer_id && !rules::not_shown_yet(table, row),
+            Self::Parent(reach) => row.get(PARENT).is_some_and(|parent| reach.covers(parent)),
         }
     }
 }
@@ -280,6 +331,24 @@ mod tests {
         assert_eq!(permissions.reach(&member("owner"), "public.role_change_log", Verb::Update), Reach::Barred);
         assert_eq!(permissions.reach(&Standing::Service, "public.role_change_log", Verb::Delete), Reach::Barred);
         assert!(!permissions.knows("public.made_yesterday"));
+    }
+
+    #[test]
+    fn a_customer_is_promised_what_is_his_and_was_shown_to_him() {
+        let permissions = Permissions::read();
+        let guest = Standing::Guest { company_id: "a".to_owned(), customer_id: "c".to_owned(), role: "portal".to_owned() };
+        let reads = |table: &str, row: Value| permissions.reach(&guest, table, Verb::Read).covers(&row);
+        let his = |status: &str| json!({ "company_id": "a", "customer_id": "c", "status": status });
+        assert!(reads("public.invoices", his("sent")) && reads("public.jobs", his("scheduled")));
+        assert!(!reads("public.invoices", his("draft")) && !reads("public.estimates", his("archived")));
+        assert!(!reads("public.invoices", json!({ "company_id": "b", "customer_id": "c", "status": "sent" })));
+        assert!(!reads("public.invoices", json!({ "company_id": "a", "customer_id": "d", "status": "sent" })));
+        assert!(reads("public.invoice_line_items", json!({ "company_id": "a", PARENT: his("paid") })));
+        assert!(!reads("public.invoice_line_items", json!({ "company_id": "a", PARENT: his("draft") })));
+        assert!(reads("public.customers", json!({ "company_id": "a", "id": "c" })) && reads("public.companies", json!({ "id": "a" })));
+        for (table, verb) in [("public.team_members", Verb::Read), ("public.invoices", Verb::Update), ("auth.users", Verb::Read)] {
+            assert_eq!(permissions.reach(&guest, table, verb), Reach::Barred);
+        }
     }
 
     #[test]

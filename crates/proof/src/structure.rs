@@ -38,7 +38,7 @@ const RULES: &[(&str, &str)] = &[
           where t.tenant_column is not null
             and not exists (select from pg_policy p
                              where p.polrelid = t.table_name::regclass and not p.polpermissive and p.polcmd = '*'
-                               and p.polroles @> array['anon', 'authenticated']::regrole[]::oid[]
+                               and p.polroles @> array['anon', 'authenticated', 'guest']::regrole[]::oid[]
                                and pg_get_expr(p.polqual, p.polrelid) = format('(%I = ( SELECT app.company_id() AS company_id))', t.tenant_column)
                                and pg_get_expr(p.polwithcheck, p.polrelid) = pg_get_expr(p.polqual, p.polrelid))",
     ),
@@ -126,7 +126,7 @@ const RULES: &[(&str, &str)] = &[
                  select 'schema ' || n.nspname, n.oid, x.grantee from pg_namespace n, aclexplode(n.nspacl) x where n.nspname <> 'public') g (what, schema, grantee)
            join pg_namespace n on n.oid = g.schema
           where n.nspname in ('public', 'app', 'auth', 'shared', 'home_services')
-            and (g.grantee = 0 or g.grantee::regrole::text not in ('app_owner', 'app_definer', 'anon', 'authenticated', 'service_role'))
+            and (g.grantee = 0 or g.grantee::regrole::text not in ('app_owner', 'app_definer', 'anon', 'authenticated', 'guest', 'service_role'))
             -- The server's login has the two ways in.
             and not (g.grantee <> 0 and g.what in ('schema app', 'app.open_request(text,uuid,uuid,uuid,text,text,boolean)',
                                                    'app.open_pass(text,uuid,uuid,uuid,text,text,text)')
@@ -141,21 +141,27 @@ const RULES: &[(&str, &str)] = &[
             and c.oid::regclass::text not in ('app.protected_tables', 'app.statuses')",
     ),
     (
+        "a guest may write, or read a whole table",
+        "select c.oid::regclass::text from pg_class c
+          where c.relkind in ('r', 'p', 'v', 'm') and (has_any_column_privilege('guest', c.oid, 'insert, update') or has_table_privilege('guest', c.oid, 'select, delete'))
+            and c.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)",
+    ),
+    (
         "somebody who asks may TRUNCATE, REFERENCE or TRIGGER",
         "select c.oid::regclass || ' ' || r || ' ' || p from pg_class c join pg_namespace n on n.oid = c.relnamespace,
-                unnest(array['anon', 'authenticated', 'service_role']) r, unnest(array['truncate', 'references', 'trigger']) p
+                unnest(array['anon', 'authenticated', 'guest', 'service_role']) r, unnest(array['truncate', 'references', 'trigger']) p
           where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') and has_table_privilege(r, c.oid, p)",
     ),
     (
         "a partition can be read past its parent",
-        "select c.oid::regclass || ' ' || r from pg_class c, unnest(array['anon', 'authenticated', 'service_role']) r
+        "select c.oid::regclass || ' ' || r from pg_class c, unnest(array['anon', 'authenticated', 'guest', 'service_role']) r
           where c.relispartition and c.relkind in ('r', 'p')
             and (has_any_column_privilege(r, c.oid, 'select, insert, update') or has_table_privilege(r, c.oid, 'delete, truncate'))",
     ),
     (
         "a view lends its owner's rights",
         "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace,
-                unnest(array['anon', 'authenticated', 'service_role']) r
+                unnest(array['anon', 'authenticated', 'guest', 'service_role']) r
           where c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'extensions')
             and has_table_privilege(r, c.oid, 'select') and has_schema_privilege(r, n.oid, 'usage')
             and not coalesce(c.reloptions @> '{security_invoker=true}', false)
@@ -163,7 +169,7 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "a role steps around row security, is a superuser or can log in",
-        "select rolname from pg_roles where rolname in ('app_owner', 'app_definer', 'anon', 'authenticated', 'service_role')
+        "select rolname from pg_roles where rolname in ('app_owner', 'app_definer', 'anon', 'authenticated', 'guest', 'service_role')
             and (rolbypassrls or rolsuper or rolcanlogin)",
     ),
     ("a function of ours is LEAKPROOF", "select p.oid::regprocedure::text from pg_proc p where p.proleakproof and p.proowner = 'app_owner'::regrole"),
@@ -171,7 +177,8 @@ const RULES: &[(&str, &str)] = &[
         "a definer function that anybody may call does not ask who calls",
         "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
           where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')
-            and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))
+            and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute')
+                 or has_function_privilege('guest', p.oid, 'execute'))
             and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
             and p.prosrc !~ '(app\\.company_id|app\\.caller|auth\\.uid)\\(\\)'
             -- Permission maps only: no row of a company is read with rights that the caller lacks.
@@ -198,7 +205,7 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "somebody who asks may make temporary tables, which stay on the connection",
-        "select r from unnest(array['anon', 'authenticated', 'service_role']) r where has_database_privilege(r, current_database(), 'temporary')",
+        "select r from unnest(array['anon', 'authenticated', 'guest', 'service_role']) r where has_database_privilege(r, current_database(), 'temporary')",
     ),
     (
         "a definer function has no fixed search_path",
@@ -209,7 +216,7 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "somebody who asks may create things",
-        "select n.nspname || ' ' || r from pg_namespace n, unnest(array['anon', 'authenticated', 'service_role']) r
+        "select n.nspname || ' ' || r from pg_namespace n, unnest(array['anon', 'authenticated', 'guest', 'service_role']) r
           where n.nspname !~ '^pg_' and has_schema_privilege(r, n.oid, 'create')",
     ),
 ];

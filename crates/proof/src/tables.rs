@@ -13,9 +13,9 @@ use crate::world::COMPANIES;
 const TABLES: &str = "
 select n.nspname, c.relname, c.relispartition,
        (select json_agg(json_build_object('name', a.attname, 'is_nullable', not a.attnotnull,
-                 'inserted_by', (select coalesce(json_agg(r), '[]') from unnest(array['anon', 'authenticated', 'service_role']) r
+                 'inserted_by', (select coalesce(json_agg(r), '[]') from unnest(array['anon', 'authenticated', 'guest', 'service_role']) r
                                   where has_column_privilege(r, c.oid, a.attnum, 'insert')),
-                 'updated_by', (select coalesce(json_agg(r), '[]') from unnest(array['anon', 'authenticated', 'service_role']) r
+                 'updated_by', (select coalesce(json_agg(r), '[]') from unnest(array['anon', 'authenticated', 'guest', 'service_role']) r
                                  where has_column_privilege(r, c.oid, a.attnum, 'update'))) order by a.attnum)
           from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '')::text,
        (select coalesce(json_agg(a.attname order by array_position(i.indkey::smallint[], a.attnum)), '[]')

@@ -85,6 +85,18 @@ impl Target {
         sql
     }
 
+    /// Reads one row by its key.
+    pub(crate) fn read_by_key(&self, row: &Value) -> Sql {
+        let mut sql = Sql::new("select 1 from ");
+        sql.qualified(&self.schema, &self.name);
+        let mut word = " where ";
+        for column in &self.key {
+            sql.text(word).ident(column).text(" = ").bind(row[column].as_str()).text("::uuid");
+            word = " and ";
+        }
+        sql
+    }
+
     /// Changes one row: a column that the role may write gets the value that it has.
     pub(crate) fn update(&self, place: &Place, role: &str) -> Sql {
         let mut sql = self.changing_nothing(role);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::{AnyCaller, Authority, CompanyId, Grant, Principal, Subject, UserId};
+use kernel::{AnyCaller, Authority, CompanyId, Grant, Pass, PassKind, Principal, Subject, UserId};
 use postgres::Database;
 use testkit::Db;
 use tokio_postgres::Client;
@@ -11,12 +11,13 @@ use uuid::Uuid;
 use crate::expectation::{Permissions, Standing};
 
 /// Rows for two companies.
-const ROWS: [&str; 6] = [
+const ROWS: [&str; 7] = [
     include_str!("world/010_people_and_jobs.sql"),
     include_str!("world/020_work.sql"),
     include_str!("world/030_price_book.sql"),
     include_str!("world/040_money.sql"),
     include_str!("world/050_platform.sql"),
+    include_str!("world/060_guests.sql"),
     include_str!("world/900_touched.sql"),
 ];
 const COMPANY_A: &str = "01900000-0000-7000-8000-00000000a000";
@@ -91,16 +92,32 @@ impl World {
                 callers.push(self.caller(&format!("{role} of {company}"), standing, subject, Some(id)));
             }
         }
+        callers.extend([('a', COMPANY_A), ('b', COMPANY_B)].map(|(letter, id)| self.customer(letter, id)));
         callers
+    }
+
+    /// A customer in the portal of a company.
+    fn customer(&self, letter: char, company_id: &str) -> Caller {
+        let row = |number: &str| format!("{}{number}", company_id.trim_end_matches("000"));
+        let subject = Subject::Pass(Pass {
+            kind: PassKind::Portal,
+            company_id: CompanyId(company_id.parse().expect("an id")),
+            id: row("f01").parse().expect("an id"),
+            digest: letter.to_string().repeat(64).into(),
+            address: None,
+        });
+        let standing = Standing::Guest { company_id: company_id.to_owned(), customer_id: row("601"), role: "portal".to_owned() };
+        self.caller(&format!("a customer of {}", letter.to_ascii_uppercase()), standing, subject, None)
     }
 
     /// Returns those who name a company that is not theirs: none of them gets in.
     pub(crate) fn intruders(&self, permissions: &Permissions) -> Vec<Caller> {
         let callers = self.callers(permissions).into_iter();
-        let people = callers.filter(|caller| matches!(caller.standing, Standing::Member { .. } | Standing::Alone { .. }));
+        let people =
+            callers.filter(|caller| matches!(caller.standing, Standing::Member { .. } | Standing::Alone { .. } | Standing::Guest { .. }));
         people
             .map(|caller| {
-                let company = if matches!(&caller.standing, Standing::Member { company_id, .. } if company_id == COMPANY_B) {
+                let company = if matches!(&caller.standing, Standing::Member { company_id, .. } | Standing::Guest { company_id, .. } if company_id == COMPANY_B) {
                     COMPANY_A
                 } else {
                     COMPANY_B
@@ -115,8 +132,8 @@ impl World {
         let company = company.map(|id| CompanyId(id.parse::<Uuid>().expect("an id")));
         let principal = Principal::vouch(&self.authority, subject, FORGED).in_company(company);
         let foreign: &[char] = match &standing {
-            Standing::Member { company_id, .. } if company_id == COMPANY_A => &['b'],
-            Standing::Member { .. } => &['a'],
+            Standing::Member { company_id, .. } | Standing::Guest { company_id, .. } if company_id == COMPANY_A => &['b'],
+            Standing::Member { .. } | Standing::Guest { .. } => &['a'],
             Standing::Anonymous | Standing::Alone { .. } => &['a', 'b'],
             Standing::Service => &[],
         };

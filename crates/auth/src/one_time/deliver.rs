@@ -133,8 +133,8 @@ pub(crate) async fn post(auth: &Auth, tx: &Tx, device: &Device, post: Post<'_>) 
     put(auth, tx, posting).await
 }
 
-/// Puts a message into the outbox, within the limits.
-async fn put(auth: &Auth, tx: &Tx, posting: Posting<'_>) -> Result<()> {
+/// Puts a message into the outbox, as often as one may be asked for; [`sent`] after the commit.
+pub(crate) async fn put(auth: &Auth, tx: &Tx, posting: Posting<'_>) -> Result<()> {
     let (config, channel) = (&auth.config().one_time, posting.channel);
     let pause = if channel == Channel::Sms { config.sms_pause_seconds } else { config.mail_pause_seconds };
     let limits = Limits {

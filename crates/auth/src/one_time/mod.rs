@@ -19,7 +19,7 @@ mod verify;
 pub(crate) use accounts::Account;
 pub(crate) use admin::{generate_link, invite};
 pub(crate) use change::{check_nonce, email, phone, reauthenticate};
-pub(crate) use deliver::{Delivery, Post, confirm_phone, deliver_to, post, require, sent, takes_phones};
+pub(crate) use deliver::{Delivery, Post, confirm_phone, deliver_to, post, put, require, sent, takes_phones};
 pub(crate) use purpose::Purpose;
 pub(crate) use queries::{NewPhoneUser, create_by_phone, settle_email_change};
 pub(crate) use redirect::target as return_target;

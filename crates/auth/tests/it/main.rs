@@ -46,6 +46,8 @@ mod oauth_flow;
 #[cfg(test)]
 mod passwords;
 #[cfg(test)]
+mod portal;
+#[cfg(test)]
 mod refresh;
 #[cfg(test)]
 mod security;

@@ -83,6 +83,8 @@ mod platform;
 #[cfg(test)]
 mod policy_conditions;
 #[cfg(test)]
+mod portal;
+#[cfg(test)]
 mod price_book;
 #[cfg(test)]
 mod project_import;

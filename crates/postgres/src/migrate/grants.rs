@@ -1,6 +1,6 @@
 //! Gives the server's login what it needs to open a request, and nothing else.
 //!
-//! Invariant: the login can become anon, authenticated and `service_role`, and call
+//! Invariant: the login can become anon, authenticated, guest and `service_role`, and call
 //! `app.open_request` and `app.open_pass`; it owns nothing.
 
 use kernel::Result;
@@ -30,7 +30,7 @@ pub(super) async fn to_server(session: &Session, login: &str) -> Result<Vec<Noti
         .client
         .query(
             "select format('grant %I to %I', r.name, $1::text)
-               from (values ('anon'), ('authenticated'), ('service_role')) as r (name)
+               from (values ('anon'), ('authenticated'), ('guest'), ('service_role')) as r (name)
               where not exists (select from pg_catalog.pg_auth_members m
                                  where m.roleid = r.name::regrole and m.member = quote_ident($1)::regrole)
              union all

@@ -17,6 +17,9 @@ use super::source::File;
 #[serde(deny_unknown_fields)]
 struct Matrix {
     roles: Vec<String>,
+    /// Those who are no members. A row that gives them nothing ends before their cells.
+    #[serde(default)]
+    guests: Vec<String>,
     permissions: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     tables: BTreeMap<String, Guarded>,
@@ -53,11 +56,12 @@ pub fn parse(path: &str, text: &str) -> Result<Vec<Cell>> {
     if matrix.roles.is_empty() {
         return Err(wrong("roles is empty".to_owned()));
     }
-    for (position, role) in matrix.roles.iter().enumerate() {
+    let everybody: Vec<&String> = matrix.roles.iter().chain(&matrix.guests).collect();
+    for (position, role) in everybody.iter().enumerate() {
         if !is_name(role) {
             return Err(wrong(format!("the role {role:?} is not a lower-case name")));
         }
-        if matrix.roles.iter().take(position).any(|other| other == role) {
+        if everybody.iter().take(position).any(|other| other == role) {
             return Err(wrong(format!("the role {role} stands twice")));
         }
     }
@@ -72,10 +76,10 @@ pub fn parse(path: &str, text: &str) -> Result<Vec<Cell>> {
         if !is_permission(permission) {
             return Err(wrong(format!("{permission:?} is not noun:verb in lower case; the scope does not belong into the name")));
         }
-        if scopes.len() != matrix.roles.len() {
+        if scopes.len() != matrix.roles.len() && scopes.len() != everybody.len() {
             return Err(wrong(format!("{permission} has {} cells for {} roles", scopes.len(), matrix.roles.len())));
         }
-        for (role, scope) in matrix.roles.iter().zip(scopes) {
+        for (role, scope) in everybody.iter().copied().zip(scopes) {
             match scope.as_str() {
                 "-" => {}
                 "all" | "assigned" | "own" => {
@@ -114,6 +118,11 @@ mod tests {
         .unwrap();
         let text: Vec<String> = cells.iter().map(|cell| format!("{} {} {}", cell.role, cell.permission, cell.scope)).collect();
         assert_eq!(text, ["owner jobs:delete all", "owner jobs:read all", "viewer jobs:read own"]);
+        let guests =
+            "roles = [\"owner\"]\nguests = [\"portal\"]\n[permissions]\n\"jobs:read\" = [\"all\", \"own\"]\n\"jobs:delete\" = [\"all\"]";
+        let cells = parse("permissions.toml", guests).unwrap();
+        let portal: Vec<&Cell> = cells.iter().filter(|cell| cell.role == "portal").collect();
+        assert!(matches!(portal[..], [cell] if cell.permission == "jobs:read" && cell.scope == "own"), "{portal:?}");
     }
 
     #[test]
@@ -129,6 +138,8 @@ mod tests {
         check("roles = [\"a\"]\n[permissions]\n\"jobs:read\" = [\"some\"]", "scope \"some\"");
         check("roles = [\"a\", \"a\"]\n[permissions]", "twice");
         check("roles = []\n[permissions]", "empty");
+        check("roles = [\"a\"]\nguests = [\"a\"]\n[permissions]", "twice");
+        check("roles = [\"a\"]\nguests = [\"b\", \"c\"]\n[permissions]\n\"jobs:read\" = [\"all\", \"own\"]", "2 cells for 1 roles");
         check(
             "roles = [\"a\"]\n[permissions]\n\"jobs:read\" = [\"all\"]\n[tables]\n\"public.jobs\" = { noun = \"jobs\", verbs = [\"read\", \"create\"] }",
             "jobs:create",

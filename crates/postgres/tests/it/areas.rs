@@ -24,6 +24,7 @@ pub(crate) const AREAS: &[Area] = &[
             "auth.oauth_consents",
             "auth.oauth_authorizations",
             "auth.security_events",
+            "auth.portal_sessions",
             "users",
             "companies",
             "company_settings",

@@ -4,7 +4,7 @@ use postgres::migrate::{Migrator, Options, Source};
 use testkit::{Db, Install};
 use tokio_postgres::Client;
 
-const ROLES: &str = "array['app_owner', 'app_definer', 'anon', 'authenticated', 'service_role']";
+const ROLES: &str = "array['app_owner', 'app_definer', 'anon', 'authenticated', 'guest', 'service_role']";
 
 /// Returns the first column of every row.
 async fn texts(client: &Client, sql: &str) -> Vec<String> {
@@ -22,7 +22,7 @@ async fn the_schemas_are_there_and_nobody_who_asks_may_create_in_them() {
         let owner = text(&client, &format!("select nspowner::regrole from pg_namespace where nspname = '{schema}'")).await;
         assert_eq!(owner.as_deref(), Some("app_owner"), "{schema}");
         let may = format!(
-            "select r from unnest(array['anon', 'authenticated', 'service_role', 'thorbis_server']) r where has_schema_privilege(r, '{schema}', 'create')"
+            "select r from unnest(array['anon', 'authenticated', 'guest', 'service_role', 'thorbis_server']) r where has_schema_privilege(r, '{schema}', 'create')"
         );
         assert_eq!(texts(&client, &may).await, Vec::<String>::new(), "{schema}");
     }
@@ -34,9 +34,9 @@ async fn roles_cannot_log_in_or_step_around_policies_and_the_server_owns_nothing
     let plain = format!(
         "select rolname::text from pg_roles where rolname = any ({ROLES}) and not (rolcanlogin or rolsuper or rolbypassrls) order by 1"
     );
-    assert_eq!(texts(&client, &plain).await, ["anon", "app_definer", "app_owner", "authenticated", "service_role"]);
+    assert_eq!(texts(&client, &plain).await, ["anon", "app_definer", "app_owner", "authenticated", "guest", "service_role"]);
     let becomes = "select r.rolname::text from pg_roles r where r.rolname !~ '^pg_' and r.rolname <> 'thorbis_server' and pg_has_role('thorbis_server', r.oid, 'member') order by 1";
-    assert_eq!(texts(&client, becomes).await, ["anon", "authenticated", "service_role"]);
+    assert_eq!(texts(&client, becomes).await, ["anon", "authenticated", "guest", "service_role"]);
     let server = text(&client, "select rolcanlogin and not (rolinherit or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb) from pg_roles where rolname = 'thorbis_server'").await;
     assert_eq!(server.as_deref(), Some("true"));
     let owned = "select count(*) from pg_shdepend where refclassid = 'pg_authid'::regclass and refobjid = 'thorbis_server'::regrole and deptype = 'o'";
@@ -88,7 +88,7 @@ async fn ids_are_of_version_seven_and_in_the_order_they_were_made() {
 #[tokio::test]
 async fn what_extensions_bring_can_be_used_by_every_role() {
     let client = Db::new().await.superuser().await;
-    for role in ["anon", "authenticated", "service_role", "app_owner", "app_definer"] {
+    for role in ["anon", "authenticated", "guest", "service_role", "app_owner", "app_definer"] {
         client.batch_execute(&format!("set role {role}")).await.unwrap();
         for (sql, expected) in [
             ("'Ada'::extensions.citext = 'ADA'::extensions.citext", "true"),
@@ -172,7 +172,7 @@ async fn one_call_declares_a_table() {
             "member_read permissive r authenticated",
             "member_update permissive w authenticated",
             "service_role_all permissive * service_role",
-            "tenant_isolation restrictive * anon,authenticated",
+            "tenant_isolation restrictive * anon,authenticated,guest",
         ]
     );
     let condition = text(

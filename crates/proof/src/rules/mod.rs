@@ -48,6 +48,21 @@ pub(crate) fn refusal_to_point(who: &Standing, table: &str, column: &str, row: &
     areas.iter().find_map(|area| area(who, table, column, row))
 }
 
+/// Tells what keeps a row of a customer's from him: it is deleted, or nobody showed it to him yet.
+pub(crate) fn not_shown_yet(table: &str, row: &Value) -> bool {
+    let is = |column: &str, values: &[&str]| values.iter().any(|value| row[column] == *value);
+    let is_kept = match table {
+        "public.estimates" | "public.contracts" => is("status", &["draft", "archived"]),
+        "public.invoices" => is("status", &["draft"]),
+        "public.communications" => {
+            let is_on_its_way = is("status", &["draft", "queued", "scheduled", "sending", "failed"]);
+            is_on_its_way || row["is_internal"] == true || is("type", &["note"])
+        }
+        _ => false,
+    };
+    is_kept || row["deleted_at"].is_string()
+}
+
 /// Tells whether what a new row is pointed at by this column counts for nothing: a trigger writes there what is so.
 pub(crate) fn is_pointer_overwritten(table: &str, column: &str) -> bool {
     match table {

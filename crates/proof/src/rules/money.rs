@@ -10,6 +10,8 @@ pub(super) fn refusal(_who: &Standing, table: &str, verb: Verb, row: &Value) -> 
     match (table, verb) {
         // What was issued stays, and so do its lines.
         ("public.invoice_line_items", Verb::Delete | Verb::Create) if is_issued(&row[PARENT]) => Some(Rule("invoice_issued")),
+        // What the customer was sent is fixed with its lines.
+        ("public.estimate_line_items", Verb::Delete | Verb::Create) if is_sent(&row[PARENT]) => Some(Rule("estimate_not_draft")),
         ("public.customers", Verb::Delete) if owes(table, row) => Some(Rule("customer_has_balance")),
         _ => None,
     }
@@ -21,7 +23,10 @@ pub(super) fn refusal_before_walls(who: &Standing, table: &str, row: &Value) -> 
     match table {
         // A new invoice is a draft, and what is paid of it is computed: for imports, too.
         "public.invoices" if is_colleague && is_issued(row) => Some(Rule("invoice_transition_invalid")),
-        "public.invoices" if *who == Standing::Service && is_issued(row) => Some(Rule("invoice_figures_computed")),
+        "public.invoices" if *who == Standing::Service && is_settled(row) => Some(Rule("invoice_figures_computed")),
+        // Nor is a new estimate or contract sent already.
+        "public.estimates" if is_colleague && is_sent(row) => Some(Rule("estimate_transition_invalid")),
+        "public.contracts" if is_colleague && is_sent(row) => Some(Rule("contract_transition_invalid")),
         "public.credit_notes" if is_colleague => Some(Rule("credit_note_number_given")),
         "public.customers" if is_colleague && has_figures(row) => Some(Rule("customer_figures_computed")),
         _ => None,
@@ -32,6 +37,7 @@ pub(super) fn refusal_before_walls(who: &Standing, table: &str, row: &Value) -> 
 pub(super) fn refusal_to_point(who: &Standing, table: &str, column: &str, row: &Value) -> Option<Expected> {
     match (table, column) {
         ("public.invoices", "customer_id") if is_issued(row) => Some(Rule("invoice_issued")),
+        ("public.estimates", "customer_id") if is_sent(row) => Some(Rule("estimate_not_draft")),
         ("public.payments", "original_payment_id") if row["status"] == "pending" => Some(Rule("refund_original_missing")),
         ("public.payments", "customer_id" | "invoice_id" | "original_payment_id") if row["status"] == "completed" => {
             Some(Rule("payment_completed"))
@@ -46,6 +52,15 @@ pub(super) fn refusal_to_point(who: &Standing, table: &str, column: &str, row: &
 
 fn is_issued(invoice: &Value) -> bool {
     invoice["invoice_number"].is_string()
+}
+
+/// Tells whether something was paid or credited of an invoice.
+fn is_settled(invoice: &Value) -> bool {
+    ["paid_amount", "credited_amount"].iter().any(|figure| invoice[*figure].as_i64().is_some_and(|value| value != 0))
+}
+
+fn is_sent(document: &Value) -> bool {
+    document["status"] == "sent"
 }
 
 /// Tells whether a customer has figures that are computed.

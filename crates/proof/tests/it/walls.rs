@@ -34,11 +34,11 @@ with tables (oid, name) as (
   union all
   select 'right', t.name, case when has_any_column_privilege(r, t.oid, p) then format('revoke %s on %s from %I', p, t.name, r)
                                else format('grant %s on %s to %I', p, t.name, r) end
-    from tables t, unnest(array['anon', 'authenticated', 'service_role']) r, unnest(array['select', 'insert', 'update']) p
+    from tables t, unnest(array['anon', 'authenticated', 'guest', 'service_role']) r, unnest(array['select', 'insert', 'update']) p
   union all
   select 'right', t.name, case when has_table_privilege(r, t.oid, p) then format('revoke %s on %s from %I', p, t.name, r)
                                else format('grant %s on %s to %I', p, t.name, r) end
-    from tables t, unnest(array['anon', 'authenticated', 'service_role']) r, unnest(array['delete', 'truncate']) p
+    from tables t, unnest(array['anon', 'authenticated', 'guest', 'service_role']) r, unnest(array['delete', 'truncate']) p
 )
 select * from walls order by md5(sql || $1)";
 /// Databases at work at the same time.

@@ -24,6 +24,7 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/webauthn/config.rs",
     "crates/auth/src/api_keys/config.rs",
     "crates/auth/src/companies/config.rs",
+    "crates/auth/src/portal/config.rs",
     "crates/data_api/src/config.rs",
     "crates/outbound/src/config.rs",
 ];

@@ -12,6 +12,8 @@ const PERMISSIONS: &str = "docs/permissions.md";
 #[derive(Deserialize)]
 struct Matrix {
     roles: Vec<String>,
+    #[serde(default)]
+    guests: Vec<String>,
     permissions: BTreeMap<String, Vec<String>>,
     tables: BTreeMap<String, Guarded>,
     personal: BTreeMap<String, Personal>,
@@ -25,6 +27,7 @@ struct Guarded {
     assigned: Option<String>,
     #[serde(default)]
     soft_delete: bool,
+    customer: Option<String>,
     verbs: Vec<String>,
     service: Option<Vec<String>>,
 }
@@ -51,6 +54,7 @@ Made from `db/permissions.toml` by `./dev generate`; changes belong there. Why e
 A permission is `noun:verb`. **all** means every row of the company, **assigned** the rows assigned to the member, **own** the rows that are the
 member's own, and an empty cell nothing. A member's permissions are those of the role, then what a custom role adds or takes, then the member's own
 exceptions; owner and admin hold exactly what stands here. The database decides at every request, from the member's row as it is at that moment.
+`portal` is a customer of the company, who is no member and reads what is his by the columns that `db/code/325_guests.sql` lists (`docs/portal.md`).
 ";
 
 fn permissions(matrix: &Matrix) -> String {
@@ -62,10 +66,15 @@ fn permissions(matrix: &Matrix) -> String {
         for (table, guarded) in matrix.tables.iter().filter(|(_, guarded)| guarded.noun == noun) {
             text.push_str(&guard(table, guarded));
         }
-        writeln!(text, "| permission | {} |", matrix.roles.join(" | ")).unwrap();
-        writeln!(text, "|---|{}", "---|".repeat(matrix.roles.len())).unwrap();
-        for (name, cells) in matrix.permissions.iter().filter(|(name, _)| name.split(':').next() == Some(noun)) {
-            let cells: Vec<&str> = cells.iter().map(|cell| if cell == "-" { "" } else { cell }).collect();
+        let rows = || matrix.permissions.iter().filter(|(name, _)| name.split(':').next() == Some(noun));
+        // Guests have columns where somebody of them holds something.
+        let width = rows().map(|(_, cells)| cells.len()).max().unwrap_or_default();
+        let heads: Vec<&str> = matrix.roles.iter().chain(&matrix.guests).take(width).map(String::as_str).collect();
+        writeln!(text, "| permission | {} |", heads.join(" | ")).unwrap();
+        writeln!(text, "|---|{}", "---|".repeat(heads.len())).unwrap();
+        for (name, cells) in rows() {
+            let missing = std::iter::repeat_n("", width - cells.len());
+            let cells: Vec<&str> = cells.iter().map(|cell| if cell == "-" { "" } else { cell }).chain(missing).collect();
             writeln!(text, "| `{name}` | {} |", cells.join(" | ")).unwrap();
         }
     }
@@ -92,6 +101,12 @@ fn guard(table: &str, guarded: &Guarded) -> String {
     let mut text = format!("Guards `{table}` for: {}.", guarded.verbs.join(", "));
     if let Some(column) = &guarded.assigned {
         write!(text, " *assigned* looks at `{column}`.").unwrap();
+    }
+    match guarded.customer.as_deref() {
+        Some("@company") => text.push_str(" Guests see the one row of their company."),
+        Some("@parent") => text.push_str(" A customer's are those that belong to a row of his."),
+        Some(column) => write!(text, " A customer's are those whose `{column}` he is.").unwrap(),
+        None => {}
     }
     if guarded.soft_delete {
         text.push_str(" Deleted rows are marked by `deleted_at` and come back with `restore`.");

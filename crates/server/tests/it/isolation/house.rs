@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kernel::Secret;
 use proof::World;
 use reqwest::{Client, Method};
@@ -20,7 +22,7 @@ const PASSWORD: &str = "correct horse battery staple";
 const ROLES: [&str; 8] = ["owner", "admin", "manager", "dispatcher", "technician", "csr", "member", "viewer"];
 
 /// How many of the callers, the first, get into A; the last of these is the service.
-pub(crate) const INSIDE: usize = ROLES.len() + 2;
+pub(crate) const INSIDE: usize = ROLES.len() + 4;
 
 /// A server, the world behind it, and who asks.
 pub(crate) struct House {
@@ -135,6 +137,8 @@ impl House {
         }
         let both = self.sign_in("both@example.com").await;
         callers.push(Caller { works_in: Some(COMPANY_A), is_of_both: true, ..caller("an owner of both in A", Some(both)) });
+        callers.push(caller("an API key of A", Some(self.key_of_a(callers[0].token.as_deref()).await)));
+        callers.push(caller("a customer of A", Some(self.customer_of_a().await)));
         let service = self.server.keys().service().token.expose().to_owned();
         callers.push(Caller { works_in: Some(COMPANY_A), ..caller("the service in A", Some(service)) });
         assert_eq!(callers.len(), INSIDE);
@@ -149,6 +153,29 @@ impl House {
         callers.push(Caller { works_in: Some(COMPANY_B), ..callers[0].clone() });
         callers.last_mut().unwrap().name = "owner of A who names B".to_owned();
         callers
+    }
+}
+
+impl House {
+    /// Makes a key of A that may do as much as one may.
+    async fn key_of_a(&self, owner: Option<&str>) -> String {
+        let all = "select array_agg(p.permission) from (select permission from app.role_permissions where role = 'owner' and scope = 'all'
+                    order by split_part(permission, ':', 2) <> 'read', permission limit 100) p";
+        let all: Vec<String> = self.world.superuser().await.query_one(all, &[]).await.unwrap().get(0);
+        let key = self.auth("api-keys", owner, json!({ "name": "Key", "permissions": all, "requests_per_minute": 100_000 })).await;
+        key["key"].as_str().unwrap_or_else(|| panic!("{key}")).to_owned()
+    }
+
+    /// Gives the session of A's customer a text.
+    async fn customer_of_a(&self) -> String {
+        let (row, company) = (format!("{}f01", COMPANY_A.trim_end_matches("000")), COMPANY_A.parse::<uuid::Uuid>().unwrap());
+        let bytes = [row.parse::<uuid::Uuid>().unwrap().as_bytes().as_slice(), company.as_bytes(), &[7; 32]].concat();
+        let text = format!("thp_{}", URL_SAFE_NO_PAD.encode(bytes));
+        let sql = format!(
+            "update auth.portal_sessions set token_hash = encode(sha256('{text}'), 'hex') where company_id = '{company}' and id = '{row}'"
+        );
+        self.world.superuser().await.batch_execute(&sql).await.unwrap();
+        text
     }
 }
 

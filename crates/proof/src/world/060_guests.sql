@@ -1,0 +1,41 @@
+-- What a customer sees in the portal of his company, and what he does not: the first customer has a session, and things that were
+-- shown to him beside a draft; the second has a job, and the customer of the money has the rest.
+
+do $$
+declare
+  v_letter   text;
+  v_company  uuid;
+  v_canary   text;
+  v_customer uuid;
+  v_line     jsonb;
+begin
+  foreach v_letter in array array['a', 'b'] loop
+    v_company := proof.id(v_letter, '000');
+    v_canary := 'canary-' || v_letter;
+    v_customer := proof.id(v_letter, '601');
+    v_line := jsonb_build_object('description', v_canary, 'quantity', 1, 'unit_price', 900);
+    update public.customers set portal_enabled = true where company_id = v_company and id = v_customer;
+    insert into auth.portal_sessions (company_id, id, customer_id, token_hash, opened_at, expires_at, user_agent)
+    values (v_company, proof.id(v_letter, 'f01'), v_customer, repeat(v_letter, 64), now(), now() + interval '1 day', v_canary),
+           (v_company, proof.id('c', 'f02'), v_customer, repeat('c', 64), now(), now() + interval '1 day', v_canary);
+    insert into public.jobs (company_id, id, customer_id, title, notes)
+    values (v_company, proof.id(v_letter, '80a'), proof.id(v_letter, '602'), 'Another''s', v_canary);
+    insert into public.estimates (company_id, id, customer_id, status, notes, line_items)
+    values (v_company, proof.id(v_letter, 'd04'), v_customer, 'sent', v_canary,
+            jsonb_build_array(v_line || jsonb_build_object('id', proof.id(v_letter, 'd84')))),
+           (v_company, proof.id(v_letter, 'd05'), v_customer, 'draft', v_canary, '[]');
+    insert into public.invoices (company_id, id, customer_id, status, notes, line_items)
+    values (v_company, proof.id(v_letter, 'd24'), v_customer, 'sent', v_canary,
+            jsonb_build_array(v_line || jsonb_build_object('id', proof.id(v_letter, 'd94')))),
+           (v_company, proof.id(v_letter, 'd25'), v_customer, 'draft', v_canary, '[]');
+    insert into public.payments (company_id, id, customer_id, amount, payment_method, status, created_by, notes)
+    values (v_company, proof.id(v_letter, 'd54'), v_customer, 700, 'cash', 'completed', proof.id(v_letter, '104'), v_canary);
+    insert into public.contracts (company_id, id, customer_id, estimate_id, title, content, status)
+    values (v_company, proof.id(v_letter, 'd74'), v_customer, proof.id(v_letter, 'd04'), 'Care', v_canary, 'sent'),
+           (v_company, proof.id(v_letter, 'd75'), v_customer, proof.id(v_letter, 'd04'), 'Care', v_canary, 'draft');
+    insert into public.communications (company_id, id, customer_id, type, to_address, body, status)
+    values (v_company, proof.id(v_letter, 'e06'), v_customer, 'email', 'x@example.com', v_canary, 'sent');
+    insert into public.schedules (company_id, id, customer_id, title, start_time, end_time, notes)
+    values (v_company, proof.id(v_letter, 'bb9'), proof.id(v_letter, '602'), 'Another''s', '2031-03-02 10:00+00', '2031-03-02 11:00+00', v_canary);
+  end loop;
+end $$;

@@ -1,0 +1,7 @@
+-- description: takes back create_portal
+-- author: Thorbis
+-- date: 2026-11-23
+-- depends: 20261121090200
+-- rollback: migrate up again; customers ask for another link
+
+drop table auth.portal_sessions;
