@@ -244,7 +244,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("outbound.capture", _) => "false".to_owned(),
         ("outbound.sms.twilio_account", _) => "AC1".to_owned(),
         ("outbound.sms.twilio_from", _) => "+15550100".to_owned(),
-        (_, Value::Null) if key.ends_with(".uri") => "pg-functions://postgres/public/a_hook".to_owned(),
+        (_, Value::Null) if key.rsplit('.').next() == Some("uri") => "pg-functions://postgres/public/a_hook".to_owned(),
         (_, Value::Null) => "/a/path/that/is/longer/than/32/bytes".to_owned(),
         (_, Value::Array(items)) => items.iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(","),
         (_, Value::String(text)) => text.clone(),
