@@ -89,8 +89,8 @@ struct Seen {
 enum Came {
     /// What was asked for, its first bytes then.
     Answer(Instant),
-    /// Something else: its status and its beginning.
-    Wrong(String),
+    /// Something else: its status and its beginning, and when to come back, where it was said.
+    Wrong(String, Option<Duration>),
 }
 
 #[tokio::main(flavor = "multi_thread")]
@@ -147,9 +147,11 @@ async fn ask(load: Arc<Asked>, until: Instant) -> anyhow::Result<Seen> {
                 seen.first.push(u64::try_from(first.duration_since(begun).as_micros())?);
                 seen.microseconds.push(u64::try_from(begun.elapsed().as_micros())?);
             }
-            Came::Wrong(answer) => {
+            Came::Wrong(answer, pause) => {
                 seen.errors = seen.errors.saturating_add(1);
                 seen.wrong = Some(answer);
+                // As a client does that was told so.
+                tokio::time::sleep(pause.unwrap_or_default().min(until.saturating_duration_since(Instant::now()))).await;
             }
         }
     }
@@ -181,6 +183,8 @@ async fn answered(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<B
     let response = sender.send_request(request).await?;
     let first = Instant::now();
     let status = response.status();
+    let pause =
+        response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
     let body = response.into_body().collect().await?.to_bytes();
     let is_whole = match status {
         StatusCode::OK | StatusCode::PARTIAL_CONTENT => is_write || body.len() > 2,
@@ -191,5 +195,5 @@ async fn answered(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<B
         return Ok(Came::Answer(first));
     }
     let text: String = String::from_utf8_lossy(&body).chars().take(WRONG_CHARS_MAX).collect();
-    Ok(Came::Wrong(format!("{status}: {text}")))
+    Ok(Came::Wrong(format!("{status}: {text}"), pause))
 }

@@ -10,6 +10,8 @@ mod anonymous;
 #[cfg(test)]
 mod api_keys;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authenticator;
 #[cfg(test)]
 mod changes;

@@ -169,6 +169,41 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_that_is_almost_ours_is_foreign() {
+        let mut settings = Settings::default();
+        settings.cors.allowed_origins = vec!["https://app.example.com".to_owned()];
+        let cors = Cors::new(&settings, &[]);
+        let decide =
+            |origin: &'static str| cors.decide(&Method::GET, &HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]));
+        assert!(matches!(decide("https://app.example.com"), Decision::Pass(Some(_))));
+        for almost in [
+            "null",
+            "https://app.example.com.evil.example",
+            "https://evilapp.example.com",
+            "https://app.example.com:8443",
+            "https://app.example.com@evil.example",
+            "https://APP.example.com",
+            "https://app.example.com/",
+            "http://app.example.com",
+            "*",
+        ] {
+            assert!(matches!(decide(almost), Decision::Refused(_)), "{almost}");
+        }
+        // Neither with listed origins nor without are credentials allowed: nothing here is a cookie.
+        for decision in [
+            decide("https://app.example.com"),
+            Cors::Anybody.decide(&Method::GET, &HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("null"))])),
+        ] {
+            let mut headers = HeaderMap::new();
+            decision.mark(&mut headers);
+            assert!(
+                headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+                    && !headers.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS)
+            );
+        }
+    }
+
+    #[test]
     fn our_own_pages_need_not_be_listed() {
         let mut settings = Settings::default();
         settings.cors.allowed_origins = vec!["https://app.example.com".to_owned()];

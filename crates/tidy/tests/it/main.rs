@@ -3,6 +3,8 @@
 //! Invariant: each rule is a pure function over paths and texts with a test that it finds what it is for, and a test over this tree.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod dialect;

@@ -1,0 +1,37 @@
+#!/bin/sh
+# A thousand people sign in at once, over and over, while the data API is read by CONNECTIONS (8) others: the p95 of the reads may be at most a
+# fifth longer than without the storm. Who cannot sign in at once is told to come back. PROFILE=dev measures a program that was built faster.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+profile=${PROFILE:-release} seconds=${SECONDS_EACH:-15} connections=${CONNECTIONS:-8} storm=${STORM:-1000}
+cargo build --locked --quiet --profile "$profile" -p thorbis-server -p thorbis-load
+[ "$profile" = dev ] && profile=debug
+target=${CARGO_TARGET_DIR:-$root/target}/$profile
+. "$root/dev.d/server.sh"
+export THORBIS_LOG__FILTER=warn
+start_server "$target/thorbis"
+anon=$(said 'anon key')
+mail=$(said 'demo login') password=$(said 'demo password')
+printf '{"email":"%s","password":"%s"}' "$mail" "$password" >"$folder/body"
+token=$(curl -sf "$url/auth/v1/token?grant_type=password" -H "apikey: $anon" -H 'content-type: application/json' -d @"$folder/body" |
+    sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+reads() {
+    "$target/load" --address "${url#http://}" --path '/rest/v1/jobs?select=id,title&limit=20' --header "apikey: $anon" \
+        --header "authorization: Bearer $token" --connections "$connections" --seconds "$seconds"
+}
+p95() { sed -n 's/.*"p95_us":\([0-9]*\).*/\1/p'; }
+quiet=$(reads | p95)
+# Those who are told to come back are counted as wrong answers there, which is what is meant to happen.
+"$target/load" --address "${url#http://}" --path '/auth/v1/token?grant_type=password' --method POST --body "$folder/body" \
+    --header 'content-type: application/json' --connections "$storm" --seconds "$((seconds + 4))" >"$folder/storm" 2>"$folder/refused" &
+peer=$!
+sleep 2
+stormy=$(reads | p95)
+wait "$peer" || true
+peer=
+signed=$(sed -n 's/.*"answers":\([0-9]*\).*/\1/p' "$folder/storm")
+refused=$(sed -n 's/.*"errors":\([0-9]*\).*/\1/p' "$folder/storm")
+echo "login-storm: p95 of reads $quiet us, $stormy us while $storm signed in at once ($signed did, $refused were told to come back), allowed $((quiet * 12 / 10)) us"
+[ "${signed:-0}" -gt 0 ] && [ "${refused:-0}" -gt 0 ]
+! grep 'such as' "$folder/refused" | grep -qv '429'
+[ "$stormy" -le "$((quiet * 12 / 10))" ]
