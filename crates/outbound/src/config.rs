@@ -19,6 +19,8 @@ pub struct OutboundConfig {
     pub sms: SmsConfig,
     /// The table that messages wait in.
     pub outbox: OutboxConfig,
+    /// What the answer of a hook that sends may take.
+    pub hooks: HookLimits,
 }
 
 /// How the connection to the mail server is protected.
@@ -198,7 +200,7 @@ pub type Fault = (&'static str, &'static str);
 impl OutboundConfig {
     /// Returns what is impossible about the values; nothing when they can be used.
     pub fn faults(&self) -> Vec<Fault> {
-        let Self { mail, sms, outbox, .. } = self;
+        let Self { mail, sms, outbox, hooks, .. } = self;
         let url = url::Url::parse(&sms.twilio_url);
         [
             (mail.smtp_port == 0, "mail.smtp_port", "1 to 65535"),
@@ -219,6 +221,12 @@ impl OutboundConfig {
             (!(100..=120_000).contains(&sms.twilio_time_ms), "sms.twilio_time_ms", "100 to 120000"),
             (!mail.hook.is_usable(), "mail.hook.uri", "pg-functions://postgres/schema/function, or an https address with secrets"),
             (!sms.hook.is_usable(), "sms.hook.uri", "pg-functions://postgres/schema/function, or an https address with secrets"),
+            (!(10..=30_000).contains(&hooks.function_time_ms), "hooks.function_time_ms", "10 to 30000"),
+            (!(10..=30_000).contains(&hooks.http_time_ms), "hooks.http_time_ms", "10 to 30000"),
+            (!(1..=10).contains(&hooks.http_attempts_max), "hooks.http_attempts_max", "1 to 10"),
+            (hooks.http_retry_ms > 30_000, "hooks.http_retry_ms", "0 to 30000"),
+            (!(1024..=10_485_760).contains(&hooks.answer_bytes_max), "hooks.answer_bytes_max", "1024 to 10485760"),
+            (!(1..=10_000).contains(&hooks.calls_max), "hooks.calls_max", "1 to 10000"),
             (!(1..=1_000_000).contains(&outbox.pending_max), "outbox.pending_max", "1 to 1000000"),
             (!(1..=1_000_000).contains(&outbox.company_hour_max), "outbox.company_hour_max", "1 to 1000000"),
             (!(1..=500).contains(&outbox.batch_rows), "outbox.batch_rows", "1 to 500"),

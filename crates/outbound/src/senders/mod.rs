@@ -9,7 +9,7 @@ mod twilio;
 use jiff::Timestamp;
 use kernel::{Error, Result};
 
-use crate::config::{HookLimits, OutboundConfig};
+use crate::config::OutboundConfig;
 use crate::hook::Hook;
 use crate::{Channel, Message};
 
@@ -59,8 +59,7 @@ impl Senders {
     pub(crate) fn new(config: &OutboundConfig, is_development: bool) -> Result<Self> {
         let smtp = Smtp::new(&config.mail)?;
         let twilio = Twilio::new(&config.sms)?;
-        let limits = HookLimits::default();
-        let (mail_hook, sms_hook) = (Hook::new(&config.mail.hook, &limits)?, Hook::new(&config.sms.hook, &limits)?);
+        let (mail_hook, sms_hook) = (Hook::new(&config.mail.hook, &config.hooks)?, Hook::new(&config.sms.hook, &config.hooks)?);
         let leaves = smtp.is_some() || twilio.is_some() || mail_hook.is_some() || sms_hook.is_some();
         let captures = config.capture.unwrap_or(is_development && !leaves);
         Ok(Self { captures, smtp, twilio, mail_hook, sms_hook })
