@@ -15,11 +15,13 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use argon2::{Algorithm, Argon2, Params, Version};
 pub(crate) use choice::CharacterClass;
 use kernel::{Error, Kind, Result, Secret};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::config::PasswordConfig;
 
 const RETRY_AFTER_SECONDS: u32 = 1;
+/// Of forty steps of priority.
+const STEPS_BACK: i32 = 10;
 
 /// Hashes and verifies passwords.
 #[derive(Clone)]
@@ -83,9 +85,24 @@ impl Passwords {
         let permit = self.0.workers.acquire().await.map_err(Error::internal)?;
         drop(place);
         let pool = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || job(&pool)).await;
+        let (done, outcome) = oneshot::channel();
+        // A thread of its own, which is little beside a hash: what steps back behind other work does not come forward again.
+        let thread = std::thread::Builder::new().name("password".to_owned()).spawn(move || {
+            step_back();
+            // Whoever waited may have gone away.
+            let _heard = done.send(job(&pool)).is_ok();
+        });
+        thread.map_err(Error::internal)?;
+        let outcome = outcome.await;
         drop(permit);
-        done.map_err(Error::internal)?
+        outcome.map_err(Error::internal)?
+    }
+}
+
+/// Gives this thread less of the processor than requests get that wait for no hash, so that a storm of sign-ins slows down itself alone.
+fn step_back() {
+    if let Err(error) = rustix::process::nice(STEPS_BACK) {
+        tracing::debug!(%error, "hashes have the same priority as other work");
     }
 }
 
@@ -250,6 +267,15 @@ mod tests {
         }
         assert!(passwords.hash(secret("correct horse")).await.is_ok());
         assert_eq!(passwords.0.waiting.load(Ordering::Acquire), 0);
+    }
+
+    #[tokio::test]
+    async fn hashing_steps_back_and_other_work_does_not() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        let own = || rustix::process::getpriority_process(None).unwrap();
+        let before = own();
+        let hashing = passwords.work(move |_| Ok(own())).await.unwrap();
+        assert_eq!((hashing, own()), ((before + STEPS_BACK).min(19), before));
     }
 
     #[tokio::test]
