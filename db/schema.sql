@@ -11911,6 +11911,35 @@ COMMENT ON COLUMN auth.one_time_tokens.code_hash IS 'secret';
 
 COMMENT ON COLUMN auth.one_time_tokens.sent_to IS 'pii:email';
 
+CREATE TABLE auth.passkey_challenges (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid,
+    ceremony jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY auth.passkey_challenges FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.passkey_challenges OWNER TO app_owner;
+
+COMMENT ON TABLE auth.passkey_challenges IS 'Requests for a new passkey (of a user), or to sign in with any (of nobody), until they are answered or expire. Reached by the auth service only.';
+
+CREATE TABLE auth.passkeys (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    credential_id bytea NOT NULL,
+    credential jsonb NOT NULL,
+    friendly_name text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT passkeys_credential_id_check CHECK (((length(credential_id) >= 1) AND (length(credential_id) <= 1023))),
+    CONSTRAINT passkeys_friendly_name_check CHECK ((length(friendly_name) <= 200))
+);
+ALTER TABLE ONLY auth.passkeys FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.passkeys OWNER TO app_owner;
+
+COMMENT ON TABLE auth.passkeys IS 'Keys on people''s devices that sign them in without a password; their public part. Reached by the auth service only.';
+
 CREATE TABLE auth.recovery_codes (
     factor_id uuid NOT NULL,
     code_hash text NOT NULL,
@@ -15665,6 +15694,15 @@ ALTER TABLE ONLY auth.one_time_tokens
 ALTER TABLE ONLY auth.one_time_tokens
     ADD CONSTRAINT one_time_tokens_user_id_purpose_key UNIQUE (user_id, purpose);
 
+ALTER TABLE ONLY auth.passkey_challenges
+    ADD CONSTRAINT passkey_challenges_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.passkeys
+    ADD CONSTRAINT passkeys_credential_id_key UNIQUE (credential_id);
+
+ALTER TABLE ONLY auth.passkeys
+    ADD CONSTRAINT passkeys_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY auth.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (factor_id, code_hash);
 
@@ -16159,6 +16197,12 @@ CREATE INDEX one_time_tokens_expires_at_idx ON auth.one_time_tokens USING btree 
 CREATE INDEX one_time_tokens_flow_id_idx ON auth.one_time_tokens USING btree (flow_id);
 
 CREATE INDEX one_time_tokens_sent_to_idx ON auth.one_time_tokens USING btree (sent_to);
+
+CREATE INDEX passkey_challenges_expires_at_idx ON auth.passkey_challenges USING btree (expires_at);
+
+CREATE INDEX passkey_challenges_user_id_idx ON auth.passkey_challenges USING btree (user_id);
+
+CREATE INDEX passkeys_user_id_idx ON auth.passkeys USING btree (user_id);
 
 CREATE INDEX sessions_active_company_id_idx ON auth.sessions USING btree (active_company_id);
 
@@ -18237,6 +18281,12 @@ ALTER TABLE ONLY auth.one_time_tokens
 ALTER TABLE ONLY auth.one_time_tokens
     ADD CONSTRAINT one_time_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY auth.passkey_challenges
+    ADD CONSTRAINT passkey_challenges_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.passkeys
+    ADD CONSTRAINT passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY auth.recovery_codes
     ADD CONSTRAINT recovery_codes_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
 
@@ -19291,6 +19341,10 @@ CREATE POLICY app_definer_all ON auth.oauth_consents TO app_definer USING (true)
 
 CREATE POLICY app_definer_all ON auth.one_time_tokens TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON auth.passkey_challenges TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.passkeys TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON auth.recovery_codes TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.sessions TO app_definer USING (true) WITH CHECK (true);
@@ -19312,6 +19366,10 @@ CREATE POLICY app_owner_all ON auth.oauth_clients TO app_owner USING (true) WITH
 CREATE POLICY app_owner_all ON auth.oauth_consents TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.one_time_tokens TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.passkey_challenges TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.passkeys TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.recovery_codes TO app_owner USING (true) WITH CHECK (true);
 
@@ -19335,6 +19393,10 @@ ALTER TABLE auth.oauth_consents ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.one_time_tokens ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE auth.passkey_challenges ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.passkeys ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE auth.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY service_role_all ON auth.flow_states TO service_role USING (true) WITH CHECK (true);
@@ -19352,6 +19414,10 @@ CREATE POLICY service_role_all ON auth.oauth_clients TO service_role USING (true
 CREATE POLICY service_role_all ON auth.oauth_consents TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.one_time_tokens TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.passkey_challenges TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.passkeys TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.recovery_codes TO service_role USING (true) WITH CHECK (true);
 
@@ -22495,6 +22561,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.oauth_consents TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.one_time_tokens TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.one_time_tokens TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.passkey_challenges TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.passkey_challenges TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.passkeys TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.passkeys TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO service_role;

@@ -9,7 +9,7 @@ use postgres::{Access, Sql};
 use serde_json::{Map, Value, json};
 
 use crate::errors::object;
-use crate::{Auth, one_time};
+use crate::{Auth, one_time, passkeys};
 
 /// How long others may keep the public keys: a rotation keeps the old ones accepted far longer.
 const JWKS_CACHE: &str = "public, max-age=600";
@@ -65,7 +65,7 @@ fn known(auth: &Auth) -> Value {
         "phone_autoconfirm": auth.config().one_time.phone_autoconfirm,
         "sms_provider": if phone { "twilio" } else { "" },
         "saml_enabled": false,
-        "passkeys_enabled": false,
+        "passkeys_enabled": passkeys::are_enabled(auth),
     })
 }
 

@@ -29,6 +29,7 @@ mod oauth_server;
 mod one_time;
 mod origin;
 mod passes;
+mod passkeys;
 pub mod portal;
 mod routes;
 mod security;

@@ -2,12 +2,13 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 
 use crate::{
-    Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, portal, security, sessions,
-    unavailable, users,
+    Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, passkeys, portal, security,
+    sessions, unavailable, users,
 };
 
 /// Returns the routes, to be mounted where `auth.path` says.
@@ -34,6 +35,14 @@ pub fn router(auth: Auth) -> Router {
         .route("/factors/recovery-codes", get(factors::status).post(factors::generate).delete(factors::remove))
         .route("/factors/recovery-codes/regenerate", post(factors::regenerate))
         .route("/factors/recovery-codes/verify", post(factors::verify_recovery_code))
+        .route("/passkeys", get(passkeys::list))
+        .route("/passkeys/{id}", patch(passkeys::rename).delete(passkeys::delete))
+        .route("/passkeys/registration/options", post(passkeys::registration_options))
+        .route("/passkeys/registration/verify", post(passkeys::register))
+        .route("/passkeys/authentication/options", post(passkeys::sign_in_options))
+        .route("/passkeys/authentication/verify", post(passkeys::sign_in))
+        .route("/admin/users/{id}/passkeys", get(admin::passkeys))
+        .route("/admin/users/{id}/passkeys/{passkey}", delete(admin::delete_passkey))
         .route("/company", post(companies::choose))
         .route("/api-keys", post(api_keys::make))
         .route("/api-keys/{id}/rotate", post(api_keys::rotate))

@@ -16,8 +16,6 @@ const TABLE: &[Line] = &[
     (MethodFilter::GET, "/user/identities/authorize", 404, "manual_linking_disabled", "Manual linking is disabled"),
     (MethodFilter::DELETE, "/user/identities/{id}", 404, "manual_linking_disabled", "Manual linking is disabled"),
     (MethodFilter::POST, "/sso", 404, "saml_provider_disabled", "SAML 2.0 is disabled"),
-    (MethodFilter::GET, "/passkeys", 422, "passkey_disabled", "Passkeys are disabled"),
-    (MethodFilter::POST, "/passkeys/{*rest}", 422, "passkey_disabled", "Passkeys are disabled"),
 ];
 
 /// Adds every line of the table as a route.

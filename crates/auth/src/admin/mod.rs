@@ -4,6 +4,7 @@
 
 mod duration;
 mod factors;
+mod passkeys;
 mod queries;
 
 use axum::Json;
@@ -25,6 +26,7 @@ use crate::users::queries::{Change, NewUser};
 use crate::users::{self, User};
 use duration::BanDuration;
 pub(crate) use factors::{delete as delete_factor, list as factors};
+pub(crate) use passkeys::{delete as delete_passkey, list as passkeys};
 
 const PER_PAGE: i64 = 50;
 const PER_PAGE_MAX: i64 = 1000;

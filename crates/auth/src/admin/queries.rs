@@ -36,7 +36,9 @@ pub(super) async fn retire(tx: &Tx, id: UserId, now: Timestamp) -> Result<bool> 
              from given g
             where u.id = g.id and u.deleted_at is null
            returning u.id),
-         identity as (delete from auth.identities i using retired r where i.user_id = r.id)
+         identity as (delete from auth.identities i using retired r where i.user_id = r.id),
+         factor as (delete from auth.mfa_factors f using retired r where f.user_id = r.id),
+         passkey as (delete from auth.passkeys p using retired r where p.user_id = r.id)
          select id from retired",
     );
     Ok(tx.query_opt(sql).await?.is_some())

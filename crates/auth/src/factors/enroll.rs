@@ -124,7 +124,8 @@ pub(super) fn name_taken(name: &str) -> Error {
     Error::new(Kind::Unprocessable, "mfa_factor_name_conflict", message)
 }
 
-pub(super) fn check_name(name: &str) -> Result<()> {
+/// Refuses a name that is none.
+pub(crate) fn check_name(name: &str) -> Result<()> {
     if name.chars().count() > NAME_CHARACTERS_MAX || name.contains('\0') {
         return Err(bad_request("validation_failed", "A name has at most 200 characters, and none of them is U+0000"));
     }

@@ -11,7 +11,7 @@ mod security_key;
 mod totp;
 
 pub(crate) use challenge::{challenge, verify};
-pub(crate) use enroll::{enroll, unenroll};
+pub(crate) use enroll::{check_name, enroll, unenroll};
 use kernel::{Error, Kind, Result};
 use postgres::Tx;
 pub(crate) use recovery::{generate, regenerate, remove, status, verify as verify_recovery_code};

@@ -18,18 +18,32 @@ pub struct WebauthnConfig {
     pub rp_name: String,
     /// Who may ask for keys: pages such as `https://app.example.com`, applications such as `android:apk-key-hash:…`. The site if none.
     pub origins: Vec<String>,
-    /// How long a key may be asked for, where no second factor is asked for.
+    /// Whether people add passkeys and sign in with them.
+    pub passkeys_enabled: bool,
+    /// Whether a passkey counts only where the device made sure that its owner uses it: by a finger, a face or a PIN.
+    pub passkeys_verified: bool,
+    /// How many passkeys an account may have.
+    pub passkeys_max: u32,
+    /// How long a passkey may be asked for.
     pub challenge_seconds: u32,
 }
 
 impl Default for WebauthnConfig {
     fn default() -> Self {
-        Self { rp_id: None, rp_name: String::new(), origins: Vec::new(), challenge_seconds: 300 }
+        Self {
+            rp_id: None,
+            rp_name: String::new(),
+            origins: Vec::new(),
+            passkeys_enabled: true,
+            passkeys_verified: true,
+            passkeys_max: 10,
+            challenge_seconds: 300,
+        }
     }
 }
 
 impl WebauthnConfig {
-    pub(crate) fn faults(&self) -> [(bool, &'static str, &'static str); 4] {
+    pub(crate) fn faults(&self) -> [(bool, &'static str, &'static str); 5] {
         let domain = self.rp_id.as_deref();
         let is_domain = |name: &str| matches!(Host::parse(name), Ok(Host::Domain(parsed)) if parsed == name);
         let origins: Option<Vec<Url>> = self.origins.iter().map(|text| origin(text)).collect();
@@ -38,6 +52,7 @@ impl WebauthnConfig {
             (domain.is_some_and(|name| !is_domain(name)), "webauthn.rp_id", "a domain such as example.com"),
             (self.rp_name.chars().count() > 200, "webauthn.rp_name", "at most 200 characters"),
             (!fit, "webauthn.origins", "https origins of rp_id such as https://app.example.com, or android:apk-key-hash:…"),
+            (!(1..=100).contains(&self.passkeys_max), "webauthn.passkeys_max", "1 to 100"),
             (!(30..=3600).contains(&self.challenge_seconds), "webauthn.challenge_seconds", "30 to 3600"),
         ]
     }

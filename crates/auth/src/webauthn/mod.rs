@@ -26,6 +26,8 @@ const LOCALHOST: &str = "localhost";
 #[derive(Debug)]
 pub(crate) struct Site {
     core: WebauthnCore,
+    /// Whether a passkey has to know its owner.
+    verification: UserVerificationPolicy,
 }
 
 /// For whom a key is to be.
@@ -76,7 +78,8 @@ impl Site {
         let time = Duration::from_secs(config.challenge_seconds.into());
         let any_port = domain == LOCALHOST && config.origins.is_empty();
         let core = WebauthnCore::new_unsafe_experts_only(name, &domain, origins, time, Some(false), Some(any_port));
-        Ok(Some(Self { core }))
+        let verification = if config.passkeys_verified { UserVerificationPolicy::Required } else { UserVerificationPolicy::Preferred };
+        Ok(Some(Self { core, verification }))
     }
 
     /// Asks for a new key that supplements another proof: any device will do, and one that can knows its owner.
@@ -85,6 +88,15 @@ impl Site {
         let builder = builder.map_err(Error::internal)?.exclude_credentials(Some(known));
         let (options, state) = self.core.generate_challenge_register(builder).map_err(Error::internal)?;
         asked(options, state)
+    }
+
+    /// Asks for a new key that says itself whose it is, and stands alone.
+    pub(crate) fn ask_for_passkey(&self, holder: Holder<'_>, known: Vec<Vec<u8>>) -> Result<Asked> {
+        let builder = self.core.new_challenge_register_builder(holder.handle.as_bytes(), holder.account, holder.account);
+        let builder = builder.map_err(Error::internal)?.exclude_credentials(Some(known));
+        let builder = builder.require_resident_key(true).user_verification_policy(self.verification);
+        let (options, state) = self.core.generate_challenge_register(builder).map_err(Error::internal)?;
+        asked(options.public_key, state)
     }
 
     /// Takes a new key.
@@ -102,6 +114,18 @@ impl Site {
         let builder = builder.map_err(Error::internal)?.allow_backup_eligible_upgrade(true);
         let (options, state) = self.core.generate_challenge_authenticate(builder).map_err(Error::internal)?;
         asked(options, state)
+    }
+
+    /// Asks whoever is there for a signature of his passkey.
+    pub(crate) fn ask_anybody(&self) -> Result<Asked> {
+        let builder = self.core.new_challenge_authenticate_builder(Vec::new(), Some(self.verification)).map_err(Error::internal)?;
+        let builder = builder.allow_backup_eligible_upgrade(true);
+        let (options, state) = self.core.generate_challenge_authenticate(builder).map_err(Error::internal)?;
+        let mut asked = asked(options.public_key, state)?;
+        if let Some(options) = asked.options.as_object_mut() {
+            options.remove("allowCredentials");
+        }
+        Ok(asked)
     }
 
     /// Takes a signature of a key, and returns what is kept of the key from now on.

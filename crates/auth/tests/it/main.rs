@@ -46,6 +46,8 @@ mod oauth_clients;
 #[cfg(test)]
 mod oauth_flow;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod passwords;
 #[cfg(test)]
 mod portal;

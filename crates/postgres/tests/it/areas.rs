@@ -18,6 +18,8 @@ pub(crate) const AREAS: &[Area] = &[
             "auth.mfa_factors",
             "auth.mfa_challenges",
             "auth.recovery_codes",
+            "auth.passkeys",
+            "auth.passkey_challenges",
             "auth.one_time_tokens",
             "auth.flow_states",
             "auth.oauth_clients",

@@ -47,6 +47,10 @@ begin
       insert into auth.mfa_factors (id, user_id, friendly_name, factor_type, secret) values (v_user, v_user, v_canary, 'totp', v_canary);
       insert into auth.mfa_challenges (factor_id, expires_at) values (v_user, now() + interval '1 hour');
       insert into auth.recovery_codes (factor_id, code_hash) values (v_user, encode(sha256(v_canary::bytea), 'hex'));
+      insert into auth.passkeys (id, user_id, credential_id, credential, friendly_name)
+      values (v_user, v_user, decode(replace(v_user::text, '-', ''), 'hex'), jsonb_build_object('note', v_canary), v_canary);
+      insert into auth.passkey_challenges (user_id, ceremony, created_at, expires_at)
+      values (v_user, jsonb_build_object('note', v_canary), now(), now() + interval '1 hour');
     end loop;
     insert into public.invitations (company_id, id, email, name, role, role_id, department_id, token_hash)
     values (v_company, (v_head || v_letter || '501')::uuid, 'guest.' || v_letter || '@example.com', v_canary, 'member',
