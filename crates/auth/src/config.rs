@@ -100,6 +100,14 @@ pub struct MfaConfig {
     pub webauthn_enroll_enabled: bool,
     /// Whether signatures of security keys are taken.
     pub webauthn_verify_enabled: bool,
+    /// Whether telephones may be added. Every proof costs an SMS, and whoever moves a number to himself has it.
+    pub phone_enroll_enabled: bool,
+    /// Whether codes by SMS are taken.
+    pub phone_verify_enabled: bool,
+    /// Whether mailboxes may be added. It has to be another one than that of the account.
+    pub email_enroll_enabled: bool,
+    /// Whether codes by mail are taken.
+    pub email_verify_enabled: bool,
     /// Whether there are recovery codes, which stand in for a factor that was lost.
     pub recovery_codes_enabled: bool,
     /// The name under which authenticator apps list this service; empty: the host of `public_url`.
@@ -281,6 +289,10 @@ impl Default for MfaConfig {
             totp_verify_enabled: true,
             webauthn_enroll_enabled: true,
             webauthn_verify_enabled: true,
+            phone_enroll_enabled: false,
+            phone_verify_enabled: true,
+            email_enroll_enabled: false,
+            email_verify_enabled: true,
             recovery_codes_enabled: true,
             issuer: String::new(),
             factors_max: 10,

@@ -25,7 +25,7 @@ use crate::tokens::AUDIENCE;
 use crate::users::queries::{Change, NewUser};
 use crate::users::{self, User};
 use duration::BanDuration;
-pub(crate) use factors::{delete as delete_factor, list as factors};
+pub(crate) use factors::{delete as delete_factor, list as factors, update as update_factor};
 pub(crate) use passkeys::{delete as delete_passkey, list as passkeys};
 
 const PER_PAGE: i64 = 50;

@@ -8,12 +8,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::code::{self, Way};
 use super::queries::{self, Challenge, Factor, NewChallenge};
 use super::{factor_id, factor_not_found, locked, raise, security_key, totp};
-use crate::Auth;
-use crate::errors::unprocessable;
+use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Caller, Device};
 use crate::keys::FACTOR_SECRET;
+use crate::{Auth, one_time};
+
+/// How a factor is to be asked; clients send more, which says nothing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wish {
+    channel: Option<String>,
+}
 
 /// A proof, and what it answers.
 #[derive(Deserialize)]
@@ -26,18 +34,34 @@ pub(crate) struct Answer {
     webauthn: Option<security_key::Answer>,
 }
 
-pub(crate) async fn challenge(State(auth): State<Auth>, caller: Caller, device: Device, Path(id): Path<String>) -> Result<Json<Value>> {
+pub(crate) async fn challenge(
+    State(auth): State<Auth>,
+    caller: Caller,
+    device: Device,
+    Path(id): Path<String>,
+    wish: Option<Body<Wish>>,
+) -> Result<Json<Value>> {
     let id = factor_id(&id)?;
     let tx = auth.begin(Access::Write, "ask for a second factor").await?;
     let standing = locked(&tx, &auth, caller).await?;
     let factor = find(&tx, &auth, caller, id).await?;
-    let asked =
-        if factor.sort == "webauthn" { Some(security_key::ask(&tx, &auth, caller, &standing.account, &factor).await?) } else { None };
-    let (ceremony, webauthn) = asked.map_or((None, None), |asked| (Some(asked.kept), Some(asked.options)));
-    let new = NewChallenge { id: Uuid::now_v7(), factor: id, ip: device.address.as_deref(), ceremony };
+    let mut new = NewChallenge { id: Uuid::now_v7(), factor: id, ip: device.address.as_deref(), ceremony: None, code_hash: None };
+    let mut webauthn = None;
+    if factor.sort == "webauthn" {
+        let asked = security_key::ask(&tx, &auth, caller, &standing.account, &factor).await?;
+        (new.ceremony, webauthn) = (Some(asked.kept), Some(asked.options));
+    } else if let Some(way) = Way::of(&factor) {
+        if wish.and_then(|Body(wish)| wish.channel).is_some_and(|channel| !matches!(channel.as_str(), "" | "sms")) {
+            return Err(bad_request("validation_failed", "Invalid channel, supported values are 'sms'"));
+        }
+        let account = code::account(&tx, &auth, caller).await?;
+        let secrets = code::send(&tx, &auth, &device, &account, &way).await?;
+        (new.id, new.code_hash) = (secrets.id, Some(secrets.code_hash));
+    }
     let challenge = new.id;
     let expires_at = queries::ask(&tx, new, auth.now(), &auth.config().mfa).await?;
     tx.commit().await?;
+    one_time::sent(&auth);
     let mut answer = json!({ "id": challenge, "type": factor.sort, "expires_at": expires_at });
     if let (Some(answer), Some(webauthn)) = (answer.as_object_mut(), webauthn) {
         answer.insert("webauthn".to_owned(), webauthn);
@@ -60,14 +84,17 @@ pub(crate) async fn verify(
     if factor.sort == "webauthn" {
         return Box::pin(security_key::verify(tx, &auth, caller, (factor, challenge), answer.webauthn)).await.map(Json);
     }
-    verify_totp(tx, &auth, caller, factor, &answer.code).await.map(Json)
+    if !queries::attempt(&tx, id, auth.now(), &auth.config().mfa).await? {
+        return Err(too_many_attempts(&auth));
+    }
+    if factor.sort == "totp" {
+        return verify_totp(tx, &auth, caller, factor, &answer.code).await.map(Json);
+    }
+    code::verify(tx, &auth, caller, (factor, challenge), &answer.code).await.map(Json)
 }
 
 async fn verify_totp(tx: Tx, auth: &Auth, caller: Caller, factor: Factor, code: &str) -> Result<Value> {
     let now = auth.now();
-    if !queries::attempt(&tx, factor.id, now, &auth.config().mfa).await? {
-        return Err(too_many_attempts(auth));
-    }
     let sealed = factor.secret.as_deref().ok_or_else(|| Error::internal("a factor without a secret"))?;
     let secret = auth.keys().ring.unseal(FACTOR_SECRET, factor.id, sealed).map_err(Error::internal)?;
     let step = totp::step(&secret, code, now.as_second())?;
@@ -96,6 +123,10 @@ async fn find(tx: &Tx, auth: &Auth, caller: Caller, id: Uuid) -> Result<Factor> 
         "totp" => Err(unprocessable("mfa_totp_verify_not_enabled", "MFA verification is disabled for TOTP")),
         "webauthn" if mfa.webauthn_verify_enabled => Ok(factor),
         "webauthn" => Err(unprocessable("mfa_webauthn_verify_not_enabled", "MFA verification is disabled for WebAuthn")),
+        "phone" if mfa.phone_verify_enabled => Ok(factor),
+        "phone" => Err(unprocessable("mfa_phone_verify_not_enabled", "MFA verification is disabled for Phone")),
+        "email" if mfa.email_verify_enabled => Ok(factor),
+        "email" => Err(unprocessable("mfa_email_verify_not_enabled", "MFA verification is disabled for Email")),
         _ => Err(factor_not_found()),
     }
 }

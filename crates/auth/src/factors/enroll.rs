@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::code::{self, Way};
 use super::queries::{self, NewFactor};
 use super::{factor_id, factor_not_found, locked, security_key, totp};
 use crate::Auth;
@@ -27,16 +28,23 @@ pub(crate) struct Wish {
     friendly_name: Option<String>,
     #[serde(default)]
     issuer: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
 }
 
 pub(crate) async fn enroll(State(auth): State<Auth>, caller: Caller, Body(wish): Body<Wish>) -> Result<Json<Value>> {
     match wish.factor_type.as_str() {
         "totp" if auth.config().mfa.totp_enroll_enabled => enroll_totp(&auth, caller, wish).await.map(Json),
         "totp" => Err(unprocessable("mfa_totp_enroll_not_enabled", "MFA enroll is disabled for TOTP")),
+        "phone" if auth.config().mfa.phone_enroll_enabled => enroll_code(&auth, caller, wish).await.map(Json),
         "phone" => Err(unprocessable("mfa_phone_enroll_not_enabled", "MFA enroll is disabled for Phone")),
+        "email" if auth.config().mfa.email_enroll_enabled => enroll_code(&auth, caller, wish).await.map(Json),
+        "email" => Err(unprocessable("mfa_email_enroll_not_enabled", "MFA enroll is disabled for Email")),
         "webauthn" if auth.config().mfa.webauthn_enroll_enabled => enroll_security_key(&auth, caller, wish).await.map(Json),
         "webauthn" => Err(unprocessable("mfa_webauthn_enroll_not_enabled", "MFA enroll is disabled for WebAuthn")),
-        _ => Err(bad_request("validation_failed", "factor_type needs to be totp, phone, or webauthn")),
+        _ => Err(bad_request("validation_failed", "factor_type needs to be totp, phone, email, or webauthn")),
     }
 }
 
@@ -51,7 +59,7 @@ async fn enroll_totp(auth: &Auth, caller: Caller, wish: Wish) -> Result<Value> {
     tidy(&tx, auth, caller, &standing, &name).await?;
     let enrolment = totp::enrolment(&secret, &issuer, &standing.account)?;
     let sealed = auth.keys().ring.seal(FACTOR_SECRET, id, secret.expose()).map_err(Error::internal)?;
-    let new = NewFactor { id, sort: "totp", friendly_name: &name, verified: false, secret: Some(sealed) };
+    let new = NewFactor { id, sort: "totp", friendly_name: &name, secret: Some(sealed), ..NewFactor::default() };
     begun(tx, auth, caller, new).await?;
     Ok(json!({
         "id": id,
@@ -70,8 +78,35 @@ async fn enroll_security_key(auth: &Auth, caller: Caller, wish: Wish) -> Result<
     let standing = locked(&tx, auth, caller).await?;
     tidy(&tx, auth, caller, &standing, &name).await?;
     let id = Uuid::now_v7();
-    begun(tx, auth, caller, NewFactor { id, sort: "webauthn", friendly_name: &name, verified: false, secret: None }).await?;
+    begun(tx, auth, caller, NewFactor { id, sort: "webauthn", friendly_name: &name, ..NewFactor::default() }).await?;
     Ok(json!({ "id": id, "type": "webauthn", "friendly_name": name }))
+}
+
+/// The first code goes out when it is asked for.
+async fn enroll_code(auth: &Auth, caller: Caller, wish: Wish) -> Result<Value> {
+    let name = wish.friendly_name.unwrap_or_default();
+    check_name(&name)?;
+    let way = Way::parse(&wish.factor_type, wish.phone.as_deref(), wish.email.as_deref())?;
+    let tx = auth.begin(Access::Write, "enrol a telephone or mailbox").await?;
+    let standing = locked(&tx, auth, caller).await?;
+    way.check(auth, &code::account(&tx, auth, caller).await?)?;
+    let (phone, email) = match &way {
+        Way::Phone(phone) => (Some(phone.as_str()), None),
+        Way::Email(email) => (None, Some(email.as_str())),
+    };
+    if queries::of_user(&tx, caller.user_id).await?.iter().any(|factor| factor.verified && Way::of(factor).as_ref() == Some(&way)) {
+        let message = match way {
+            Way::Phone(_) => "A verified phone factor already exists, unenroll the existing factor to continue",
+            Way::Email(_) => "A verified email factor already exists, unenroll the existing factor to continue",
+        };
+        return Err(unprocessable("mfa_verified_factor_exists", message));
+    }
+    queries::forget_begun(&tx, caller.user_id, phone, email).await?;
+    tidy(&tx, auth, caller, &standing, &name).await?;
+    let (id, sort) = (Uuid::now_v7(), way.sort());
+    begun(tx, auth, caller, NewFactor { id, sort, friendly_name: &name, phone, email, ..NewFactor::default() }).await?;
+    let to = if sort == "phone" { wish.phone } else { wish.email };
+    Ok(json!({ "id": id, "type": sort, "friendly_name": name, sort: to }))
 }
 
 /// Takes away what was begun and never proved, and refuses what cannot be added to the rest.
@@ -119,7 +154,7 @@ pub(crate) async fn unenroll(State(auth): State<Auth>, caller: Caller, Path(id):
     Ok(Json(json!({ "id": id })))
 }
 
-pub(super) fn name_taken(name: &str) -> Error {
+pub(crate) fn name_taken(name: &str) -> Error {
     let message = format!("A factor with the friendly name {name:?} for this user already exists");
     Error::new(Kind::Unprocessable, "mfa_factor_name_conflict", message)
 }

@@ -1,9 +1,10 @@
-//! Second factors: authenticator apps, security keys, and recovery codes for when one is lost.
+//! Second factors: authenticator apps, security keys, telephones, mailboxes, and recovery codes for when one is lost.
 //!
 //! Invariant: a session becomes `aal2` only in the transaction that took a proof for good: a time step, a signature and a recovery code
 //! are good once, and tries are counted before a code is compared. Whoever has a factor adds or removes one only from such a session.
 
 mod challenge;
+mod code;
 mod enroll;
 pub(crate) mod queries;
 mod recovery;
@@ -11,7 +12,7 @@ mod security_key;
 mod totp;
 
 pub(crate) use challenge::{challenge, verify};
-pub(crate) use enroll::{check_name, enroll, unenroll};
+pub(crate) use enroll::{check_name, enroll, name_taken, unenroll};
 use kernel::{Error, Kind, Result};
 use postgres::Tx;
 pub(crate) use recovery::{generate, regenerate, remove, status, verify as verify_recovery_code};

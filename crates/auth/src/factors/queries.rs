@@ -24,15 +24,29 @@ pub(super) struct Factor {
     pub(super) last_step: Option<i64>,
     /// What is kept of a security key.
     pub(super) credential: Option<Value>,
+    /// Where codes go.
+    pub(super) phone: Option<String>,
+    pub(super) email: Option<String>,
 }
 
 /// A factor that is to be.
+#[derive(Default)]
 pub(super) struct NewFactor<'a> {
     pub(super) id: Uuid,
     pub(super) sort: &'static str,
     pub(super) friendly_name: &'a str,
     pub(super) verified: bool,
     pub(super) secret: Option<String>,
+    pub(super) phone: Option<&'a str>,
+    pub(super) email: Option<&'a str>,
+}
+
+/// What is to be different about a factor.
+#[derive(Debug, Default)]
+pub(crate) struct Change<'a> {
+    pub(crate) friendly_name: Option<&'a str>,
+    pub(crate) phone: Option<&'a str>,
+    pub(crate) email: Option<&'a str>,
 }
 
 /// What is to be asked of a factor.
@@ -42,6 +56,8 @@ pub(super) struct NewChallenge<'a> {
     pub(super) ip: Option<&'a str>,
     /// What a security key is to sign.
     pub(super) ceremony: Option<Value>,
+    /// What is kept of a code that was sent.
+    pub(super) code_hash: Option<String>,
 }
 
 /// What was asked of a factor.
@@ -51,6 +67,7 @@ pub(super) struct Challenge {
     pub(super) expired: bool,
     pub(super) elsewhere: bool,
     pub(super) ceremony: Option<Value>,
+    pub(super) code_hash: Option<Vec<u8>>,
 }
 
 impl Factor {
@@ -63,6 +80,8 @@ impl Factor {
             secret: row.try_get("secret").map_err(Error::internal)?,
             last_step: row.try_get("last_step").map_err(Error::internal)?,
             credential: row.try_get("credential").map_err(Error::internal)?,
+            phone: row.try_get("phone").map_err(Error::internal)?,
+            email: row.try_get("email").map_err(Error::internal)?,
         })
     }
 }
@@ -70,16 +89,21 @@ impl Factor {
 /// Returns all factors of a user.
 pub(super) async fn of_user(tx: &Tx, user_id: UserId) -> Result<Vec<Factor>> {
     let mut sql = Sql::new("select f.id, f.factor_type, f.friendly_name, f.status = 'verified' as verified, f.secret, f.last_step, ");
-    sql.text("f.credential from auth.mfa_factors f where f.user_id = ").bind(user_id.0).text("::uuid order by f.created_at, f.id");
+    sql.text("f.credential, f.phone, f.email from auth.mfa_factors f where f.user_id = ")
+        .bind(user_id.0)
+        .text("::uuid order by f.created_at, f.id");
     tx.query(sql).await?.iter().map(Factor::from_row).collect()
 }
 
 /// Makes a factor.
 pub(super) async fn create(tx: &Tx, user_id: UserId, new: NewFactor<'_>, now: Timestamp) -> Result<()> {
     let status = if new.verified { "verified" } else { "unverified" };
-    let mut sql =
-        Sql::new("insert into auth.mfa_factors (id, user_id, factor_type, friendly_name, status, secret, created_at, updated_at) ");
-    sql.text("select g.id, g.user_id, g.sort, g.name, g.status, g.secret, g.now, g.now from (select ").bind(new.id).text("::uuid as id, ");
+    let mut sql = Sql::new(
+        "insert into auth.mfa_factors (id, user_id, factor_type, friendly_name, status, secret, phone, email, created_at, updated_at) ",
+    );
+    sql.text("select g.id, g.user_id, g.sort, g.name, g.status, g.secret, g.phone, g.email, g.now, g.now from (select ");
+    sql.bind(new.id).text("::uuid as id, ").bind(new.phone.map(str::to_owned)).text("::text as phone, ");
+    sql.bind(new.email.map(str::to_owned)).text("::text as email, ");
     sql.bind(user_id.0).text("::uuid as user_id, ").bind(new.sort).text("::text as sort, ").bind(new.friendly_name);
     sql.text("::text as name, ").bind(status).text("::text as status, ").bind(new.secret).text("::text as secret, ");
     sql.bind(now.to_string()).text("::timestamptz as now) g");
@@ -101,7 +125,7 @@ pub(super) async fn tidy(tx: &Tx, user_id: UserId, unverified_seconds: i64, now:
 
 /// Notes that a factor is asked for, and forgets what was asked of it before and is over, or too much. Returns until when it may answer.
 pub(super) async fn ask(tx: &Tx, new: NewChallenge<'_>, now: Timestamp, mfa: &MfaConfig) -> Result<i64> {
-    let NewChallenge { id, factor, ip, ceremony } = new;
+    let NewChallenge { id, factor, ip, ceremony, code_hash } = new;
     let expires_at = now.as_second() + i64::from(mfa.challenge_seconds);
     let mut old = Sql::new("delete from auth.mfa_challenges c where c.factor_id = ");
     old.bind(factor).text("::uuid and (c.expires_at <= ").bind(now.to_string());
@@ -110,12 +134,12 @@ pub(super) async fn ask(tx: &Tx, new: NewChallenge<'_>, now: Timestamp, mfa: &Mf
     tx.execute(old).await?;
     let mut sql = Sql::new("with given as (select ");
     sql.bind(id).text("::uuid as id, ").bind(factor).text("::uuid as factor_id, ").bind(ip.map(str::to_owned)).text("::inet as ip, ");
-    sql.bind(ceremony).text("::jsonb as ceremony, ");
+    sql.bind(ceremony).text("::jsonb as ceremony, decode(").bind(code_hash).text("::text, 'hex') as code_hash, ");
     sql.bind(now.to_string()).text("::timestamptz as now, to_timestamp(").bind(expires_at).text(
         "::bigint) as expires_at),
          asked as (update auth.mfa_factors f set last_challenged_at = g.now from given g where f.id = g.factor_id)
-         insert into auth.mfa_challenges (id, factor_id, ip, ceremony, created_at, expires_at)
-         select g.id, g.factor_id, g.ip, g.ceremony, g.now, g.expires_at from given g",
+         insert into auth.mfa_challenges (id, factor_id, ip, ceremony, code_hash, created_at, expires_at)
+         select g.id, g.factor_id, g.ip, g.ceremony, g.code_hash, g.now, g.expires_at from given g",
     );
     tx.execute(sql).await?;
     Ok(expires_at)
@@ -125,7 +149,7 @@ pub(super) async fn ask(tx: &Tx, new: NewChallenge<'_>, now: Timestamp, mfa: &Mf
 pub(super) async fn asked(tx: &Tx, factor: Uuid, id: Uuid, ip: Option<&str>, now: Timestamp) -> Result<Option<Challenge>> {
     let mut sql = Sql::new("select c.expires_at <= ");
     sql.bind(now.to_string()).text("::timestamptz as expired, coalesce(c.ip <> ").bind(ip.map(str::to_owned));
-    sql.text("::inet, false) as elsewhere, c.ceremony from auth.mfa_challenges c where c.factor_id = ").bind(factor);
+    sql.text("::inet, false) as elsewhere, c.ceremony, c.code_hash from auth.mfa_challenges c where c.factor_id = ").bind(factor);
     sql.text("::uuid and c.id = ").bind(id).text("::uuid");
     let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
     Ok(Some(Challenge {
@@ -133,6 +157,7 @@ pub(super) async fn asked(tx: &Tx, factor: Uuid, id: Uuid, ip: Option<&str>, now
         expired: row.try_get("expired").map_err(Error::internal)?,
         elsewhere: row.try_get("elsewhere").map_err(Error::internal)?,
         ceremony: row.try_get("ceremony").map_err(Error::internal)?,
+        code_hash: row.try_get("code_hash").map_err(Error::internal)?,
     }))
 }
 
@@ -140,6 +165,15 @@ pub(super) async fn asked(tx: &Tx, factor: Uuid, id: Uuid, ip: Option<&str>, now
 pub(super) async fn answered(tx: &Tx, challenge: Uuid) -> Result<()> {
     let mut sql = Sql::new("delete from auth.mfa_challenges c where c.id = ");
     sql.bind(challenge).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
+/// Takes away where codes were to go and none was ever answered.
+pub(super) async fn forget_begun(tx: &Tx, user_id: UserId, phone: Option<&str>, email: Option<&str>) -> Result<()> {
+    let mut sql = Sql::new("delete from auth.mfa_factors f where f.status = 'unverified' and f.user_id = ");
+    sql.bind(user_id.0).text("::uuid and (f.phone = ").bind(phone.map(str::to_owned)).text("::text or f.email = ");
+    sql.bind(email.map(str::to_owned)).text("::text)");
     tx.execute(sql).await?;
     Ok(())
 }
@@ -258,4 +292,26 @@ pub(super) async fn count_codes(tx: &Tx, factor: Uuid) -> Result<Value> {
     let row = tx.query_one(sql).await?;
     let count = |name: &str| row.try_get::<_, i64>(name).map_err(Error::internal);
     Ok(json!({ "id": factor, "type": "recovery_code", "total": count("total")?, "remaining": count("remaining")? }))
+}
+
+/// Changes how a factor of a user is called, and where its codes go. Tells whether there is one.
+pub(crate) async fn change(tx: &Tx, user_id: UserId, factor: Uuid, change: &Change<'_>, now: Timestamp) -> Result<bool> {
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(change.friendly_name.map(str::to_owned)).text("::text as name, ").bind(change.phone.map(str::to_owned));
+    sql.text("::text as phone, ").bind(change.email.map(str::to_owned)).text("::text as email, ").bind(now).text("::timestamptz as now) ");
+    sql.text(
+        "update auth.mfa_factors f
+            set friendly_name = coalesce(g.name, f.friendly_name), phone = coalesce(g.phone, f.phone),
+                email = coalesce(g.email, f.email), updated_at = g.now
+           from given g where f.user_id = ",
+    );
+    sql.bind(user_id.0).text("::uuid and f.id = ").bind(factor).text("::uuid returning f.id");
+    let changed = tx.query_opt(sql).await?.is_some();
+    // What was sent to the number before is no proof of the new one.
+    if changed && (change.phone.is_some() || change.email.is_some()) {
+        let mut old = Sql::new("delete from auth.mfa_challenges c where c.factor_id = ");
+        old.bind(factor).text("::uuid");
+        tx.execute(old).await?;
+    }
+    Ok(changed)
 }

@@ -63,7 +63,7 @@ pub(crate) async fn generate(State(auth): State<Auth>, caller: Caller, wish: Opt
         return Err(enroll::name_taken(&name));
     }
     let id = Uuid::now_v7();
-    let new = NewFactor { id, sort: SORT, friendly_name: &name, verified: true, secret: None };
+    let new = NewFactor { id, sort: SORT, friendly_name: &name, verified: true, ..NewFactor::default() };
     queries::create(&tx, caller.user_id, new, auth.now()).await?;
     replace(tx, &auth, id, &name).await.map(Json)
 }

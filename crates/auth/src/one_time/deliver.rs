@@ -193,7 +193,8 @@ pub(super) fn action_link(auth: &Auth, token: &str, kind: &str, redirect_to: Opt
     format!("{}/verify?{query}", auth.issuer())
 }
 
-fn too_soon(channel: Channel, wait: i64) -> Error {
+/// Says when the next message may be asked for.
+pub(crate) fn too_soon(channel: Channel, wait: i64) -> Error {
     let message = format!("For security purposes, you can only request this after {wait} seconds.");
     let error = match channel {
         Channel::Mail => Error::new(Kind::TooManyRequests, "over_email_send_rate_limit", message),
@@ -202,7 +203,8 @@ fn too_soon(channel: Channel, wait: i64) -> Error {
     error.with_retry_after(u32::try_from(wait).unwrap_or(60))
 }
 
-fn too_many(channel: Channel) -> Error {
+/// Says that there were too many messages.
+pub(crate) fn too_many(channel: Channel) -> Error {
     let error = match channel {
         Channel::Mail => Error::new(Kind::TooManyRequests, "over_email_send_rate_limit", "email rate limit exceeded"),
         Channel::Sms => Error::new(Kind::TooManyRequests, "over_sms_send_rate_limit", "sms rate limit exceeded"),

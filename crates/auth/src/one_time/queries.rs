@@ -213,7 +213,7 @@ pub(crate) async fn create_by_phone(tx: &Tx, new: &NewPhoneUser<'_>) -> Result<b
 }
 
 /// Returns the company in whose name somebody is written to: the only one that he is an active member of.
-pub(super) async fn brand(tx: &Tx, user_id: Option<UserId>) -> Result<(Option<CompanyId>, Brand)> {
+pub(crate) async fn brand(tx: &Tx, user_id: Option<UserId>) -> Result<(Option<CompanyId>, Brand)> {
     let mut sql =
         Sql::new("select c.id, c.name, coalesce(c.logo_url, c.logo) as logo, coalesce(c.brand_primary_color, c.brand_color) as color ");
     sql.text(

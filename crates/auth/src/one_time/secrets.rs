@@ -17,17 +17,17 @@ const PKCE: &str = "pkce_";
 const CODES: &[u8] = b"one-time-code/1:";
 
 /// A link's token and a code, just made.
-pub(super) struct Secrets {
-    pub(super) id: Uuid,
+pub(crate) struct Secrets {
+    pub(crate) id: Uuid,
     pub(super) token: Secret<String>,
-    pub(super) code: Secret<String>,
+    pub(crate) code: Secret<String>,
     pub(super) token_hash: String,
-    pub(super) code_hash: String,
+    pub(crate) code_hash: String,
 }
 
 impl Secrets {
     /// Makes them; the code is `fixed` where an operator said so.
-    pub(super) fn make(ring: &KeyRing, digits: u32, fixed: Option<&str>) -> Result<Self> {
+    pub(crate) fn make(ring: &KeyRing, digits: u32, fixed: Option<&str>) -> Result<Self> {
         let mut bytes = [0_u8; TOKEN_BYTES + 8];
         rand::fill(&mut bytes).map_err(Error::internal)?;
         let (token, number) = bytes.split_at(TOKEN_BYTES);
@@ -75,7 +75,7 @@ pub(crate) fn random() -> Result<Secret<String>> {
 }
 
 /// Tells whether a code is the one whose hash is kept, in the same time for any.
-pub(super) fn is_code(ring: &KeyRing, id: Uuid, code: &str, kept: &[u8]) -> bool {
+pub(crate) fn is_code(ring: &KeyRing, id: Uuid, code: &str, kept: &[u8]) -> bool {
     ring.refresh_keys().fold(false, |found, key| found | bool::from(code_tag(key.expose(), id, code).as_ref().ct_eq(kept)))
 }
 

@@ -37,6 +37,7 @@ pub(crate) const COLUMNS: &str = "
                'status', f.status, 'factor_type', f.factor_type, 'phone', coalesce(f.phone, ''),
                'last_challenged_at', to_char(f.last_challenged_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))
              || case when f.friendly_name = '' then '{}' else jsonb_build_object('friendly_name', f.friendly_name) end
+             || case when f.email is null then '{}' else jsonb_build_object('email', f.email) end
              order by f.created_at, f.id)
         from auth.mfa_factors f
        where f.user_id = u.id) as factors ";

@@ -16,6 +16,8 @@ mod authenticator;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod code_factors;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod companies;
