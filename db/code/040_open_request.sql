@@ -38,6 +38,8 @@ declare
   v_industry text;
   v_is_shut  boolean;
   v_is_due   boolean;
+  v_active   uuid;
+  v_support  text;
 begin
   permissions := '';
   case p_kind
@@ -58,7 +60,8 @@ begin
           from auth.users u
          where u.id = p_user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
       else
-        select u.id, coalesce(p_company_id, s.active_company_id), s.aal into v_user, v_company, v_aal
+        select u.id, coalesce(p_company_id, s.active_company_id), s.aal, s.active_company_id, s.impersonated_by
+          into v_user, v_company, v_aal, v_active, v_support
           from auth.sessions s
           join auth.users u on u.id = s.user_id
          where s.id = p_session_id and s.user_id = p_user_id and s.revoked_at is null and (s.not_after is null or s.not_after > now())
@@ -67,6 +70,11 @@ begin
       if not found then
         raise exception using errcode = 'TH401', constraint = 'session_not_found',
           message = 'The session is over. Sign in again.';
+      end if;
+      -- Support works in the company that agreed, and in no other of its member's.
+      if v_support is not null and v_company is distinct from v_active then
+        raise exception using errcode = 'TH403', constraint = 'company_not_member',
+          message = 'Support works in one company.';
       end if;
       if v_company is not null then
         select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry, c.suspended_at is not null,
@@ -86,14 +94,20 @@ begin
             detail = (select coalesce(c.suspension_reason, 'No reason was given.') from public.companies c where c.id = v_company),
             hint = 'Choose another company, or ask the operator of this service.';
         end if;
-        -- Of a token that another issuer made nothing but itself can tell.
-        if v_is_due and coalesce(v_aal, p_claims::jsonb ->> 'aal', 'aal1') = 'aal1' then
+        -- Of a token that another issuer made nothing but itself can tell; support was let in by the operator.
+        if v_is_due and v_support is null and coalesce(v_aal, p_claims::jsonb ->> 'aal', 'aal1') = 'aal1' then
           raise exception using errcode = 'TH403', constraint = 'mfa_required', message = 'This company demands a second factor.',
             hint = 'Enrol a factor under /auth/v1/factors, or prove the one you have; or choose another company.';
         end if;
         -- What it walls stands in 315_subscription_wall.sql.
         if v_until <= now() then
           permissions := coalesce(nullif(permissions, ''), ',') || 'subscription:over,';
+        end if;
+        -- What support never does in a member's place, whoever he is.
+        if v_support is not null then
+          permissions := regexp_replace(permissions,
+            '(?<=,)([a-z_]+:(delete|restore|manage)(_assigned|_own)?|members:[a-z_]+|roles:[a-z_]+|invitations:[a-z_]+|api_keys:[a-z_]+),',
+            '', 'g');
         end if;
       end if;
       role := 'authenticated';
@@ -120,6 +134,7 @@ begin
     || '"role":"' || role || '"'
     || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
     || case when v_aal is null then '' else ',"aal":"' || v_aal || '"' end
+    || case when v_support is null then '' else ',"impersonated_by":' || to_json(v_support) || ',"act":' || json_build_object('sub', v_support) end
     || case when company_id is null then ',"company_id":null,"tenant_id":null,"subdomain":null,"industry":null,"member_role":null}'
             else ',"company_id":"' || company_id || '","tenant_id":"' || company_id || '","subdomain":"' || v_slug
               || '","industry":' || coalesce(to_json(v_industry)::text, 'null')

@@ -88,7 +88,9 @@ begin
       message = 'An event has a provider, an id of at most 255 characters and the moment when it happened, which is past.';
   end if;
   perform app.check_subscription(subscription);
-  select c.subscription_status into v_status from public.companies c where c.id = company_id for no key update;
+  -- A program that works in a company speaks of that one.
+  select c.subscription_status into v_status from public.companies c
+   where c.id = company_id and company_id = coalesce(app.company_id(), company_id) for no key update;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
   end if;
@@ -128,7 +130,8 @@ declare
   v_known   app.subscriptions;
   v_said    jsonb;
 begin
-  select * into v_company from public.companies c where c.id = company_id for no key update;
+  select * into v_company from public.companies c
+   where c.id = company_id and company_id = coalesce(app.company_id(), company_id) for no key update;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
   end if;

@@ -101,6 +101,9 @@ select app.protect('public.votes_v2', 'chats', p_own_column => 'user_id');
 select app.protect('public.documents', 'chats', p_own_column => 'user_id');
 select app.protect('public.suggestions', 'chats', p_own_column => 'user_id');
 select app.protect('public.streams', 'chats', p_own_column => 'user_id');
+select app.protect('public.support_consents', 'support_access', p_verbs => '{read}');
+select app.protect('public.support_sessions', 'support_access', p_verbs => '{read}');
+revoke insert, update, delete on public.support_consents, public.support_sessions from service_role;
 
 -- Columns that a member never writes, however much he may do: what the platform decides, and what is computed.
 revoke update on public.companies from authenticated;

@@ -49,6 +49,13 @@ end $$;
 revoke all on function app.mask_row(jsonb, text[]) from public;
 grant execute on function app.mask_row(jsonb, text[]) to app_definer;
 
+-- Who of support acts in place of the user, for whatever is written down of it.
+create or replace function app.acting_support() returns jsonb
+  language sql stable parallel safe
+  return case when auth.jwt() ? 'impersonated_by' then jsonb_build_object('impersonated_by', auth.jwt() -> 'impersonated_by') else '{}' end;
+revoke all on function app.acting_support() from public;
+grant execute on function app.acting_support() to app_definer;
+
 -- Writes one change. p_arguments are those of app.audit below; p_key names a row that has no id by what it joins.
 create or replace function app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb,
                                            p_changed text[], p_key jsonb) returns void
@@ -76,7 +83,7 @@ begin
           left(nullif(current_setting('request.path', true), ''), 2048), left(v_headers ->> 'x-request-id', 128),
           v_old.masked, v_new.masked, p_changed, case when v_session ~ '^[0-9a-f-]{36}$' then v_session::uuid end,
           case when v_high and p_action = 'delete' then 'critical' when v_high or p_action = 'delete' then 'warning' else 'info' end,
-          v_labels <> '{}', v_old.has_pii or v_new.has_pii, coalesce(p_key, '{}'));
+          v_labels <> '{}', v_old.has_pii or v_new.has_pii, coalesce(p_key, '{}') || app.acting_support());
 end $$;
 revoke all on function app.write_audit(text[], text, uuid, text, jsonb, jsonb, text[], jsonb) from public;
 grant execute on function app.write_audit(text[], text, uuid, text, jsonb, jsonb, text[], jsonb) to app_definer;

@@ -11,10 +11,10 @@ declare
   v_row constant jsonb := coalesce(v_new, v_old);
 begin
   if v_row ->> 'company_id' is not null then
-    insert into public.audit_logs (company_id, user_id, actor_role, action, table_name, entity_type, entity_id, old_values, new_values, changed_fields)
+    insert into public.audit_logs (company_id, user_id, actor_role, action, table_name, entity_type, entity_id, metadata, old_values, new_values, changed_fields)
     values ((v_row ->> 'company_id')::uuid, auth.uid(), coalesce(app.member_role(), nullif(current_setting('role', true), 'none'), session_user),
             case tg_op when 'INSERT' then 'create' when 'UPDATE' then 'update' else 'delete' end, tg_table_name, app.entity_of(tg_table_name),
-            case when v_row ->> 'id' ~ '^[0-9a-f-]{36}$' then (v_row ->> 'id')::uuid end, v_old, v_new,
+            case when v_row ->> 'id' ~ '^[0-9a-f-]{36}$' then (v_row ->> 'id')::uuid end, app.acting_support(), v_old, v_new,
             case tg_op when 'UPDATE' then (select array_agg(n.key order by n.key) from jsonb_each(v_new) n where n.value is distinct from v_old -> n.key) end);
   end if;
   return null;
@@ -59,7 +59,7 @@ begin
           case when v_headers ->> 'x-real-ip' ~ '^[0-9a-f.:]{2,45}$' then (v_headers ->> 'x-real-ip')::inet end,
           left(v_headers ->> 'user-agent', 1000), left(nullif(current_setting('request.method', true), ''), 20),
           left(nullif(current_setting('request.path', true), ''), 2048), left(v_headers ->> 'x-request-id', 128),
-          v_metadata || '{"reported": true}' || case when v_is_id or p_resource_id is null then '{}' else jsonb_build_object('resource_id', p_resource_id) end)
+          v_metadata || '{"reported": true}' || app.acting_support() || case when v_is_id or p_resource_id is null then '{}' else jsonb_build_object('resource_id', p_resource_id) end)
   returning id into v_id;
   return v_id;
 end $$;

@@ -24,7 +24,11 @@ create or replace function app.note_session() returns trigger
   set search_path = ''
 as $$
 begin
-  if tg_op = 'UPDATE' then
+  if new.impersonated_by is not null then
+    perform app.note_security_event(new.user_id, case tg_op when 'INSERT' then 'support_began' else 'support_ended' end, new.id,
+                                    jsonb_build_object('operator', new.impersonated_by, 'company_id', new.active_company_id));
+    return null;
+  elsif tg_op = 'UPDATE' then
     perform app.note_security_event(new.user_id, 'logout', new.id, null);
     return null;
   end if;
@@ -32,8 +36,8 @@ begin
   values (new.user_id, 'login', new.id, new.ip, new.user_agent,
           jsonb_build_object('method', new.amr -> 0 ->> 'method',
                              -- One that none of his sessions came from, though he had some.
-                             'new_device', exists (select from auth.sessions s where s.user_id = new.user_id and s.id <> new.id)
-                               and not exists (select from auth.sessions s where s.user_id = new.user_id and s.id <> new.id
+                             'new_device', exists (select from auth.sessions s where s.user_id = new.user_id and s.id <> new.id and s.impersonated_by is null)
+                               and not exists (select from auth.sessions s where s.user_id = new.user_id and s.id <> new.id and s.impersonated_by is null
                                                   and s.user_agent is not distinct from new.user_agent)));
   return null;
 end $$;
@@ -174,12 +178,15 @@ alter function app.expire_security_events(integer) owner to app_definer;
 revoke all on function app.expire_security_events(integer) from public;
 grant execute on function app.expire_security_events(integer) to app_definer;
 
--- A sign-in that was refused changes nothing that a trigger could see. Of an account that is not there it is noted, too: the work is the same.
+-- A sign-in that was refused changes nothing that a trigger could see. Of an account that is not there it is noted, too: the work is
+-- the same. Programs that work in a company have nothing to say of accounts.
 create or replace function app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) returns void
   language sql volatile security definer
   set search_path = ''
 as $$
-  insert into auth.security_events (user_id, action, ip, user_agent) values (p_user_id, 'login_failed', p_ip, left(p_user_agent, 1000))
+  insert into auth.security_events (user_id, action, ip, user_agent)
+  select p_user_id, 'login_failed', p_ip, left(p_user_agent, 1000)
+   where app.company_id() is null
 $$;
 alter function app.note_refused_sign_in(uuid, inet, text) owner to app_definer;
 revoke all on function app.note_refused_sign_in(uuid, inet, text) from public;

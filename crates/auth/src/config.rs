@@ -17,6 +17,7 @@ pub use crate::oauth_server::OauthServerConfig;
 use crate::passwords::CharacterClass;
 use crate::portal::PortalConfig;
 pub use crate::security::config::SecurityConfig;
+pub use crate::support::config::SupportConfig;
 pub use crate::webauthn::config::WebauthnConfig;
 
 /// The settings of the auth layer.
@@ -85,6 +86,8 @@ pub struct AuthConfig {
     pub hooks: HooksConfig,
     /// The portal of companies' customers.
     pub portal: PortalConfig,
+    /// Support that works in a company.
+    pub support: SupportConfig,
 }
 
 /// The settings of second factors.
@@ -278,6 +281,7 @@ impl Default for AuthConfig {
             companies: CompaniesConfig::default(),
             hooks: HooksConfig::default(),
             portal: PortalConfig::default(),
+            support: SupportConfig::default(),
         }
     }
 }
@@ -412,6 +416,7 @@ impl AuthConfig {
         .chain(self.companies.faults())
         .chain(self.hooks.faults())
         .chain(self.portal.faults().map(|(impossible, (key, allowed))| (impossible, key, allowed)))
+        .chain(self.support.faults())
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
     }

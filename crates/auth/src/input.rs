@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::errors::{bad_request, session_not_found};
 use crate::tokens::TokenError;
-use crate::{Auth, Refusal, limits};
+use crate::{Auth, Refusal, limits, support};
 
 const EMAIL_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;
@@ -126,6 +126,7 @@ impl FromRequestParts<Auth> for Holding {
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
         let principal = principal(parts, auth).await?;
+        support::check(&principal, parts)?;
         match *principal.subject() {
             Subject::User { user_id, session_id } => {
                 // Every token of a session that a program holds names it; one of another issuer has no session of ours.

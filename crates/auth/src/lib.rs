@@ -35,6 +35,7 @@ mod routes;
 mod security;
 mod sessions;
 mod state;
+mod support;
 mod unavailable;
 mod users;
 mod webauthn;

@@ -7,7 +7,7 @@ use axum::routing::{delete, get, patch, post};
 
 use crate::{
     Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, passkeys, portal, security,
-    sessions, unavailable, users,
+    sessions, support, unavailable, users,
 };
 
 /// Returns the routes, to be mounted where `auth.path` says.
@@ -62,7 +62,7 @@ pub fn router(auth: Auth) -> Router {
         .route("/admin/users", get(admin::list).post(admin::create))
         .route("/admin/users/{id}", get(admin::get).put(admin::update).delete(admin::delete))
         .route("/admin/users/{id}/factors", get(admin::factors))
-        .route("/admin/users/{id}/factors/{factor}", delete(admin::delete_factor));
+        .route("/admin/users/{id}/factors/{factor}", delete(admin::delete_factor).put(admin::update_factor));
     let router = router
         // Programs of others that people let act for them.
         .route("/oauth/authorize", get(oauth_server::authorize))
@@ -81,7 +81,8 @@ pub fn router(auth: Auth) -> Router {
         .route("/admin/oauth/clients/{id}/regenerate_secret", post(oauth_server::regenerate))
         .route("/user/security", get(security::overview))
         .route("/user/security/events", get(security::history))
-        .route("/admin/audit", get(security::audit));
+        .route("/admin/audit", get(security::audit))
+        .route("/admin/users/{id}/impersonate", post(support::impersonate));
     unavailable::add(router)
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)

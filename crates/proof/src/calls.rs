@@ -4,6 +4,7 @@
 /// A function with its types, and what it is called with. `#` begins the ids of the world, `~` is the letter of the company.
 pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.agreed_lines(jsonb, _text)", &[Some(r##"[{"id": "#~d81"}]"##), Some("{id}")]),
+    ("app.check_quota(text, int8)", &[Some("customers"), Some("1")]),
     ("app.document_totals(jsonb, int8, numeric)", &[Some("[]"), Some("1"), Some("1")]),
     ("app.guard_member_edit(team_members, team_members)", &[Some(MEMBER), Some(MEMBER)]),
     (
@@ -11,9 +12,14 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         &[Some("POST /jobs"), Some("~ key"), Some(FINGERPRINT), Some("201"), Some("{}"), Some(""), Some("1")],
     ),
     ("app.accept_invitation_as(uuid, uuid, text)", &[Some("#c101"), None, Some("~ invites")]),
-    ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),
     ("app.mail_invitation(uuid, uuid, uuid, text, text, text, uuid, uuid, text)", MAILED),
+    ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),
+    ("app.note_refused_sign_in(uuid, inet, text)", &[Some("#~101"), Some("192.0.2.1"), None]),
     ("app.open_invitation(text)", &[Some("~ invites")]),
+    (
+        "app.open_support_session(uuid, uuid, uuid, text, text, timestamptz, timestamptz)",
+        &[Some("#~000"), Some("#~107"), Some("#~fff"), Some("sam@example.com"), Some("a ticket"), Some("2099-01-01"), Some("2026-01-01")],
+    ),
     ("app.ordered_lines(jsonb, jsonb)", &[Some(r##"[{"id": "#~ba1"}]"##), Some("[]")]),
     ("app.renew_invitation(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~501"), Some(TOKEN_HASH)]),
     ("app.rotate_api_key(uuid, jsonb, int4, int4)", &[Some("#~e01"), Some(NEW_KEY), Some("60"), Some("100")]),
@@ -23,6 +29,10 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ),
     ("public.accept_invitation(text)", &[Some("~ invites")]),
     ("public.adjust_stock(uuid, numeric, text, text, uuid, int8)", &[Some("#~bc1"), Some("1"), Some("correction"), None, None, None]),
+    (
+        "public.apply_subscription_event(text, text, timestamptz, uuid, jsonb)",
+        &[Some("proof"), Some("~ event"), Some("2026-01-01"), Some("#~000"), Some(r#"{"tier": "pro", "status": "active"}"#)],
+    ),
     ("public.change_member_role(uuid, text, text)", &[Some("#~107"), Some("viewer"), None]),
     ("public.change_prices(jsonb, text, text)", &[Some(r##"[{"id": "#~b31", "price": 2100}]"##), Some("manual"), None]),
     ("public.create_monthly_partition(text, date)", &[Some("communications"), Some("2031-01-01")]),
@@ -37,6 +47,10 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("public.restore_company(uuid)", &[Some("#~000")]),
     ("public.revoke_invitation(uuid)", &[Some("#~501")]),
     ("public.set_config(text, text)", &[Some("app.current_tenant_id"), Some("#~000")]),
+    (
+        "public.set_company_subscription(uuid, text, text, int4, timestamptz, text)",
+        &[Some("#~000"), Some("pro"), None, Some("20"), None, None],
+    ),
     ("public.transfer_company_ownership(uuid, text)", &[Some("#~102"), None]),
     ("public.transfer_stock(uuid, uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("#~bb2"), Some("1"), None, None]),
     ("public.use_stock(uuid, numeric, uuid, text)", &[Some("#~bd1"), Some("1"), None, None]),

@@ -199,7 +199,7 @@ async fn read(tx: &Tx, id: UserId) -> Result<User> {
     users::queries::find(tx, id).await?.ok_or_else(not_found)
 }
 
-fn user_id(text: &str) -> Result<UserId> {
+pub(crate) fn user_id(text: &str) -> Result<UserId> {
     text.parse().map_err(|error: uuid::Error| not_a_uuid().with_source(error))
 }
 

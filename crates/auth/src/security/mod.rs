@@ -1,5 +1,5 @@
-//! `GET /user/security`, `GET /user/security/events`, `GET /admin/audit`: where somebody is signed in, by what, which keys he made, and what
-//! happened to his account.
+//! `GET /user/security`, `GET /user/security/events`, `GET /admin/audit`: where somebody is signed in, by what, which keys he made, and
+//! what happened to his account.
 //!
 //! Invariant: everybody sees his own and nothing of others; what happened is written by the database beside the change itself, and only
 //! a refused sign-in, which changes nothing, from here.

@@ -24,6 +24,7 @@ use serde_json::{Map, Value, json};
 use crate::Auth;
 use crate::errors::object;
 use crate::input::{Caller, Device};
+use crate::support::Support;
 use crate::tokens::AUDIENCE;
 use crate::users::User;
 
@@ -54,6 +55,8 @@ pub(crate) struct Session {
     pub(crate) holder: Option<Holder>,
     /// What its token says, where a hook was asked.
     pub(crate) hooked: Option<Map<String, Value>>,
+    /// Who of support works in it, in the user's place.
+    pub(crate) support: Option<Support>,
 }
 
 /// The company that a session works in, and what its user is there.
@@ -115,7 +118,7 @@ impl Session {
     /// Returns the session as clients read it, with new tokens.
     pub(crate) fn answer(&self, auth: &Auth) -> Result<Value> {
         let keys = auth.keys();
-        let expires_in = auth.config().access_token_seconds;
+        let expires_in = self.lives_seconds(auth);
         let claims = self.hooked.clone().unwrap_or_else(|| self.claims(auth));
         let expires_at = claims.get("exp").cloned();
         let access_token = keys.ring.current().sign(&claims).map_err(Error::internal)?;
@@ -131,9 +134,15 @@ impl Session {
         }))
     }
 
+    /// Returns how long its access token lives; support's no longer than its session.
+    fn lives_seconds(&self, auth: &Auth) -> i64 {
+        let usual = i64::from(auth.config().access_token_seconds);
+        self.support.as_ref().map_or(usual, |support| usual.min(support.not_after.as_second() - auth.now().as_second()))
+    }
+
     fn claims(&self, auth: &Auth) -> Map<String, Value> {
         let now = auth.now().as_second();
-        let expires_at = now + i64::from(auth.config().access_token_seconds);
+        let expires_at = now + self.lives_seconds(auth);
         let mut claims = object([
             ("iss", json!(auth.issuer())),
             ("sub", json!(self.user.id)),
@@ -163,6 +172,10 @@ impl Session {
         }
         if let Some(holder) = &self.holder {
             holder.add_to(&mut claims);
+        }
+        if let Some(support) = &self.support {
+            claims.insert("impersonated_by".to_owned(), json!(support.operator));
+            claims.insert("act".to_owned(), json!({ "sub": support.operator }));
         }
         claims
     }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::held::{self, Holder};
 use super::{Company, Lifetime, NewSession, RefreshToken, Session};
 use crate::input::Caller;
+use crate::support::Support;
 use crate::users::User;
 use crate::users::queries::COLUMNS;
 
@@ -87,8 +88,8 @@ pub(crate) async fn rotate(tx: &Tx, token: RefreshToken, holder: Option<Uuid>, l
     sql.text(", expected as (select ").bind(token.counter).text("::bigint as counter) ");
     sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, ").text(REFRESHED);
     sql.text(", active_company_id = ").text(SETTLED_COMPANY);
-    sql.text("from given g, expected e where s.refresh_counter = e.counter and s.oauth_client_id is not distinct from ").bind(holder);
-    sql.text("::uuid and ").text(LIVE).text(" returning s.id");
+    sql.text("from given g, expected e where s.impersonated_by is null and s.refresh_counter = e.counter ");
+    sql.text("and s.oauth_client_id is not distinct from ").bind(holder).text("::uuid and ").text(LIVE).text(" returning s.id");
     Ok(tx.query_opt(sql).await?.is_some())
 }
 
@@ -174,7 +175,8 @@ pub(crate) async fn state(tx: &Tx, id: SessionId, now: Timestamp) -> Result<Opti
 pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
     let mut sql = Sql::new("select ");
     sql.text(COLUMNS).text(",").text(held::COLUMNS).text(
-        ", s.refresh_counter, s.aal, s.amr, m.company_id as active_company_id, m.role as member_role, c.industry, c.slug
+        ", s.refresh_counter, s.aal, s.amr, m.company_id as active_company_id, m.role as member_role, c.industry, c.slug,
+            s.impersonated_by, s.not_after
            from auth.sessions s
            join auth.users u on u.id = s.user_id
            left join (public.team_members m
@@ -193,7 +195,14 @@ pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
         company: company(&row)?,
         holder: Holder::from_row(&row)?,
         hooked: None,
+        support: support(&row)?,
     }))
+}
+
+fn support(row: &Row) -> Result<Option<Support>> {
+    let operator: Option<String> = row.try_get("impersonated_by").map_err(Error::internal)?;
+    let Some(operator) = operator else { return Ok(None) };
+    Ok(Some(Support { operator, not_after: row.try_get("not_after").map_err(Error::internal)? }))
 }
 
 fn company(row: &Row) -> Result<Option<Company>> {
@@ -236,7 +245,7 @@ pub(crate) async fn revoke_others(tx: &Tx, caller: Caller, now: Timestamp) -> Re
 pub(crate) async fn list(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Result<Value> {
     let mut sql = Sql::new("select coalesce(jsonb_agg(to_jsonb(l) order by l.created_at desc, l.id desc), '[]') as sessions from (");
     sql.text("select s.id, s.created_at, coalesce(s.refreshed_at, s.created_at) as last_used_at, s.not_after, s.user_agent, ");
-    sql.text("host(s.ip) as ip, s.aal, s.active_company_id as company_id, s.id is not distinct from ");
+    sql.text("host(s.ip) as ip, s.aal, s.active_company_id as company_id, s.impersonated_by, s.id is not distinct from ");
     sql.bind(caller.session_id).text("::uuid as current from auth.sessions s where s.revoked_at is null and s.user_id = ");
     sql.bind(caller.user_id.0).text("::uuid and (s.not_after is null or s.not_after > ").bind(lifetime.now.to_string());
     sql.text("::timestamptz) order by s.created_at desc, s.id desc limit ").bind(LISTED_MAX).text("::bigint) l");

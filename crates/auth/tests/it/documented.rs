@@ -75,7 +75,8 @@ async fn a_recovery_code_is_good_once_in_sql_too() {
     server
         .sql(&format!(
             "with factor as (insert into auth.mfa_factors (user_id, friendly_name, factor_type, status, secret)
-               values ('{ann}', 'app', 'totp', 'verified', 'sealed'), ('{ann}', 'codes', 'recovery_code', 'verified', null) returning id, factor_type)
+               values ('{ann}', 'app', 'totp', 'verified', 'sealed'), ('{ann}', 'codes', 'recovery_code', 'verified', null)
+               returning id, factor_type)
              insert into auth.recovery_codes (factor_id, code_hash)
              select id, encode(sha256('k4m9x7qp2ab8ht3z'), 'hex') from factor where factor_type = 'recovery_code'"
         ))

@@ -68,6 +68,8 @@ mod sign_in;
 #[cfg(test)]
 mod sign_up;
 #[cfg(test)]
+mod support;
+#[cfg(test)]
 mod timing;
 #[cfg(test)]
 mod wire;

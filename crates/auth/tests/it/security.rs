@@ -153,7 +153,9 @@ async fn the_operator_reads_the_history_of_all() {
 
     // It is kept for a while, and changed by nobody who asks.
     server.auth.publish_settings().await.unwrap();
-    server.sql("update auth.security_events set id = overlay(id::text placing '018c0000-0000' from 1 for 13)::uuid where action = 'login_failed'").await;
+    let old =
+        "update auth.security_events set id = overlay(id::text placing '018c0000-0000' from 1 for 13)::uuid where action = 'login_failed'";
+    server.sql(old).await;
     assert_eq!(server.ask("app.expire(100)").await, "2");
     assert_eq!(audit(service, "").await.ok().as_array().unwrap().len(), 2);
     for sql in [

@@ -37,6 +37,8 @@ pub(crate) const AREAS: &[Area] = &[
             "invitations",
             "role_change_log",
             "ownership_transfers",
+            "support_consents",
+            "support_sessions",
             "app.subscription_tiers",
             "app.subscriptions",
             "app.subscription_events",

@@ -35,6 +35,15 @@ begin
     insert into public.audit_logs (company_id, id, user_id, action, entity_type, entity_id, new_values)
     values (v_company, proof.id(v_letter, 'e01'), v_member, 'create', 'jobs', proof.id(v_letter, '801'), jsonb_build_object('title', v_canary)),
            (v_company, proof.id('c', 'e02'), v_tech, 'create', 'jobs', proof.id(v_letter, '805'), jsonb_build_object('title', v_canary));
+    insert into public.support_consents (company_id, id, granted_by, reason, revoked_at)
+    values (v_company, proof.id(v_letter, 'e01'), v_member, v_canary, null), (v_company, proof.id('c', 'e02'), v_member, v_canary, now());
+    insert into public.support_sessions (company_id, id, consent_id, user_id, operator, reason, expires_at)
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), v_member, 'support@example.com', v_canary, now() + interval '1 hour'),
+           (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), v_member, 'support@example.com', v_canary, now());
+    insert into app.subscriptions (company_id, provider, provider_customer_key, reason) values (v_company, 'stripe', v_canary, v_canary);
+    insert into app.subscription_events (provider, event_key, company_id, occurred_at, outcome, subscription)
+    values ('stripe', v_canary, v_company, now(), 'applied', jsonb_build_object('customer', v_canary));
+    insert into app.auth_settings (parameter, value) values ('JWT_EXP', '3600') on conflict do nothing;
     insert into public.webhooks (company_id, id, name, url, events)
     values (v_company, proof.id(v_letter, 'e01'), v_canary, 'https://example.com/hook', '{invoice.paid}'),
            (v_company, proof.id('c', 'e02'), v_canary, 'https://example.com/hook', '{job.completed}');
