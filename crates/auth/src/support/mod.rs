@@ -69,7 +69,7 @@ pub(crate) async fn impersonate(
     sql.bind(operator).text("::text, ").bind(reason).text("::text, ").bind(not_after.to_string()).text("::timestamptz, ");
     sql.bind(now.to_string()).text("::timestamptz)");
     tx.execute(sql).await?;
-    let answer = sessions::read(&tx, session_id).await?.answer(&auth)?;
+    let answer = sessions::read(&auth, &tx, session_id, "support").await?.answer(&auth)?;
     tx.commit().await?;
     metrics::counter!("auth_support_sessions_total").increment(1);
     tracing::warn!(%user_id, %session_id, company_id = %company, "support works in a member's place");

@@ -25,6 +25,8 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/api_keys/config.rs",
     "crates/auth/src/companies/config.rs",
     "crates/auth/src/portal/config.rs",
+    "crates/auth/src/security/config.rs",
+    "crates/auth/src/support/config.rs",
     "crates/data_api/src/config.rs",
     "crates/outbound/src/config.rs",
 ];
@@ -166,6 +168,9 @@ fn unit(key: &str) -> &'static str {
         ("_s", "s"),
         ("_seconds", "s"),
         ("_seconds_max", "s"),
+        ("_minutes", "min"),
+        ("_minutes_max", "min"),
+        ("_days", "days"),
         ("bytes_max", "bytes"),
         ("bytes_min", "bytes"),
         ("_bytes", "bytes"),
