@@ -31,6 +31,11 @@ create or replace function app.customer_id() returns uuid
   return nullif(pg_catalog.current_setting('app.customer_id', true), '')::uuid;
 comment on function app.customer_id() is 'The customer whose pass opened this transaction, or NULL.';
 
+create or replace function app.linked_id() returns uuid
+  language sql stable parallel safe
+  return nullif(pg_catalog.current_setting('app.linked_id', true), '')::uuid;
+comment on function app.linked_id() is 'The row of which the link is that opened this transaction, or NULL.';
+
 create or replace function auth.jwt() returns jsonb
   language sql stable parallel safe
   return nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb;
@@ -63,9 +68,9 @@ create or replace function app.uuid_v7() returns uuid
           || pg_catalog.substr(pg_catalog.gen_random_uuid()::text, 19))::uuid;
 comment on function app.uuid_v7() is 'A new time-ordered id.';
 
-revoke all on function app.company_id(), app.customer_id(), app.member_role(), app.has_permission(text), app.uuid_v7(),
+revoke all on function app.company_id(), app.customer_id(), app.linked_id(), app.member_role(), app.has_permission(text), app.uuid_v7(),
   auth.jwt(), auth.uid(), auth.role(), auth.email() from public;
-grant execute on function app.company_id(), app.customer_id(), app.member_role(), app.has_permission(text), app.uuid_v7(),
+grant execute on function app.company_id(), app.customer_id(), app.linked_id(), app.member_role(), app.has_permission(text), app.uuid_v7(),
   auth.jwt(), auth.uid(), auth.role(), auth.email() to anon, authenticated, guest, service_role, app_definer;
 
 reset role;

@@ -1,5 +1,5 @@
--- The first statement of every transaction of somebody who has no account here and shows a pass: an API key of a company, or the session
--- of a customer in its portal.
+-- The first statement of every transaction of somebody who has no account here and shows a pass: an API key of a company, the session
+-- of a customer in its portal, or a link.
 -- The pass names its row and proves that with a digest; what it opens comes from the rows as they are at this moment, so that a pass
 -- that was taken back is refused at its very next request. It only reads, and only the server's login may call it.
 --
@@ -93,12 +93,54 @@ end $$;
 alter function app.customer_of_session(uuid, uuid, text) owner to app_definer;
 revoke all on function app.customer_of_session(uuid, uuid, text) from public;
 
+-- A link that is good now. Once it was used as often as it may be, what it was for can still be looked at for an hour.
+create or replace function app.working_link(p_company_id uuid, p_id uuid, p_digest text) returns public.public_links
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  v_link public.public_links;
+begin
+  select l.* into v_link
+    from public.public_links l
+    join public.companies c on c.id = l.company_id
+   where l.company_id = p_company_id and l.id = p_id and l.token_hash = p_digest
+     and l.revoked_at is null and l.expires_at > now() and (l.use_count < l.uses_max or l.last_used_at > now() - interval '1 hour')
+     and c.deleted_at is null and c.archived_at is null;
+  if not found then
+    raise exception using errcode = 'TH401', constraint = 'link_not_valid', message = 'This link is unknown, over, used up, or was taken back.';
+  end if;
+  return v_link;
+end $$;
+alter function app.working_link(uuid, uuid, text) owner to app_definer;
+revoke all on function app.working_link(uuid, uuid, text) from public;
+
+-- What a link holds: what the matrix gives to links, as far as its purpose goes. One that only shows something shows it for an hour after
+-- it was opened.
+create or replace function app.permissions_of_link(p_link public.public_links) returns text
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select coalesce(',' || string_agg(p, ',') || ',', '')
+    from unnest(string_to_array(btrim(app.permissions_of_guest('link'), ','), ',')) p
+   where p = any (array['companies:read_own'] || case p_link.purpose
+     when 'view_estimate'   then case when p_link.last_used_at > now() - interval '1 hour' then array['estimates:read_own', 'estimate_lines:read_own'] end
+     when 'view_invoice'    then case when p_link.last_used_at > now() - interval '1 hour' then array['invoices:read_own', 'invoice_lines:read_own'] end
+     when 'accept_estimate' then array['estimates:read_own', 'estimate_lines:read_own', 'estimates:accept_own']
+     when 'pay_invoice'     then array['invoices:read_own', 'invoice_lines:read_own']
+     when 'sign_contract'   then array['contracts:read_own', 'contracts:sign_own']
+     when 'book'            then array['requests:create_own']
+     when 'review'          then array['jobs:read_own', 'reviews:create_own'] end)
+$$;
+alter function app.permissions_of_link(public.public_links) owner to app_definer;
+revoke all on function app.permissions_of_link(public.public_links) from public;
+
 -- What a function gives back cannot be replaced.
 do $$
 begin
   if exists (select from pg_catalog.pg_proc p
               where p.oid = to_regprocedure('app.open_pass(text, uuid, uuid, uuid, text, text, text)')
-                and not p.proargnames @> '{customer_id}') then
+                and not p.proargnames @> '{customer_id,linked_id}') then
     drop function app.open_pass(text, uuid, uuid, uuid, text, text, text);
   end if;
 end $$;
@@ -117,11 +159,14 @@ create or replace function app.open_pass(
   out member_role     text,
   out permissions     text,
   out claims          text,
-  out customer_id     uuid
+  out customer_id     uuid,
+  out linked_id       uuid
 )
   language plpgsql stable security definer
   set search_path = ''
 as $$
+declare
+  v_link public.public_links;
 begin
   case p_kind
     when 'api_key' then
@@ -131,6 +176,14 @@ begin
       role := 'guest';
       customer_id := app.customer_of_session(p_company_id, p_id, p_digest);
       permissions := app.permissions_of_guest('portal');
+    when 'link' then
+      role := 'guest';
+      v_link := app.working_link(p_company_id, p_id, p_digest);
+      permissions := app.permissions_of_link(v_link);
+      linked_id := case when v_link.purpose in ('view_estimate', 'accept_estimate') then v_link.estimate_id
+                        when v_link.purpose in ('view_invoice', 'pay_invoice') then v_link.invoice_id
+                        when v_link.purpose = 'sign_contract' then v_link.contract_id
+                        when v_link.purpose = 'review' then v_link.job_id end;
     else
       raise exception using errcode = '22023', message = 'unknown kind of pass';
   end case;

@@ -1,4 +1,4 @@
--- What guests see: customers of a company in its portal. They run as the role guest, which has the rights that stand here
+-- What guests see: customers of a company in its portal, and whoever has a link of it. They run as the role guest, which has the rights that stand here
 -- and no other: columns of some tables to read, and the functions of what they may do.
 -- Invariants: a guest reads rows of his own, by the columns that are meant for him; he writes no table. What nobody showed to a customer
 -- yet, such as a draft, is not there for him.
@@ -33,7 +33,7 @@ select app.admit('public.properties', 'properties',
 select app.admit('public.jobs', 'jobs',
   '{company_id,id,job_number,customer_id,property_id,title,description,status,job_type,service_type,scheduled_start,scheduled_end,actual_start,
     actual_end,currency,total_amount,paid_amount,deleted_at,created_at,updated_at}',
-  'customer_id = (select app.customer_id())', 'deleted_at is null');
+  'customer_id = (select app.customer_id()) or id = (select app.linked_id())', 'deleted_at is null');
 select app.admit('public.schedules', 'schedules',
   '{company_id,id,customer_id,property_id,job_id,type,title,start_time,end_time,all_day,status,confirmed_at,actual_start_time,actual_end_time,
     cancelled_at,customer_notes,deleted_at,created_at,updated_at}',
@@ -41,7 +41,7 @@ select app.admit('public.schedules', 'schedules',
 select app.admit('public.estimates', 'estimates',
   '{company_id,id,job_id,property_id,customer_id,estimate_number,title,description,status,currency,tax_rate,subtotal,taxable_subtotal,discount_amount,
     tax_amount,total_amount,valid_until,terms,sent_at,viewed_at,responded_at,selected_option_id,accepted_by_name,deleted_at,created_at,updated_at}',
-  'customer_id = (select app.customer_id())', $$deleted_at is null and status in ('sent', 'viewed', 'accepted', 'rejected', 'expired')$$);
+  'customer_id = (select app.customer_id()) or id = (select app.linked_id())', $$deleted_at is null and status in ('sent', 'viewed', 'accepted', 'rejected', 'expired')$$);
 select app.admit('public.estimate_options', 'estimate_lines',
   '{company_id,id,estimate_id,name,tier,description,position,is_recommended,currency,subtotal,taxable_subtotal,discount_amount,tax_amount,total_amount}',
   'exists (select from public.estimates parent where parent.company_id = estimate_options.company_id and parent.id = estimate_options.estimate_id)');
@@ -52,7 +52,7 @@ select app.admit('public.invoices', 'invoices',
   '{company_id,id,job_id,customer_id,property_id,estimate_id,invoice_number,title,description,status,currency,tax_rate,subtotal,taxable_subtotal,
     discount_amount,tax_amount,total_amount,paid_amount,credited_amount,balance_amount,due_date,terms,issued_at,sent_at,viewed_at,paid_at,
     cancelled_at,deleted_at,created_at,updated_at}',
-  'customer_id = (select app.customer_id())', $$deleted_at is null and status <> 'draft'$$);
+  'customer_id = (select app.customer_id()) or id = (select app.linked_id())', $$deleted_at is null and status <> 'draft'$$);
 select app.admit('public.invoice_line_items', 'invoice_lines',
   '{company_id,id,invoice_id,position,kind,description,unit,quantity,unit_price,discount_amount,total,is_taxable}',
   'exists (select from public.invoices parent where parent.company_id = invoice_line_items.company_id and parent.id = invoice_line_items.invoice_id)');
@@ -63,7 +63,7 @@ select app.admit('public.payments', 'payments',
 select app.admit('public.contracts', 'contracts',
   '{company_id,id,job_id,estimate_id,invoice_id,customer_id,contract_number,title,description,content,status,contract_type,signer_name,signer_email,
     signer_title,signer_company,signature,signed_at,valid_from,valid_until,terms,sent_at,viewed_at,deleted_at,created_at,updated_at}',
-  'customer_id = (select app.customer_id())', $$deleted_at is null and status in ('sent', 'viewed', 'signed', 'rejected', 'expired', 'cancelled')$$);
+  'customer_id = (select app.customer_id()) or id = (select app.linked_id())', $$deleted_at is null and status in ('sent', 'viewed', 'signed', 'rejected', 'expired', 'cancelled')$$);
 select app.admit('public.communications', 'communications',
   '{company_id,id,customer_id,job_id,estimate_id,invoice_id,type,direction,channel,from_name,to_name,subject,body,body_plain,status,sent_at,
     deleted_at,created_at}',

@@ -31,6 +31,7 @@ mod origin;
 mod passes;
 mod passkeys;
 pub mod portal;
+mod public_links;
 mod routes;
 mod security;
 mod sessions;

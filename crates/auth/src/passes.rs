@@ -20,7 +20,7 @@ const ID_BYTES: usize = 16;
 const SHOWN_CHARACTERS: usize = 18;
 
 /// The kinds and the words that their texts begin with.
-const WORDS: [(PassKind, &str); 2] = [(PassKind::ApiKey, "thk_"), (PassKind::Portal, "thp_")];
+const WORDS: [(PassKind, &str); 3] = [(PassKind::ApiKey, "thk_"), (PassKind::Portal, "thp_"), (PassKind::Link, "thl_")];
 
 /// A pass that was just made.
 pub(crate) struct NewPass {

@@ -6,8 +6,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, patch, post};
 
 use crate::{
-    Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, passkeys, portal, security,
-    sessions, support, unavailable, users,
+    Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, passkeys, portal, public_links,
+    security, sessions, support, unavailable, users,
 };
 
 /// Returns the routes, to be mounted where `auth.path` says.
@@ -49,6 +49,7 @@ pub fn router(auth: Auth) -> Router {
         .route("/companies/{id}/invitations/{invitation}/resend", post(companies::resend_invitation))
         .route("/invitations/look", post(companies::look_at_invitation))
         .route("/invitations/accept", post(companies::accept_invitation))
+        .route("/links", post(public_links::make))
         .route("/portal/otp", post(portal::otp))
         .route("/portal/invite", post(portal::invite))
         .route("/portal/verify", get(portal::follow).head(errors::wrong_method).post(portal::verify))

@@ -1,4 +1,4 @@
-//! What somebody shows who has no account here: an API key of a company, or the session of one of its customers.
+//! What somebody shows who has no account here: an API key of a company, the session of one of its customers, or a link.
 //!
 //! Invariant: a pass says which row it is of and proves that with a digest; what it opens stands in that row alone, which the database
 //! reads when the transaction opens, so that a pass that was taken back opens nothing from then on.
@@ -17,6 +17,8 @@ pub enum PassKind {
     ApiKey,
     /// A customer of a company in its portal, who sees what is his.
     Portal,
+    /// Whoever has a link: one row, for one purpose.
+    Link,
 }
 
 impl PassKind {
@@ -25,6 +27,7 @@ impl PassKind {
         match self {
             Self::ApiKey => "api_key",
             Self::Portal => "portal",
+            Self::Link => "link",
         }
     }
 
@@ -32,7 +35,7 @@ impl PassKind {
     pub fn database_role(self) -> &'static str {
         match self {
             Self::ApiKey => "authenticated",
-            Self::Portal => "guest",
+            Self::Portal | Self::Link => "guest",
         }
     }
 }

@@ -55,6 +55,7 @@ const OPENING: &str = opening!("app.open_request($1::text, $2::uuid, $3::uuid, $
 const OPENING_OF_PASS: &str = opening!(
     "app.open_pass($1::text, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::text)",
     "set_config('app.customer_id', coalesce(o.customer_id::text, ''), true),
+       set_config('app.linked_id', coalesce(o.linked_id::text, ''), true),
        "
 );
 

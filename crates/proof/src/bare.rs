@@ -5,7 +5,7 @@
 
 use tokio_postgres::Client;
 
-use crate::expectation::{Permissions, Reach, Standing, Verb};
+use crate::expectation::{CUSTOMERS, Permissions, Reach, Standing, Verb};
 use crate::report::Report;
 use crate::tables::Table;
 use crate::world::World;
@@ -27,7 +27,8 @@ pub(crate) async fn run(world: &World, tables: &[&Table], permissions: &Permissi
         let said = read(&client, "the server's login", "select 1", table).await;
         judge(report, "the server's login", table, &said, "permission denied");
         for (name, context) in CONTEXTS {
-            let guest = Standing::Guest { company_id: String::new(), customer_id: String::new(), role: "portal".to_owned() };
+            let guest =
+                Standing::Guest { company_id: String::new(), role: "portal".to_owned(), whose: (CUSTOMERS.to_owned(), String::new()) };
             for (role, standing) in
                 [("anon", Standing::Anonymous), ("authenticated", Standing::Alone { user_id: String::new() }), ("guest", guest)]
             {

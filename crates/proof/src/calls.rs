@@ -13,6 +13,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ),
     ("app.accept_invitation_as(uuid, uuid, text)", &[Some("#c101"), None, Some("~ invites")]),
     ("app.mail_invitation(uuid, uuid, uuid, text, text, text, uuid, uuid, text)", MAILED),
+    ("app.make_link(jsonb)", &[Some(NEW_LINK)]),
     ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),
     ("app.note_refused_sign_in(uuid, inet, text)", &[Some("#~101"), Some("192.0.2.1"), None]),
     ("app.open_invitation(text)", &[Some("~ invites")]),
@@ -28,6 +29,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         &[Some("#~000"), Some("#~e01"), Some(DIGEST), None, Some("2"), Some("10")],
     ),
     ("public.accept_invitation(text)", &[Some("~ invites")]),
+    ("public.accept_estimate(text, uuid, text)", &[Some("Ada"), Some("#~d04"), None]),
     ("public.adjust_stock(uuid, numeric, text, text, uuid, int8)", &[Some("#~bc1"), Some("1"), Some("correction"), None, None, None]),
     (
         "public.apply_subscription_event(text, text, timestamptz, uuid, jsonb)",
@@ -36,7 +38,11 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("public.change_member_role(uuid, text, text)", &[Some("#~107"), Some("viewer"), None]),
     ("public.change_prices(jsonb, text, text)", &[Some(r##"[{"id": "#~b31", "price": 2100}]"##), Some("manual"), None]),
     ("public.create_monthly_partition(text, date)", &[Some("communications"), Some("2031-01-01")]),
+    ("public.ask_for_visit(text, text, text, text, text)", &[Some("Leak"), None, None, None, None]),
+    ("public.decline_estimate(uuid, text)", &[Some("#~d04"), None]),
     ("public.delete_company(text, text)", &[Some("company-~"), None]),
+    ("public.leave_review(int4, text, uuid)", &[Some("5"), None, Some("#~801")]),
+    ("public.sign_contract(text, text, uuid, text)", &[Some("Ada"), Some("x"), Some("#~d74"), None]),
     ("public.invite_member(text, text, text, uuid, uuid)", &[Some("new.~@example.com"), Some("viewer"), None, None, None]),
     (
         "public.log_audit_event(uuid, uuid, text, text, text, jsonb)",
@@ -68,6 +74,10 @@ const FINGERPRINT: &str = r"\x0123456789abcdef0123456789abcdef0123456789abcdef01
 
 /// A digest in the letter of the company.
 const DIGEST: &str = "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~0";
+
+/// A link of nobody yet.
+const NEW_LINK: &str = r#"{"id": "01900000-0000-7000-8000-0000000000e9", "purpose": "book",
+                           "token_hash": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}"#;
 
 /// A key of nobody yet.
 const NEW_KEY: &str = r#"{"id": "01900000-0000-7000-8000-0000000000e9", "name": "New", "permissions": [], "key_prefix": "thk_new",

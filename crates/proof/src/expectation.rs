@@ -35,8 +35,8 @@ pub(crate) enum Standing {
     Alone { user_id: String },
     /// Is in a company, in a role.
     Member { user_id: String, company_id: String, role: String },
-    /// Shows a pass of a company's customer: what the role of such passes has, of what is his.
-    Guest { company_id: String, customer_id: String, role: String },
+    /// Shows a pass of a company: what the role of such passes has, of what belongs to one row of this table, a customer or what a link is of.
+    Guest { company_id: String, role: String, whose: (String, String) },
     /// Has the service key.
     Service,
 }
@@ -67,13 +67,16 @@ pub(crate) struct Whose<'a> {
     parent: Option<Box<Reach<'a>>>,
 }
 
+/// The table of customers.
+pub(crate) const CUSTOMERS: &str = "public.customers";
+
 /// How a row is a customer's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum His<'a> {
     /// It is his company's.
     Company,
     /// A column names him.
-    Column { table: &'a str, column: &'a str, customer_id: &'a str },
+    Column { table: &'a str, column: &'a str, id: &'a str },
     /// It belongs to a row that he reaches.
     Parent(Box<Reach<'a>>),
 }
@@ -213,7 +216,7 @@ impl Permissions {
 
     /// Guests write no table, and read those alone that are declared for them.
     fn reach_of_guest<'a>(&'a self, who: &'a Standing, table: &'a str, verb: Verb) -> Reach<'a> {
-        let Standing::Guest { company_id, customer_id, role } = who else { return Reach::Barred };
+        let Standing::Guest { company_id, role, whose: (whose, id) } = who else { return Reach::Barred };
         let guarded = self.tables.get(table).filter(|_| verb == Verb::Read);
         let Some((guarded, column)) = guarded.and_then(|guarded| Some((guarded, guarded.customer.as_deref()?))) else {
             return Reach::Barred;
@@ -224,7 +227,9 @@ impl Permissions {
         let his = match (column, &guarded.parent) {
             ("@company", _) => His::Company,
             ("@parent", Some(parent)) => His::Parent(Box::new(self.reach(who, &parent.table, Verb::Read))),
-            _ => His::Column { table, column, customer_id },
+            // A link is of the one row.
+            _ if whose != CUSTOMERS && whose != table => return Reach::NoRows,
+            _ => His::Column { table, column: if whose == CUSTOMERS { column } else { "id" }, id },
         };
         Reach::Customer { tenant_column: &guarded.tenant, company_id, his }
     }
@@ -284,7 +289,7 @@ impl His<'_> {
     fn has(&self, row: &Value) -> bool {
         match self {
             Self::Company => true,
-            Self::Column { table, column, customer_id } => row[*column] == *customer_id && !rules::not_shown_yet(table, row),
+            Self::Column { table, column, id } => row[*column] == *id && !rules::not_shown_yet(table, row),
             Self::Parent(reach) => row.get(PARENT).is_some_and(|parent| reach.covers(parent)),
         }
     }
@@ -336,7 +341,8 @@ mod tests {
     #[test]
     fn a_customer_is_promised_what_is_his_and_was_shown_to_him() {
         let permissions = Permissions::read();
-        let guest = Standing::Guest { company_id: "a".to_owned(), customer_id: "c".to_owned(), role: "portal".to_owned() };
+        let guest =
+            Standing::Guest { company_id: "a".to_owned(), role: "portal".to_owned(), whose: (CUSTOMERS.to_owned(), "c".to_owned()) };
         let reads = |table: &str, row: Value| permissions.reach(&guest, table, Verb::Read).covers(&row);
         let his = |status: &str| json!({ "company_id": "a", "customer_id": "c", "status": status });
         assert!(reads("public.invoices", his("sent")) && reads("public.jobs", his("scheduled")));

@@ -8,7 +8,7 @@ use testkit::Db;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::expectation::{Permissions, Standing};
+use crate::expectation::{CUSTOMERS, Permissions, Standing};
 
 /// Rows for two companies.
 const ROWS: [&str; 7] = [
@@ -93,6 +93,11 @@ impl World {
             }
         }
         callers.extend([('a', COMPANY_A), ('b', COMPANY_B)].map(|(letter, id)| self.customer(letter, id)));
+        // The invoice may be looked at, the estimate be answered.
+        callers.extend([
+            self.holder_of_link("an invoice", "f11", '1', ("public.invoices", "d24")),
+            self.holder_of_link("an estimate", "f12", '2', ("public.estimates", "d04")),
+        ]);
         callers
     }
 
@@ -106,8 +111,23 @@ impl World {
             digest: letter.to_string().repeat(64).into(),
             address: None,
         });
-        let standing = Standing::Guest { company_id: company_id.to_owned(), customer_id: row("601"), role: "portal".to_owned() };
+        let standing =
+            Standing::Guest { company_id: company_id.to_owned(), role: "portal".to_owned(), whose: (CUSTOMERS.to_owned(), row("601")) };
         self.caller(&format!("a customer of {}", letter.to_ascii_uppercase()), standing, subject, None)
+    }
+
+    /// Whoever has a link of company A.
+    fn holder_of_link(&self, of: &str, link: &str, last: char, (table, row): (&str, &str)) -> Caller {
+        let id = |number: &str| format!("{}{number}", COMPANY_A.trim_end_matches("000"));
+        let subject = Subject::Pass(Pass {
+            kind: PassKind::Link,
+            company_id: CompanyId(COMPANY_A.parse().expect("an id")),
+            id: id(link).parse().expect("an id"),
+            digest: format!("{}{last}", "a".repeat(63)).into(),
+            address: None,
+        });
+        let standing = Standing::Guest { company_id: COMPANY_A.to_owned(), role: "link".to_owned(), whose: (table.to_owned(), id(row)) };
+        self.caller(&format!("whoever has a link of {of} of A"), standing, subject, None)
     }
 
     /// Returns those who name a company that is not theirs: none of them gets in.

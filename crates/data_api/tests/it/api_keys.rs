@@ -214,7 +214,7 @@ async fn who_makes_keys_and_of_what() {
 impl Answer {
     /// Checks a refusal below `/auth/v1` in its older shape.
     #[track_caller]
-    fn refused_by_auth(&self, status: u16, code: &str) {
+    pub(crate) fn refused_by_auth(&self, status: u16, code: &str) {
         assert_eq!((self.status, self.body["error_code"].as_str()), (status, Some(code)), "{}", self.text);
     }
 }

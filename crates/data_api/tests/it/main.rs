@@ -48,6 +48,8 @@ mod injection;
 mod job_teams;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod links;
 mod media;
 #[cfg(test)]
 mod money;

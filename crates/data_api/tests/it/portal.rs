@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::server::{Caller, Server};
 
 /// Opens a session of a customer, as if he had followed a link.
-async fn enter(server: &Server, company: &str, customer: &str) -> Caller {
+pub(crate) async fn enter(server: &Server, company: &str, customer: &str) -> Caller {
     let (id, company_id) = (Uuid::now_v7(), company.parse::<Uuid>().unwrap());
     let bytes = [id.as_bytes().as_slice(), company_id.as_bytes(), &[7; 32]].concat();
     let text = format!("thp_{}", URL_SAFE_NO_PAD.encode(bytes));

@@ -37,5 +37,9 @@ begin
     values (v_company, proof.id(v_letter, 'e06'), v_customer, 'email', 'x@example.com', v_canary, 'sent');
     insert into public.schedules (company_id, id, customer_id, title, start_time, end_time, notes)
     values (v_company, proof.id(v_letter, 'bb9'), proof.id(v_letter, '602'), 'Another''s', '2031-03-02 10:00+00', '2031-03-02 11:00+00', v_canary);
+    insert into public.public_links (company_id, id, purpose, token_hash, invoice_id, last_used_at, use_count, uses_max)
+    values (v_company, proof.id(v_letter, 'f11'), 'view_invoice', repeat(v_letter, 63) || '1', proof.id(v_letter, 'd24'), now() + interval '1 day', 1, 2);
+    insert into public.public_links (company_id, id, purpose, token_hash, estimate_id, uses_max)
+    values (v_company, proof.id(v_letter, 'f12'), 'accept_estimate', repeat(v_letter, 63) || '2', proof.id(v_letter, 'd04'), 2);
   end loop;
 end $$;

@@ -22,7 +22,7 @@ const PASSWORD: &str = "correct horse battery staple";
 const ROLES: [&str; 8] = ["owner", "admin", "manager", "dispatcher", "technician", "csr", "member", "viewer"];
 
 /// How many of the callers, the first, get into A; the last of these is the service.
-pub(crate) const INSIDE: usize = ROLES.len() + 4;
+pub(crate) const INSIDE: usize = ROLES.len() + 5;
 
 /// A server, the world behind it, and who asks.
 pub(crate) struct House {
@@ -138,7 +138,10 @@ impl House {
         let both = self.sign_in("both@example.com").await;
         callers.push(Caller { works_in: Some(COMPANY_A), is_of_both: true, ..caller("an owner of both in A", Some(both)) });
         callers.push(caller("an API key of A", Some(self.key_of_a(callers[0].token.as_deref()).await)));
-        callers.push(caller("a customer of A", Some(self.customer_of_a().await)));
+        let customer = self.pass_of_a("thp_", "f01", "update auth.portal_sessions set token_hash = ").await;
+        callers.push(caller("a customer of A", Some(customer)));
+        let link = self.pass_of_a("thl_", "f12", "update public.public_links set token_hash = ").await;
+        callers.push(caller("whoever has a link of A", Some(link)));
         let service = self.server.keys().service().token.expose().to_owned();
         callers.push(Caller { works_in: Some(COMPANY_A), ..caller("the service in A", Some(service)) });
         assert_eq!(callers.len(), INSIDE);
@@ -166,14 +169,12 @@ impl House {
         key["key"].as_str().unwrap_or_else(|| panic!("{key}")).to_owned()
     }
 
-    /// Gives the session of A's customer a text.
-    async fn customer_of_a(&self) -> String {
-        let (row, company) = (format!("{}f01", COMPANY_A.trim_end_matches("000")), COMPANY_A.parse::<uuid::Uuid>().unwrap());
+    /// Gives a session of A's customer, or a link, a text.
+    async fn pass_of_a(&self, word: &str, number: &str, set: &str) -> String {
+        let (row, company) = (format!("{}{number}", COMPANY_A.trim_end_matches("000")), COMPANY_A.parse::<uuid::Uuid>().unwrap());
         let bytes = [row.parse::<uuid::Uuid>().unwrap().as_bytes().as_slice(), company.as_bytes(), &[7; 32]].concat();
-        let text = format!("thp_{}", URL_SAFE_NO_PAD.encode(bytes));
-        let sql = format!(
-            "update auth.portal_sessions set token_hash = encode(sha256('{text}'), 'hex') where company_id = '{company}' and id = '{row}'"
-        );
+        let text = format!("{word}{}", URL_SAFE_NO_PAD.encode(bytes));
+        let sql = format!("{set} encode(sha256('{text}'), 'hex') where company_id = '{company}' and id = '{row}'");
         self.world.superuser().await.batch_execute(&sql).await.unwrap();
         text
     }
