@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::errors::{bad_request, session_not_found};
+use crate::sessions::is_held;
 use crate::tokens::TokenError;
 use crate::{Auth, Refusal, limits, support};
 
@@ -129,8 +130,7 @@ impl FromRequestParts<Auth> for Holding {
         support::check(&principal, parts)?;
         match *principal.subject() {
             Subject::User { user_id, session_id } => {
-                // Every token of a session that a program holds names it; one of another issuer has no session of ours.
-                let by_program = session_id.is_some() && names_client(principal.claims())?;
+                let by_program = session_id.is_some_and(is_held);
                 let company_id = auth.claimed_company(&parts.headers).await;
                 auth.limits().signed_in(user_id, company_id, auth.now()).await?;
                 Ok(Self { caller: Caller { user_id, session_id }, by_program })
@@ -142,21 +142,20 @@ impl FromRequestParts<Auth> for Holding {
     }
 }
 
-fn names_client(claims: &str) -> Result<bool> {
-    let claims: Map<String, Value> = serde_json::from_str(claims).map_err(Error::internal)?;
-    Ok(claims.get("client_id").is_some_and(|client| !client.is_null()))
-}
-
 /// Whoever is nobody in particular asks, too: with the public key, or with nothing.
 impl OptionalFromRequestParts<Auth> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Option<Self>> {
         let principal = auth.authenticate(parts).await.map_err(Refusal::for_auth_api)?;
-        Ok(match *principal.subject() {
-            Subject::User { user_id, session_id } => Some(Self { user_id, session_id }),
-            Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => None,
-        })
+        support::check(&principal, parts)?;
+        match *principal.subject() {
+            Subject::User { user_id, session_id } => {
+                let by_program = session_id.is_some_and(is_held);
+                Holding { caller: Self { user_id, session_id }, by_program }.person().map(Some)
+            }
+            Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => Ok(None),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Sessions that programs of others hold: opened in the name of somebody who agreed, and what their tokens say beside his own.
 //!
 //! Invariant: such a session is as sure as the one in which its user agreed and works in the same company. It is no sign-in of his: his
-//! other sessions go on.
+//! other sessions go on. It is told by the version of its id, whatever a token of it says or leaves out.
 
 use kernel::{Error, Result, SessionId, UserId};
 use postgres::{Row, Sql, Tx};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
+use uuid::{Builder, Uuid, Version};
 
 use super::queries::SETTLED_COMPANY;
 use super::{Lifetime, Session, read};
@@ -58,7 +58,7 @@ pub(super) const COLUMNS: &str = " s.oauth_client_id, to_jsonb(s.scopes) as sess
 
 /// Opens a session that a program holds; none when the one in which its user agreed is over.
 pub(crate) async fn open_held(auth: &Auth, tx: &Tx, new: NewHeld<'_>) -> Result<Option<Session>> {
-    let (id, lifetime) = (SessionId::new_v7(), Lifetime::of(auth));
+    let (id, lifetime) = (new_id(), Lifetime::of(auth));
     let mut sql = Sql::new("with given as (select ");
     sql.bind(id).text("::uuid as id, ").bind(new.user_id).text("::uuid as user_id, ").bind(new.approved_in);
     sql.text("::uuid as approved_in, ").bind(new.holder.client_id).text("::uuid as client_id, array(select jsonb_array_elements_text(");
@@ -90,6 +90,15 @@ pub(crate) async fn open_held(auth: &Auth, tx: &Tx, new: NewHeld<'_>) -> Result<
     read(auth, tx, id, "oauth_provider/authorization_code").await.map(Some)
 }
 
+/// Tells whether a program of others holds a session.
+pub(crate) fn is_held(id: SessionId) -> bool {
+    id.0.get_version() == Some(Version::Custom)
+}
+
+fn new_id() -> SessionId {
+    SessionId(Builder::from_bytes(Uuid::now_v7().into_bytes()).with_version(Version::Custom).into_uuid())
+}
+
 /// Ends a session that a program holds. Tells whether there was one.
 pub(crate) async fn revoke_held(tx: &Tx, id: SessionId, client_id: Uuid, auth: &Auth) -> Result<bool> {
     let mut sql = super::queries::revocation(auth.now());
@@ -103,4 +112,17 @@ pub(crate) async fn revoke_held_of(tx: &Tx, user_id: UserId, client_id: Uuid, au
     sql.text(" and s.user_id = ").bind(user_id).text("::uuid and s.oauth_client_id = ").bind(client_id).text("::uuid");
     tx.execute(sql).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_session_is_told_by_its_id() {
+        assert!(is_held(new_id()));
+        assert_ne!(new_id(), new_id());
+        assert!(!is_held(SessionId::new_v7()));
+        assert!(!is_held(SessionId(Uuid::new_v4())));
+    }
 }

@@ -11,7 +11,7 @@ pub(crate) mod queries;
 mod refresh_token;
 
 pub(crate) use grants::{refresh, token};
-pub(crate) use held::{Holder, NewHeld, open_held, revoke_held, revoke_held_of};
+pub(crate) use held::{Holder, NewHeld, is_held, open_held, revoke_held, revoke_held_of};
 use jiff::Timestamp;
 use kernel::{CompanyId, Error, Result, SessionId, UserId};
 pub(crate) use list::{end, list};

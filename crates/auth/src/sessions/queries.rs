@@ -245,7 +245,8 @@ pub(crate) async fn revoke_others(tx: &Tx, caller: Caller, now: Timestamp) -> Re
 pub(crate) async fn list(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Result<Value> {
     let mut sql = Sql::new("select coalesce(jsonb_agg(to_jsonb(l) order by l.created_at desc, l.id desc), '[]') as sessions from (");
     sql.text("select s.id, s.created_at, coalesce(s.refreshed_at, s.created_at) as last_used_at, s.not_after, s.user_agent, ");
-    sql.text("host(s.ip) as ip, s.aal, s.active_company_id as company_id, s.impersonated_by, s.id is not distinct from ");
+    sql.text("host(s.ip) as ip, s.aal, s.active_company_id as company_id, s.impersonated_by, s.oauth_client_id as client_id, ");
+    sql.text("s.id is not distinct from ");
     sql.bind(caller.session_id).text("::uuid as current from auth.sessions s where s.revoked_at is null and s.user_id = ");
     sql.bind(caller.user_id.0).text("::uuid and (s.not_after is null or s.not_after > ").bind(lifetime.now.to_string());
     sql.text("::timestamptz) order by s.created_at desc, s.id desc limit ").bind(LISTED_MAX).text("::bigint) l");

@@ -15,6 +15,8 @@ pub(crate) const CALLBACK: &str = "https://planner.example.com/callback";
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+const SECRET: &str = "a shared secret of at least 32 bytes";
+
 /// A program with a secret.
 pub(crate) async fn planner(server: &Server) -> Value {
     client(server, json!({ "client_name": "Planner", "client_uri": "https://planner.example.com", "redirect_uris": [CALLBACK] })).await
@@ -234,7 +236,7 @@ async fn a_session_of_a_program_is_refreshed_by_it_alone_and_a_stolen_token_ends
 
 #[tokio::test]
 async fn a_program_does_not_reach_the_account_of_whom_it_acts_for() {
-    let server = server(|_| ()).await;
+    let server = server(|config| config.jwt_secret = Some(kernel::Secret::new(SECRET.to_owned()))).await;
     let planner = planner(&server).await;
     let ann = server.sign_up("ann@example.com").await;
     let company = server.company("acme", &ann).await;
@@ -267,6 +269,17 @@ async fn a_program_does_not_reach_the_account_of_whom_it_acts_for() {
         assert_eq!(answer.body["message"], message);
     }
     assert_eq!(server.call("GET", "/admin/users", Some(token(&held)), None).await.body["code"], "not_admin");
+    // A token that leaves the program out is one of the same session.
+    let plain = json!({ "role": "authenticated", "sub": ann["user"]["id"], "session_id": claims(&held)["session_id"] });
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    let plain = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &plain, &key).unwrap();
+    assert_eq!(server.call("GET", "/user", Some(&plain), None).await.status, 200);
+    let answer = server.call("PUT", "/user", Some(&plain), Some(json!({ "password": "another long password" }))).await;
+    assert_eq!(answer.body["code"], "oauth_client_not_allowed");
+    let listed = server.call("GET", "/sessions", Some(token(&ann)), None).await.ok();
+    let by: Vec<&Value> = listed.as_array().unwrap().iter().map(|session| &session["client_id"]).collect();
+    assert_eq!(by, [&json!(id(&planner)), &Value::Null], "the person sees which of his sessions are programs'");
+
     assert_eq!(server.user(&held).await.ok()["email"], "ann@example.com");
     let unknown = server.call("GET", "/oauth/userinfo", Some(token(&held)), None).await;
     assert_eq!((unknown.status, &unknown.body["error"]), (403, &json!("insufficient_scope")), "openid was not asked for");
