@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api_keys::ApiKeyConfig;
 pub use crate::companies::CompaniesConfig;
-pub use crate::external::config::{AnonymousConfig, ExternalConfig};
+pub use crate::external::config::{AnonymousConfig, AppleConfig, ExternalConfig, ProviderConfig};
 pub use crate::hooks::config::HooksConfig;
 pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
 pub use crate::limits::config::LimitsConfig;

@@ -34,6 +34,7 @@ const PROVIDERS: &[&str] = &[
     "linkedin",
     "linkedin_oidc",
     "notion",
+    "oidc",
     "slack",
     "slack_oidc",
     "snapchat",
@@ -55,7 +56,7 @@ fn known(auth: &Auth) -> Value {
         "email" => true,
         "phone" => phone,
         "anonymous_users" => auth.config().anonymous.enabled,
-        _ => false,
+        name => auth.providers().iter().any(|provider| provider.name == name),
     };
     let external: Map<String, Value> = PROVIDERS.iter().map(|name| ((*name).to_owned(), json!(is_on(name)))).collect();
     json!({

@@ -44,6 +44,23 @@ impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Body<T> {
     }
 }
 
+/// A JSON body of which it is not known yet what it has to be.
+pub(crate) struct Unread(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Unread {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        read(request, state).await.map(Self)
+    }
+}
+
+impl Unread {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        Body::parse(&self.0).map(|Body(body)| body)
+    }
+}
+
 impl<T: DeserializeOwned> Body<T> {
     fn parse(bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map(Self).map_err(|error| {

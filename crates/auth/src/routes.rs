@@ -5,9 +5,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, patch, post};
 
+use crate::external::custom;
 use crate::{
-    Auth, admin, api_keys, companies, documents, errors, factors, limits, oauth_server, one_time, origin, passkeys, portal, public_links,
-    security, sessions, support, unavailable, users,
+    Auth, admin, api_keys, companies, documents, errors, external, factors, limits, oauth_server, one_time, origin, passkeys, portal,
+    public_links, security, sessions, support, unavailable, users,
 };
 
 /// Returns the routes, to be mounted where `auth.path` says.
@@ -59,6 +60,12 @@ pub fn router(auth: Auth) -> Router {
         .route("/health", get(documents::health))
         .route("/.well-known/jwks.json", get(documents::jwks))
         .route("/invite", post(one_time::invite))
+        .route("/authorize", get(external::authorize))
+        .route("/callback", get(external::callback).head(errors::wrong_method).post(external::posted_callback))
+        .route("/user/identities/authorize", get(external::link_url))
+        .route("/user/identities/{id}", delete(external::unlink))
+        .route("/admin/custom-providers", get(custom::list).post(custom::create))
+        .route("/admin/custom-providers/{identifier}", get(custom::get).put(custom::update).delete(custom::delete))
         .route("/admin/generate_link", post(one_time::generate_link))
         .route("/admin/users", get(admin::list).post(admin::create))
         .route("/admin/users/{id}", get(admin::get).put(admin::update).delete(admin::delete))

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::api_keys::Uses;
 use crate::config::AuthConfig;
+use crate::external::{self, Documents, Provider};
 use crate::hooks::Hooks;
 use crate::issuers::Issuers;
 use crate::keys::KeyRing;
@@ -62,6 +63,8 @@ struct Inner {
     issuers: Issuers,
     key_uses: Uses,
     hooks: Hooks,
+    providers: Vec<Provider>,
+    documents: Documents,
 }
 
 impl Auth {
@@ -95,6 +98,8 @@ impl Auth {
             issuers: Issuers::new(&options.config.issuers, options.config.token_cache_bytes_max)?,
             key_uses: Uses::new(&options.config.api_keys),
             hooks: Hooks::new(&options.config.hooks)?,
+            providers: external::configured(&options.config.external)?,
+            documents: Documents::new(&options.config.external)?,
             config: options.config,
         })))
     }
@@ -153,6 +158,16 @@ impl Auth {
     /// Returns what counts the requests of API keys.
     pub(crate) fn key_uses(&self) -> &Uses {
         &self.0.key_uses
+    }
+
+    /// Returns the providers that the configuration turns on.
+    pub(crate) fn providers(&self) -> &[Provider] {
+        &self.0.providers
+    }
+
+    /// Returns what providers are asked with.
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.0.documents
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

@@ -10,13 +10,7 @@ use crate::Auth;
 
 type Line = (MethodFilter, &'static str, u16, &'static str, &'static str);
 
-const TABLE: &[Line] = &[
-    (MethodFilter::GET, "/authorize", 400, "validation_failed", "Unsupported provider: provider is not enabled"),
-    (MethodFilter::GET, "/callback", 400, "validation_failed", "Unsupported provider: provider is not enabled"),
-    (MethodFilter::GET, "/user/identities/authorize", 404, "manual_linking_disabled", "Manual linking is disabled"),
-    (MethodFilter::DELETE, "/user/identities/{id}", 404, "manual_linking_disabled", "Manual linking is disabled"),
-    (MethodFilter::POST, "/sso", 404, "saml_provider_disabled", "SAML 2.0 is disabled"),
-];
+const TABLE: &[Line] = &[(MethodFilter::POST, "/sso", 404, "saml_provider_disabled", "SAML 2.0 is disabled")];
 
 /// Adds every line of the table as a route.
 pub(crate) fn add(router: Router<Auth>) -> Router<Auth> {

@@ -192,7 +192,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special
 }
 
-/// Of IPv6 only what is given out to the world (2000::/3), without the parts that stand for other addresses or for nothing.
+/// Of IPv6 only what is given out to the world (`2000::/3`), without the parts that stand for other addresses or for nothing.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let is_global = a & 0xe000 == 0x2000;

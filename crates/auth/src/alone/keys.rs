@@ -15,6 +15,8 @@ use crate::tokens::strict_json;
 
 /// The shortest shared secret.
 const SECRET_BYTES_MIN: usize = 32;
+/// Keys that are read of a set that somebody else publishes.
+const PUBLISHED_MAX: usize = 100;
 const ES512: &str = "ES512";
 /// Bytes of a coordinate on its curve.
 const P521_BYTES: usize = 66;
@@ -92,6 +94,14 @@ impl KeySet {
             return Err(SecretError::TooShort);
         }
         Ok(Self { keys: vec![Key { id: Named::Anyhow, check: Check::Usual(SHARED.to_vec(), DecodingKey::from_secret(&bytes)) }] })
+    }
+
+    /// Reads the keys that a provider publishes: no secrets, and not without end. Nothing if there is none that can check a signature.
+    pub(crate) fn published(json: &Value) -> Option<Self> {
+        let listed = json.get("keys")?.as_array()?.iter().take(PUBLISHED_MAX);
+        let public = listed.filter(|key| key.get("kty").and_then(Value::as_str) != Some("oct"));
+        let keys: Vec<Key> = public.cloned().filter_map(Key::of_json).collect();
+        (!keys.is_empty()).then_some(Self { keys })
     }
 
     /// Returns the claims of a token that one of the keys signed.

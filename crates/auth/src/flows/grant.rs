@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::queries;
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
+use crate::external::Kept;
 use crate::input::Device;
 use crate::sessions::{self, NewSession};
 
@@ -33,9 +34,15 @@ pub(crate) async fn by_code(auth: &Auth, device: Device, code: Option<Secret<Str
         return Err(refusal);
     }
     let provider = flow.provider.as_deref().unwrap_or("email");
+    let kept = match &flow.sealed {
+        Some(sealed) => Kept::open(auth, flow.id, sealed)?,
+        None => Kept::default(),
+    };
+    kept.link(auth, &tx, flow.user_id, provider).await?;
     let new = NewSession { user_id: flow.user_id, verified_hash: None, renewed_hash: None, device, method: flow.method, provider };
     let session = sessions::open(auth, &tx, new).await?;
-    let answer = session.answer(auth)?;
+    let mut answer = session.answer(auth)?;
+    kept.add_to(&mut answer);
     tx.commit().await?;
     tracing::info!(user_id = %flow.user_id, session_id = %session.id, method = flow.method, "signed in by a code");
     Ok(answer)

@@ -6,6 +6,7 @@
 mod challenge;
 mod grant;
 pub(crate) mod queries;
+pub(crate) mod trips;
 
-pub(crate) use challenge::{Challenge, Method};
+pub(crate) use challenge::{Challenge, Method, s256};
 pub(crate) use grant::by_code;

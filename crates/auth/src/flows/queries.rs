@@ -12,10 +12,13 @@ use crate::one_time::secrets;
 
 /// A code that was presented.
 pub(super) struct Presented {
+    pub(super) id: Uuid,
     pub(super) user_id: UserId,
     pub(super) challenge: Challenge,
     pub(super) method: &'static str,
     pub(super) provider: Option<String>,
+    /// What the provider gave.
+    pub(super) sealed: Option<String>,
     pub(super) is_over: bool,
 }
 
@@ -45,8 +48,8 @@ pub(crate) async fn issue(tx: &Tx, id: Uuid, user_id: UserId, seconds: u32, now:
 /// Uses up a code.
 pub(super) async fn take(tx: &Tx, code: &str, now: Timestamp) -> Result<Option<Presented>> {
     let mut sql = Sql::new("delete from auth.flow_states f where f.code_hash = decode(");
-    sql.bind(secrets::token_hash(code)).text("::text, 'hex') returning f.user_id, f.challenge, f.challenge_method, f.method, ");
-    sql.text("f.provider, f.expires_at <= ").bind(now).text("::timestamptz as is_over");
+    sql.bind(secrets::token_hash(code)).text("::text, 'hex') returning f.id, f.user_id, f.challenge, f.challenge_method, f.method, ");
+    sql.text("f.provider, f.secrets, f.expires_at <= ").bind(now).text("::timestamptz as is_over");
     tx.query_opt(sql).await?.map(|row| presented(&row)).transpose()
 }
 
@@ -68,10 +71,12 @@ fn presented(row: &Row) -> Result<Presented> {
     let text = |name: &str| row.try_get::<_, String>(name).map_err(Error::internal);
     let method = Method::parse(&text("challenge_method")?).ok_or_else(|| Error::internal("a way to make challenges that is not known"))?;
     Ok(Presented {
+        id: row.try_get("id").map_err(Error::internal)?,
         user_id: UserId(row.try_get("user_id").map_err(Error::internal)?),
         challenge: Challenge { text: text("challenge")?, method },
         method: if text("method")? == "oauth" { "oauth" } else { "otp" },
         provider: row.try_get("provider").map_err(Error::internal)?,
+        sealed: row.try_get("secrets").map_err(Error::internal)?,
         is_over: row.try_get("is_over").map_err(Error::internal)?,
     })
 }

@@ -33,6 +33,12 @@ pub struct Place {
 /// The secrets of second factors.
 pub const FACTOR_SECRET: Place = Place { schema: "auth", table: "mfa_factors", column: "secret" };
 
+/// What a sign-in under way keeps: first what the trip to a provider needs, then the provider's tokens.
+pub const FLOW_SECRETS: Place = Place { schema: "auth", table: "flow_states", column: "secrets" };
+
+/// What this server proves itself with to providers that were added over the API.
+pub const CUSTOM_PROVIDER_SECRET: Place = Place { schema: "auth", table: "custom_providers", column: "client_secret" };
+
 /// A key that seals.
 #[derive(Clone)]
 pub(super) struct SealingKey {

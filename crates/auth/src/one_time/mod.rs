@@ -10,7 +10,7 @@ mod change;
 mod deliver;
 mod purpose;
 mod queries;
-mod redirect;
+pub(crate) mod redirect;
 mod request;
 mod resend;
 pub(crate) mod secrets;

@@ -64,7 +64,12 @@ pub(crate) fn link_token() -> Result<(Secret<String>, String)> {
 
 /// Returns what is kept of a link's token, or of another text that is random enough.
 pub(crate) fn token_hash(token: &str) -> String {
-    hex(digest::digest(&digest::SHA256, token.as_bytes()).as_ref())
+    hex(digest_of(token).as_ref())
+}
+
+/// The same, to be compared with what is kept.
+pub(crate) fn digest_of(token: &str) -> digest::Digest {
+    digest::digest(&digest::SHA256, token.as_bytes())
 }
 
 /// Makes a text that nobody guesses.

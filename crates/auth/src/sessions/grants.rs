@@ -4,7 +4,9 @@
 //! before its time ends the whole session, whoever holds the newer one.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use kernel::{Error, Result, Secret};
 use postgres::{Access, Tx};
 use serde::Deserialize;
@@ -14,9 +16,9 @@ use uuid::Uuid;
 use super::queries::State as SessionState;
 use super::{Lifetime, NewSession, RefreshToken, Session, label, open, queries, read};
 use crate::errors::{bad_request, unprocessable};
-use crate::input::{Body, Device, Email, Params, Phone};
+use crate::input::{Caller, Device, Email, Params, Phone, Unread};
 use crate::passwords::Outcome;
-use crate::{Auth, flows, limits, one_time, security, users};
+use crate::{Auth, external, flows, limits, one_time, security, users};
 
 /// The query of the endpoint.
 #[derive(Deserialize)]
@@ -46,31 +48,30 @@ pub(crate) async fn token(
     State(auth): State<Auth>,
     Params(wanted): Params<Wanted>,
     device: Device,
-    Body(presented): Body<Presented>,
-) -> Result<Json<Value>> {
-    match wanted.grant_type.as_str() {
-        "password" => {
-            let answer = Box::pin(by_password(&auth, device, presented)).await;
-            let result = answer.as_ref().map_or_else(|error| label(error.code()), |_| "success");
-            metrics::counter!("auth_sign_ins_total", "result" => result).increment(1);
-            answer.map(Json)
-        }
-        "refresh_token" => {
-            let answer = by_refresh_token(&auth, presented).await;
-            let result = answer.as_ref().map_or_else(|error| label(error.code()), |_| "success");
-            metrics::counter!("auth_refreshes_total", "result" => result).increment(1);
-            answer.map(Json)
-        }
+    mut parts: Parts,
+    body: Unread,
+) -> Result<Response> {
+    let answer = match wanted.grant_type.as_str() {
+        "password" => counted("auth_sign_ins_total", Box::pin(by_password(&auth, device, body.read()?)).await),
+        "refresh_token" => counted("auth_refreshes_total", by_refresh_token(&auth, body.read()?).await),
         "pkce" => {
-            let answer = Box::pin(flows::by_code(&auth, device, presented.auth_code, presented.code_verifier)).await;
-            let result = answer.as_ref().map_or_else(|error| label(error.code()), |_| "success");
-            metrics::counter!("auth_sign_ins_total", "result" => result).increment(1);
-            answer.map(Json)
+            let Presented { auth_code, code_verifier, .. } = body.read()?;
+            counted("auth_sign_ins_total", Box::pin(flows::by_code(&auth, device, auth_code, code_verifier)).await)
         }
-        "id_token" => Err(bad_request("provider_disabled", "Sign-in with another provider's token is disabled")),
+        "id_token" => {
+            let caller = Caller::from_request_parts(&mut parts, &auth).await;
+            return Box::pin(external::by_id_token(&auth, device, body.read()?, caller)).await;
+        }
         "web3" => Err(unprocessable("web3_provider_disabled", "Web3 provider is disabled")),
         _ => Err(bad_request("validation_failed", "unsupported_grant_type")),
-    }
+    };
+    answer.map(|session| Json(session).into_response())
+}
+
+fn counted(counter: &'static str, answer: Result<Value>) -> Result<Value> {
+    let result = answer.as_ref().map_or_else(|error| label(error.code()), |_| "success");
+    metrics::counter!(counter, "result" => result).increment(1);
+    answer
 }
 
 /// The one answer for an unknown address, a wrong password, and an account without one.

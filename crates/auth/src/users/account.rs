@@ -100,8 +100,7 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     let other_phone = phone.as_ref().is_some_and(|phone| phone.as_str() != before.phone);
     let is_guarded = other_email || other_phone || change.hash.is_some();
     if is_guarded && before.has_second_factor() && !sessions::is_proved(&tx, caller, auth).await? {
-        let message = "AAL2 session is required to update email or password when MFA is enabled.";
-        return Err(Error::new(Kind::Unauthenticated, "insufficient_aal", message));
+        return Err(factor_required());
     }
     if before.is_anonymous && change.hash.is_some() && change.email.is_none() && phone.is_none() {
         return Err(nothing_to_sign_in_with());
@@ -153,6 +152,12 @@ async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>, nonce: 
     }
     one_time::check_nonce(auth, caller, nonce).await?;
     auth.passwords().hash(password).await
+}
+
+/// Says that a second factor has to be proved before another way in is made.
+pub(crate) fn factor_required() -> Error {
+    let message = "AAL2 session is required to update email or password when MFA is enabled.";
+    Error::new(Kind::Unauthenticated, "insufficient_aal", message)
 }
 
 /// Says that an address belongs to somebody else.

@@ -8,7 +8,7 @@ pub(crate) mod queries;
 mod signup;
 mod signup_phone;
 
-pub(crate) use account::{check_size, get, put, taken, taken_phone};
+pub(crate) use account::{check_size, factor_required, get, put, taken, taken_phone};
 use jiff::Timestamp;
 use kernel::{Error, Result, UserId};
 use postgres::Row;

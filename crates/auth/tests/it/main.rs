@@ -22,7 +22,11 @@ mod codes;
 #[cfg(test)]
 mod companies;
 #[cfg(test)]
+mod custom_providers;
+#[cfg(test)]
 mod documented;
+#[cfg(test)]
+mod external;
 #[cfg(test)]
 mod factors;
 #[cfg(test)]
@@ -33,6 +37,8 @@ mod gateway;
 mod generated;
 #[cfg(test)]
 mod hooks;
+#[cfg(test)]
+mod identities;
 #[cfg(test)]
 mod invitations;
 #[cfg(test)]
@@ -53,6 +59,8 @@ mod passkeys;
 mod passwords;
 #[cfg(test)]
 mod portal;
+#[cfg(test)]
+mod provider;
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]

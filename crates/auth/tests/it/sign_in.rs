@@ -101,7 +101,6 @@ async fn grants_that_are_off_say_so() {
     let grant = async |name: &str| server.post(&format!("/token?grant_type={name}"), json!({})).await;
     assert_eq!(server.post("/token", json!({})).await.body["code"], "validation_failed");
     assert_eq!(grant("magic").await.body["code"], "validation_failed");
-    assert_eq!(grant("pkce").await.status, 404);
     grant("web3").await.refused(422, "web3_provider_disabled", "Web3 provider is disabled");
     grant("password").await.refused(400, "validation_failed", "missing email or phone");
     let phone = server.post("/token?grant_type=password", json!({ "phone": "+49170", "password": PASSWORD })).await;

@@ -106,7 +106,6 @@ async fn what_is_not_there_yet_says_so_and_never_as_a_server_error() {
     for (method, path, status, code) in [
         ("GET", "/authorize?provider=github", 400, "validation_failed"),
         ("POST", "/sso", 404, "saml_provider_disabled"),
-        ("GET", "/user/identities/authorize", 404, "manual_linking_disabled"),
         ("GET", "/nothing", 404, "not_found"),
         ("GET", "/signup", 405, "method_not_allowed"),
         ("DELETE", "/token", 405, "method_not_allowed"),

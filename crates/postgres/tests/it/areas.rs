@@ -27,6 +27,7 @@ pub(crate) const AREAS: &[Area] = &[
             "auth.oauth_authorizations",
             "auth.security_events",
             "auth.portal_sessions",
+            "auth.custom_providers",
             "users",
             "companies",
             "company_settings",

@@ -121,6 +121,8 @@ begin
     values (proof.id(v_letter, '105'), proof.id(v_letter, 'e01'), array[v_canary], now());
     insert into auth.oauth_authorizations (id, client_id, redirect_uri, scopes, state, code_challenge, asks_again, created_at, expires_at)
     values (proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), v_canary, array[v_canary], v_canary, repeat('x', 43), false, now(), now());
+    insert into auth.custom_providers (identifier, provider_type, settings, created_at, updated_at)
+    values ('custom:' || v_canary, 'oidc', jsonb_build_object('name', v_canary), now(), now());
     insert into app.outbox (company_id, channel, purpose, recipient, sealed, due_at, created_at)
     values (v_company, 'mail', 'invite', v_canary || '@example.com', v_canary, now(), now());
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)

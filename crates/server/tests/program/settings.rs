@@ -242,6 +242,7 @@ fn every_field_has_its_words() {
 fn sample(key: &str, default: &Value) -> String {
     match (key, default) {
         ("database.url" | "database.migrator_url", _) => "postgres://ann@db.example/shop".to_owned(),
+        (key, _) if key.starts_with("auth.external") && key.ends_with(".issuer") => "https://id.example.com".to_owned(),
         ("public_url" | "auth.one_time.site_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
         ("data_api.plan_enabled" | "auth.limits.by_address", _) => "true".to_owned(),
