@@ -16,7 +16,8 @@ fi
 
 # The project is there before the server starts, so that its other schema can be named.
 place=$(mktemp -d "${TMPDIR:-/tmp}/thorbis-clients-XXXXXX")
-trap 'rm -rf "$place"' EXIT
+peer=
+trap '[ -z "$peer" ] || kill "$peer"; rm -rf "$place"' EXIT
 chmod 711 "$place"
 data=$place/data
 echo '$ thorbis migrate up --dir project --seed' >&2
@@ -31,6 +32,16 @@ THORBIS_AUTH__JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 THORBIS_AUTH__OAUTH_SERVER__ENABLED=true
 THORBIS_AUTH__OAUTH_SERVER__DYNAMIC_REGISTRATION=true
 export THORBIS_AUTH__JWT_SECRET THORBIS_DATA_API__SCHEMAS THORBIS_AUTH__OAUTH_SERVER__ENABLED THORBIS_AUTH__OAUTH_SERVER__DYNAMIC_REGISTRATION
+# A provider of accounts beside it, at which people sign in.
+export PROVIDER_CLIENT=stand-in PROVIDER_SECRET=known-to-both
+node stand-ins/provider.mjs >"$place/provider" &
+peer=$!
+while [ ! -s "$place/provider" ]; do kill -0 "$peer" && sleep 0.1; done
+PROVIDER_URL=$(cat "$place/provider")
+export PROVIDER_URL THORBIS_AUTH__EXTERNAL__OIDC__ISSUER="$PROVIDER_URL" THORBIS_AUTH__EXTERNAL__OIDC__ENABLED=true
+export THORBIS_AUTH__EXTERNAL__OIDC__CLIENT_ID="$PROVIDER_CLIENT" THORBIS_AUTH__EXTERNAL__OIDC__CLIENT_SECRET="$PROVIDER_SECRET"
+export THORBIS_AUTH__EXTERNAL__MANUAL_LINKING_ENABLED=true THORBIS_AUTH__EXTERNAL__PRIVATE_ADDRESSES_ALLOWED=true
+export THORBIS_AUTH__ANONYMOUS__ENABLED=true
 . ../dev.d/server.sh
 start_server "$thorbis"
 THORBIS_URL=$url

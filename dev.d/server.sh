@@ -2,7 +2,8 @@
 
 # start_server PROGRAM: starts it and waits until it answers. Sets $folder, $url and $server; it ends with the script.
 start_server() {
-    peer=
+    # A script may have begun one before.
+    peer=${peer:-}
     folder=$(mktemp -d "${TMPDIR:-/tmp}/thorbis-XXXXXX")
     # A script that prepared the data folder says where it is, and $place is what goes with it.
     data=${data:-$folder/data}

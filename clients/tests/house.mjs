@@ -78,3 +78,24 @@ export async function call(method, path, { token, key = ANON_KEY, body, raw, hea
 }
 
 export const claims = (session) => JSON.parse(Buffer.from(session.access_token.split('.')[1], 'base64url'))
+
+/** The newest message to an address or number, once the mailbox has one. */
+export async function message(to) {
+  const mailbox = async (path) => {
+    const { status, body } = await call('GET', `/mailbox/api/v1/${path}`, { key: SERVICE_KEY })
+    if (status !== 200) throw new Error(`the mailbox answered ${status}`)
+    return body
+  }
+  // It is sent after the answer.
+  const until = Date.now() + 20_000
+  for (;;) {
+    const found = await mailbox(`search?query=${encodeURIComponent(`to:"${to}"`)}`)
+    if (found.messages_count > 0) {
+      const { Text: text } = await mailbox(`message/${found.messages[0].ID}`)
+      const link = text.match(/^http.*$/m)?.[0]
+      return { text, link, token: link && new globalThis.URL(link).searchParams.get('token'), code: text.replace(/^http.*$/m, '').match(/\b\d{6}\b/)?.[0] }
+    }
+    if (Date.now() >= until) throw new Error(`no message to ${to}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}

@@ -3,28 +3,7 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
-import { PASSWORD, SERVICE_KEY, URL, address, call, claims, done, person, service, visitor } from './house.mjs'
-
-/** The newest message to an address or number, once the mailbox has one. */
-async function message(to) {
-  const mailbox = async (path) => {
-    const { status, body } = await call('GET', `/mailbox/api/v1/${path}`, { key: SERVICE_KEY })
-    assert.equal(status, 200)
-    return body
-  }
-  // It is sent after the answer.
-  const until = Date.now() + 20_000
-  for (;;) {
-    const found = await mailbox(`search?query=${encodeURIComponent(`to:"${to}"`)}`)
-    if (found.messages_count > 0) {
-      const { Text: text } = await mailbox(`message/${found.messages[0].ID}`)
-      const link = text.match(/^http.*$/m)?.[0]
-      return { text, link, token: link && new globalThis.URL(link).searchParams.get('token'), code: text.replace(/^http.*$/m, '').match(/\b\d{6}\b/)?.[0] }
-    }
-    assert.ok(Date.now() < until, `no message to ${to}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
+import { PASSWORD, URL, address, call, claims, done, message, person, service, visitor } from './house.mjs'
 
 const number = () => `+1555${randomInt(1_000_000, 9_999_999)}`
 
