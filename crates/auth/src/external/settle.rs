@@ -14,7 +14,7 @@ use super::provider::Provider;
 use super::queries::{self, Address, Holder};
 use crate::errors::{session_not_found, unprocessable};
 use crate::input::{Device, Email};
-use crate::one_time::{self, Account, Delivery, Purpose};
+use crate::one_time::{self, Delivery, Purpose};
 use crate::users::queries::{find, name_providers};
 use crate::{Auth, sessions};
 
@@ -38,22 +38,14 @@ pub(crate) async fn arrive(auth: &Auth, tx: &Tx, device: &Device, provider: &Pro
     }
     let user_id = match profile.email.as_deref() {
         Some(email) if profile.email_verified => by_verified_address(auth, tx, email).await?,
-        Some(email) => by_unverified_address(auth, tx, email).await?,
-        None => Some(create(auth, tx, None, true).await?),
-    };
-    // The address is somebody's already, who does not learn that it was tried, and neither does whoever tried.
-    let Some(user_id) = user_id else {
-        write_to(auth, tx, device, profile, None).await?;
-        return Ok(Settled::Unverified);
+        Some(email) if auth.config().autoconfirm => by_unverified_address(auth, tx, email).await?,
+        // An address that nobody vouches for is not the account's before its holder followed a link.
+        Some(_) | None => create(auth, tx, None, false).await?,
     };
     queries::add(tx, user_id, &provider.name, profile, now).await?;
     queries::describe(tx, user_id, &profile.data, auth.config().user_metadata_bytes_max).await?;
     name_providers(tx, user_id).await?;
-    if profile.email.is_some() && !profile.email_verified && !auth.config().autoconfirm {
-        write_to(auth, tx, device, profile, Some(user_id)).await?;
-        return Ok(Settled::Unverified);
-    }
-    Ok(Settled::Account(user_id))
+    enter(auth, tx, device, (provider, profile), user_id).await
 }
 
 /// Adds an identity to an account, which is a way into it: whoever asks has proved his second factor if he has one.
@@ -80,53 +72,64 @@ pub(crate) async fn link(auth: &Auth, tx: &Tx, user_id: UserId, provider: &str, 
 
 async fn come_back(auth: &Auth, tx: &Tx, device: &Device, from: (&Provider, &Profile), holder: Holder) -> Result<Settled> {
     let (provider, profile) = from;
+    let now = auth.now();
     if holder.banned {
         return Err(banned());
     }
-    queries::renew(tx, &provider.name, profile, auth.now()).await?;
+    queries::renew(tx, &provider.name, profile, now).await?;
     queries::describe(tx, holder.user_id, &profile.data, auth.config().user_metadata_bytes_max).await?;
-    let same = profile.email.as_deref() == holder.email.as_deref();
-    if holder.email.is_none() || holder.email_confirmed {
-        return Ok(Settled::Account(holder.user_id));
+    let vouched = profile.email.as_deref().filter(|_| profile.email_verified);
+    match (holder.email.as_deref(), vouched) {
+        (Some(_), _) if holder.email_confirmed => return Ok(Settled::Account(holder.user_id)),
+        (Some(email), vouched) if vouched == Some(email) => queries::confirm(tx, holder.user_id, now).await?,
+        (Some(_), _) => return Err(unprocessable("email_not_confirmed", "Email not confirmed")),
+        (None, Some(email)) if queries::claimant(tx, email, now).await?.is_none() => {
+            queries::settle(tx, holder.user_id, Some(email), now).await?;
+        }
+        (None, _) => return enter(auth, tx, device, from, holder.user_id).await,
     }
-    if same && profile.email_verified {
-        queries::confirm(tx, holder.user_id, auth.now()).await?;
-        return Ok(Settled::Account(holder.user_id));
+    Ok(Settled::Account(holder.user_id))
+}
+
+/// Lets somebody into his account, or writes to the address that his provider did not verify.
+async fn enter(auth: &Auth, tx: &Tx, device: &Device, from: (&Provider, &Profile), user_id: UserId) -> Result<Settled> {
+    let (provider, profile) = from;
+    match profile.email.as_deref() {
+        Some(email) if !(profile.email_verified || provider.email_optional || auth.config().autoconfirm) => {
+            ask(auth, tx, device, user_id, &Email::parse(email)?).await?;
+            Ok(Settled::Unverified)
+        }
+        Some(_) | None => Ok(Settled::Account(user_id)),
     }
-    write_to(auth, tx, device, profile, same.then_some(holder.user_id)).await?;
-    Ok(Settled::Unverified)
 }
 
 /// Returns the account of an address that the provider vouches for.
-async fn by_verified_address(auth: &Auth, tx: &Tx, email: &str) -> Result<Option<UserId>> {
+async fn by_verified_address(auth: &Auth, tx: &Tx, email: &str) -> Result<UserId> {
     let now = auth.now();
     match queries::claimant(tx, email, now).await? {
         Some(claimant) if claimant.banned => Err(banned()),
-        Some(claimant) if claimant.proved => Ok(Some(claimant.user_id)),
+        Some(claimant) if claimant.proved => Ok(claimant.user_id),
         Some(claimant) if claimant.reached_otherwise => {
             queries::take_address(tx, claimant.user_id, now).await?;
             tracing::warn!(user_id = %claimant.user_id, "an account lost an address that it never proved");
-            create(auth, tx, Some(email), true).await.map(Some)
+            create(auth, tx, Some(email), true).await
         }
         Some(claimant) => {
             sessions::queries::revoke_all(tx, claimant.user_id, now).await?;
             queries::cleanse(tx, claimant.user_id, now).await?;
             tracing::warn!(user_id = %claimant.user_id, "an account whose address was never proved was given to who proved it");
-            Ok(Some(claimant.user_id))
+            Ok(claimant.user_id)
         }
-        None => create(auth, tx, Some(email), true).await.map(Some),
+        None => create(auth, tx, Some(email), true).await,
     }
 }
 
-/// Returns a new account for an address that nobody vouches for; none where it is somebody's.
-async fn by_unverified_address(auth: &Auth, tx: &Tx, email: &str) -> Result<Option<UserId>> {
-    if queries::claimant(tx, email, auth.now()).await?.is_none() {
-        return create(auth, tx, Some(email), false).await.map(Some);
-    }
-    if auth.config().autoconfirm {
+/// Returns a new account for an address that nobody vouches for, where none has to be proved.
+async fn by_unverified_address(auth: &Auth, tx: &Tx, email: &str) -> Result<UserId> {
+    if queries::claimant(tx, email, auth.now()).await?.is_some() {
         return Err(unprocessable("email_exists", "A user with this email address has already been registered"));
     }
-    Ok(None)
+    create(auth, tx, Some(email), false).await
 }
 
 async fn create(auth: &Auth, tx: &Tx, email: Option<&str>, proved: bool) -> Result<UserId> {
@@ -140,20 +143,22 @@ async fn create(auth: &Auth, tx: &Tx, email: Option<&str>, proved: bool) -> Resu
     Ok(id)
 }
 
-/// Sends the link that confirms the address of this account. To the address of another one nothing is sent: the link would confirm what
-/// somebody else prepared there.
-async fn write_to(auth: &Auth, tx: &Tx, device: &Device, profile: &Profile, to: Option<UserId>) -> Result<()> {
-    let Some(email) = profile.email.as_deref().filter(|_| one_time::require(auth, Channel::Mail).is_ok()) else { return Ok(()) };
-    let email = &Email::parse(email)?;
-    let account = Account::by_email(tx, email, auth.now()).await?;
-    let account = account.filter(|account| Some(account.id) == to && !account.email_confirmed && !account.banned);
+/// Sends the link that gives an account its address; for an address that somebody has already the same work, and nothing is sent: neither
+/// its holder nor whoever tries learns anything.
+async fn ask(auth: &Auth, tx: &Tx, device: &Device, user_id: UserId, email: &Email) -> Result<()> {
+    if one_time::require(auth, Channel::Mail).is_err() {
+        return Ok(());
+    }
+    if queries::claimant(tx, email.as_str(), auth.now()).await?.is_none() {
+        return one_time::email(auth, tx, device, (user_id, email, None), None).await;
+    }
     let delivery = Delivery {
-        account: account.as_ref(),
-        purpose: Purpose::Confirmation,
-        template: Template::Confirmation,
-        kind: "signup",
+        account: None,
+        purpose: Purpose::EmailChangeNew,
+        template: Template::EmailChange,
+        kind: "email_change",
         to: email.as_str(),
-        new_email: "",
+        new_email: email.as_str(),
         redirect_to: None,
         is_last: true,
     };

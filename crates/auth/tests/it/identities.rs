@@ -61,9 +61,11 @@ async fn an_account_that_never_proved_its_address_is_no_trap_for_who_does() {
     let cids = me(&open, &sign_in(&open, &provider, "google").await).await;
     assert_ne!(cids["id"], bens["id"]);
     assert_eq!(cids["email"], "cid@example.com");
+    let lost = format!("select email from auth.users where id = '{}'", bens["id"].as_str().unwrap());
+    assert_eq!(open.ask(&lost).await, "null");
     provider.person(json!({ "sub": "2002", "email": "ben@example.com", "email_verified": true }));
     let bens_again = me(&open, &sign_in(&open, &provider, "google").await).await;
-    assert_eq!((&bens_again["id"], &bens_again["email"]), (&bens["id"], &json!("")));
+    assert_eq!((&bens_again["id"], &bens_again["email"]), (&bens["id"], &json!("ben@example.com")));
 }
 
 #[tokio::test]
@@ -79,11 +81,26 @@ async fn accounts_are_joined_by_an_address_that_both_proved() {
     let free = sign_in(&server, &provider, "google").await;
     assert_eq!(taken, free);
     assert_eq!(value(&taken, "error_code"), "provider_email_needs_verification");
-    assert_eq!(server.ask("select count(*) from auth.identities where provider = 'google'").await, "1");
-    // The link that was sent to the free one confirms it; then he comes in.
-    let letter = server.message("new@example.com").await;
-    server.post("/verify", json!({ "token_hash": letter.token(), "type": "signup" })).await.ok();
-    assert_eq!(me(&server, &sign_in(&server, &provider, "google").await).await["email"], "new@example.com");
+    assert_eq!(
+        server.ask("select string_agg(coalesce(email, '-'), ' ' order by created_at, id) from auth.users").await,
+        "ann@example.com - -"
+    );
+    // The address stays free for whoever proves it. If he does, whoever only claimed it has no part in his account.
+    provider.person(json!({ "sub": "4", "email": "new@example.com", "email_verified": true }));
+    let owner = me(&server, &sign_in(&server, &provider, "google").await).await;
+    assert_eq!((&owner["email"], owner["identities"].as_array().unwrap().len()), (&json!("new@example.com"), 1));
+    // The link makes the address one's own, and lets in from then on.
+    provider.person(json!({ "sub": "5", "email": "free@example.com", "email_verified": false }));
+    assert_eq!(value(&sign_in(&server, &provider, "google").await, "error_code"), "provider_email_needs_verification");
+    let letter = server.message("free@example.com").await;
+    server.wait(60);
+    assert_eq!(value(&sign_in(&server, &provider, "google").await, "error_code"), "provider_email_needs_verification");
+    let newer = server.message("free@example.com").await;
+    let verify = |token: &str| server.post("/verify", json!({ "token_hash": token, "type": "email_change" }));
+    verify(letter.token()).await.refused(403, "otp_expired", "Email link is invalid or has expired");
+    let session = verify(newer.token()).await.ok();
+    assert_eq!(session["user"]["app_metadata"]["providers"], json!(["google", "email"]));
+    assert_eq!(me(&server, &sign_in(&server, &provider, "google").await).await["id"], session["user"]["id"]);
 
     provider.person(json!({ "sub": "3", "email": "ANN@example.com", "email_verified": true, "name": "Ann" }));
     let user = me(&server, &sign_in(&server, &provider, "google").await).await;
