@@ -5,6 +5,7 @@ select app.protect('public.team_members', 'members', p_verbs => '{read,update,de
 select app.protect('public.departments', 'departments');
 select app.protect('public.custom_roles', 'roles');
 select app.protect('public.invitations', 'invitations', p_verbs => '{read,delete}');
+select app.protect('public.company_domains', 'company_domains');
 select app.protect('public.role_change_log', 'role_changes', p_verbs => '{read}');
 select app.protect('public.ownership_transfers', 'ownership_transfers', p_verbs => '{read}');
 select app.protect('public.customers', 'customers', p_soft_delete => true);
@@ -117,6 +118,10 @@ grant update (role, role_id, department_id, status, permissions, job_title, phon
 revoke insert, update on public.custom_roles from authenticated;
 grant insert (company_id, id, name, description, permissions, color) on public.custom_roles to authenticated;
 grant update (name, description, permissions, color) on public.custom_roles to authenticated;
+
+revoke insert, update on public.company_domains from authenticated;
+grant insert (company_id, id, domain, join_mode, join_role) on public.company_domains to authenticated;
+grant update (join_mode, join_role) on public.company_domains to authenticated;
 
 -- Logs are written by triggers and stay as they were written, for the service too.
 revoke insert, update, delete on public.role_change_log, public.ownership_transfers from service_role;

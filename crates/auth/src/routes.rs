@@ -48,6 +48,7 @@ pub fn router(auth: Auth) -> Router {
         .route("/api-keys/{id}/rotate", post(api_keys::rotate))
         .route("/companies/{id}/invitations", post(companies::create_invitation))
         .route("/companies/{id}/invitations/{invitation}/resend", post(companies::resend_invitation))
+        .route("/companies/{id}/domains/{domain}/verify", post(companies::verify_domain))
         .route("/invitations/look", post(companies::look_at_invitation))
         .route("/invitations/accept", post(companies::accept_invitation))
         .route("/links", post(public_links::make))

@@ -4,7 +4,9 @@
 /// A function with its types, and what it is called with. `#` begins the ids of the world, `~` is the letter of the company.
 pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.agreed_lines(jsonb, _text)", &[Some(r##"[{"id": "#~d81"}]"##), Some("{id}")]),
+    ("app.begin_domain_check(uuid, uuid, uuid, uuid)", &[Some("#~101"), None, Some("#~000"), Some("#~f91")]),
     ("app.check_quota(text, int8)", &[Some("customers"), Some("1")]),
+    ("app.confirm_domain(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~f91"), None]),
     ("app.document_totals(jsonb, int8, numeric)", &[Some("[]"), Some("1"), Some("1")]),
     ("app.guard_member_edit(team_members, team_members)", &[Some(MEMBER), Some(MEMBER)]),
     (
@@ -48,6 +50,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         "public.log_audit_event(uuid, uuid, text, text, text, jsonb)",
         &[Some("#~000"), Some("#~101"), Some("view"), Some("report"), None, Some("{}")],
     ),
+    ("public.join_company(uuid)", &[Some("#a000")]),
     ("public.receive_purchase_order(uuid, jsonb)", &[Some("#~b91"), Some(r##"[{"id": "#~ba1", "quantity": 0}]"##)]),
     ("public.reserve_stock(uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("1"), None, None]),
     ("public.restore_company(uuid)", &[Some("#~000")]),
@@ -60,6 +63,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("public.transfer_company_ownership(uuid, text)", &[Some("#~102"), None]),
     ("public.transfer_stock(uuid, uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("#~bb2"), Some("1"), None, None]),
     ("public.use_stock(uuid, numeric, uuid, text)", &[Some("#~bd1"), Some("1"), None, None]),
+    ("public.verify_company_domain(uuid, uuid)", &[Some("#~000"), Some("#~f91")]),
 ];
 
 /// An invitation by the owner.

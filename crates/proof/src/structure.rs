@@ -198,6 +198,7 @@ const RULES: &[(&str, &str)] = &[
                  || 'suspended_at,suspension_reason,deleted_at,permanent_delete_scheduled_at}')::name[]),
                         ('public.team_members', '{company_id,id,user_id,effective_permissions,name,email,invited_by,invited_at,joined_at,mfa_due_at}'),
                         ('public.custom_roles', '{is_system}'),
+                        ('public.company_domains', '{proof,verified_at,verified_by,checked_at}'),
                         ('public.users', '{id,external_id,email,email_verified,is_active,last_login_at}')) c (name, attributes),
                 lateral unnest(c.attributes) a (attribute), lateral (select c.name, a.attribute) w
           where has_column_privilege('authenticated', w.name, w.attribute, 'insert')

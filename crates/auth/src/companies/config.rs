@@ -2,6 +2,8 @@
 //!
 //! Invariant: of several servers on one database the one that started last says what holds.
 
+use std::net::SocketAddr;
+
 use kernel::{Error, Result};
 use postgres::{Access, Sql};
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,10 @@ pub struct CompaniesConfig {
     pub invitations_open_max: u32,
     /// E-mail domains of one company.
     pub domains_max: u32,
+    /// The name servers that are asked whether a domain is a company's, each `192.0.2.53:53`; none: those of the machine.
+    pub dns_servers: Vec<String>,
+    /// How long a name server is waited for.
+    pub dns_time_ms: u32,
 }
 
 impl Default for CompaniesConfig {
@@ -41,6 +47,8 @@ impl Default for CompaniesConfig {
             invitation_hours: 7 * 24,
             invitations_open_max: 100,
             domains_max: 10,
+            dns_servers: Vec::new(),
+            dns_time_ms: 3000,
         }
     }
 }
@@ -51,7 +59,7 @@ impl CompaniesConfig {
         password.chars().count() >= usize::try_from(self.owner_password_length_min).unwrap_or(usize::MAX)
     }
 
-    pub(crate) fn faults(&self) -> [(bool, &'static str, &'static str); 6] {
+    pub(crate) fn faults(&self) -> [(bool, &'static str, &'static str); 8] {
         [
             (self.mfa_grace_days > 365, "companies.mfa_grace_days", "0 to 365"),
             (!(6..=64).contains(&self.owner_password_length_min), "companies.owner_password_length_min", "6 to 64"),
@@ -59,6 +67,12 @@ impl CompaniesConfig {
             (!(1..=2160).contains(&self.invitation_hours), "companies.invitation_hours", "1 to 2160"),
             (!(1..=10_000).contains(&self.invitations_open_max), "companies.invitations_open_max", "1 to 10000"),
             (!(1..=1000).contains(&self.domains_max), "companies.domains_max", "1 to 1000"),
+            (
+                self.dns_servers.iter().any(|server| server.parse::<SocketAddr>().is_err()),
+                "companies.dns_servers",
+                "addresses with port such as 192.0.2.53:53",
+            ),
+            (!(100..=30_000).contains(&self.dns_time_ms), "companies.dns_time_ms", "100 to 30000"),
         ]
     }
 }

@@ -6,11 +6,13 @@
 //! Invariant: the member's row is looked up by the statement that makes the company active.
 
 mod config;
+mod domains;
 mod invitations;
 
 use axum::Json;
 use axum::extract::State;
 pub use config::CompaniesConfig;
+pub(crate) use domains::verify_domain;
 pub(crate) use invitations::{accept_invitation, create_invitation, look_at_invitation, resend_invitation};
 use kernel::{CompanyId, Error, Kind, Result};
 use postgres::{Access, Sql};

@@ -26,6 +26,8 @@ mod custom_providers;
 #[cfg(test)]
 mod documented;
 #[cfg(test)]
+mod domains;
+#[cfg(test)]
 mod external;
 #[cfg(test)]
 mod factors;

@@ -47,6 +47,8 @@ mod injection;
 #[cfg(test)]
 mod job_teams;
 #[cfg(test)]
+mod joining;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod links;

@@ -36,6 +36,7 @@ pub(crate) const AREAS: &[Area] = &[
             "departments",
             "custom_roles",
             "invitations",
+            "company_domains",
             "role_change_log",
             "ownership_transfers",
             "support_consents",

@@ -18,7 +18,7 @@ declare
   v_user    uuid;
   v_number  integer;
 begin
-  insert into auth.users (id, email, email_confirmed_at) values ((v_head || 'c101')::uuid, 'alone@example.com', now());
+  insert into auth.users (id, email, email_confirmed_at) values ((v_head || 'c101')::uuid, 'alone@alone.example', now());
   foreach v_letter in array array['a', 'b'] loop
     v_company := (v_head || v_letter || '000')::uuid;
     v_canary := 'canary-' || v_letter;
@@ -55,8 +55,12 @@ begin
     insert into public.invitations (company_id, id, email, name, role, role_id, department_id, token_hash)
     values (v_company, (v_head || v_letter || '501')::uuid, 'guest.' || v_letter || '@example.com', v_canary, 'member',
             (v_head || v_letter || '301')::uuid, (v_head || v_letter || '201')::uuid, encode(sha256(v_letter::bytea), 'hex')),
-           (v_company, (v_head || 'c501')::uuid, 'alone@example.com', v_canary, 'member',
+           (v_company, (v_head || 'c501')::uuid, 'alone@alone.example', v_canary, 'member',
             null, null, encode(sha256((v_letter || ' invites')::bytea), 'hex'));
+    insert into public.company_domains (company_id, id, domain, proof, join_mode, join_role, verified_at, verified_by)
+    values (v_company, (v_head || v_letter || 'f91')::uuid, v_canary || '.example', md5(v_canary), 'request', 'member', now(), 'operator'),
+           (v_company, (v_head || 'cf91')::uuid, case v_letter when 'a' then 'alone.example' else v_canary || '.test' end, md5(v_canary || '2'),
+            case v_letter when 'a' then 'join' else 'nobody' end, 'viewer', now(), 'dns');
     insert into public.role_change_log (company_id, id, user_id, old_role, new_role, reason)
     values (v_company, (v_head || v_letter || '901')::uuid, v_user, 'member', 'viewer', v_canary),
            (v_company, (v_head || 'c901')::uuid, v_user, 'viewer', 'member', v_canary);

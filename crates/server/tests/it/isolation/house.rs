@@ -145,7 +145,7 @@ impl House {
         let service = self.server.keys().service().token.expose().to_owned();
         callers.push(Caller { works_in: Some(COMPANY_A), ..caller("the service in A", Some(service)) });
         assert_eq!(callers.len(), INSIDE);
-        callers.push(caller("somebody in no company", Some(self.sign_in("alone@example.com").await)));
+        callers.push(caller("somebody in no company", Some(self.sign_in("alone@alone.example").await)));
         callers.push(caller("nobody", None));
         callers.push(Caller { works_in: Some(COMPANY_A), ..caller("nobody who names A", None) });
         callers.push(Caller { works_in: Some(COMPANY_B), ..caller("nobody who names B", None) });

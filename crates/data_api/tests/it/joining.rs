@@ -1,0 +1,130 @@
+//! Companies that people join by their address, and what becomes of invitations and seats when they are taken back.
+
+use serde_json::{Value, json};
+
+use crate::server::{Answer, Caller, Server};
+
+const FULL: &str = "return=representation";
+
+async fn rpc(server: &Server, who: &Caller, name: &str, body: Value) -> Answer {
+    server.post(who, &format!("rpc/{name}"), body, "").await
+}
+
+/// Adds a domain and returns its row.
+async fn domain(server: &Server, who: &Caller, row: Value) -> Value {
+    server.post(who, "company_domains", row, FULL).await.ok()[0].clone()
+}
+
+#[tokio::test]
+async fn a_domain_is_one_companys_and_not_everybodys() {
+    let server = Server::new().await;
+    let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
+    let manager = server.member(&ann.company_id, "manager").await;
+    for public in ["gmail.com", " GMail.com. ", "outlook.com", "yahoo.co.uk", "icloud.com", "proton.me", "qq.com"] {
+        server.post(&ann, "company_domains", json!({ "domain": public }), "").await.refused(422, "domain_public");
+    }
+    for bad in ["acme", "a b.com", "-acme.com", "acme.com/x", "1.2.3.4"] {
+        server.post(&ann, "company_domains", json!({ "domain": bad }), "").await.refused(400, "23514");
+    }
+    server.post(&manager, "company_domains", json!({ "domain": "acme.com" }), "").await.refused(403, "42501");
+    assert_eq!(server.post(&Server::nobody(), "company_domains", json!({ "domain": "acme.com" }), "").await.status, 401);
+    for (column, value) in [("verified_at", json!("2026-01-01")), ("verified_by", json!("dns")), ("proof", json!("0".repeat(32)))] {
+        server.post(&ann, "company_domains", json!({ "domain": "acme.com", column: value }), "").await.refused(403, "42501");
+    }
+    let row = domain(&server, &ann, json!({ "domain": " ACME.com." })).await;
+    assert_eq!((&row["domain"], &row["join_mode"], &row["verified_at"]), (&json!("acme.com"), &json!("nobody"), &json!(null)));
+    let theirs = domain(&server, &carl, json!({ "domain": "acme.com" })).await;
+    let one = format!("company_domains?id=eq.{}", row["id"].as_str().unwrap());
+    server.patch(&ann, &one, json!({ "domain": "other.com" }), "").await.refused(403, "42501");
+    server.patch(&ann, &one, json!({ "join_role": "admin" }), "").await.refused(400, "23514");
+    assert_eq!(server.get(&carl, &one).await.ok(), json!([]));
+    assert_eq!(server.patch(&carl, &one, json!({ "join_mode": "join" }), FULL).await.ok(), json!([]));
+
+    let verify = |company: &str, row: &Value| json!({ "company_id": company, "domain_id": row["id"] });
+    rpc(&server, &ann, "verify_company_domain", verify(&ann.company_id, &row)).await.refused(403, "42501");
+    let service = server.service();
+    rpc(&server, &service, "verify_company_domain", verify(&carl.company_id, &row)).await.refused(404, "domain_not_found");
+    let done = rpc(&server, &service, "verify_company_domain", verify(&ann.company_id, &row)).await.ok();
+    assert_eq!(done["verified_by"], "operator");
+    rpc(&server, &service, "verify_company_domain", verify(&carl.company_id, &theirs)).await.refused(409, "domain_taken");
+    assert_eq!(server.delete(&ann, &one, "").await.status, 204);
+    assert_eq!(rpc(&server, &service, "verify_company_domain", verify(&carl.company_id, &theirs)).await.status, 200);
+    server.db.superuser().await.batch_execute("update app.company_rules set domains_max = 1").await.unwrap();
+    server.post(&carl, "company_domains", json!({ "domain": "second.com" }), "").await.refused(409, "domains_exhausted");
+}
+
+#[tokio::test]
+async fn whoever_has_a_confirmed_address_joins_or_asks() {
+    let server = Server::new().await;
+    let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
+    let (dora, eve) = (server.person("dora").await, server.person("eve").await);
+    let id = json!({ "company_id": ann.company_id });
+    let row = domain(&server, &ann, json!({ "domain": "example.com", "join_mode": "join", "join_role": "csr" })).await;
+    rpc(&server, &dora, "join_company", id.clone()).await.refused(404, "company_not_joinable");
+    assert_eq!(rpc(&server, &dora, "joinable_companies", json!({})).await.ok(), json!([]), "it is not verified");
+    let verify = json!({ "company_id": ann.company_id, "domain_id": row["id"] });
+    rpc(&server, &server.service(), "verify_company_domain", verify).await.ok();
+
+    let found = rpc(&server, &dora, "joinable_companies", json!({})).await.ok();
+    assert_eq!(found, json!([{ "id": ann.company_id, "name": "ann", "logo": null, "domain": "example.com", "join_mode": "join" }]));
+    assert_eq!(rpc(&server, &Server::nobody(), "join_company", id.clone()).await.status, 401);
+    let unknown = json!({ "company_id": carl.company_id });
+    rpc(&server, &dora, "join_company", unknown).await.refused(404, "company_not_joinable");
+    let unconfirmed = format!("update auth.users set email_confirmed_at = null where id = '{}'", dora.user_id);
+    let client = server.db.superuser().await;
+    client.batch_execute(&unconfirmed).await.unwrap();
+    rpc(&server, &dora, "join_company", id.clone()).await.refused(404, "company_not_joinable");
+    client.batch_execute("update auth.users set email_confirmed_at = now()").await.unwrap();
+    let joined = rpc(&server, &dora, "join_company", id.clone()).await.ok();
+    assert_eq!((&joined["role"], &joined["status"]), (&json!("csr"), &json!("active")));
+    assert_eq!(server.get(&dora, "customers").await.status, 200, "he works there at once");
+    rpc(&server, &dora, "join_company", id.clone()).await.refused(409, "already_member");
+
+    // Two seats, and both are taken.
+    client.batch_execute("update public.companies set max_seats = 2").await.unwrap();
+    rpc(&server, &eve, "join_company", id.clone()).await.refused(409, "seats_exhausted");
+    assert_eq!(server.patch(&ann, "company_domains", json!({ "join_mode": "request" }), "").await.status, 204);
+    assert_eq!(rpc(&server, &eve, "join_company", id.clone()).await.ok()["status"], "requested");
+    let there = eve.working_in(&ann.company_id);
+    server.get(&there, "customers").await.refused(403, "company_not_member");
+    let asked = format!("team_members?user_id=eq.{}", eve.user_id);
+    assert_eq!(server.patch(&dora, &asked, json!({ "status": "active" }), FULL).await.ok(), json!([]), "that is not for a csr");
+    server.patch(&ann, &asked, json!({ "status": "active" }), "").await.refused(409, "seats_exhausted");
+    client.batch_execute("update public.companies set max_seats = 3").await.unwrap();
+    assert_eq!(server.patch(&ann, &asked, json!({ "status": "active" }), "").await.status, 204);
+    assert_eq!(server.get(&there, "customers").await.status, 200);
+    assert_eq!(server.delete(&ann, &asked, "").await.status, 204);
+    server.get(&there, "customers").await.refused(403, "company_not_member");
+    let suspended = json!({ "company_id": ann.company_id });
+    rpc(&server, &server.service(), "suspend_company", suspended).await.ok();
+    rpc(&server, &eve, "join_company", id).await.refused(404, "company_not_joinable");
+}
+
+#[tokio::test]
+async fn an_invitation_that_is_revoked_is_over_and_frees_its_seat() {
+    let server = Server::new().await;
+    let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
+    let (csr, bob) = (server.member(&ann.company_id, "csr").await, server.person("bob").await);
+    server.db.superuser().await.batch_execute("update public.companies set max_seats = 3").await.unwrap();
+    let invite = |email: &str| json!({ "email": email, "role": "viewer" });
+    let made = rpc(&server, &ann, "invite_member", invite("bob@example.com")).await.ok();
+    assert_eq!((&made["is_mailed"], made["token"].as_str().unwrap().len()), (&json!(false), 64));
+    rpc(&server, &ann, "invite_member", invite("dora@example.com")).await.refused(409, "seats_exhausted");
+    let listed = server.get(&ann, "invitations?select=email,role,used_at,revoked_at").await.ok();
+    assert_eq!(listed, json!([{ "email": "bob@example.com", "role": "viewer", "used_at": null, "revoked_at": null }]));
+    let id = json!({ "id": made["id"] });
+    rpc(&server, &csr, "revoke_invitation", id.clone()).await.refused(403, "permission_denied");
+    rpc(&server, &carl, "revoke_invitation", id.clone()).await.refused(404, "invitation_not_found");
+    assert_eq!(rpc(&server, &Server::nobody(), "revoke_invitation", id.clone()).await.status, 401);
+    assert!(rpc(&server, &ann, "revoke_invitation", id.clone()).await.status < 300);
+    rpc(&server, &ann, "revoke_invitation", id).await.refused(404, "invitation_not_found");
+    rpc(&server, &bob, "accept_invitation", json!({ "token": made["token"] })).await.refused(410, "invitation_revoked");
+    let again = rpc(&server, &ann, "invite_member", invite("bob@example.com")).await.ok();
+    assert_eq!(rpc(&server, &bob, "accept_invitation", json!({ "token": again["token"] })).await.ok()["role"], "viewer");
+    rpc(&server, &bob, "accept_invitation", json!({ "token": again["token"] })).await.refused(409, "invitation_used");
+    // A member who comes back needs a seat again.
+    let one = format!("team_members?user_id=eq.{}", bob.user_id);
+    assert_eq!(server.patch(&ann, &one, json!({ "status": "suspended" }), "").await.status, 204);
+    assert_eq!(rpc(&server, &ann, "invite_member", invite("dora@example.com")).await.status, 200);
+    server.patch(&ann, &one, json!({ "status": "active" }), "").await.refused(409, "seats_exhausted");
+}
