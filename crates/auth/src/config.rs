@@ -16,6 +16,7 @@ pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
 use crate::passwords::CharacterClass;
 use crate::portal::PortalConfig;
+pub use crate::scim::config::ScimConfig;
 pub use crate::security::config::SecurityConfig;
 pub use crate::support::config::SupportConfig;
 pub use crate::webauthn::config::WebauthnConfig;
@@ -64,6 +65,8 @@ pub struct AuthConfig {
     pub mfa: MfaConfig,
     /// Links and codes by mail and SMS.
     pub one_time: OneTimeConfig,
+    /// Directories that provision members (SCIM).
+    pub scim: ScimConfig,
     /// How often one address, account or company may ask.
     pub limits: LimitsConfig,
     /// Accounts without an address.
@@ -270,6 +273,7 @@ impl Default for AuthConfig {
             password: PasswordConfig::default(),
             mfa: MfaConfig::default(),
             one_time: OneTimeConfig::default(),
+            scim: ScimConfig::default(),
             limits: LimitsConfig::default(),
             anonymous: AnonymousConfig::default(),
             external: ExternalConfig::default(),
@@ -405,6 +409,7 @@ impl AuthConfig {
         ]
         .into_iter()
         .chain(self.one_time.faults())
+        .chain(self.scim.faults())
         .chain(self.limits.faults())
         .chain(self.anonymous.faults())
         .chain(self.external.faults())

@@ -8,7 +8,7 @@ use axum::routing::{delete, get, patch, post};
 use crate::external::custom;
 use crate::{
     Auth, admin, api_keys, companies, documents, errors, external, factors, limits, oauth_server, one_time, origin, passkeys, portal,
-    public_links, security, sessions, support, unavailable, users,
+    public_links, scim, security, sessions, support, unavailable, users,
 };
 
 /// Returns the routes, to be mounted where `auth.path` says.
@@ -46,6 +46,7 @@ pub fn router(auth: Auth) -> Router {
         .route("/company", post(companies::choose))
         .route("/api-keys", post(api_keys::make))
         .route("/api-keys/{id}/rotate", post(api_keys::rotate))
+        .merge(directories())
         .route("/companies/{id}/invitations", post(companies::create_invitation))
         .route("/companies/{id}/invitations/{invitation}/resend", post(companies::resend_invitation))
         .route("/companies/{id}/domains/{domain}/verify", post(companies::verify_domain))
@@ -100,4 +101,13 @@ pub fn router(auth: Auth) -> Router {
         .layer(from_fn(origin::remember))
         .layer(from_fn(errors::shape))
         .with_state(auth)
+}
+
+/// Where a company's own directory and provider are set up, and the way to the provider.
+fn directories() -> Router<Auth> {
+    Router::new()
+        .route("/sso", post(external::company_routes::begin))
+        .route("/sign-on/providers", post(external::company_routes::add))
+        .route("/scim/tokens", get(scim::tokens::list).post(scim::tokens::create))
+        .route("/scim/tokens/{id}", delete(scim::tokens::revoke))
 }

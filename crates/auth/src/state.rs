@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use kernel::{Authority, Clock, Error, Grant, RequestContext, Result};
+use kernel::{Authority, Clock, CompanyId, Error, Grant, RequestContext, Result};
 use outbound::{Outbound, Seal};
 use postgres::{Access, Database, Row, Sql, Tx};
 
@@ -204,6 +204,14 @@ impl Auth {
         let context = RequestContext::default();
         let answer = self.0.database.run(&self.system(reason), &context, Access::Write, statement).await?;
         Ok(answer.rows.into_iter().next())
+    }
+
+    /// Opens a transaction in the server's own name for one company. Row security lets it at every company's rows: each statement names
+    /// this one.
+    pub(crate) async fn begin_in(&self, company: CompanyId, (access, reason): (Access, &'static str)) -> Result<Tx> {
+        #[expect(clippy::disallowed_methods, reason = "a directory is no member; its token names the company")]
+        let grant = Grant::system(self.authority(), Some(company), reason);
+        self.begin_as(&grant, access).await
     }
 
     fn system(&self, reason: &'static str) -> Grant {

@@ -10,7 +10,12 @@ use crate::Auth;
 
 type Line = (MethodFilter, &'static str, u16, &'static str, &'static str);
 
-const TABLE: &[Line] = &[(MethodFilter::POST, "/sso", 404, "saml_provider_disabled", "SAML 2.0 is disabled")];
+const SSO: MethodFilter = MethodFilter::GET.or(MethodFilter::POST).or(MethodFilter::PUT).or(MethodFilter::DELETE);
+
+const TABLE: &[Line] = &[
+    (SSO, "/admin/sso/providers", 404, "saml_provider_disabled", "SAML 2.0 is disabled"),
+    (SSO, "/admin/sso/providers/{id}", 404, "saml_provider_disabled", "SAML 2.0 is disabled"),
+];
 
 /// Adds every line of the table as a route.
 pub(crate) fn add(router: Router<Auth>) -> Router<Auth> {

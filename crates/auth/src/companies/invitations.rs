@@ -113,7 +113,7 @@ async fn send(auth: &Auth, tx: &Tx, device: &Device, what: (&Value, &Secret<Stri
 }
 
 /// Returns where the link of the mail leads: a page of the site, which finds the token where no server and no other page reads it.
-fn link(auth: &Auth, token: &Secret<String>, redirect_to: Option<&str>) -> Url {
+pub(crate) fn link(auth: &Auth, token: &Secret<String>, redirect_to: Option<&str>) -> Url {
     let mut target = one_time::return_target(auth, redirect_to);
     let fragment =
         Serializer::new(String::new()).append_pair("invitation_token", token.expose()).append_pair("type", "company_invitation").finish();

@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::State;
 pub use config::CompaniesConfig;
 pub(crate) use domains::verify_domain;
-pub(crate) use invitations::{accept_invitation, create_invitation, look_at_invitation, resend_invitation};
+pub(crate) use invitations::{accept_invitation, create_invitation, link as invitation_link, look_at_invitation, resend_invitation};
 use kernel::{CompanyId, Error, Kind, Result};
 use postgres::{Access, Sql};
 use serde::{Deserialize, Deserializer};

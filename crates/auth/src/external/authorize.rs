@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::provider::Provider;
 use super::trip::{self, Luggage, Wishes};
-use super::{COOKIE, callback_url, find};
+use super::{COOKIE, callback_url, company, find};
 use crate::Auth;
 use crate::errors::{bad_request, session_not_found};
 use crate::flows::Challenge;
@@ -82,6 +82,18 @@ pub(crate) async fn link(State(auth): State<Auth>, caller: Caller, RawQuery(quer
     if asked.answers_url { Ok(Json(json!({ "url": way.page.as_str() })).into_response()) } else { see(&auth, &way) }
 }
 
+/// Begins a sign-in with a company's provider: where the browser goes, and the cookie that it has to bring back.
+pub(super) async fn sign_on(
+    auth: &Auth,
+    (provider, redirect_to, challenge): (String, Option<String>, Option<Challenge>),
+) -> Result<(Url, Option<String>)> {
+    let asked = Asked { provider, redirect_to, scopes: None, challenge, answers_url: true, query: Vec::new() };
+    let way = Box::pin(begin(auth, &asked, None)).await?;
+    let seconds = auth.config().external.trip_seconds;
+    let cookie = way.browser.map(|browser| cookie(auth, browser.expose(), seconds, way.posts_form));
+    Ok((way.page, cookie))
+}
+
 /// Says that identities are not linked here.
 pub(super) fn linking_disabled() -> Error {
     Error::new(Kind::NotFound, "manual_linking_disabled", "Manual linking is disabled")
@@ -92,6 +104,10 @@ async fn begin(auth: &Auth, asked: &Asked, links: Option<UserId>) -> Result<Way>
         return Err(bad_request("validation_failed", "Unsupported provider: missing provider"));
     }
     let unknown = || bad_request("validation_failed", "Unsupported provider: provider is not enabled");
+    // An account is not linked with a company's provider but found by it.
+    if links.is_some() && company::is_one(&asked.provider) {
+        return Err(unknown());
+    }
     let provider: Provider = find(auth, &asked.provider).await?.ok_or_else(unknown)?;
     let document = auth.documents().of(&provider).await.map_err(Error::internal)?;
     let (id, state, luggage) = (Uuid::now_v7(), secrets::random()?, Luggage::pack()?);

@@ -5,6 +5,8 @@
 
 mod authorize;
 mod callback;
+pub(crate) mod company;
+pub(crate) mod company_routes;
 pub(crate) mod config;
 pub(crate) mod custom;
 mod discovery;
@@ -78,6 +80,9 @@ impl Kept {
 
 /// Returns a provider that is on.
 async fn find(auth: &Auth, name: &str) -> Result<Option<Provider>> {
+    if company::is_one(name) {
+        return company::provider(auth, name).await;
+    }
     if name.starts_with(custom::PREFIX) {
         return custom::provider(auth, name).await;
     }

@@ -104,7 +104,7 @@ async fn enter(auth: &Auth, tx: &Tx, device: &Device, from: (&Provider, &Profile
 }
 
 /// Returns the account of an address that the provider vouches for.
-async fn by_verified_address(auth: &Auth, tx: &Tx, email: &str) -> Result<UserId> {
+pub(super) async fn by_verified_address(auth: &Auth, tx: &Tx, email: &str) -> Result<UserId> {
     let now = auth.now();
     match queries::claimant(tx, email, now).await? {
         Some(claimant) if claimant.banned => Err(banned()),

@@ -39,6 +39,9 @@ pub const FLOW_SECRETS: Place = Place { schema: "auth", table: "flow_states", co
 /// What this server proves itself with to providers that were added over the API.
 pub const CUSTOM_PROVIDER_SECRET: Place = Place { schema: "auth", table: "custom_providers", column: "client_secret" };
 
+/// What this server proves itself with to the providers of companies.
+pub const SIGN_ON_SECRET: Place = Place { schema: "public", table: "sign_on_providers", column: "client_secret" };
+
 /// A key that seals.
 #[derive(Clone)]
 pub(super) struct SealingKey {

@@ -133,6 +133,7 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     if !credentials.confirmed {
         return Err(bad_request("email_not_confirmed", "Email not confirmed"));
     }
+    external::company::refuse_password(auth, credentials.user_id).await?;
     let renewed = if let Outcome::Outdated(renewed) = &outcome { Some(renewed.as_str()) } else { None };
     let new = NewSession {
         user_id: credentials.user_id,

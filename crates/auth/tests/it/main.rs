@@ -21,6 +21,7 @@ mod code_factors;
 mod codes;
 #[cfg(test)]
 mod companies;
+mod custom_providers;
 #[cfg(test)]
 mod custom_providers;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod documented;
 mod domains;
 #[cfg(test)]
 mod external;
+#[cfg(test)]
 #[cfg(test)]
 mod factors;
 #[cfg(test)]
@@ -39,6 +41,7 @@ mod gateway;
 mod generated;
 #[cfg(test)]
 mod hooks;
+mod identities;
 #[cfg(test)]
 mod identities;
 #[cfg(test)]
@@ -64,7 +67,10 @@ mod portal;
 #[cfg(test)]
 mod provider;
 #[cfg(test)]
+#[cfg(test)]
 mod refresh;
+#[cfg(test)]
+mod scim;
 #[cfg(test)]
 mod security;
 #[cfg(test)]
@@ -75,6 +81,8 @@ mod server;
 mod sessions;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod sign_on;
 #[cfg(test)]
 mod sign_up;
 #[cfg(test)]

@@ -87,6 +87,20 @@ begin
     insert into public.api_keys (company_id, id, name, key_prefix, key_hash)
     values (v_company, proof.id(v_letter, 'e01'), v_canary, 'thk_1', repeat(v_letter, 63) || '0'),
            (v_company, proof.id('c', 'e02'), v_canary, 'tk_2', encode(sha256(('other' || v_letter)::bytea), 'hex'));
+    insert into public.scim_tokens (company_id, id, name, token_hash, token_prefix, expires_at)
+    values (v_company, proof.id(v_letter, 'e01'), v_canary, encode(sha256(('directory' || v_letter)::bytea), 'hex'), 'scim_1', now() + interval '1 year'),
+           (v_company, proof.id('c', 'e02'), v_canary, encode(sha256(('another' || v_letter)::bytea), 'hex'), 'scim_2', now() + interval '1 year');
+    insert into public.scim_mappings (company_id, id, group_name, role)
+    values (v_company, proof.id(v_letter, 'e01'), v_canary, 'viewer'), (v_company, proof.id('c', 'e02'), 'Guides ' || v_canary, 'csr');
+    insert into public.sign_on_providers (company_id, id, name, issuer, client_id, client_secret)
+    values (v_company, proof.id(v_letter, 'e01'), v_canary, 'https://id.example/' || v_letter, '1', v_canary),
+           (v_company, proof.id('c', 'e02'), v_canary, 'https://id.example', v_letter, v_canary);
+    insert into auth.scim_users (company_id, id, user_name_key, email_key, attributes)
+    values (v_company, proof.id(v_letter, 'e01'), v_canary, v_canary || '@example.com', jsonb_build_object('userName', v_canary));
+    insert into auth.scim_groups (company_id, id, display_name) values (v_company, proof.id(v_letter, 'e01'), v_canary || ' group');
+    insert into auth.scim_group_members (company_id, group_id, member_id)
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'));
+    insert into app.proved_domains (domain, company_id) values (v_canary || '.example', v_company);
     insert into app.api_key_uses (company_id, api_key_id, minute, taken) values (v_company, proof.id(v_letter, 'e01'), 1, 1);
     insert into public.public_links (company_id, id, purpose, token_hash, customer_id, job_id)
     values (v_company, proof.id(v_letter, 'e01'), 'book', encode(sha256((v_canary || '1')::bytea), 'hex'), proof.id(v_letter, '601'), null),

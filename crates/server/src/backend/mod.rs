@@ -151,6 +151,11 @@ impl Backend {
         self.0.auth.config().prefix()
     }
 
+    /// Returns the routes of companies' directories. They know tokens of their own.
+    pub(crate) fn scim_routes(&self) -> Router {
+        auth::scim_router(self.0.auth.clone())
+    }
+
     /// Returns the documents of the OAuth server that are looked for at the root.
     pub(crate) fn well_known_routes(&self) -> Router {
         auth::well_known(self.0.auth.clone())

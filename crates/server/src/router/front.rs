@@ -16,6 +16,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("rest", "/rest/v1", "data API: tables, views and functions of the schema public"),
     ("batch", "/batch/v1", "several requests of the data API in one transaction"),
     ("auth", "/auth/v1", "sign-in, sessions and the active company"),
+    ("scim", "/scim/v2", "SCIM 2.0: a company's directory provisions its members"),
     ("ready", "/health/ready", "whether requests can be served, and what fails otherwise"),
     ("live", "/health/live", "whether the process answers"),
     ("health", "/api/health", "health in one word for each service"),

@@ -6,6 +6,7 @@
 //! | `/health/live`, `/health/ready`, `/api/health` | [`crate::health`] | anybody |
 //! | `/metrics` | numbers for Prometheus | programs on this machine, unless configured |
 //! | `auth.path`, `/auth/v1` | sign-in, sessions, companies | authenticates by itself: its errors have another shape |
+//! | `/scim/v2` | companies' directories | knows tokens of its own, and answers as RFC 7644 says |
 //! | `/.well-known/…` | where the OAuth server is, for programs that look at the root | anybody |
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
 //! | `/batch/v1` | several of its requests in one transaction | the same |
@@ -49,6 +50,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
         routes
     } else {
         routes
+            .nest("/scim/v2", backend.scim_routes())
             .nest("/rest/v1", backend.data_api_routes())
             .nest("/rest/v1/", backend.data_api_root())
             .nest("/batch/v1", backend.batch_routes())

@@ -27,6 +27,7 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/portal/config.rs",
     "crates/auth/src/security/config.rs",
     "crates/auth/src/support/config.rs",
+    "crates/auth/src/scim/config.rs",
     "crates/data_api/src/config.rs",
     "crates/outbound/src/config.rs",
 ];

@@ -1,0 +1,149 @@
+//! A company's own provider: whom it lets in, and where it ends.
+
+use auth::AuthConfig;
+use auth::config::{ExternalConfig, OneTimeConfig};
+use serde_json::{Value, json};
+
+use crate::external::{come_back, led, me, value};
+use crate::provider::{CLIENT, Provider, SECRET};
+use crate::server::{PASSWORD, Server, token};
+
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+async fn start() -> Server {
+    let external = ExternalConfig { private_addresses_allowed: true, ..ExternalConfig::default() };
+    let one_time = OneTimeConfig { site_url: Some("https://app.example.com".to_owned()), ..OneTimeConfig::default() };
+    Server::with(AuthConfig { external, one_time, ..AuthConfig::default() }).await
+}
+
+/// Founds a company that proved `<slug>.example`; returns it with its owner's session.
+async fn company(server: &Server, slug: &str) -> (String, Value) {
+    let owner = server.sign_up(&format!("owner@{slug}.example")).await;
+    let company = server.company(slug, &owner).await;
+    server.sql(&format!("set session_replication_role = replica; update public.companies set max_seats = 20 where id = '{company}'")).await;
+    server.sql(&format!("insert into app.proved_domains (domain, company_id) values ('{slug}.example', '{company}')")).await;
+    (company, server.refresh(&owner).await.ok())
+}
+
+fn described(url: &str) -> Value {
+    json!({ "name": "Acme ID", "issuer": url, "client_id": CLIENT, "client_secret": SECRET, "default_role": "technician" })
+}
+
+/// The whole way; returns what the page was told.
+async fn sign_on(server: &Server, provider: &Provider, wish: Value) -> Vec<(String, String)> {
+    let answer = server.post("/sso", wish).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let cookie = answer.headers.get("set-cookie").map(|line| line.to_str().unwrap().split(';').next().unwrap().to_owned());
+    led(&come_back(server, &provider.agree(answer.body["url"].as_str().unwrap()), cookie.as_deref()).await).1
+}
+
+async fn password(server: &Server, email: &str, password: &str) -> Value {
+    server.post("/token?grant_type=password", json!({ "email": email, "password": password })).await.body
+}
+
+#[tokio::test]
+async fn members_sign_in_with_the_provider_of_their_company() {
+    let (server, provider) = (start().await, Provider::start().await);
+    let (acme, owner) = company(&server, "acme").await;
+    let made = server.call("POST", "/sign-on/providers", Some(token(&owner)), Some(described(&provider.url))).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert!(made.body.get("client_secret").is_none() && made.body["redirect_uri"] == "http://localhost:54321/auth/v1/callback");
+    assert_eq!(server.ask(&format!("select count(*) from public.sign_on_providers p where p::text like '%{SECRET}%'")).await, "0");
+    let by_domain = || json!({ "domain": "ACME.example", "skip_http_redirect": true });
+
+    // Who is no member is not let in, and nothing is left of him.
+    provider.person(json!({ "sub": "1", "email": "ann@acme.example", "name": "Ann" }));
+    assert_eq!(value(&sign_on(&server, &provider, by_domain()).await, "error_code"), "sso_not_member");
+    assert_eq!(server.ask("select count(*) from auth.users where email = 'ann@acme.example'").await, "0");
+    // Where the company wants it, he joins, and comes back as the same.
+    server.sql("update public.sign_on_providers set joins = true").await;
+    let first = me(&server, &sign_on(&server, &provider, by_domain()).await).await;
+    assert_eq!(first["email"], "ann@acme.example");
+    let id = made.body["id"].as_str().unwrap();
+    assert_eq!(first["identities"][0]["provider"], format!("sso:{acme}:{id}"));
+    let role = "select m.role from public.team_members m where m.email = 'ann@acme.example'";
+    assert_eq!(server.ask(role).await, "technician");
+    let pkce = json!({ "provider_id": id, "code_challenge": CHALLENGE, "code_challenge_method": "s256" });
+    let said = sign_on(&server, &provider, pkce).await;
+    let exchange = json!({ "auth_code": value(&said, "code"), "code_verifier": VERIFIER });
+    let session = server.post("/token?grant_type=pkce", exchange).await.ok();
+    assert_eq!(session["user"]["id"], first["id"]);
+
+    // Whoever took an address of the domain without proving it loses what he prepared.
+    let squatter = server.sign_up("bob@acme.example").await;
+    provider.person(json!({ "sub": "2", "email": "bob@acme.example" }));
+    let bob = me(&server, &sign_on(&server, &provider, by_domain()).await).await;
+    assert_eq!(bob["email"], "bob@acme.example");
+    assert_eq!(password(&server, "bob@acme.example", PASSWORD).await["code"], "invalid_credentials");
+    assert_eq!(server.refresh(&squatter).await.status, 400);
+
+    // Of other domains it says nothing, whatever it says of them.
+    let victim = server.sign_up("victim@elsewhere.example").await;
+    provider.person(json!({ "sub": "3", "email": "victim@elsewhere.example", "email_verified": true }));
+    assert_eq!(value(&sign_on(&server, &provider, by_domain()).await, "error_code"), "sso_domain_not_proved");
+    assert_eq!(server.user(&victim).await.ok()["identities"].as_array().unwrap().len(), 1);
+
+    // Who was suspended is not let in again, also not by somebody else's company that has the same provider.
+    server.sql("update public.team_members set status = 'suspended' where email = 'ann@acme.example'").await;
+    provider.person(json!({ "sub": "1", "email": "ann@acme.example" }));
+    assert_eq!(value(&sign_on(&server, &provider, by_domain()).await, "error_code"), "sso_not_member");
+    let (_, other) = company(&server, "bolt").await;
+    let theirs = server.call("POST", "/sign-on/providers", Some(token(&other)), Some(described(&provider.url))).await.body;
+    server.sql("update public.sign_on_providers set joins = true").await;
+    let by_id = json!({ "provider_id": theirs["id"] });
+    assert_eq!(value(&sign_on(&server, &provider, by_id).await, "error_code"), "sso_domain_not_proved");
+
+    // An account is not linked with it, and one that is off is not there.
+    let link = format!("/user/identities/authorize?provider=sso:{acme}:{id}&skip_http_redirect=true");
+    assert!(server.call("GET", &link, Some(token(&victim)), None).await.status >= 400);
+    server.sql("update public.sign_on_providers set is_enabled = false").await;
+    server.post("/sso", by_domain()).await.refused(404, "saml_provider_disabled", "SAML 2.0 is disabled");
+}
+
+#[tokio::test]
+async fn a_company_can_demand_its_provider() {
+    let (server, provider) = (start().await, Provider::start().await);
+    let (acme, owner) = company(&server, "acme").await;
+    for email in ["ann@acme.example", "guest@elsewhere.example"] {
+        let user = server.sign_up(email).await["user"]["id"].as_str().unwrap().to_owned();
+        server.sql(&format!("insert into public.team_members (company_id, user_id) values ('{acme}', '{user}')")).await;
+    }
+    let mut wish = described(&provider.url);
+    wish["is_enforced"] = json!(true);
+    assert_eq!(server.call("POST", "/sign-on/providers", Some(token(&owner)), Some(wish.clone())).await.status, 201);
+    let refused = password(&server, "ann@acme.example", PASSWORD).await;
+    assert_eq!(refused, json!({ "code": "sso_required", "message": "Your company has you sign in with its own provider" }));
+    assert_eq!(password(&server, "ann@acme.example", "wrong").await["code"], "invalid_credentials", "told to whom has the password");
+    for email in ["owner@acme.example", "guest@elsewhere.example"] {
+        assert!(password(&server, email, PASSWORD).await["access_token"].is_string(), "{email}");
+    }
+    server.sql("update public.sign_on_providers set is_enabled = false").await;
+    assert!(password(&server, "ann@acme.example", PASSWORD).await["access_token"].is_string());
+
+    // Who may add one, and what is one.
+    let again = server.call("POST", "/sign-on/providers", Some(token(&owner)), Some(wish.clone())).await;
+    assert_eq!((again.status, again.body["code"].as_str()), (409, Some("conflict")));
+    let ann = server.sign_in("ann@acme.example").await;
+    assert_eq!(server.call("POST", "/sign-on/providers", Some(token(&ann)), Some(wish.clone())).await.body["code"], "permission_denied");
+    assert_eq!(server.post("/sign-on/providers", wish.clone()).await.body["code"], "no_authorization");
+    for (name, value) in [
+        ("issuer", json!("nonsense")),
+        ("issuer", json!(format!("{}/elsewhere", provider.url))),
+        ("name", json!("")),
+        ("client_secret", json!("")),
+        ("default_role", json!("owner")),
+        ("default_role", json!("admin")),
+    ] {
+        let mut wrong = wish.clone();
+        wrong[name] = value;
+        let answer = server.call("POST", "/sign-on/providers", Some(token(&owner)), Some(wrong)).await;
+        assert_eq!((answer.status, answer.body["code"].as_str()), (400, Some("validation_failed")), "{name}");
+    }
+    for wish in [json!({}), json!({ "domain": "nobody.example" }), json!({ "provider_id": "x" }), json!({ "provider_id": acme })] {
+        server.post("/sso", wish).await.refused(404, "saml_provider_disabled", "SAML 2.0 is disabled");
+    }
+    for (method, path) in [("GET", "/admin/sso/providers"), ("POST", "/admin/sso/providers"), ("PUT", "/admin/sso/providers/x")] {
+        server.call(method, path, None, None).await.refused(404, "saml_provider_disabled", "SAML 2.0 is disabled");
+    }
+}

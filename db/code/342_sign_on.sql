@@ -1,0 +1,65 @@
+-- A company's own sign-on: what its providers may do.
+-- Invariants: a provider lets people into its own company only, and by addresses of domains that this company proved; whoever was
+-- suspended or removed is not let in again by it.
+
+select app.protect('public.sign_on_providers', 'directory', p_verbs => '{read,update,delete}');
+
+-- The secret is the server's to seal, the issuer the server's to look at: providers are added at POST /auth/v1/sign-on/providers.
+revoke update on public.sign_on_providers from authenticated;
+grant update (name, default_role, joins, is_enforced, is_enabled, version) on public.sign_on_providers to authenticated;
+
+create or replace function app.guard_sign_on_provider() returns trigger
+  language plpgsql
+  set search_path = ''
+as $$
+begin
+  if current_user = 'authenticated' and new.default_role is distinct from old.default_role then
+    perform app.check_grantable('', app.effective_permissions(new.company_id, new.default_role, null, '{}'));
+  end if;
+  return new;
+end $$;
+revoke all on function app.guard_sign_on_provider() from public;
+create or replace trigger guard before update on public.sign_on_providers for each row
+  when (app.is_within_reach(new.company_id)) execute function app.guard_sign_on_provider();
+
+-- Whether whoever a provider vouches for is a member, made one where the company wants that.
+create or replace function app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) returns boolean
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_provider public.sign_on_providers;
+  v_member   public.team_members;
+begin
+  select * into v_provider from public.sign_on_providers p
+   where p.company_id = p_company_id and p.id = p_provider_id and p.is_enabled for share;
+  if not found then
+    return false;
+  end if;
+  select * into v_member from public.team_members m where m.company_id = p_company_id and m.user_id = p_user_id;
+  if found then
+    return v_member.status = 'active' and v_member.archived_at is null;
+  end if;
+  if v_provider.joins then
+    insert into public.team_members (company_id, user_id, role) values (p_company_id, p_user_id, v_provider.default_role);
+  end if;
+  return v_provider.joins;
+end $$;
+alter function app.join_by_sign_on(uuid, uuid, uuid) owner to app_definer;
+revoke all on function app.join_by_sign_on(uuid, uuid, uuid) from public;
+grant execute on function app.join_by_sign_on(uuid, uuid, uuid) to service_role;
+
+-- Whether a person has to sign in with the provider of a company: a member, not its owner, with an address of its domain.
+create or replace function app.must_sign_on(p_user_id uuid) returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select exists (select from public.team_members m
+                   join public.sign_on_providers p on p.company_id = m.company_id and p.is_enabled and p.is_enforced
+                   join auth.users u on u.id = m.user_id
+                  where m.user_id = p_user_id and m.role <> 'owner' and m.archived_at is null
+                    and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2)));
+$$;
+alter function app.must_sign_on(uuid) owner to app_definer;
+revoke all on function app.must_sign_on(uuid) from public;
+grant execute on function app.must_sign_on(uuid) to service_role;
