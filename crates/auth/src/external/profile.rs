@@ -56,7 +56,8 @@ impl Profile {
             return Err(Fault::Provider("it does not say who somebody is".to_owned()));
         }
         let email = said("email").and_then(Value::as_str).and_then(|text| Email::parse(text).ok()).map(|email| email.as_str().to_owned());
-        let email_verified = email.is_some() && (said("email_verified").is_some_and(is_true) || provider.email_trusted);
+        let vouched = said("email_verified").filter(|said| !said.is_null());
+        let email_verified = email.is_some() && vouched.map_or(provider.email_trusted, is_true);
         let mut data = Map::new();
         data.insert("iss".to_owned(), json!(issuer));
         data.insert("sub".to_owned(), json!(subject));
@@ -189,6 +190,7 @@ mod tests {
         assert!(read(&azure, json!({ "sub": "1", "email": "a@example.com", "xms_edov": "1" })));
         let trusted = Provider { email_trusted: true, ..provider() };
         assert!(read(&trusted, json!({ "sub": "1", "email": "a@example.com" })));
+        assert!(!read(&trusted, json!({ "sub": "1", "email": "a@example.com", "email_verified": false })));
     }
 
     #[test]
