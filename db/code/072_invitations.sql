@@ -1,4 +1,5 @@
 -- Invitations: made for an address, sent again, taken back, accepted once by whoever has the address; and the seats that they take.
+-- lint: allow context-forged because app.act_for sets what app.open_request found of the caller, and nobody but definer functions may call it
 -- Invariants: of a token only its hash is kept; an address has one open invitation of a company; active members and open invitations
 -- together are never more than the company's seats, and one row, the company's, is locked before they are counted.
 

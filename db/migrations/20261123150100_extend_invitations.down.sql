@@ -4,7 +4,6 @@
 -- depends: 20261123150100
 -- rollback: migrate up again; what was revoked stays deleted
 -- lint: allow require-concurrent-index-creation because a company has few open invitations
--- lint: allow require-concurrent-index-deletion because a company has few open invitations
 
 -- backfill: public.invitations rows=any because a company has few revoked invitations
 delete from public.invitations where revoked_at is not null;
