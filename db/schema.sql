@@ -6881,7 +6881,8 @@ CREATE FUNCTION app.is_read_with_jobs(p_table text) RETURNS boolean
     select from app.protected_tables t
      where t.table_name = p_table
        and not exists (select from app.role_permissions j
-                        where j.permission = 'jobs:read'
+                        -- Guests read no archive.
+                        where j.permission = 'jobs:read' and j.role not in ('portal', 'link')
                           and not exists (select from app.role_permissions r
                                            where r.role = j.role and r.permission = t.noun || ':read'
                                              and r.scope in ('all', j.scope))))

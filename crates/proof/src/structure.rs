@@ -147,6 +147,13 @@ const RULES: &[(&str, &str)] = &[
             and c.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)",
     ),
     (
+        "guests may read a table that has no policy for them, or have a policy without a right",
+        "select c.oid::regclass::text from pg_class c
+          where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
+            and has_any_column_privilege('guest', c.oid, 'select')
+                <> exists (select from pg_policy p where p.polrelid = c.oid and p.polroles = array['guest'::regrole::oid] and p.polcmd = 'r')",
+    ),
+    (
         "somebody who asks may TRUNCATE, REFERENCE or TRIGGER",
         "select c.oid::regclass || ' ' || r || ' ' || p from pg_class c join pg_namespace n on n.oid = c.relnamespace,
                 unnest(array['anon', 'authenticated', 'guest', 'service_role']) r, unnest(array['truncate', 'references', 'trigger']) p

@@ -54,7 +54,8 @@ Made from `db/permissions.toml` by `./dev generate`; changes belong there. Why e
 A permission is `noun:verb`. **all** means every row of the company, **assigned** the rows assigned to the member, **own** the rows that are the
 member's own, and an empty cell nothing. A member's permissions are those of the role, then what a custom role adds or takes, then the member's own
 exceptions; owner and admin hold exactly what stands here. The database decides at every request, from the member's row as it is at that moment.
-`portal` is a customer of the company, who is no member and reads what is his by the columns that `db/code/325_guests.sql` lists (`docs/portal.md`).
+`portal` is a customer of the company (`docs/portal.md`), `link` whoever has a link (`docs/links.md`): no members, who read what is theirs by the
+columns that `db/code/325_guests.sql` lists.
 ";
 
 fn permissions(matrix: &Matrix) -> String {
