@@ -8203,7 +8203,8 @@ begin
   if to_regprocedure('app.audit_table(regclass, text)') is not null then
     perform app.audit_table(p_table, p_tenant_column);
   end if;
-  if to_regprocedure('app.wall_unpaid(regclass, text)') is not null then
+  -- The same of the wall around a debt; where its migration went back, what it calls is gone, too.
+  if to_regprocedure('app.refuse_unpaid()') is not null then
     perform app.wall_unpaid(p_table, p_tenant_column);
   end if;
 end $$;
