@@ -5,6 +5,9 @@
 
 pub(crate) mod config;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
 use kernel::{Error, Kind, Result, UserId};
 use outbound::Hook;
 use postgres::{Access, Tx};
@@ -45,6 +48,8 @@ const RESERVED: &[&str] = &[
 pub(crate) struct Hooks {
     custom_access_token: Option<Hook>,
     password: Option<Hook>,
+    /// How many microseconds its last answer took.
+    password_micros: AtomicU64,
     factor: Option<Hook>,
     before_user: Option<Hook>,
     after_user: Option<Hook>,
@@ -66,6 +71,7 @@ impl Hooks {
         Ok(Self {
             custom_access_token: hook(&config.custom_access_token)?,
             password: hook(&config.password_verification_attempt)?,
+            password_micros: AtomicU64::new(0),
             factor: hook(&config.mfa_verification_attempt)?,
             before_user: hook(&config.before_user_created)?,
             after_user: hook(&config.after_user_created)?,
@@ -97,10 +103,17 @@ impl Auth {
         Ok(merged)
     }
 
-    /// Tells the hook of a password that was tried.
-    pub(crate) async fn password_tried(&self, user_id: UserId, valid: bool) -> Result<()> {
+    /// Tells the hook of a password that was tried. For nobody it is not asked, and takes as long as the last time for somebody.
+    pub(crate) async fn password_tried(&self, user_id: Option<UserId>, valid: bool) -> Result<()> {
         let Some(hook) = &self.hooks().password else { return Ok(()) };
+        let micros = &self.hooks().password_micros;
+        let Some(user_id) = user_id else {
+            tokio::time::sleep(Duration::from_micros(micros.load(Ordering::Relaxed))).await;
+            return Ok(());
+        };
+        let begun = Instant::now();
         let answer = self.ask_apart(hook, &json!({ "user_id": user_id, "valid": valid })).await?;
+        micros.store(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         let Some(message) = rejected(&answer, "Further password verification attempts will be rejected.") else { return Ok(()) };
         if answer.get("should_logout_user") == Some(&Value::Bool(true)) {
             let tx = self.begin(Access::Write, "a hook ends somebody's sessions").await?;

@@ -117,9 +117,7 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
         }
     };
     let tried = found.as_ref().map(|credentials| credentials.user_id);
-    if let Some(credentials) = &found {
-        auth.password_tried(credentials.user_id, outcome != Outcome::Wrong).await?;
-    }
+    auth.password_tried(tried, outcome != Outcome::Wrong).await?;
     let (Some(credentials), Some(hash), true) = (found, hash, outcome != Outcome::Wrong) else {
         security::refused(auth, tried, &device).await;
         return Err(invalid_credentials());

@@ -321,6 +321,20 @@ async fn a_hook_rejects_passwords_and_codes_and_signs_out() {
 }
 
 #[tokio::test]
+async fn nobody_waits_as_long_as_somebody_for_the_hook_of_passwords() {
+    let limits = HookLimits { function_time_ms: 20_000, ..HookLimits::default() };
+    let hooks = HooksConfig { password_verification_attempt: by_function("slowly"), limits, ..HooksConfig::default() };
+    let server = Server::with(AuthConfig { hooks, ..AuthConfig::default() }).await;
+    function(&server, "slowly", "perform pg_sleep(0.3); return '{}';").await;
+    server.sign_up("ann@example.com").await;
+    server.sign_in("ann@example.com").await;
+    let begun = std::time::Instant::now();
+    let nobody = json!({ "email": "nobody@example.com", "password": "wrong" });
+    server.post("/token?grant_type=password", nobody).await.refused(400, "invalid_credentials", "Invalid login credentials");
+    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn hooks_send_mail_and_sms() {
     let mut receiver = Receiver::new(Say::Unavailable).await;
     let outbound = OutboundConfig {
