@@ -11975,6 +11975,7 @@ CREATE TABLE auth.sessions (
     resource text,
     CONSTRAINT sessions_aal_check CHECK ((aal = ANY (ARRAY['aal1'::text, 'aal2'::text, 'aal3'::text]))),
     CONSTRAINT sessions_amr_check CHECK ((jsonb_typeof(amr) = 'array'::text)),
+    CONSTRAINT sessions_held_id_check CHECK (((oauth_client_id IS NOT NULL) = ((get_byte(uuid_send(id), 6) >> 4) = 8))),
     CONSTRAINT sessions_refresh_counter_check CHECK ((refresh_counter >= 0)),
     CONSTRAINT sessions_resource_check CHECK ((length(resource) <= 2048)),
     CONSTRAINT sessions_user_agent_check CHECK ((length(user_agent) <= 1000))
