@@ -153,6 +153,14 @@ pub(crate) fn sql(folder: &Path, sql: &str) -> String {
     }
 }
 
+/// Returns the service key of a data folder.
+pub(crate) fn service_key(folder: &Path) -> String {
+    let shown = command(folder, &["keys", "show"]).output().unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    let line = text.lines().find(|line| line.starts_with("service key")).unwrap_or_else(|| panic!("{text}"));
+    line.split_whitespace().last().unwrap().to_owned()
+}
+
 /// Where the server answers, and what opens it.
 pub(crate) struct Way {
     url: ArcSwap<String>,
@@ -165,12 +173,9 @@ pub(crate) struct Way {
 impl Way {
     pub(crate) fn to(program: &Program, folder: &Path) -> Arc<Self> {
         know_tls();
-        let shown = command(folder, &["keys", "show"]).output().unwrap();
-        let text = String::from_utf8(shown.stdout).unwrap();
-        let line = text.lines().find(|line| line.starts_with("service key")).unwrap_or_else(|| panic!("{text}"));
         Arc::new(Self {
             url: ArcSwap::from_pointee(program.url.clone()),
-            key: line.split_whitespace().last().unwrap().to_owned(),
+            key: service_key(folder),
             client: reqwest::Client::builder().timeout(PATIENCE).build().unwrap(),
             stop: AtomicBool::new(false),
             acknowledged: AtomicUsize::new(0),

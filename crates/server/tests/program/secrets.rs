@@ -13,11 +13,22 @@ use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
 use crate::bare::know_tls;
-use crate::process::{Program, command, folder, sql};
+use crate::process::{Program, command, folder, service_key, sql};
 
 const EMAIL: &str = "planted.address@example.com";
 const PASSWORD: &str = "planted password 7f1d";
+/// What providers know this server by: one of the configuration, one added over the API.
+const CLIENT_SECRETS: [&str; 2] = ["planted client secret 41c9", "planted client secret 0be7"];
 const WRONG: &str = "planted wrong password 99c2";
+
+/// The server says much, and has a provider.
+const SETTINGS: [(&str, &str); 5] = [
+    ("THORBIS_LOG__FILTER", "debug"),
+    ("THORBIS_AUTH__EXTERNAL__OIDC__ENABLED", "true"),
+    ("THORBIS_AUTH__EXTERNAL__OIDC__ISSUER", "http://127.0.0.1:9"),
+    ("THORBIS_AUTH__EXTERNAL__OIDC__CLIENT_ID", "planted"),
+    ("THORBIS_AUTH__EXTERNAL__OIDC__CLIENT_SECRET", CLIENT_SECRETS[0]),
+];
 
 struct Client {
     url: String,
@@ -66,11 +77,33 @@ fn step() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 30
 }
 
+/// Adds a provider and sends a browser there and back: returns what nobody is to find of that.
+async fn send_to_provider(client: &Client, service: &str) -> [(&'static str, Vec<u8>); 4] {
+    let provider = json!({ "provider_type": "oauth2", "identifier": "custom:planted", "name": "Planted", "client_id": "planted",
+                           "client_secret": CLIENT_SECRETS[1], "authorization_url": "https://id.example.com/authorize",
+                           "token_url": "https://id.example.com/token", "userinfo_url": "https://id.example.com/userinfo" });
+    let added = client.send(Method::POST, "/admin/custom-providers", service, provider).await;
+    assert_eq!(added["identifier"], "custom:planted", "{added}");
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let away = browser.get(format!("{}/auth/v1/authorize?provider=custom:planted", client.url)).send().await.unwrap();
+    let page = url::Url::parse(away.headers()["location"].to_str().unwrap()).unwrap();
+    let state = page.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let cookie = away.headers()["set-cookie"].to_str().unwrap().split([';', '=']).nth(1).unwrap().to_owned();
+    let back = browser.get(format!("{}/auth/v1/callback?error=access_denied&state={state}", client.url)).send().await.unwrap();
+    assert_eq!(back.status(), 303);
+    [
+        ("client secret of the configuration", CLIENT_SECRETS[0].into()),
+        ("client secret of the API", CLIENT_SECRETS[1].into()),
+        ("state", state.into_bytes()),
+        ("browser's cookie", cookie.into_bytes()),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_secrets_are_found_nowhere() {
     know_tls();
     let folder = folder();
-    let program = Program::start_with(folder.path(), &[("THORBIS_LOG__FILTER", "debug")]);
+    let program = Program::start_with(folder.path(), &SETTINGS);
     let client = Client { url: program.url.clone(), client: reqwest::Client::new() };
 
     let session = client.send(Method::POST, "/signup", "", json!({ "email": EMAIL, "password": PASSWORD })).await;
@@ -85,6 +118,8 @@ async fn planted_secrets_are_found_nowhere() {
     let codes = client.send(Method::POST, "/factors/recovery-codes", &token, json!({})).await;
     let code = text(&codes["codes"][0]);
 
+    let away = send_to_provider(&client, &service_key(folder.path())).await;
+
     // New keys while the server works: every row is sealed anew, and the old key goes.
     let sealed = "select secret from auth.mfa_factors where secret is not null";
     let before = sql(folder.path(), sealed);
@@ -92,7 +127,7 @@ async fn planted_secrets_are_found_nowhere() {
         let done = command(folder.path(), arguments).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         if arguments[1] == "reseal" {
-            assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "sealed anew: 1\nsealing keys: 1, forgotten: 1");
+            assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "sealed anew: 3\nsealing keys: 1, forgotten: 1");
         }
     }
     let after = sql(folder.path(), sealed);
@@ -135,6 +170,7 @@ async fn planted_secrets_are_found_nowhere() {
     ];
     let mut found = BTreeMap::new();
     find(folder.path(), &needles, &mut found);
+    find(folder.path(), &away, &mut found);
     assert!(found.is_empty(), "{found:#?}");
 
     let control = [("address", EMAIL.as_bytes().to_vec()), ("sealed", after.into_bytes()), ("log", b"proved a second factor".to_vec())];
