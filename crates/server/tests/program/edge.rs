@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use serde_json::{Value, json};
 use server::StartError;
+use server::config::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::bare::without_database;
-use crate::running::{read_all, start_with};
+use crate::running::{Running, read_all, start_with};
 
 const SLOW_POST: &str =
     "POST /auth/v1/signup HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{";
@@ -238,5 +239,33 @@ async fn http_2_is_spoken_with_those_who_know() {
     let response = client.get(app.url("/health/live")).send().await.unwrap();
     assert_eq!(response.version(), http::Version::HTTP_2);
     assert_eq!(response.status(), StatusCode::OK);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_so_and_nobody_asks_for_another() {
+    let ask = async |app: &Running, forwarded: &str| {
+        let answer = reqwest::Client::new().get(app.url("/auth/v1/health")).header("x-forwarded-for", forwarded).send().await.unwrap();
+        (answer.status().as_u16(), answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned()))
+    };
+    // In production this machine is counted like any other, and what it says of others is not believed.
+    let app = start_with(|settings| settings.auth.limits.other_5min_max = 2).await;
+    assert_eq!(ask(&app, "203.0.113.7").await.0, 200);
+    assert_eq!(ask(&app, "203.0.113.8").await.0, 200);
+    let refused = ask(&app, "203.0.113.9").await;
+    assert_eq!((refused.0, refused.1.is_some()), (429, true));
+    assert_eq!(reqwest::get(app.url("/health/live")).await.unwrap().status(), StatusCode::OK);
+    app.stop().await;
+
+    let behind = |settings: &mut Settings| {
+        settings.auth.limits.other_5min_max = 2;
+        settings.proxies.trusted = vec!["127.0.0.0/8".to_owned()];
+    };
+    let app = start_with(behind).await;
+    for _ in 0..2 {
+        assert_eq!(ask(&app, "1.2.3.4, 203.0.113.7").await.0, 200);
+    }
+    assert_eq!(ask(&app, "9.9.9.9, 203.0.113.7").await.0, 429, "what he writes himself stands left of his address");
+    assert_eq!(ask(&app, "203.0.113.8").await.0, 200);
     app.stop().await;
 }
