@@ -21,7 +21,6 @@ mod code_factors;
 mod codes;
 #[cfg(test)]
 mod companies;
-mod custom_providers;
 #[cfg(test)]
 mod custom_providers;
 #[cfg(test)]
@@ -30,7 +29,6 @@ mod documented;
 mod domains;
 #[cfg(test)]
 mod external;
-#[cfg(test)]
 #[cfg(test)]
 mod factors;
 #[cfg(test)]
@@ -41,7 +39,6 @@ mod gateway;
 mod generated;
 #[cfg(test)]
 mod hooks;
-mod identities;
 #[cfg(test)]
 mod identities;
 #[cfg(test)]
@@ -66,7 +63,6 @@ mod passwords;
 mod portal;
 #[cfg(test)]
 mod provider;
-#[cfg(test)]
 #[cfg(test)]
 mod refresh;
 #[cfg(test)]
