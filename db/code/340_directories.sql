@@ -192,12 +192,21 @@ alter function app.invite_by_directory(uuid, uuid, text, text, text, boolean) ow
 revoke all on function app.invite_by_directory(uuid, uuid, text, text, text, boolean) from public;
 grant execute on function app.invite_by_directory(uuid, uuid, text, text, text, boolean) to service_role;
 
+-- What the operator vouches for stands in app.proved_domains, what a company proved itself in its own list of domains, where there is one.
 create or replace function app.domain_company(p_domain text) returns uuid
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = ''
 as $$
-  select d.company_id from app.proved_domains d where d.domain = lower(p_domain);
-$$;
+declare
+  v_company uuid;
+begin
+  select d.company_id into v_company from app.proved_domains d where d.domain = lower(p_domain);
+  if v_company is null and to_regclass('public.company_domains') is not null then
+    execute 'select d.company_id from public.company_domains d where d.domain = $1 and d.verified_at is not null'
+       into v_company using lower(p_domain);
+  end if;
+  return v_company;
+end $$;
 comment on function app.domain_company(text) is 'The company that proved that a mail domain is its own.';
 alter function app.domain_company(text) owner to app_definer;
 revoke all on function app.domain_company(text) from public;
