@@ -36,7 +36,9 @@ create or replace function app.guard_scim_mapping() returns trigger
   set search_path = ''
 as $$
 begin
-  if new.role is not null and current_user = 'authenticated' then
+  -- Who may not write mappings at all is refused by the policies.
+  if new.role is not null and current_user = 'authenticated'
+     and (app.has_permission('directory:create') or app.has_permission('directory:update')) then
     if not app.has_permission('members:change_role') then
       raise exception using errcode = 'TH403', constraint = 'permission_denied',
         message = 'You need the permission members:change_role.';
@@ -176,6 +178,10 @@ as $$
 declare
   v_rules app.company_rules;
 begin
+  -- Who works in one company invites nobody into another.
+  if app.company_id() is not null and app.company_id() is distinct from p_company_id then
+    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+  end if;
   select * into v_rules from app.company_rules;
   perform app.take_seat(p_company_id, false);
   if (select count(*) from public.invitations i where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null)

@@ -45,7 +45,7 @@ create table public.scim_mappings (
   created_at    timestamptz not null default now(),
   updated_at    timestamptz not null default now(),
   primary key (company_id, id),
-  unique (company_id, group_key),
+  unique (company_id, group_name),
   check (role is not null or department_id is not null),
   check (role_id is null or role is not null),
   constraint scim_mappings_role_id_fkey foreign key (company_id, role_id)
@@ -110,7 +110,8 @@ create table auth.scim_groups (
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
   primary key (company_id, id),
-  unique (company_id, display_name_key)
+  -- In any letters a name is there once, which whoever writes groups sees to under the directory's lock.
+  unique (company_id, display_name)
 );
 comment on table auth.scim_groups is 'Groups of a company''s directory. Reached by the auth service only.';
 comment on column auth.scim_groups.display_name is 'The name by which a company maps it.';

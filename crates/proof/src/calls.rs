@@ -14,6 +14,10 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         &[Some("POST /jobs"), Some("~ key"), Some(FINGERPRINT), Some("201"), Some("{}"), Some(""), Some("1")],
     ),
     ("app.accept_invitation_as(uuid, uuid, text)", &[Some("#c101"), None, Some("~ invites")]),
+    (
+        "app.invite_by_directory(uuid, uuid, text, text, text, bool)",
+        &[Some("#~000"), Some("#~e01"), Some("new~@example.com"), None, Some(TOKEN_HASH), Some("true")],
+    ),
     ("app.mail_invitation(uuid, uuid, uuid, text, text, text, uuid, uuid, text)", MAILED),
     ("app.make_link(jsonb)", &[Some(NEW_LINK)]),
     ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),

@@ -97,7 +97,10 @@ begin
            (v_company, proof.id('c', 'e02'), v_canary, 'https://id.example', v_letter, v_canary);
     insert into auth.scim_users (company_id, id, user_name_key, email_key, attributes)
     values (v_company, proof.id(v_letter, 'e01'), v_canary, v_canary || '@example.com', jsonb_build_object('userName', v_canary));
-    insert into auth.scim_groups (company_id, id, display_name) values (v_company, proof.id(v_letter, 'e01'), v_canary || ' group');
+    insert into auth.scim_users (company_id, id, user_name_key, email_key, attributes)
+    values (v_company, proof.id('c', 'e02'), 'other ' || v_canary, 'other-' || v_canary || '@example.com', jsonb_build_object('userName', v_canary));
+    insert into auth.scim_groups (company_id, id, display_name)
+    values (v_company, proof.id(v_letter, 'e01'), v_canary || ' group'), (v_company, proof.id('c', 'e02'), 'other ' || v_canary);
     insert into auth.scim_group_members (company_id, group_id, member_id)
     values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'));
     insert into app.proved_domains (domain, company_id) values (v_canary || '.example', v_company);
