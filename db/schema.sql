@@ -63,6 +63,161 @@ CREATE EXTENSION IF NOT EXISTS unaccent WITH SCHEMA extensions;
 
 COMMENT ON EXTENSION unaccent IS 'text search dictionary that removes accents';
 
+CREATE FUNCTION app.company_id() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN COALESCE((NULLIF(current_setting('app.company_id'::text, true), ''::text))::uuid, CASE WHEN (current_setting('role'::text, true) = 'service_role'::text) THEN (NULLIF(current_setting('app.current_tenant_id'::text, true), ''::text))::uuid ELSE NULL::uuid END);
+ALTER FUNCTION app.company_id() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.company_id() IS 'The company of this transaction, or NULL.';
+
+CREATE FUNCTION app.uuid_v7() RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
+    RETURN (("left"("overlay"(lpad(to_hex((floor((EXTRACT(epoch FROM clock_timestamp()) * (65536000)::numeric)))::bigint), 16, '0'::text), '7'::text, 13, 0), 16) || substr((gen_random_uuid())::text, 19)))::uuid;
+ALTER FUNCTION app.uuid_v7() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.uuid_v7() IS 'A new time-ordered id.';
+
+CREATE TABLE public.team_members (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    role text DEFAULT 'member'::text NOT NULL,
+    role_id uuid,
+    department_id uuid,
+    status text DEFAULT 'active'::text NOT NULL,
+    permissions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    effective_permissions text DEFAULT ''::text NOT NULL,
+    name text,
+    email text,
+    job_title text,
+    phone text,
+    invited_by uuid,
+    invited_at timestamp with time zone,
+    joined_at timestamp with time zone DEFAULT now(),
+    last_active_at timestamp with time zone,
+    archived_at timestamp with time zone,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    department text,
+    direct_inward_dial text,
+    phone_extension text,
+    extension_enabled boolean DEFAULT false NOT NULL,
+    call_forwarding_enabled boolean DEFAULT false NOT NULL,
+    call_forwarding_number text,
+    ring_timeout_seconds integer DEFAULT 20 NOT NULL,
+    simultaneous_ring_enabled boolean DEFAULT false NOT NULL,
+    voicemail_greeting_url text,
+    voicemail_pin text,
+    invited_email text,
+    invited_name text,
+    employee_number text,
+    hire_date date,
+    hourly_cost bigint,
+    mfa_due_at timestamp with time zone,
+    CONSTRAINT team_members_call_forwarding_number_check CHECK ((call_forwarding_number ~ '^[+][1-9][0-9]{6,14}$'::text)),
+    CONSTRAINT team_members_department_check CHECK ((length(department) <= 120)),
+    CONSTRAINT team_members_direct_inward_dial_check CHECK ((direct_inward_dial ~ '^[+][1-9][0-9]{6,14}$'::text)),
+    CONSTRAINT team_members_employee_number_check CHECK ((length(employee_number) <= 40)),
+    CONSTRAINT team_members_hourly_cost_check CHECK ((hourly_cost >= 0)),
+    CONSTRAINT team_members_invited_email_check CHECK ((((length(invited_email) >= 3) AND (length(invited_email) <= 254)) AND (invited_email ~ '^[^@\s]+@[^@\s]+$'::text))),
+    CONSTRAINT team_members_invited_name_check CHECK ((length(invited_name) <= 200)),
+    CONSTRAINT team_members_job_title_check CHECK ((length(job_title) <= 120)),
+    CONSTRAINT team_members_permissions_check CHECK ((jsonb_typeof(permissions) = 'object'::text)),
+    CONSTRAINT team_members_phone_check CHECK ((length(phone) <= 32)),
+    CONSTRAINT team_members_phone_extension_check CHECK ((length(phone_extension) <= 10)),
+    CONSTRAINT team_members_ring_timeout_seconds_check CHECK (((ring_timeout_seconds >= 5) AND (ring_timeout_seconds <= 120))),
+    CONSTRAINT team_members_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
+    CONSTRAINT team_members_status_check CHECK ((status = ANY (ARRAY['active'::text, 'invited'::text, 'requested'::text, 'suspended'::text]))),
+    CONSTRAINT team_members_voicemail_greeting_url_check CHECK ((length(voicemail_greeting_url) <= 2048)),
+    CONSTRAINT team_members_voicemail_pin_check CHECK ((length(voicemail_pin) <= 255))
+);
+ALTER TABLE ONLY public.team_members REPLICA IDENTITY FULL;
+ALTER TABLE ONLY public.team_members FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.team_members OWNER TO app_owner;
+
+COMMENT ON TABLE public.team_members IS 'A person in one company.';
+
+COMMENT ON COLUMN public.team_members.effective_permissions IS 'Kept by a trigger: what role, custom role and exceptions give together, as a list between commas.';
+
+COMMENT ON COLUMN public.team_members.name IS 'pii:name';
+
+COMMENT ON COLUMN public.team_members.email IS 'pii:email';
+
+COMMENT ON COLUMN public.team_members.phone IS 'pii:phone';
+
+COMMENT ON COLUMN public.team_members.direct_inward_dial IS 'pii:phone';
+
+COMMENT ON COLUMN public.team_members.call_forwarding_number IS 'pii:phone';
+
+COMMENT ON COLUMN public.team_members.voicemail_pin IS 'secret';
+
+COMMENT ON COLUMN public.team_members.invited_email IS 'pii:email';
+
+COMMENT ON COLUMN public.team_members.invited_name IS 'pii:name';
+
+COMMENT ON COLUMN public.team_members.hourly_cost IS 'What an hour costs the company, in minor units.';
+
+COMMENT ON COLUMN public.team_members.mfa_due_at IS 'From when on this member gets in with a proved second factor only; null: it is not demanded.';
+
+CREATE FUNCTION app.accept_invitation_as(p_user_id uuid, p_session_id uuid, p_token text) RETURNS public.team_members
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row    public.invitations := app.open_invitation(p_token);
+  v_member public.team_members;
+begin
+  if not exists (select from auth.users u where u.id = p_user_id and u.email_key = v_row.email_key
+                    and u.email_confirmed_at is not null) then
+    raise exception using errcode = 'TH403', constraint = 'invitation_other_address',
+      message = 'This invitation is for another, confirmed e-mail address.';
+  end if;
+  if exists (select from public.team_members m where m.company_id = v_row.company_id and m.user_id = p_user_id) then
+    raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already.';
+  end if;
+  perform app.take_seat(v_row.company_id, true);
+  insert into public.team_members (company_id, user_id, role, role_id, department_id, invited_by, invited_at)
+  values (v_row.company_id, p_user_id, v_row.role, v_row.role_id, v_row.department_id, v_row.invited_by, v_row.created_at)
+  returning * into v_member;
+  update public.invitations i set used_at = now(), accepted_by = p_user_id
+   where i.company_id = v_row.company_id and i.id = v_row.id;
+  -- A session without a company takes the first one its person joins.
+  update auth.sessions s set active_company_id = v_row.company_id
+   where s.id = p_session_id and s.user_id = p_user_id and s.active_company_id is null;
+  return v_member;
+end $$;
+ALTER FUNCTION app.accept_invitation_as(p_user_id uuid, p_session_id uuid, p_token text) OWNER TO app_definer;
+
+CREATE FUNCTION app.act_for(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_permission text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  -- A service program that works in one company acts for nobody in another.
+  if app.company_id() is not null and app.company_id() is distinct from p_company_id then
+    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+  end if;
+  perform set_config('request.jwt.claims', o.claims, true), set_config('app.company_id', o.company_id::text, true),
+          set_config('app.user_id', o.user_id::text, true), set_config('app.member_role', o.member_role, true),
+          set_config('app.permissions', o.permissions, true)
+     from app.open_request('user', p_user_id, p_session_id, p_company_id,
+                           coalesce('{"session_id":"' || p_session_id || '"}', '{}'), p_permission, true) o;
+end $$;
+ALTER FUNCTION app.act_for(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_permission text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.act_for(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_permission text) IS 'Makes the rest of this transaction a member''s own, if he may open one in that company and holds the permission; the role stays.';
+
+CREATE FUNCTION auth.jwt() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb;
+ALTER FUNCTION auth.jwt() OWNER TO app_owner;
+
+CREATE FUNCTION app.acting_support() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN (auth.jwt() ? 'impersonated_by'::text) THEN jsonb_build_object('impersonated_by', (auth.jwt() -> 'impersonated_by'::text)) ELSE '{}'::jsonb END;
+ALTER FUNCTION app.acting_support() OWNER TO app_owner;
+
 CREATE FUNCTION app.activate_if_none(p_company_id uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -231,6 +386,21 @@ CREATE FUNCTION app.add_figures_of_payments() RETURNS trigger
       end if; return null; end$$;
 ALTER FUNCTION app.add_figures_of_payments() OWNER TO app_definer;
 
+CREATE FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  execute format('revoke all on %s from guest', p_table);
+  execute format('drop policy if exists guest_read on %s', p_table);
+  execute format('create policy guest_read on %s as permissive for select to guest using ((select app.has_permission(%L)) and (%s)',
+                 p_table, p_noun || ':read_own', p_whose) || coalesce(' and (' || p_when || ')', '') || ')';
+  execute format('grant select (%s) on %s to guest', (select string_agg(quote_ident(c), ', ') from unnest(p_columns) c), p_table);
+end $$;
+ALTER FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text) IS 'Lets guests read columns of the rows of a table that are theirs, where they hold noun:read.';
+
 CREATE FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO ''
@@ -239,6 +409,45 @@ CREATE FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) RETURNS jsonb
     from jsonb_array_elements(p_lines) with ordinality l (value, n);
 $$;
 ALTER FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) OWNER TO app_owner;
+
+CREATE FUNCTION app.answer_estimate(p_estimate_id uuid, p_status text, p_name text, p_signature text, p_reason text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id constant uuid := coalesce(p_estimate_id, app.linked_id());
+begin
+  perform app.demand_of_guest('estimates:accept');
+  perform from public.estimates e
+    where e.company_id = app.company_id() and e.id = v_id and (e.customer_id = app.customer_id() or e.id = app.linked_id())
+      and e.status in ('sent', 'viewed') and e.deleted_at is null
+      for no key update;
+  if not found then
+    perform app.nothing_to_answer('estimate');
+  end if;
+  perform app.use_link();
+  update public.estimates e
+     set status = p_status, accepted_by_name = p_name, accepted_signature = p_signature, rejection_reason = p_reason
+   where e.company_id = app.company_id() and e.id = v_id;
+  return jsonb_build_object('id', v_id, 'status', p_status);
+end $$;
+ALTER FUNCTION app.answer_estimate(p_estimate_id uuid, p_status text, p_name text, p_signature text, p_reason text) OWNER TO app_definer;
+
+CREATE FUNCTION app.api_keys_of(p_user_id uuid) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'company_id', k.company_id, 'company', c.name, 'name', k.name, 'prefix', k.key_prefix,
+                                               'permissions', k.permissions, 'created_at', k.created_at, 'expires_at', k.expires_at,
+                                               'last_used_at', k.last_used_at, 'revoked_at', k.revoked_at) order by k.created_at desc, k.id desc), '[]')
+    from (select * from public.api_keys a
+           where a.created_by = p_user_id
+             and exists (select from public.team_members m
+                          where m.company_id = a.company_id and m.user_id = p_user_id and m.status = 'active' and m.archived_at is null)
+           order by a.created_at desc, a.id desc limit 200) k
+    join public.companies c on c.id = k.company_id and c.deleted_at is null
+$$;
+ALTER FUNCTION app.api_keys_of(p_user_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.apply_allocations() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -327,20 +536,6 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.apply_payments() OWNER TO app_definer;
-
-CREATE FUNCTION app.company_id() RETURNS uuid
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN COALESCE((NULLIF(current_setting('app.company_id'::text, true), ''::text))::uuid, CASE WHEN (current_setting('role'::text, true) = 'service_role'::text) THEN (NULLIF(current_setting('app.current_tenant_id'::text, true), ''::text))::uuid ELSE NULL::uuid END);
-ALTER FUNCTION app.company_id() OWNER TO app_owner;
-
-COMMENT ON FUNCTION app.company_id() IS 'The company of this transaction, or NULL.';
-
-CREATE FUNCTION app.uuid_v7() RETURNS uuid
-    LANGUAGE sql PARALLEL SAFE
-    RETURN (("left"("overlay"(lpad(to_hex((floor((EXTRACT(epoch FROM clock_timestamp()) * (65536000)::numeric)))::bigint), 16, '0'::text), '7'::text, 13, 0), 16) || substr((gen_random_uuid())::text, 19)))::uuid;
-ALTER FUNCTION app.uuid_v7() OWNER TO app_owner;
-
-COMMENT ON FUNCTION app.uuid_v7() IS 'A new time-ordered id.';
 
 CREATE FUNCTION auth.uid() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -491,6 +686,50 @@ begin
 end $$;
 ALTER FUNCTION app.apply_refund(p_refund public.payments) OWNER TO app_owner;
 
+CREATE FUNCTION app.apply_scim_groups(p_company_id uuid, p_member_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row  record;
+  v_now  record;
+begin
+  for v_row in
+    select s.id, s.user_id, s.granted_role, s.granted_role_id, s.granted_department_id, m.role, m.role_id, m.department_id
+      from auth.scim_users s
+      join public.team_members m on m.company_id = s.company_id and m.user_id = s.user_id and m.role <> 'owner'
+     where s.company_id = p_company_id and (p_member_ids is null or s.id = any (p_member_ids))
+     order by s.id
+  loop
+    v_now := app.scim_grant(p_company_id, v_row.id);
+    -- Where no group says anything, what a group gave goes; what people gave stays.
+    if v_now.role is null and (v_row.granted_role, v_row.granted_role_id) is not distinct from (v_row.role, v_row.role_id) then
+      v_row.role := 'member';
+      v_row.role_id := null;
+    elsif v_now.role is not null then
+      v_row.role := v_now.role;
+      v_row.role_id := v_now.role_id;
+    end if;
+    if v_now.department_id is null and v_row.granted_department_id is not distinct from v_row.department_id then
+      v_row.department_id := null;
+    elsif v_now.department_id is not null then
+      v_row.department_id := v_now.department_id;
+    end if;
+    perform set_config('app.change_reason', 'groups of the directory', true);
+    update public.team_members m
+       set role = v_row.role, role_id = v_row.role_id, department_id = v_row.department_id
+     where m.company_id = p_company_id and m.user_id = v_row.user_id
+       and (m.role, m.role_id, m.department_id) is distinct from (v_row.role, v_row.role_id, v_row.department_id);
+    perform set_config('app.change_reason', '', true);
+    update auth.scim_users s
+       set granted_role = v_now.role, granted_role_id = v_now.role_id, granted_department_id = v_now.department_id
+     where s.company_id = p_company_id and s.id = v_row.id
+       and (s.granted_role, s.granted_role_id, s.granted_department_id)
+           is distinct from (v_now.role, v_now.role_id, v_now.department_id);
+  end loop;
+end $$;
+ALTER FUNCTION app.apply_scim_groups(p_company_id uuid, p_member_ids uuid[]) OWNER TO app_definer;
+
 CREATE FUNCTION app.apply_settled(p_payments public.payments[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -574,11 +813,6 @@ begin
 end $$;
 ALTER FUNCTION app.archive_jobs(p_limit integer) OWNER TO app_definer;
 
-CREATE FUNCTION auth.jwt() RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb;
-ALTER FUNCTION auth.jwt() OWNER TO app_owner;
-
 CREATE FUNCTION app.assurance_level() RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE (auth.jwt() ->> 'aal'::text) WHEN 'aal3'::text THEN 3 WHEN 'aal2'::text THEN 2 WHEN 'aal1'::text THEN 1 ELSE 0 END;
@@ -601,6 +835,12 @@ end $$;
 ALTER FUNCTION app.audit() OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.audit() IS 'After insert or delete: writes who changed what into audit_logs. Null values of a new row are left out.';
+
+CREATE FUNCTION app.audit_log_type(p_action text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (p_action ~ '^factor_'::text) THEN 'factor'::text WHEN (p_action = ANY (ARRAY['login'::text, 'logout'::text, 'login_failed'::text])) THEN 'account'::text WHEN (p_action ~ '^(user|identity)_'::text) THEN 'user'::text WHEN (p_action ~ '^api_key_'::text) THEN 'token'::text ELSE 'account'::text END;
+ALTER FUNCTION app.audit_log_type(p_action text) OWNER TO app_owner;
 
 CREATE FUNCTION app.audit_of_absences() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -637,6 +877,7 @@ CREATE FUNCTION app.audit_of_api_keys() RETURNS trigger
   v_old jsonb := '{}';
   v_new jsonb := '{}';
 begin
+  if old.allowed_addresses is distinct from new.allowed_addresses then v_changed := v_changed || 'allowed_addresses'::text; v_old := v_old || jsonb_build_object('allowed_addresses', old.allowed_addresses); v_new := v_new || jsonb_build_object('allowed_addresses', new.allowed_addresses); end if;
   if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
   if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
   if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
@@ -644,10 +885,9 @@ begin
   if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
   if old.key_hash is distinct from new.key_hash then v_changed := v_changed || 'key_hash'::text; v_old := v_old || jsonb_build_object('key_hash', old.key_hash); v_new := v_new || jsonb_build_object('key_hash', new.key_hash); end if;
   if old.key_prefix is distinct from new.key_prefix then v_changed := v_changed || 'key_prefix'::text; v_old := v_old || jsonb_build_object('key_prefix', old.key_prefix); v_new := v_new || jsonb_build_object('key_prefix', new.key_prefix); end if;
-  if old.last_used_at is distinct from new.last_used_at then v_changed := v_changed || 'last_used_at'::text; v_old := v_old || jsonb_build_object('last_used_at', old.last_used_at); v_new := v_new || jsonb_build_object('last_used_at', new.last_used_at); end if;
-  if old.last_used_ip is distinct from new.last_used_ip then v_changed := v_changed || 'last_used_ip'::text; v_old := v_old || jsonb_build_object('last_used_ip', old.last_used_ip); v_new := v_new || jsonb_build_object('last_used_ip', new.last_used_ip); end if;
   if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
   if old.permissions is distinct from new.permissions then v_changed := v_changed || 'permissions'::text; v_old := v_old || jsonb_build_object('permissions', old.permissions); v_new := v_new || jsonb_build_object('permissions', new.permissions); end if;
+  if old.requests_per_minute is distinct from new.requests_per_minute then v_changed := v_changed || 'requests_per_minute'::text; v_old := v_old || jsonb_build_object('requests_per_minute', old.requests_per_minute); v_new := v_new || jsonb_build_object('requests_per_minute', new.requests_per_minute); end if;
   if old.revoked_at is distinct from new.revoked_at then v_changed := v_changed || 'revoked_at'::text; v_old := v_old || jsonb_build_object('revoked_at', old.revoked_at); v_new := v_new || jsonb_build_object('revoked_at', new.revoked_at); end if;
   if old.revoked_by is distinct from new.revoked_by then v_changed := v_changed || 'revoked_by'::text; v_old := v_old || jsonb_build_object('revoked_by', old.revoked_by); v_new := v_new || jsonb_build_object('revoked_by', new.revoked_by); end if;
   if v_changed <> '{}' then
@@ -873,6 +1113,7 @@ begin
   if old.logo_url is distinct from new.logo_url then v_changed := v_changed || 'logo_url'::text; v_old := v_old || jsonb_build_object('logo_url', old.logo_url); v_new := v_new || jsonb_build_object('logo_url', new.logo_url); end if;
   if old.lon is distinct from new.lon then v_changed := v_changed || 'lon'::text; v_old := v_old || jsonb_build_object('lon', old.lon); v_new := v_new || jsonb_build_object('lon', new.lon); end if;
   if old.max_seats is distinct from new.max_seats then v_changed := v_changed || 'max_seats'::text; v_old := v_old || jsonb_build_object('max_seats', old.max_seats); v_new := v_new || jsonb_build_object('max_seats', new.max_seats); end if;
+  if old.mfa_required is distinct from new.mfa_required then v_changed := v_changed || 'mfa_required'::text; v_old := v_old || jsonb_build_object('mfa_required', old.mfa_required); v_new := v_new || jsonb_build_object('mfa_required', new.mfa_required); end if;
   if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
   if old.onboarding_completed_at is distinct from new.onboarding_completed_at then v_changed := v_changed || 'onboarding_completed_at'::text; v_old := v_old || jsonb_build_object('onboarding_completed_at', old.onboarding_completed_at); v_new := v_new || jsonb_build_object('onboarding_completed_at', new.onboarding_completed_at); end if;
   if old.onboarding_completion_percentage is distinct from new.onboarding_completion_percentage then v_changed := v_changed || 'onboarding_completion_percentage'::text; v_old := v_old || jsonb_build_object('onboarding_completion_percentage', old.onboarding_completion_percentage); v_new := v_new || jsonb_build_object('onboarding_completion_percentage', new.onboarding_completion_percentage); end if;
@@ -898,6 +1139,8 @@ begin
   if old.subscription_tier is distinct from new.subscription_tier then v_changed := v_changed || 'subscription_tier'::text; v_old := v_old || jsonb_build_object('subscription_tier', old.subscription_tier); v_new := v_new || jsonb_build_object('subscription_tier', new.subscription_tier); end if;
   if old.support_email is distinct from new.support_email then v_changed := v_changed || 'support_email'::text; v_old := v_old || jsonb_build_object('support_email', old.support_email); v_new := v_new || jsonb_build_object('support_email', new.support_email); end if;
   if old.support_phone is distinct from new.support_phone then v_changed := v_changed || 'support_phone'::text; v_old := v_old || jsonb_build_object('support_phone', old.support_phone); v_new := v_new || jsonb_build_object('support_phone', new.support_phone); end if;
+  if old.suspended_at is distinct from new.suspended_at then v_changed := v_changed || 'suspended_at'::text; v_old := v_old || jsonb_build_object('suspended_at', old.suspended_at); v_new := v_new || jsonb_build_object('suspended_at', new.suspended_at); end if;
+  if old.suspension_reason is distinct from new.suspension_reason then v_changed := v_changed || 'suspension_reason'::text; v_old := v_old || jsonb_build_object('suspension_reason', old.suspension_reason); v_new := v_new || jsonb_build_object('suspension_reason', new.suspension_reason); end if;
   if old.tax_id is distinct from new.tax_id then v_changed := v_changed || 'tax_id'::text; v_old := v_old || jsonb_build_object('tax_id', old.tax_id); v_new := v_new || jsonb_build_object('tax_id', new.tax_id); end if;
   if old.trial_ends_at is distinct from new.trial_ends_at then v_changed := v_changed || 'trial_ends_at'::text; v_old := v_old || jsonb_build_object('trial_ends_at', old.trial_ends_at); v_new := v_new || jsonb_build_object('trial_ends_at', new.trial_ends_at); end if;
   if old.website is distinct from new.website then v_changed := v_changed || 'website'::text; v_old := v_old || jsonb_build_object('website', old.website); v_new := v_new || jsonb_build_object('website', new.website); end if;
@@ -911,6 +1154,31 @@ begin
   return null;
 end$$;
 ALTER FUNCTION app.audit_of_companies() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_company_domains() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.checked_at is distinct from new.checked_at then v_changed := v_changed || 'checked_at'::text; v_old := v_old || jsonb_build_object('checked_at', old.checked_at); v_new := v_new || jsonb_build_object('checked_at', new.checked_at); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.domain is distinct from new.domain then v_changed := v_changed || 'domain'::text; v_old := v_old || jsonb_build_object('domain', old.domain); v_new := v_new || jsonb_build_object('domain', new.domain); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.join_mode is distinct from new.join_mode then v_changed := v_changed || 'join_mode'::text; v_old := v_old || jsonb_build_object('join_mode', old.join_mode); v_new := v_new || jsonb_build_object('join_mode', new.join_mode); end if;
+  if old.join_role is distinct from new.join_role then v_changed := v_changed || 'join_role'::text; v_old := v_old || jsonb_build_object('join_role', old.join_role); v_new := v_new || jsonb_build_object('join_role', new.join_role); end if;
+  if old.proof is distinct from new.proof then v_changed := v_changed || 'proof'::text; v_old := v_old || jsonb_build_object('proof', old.proof); v_new := v_new || jsonb_build_object('proof', new.proof); end if;
+  if old.verified_at is distinct from new.verified_at then v_changed := v_changed || 'verified_at'::text; v_old := v_old || jsonb_build_object('verified_at', old.verified_at); v_new := v_new || jsonb_build_object('verified_at', new.verified_at); end if;
+  if old.verified_by is distinct from new.verified_by then v_changed := v_changed || 'verified_by'::text; v_old := v_old || jsonb_build_object('verified_by', old.verified_by); v_new := v_new || jsonb_build_object('verified_by', new.verified_by); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_company_domains() OWNER TO app_definer;
 
 CREATE FUNCTION app.audit_of_company_holidays() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1854,9 +2122,12 @@ begin
   if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
   if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
   if old.invited_by is distinct from new.invited_by then v_changed := v_changed || 'invited_by'::text; v_old := v_old || jsonb_build_object('invited_by', old.invited_by); v_new := v_new || jsonb_build_object('invited_by', new.invited_by); end if;
+  if old.is_mailed is distinct from new.is_mailed then v_changed := v_changed || 'is_mailed'::text; v_old := v_old || jsonb_build_object('is_mailed', old.is_mailed); v_new := v_new || jsonb_build_object('is_mailed', new.is_mailed); end if;
   if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.revoked_at is distinct from new.revoked_at then v_changed := v_changed || 'revoked_at'::text; v_old := v_old || jsonb_build_object('revoked_at', old.revoked_at); v_new := v_new || jsonb_build_object('revoked_at', new.revoked_at); end if;
   if old.role is distinct from new.role then v_changed := v_changed || 'role'::text; v_old := v_old || jsonb_build_object('role', old.role); v_new := v_new || jsonb_build_object('role', new.role); end if;
   if old.role_id is distinct from new.role_id then v_changed := v_changed || 'role_id'::text; v_old := v_old || jsonb_build_object('role_id', old.role_id); v_new := v_new || jsonb_build_object('role_id', new.role_id); end if;
+  if old.sent_at is distinct from new.sent_at then v_changed := v_changed || 'sent_at'::text; v_old := v_old || jsonb_build_object('sent_at', old.sent_at); v_new := v_new || jsonb_build_object('sent_at', new.sent_at); end if;
   if old.token_hash is distinct from new.token_hash then v_changed := v_changed || 'token_hash'::text; v_old := v_old || jsonb_build_object('token_hash', old.token_hash); v_new := v_new || jsonb_build_object('token_hash', new.token_hash); end if;
   if old.used_at is distinct from new.used_at then v_changed := v_changed || 'used_at'::text; v_old := v_old || jsonb_build_object('used_at', old.used_at); v_new := v_new || jsonb_build_object('used_at', new.used_at); end if;
   if v_changed <> '{}' then
@@ -2752,8 +3023,6 @@ begin
   if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
   if old.invoice_id is distinct from new.invoice_id then v_changed := v_changed || 'invoice_id'::text; v_old := v_old || jsonb_build_object('invoice_id', old.invoice_id); v_new := v_new || jsonb_build_object('invoice_id', new.invoice_id); end if;
   if old.job_id is distinct from new.job_id then v_changed := v_changed || 'job_id'::text; v_old := v_old || jsonb_build_object('job_id', old.job_id); v_new := v_new || jsonb_build_object('job_id', new.job_id); end if;
-  if old.last_used_at is distinct from new.last_used_at then v_changed := v_changed || 'last_used_at'::text; v_old := v_old || jsonb_build_object('last_used_at', old.last_used_at); v_new := v_new || jsonb_build_object('last_used_at', new.last_used_at); end if;
-  if old.last_used_ip is distinct from new.last_used_ip then v_changed := v_changed || 'last_used_ip'::text; v_old := v_old || jsonb_build_object('last_used_ip', old.last_used_ip); v_new := v_new || jsonb_build_object('last_used_ip', new.last_used_ip); end if;
   if old.purpose is distinct from new.purpose then v_changed := v_changed || 'purpose'::text; v_old := v_old || jsonb_build_object('purpose', old.purpose); v_new := v_new || jsonb_build_object('purpose', new.purpose); end if;
   if old.revoked_at is distinct from new.revoked_at then v_changed := v_changed || 'revoked_at'::text; v_old := v_old || jsonb_build_object('revoked_at', old.revoked_at); v_new := v_new || jsonb_build_object('revoked_at', new.revoked_at); end if;
   if old.token_hash is distinct from new.token_hash then v_changed := v_changed || 'token_hash'::text; v_old := v_old || jsonb_build_object('token_hash', old.token_hash); v_new := v_new || jsonb_build_object('token_hash', new.token_hash); end if;
@@ -3001,6 +3270,53 @@ begin
 end$$;
 ALTER FUNCTION app.audit_of_schedules() OWNER TO app_definer;
 
+CREATE FUNCTION app.audit_of_scim_mappings() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.department_id is distinct from new.department_id then v_changed := v_changed || 'department_id'::text; v_old := v_old || jsonb_build_object('department_id', old.department_id); v_new := v_new || jsonb_build_object('department_id', new.department_id); end if;
+  if old.group_key is distinct from new.group_key then v_changed := v_changed || 'group_key'::text; v_old := v_old || jsonb_build_object('group_key', old.group_key); v_new := v_new || jsonb_build_object('group_key', new.group_key); end if;
+  if old.group_name is distinct from new.group_name then v_changed := v_changed || 'group_name'::text; v_old := v_old || jsonb_build_object('group_name', old.group_name); v_new := v_new || jsonb_build_object('group_name', new.group_name); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.role is distinct from new.role then v_changed := v_changed || 'role'::text; v_old := v_old || jsonb_build_object('role', old.role); v_new := v_new || jsonb_build_object('role', new.role); end if;
+  if old.role_id is distinct from new.role_id then v_changed := v_changed || 'role_id'::text; v_old := v_old || jsonb_build_object('role_id', old.role_id); v_new := v_new || jsonb_build_object('role_id', new.role_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_scim_mappings() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_scim_tokens() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.revoked_at is distinct from new.revoked_at then v_changed := v_changed || 'revoked_at'::text; v_old := v_old || jsonb_build_object('revoked_at', old.revoked_at); v_new := v_new || jsonb_build_object('revoked_at', new.revoked_at); end if;
+  if old.token_hash is distinct from new.token_hash then v_changed := v_changed || 'token_hash'::text; v_old := v_old || jsonb_build_object('token_hash', old.token_hash); v_new := v_new || jsonb_build_object('token_hash', new.token_hash); end if;
+  if old.token_prefix is distinct from new.token_prefix then v_changed := v_changed || 'token_prefix'::text; v_old := v_old || jsonb_build_object('token_prefix', old.token_prefix); v_new := v_new || jsonb_build_object('token_prefix', new.token_prefix); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_scim_tokens() OWNER TO app_definer;
+
 CREATE FUNCTION app.audit_of_service_packages() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3116,6 +3432,33 @@ begin
   return null;
 end$$;
 ALTER FUNCTION app.audit_of_shifts() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_sign_on_providers() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.client_id is distinct from new.client_id then v_changed := v_changed || 'client_id'::text; v_old := v_old || jsonb_build_object('client_id', old.client_id); v_new := v_new || jsonb_build_object('client_id', new.client_id); end if;
+  if old.client_secret is distinct from new.client_secret then v_changed := v_changed || 'client_secret'::text; v_old := v_old || jsonb_build_object('client_secret', old.client_secret); v_new := v_new || jsonb_build_object('client_secret', new.client_secret); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.default_role is distinct from new.default_role then v_changed := v_changed || 'default_role'::text; v_old := v_old || jsonb_build_object('default_role', old.default_role); v_new := v_new || jsonb_build_object('default_role', new.default_role); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_enabled is distinct from new.is_enabled then v_changed := v_changed || 'is_enabled'::text; v_old := v_old || jsonb_build_object('is_enabled', old.is_enabled); v_new := v_new || jsonb_build_object('is_enabled', new.is_enabled); end if;
+  if old.is_enforced is distinct from new.is_enforced then v_changed := v_changed || 'is_enforced'::text; v_old := v_old || jsonb_build_object('is_enforced', old.is_enforced); v_new := v_new || jsonb_build_object('is_enforced', new.is_enforced); end if;
+  if old.issuer is distinct from new.issuer then v_changed := v_changed || 'issuer'::text; v_old := v_old || jsonb_build_object('issuer', old.issuer); v_new := v_new || jsonb_build_object('issuer', new.issuer); end if;
+  if old.joins is distinct from new.joins then v_changed := v_changed || 'joins'::text; v_old := v_old || jsonb_build_object('joins', old.joins); v_new := v_new || jsonb_build_object('joins', new.joins); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_sign_on_providers() OWNER TO app_definer;
 
 CREATE FUNCTION app.audit_of_skills() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3255,6 +3598,55 @@ begin
 end$$;
 ALTER FUNCTION app.audit_of_supplier_integrations() OWNER TO app_definer;
 
+CREATE FUNCTION app.audit_of_support_consents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.granted_by is distinct from new.granted_by then v_changed := v_changed || 'granted_by'::text; v_old := v_old || jsonb_build_object('granted_by', old.granted_by); v_new := v_new || jsonb_build_object('granted_by', new.granted_by); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if old.revoked_at is distinct from new.revoked_at then v_changed := v_changed || 'revoked_at'::text; v_old := v_old || jsonb_build_object('revoked_at', old.revoked_at); v_new := v_new || jsonb_build_object('revoked_at', new.revoked_at); end if;
+  if old.revoked_by is distinct from new.revoked_by then v_changed := v_changed || 'revoked_by'::text; v_old := v_old || jsonb_build_object('revoked_by', old.revoked_by); v_new := v_new || jsonb_build_object('revoked_by', new.revoked_by); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_support_consents() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_support_sessions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.consent_id is distinct from new.consent_id then v_changed := v_changed || 'consent_id'::text; v_old := v_old || jsonb_build_object('consent_id', old.consent_id); v_new := v_new || jsonb_build_object('consent_id', new.consent_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.ended_at is distinct from new.ended_at then v_changed := v_changed || 'ended_at'::text; v_old := v_old || jsonb_build_object('ended_at', old.ended_at); v_new := v_new || jsonb_build_object('ended_at', new.ended_at); end if;
+  if old.ended_by is distinct from new.ended_by then v_changed := v_changed || 'ended_by'::text; v_old := v_old || jsonb_build_object('ended_by', old.ended_by); v_new := v_new || jsonb_build_object('ended_by', new.ended_by); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.operator is distinct from new.operator then v_changed := v_changed || 'operator'::text; v_old := v_old || jsonb_build_object('operator', old.operator); v_new := v_new || jsonb_build_object('operator', new.operator); end if;
+  if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if old.session_id is distinct from new.session_id then v_changed := v_changed || 'session_id'::text; v_old := v_old || jsonb_build_object('session_id', old.session_id); v_new := v_new || jsonb_build_object('session_id', new.session_id); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_support_sessions() OWNER TO app_definer;
+
 CREATE FUNCTION app.audit_of_suppressions() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3295,7 +3687,6 @@ begin
   if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
   if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
   if old.is_system is distinct from new.is_system then v_changed := v_changed || 'is_system'::text; v_old := v_old || jsonb_build_object('is_system', old.is_system); v_new := v_new || jsonb_build_object('is_system', new.is_system); end if;
-  if old.last_used_at is distinct from new.last_used_at then v_changed := v_changed || 'last_used_at'::text; v_old := v_old || jsonb_build_object('last_used_at', old.last_used_at); v_new := v_new || jsonb_build_object('last_used_at', new.last_used_at); end if;
   if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
   if old.slug is distinct from new.slug then v_changed := v_changed || 'slug'::text; v_old := v_old || jsonb_build_object('slug', old.slug); v_new := v_new || jsonb_build_object('slug', new.slug); end if;
   if old.usage_count is distinct from new.usage_count then v_changed := v_changed || 'usage_count'::text; v_old := v_old || jsonb_build_object('usage_count', old.usage_count); v_new := v_new || jsonb_build_object('usage_count', new.usage_count); end if;
@@ -3336,6 +3727,7 @@ begin
   if old.job_title is distinct from new.job_title then v_changed := v_changed || 'job_title'::text; v_old := v_old || jsonb_build_object('job_title', old.job_title); v_new := v_new || jsonb_build_object('job_title', new.job_title); end if;
   if old.joined_at is distinct from new.joined_at then v_changed := v_changed || 'joined_at'::text; v_old := v_old || jsonb_build_object('joined_at', old.joined_at); v_new := v_new || jsonb_build_object('joined_at', new.joined_at); end if;
   if old.last_active_at is distinct from new.last_active_at then v_changed := v_changed || 'last_active_at'::text; v_old := v_old || jsonb_build_object('last_active_at', old.last_active_at); v_new := v_new || jsonb_build_object('last_active_at', new.last_active_at); end if;
+  if old.mfa_due_at is distinct from new.mfa_due_at then v_changed := v_changed || 'mfa_due_at'::text; v_old := v_old || jsonb_build_object('mfa_due_at', old.mfa_due_at); v_new := v_new || jsonb_build_object('mfa_due_at', new.mfa_due_at); end if;
   if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
   if old.permissions is distinct from new.permissions then v_changed := v_changed || 'permissions'::text; v_old := v_old || jsonb_build_object('permissions', old.permissions); v_new := v_new || jsonb_build_object('permissions', new.permissions); end if;
   if old.phone is distinct from new.phone then v_changed := v_changed || 'phone'::text; v_old := v_old || jsonb_build_object('phone', old.phone); v_new := v_new || jsonb_build_object('phone', new.phone); end if;
@@ -3652,6 +4044,62 @@ begin
   return new;
 end $_$;
 ALTER FUNCTION app.be_only_default() OWNER TO app_owner;
+
+CREATE TABLE public.company_domains (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    domain text NOT NULL,
+    proof text DEFAULT replace((gen_random_uuid())::text, '-'::text, ''::text) NOT NULL,
+    join_mode text DEFAULT 'nobody'::text NOT NULL,
+    join_role text DEFAULT 'member'::text NOT NULL,
+    verified_at timestamp with time zone,
+    verified_by text,
+    checked_at timestamp with time zone,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT company_domains_domain_check CHECK ((((length(domain) >= 4) AND (length(domain) <= 253)) AND (domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$'::text))),
+    CONSTRAINT company_domains_join_mode_check CHECK ((join_mode = ANY (ARRAY['nobody'::text, 'request'::text, 'join'::text]))),
+    CONSTRAINT company_domains_join_role_check CHECK ((join_role = ANY (ARRAY['manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
+    CONSTRAINT company_domains_proof_check CHECK ((proof ~ '^[0-9a-f]{32}$'::text)),
+    CONSTRAINT company_domains_verified_by_check CHECK ((verified_by = ANY (ARRAY['dns'::text, 'operator'::text]))),
+    CONSTRAINT company_domains_verified_check CHECK (((verified_at IS NULL) = (verified_by IS NULL)))
+);
+ALTER TABLE ONLY public.company_domains FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.company_domains OWNER TO app_owner;
+
+COMMENT ON TABLE public.company_domains IS 'An e-mail domain that a company says is its own; verified once it proved it.';
+
+COMMENT ON COLUMN public.company_domains.proof IS 'What a TXT record of _thorbis-challenge below the domain has to say.';
+
+COMMENT ON COLUMN public.company_domains.join_mode IS 'What people with a confirmed address of the verified domain may do: nothing, ask, or join.';
+
+COMMENT ON COLUMN public.company_domains.join_role IS 'What they are then.';
+
+COMMENT ON COLUMN public.company_domains.verified_by IS 'dns: by the record; operator: by the word of the service key.';
+
+COMMENT ON COLUMN public.company_domains.checked_at IS 'When the record was last asked for.';
+
+CREATE FUNCTION app.begin_domain_check(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid) RETURNS public.company_domains
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row public.company_domains;
+begin
+  perform app.act_for(p_user_id, p_session_id, p_company_id, 'company_domains:update');
+  select * into v_row from public.company_domains d where d.company_id = app.company_id() and d.id = p_id for no key update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'domain_not_found', message = 'The company has no such domain.';
+  end if;
+  if v_row.verified_at is null and v_row.checked_at > now() - interval '5 seconds' then
+    raise exception using errcode = 'TH429', constraint = 'domain_checked_recently', message = 'The record was asked for a moment ago.';
+  end if;
+  update public.company_domains d set checked_at = now() where d.company_id = v_row.company_id and d.id = v_row.id
+  returning * into v_row;
+  return v_row;
+end $$;
+ALTER FUNCTION app.begin_domain_check(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) RETURNS void
     LANGUAGE plpgsql
@@ -4355,6 +4803,21 @@ begin
 end $_$;
 ALTER FUNCTION app.check_subscription(p_subscription jsonb) OWNER TO app_owner;
 
+CREATE FUNCTION app.check_support_manager() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.refuse_impersonation();
+  if app.company_id() is null then
+    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
+  end if;
+  if not app.has_permission('support_access:manage') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission support_access:manage.';
+  end if;
+end $$;
+ALTER FUNCTION app.check_support_manager() OWNER TO app_owner;
+
 CREATE FUNCTION app.check_visit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4508,6 +4971,25 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.compute_purchase_order() OWNER TO app_definer;
+
+CREATE FUNCTION app.confirm_domain(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_proof text) RETURNS public.company_domains
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.act_for(p_user_id, p_session_id, p_company_id, 'company_domains:update');
+  return app.settle_domain(p_company_id, p_id, 'dns', p_proof);
+end $$;
+ALTER FUNCTION app.confirm_domain(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_proof text) OWNER TO app_definer;
+
+CREATE FUNCTION app.confirmed_domain(p_user_id uuid) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select split_part(u.email_key, '@', 2) from auth.users u
+   where u.id = p_user_id and u.email_confirmed_at is not null and u.deleted_at is null
+$$;
+ALTER FUNCTION app.confirmed_domain(p_user_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.copy_crew(p_company_id uuid, p_job_id uuid) RETURNS void
     LANGUAGE sql
@@ -4767,12 +5249,41 @@ begin
 end $$;
 ALTER FUNCTION app.customer_currency_changed() OWNER TO app_definer;
 
+CREATE FUNCTION app.customer_id() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('app.customer_id'::text, true), ''::text))::uuid;
+ALTER FUNCTION app.customer_id() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.customer_id() IS 'The customer whose pass opened this transaction, or NULL.';
+
 CREATE FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((((COALESCE(p_first_name, ''::text) || ' '::text) || COALESCE(p_last_name, ''::text)) || ' '::text) || COALESCE(p_company_name, ''::text));
 ALTER FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) IS 'What a customer is called, as it is searched.';
+
+CREATE FUNCTION app.customer_of_session(p_company_id uuid, p_id uuid, p_digest text) RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_customer uuid;
+begin
+  select s.customer_id into v_customer
+    from auth.portal_sessions s
+    join public.customers c on c.company_id = s.company_id and c.id = s.customer_id
+    join public.companies o on o.id = s.company_id
+   where s.company_id = p_company_id and s.id = p_id and s.token_hash = p_digest and s.ended_at is null and s.expires_at > now()
+     and c.portal_enabled and c.status in ('active', 'inactive') and c.deleted_at is null and c.archived_at is null
+     and o.deleted_at is null and o.archived_at is null;
+  if not found then
+    raise exception using errcode = 'TH401', constraint = 'portal_session_over',
+      message = 'This session of the portal is over. Ask for another link.';
+  end if;
+  return v_customer;
+end $$;
+ALTER FUNCTION app.customer_of_session(p_company_id uuid, p_id uuid, p_digest text) OWNER TO app_definer;
 
 CREATE FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) RETURNS uuid[]
     LANGUAGE plpgsql STABLE
@@ -4814,6 +5325,33 @@ begin
        limit 50);
 end $$;
 ALTER FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) OWNER TO app_owner;
+
+CREATE FUNCTION app.declare_company_rules(p_rules jsonb) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_before app.company_rules;
+  v_after  app.company_rules;
+begin
+  select * into v_before from app.company_rules;
+  v_after := jsonb_populate_record(v_before, p_rules);
+  if v_after is not distinct from v_before then
+    return false;
+  end if;
+  update app.company_rules r
+     set mfa_required = v_after.mfa_required, mfa_grace_seconds = v_after.mfa_grace_seconds,
+         password_characters_min = v_after.password_characters_min, deletion_grace_seconds = v_after.deletion_grace_seconds,
+         invitation_seconds = v_after.invitation_seconds, invitations_open_max = v_after.invitations_open_max,
+         domains_max = v_after.domains_max;
+  if v_after.mfa_required <> v_before.mfa_required then
+    perform app.spread_mfa_due(null);
+  end if;
+  return true;
+end $$;
+ALTER FUNCTION app.declare_company_rules(p_rules jsonb) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.declare_company_rules(p_rules jsonb) IS 'Writes the settings of a server that starts into app.company_rules; tells whether they were others.';
 
 CREATE FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -4868,6 +5406,18 @@ begin
 end $$;
 ALTER FUNCTION app.demand(p_permission text, p_assigned boolean) OWNER TO app_owner;
 
+CREATE FUNCTION app.demand_of_guest(p_permission text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if not app.has_permission(p_permission || '_own') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = format('You need the permission %s.', p_permission);
+  end if;
+end $$;
+ALTER FUNCTION app.demand_of_guest(p_permission text) OWNER TO app_owner;
+
 CREATE FUNCTION app.digits(p_text text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN translate(p_text, translate(p_text, '0123456789'::text, ''::text), ''::text);
@@ -4892,6 +5442,24 @@ end $$;
 ALTER FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_tax_rate numeric, OUT subtotal bigint, OUT taxable_subtotal bigint, OUT discount bigint, OUT tax_amount bigint, OUT total_amount bigint) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_tax_rate numeric, OUT subtotal bigint, OUT taxable_subtotal bigint, OUT discount bigint, OUT tax_amount bigint, OUT total_amount bigint) IS 'The totals of lines: tax = round((taxable subtotal less its share of the discount) x rate / 100).';
+
+CREATE FUNCTION app.domain_company(p_domain text) RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+  v_company uuid;
+begin
+  select d.company_id into v_company from app.proved_domains d where d.domain = lower(p_domain);
+  if v_company is null and to_regclass('public.company_domains') is not null then
+    execute 'select d.company_id from public.company_domains d where d.domain = $1 and d.verified_at is not null'
+       into v_company using lower(p_domain);
+  end if;
+  return v_company;
+end $_$;
+ALTER FUNCTION app.domain_company(p_domain text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.domain_company(p_domain text) IS 'The company that proved that a mail domain is its own.';
 
 CREATE FUNCTION app.e164(p_phone text, p_country text DEFAULT 'USA'::text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
@@ -4983,6 +5551,32 @@ ALTER FUNCTION app.enclose(p_table regclass) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.enclose(p_table regclass) IS 'Forces row security on a table and writes the policies of owner, definer and service. Every migration calls it for each table it makes.';
 
+CREATE FUNCTION app.end_portal_sessions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update auth.portal_sessions s set ended_at = now()
+   where s.company_id = new.company_id and s.customer_id = new.id and s.ended_at is null;
+  return null;
+end $$;
+ALTER FUNCTION app.end_portal_sessions() OWNER TO app_definer;
+
+CREATE FUNCTION app.end_support(p_company_id uuid, p_id uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  update auth.sessions s set revoked_at = now()
+    from public.support_sessions w
+   where w.company_id = p_company_id and w.id = coalesce(p_id, w.id) and w.ended_at is null and s.id = w.session_id and s.revoked_at is null;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.end_support(p_company_id uuid, p_id uuid) OWNER TO app_owner;
+
 CREATE FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -5045,7 +5639,7 @@ begin
   foreach v_table in array array['email_logs', 'webhook_logs', 'activities'] loop
     v_count := v_count + app.expire_logs(v_table, p_limit);
   end loop;
-  v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit);
+  v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit);
   -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
   delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop
@@ -5055,11 +5649,14 @@ begin
   if v_count < p_limit then
     v_count := v_count + app.archive_jobs(greatest(p_limit / 20, 1));
   end if;
+  if v_count < p_limit then
+    v_count := v_count + app.expire_company(p_limit);
+  end if;
   return v_count;
 end $$;
 ALTER FUNCTION app.expire(p_limit integer) OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.expire(p_limit integer) IS 'Takes away a batch of what is older than its company keeps it, and moves completed jobs into jobs_archive; returns how many rows
+COMMENT ON FUNCTION app.expire(p_limit integer) IS 'Takes away a batch of what is older than its company keeps it, of companies whose date has come, and moves completed jobs into jobs_archive; returns how many rows
    it dealt with. Those that could not go stand in app.retention_held.';
 
 CREATE FUNCTION app.expire_audit(p_limit integer) RETURNS bigint
@@ -5082,6 +5679,51 @@ begin
   return v_count;
 end $$;
 ALTER FUNCTION app.expire_audit(p_limit integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.expire_company(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+  v_company uuid;
+  v_table   text;
+  v_state   text;
+  v_rows    bigint;
+  v_count   bigint := 0;
+begin
+  select c.id into v_company from public.companies c
+   where c.deleted_at is not null and c.permanent_delete_scheduled_at <= now()
+   order by c.permanent_delete_scheduled_at, c.id limit 1 for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  for v_table in
+    select t.table_name from app.protected_tables t
+     where t.tenant_column = 'company_id' and t.table_name not in ('public.team_members', 'public.audit_logs') order by t.table_name
+  loop
+    exit when v_count >= p_limit;
+    begin
+      execute format('delete from %1$s where (tableoid, ctid) in (select t.tableoid, t.ctid from %1$s t where t.company_id = $1 limit $2)',
+                     v_table::regclass) using v_company, p_limit - v_count;
+      get diagnostics v_rows = row_count;
+      v_count := v_count + v_rows;
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate;
+      -- A server without room, or at its end, says nothing about the rows.
+      if v_state ~ '^(53|57|58|XX)' then
+        raise;
+      end if;
+    end;
+  end loop;
+  if v_count = 0 then
+    delete from public.companies c where c.id = v_company;
+    v_count := 1;
+  end if;
+  return v_count;
+end $_$;
+ALTER FUNCTION app.expire_company(p_limit integer) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.expire_company(p_limit integer) IS 'Takes away a batch of the rows of a company whose date has come, and the company itself with the last of them; returns how many.';
 
 CREATE FUNCTION app.expire_deleted(p_table text, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5150,6 +5792,22 @@ begin
   return v_count;
 end $_$;
 ALTER FUNCTION app.expire_logs(p_table text, p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.expire_security_events(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_days  constant integer := coalesce((select s.value::integer from app.auth_settings s where s.parameter = 'SECURITY_HISTORY_DAYS'), 400);
+  v_count bigint;
+begin
+  delete from auth.security_events e
+   where e.id in (select o.id from auth.security_events o where o.id < app.first_id_of(now() - make_interval(days => v_days))
+                   order by o.id limit p_limit);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.expire_security_events(p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) RETURNS TABLE(company_id uuid, scope text, subject uuid, month date, currency text, customers bigint)
     LANGUAGE sql IMMUTABLE
@@ -5239,6 +5897,16 @@ ALTER FUNCTION app.fold(p_text text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.fold(p_text text) IS 'The text as it is searched: small letters without marks, words parted by one space.';
 
+CREATE FUNCTION app.forget_password_class() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  new.password_is_long := null;
+  return new;
+end $$;
+ALTER FUNCTION app.forget_password_class() OWNER TO app_owner;
+
 CREATE FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -5312,6 +5980,34 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.guard_company() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_company_domain() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_max integer;
+begin
+  if tg_op = 'INSERT' then
+    new.domain := lower(btrim(btrim(new.domain), '.'));
+    if app.is_public_mail_domain(new.domain) then
+      raise exception using errcode = 'TH422', constraint = 'domain_public', message = 'Anybody gets an address of this domain.',
+        hint = 'Add the domain that is your company''s own.';
+    end if;
+    select r.domains_max into v_max from app.company_rules r;
+    perform from public.companies c where c.id = new.company_id for no key update;
+    if (select count(*) from public.company_domains d where d.company_id = new.company_id) >= v_max then
+      raise exception using errcode = 'TH409', constraint = 'domains_exhausted', message = format('A company has at most %s domains.', v_max);
+    end if;
+  end if;
+  -- Of whoever may not write here at all the policy speaks.
+  if current_setting('role') = 'authenticated' and (tg_op = 'INSERT' or new.join_role is distinct from old.join_role)
+     and app.has_permission(case tg_op when 'INSERT' then 'company_domains:create' else 'company_domains:update' end) then
+    perform app.check_grantable('', app.effective_permissions(new.company_id, new.join_role, null, '{}'));
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_company_domain() OWNER TO app_definer;
 
 CREATE FUNCTION app.guard_contract() RETURNS trigger
     LANGUAGE plpgsql
@@ -5609,6 +6305,16 @@ begin
 end $$;
 ALTER FUNCTION app.guard_estimate_option() OWNER TO app_definer;
 
+CREATE FUNCTION app.guard_impersonation() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.refuse_impersonation();
+  return case tg_op when 'DELETE' then old else new end;
+end $$;
+ALTER FUNCTION app.guard_impersonation() OWNER TO app_owner;
+
 CREATE FUNCTION app.guard_inventory() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -5871,91 +6577,14 @@ begin
     end if;
     if current_user = 'authenticated' then
       perform app.guard_member_edit(old, new);
+      if new.status = 'active' and new.archived_at is null and (old.status <> 'active' or old.archived_at is not null) then
+        perform app.take_seat_here();
+      end if;
     end if;
   end if;
   return new;
 end $$;
 ALTER FUNCTION app.guard_member() OWNER TO app_owner;
-
-CREATE TABLE public.team_members (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid NOT NULL,
-    role text DEFAULT 'member'::text NOT NULL,
-    role_id uuid,
-    department_id uuid,
-    status text DEFAULT 'active'::text NOT NULL,
-    permissions jsonb DEFAULT '{}'::jsonb NOT NULL,
-    effective_permissions text DEFAULT ''::text NOT NULL,
-    name text,
-    email text,
-    job_title text,
-    phone text,
-    invited_by uuid,
-    invited_at timestamp with time zone,
-    joined_at timestamp with time zone DEFAULT now(),
-    last_active_at timestamp with time zone,
-    archived_at timestamp with time zone,
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    department text,
-    direct_inward_dial text,
-    phone_extension text,
-    extension_enabled boolean DEFAULT false NOT NULL,
-    call_forwarding_enabled boolean DEFAULT false NOT NULL,
-    call_forwarding_number text,
-    ring_timeout_seconds integer DEFAULT 20 NOT NULL,
-    simultaneous_ring_enabled boolean DEFAULT false NOT NULL,
-    voicemail_greeting_url text,
-    voicemail_pin text,
-    invited_email text,
-    invited_name text,
-    employee_number text,
-    hire_date date,
-    hourly_cost bigint,
-    CONSTRAINT team_members_call_forwarding_number_check CHECK ((call_forwarding_number ~ '^[+][1-9][0-9]{6,14}$'::text)),
-    CONSTRAINT team_members_department_check CHECK ((length(department) <= 120)),
-    CONSTRAINT team_members_direct_inward_dial_check CHECK ((direct_inward_dial ~ '^[+][1-9][0-9]{6,14}$'::text)),
-    CONSTRAINT team_members_employee_number_check CHECK ((length(employee_number) <= 40)),
-    CONSTRAINT team_members_hourly_cost_check CHECK ((hourly_cost >= 0)),
-    CONSTRAINT team_members_invited_email_check CHECK ((((length(invited_email) >= 3) AND (length(invited_email) <= 254)) AND (invited_email ~ '^[^@\s]+@[^@\s]+$'::text))),
-    CONSTRAINT team_members_invited_name_check CHECK ((length(invited_name) <= 200)),
-    CONSTRAINT team_members_job_title_check CHECK ((length(job_title) <= 120)),
-    CONSTRAINT team_members_permissions_check CHECK ((jsonb_typeof(permissions) = 'object'::text)),
-    CONSTRAINT team_members_phone_check CHECK ((length(phone) <= 32)),
-    CONSTRAINT team_members_phone_extension_check CHECK ((length(phone_extension) <= 10)),
-    CONSTRAINT team_members_ring_timeout_seconds_check CHECK (((ring_timeout_seconds >= 5) AND (ring_timeout_seconds <= 120))),
-    CONSTRAINT team_members_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
-    CONSTRAINT team_members_status_check CHECK ((status = ANY (ARRAY['active'::text, 'invited'::text, 'suspended'::text]))),
-    CONSTRAINT team_members_voicemail_greeting_url_check CHECK ((length(voicemail_greeting_url) <= 2048)),
-    CONSTRAINT team_members_voicemail_pin_check CHECK ((length(voicemail_pin) <= 255))
-);
-ALTER TABLE ONLY public.team_members REPLICA IDENTITY FULL;
-ALTER TABLE ONLY public.team_members FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.team_members OWNER TO app_owner;
-
-COMMENT ON TABLE public.team_members IS 'A person in one company.';
-
-COMMENT ON COLUMN public.team_members.effective_permissions IS 'Kept by a trigger: what role, custom role and exceptions give together, as a list between commas.';
-
-COMMENT ON COLUMN public.team_members.name IS 'pii:name';
-
-COMMENT ON COLUMN public.team_members.email IS 'pii:email';
-
-COMMENT ON COLUMN public.team_members.phone IS 'pii:phone';
-
-COMMENT ON COLUMN public.team_members.direct_inward_dial IS 'pii:phone';
-
-COMMENT ON COLUMN public.team_members.call_forwarding_number IS 'pii:phone';
-
-COMMENT ON COLUMN public.team_members.voicemail_pin IS 'secret';
-
-COMMENT ON COLUMN public.team_members.invited_email IS 'pii:email';
-
-COMMENT ON COLUMN public.team_members.invited_name IS 'pii:name';
-
-COMMENT ON COLUMN public.team_members.hourly_cost IS 'What an hour costs the company, in minor units.';
 
 CREATE FUNCTION app.guard_member_edit(p_old public.team_members, p_new public.team_members) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -6065,6 +6694,22 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.guard_own_time() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_owner_password() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if exists (select from auth.users u
+              where u.id = new.user_id and u.encrypted_password is not null and u.password_is_long is not true) then
+    raise exception using errcode = 'TH422', constraint = 'weak_password', detail = '{"reasons": ["length"]}',
+      message = format('Owners and admins need a password of at least %s characters.',
+                       (select r.password_characters_min from app.company_rules r)),
+      hint = 'Choose a longer one with PUT /auth/v1/user; or sign in with it again, if it is as long.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_owner_password() OWNER TO app_definer;
 
 CREATE FUNCTION app.guard_payment() RETURNS trigger
     LANGUAGE plpgsql
@@ -6373,7 +7018,10 @@ CREATE FUNCTION app.guard_record() RETURNS trigger
     SET search_path TO ''
     AS $$
 begin
-  if tg_op = 'DELETE' and not exists (select from public.companies c where c.id = old.company_id) then
+  if tg_op = 'DELETE' and not exists (
+       select from public.companies c
+        where c.id = old.company_id
+          and not (current_user = 'app_owner' and c.deleted_at is not null and c.permanent_delete_scheduled_at <= now())) then
     return old;
   end if;
   raise exception using errcode = 'TH409', constraint = 'record_immutable',
@@ -6448,6 +7096,37 @@ begin
 end $$;
 ALTER FUNCTION app.guard_schedule() OWNER TO app_owner;
 
+CREATE FUNCTION app.guard_scim_mapping() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  -- Who may not write mappings at all is refused by the policies.
+  if new.role is not null and current_user = 'authenticated'
+     and (app.has_permission('directory:create') or app.has_permission('directory:update')) then
+    if not app.has_permission('members:change_role') then
+      raise exception using errcode = 'TH403', constraint = 'permission_denied',
+        message = 'You need the permission members:change_role.';
+    end if;
+    perform app.check_grantable('', app.effective_permissions(new.company_id, new.role, new.role_id, '{}'));
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_scim_mapping() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_scim_token() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at then
+    raise exception using errcode = 'TH422', constraint = 'scim_token_revoked', message = 'A token that was taken back stays so.',
+      hint = 'Make another one.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_scim_token() OWNER TO app_owner;
+
 CREATE FUNCTION app.guard_service_package() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -6497,6 +7176,18 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.guard_service_plan() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_sign_on_provider() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if current_user = 'authenticated' and new.default_role is distinct from old.default_role then
+    perform app.check_grantable('', app.effective_permissions(new.company_id, new.default_role, null, '{}'));
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_sign_on_provider() OWNER TO app_owner;
 
 CREATE FUNCTION app.guard_soft_delete() RETURNS trigger
     LANGUAGE plpgsql
@@ -6771,6 +7462,50 @@ exception when lock_not_available then
 end $$;
 ALTER FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.idempotency_caller() RETURNS uuid
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN COALESCE(auth.uid(), ((auth.jwt() ->> 'pass_id'::text))::uuid, '00000000-0000-0000-0000-000000000000'::uuid);
+ALTER FUNCTION app.idempotency_caller() OWNER TO app_owner;
+
+CREATE FUNCTION app.impersonated_by() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (auth.jwt() ->> 'impersonated_by'::text);
+ALTER FUNCTION app.impersonated_by() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.impersonated_by() IS 'Who of support works here in place of the user, or NULL.';
+
+CREATE FUNCTION app.invitation_token_hash(p_token text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN encode(sha256(convert_to(COALESCE(p_token, ''::text), 'UTF8'::name)), 'hex'::text);
+ALTER FUNCTION app.invitation_token_hash(p_token text) OWNER TO app_owner;
+
+CREATE FUNCTION app.invite_by_directory(p_company_id uuid, p_member_id uuid, p_email text, p_name text, p_token_hash text, p_is_mailed boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_rules app.company_rules;
+begin
+  -- Who works in one company invites nobody into another.
+  if app.company_id() is not null and app.company_id() is distinct from p_company_id then
+    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+  end if;
+  select * into v_rules from app.company_rules;
+  perform app.take_seat(p_company_id, false);
+  if (select count(*) from public.invitations i where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null)
+       >= v_rules.invitations_open_max then
+    raise exception using errcode = 'TH409', constraint = 'invitations_exhausted',
+      message = format('A company has at most %s open invitations.', v_rules.invitations_open_max), hint = 'Revoke those that nobody accepts.';
+  end if;
+  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, expires_at, is_mailed, sent_at)
+  select p_company_id, p_email, left(p_name, 200), coalesce(g.role, 'member'), g.role_id, g.department_id, p_token_hash,
+         now() + make_interval(secs => v_rules.invitation_seconds), p_is_mailed, case when p_is_mailed then now() end
+    from app.scim_grant(p_company_id, p_member_id) g;
+end $$;
+ALTER FUNCTION app.invite_by_directory(p_company_id uuid, p_member_id uuid, p_email text, p_name text, p_token_hash text, p_is_mailed boolean) OWNER TO app_definer;
+
 CREATE FUNCTION app.is_assigned_only(p_permission text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ((NOT app.has_permission(p_permission)) AND app.has_permission((p_permission || '_assigned'::text)));
@@ -6873,6 +7608,34 @@ begin
 end $_$;
 ALTER FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.is_public_mail_domain(p_domain text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO ''
+    AS $$
+  select p_domain = any (array[
+    'gmail.com', 'googlemail.com', 'outlook.com', 'outlook.de', 'outlook.fr', 'outlook.es', 'hotmail.com', 'hotmail.co.uk', 'hotmail.fr',
+    'hotmail.de', 'hotmail.es', 'hotmail.it', 'live.com', 'live.co.uk', 'live.fr', 'live.nl', 'msn.com', 'passport.com', 'yahoo.com',
+    'yahoo.co.uk', 'yahoo.fr', 'yahoo.de', 'yahoo.es', 'yahoo.it', 'yahoo.ca', 'yahoo.co.in', 'yahoo.in', 'yahoo.com.br', 'yahoo.com.mx',
+    'yahoo.com.au', 'yahoo.co.jp', 'ymail.com', 'rocketmail.com', 'myyahoo.com', 'aol.com', 'aol.co.uk', 'aim.com', 'verizon.net', 'icloud.com',
+    'me.com', 'mac.com', 'proton.me', 'protonmail.com', 'protonmail.ch', 'pm.me', 'tutanota.com', 'tutanota.de', 'tuta.com', 'tuta.io',
+    'tutamail.com', 'keemail.me', 'gmx.com', 'gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch', 'gmx.us', 'web.de', 'freenet.de', 't-online.de', 'mail.com',
+    'email.com', 'usa.com', 'consultant.com', 'engineer.com', 'mail.ru', 'bk.ru', 'inbox.ru', 'list.ru', 'internet.ru', 'yandex.ru',
+    'yandex.com', 'ya.ru', 'rambler.ru', 'zoho.com', 'zohomail.com', 'zohomail.eu', 'fastmail.com', 'fastmail.fm', 'hey.com', 'hushmail.com',
+    'comcast.net', 'xfinity.com', 'att.net', 'sbcglobal.net', 'bellsouth.net', 'ameritech.net', 'pacbell.net', 'cox.net', 'charter.net',
+    'spectrum.net', 'roadrunner.com', 'rr.com', 'earthlink.net', 'frontier.com', 'frontiernet.net', 'windstream.net', 'centurylink.net',
+    'centurytel.net', 'q.com', 'optonline.net', 'optimum.net', 'juno.com', 'netzero.net', 'netzero.com', 'shaw.ca', 'rogers.com', 'telus.net',
+    'bell.net', 'sympatico.ca', 'videotron.ca', 'btinternet.com', 'btopenworld.com', 'sky.com', 'virginmedia.com', 'ntlworld.com',
+    'talktalk.net', 'blueyonder.co.uk', 'orange.fr', 'wanadoo.fr', 'free.fr', 'laposte.net', 'sfr.fr', 'neuf.fr', 'libero.it', 'virgilio.it',
+    'tiscali.it', 'alice.it', 'tin.it', 'telefonica.net', 'terra.es', 'terra.com.br', 'uol.com.br', 'bol.com.br', 'ig.com.br', 'globo.com',
+    'prodigy.net.mx', 'bigpond.com', 'bigpond.net.au', 'optusnet.com.au', 'xtra.co.nz', 'ziggo.nl', 'kpnmail.nl', 'planet.nl', 'home.nl',
+    'telenet.be', 'skynet.be', 'bluewin.ch', 'wp.pl', 'o2.pl', 'onet.pl', 'interia.pl', 'gazeta.pl', 'seznam.cz', 'centrum.cz', 'abv.bg',
+    'ukr.net', 'i.ua', 'walla.co.il', 'rediffmail.com', 'naver.com', 'hanmail.net', 'daum.net', 'nate.com', 'qq.com', 'foxmail.com', '163.com',
+    '126.com', 'yeah.net', 'sina.com', 'sina.cn', 'sohu.com', 'aliyun.com', 'docomo.ne.jp', 'ezweb.ne.jp', 'softbank.ne.jp', 'mailinator.com',
+    'guerrillamail.com', '10minutemail.com', 'yopmail.com', 'trashmail.com', 'temp-mail.org', 'sharklasers.com', 'duck.com', 'simplelogin.com',
+    'relay.firefox.com', 'mozmail.com', 'privaterelay.appleid.com'])
+$$;
+ALTER FUNCTION app.is_public_mail_domain(p_domain text) OWNER TO app_owner;
+
 CREATE FUNCTION app.is_read_with_jobs(p_table text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -6962,6 +7725,96 @@ begin
 end $$;
 ALTER FUNCTION app.items_removed() OWNER TO app_definer;
 
+CREATE FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_provider public.sign_on_providers;
+  v_member   public.team_members;
+begin
+  select * into v_provider from public.sign_on_providers p
+   where p.company_id = p_company_id and p.id = p_provider_id and p.is_enabled for share;
+  if not found then
+    return false;
+  end if;
+  select * into v_member from public.team_members m where m.company_id = p_company_id and m.user_id = p_user_id;
+  if found then
+    return v_member.status = 'active' and v_member.archived_at is null;
+  end if;
+  if v_provider.joins then
+    insert into public.team_members (company_id, user_id, role) values (p_company_id, p_user_id, v_provider.default_role);
+  end if;
+  return v_provider.joins;
+end $$;
+ALTER FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) OWNER TO app_definer;
+
+CREATE TABLE public.api_keys (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name text NOT NULL,
+    key_hash text,
+    key_prefix text NOT NULL,
+    permissions text[] DEFAULT '{}'::text[] NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    last_used_ip inet,
+    revoked_at timestamp with time zone,
+    revoked_by uuid,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    allowed_addresses cidr[] DEFAULT '{}'::cidr[] NOT NULL,
+    requests_per_minute integer,
+    CONSTRAINT api_keys_allowed_addresses_check CHECK ((cardinality(allowed_addresses) <= 50)),
+    CONSTRAINT api_keys_key_hash_check CHECK ((key_hash ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT api_keys_key_prefix_check CHECK (((length(key_prefix) >= 1) AND (length(key_prefix) <= 20))),
+    CONSTRAINT api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT api_keys_permissions_check CHECK ((cardinality(permissions) <= 100)),
+    CONSTRAINT api_keys_requests_per_minute_check CHECK (((requests_per_minute >= 1) AND (requests_per_minute <= 100000)))
+);
+ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.api_keys OWNER TO app_owner;
+
+COMMENT ON TABLE public.api_keys IS 'Keys of programs that work for a company. Only the digest is kept.';
+
+COMMENT ON COLUMN public.api_keys.key_hash IS 'secret';
+
+COMMENT ON COLUMN public.api_keys.last_used_ip IS 'pii:ip';
+
+COMMENT ON COLUMN public.api_keys.allowed_addresses IS 'Address ranges from which the key works; none: from everywhere.';
+
+COMMENT ON COLUMN public.api_keys.requests_per_minute IS 'How often the key works in a minute, on all servers together; none: as the setting says.';
+
+CREATE FUNCTION app.keep_api_key(p_key public.api_keys, p_count_max integer) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_row public.api_keys;
+begin
+  -- One at a time, so that the count is true.
+  perform from public.companies c where c.id = p_key.company_id for no key update;
+  if (select count(*) from public.api_keys k
+       where k.company_id = p_key.company_id and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())) >= p_count_max then
+    raise exception using errcode = 'TH422', constraint = 'api_keys_too_many',
+      message = format('A company has at most %s API keys that work.', p_count_max), hint = 'Take back one that is not needed.';
+  end if;
+  if p_key.expires_at <= now() then
+    raise exception using errcode = 'TH422', constraint = 'api_key_expiry_invalid', message = 'An API key cannot be over before it begins.';
+  end if;
+  perform app.check_permission_map(coalesce((select jsonb_object_agg(p, true) from unnest(p_key.permissions) p), '{}'));
+  perform app.check_grantable('', ',' || array_to_string(p_key.permissions, ',') || ',');
+  insert into public.api_keys (company_id, id, name, key_hash, key_prefix, permissions, expires_at, allowed_addresses, requests_per_minute,
+                               created_by)
+  values (p_key.company_id, p_key.id, p_key.name, p_key.key_hash, p_key.key_prefix, p_key.permissions, p_key.expires_at,
+          p_key.allowed_addresses, p_key.requests_per_minute, p_key.created_by)
+  returning * into v_row;
+  return app.shown_api_key(v_row);
+end $$;
+ALTER FUNCTION app.keep_api_key(p_key public.api_keys, p_count_max integer) OWNER TO app_owner;
+
 CREATE FUNCTION app.keep_billed_customer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -6984,7 +7837,7 @@ CREATE FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint
 begin
   insert into app.idempotency_keys (company_id, caller_id, caller_role, route, key, fingerprint, status, headers, body, expires_at)
   values (coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000'),
-          coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000'), current_setting('role'), p_route, p_key, p_fingerprint, p_status, p_headers, p_body,
+          app.idempotency_caller(), current_setting('role'), p_route, p_key, p_fingerprint, p_status, p_headers, p_body,
           now() + make_interval(hours => least(p_hours, 24 * 30)));
 end $$;
 ALTER FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) OWNER TO app_definer;
@@ -7050,6 +7903,19 @@ CREATE FUNCTION app.kept_days(p_wanted jsonb, p_kind text) RETURNS integer
     SET search_path TO ''
     RETURN COALESCE(((p_wanted ->> p_kind))::integer, CASE p_kind WHEN 'email_logs'::text THEN 183 WHEN 'activities'::text THEN 365 WHEN 'webhook_logs'::text THEN 90 WHEN 'audit_logs'::text THEN 2557 WHEN 'deleted_rows'::text THEN 90 WHEN 'completed_jobs'::text THEN 365 ELSE NULL::integer END);
 ALTER FUNCTION app.kept_days(p_wanted jsonb, p_kind text) OWNER TO app_owner;
+
+CREATE FUNCTION app.key_maker() RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if auth.uid() is null then
+    raise exception using errcode = 'TH403', constraint = 'member_required',
+      message = 'Only a member makes API keys, not a key.';
+  end if;
+  return auth.uid();
+end $$;
+ALTER FUNCTION app.key_maker() OWNER TO app_owner;
 
 CREATE FUNCTION app.labels_of(p_table regclass) RETURNS text[]
     LANGUAGE sql STABLE
@@ -7195,6 +8061,13 @@ CREATE FUNCTION app.lines_of_option(p_lines jsonb, p_option_id uuid) RETURNS jso
 $$;
 ALTER FUNCTION app.lines_of_option(p_lines jsonb, p_option_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.linked_id() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('app.linked_id'::text, true), ''::text))::uuid;
+ALTER FUNCTION app.linked_id() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.linked_id() IS 'The row of which the link is that opened this transaction, or NULL.';
+
 CREATE FUNCTION app.load_permissions(p_matrix jsonb) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -7299,6 +8172,77 @@ begin
 end $$;
 ALTER FUNCTION app.log_role_change() OWNER TO app_definer;
 
+CREATE TABLE public.invitations (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    email text NOT NULL,
+    email_key text GENERATED ALWAYS AS (lower(btrim(email))) STORED,
+    name text,
+    role text NOT NULL,
+    role_id uuid,
+    department_id uuid,
+    token_hash text NOT NULL,
+    invited_by uuid,
+    expires_at timestamp with time zone DEFAULT (now() + '7 days'::interval) NOT NULL,
+    used_at timestamp with time zone,
+    accepted_by uuid,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone,
+    is_mailed boolean DEFAULT false NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT invitations_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
+    CONSTRAINT invitations_name_check CHECK ((length(name) <= 200)),
+    CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
+    CONSTRAINT invitations_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text))
+);
+ALTER TABLE ONLY public.invitations FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.invitations OWNER TO app_owner;
+
+COMMENT ON TABLE public.invitations IS 'Who was asked to join a company, and as what.';
+
+COMMENT ON COLUMN public.invitations.email IS 'pii:email';
+
+COMMENT ON COLUMN public.invitations.email_key IS 'pii:email';
+
+COMMENT ON COLUMN public.invitations.name IS 'pii:name';
+
+COMMENT ON COLUMN public.invitations.token_hash IS 'secret';
+
+COMMENT ON COLUMN public.invitations.revoked_at IS 'When it was taken back, or another one took its place.';
+
+COMMENT ON COLUMN public.invitations.is_mailed IS 'Whether the token went to the address alone, so that it proves the address.';
+
+CREATE FUNCTION app.mail_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text) RETURNS public.invitations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.act_for(p_user_id, p_session_id, p_company_id, 'members:invite');
+  return app.make_invitation(p_email, p_role, p_name, p_role_id, p_department_id, p_token_hash, true);
+end $$;
+ALTER FUNCTION app.mail_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text) OWNER TO app_definer;
+
+CREATE FUNCTION app.make_api_key(p_key jsonb, p_count_max integer) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_key public.api_keys;
+begin
+  if not app.has_permission('api_keys:create') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission api_keys:create.';
+  end if;
+  v_key := jsonb_populate_record(null::public.api_keys, p_key);
+  v_key.company_id := app.company_id();
+  v_key.created_by := app.key_maker();
+  v_key.permissions := coalesce(v_key.permissions, '{}');
+  v_key.allowed_addresses := coalesce(v_key.allowed_addresses, '{}');
+  return app.keep_api_key(v_key, p_count_max);
+end $$;
+ALTER FUNCTION app.make_api_key(p_key jsonb, p_count_max integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.make_audit_of(p_table regclass, p_tenant_column text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -7318,7 +8262,7 @@ begin
                                 then format('old.%1$I is distinct from new.%1$I', a.attname)
                                 else format('to_jsonb(old.%1$I) is distinct from to_jsonb(new.%1$I)', a.attname) end,
                            a.attname, a.attname, a.attname, a.attname, a.attname), e'\n' order by a.attname::text collate "default")
-           filter (where a.attname not in ('updated_at', 'version', 'search_vector')),
+           filter (where a.attname not in ('updated_at', 'version', 'search_vector', 'last_used_at', 'last_used_ip')),
          string_agg(format('%L, new.%I', a.attname, a.attname), ', ' order by a.attnum) filter (where a.attname ~ '_id$'),
          bool_or(a.attname = 'id'), bool_or(a.attname = 'deleted_at')
     into v_lines, v_keys, v_has_id, v_has_mark
@@ -7338,6 +8282,96 @@ begin
   return v_name;
 end $_$;
 ALTER FUNCTION app.make_audit_of(p_table regclass, p_tenant_column text) OWNER TO app_owner;
+
+CREATE FUNCTION app.make_invitation(p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text, p_is_mailed boolean) RETURNS public.invitations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_user    uuid := app.caller();
+  v_company uuid := app.company_id();
+  v_key     text := lower(btrim(p_email));
+  v_rules   app.company_rules;
+  v_row     public.invitations;
+begin
+  if v_company is null then
+    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
+  end if;
+  if not app.has_permission('members:invite') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = 'You need the permission members:invite.';
+  end if;
+  if p_role is null or p_role not in ('admin', 'manager', 'dispatcher', 'technician', 'csr', 'member', 'viewer')
+     or p_role_id is not null and not exists (select from public.custom_roles r where r.company_id = v_company and r.id = p_role_id) then
+    raise exception using errcode = 'TH422', constraint = 'role_unknown', message = 'Nobody can be invited as this.',
+      hint = 'A role is admin, manager, dispatcher, technician, csr, member or viewer, and role_id one of the company''s own.';
+  end if;
+  if p_department_id is not null
+     and not exists (select from public.departments d where d.company_id = v_company and d.id = p_department_id) then
+    raise exception using errcode = 'TH422', constraint = 'department_unknown', message = 'The company has no such department.';
+  end if;
+  perform app.check_grantable('', app.effective_permissions(v_company, p_role, p_role_id, '{}'));
+  if exists (select from public.team_members m join auth.users u on u.id = m.user_id
+              where m.company_id = v_company and u.email_key = v_key) then
+    raise exception using errcode = 'TH409', constraint = 'already_member', message = 'This person is a member already.';
+  end if;
+  select * into v_rules from app.company_rules;
+  perform from public.companies c where c.id = v_company for no key update;
+  -- A new invitation to the same address takes the place of the open one.
+  update public.invitations i set revoked_at = now()
+   where i.company_id = v_company and i.email_key = v_key and i.used_at is null and i.revoked_at is null;
+  perform app.take_seat(v_company, false);
+  if (select count(*) from public.invitations i where i.company_id = v_company and i.used_at is null and i.revoked_at is null)
+       >= v_rules.invitations_open_max then
+    raise exception using errcode = 'TH409', constraint = 'invitations_exhausted',
+      message = format('A company has at most %s open invitations.', v_rules.invitations_open_max), hint = 'Revoke those that nobody accepts.';
+  end if;
+  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, invited_by, expires_at, is_mailed, sent_at)
+  values (v_company, btrim(p_email), left(p_name, 200), p_role, p_role_id, p_department_id, p_token_hash, v_user,
+          now() + make_interval(secs => v_rules.invitation_seconds), p_is_mailed, case when p_is_mailed then now() end)
+  returning * into v_row;
+  return v_row;
+end $$;
+ALTER FUNCTION app.make_invitation(p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text, p_is_mailed boolean) OWNER TO app_definer;
+
+CREATE FUNCTION app.make_link(p_link jsonb) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_link  public.public_links := jsonb_populate_record(null::public.public_links, p_link);
+  v_reads text;
+begin
+  if not app.has_permission('public_links:create') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission public_links:create.';
+  end if;
+  v_link.company_id := app.company_id();
+  v_link.expires_at := coalesce(v_link.expires_at, now() + interval '72 hours');
+  if v_link.expires_at <= now() then
+    raise exception using errcode = 'TH422', constraint = 'link_expiry_invalid', message = 'A link cannot be over before it begins.';
+  end if;
+  if v_link.estimate_id is not null and not exists (select from public.estimates e where e.company_id = v_link.company_id and e.id = v_link.estimate_id)
+     or v_link.invoice_id is not null and not exists (select from public.invoices i where i.company_id = v_link.company_id and i.id = v_link.invoice_id)
+     or v_link.contract_id is not null and not exists (select from public.contracts c where c.company_id = v_link.company_id and c.id = v_link.contract_id)
+     or v_link.job_id is not null and not exists (select from public.jobs j where j.company_id = v_link.company_id and j.id = v_link.job_id)
+     or v_link.customer_id is not null and not exists (select from public.customers c where c.company_id = v_link.company_id and c.id = v_link.customer_id) then
+    raise exception using errcode = 'TH422', constraint = 'link_target_missing', message = 'What the link is to be of is not there.';
+  end if;
+  foreach v_reads in array array_remove(array[case when v_link.estimate_id is not null then 'estimates:read' end,
+                                              case when v_link.invoice_id is not null then 'invoices:read' end,
+                                              case when v_link.contract_id is not null then 'contracts:read' end,
+                                              case when v_link.job_id is not null then 'jobs:read' end], null) loop
+    if not app.has_permission(v_reads) then
+      raise exception using errcode = 'TH403', constraint = 'permission_denied', message = format('You need the permission %s.', v_reads);
+    end if;
+  end loop;
+  insert into public.public_links (company_id, id, token_hash, purpose, estimate_id, invoice_id, contract_id, job_id, customer_id, expires_at, uses_max)
+  values (v_link.company_id, v_link.id, v_link.token_hash, v_link.purpose, v_link.estimate_id, v_link.invoice_id, v_link.contract_id, v_link.job_id,
+          v_link.customer_id, v_link.expires_at, coalesce(v_link.uses_max, 1))
+  returning * into v_link;
+  return to_jsonb(v_link) - '{token_hash,last_used_ip}'::text[];
+end $$;
+ALTER FUNCTION app.make_link(p_link jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.make_partitions(p_months_ahead integer DEFAULT 3) RETURNS text[]
     LANGUAGE plpgsql
@@ -7428,6 +8462,16 @@ ALTER FUNCTION app.member_role() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.member_role() IS 'What the caller is in the company of this transaction, or NULL.';
 
+CREATE FUNCTION app.mfa_demand_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.spread_mfa_due(new.id);
+  return null;
+end $$;
+ALTER FUNCTION app.mfa_demand_changed() OWNER TO app_definer;
+
 CREATE TABLE public.companies (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     external_id text,
@@ -7494,6 +8538,9 @@ CREATE TABLE public.companies (
     subscription_cancel_at_period_end boolean DEFAULT false NOT NULL,
     subscription_current_period_start timestamp with time zone,
     subscription_current_period_end timestamp with time zone,
+    mfa_required boolean DEFAULT false NOT NULL,
+    suspended_at timestamp with time zone,
+    suspension_reason text,
     past_due_since timestamp with time zone,
     writes_until timestamp with time zone,
     CONSTRAINT companies_address2_check CHECK ((length(address2) <= 300)),
@@ -7540,6 +8587,7 @@ CREATE TABLE public.companies (
     CONSTRAINT companies_subscription_tier_check CHECK ((subscription_tier = ANY (ARRAY['free'::text, 'starter'::text, 'pro'::text, 'enterprise'::text]))),
     CONSTRAINT companies_support_email_check CHECK ((length(support_email) <= 254)),
     CONSTRAINT companies_support_phone_check CHECK ((length(support_phone) <= 32)),
+    CONSTRAINT companies_suspension_reason_check CHECK ((length(suspension_reason) <= 500)),
     CONSTRAINT companies_tax_id_check CHECK ((length(tax_id) <= 100)),
     CONSTRAINT companies_website_check CHECK ((length(website) <= 2048)),
     CONSTRAINT companies_website_url_check CHECK ((length(website_url) <= 2048)),
@@ -7553,6 +8601,12 @@ COMMENT ON TABLE public.companies IS 'The tenant: one business.';
 COMMENT ON COLUMN public.companies.tax_id IS 'pii:tax_id';
 
 COMMENT ON COLUMN public.companies.ein IS 'pii:tax_id';
+
+COMMENT ON COLUMN public.companies.mfa_required IS 'Whether every member, and not owner and admins alone, needs a second factor.';
+
+COMMENT ON COLUMN public.companies.suspended_at IS 'Since when the operator keeps everybody out.';
+
+COMMENT ON COLUMN public.companies.suspension_reason IS 'Told to members who are kept out.';
 
 COMMENT ON COLUMN public.companies.past_due_since IS 'Since when a payment is owed; kept by a trigger.';
 
@@ -7742,6 +8796,26 @@ begin
 end $$;
 ALTER FUNCTION app.move_stock(p_company_id uuid, p_move public.stock_moves, p_on_hand numeric, p_reserved numeric) OWNER TO app_owner;
 
+CREATE FUNCTION app.must_sign_on(p_user_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select exists (select from public.team_members m
+                   join public.sign_on_providers p on p.company_id = m.company_id and p.is_enabled and p.is_enforced
+                   join auth.users u on u.id = m.user_id
+                  where m.user_id = p_user_id and m.role <> 'owner' and m.archived_at is null
+                    and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2)));
+$$;
+ALTER FUNCTION app.must_sign_on(p_user_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.needs_second_factor(p_role text, p_company_demands boolean) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select p_company_demands or p_role in ('owner', 'admin') and r.mfa_required from app.company_rules r
+$$;
+ALTER FUNCTION app.needs_second_factor(p_role text, p_company_demands boolean) OWNER TO app_definer;
+
 CREATE FUNCTION app.next_number(p_company_id uuid, p_name text) RETURNS bigint
     LANGUAGE sql
     SET search_path TO ''
@@ -7751,6 +8825,42 @@ CREATE FUNCTION app.next_number(p_company_id uuid, p_name text) RETURNS bigint
   returning c.value;
 $$;
 ALTER FUNCTION app.next_number(p_company_id uuid, p_name text) OWNER TO app_owner;
+
+CREATE FUNCTION app.note_account() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_changed text[] := '{}';
+begin
+  if tg_op = 'INSERT' then
+    perform app.note_security_event(new.id, 'user_signedup', null,
+                                    jsonb_build_object('provider', new.raw_app_meta_data ->> 'provider', 'invited', new.invited_at is not null));
+    return null;
+  end if;
+  -- A hash that is made anew at a sign-in is of the same password.
+  if new.encrypted_password is distinct from old.encrypted_password and new.last_sign_in_at is not distinct from old.last_sign_in_at then
+    perform app.note_security_event(new.id, 'user_updated_password', null, null);
+  end if;
+  if new.email_key is distinct from old.email_key then
+    v_changed := v_changed || 'email'::text;
+  end if;
+  if new.phone is distinct from old.phone then
+    v_changed := v_changed || 'phone'::text;
+  end if;
+  if new.banned_until is distinct from old.banned_until then
+    v_changed := v_changed || 'banned_until'::text;
+  end if;
+  if new.deleted_at is distinct from old.deleted_at then
+    v_changed := v_changed || 'deleted_at'::text;
+  end if;
+  if v_changed <> '{}' then
+    perform app.note_security_event(new.id, case when new.deleted_at is not null then 'user_deleted' else 'user_modified' end, null,
+                                    jsonb_build_object('changed', v_changed));
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.note_account() OWNER TO app_definer;
 
 CREATE FUNCTION app.note_activity() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7826,6 +8936,130 @@ ALTER FUNCTION app.note_activity() OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.note_activity() IS 'After insert or update: writes into activities what happened, in words.';
 
+CREATE FUNCTION app.note_api_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.note_security_event(auth.uid(), case tg_op when 'INSERT' then 'api_key_created' else 'api_key_revoked' end, null,
+                                  jsonb_build_object('company_id', new.company_id, 'api_key_id', new.id, 'name', new.name));
+  return null;
+end $$;
+ALTER FUNCTION app.note_api_key() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_api_key_use() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update public.api_keys k set last_used_at = now(), last_used_ip = new.address
+   where k.company_id = new.company_id and k.id = new.api_key_id;
+  return null;
+end $$;
+ALTER FUNCTION app.note_api_key_use() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_factor() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if tg_op = 'DELETE' then
+    perform app.note_security_event(old.user_id, 'factor_removed', null,
+                                    jsonb_build_object('factor_id', old.id, 'type', old.factor_type, 'name', old.friendly_name));
+  else
+    perform app.note_security_event(new.user_id, 'factor_added', null,
+                                    jsonb_build_object('factor_id', new.id, 'type', new.factor_type, 'name', new.friendly_name));
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.note_factor() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_identity() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if tg_op = 'DELETE' then
+    perform app.note_security_event(old.user_id, 'identity_unlinked', null, jsonb_build_object('provider', old.provider));
+  -- The first is the sign-up itself.
+  elsif exists (select from auth.identities i where i.user_id = new.user_id and i.id <> new.id) then
+    perform app.note_security_event(new.user_id, 'identity_linked', null, jsonb_build_object('provider', new.provider));
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.note_identity() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_portal_login() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update public.customers c set portal_last_login_at = new.opened_at
+   where c.company_id = new.company_id and c.id = new.customer_id;
+  return null;
+end $$;
+ALTER FUNCTION app.note_portal_login() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  insert into auth.security_events (user_id, action, ip, user_agent)
+  select p_user_id, 'login_failed', p_ip, left(p_user_agent, 1000)
+   where app.company_id() is null
+$$;
+ALTER FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) OWNER TO app_definer;
+
+CREATE FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_session_id uuid, p_details jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_headers constant jsonb := nullif(current_setting('request.headers', true), '')::jsonb;
+begin
+  -- What goes with an account has nobody left to tell.
+  insert into auth.security_events (user_id, action, session_id, ip, user_agent, details)
+  select u.id, p_action, p_session_id,
+         case when v_headers ->> 'x-real-ip' ~ '^[0-9a-f.:]{2,45}$' then (v_headers ->> 'x-real-ip')::inet end,
+         left(v_headers ->> 'user-agent', 1000), coalesce(p_details, '{}')
+    from auth.users u where u.id = p_user_id;
+end $_$;
+ALTER FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_session_id uuid, p_details jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.note_session() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if new.impersonated_by is not null then
+    perform app.note_security_event(new.user_id, case tg_op when 'INSERT' then 'support_began' else 'support_ended' end, new.id,
+                                    jsonb_build_object('operator', new.impersonated_by, 'company_id', new.active_company_id));
+    return null;
+  elsif tg_op = 'UPDATE' then
+    perform app.note_security_event(new.user_id, 'logout', new.id, null);
+    return null;
+  end if;
+  insert into auth.security_events (user_id, action, session_id, ip, user_agent, details)
+  values (new.user_id, 'login', new.id, new.ip, new.user_agent,
+          jsonb_build_object('method', new.amr -> 0 ->> 'method',
+                             -- One that none of his sessions came from, though he had some.
+                             'new_device', exists (select from auth.sessions s where s.user_id = new.user_id and s.id <> new.id and s.impersonated_by is null)
+                               and not exists (select from auth.sessions s where s.user_id = new.user_id and s.id <> new.id and s.impersonated_by is null
+                                                  and s.user_agent is not distinct from new.user_agent)));
+  return null;
+end $$;
+ALTER FUNCTION app.note_session() OWNER TO app_definer;
+
+CREATE FUNCTION app.nothing_to_answer(p_what text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception using errcode = 'TH404', constraint = 'nothing_to_answer',
+    message = format('There is no %s of yours that waits for an answer.', p_what);
+end $$;
+ALTER FUNCTION app.nothing_to_answer(p_what text) OWNER TO app_owner;
+
 CREATE FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -7895,17 +9129,96 @@ CREATE FUNCTION app.number_year(p_company_id uuid) RETURNS text
 $$;
 ALTER FUNCTION app.number_year(p_company_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.open_invitation(p_token text) RETURNS public.invitations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row public.invitations;
+begin
+  -- The company first, as whoever invites has it.
+  perform from public.companies c
+   where c.id = (select i.company_id from public.invitations i where i.token_hash = app.invitation_token_hash(p_token))
+     and c.deleted_at is null and c.archived_at is null
+     and (current_setting('role') <> 'service_role' or c.id = coalesce(app.company_id(), c.id))
+     for no key update;
+  if found then
+    select * into v_row from public.invitations i where i.token_hash = app.invitation_token_hash(p_token) for no key update;
+  end if;
+  if v_row.id is null then
+    raise exception using errcode = 'TH404', constraint = 'invitation_not_found', message = 'There is no such invitation.';
+  elsif v_row.used_at is not null then
+    raise exception using errcode = 'TH409', constraint = 'invitation_used', message = 'This invitation was accepted already.';
+  elsif v_row.revoked_at is not null then
+    raise exception using errcode = 'TH410', constraint = 'invitation_revoked', message = 'This invitation was taken back.',
+      hint = 'Perhaps a newer one was sent.';
+  elsif v_row.expires_at <= now() then
+    raise exception using errcode = 'TH410', constraint = 'invitation_expired', message = 'This invitation is over.',
+      hint = 'Ask for another one.';
+  end if;
+  return v_row;
+end $$;
+ALTER FUNCTION app.open_invitation(p_token text) OWNER TO app_definer;
+
+CREATE FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_link public.public_links;
+begin
+  case p_kind
+    when 'api_key' then
+      role := 'authenticated';
+      permissions := app.permissions_of_key(app.working_api_key(p_company_id, p_id, p_digest, p_address));
+    when 'portal' then
+      role := 'guest';
+      customer_id := app.customer_of_session(p_company_id, p_id, p_digest);
+      permissions := app.permissions_of_guest('portal');
+    when 'link' then
+      role := 'guest';
+      v_link := app.working_link(p_company_id, p_id, p_digest);
+      permissions := app.permissions_of_link(v_link);
+      linked_id := case when v_link.purpose in ('view_estimate', 'accept_estimate') then v_link.estimate_id
+                        when v_link.purpose in ('view_invoice', 'pay_invoice') then v_link.invoice_id
+                        when v_link.purpose = 'sign_contract' then v_link.contract_id
+                        when v_link.purpose = 'review' then v_link.job_id end;
+    else
+      raise exception using errcode = '22023', message = 'unknown kind of pass';
+  end case;
+  company_id := p_company_id;
+  member_role := p_kind;
+  if p_requested_company <> p_company_id then
+    raise exception using errcode = 'TH403', constraint = 'company_not_member',
+      message = 'You are not an active member of this company.',
+      hint = 'A key works in the company that gave it.';
+  end if;
+  if p_permission is not null
+     and strpos(permissions, ',' || p_permission || ',') = 0
+     and strpos(permissions, ',' || p_permission || '_assigned,') = 0
+     and strpos(permissions, ',' || p_permission || '_own,') = 0 then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = format('You need the permission %s.', p_permission);
+  end if;
+  claims := '{"role":"' || role || '","company_id":"' || company_id || '","member_role":"' || member_role || '","pass_id":"' || p_id || '"}';
+end $$;
+ALTER FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) OWNER TO app_definer;
+
 CREATE FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_user    uuid;
-  v_company uuid := p_company_id;
-  v_aal     text;
-  v_until   timestamptz;
+  v_user     uuid;
+  v_company  uuid := p_company_id;
+  v_aal      text;
+  v_until    timestamptz;
   v_slug     text;
   v_industry text;
+  v_is_shut  boolean;
+  v_is_due   boolean;
+  v_active   uuid;
+  v_support  text;
 begin
   permissions := '';
   case p_kind
@@ -7926,7 +9239,8 @@ begin
           from auth.users u
          where u.id = p_user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
       else
-        select u.id, coalesce(p_company_id, s.active_company_id), s.aal into v_user, v_company, v_aal
+        select u.id, coalesce(p_company_id, s.active_company_id), s.aal, s.active_company_id, s.impersonated_by
+          into v_user, v_company, v_aal, v_active, v_support
           from auth.sessions s
           join auth.users u on u.id = s.user_id
          where s.id = p_session_id and s.user_id = p_user_id and s.revoked_at is null and (s.not_after is null or s.not_after > now())
@@ -7936,9 +9250,15 @@ begin
         raise exception using errcode = 'TH401', constraint = 'session_not_found',
           message = 'The session is over. Sign in again.';
       end if;
+      -- Support works in the company that agreed, and in no other of its member's.
+      if v_support is not null and v_company is distinct from v_active then
+        raise exception using errcode = 'TH403', constraint = 'company_not_member',
+          message = 'Support works in one company.';
+      end if;
       if v_company is not null then
-        select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry
-          into company_id, member_role, permissions, v_until, v_slug, v_industry
+        select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry, c.suspended_at is not null,
+               m.mfa_due_at <= now()
+          into company_id, member_role, permissions, v_until, v_slug, v_industry, v_is_shut, v_is_due
           from public.team_members m
           join public.companies c on c.id = m.company_id
          where m.company_id = v_company and m.user_id = v_user and m.status = 'active' and m.archived_at is null
@@ -7948,9 +9268,25 @@ begin
             message = 'You are not an active member of this company.',
             hint = 'Choose another company: my_companies() lists yours.';
         end if;
+        if v_is_shut then
+          raise exception using errcode = 'TH403', constraint = 'company_suspended', message = 'This company is suspended.',
+            detail = (select coalesce(c.suspension_reason, 'No reason was given.') from public.companies c where c.id = v_company),
+            hint = 'Choose another company, or ask the operator of this service.';
+        end if;
+        -- Of a token that another issuer made nothing but itself can tell; support was let in by the operator.
+        if v_is_due and v_support is null and coalesce(v_aal, p_claims::jsonb ->> 'aal', 'aal1') = 'aal1' then
+          raise exception using errcode = 'TH403', constraint = 'mfa_required', message = 'This company demands a second factor.',
+            hint = 'Enrol a factor under /auth/v1/factors, or prove the one you have; or choose another company.';
+        end if;
         -- What it walls stands in 315_subscription_wall.sql.
         if v_until <= now() then
           permissions := coalesce(nullif(permissions, ''), ',') || 'subscription:over,';
+        end if;
+        -- What support never does in a member's place, whoever he is.
+        if v_support is not null then
+          permissions := regexp_replace(permissions,
+            '(?<=,)([a-z_]+:(delete|restore|manage)(_assigned|_own)?|members:[a-z_]+|roles:[a-z_]+|invitations:[a-z_]+|api_keys:[a-z_]+),',
+            '', 'g');
         end if;
       end if;
       role := 'authenticated';
@@ -7975,6 +9311,7 @@ begin
     || '"role":"' || role || '"'
     || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
     || case when v_aal is null then '' else ',"aal":"' || v_aal || '"' end
+    || case when v_support is null then '' else ',"impersonated_by":' || to_json(v_support) || ',"act":' || json_build_object('sub', v_support) end
     || case when company_id is null then ',"company_id":null,"tenant_id":null,"subdomain":null,"industry":null,"member_role":null}'
             else ',"company_id":"' || company_id || '","tenant_id":"' || company_id || '","subdomain":"' || v_slug
               || '","industry":' || coalesce(to_json(v_industry)::text, 'null')
@@ -8004,6 +9341,38 @@ begin
   return v_reservation;
 end $$;
 ALTER FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) OWNER TO app_owner;
+
+CREATE FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_consent   public.support_consents;
+  v_not_after timestamptz;
+begin
+  -- Locked, so that whoever takes it back at this moment ends this session, too. A program that works in a company asks for that one.
+  select * into v_consent from public.support_consents c
+   where c.company_id = p_company_id and p_company_id = coalesce(app.company_id(), p_company_id) and c.revoked_at is null and coalesce(c.expires_at > p_now, true) for no key update;
+  if not found then
+    raise exception using errcode = 'TH403', constraint = 'support_consent_missing',
+      message = 'The company has not agreed that support works in it.',
+      hint = 'A member with support_access:manage calls grant_support_access.';
+  end if;
+  if not exists (select from public.team_members m join public.companies c on c.id = m.company_id join auth.users u on u.id = m.user_id
+                  where m.company_id = p_company_id and m.user_id = p_user_id and m.status = 'active' and m.archived_at is null
+                    and c.deleted_at is null and c.archived_at is null
+                    and u.deleted_at is null and (u.banned_until is null or u.banned_until <= p_now)) then
+    raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such active member.';
+  end if;
+  v_not_after := least(p_not_after, v_consent.expires_at);
+  insert into auth.sessions (id, user_id, active_company_id, aal, amr, not_after, impersonated_by, created_at, updated_at)
+  values (p_session_id, p_user_id, p_company_id, 'aal1',
+          jsonb_build_array(jsonb_build_object('method', 'support', 'timestamp', floor(extract(epoch from p_now))::bigint)), v_not_after, p_operator, p_now, p_now);
+  insert into public.support_sessions (company_id, consent_id, user_id, session_id, operator, reason, expires_at)
+  values (p_company_id, v_consent.id, p_user_id, p_session_id, p_operator, p_reason, v_not_after);
+  return v_not_after;
+end $$;
+ALTER FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.options_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -8042,11 +9411,107 @@ CREATE FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sum
 $$;
 ALTER FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) OWNER TO app_owner;
 
+CREATE FUNCTION app.owns_domain(p_company_id uuid, p_domain text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select coalesce(app.domain_company(p_domain) = p_company_id, false);
+$$;
+ALTER FUNCTION app.owns_domain(p_company_id uuid, p_domain text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.owns_domain(p_company_id uuid, p_domain text) IS 'Whether a company proved that a mail domain is its own.';
+
 CREATE FUNCTION app.partitioned_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
     RETURN ARRAY['communications'::text, 'activities'::text, 'audit_logs'::text, 'webhook_logs'::text, 'email_logs'::text];
 ALTER FUNCTION app.partitioned_tables() OWNER TO app_owner;
+
+CREATE FUNCTION app.permissions_of_guest(p_role text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select coalesce(',' || string_agg(rp.permission || case rp.scope when 'all' then '' else '_' || rp.scope end, ',') || ',', '')
+    from app.role_permissions rp where rp.role = p_role
+$$;
+ALTER FUNCTION app.permissions_of_guest(p_role text) OWNER TO app_definer;
+
+CREATE FUNCTION app.permissions_of_key(p_key public.api_keys) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+  v_held text;
+begin
+  select m.effective_permissions into v_held
+    from public.team_members m
+    join auth.users u on u.id = m.user_id
+   where m.company_id = p_key.company_id and m.user_id = p_key.created_by and m.status = 'active' and m.archived_at is null
+     and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
+  if not found then
+    raise exception using errcode = 'TH403', constraint = 'api_key_maker_gone',
+      message = 'Whoever made this API key is no active member of the company any more.',
+      hint = 'Somebody who holds its permissions can rotate it, and is its maker then.';
+  end if;
+  return coalesce((select ',' || string_agg(p, ',') || ','
+                     from unnest(p_key.permissions) p
+                    where strpos(v_held, ',' || p || ',') > 0
+                       or strpos(v_held, ',' || regexp_replace(p, '_(assigned|own)$', '') || ',') > 0), '');
+end $_$;
+ALTER FUNCTION app.permissions_of_key(p_key public.api_keys) OWNER TO app_definer;
+
+CREATE TABLE public.public_links (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    token_hash text,
+    purpose text NOT NULL,
+    estimate_id uuid,
+    invoice_id uuid,
+    contract_id uuid,
+    job_id uuid,
+    customer_id uuid,
+    expires_at timestamp with time zone DEFAULT (now() + '72:00:00'::interval) NOT NULL,
+    uses_max integer DEFAULT 1 NOT NULL,
+    use_count integer DEFAULT 0 NOT NULL,
+    last_used_at timestamp with time zone,
+    last_used_ip inet,
+    revoked_at timestamp with time zone,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT public_links_expiry_check CHECK ((expires_at > created_at)),
+    CONSTRAINT public_links_purpose_check CHECK ((purpose = ANY (ARRAY['view_estimate'::text, 'accept_estimate'::text, 'view_invoice'::text, 'pay_invoice'::text, 'sign_contract'::text, 'book'::text, 'review'::text]))),
+    CONSTRAINT public_links_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT public_links_use_check CHECK ((use_count <= uses_max)),
+    CONSTRAINT public_links_use_count_check CHECK ((use_count >= 0)),
+    CONSTRAINT public_links_uses_max_check CHECK (((uses_max >= 1) AND (uses_max <= 1000)))
+);
+ALTER TABLE ONLY public.public_links FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.public_links OWNER TO app_owner;
+
+COMMENT ON TABLE public.public_links IS 'Links for people without an account: one row, one purpose, an expiry, a number of uses.';
+
+COMMENT ON COLUMN public.public_links.token_hash IS 'secret';
+
+COMMENT ON COLUMN public.public_links.last_used_ip IS 'pii:ip';
+
+CREATE FUNCTION app.permissions_of_link(p_link public.public_links) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select coalesce(',' || string_agg(p, ',') || ',', '')
+    from unnest(string_to_array(btrim(app.permissions_of_guest('link'), ','), ',')) p
+   where p = any (array['companies:read_own'] || case p_link.purpose
+     when 'view_estimate'   then case when p_link.last_used_at > now() - interval '1 hour' then array['estimates:read_own', 'estimate_lines:read_own'] end
+     when 'view_invoice'    then case when p_link.last_used_at > now() - interval '1 hour' then array['invoices:read_own', 'invoice_lines:read_own'] end
+     when 'accept_estimate' then array['estimates:read_own', 'estimate_lines:read_own', 'estimates:accept_own']
+     when 'pay_invoice'     then array['invoices:read_own', 'invoice_lines:read_own']
+     when 'sign_contract'   then array['contracts:read_own', 'contracts:sign_own']
+     when 'book'            then array['requests:create_own']
+     when 'review'          then array['jobs:read_own', 'reviews:create_own'] end)
+$$;
+ALTER FUNCTION app.permissions_of_link(p_link public.public_links) OWNER TO app_definer;
 
 CREATE FUNCTION app.phone_key(p_phone text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -8168,10 +9633,10 @@ begin
   loop
     execute format('drop policy %I on %s', v_policy.polname, p_table);
   end loop;
-  execute format('create policy tenant_isolation on %s as restrictive for all to anon, authenticated
+  execute format('create policy tenant_isolation on %s as restrictive for all to anon, authenticated, guest
                     using (%I = (select app.company_id())) with check (%I = (select app.company_id()))',
                  p_table, p_tenant_column, p_tenant_column);
-  execute format('revoke all on %s from public, anon, authenticated, service_role', p_table);
+  execute format('revoke all on %s from public, anon, authenticated, guest, service_role', p_table);
   execute format('grant select, insert, update, delete on %s to service_role', p_table);
   foreach v_verb in array p_verbs loop
     v_command := case v_verb when 'read' then 'select' when 'create' then 'insert' else v_verb end;
@@ -8539,6 +10004,18 @@ ALTER FUNCTION app.refresh_figures(p_limit integer) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.refresh_figures(p_limit integer) IS 'Folds so many of the changes of figures at most; returns how many there were. Nothing waits for it, and figures are exact without it.';
 
+CREATE FUNCTION app.refuse_impersonation() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if app.impersonated_by() is not null then
+    raise exception using errcode = 'TH403', constraint = 'impersonation_not_allowed',
+      message = 'Support cannot do this in place of a member.';
+  end if;
+end $$;
+ALTER FUNCTION app.refuse_impersonation() OWNER TO app_owner;
+
 CREATE FUNCTION app.refuse_other_parties(p_what text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
@@ -8594,6 +10071,33 @@ begin
 end $$;
 ALTER FUNCTION app.refuse_unpaid() OWNER TO app_owner;
 
+CREATE FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) RETURNS public.invitations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row public.invitations;
+begin
+  perform app.act_for(p_user_id, p_session_id, p_company_id, 'members:invite');
+  perform from public.companies c where c.id = app.company_id() for no key update;
+  select * into v_row from public.invitations i
+   where i.company_id = app.company_id() and i.id = p_id and i.used_at is null and i.revoked_at is null for no key update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'invitation_not_found', message = 'There is no open invitation of this id.';
+  end if;
+  perform app.check_grantable('', app.effective_permissions(v_row.company_id, v_row.role, v_row.role_id, '{}'));
+  if v_row.expires_at <= now() then
+    perform app.take_seat(v_row.company_id, false);
+  end if;
+  update public.invitations i
+     set token_hash = p_token_hash, is_mailed = true, sent_at = now(), invited_by = app.caller(),
+         expires_at = now() + make_interval(secs => (select r.invitation_seconds from app.company_rules r))
+   where i.company_id = v_row.company_id and i.id = v_row.id
+  returning * into v_row;
+  return v_row;
+end $$;
+ALTER FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) OWNER TO app_definer;
+
 CREATE FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -8625,6 +10129,38 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.role_permissions_changed() OWNER TO app_owner;
+
+CREATE FUNCTION app.rotate_api_key(p_id uuid, p_new jsonb, p_overlap_seconds integer, p_count_max integer) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_old public.api_keys;
+  v_key public.api_keys;
+begin
+  if not (app.has_permission('api_keys:create') and app.has_permission('api_keys:update')) then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = 'You need the permissions api_keys:create and api_keys:update.';
+  end if;
+  select k.* into v_old from public.api_keys k where k.company_id = app.company_id() and k.id = p_id for no key update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'api_key_not_found', message = 'There is no such API key.';
+  end if;
+  if v_old.revoked_at is not null or v_old.expires_at <= now() then
+    raise exception using errcode = 'TH422', constraint = 'api_key_revoked', message = 'A key that was taken back or is over stays so.',
+      hint = 'Make another one.';
+  end if;
+  v_key := jsonb_populate_record(v_old, p_new);
+  v_key.company_id := v_old.company_id;
+  v_key.created_by := app.key_maker();
+  v_key.expires_at := now() + (v_old.expires_at - v_old.created_at);
+  update public.api_keys k
+     set expires_at = least(coalesce(k.expires_at, 'infinity'), now() + make_interval(secs => p_overlap_seconds))
+   where k.company_id = v_old.company_id and k.id = v_old.id;
+  -- The old one is one of those that are counted, and goes.
+  return app.keep_api_key(v_key, p_count_max + 1);
+end $$;
+ALTER FUNCTION app.rotate_api_key(p_id uuid, p_new jsonb, p_overlap_seconds integer, p_count_max integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) RETURNS record
     LANGUAGE plpgsql
@@ -8670,6 +10206,57 @@ begin
   end loop;
 end $_$;
 ALTER FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) OWNER TO app_owner;
+
+CREATE FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_keys text[];
+begin
+  select array_agg(g.display_name_key) into v_keys
+    from auth.scim_group_members gm join auth.scim_groups g on g.company_id = gm.company_id and g.id = gm.group_id
+   where gm.company_id = p_company_id and gm.member_id = p_member_id;
+  select x.role, x.role_id into role, role_id
+    from public.scim_mappings x
+   where x.company_id = p_company_id and x.role is not null and (x.group_key = '*' or x.group_key = any (v_keys))
+   order by x.group_key = '*', array_position(array['admin', 'manager', 'dispatcher', 'technician', 'csr', 'member', 'viewer'], x.role), x.group_key
+   limit 1;
+  select x.department_id into department_id
+    from public.scim_mappings x
+   where x.company_id = p_company_id and x.department_id is not null and (x.group_key = '*' or x.group_key = any (v_keys))
+   order by x.group_key = '*', x.group_key
+   limit 1;
+end $$;
+ALTER FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.scim_mapping_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.apply_scim_groups(coalesce(new.company_id, old.company_id), null);
+  return null;
+end $$;
+ALTER FUNCTION app.scim_mapping_changed() OWNER TO app_definer;
+
+CREATE FUNCTION app.scim_member_came() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id uuid;
+begin
+  update auth.scim_users s set user_id = new.user_id
+   where s.company_id = new.company_id and s.user_id is null
+     and s.email_key = (select u.email_key from auth.users u where u.id = new.user_id and u.email_confirmed_at is not null)
+  returning s.id into v_id;
+  if v_id is not null then
+    perform app.apply_scim_groups(new.company_id, array[v_id]);
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.scim_member_came() OWNER TO app_definer;
 
 CREATE FUNCTION app.scope_condition(p_table text, p_noun text, p_verb text, p_assigned_column text, p_own_column text, p_crew_column text, p_parent_table text, p_parent_column text) RETURNS text
     LANGUAGE sql STABLE
@@ -8857,6 +10444,42 @@ CREATE FUNCTION app.secret_columns(p_table regclass) RETURNS text[]
 $$;
 ALTER FUNCTION app.secret_columns(p_table regclass) OWNER TO app_owner;
 
+CREATE FUNCTION app.set_mfa_due() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if not app.needs_second_factor(new.role, coalesce((select c.mfa_required from public.companies c where c.id = new.company_id), false)) then
+    new.mfa_due_at := null;
+  elsif new.mfa_due_at is null then
+    select now() + make_interval(secs => r.mfa_grace_seconds) into new.mfa_due_at from app.company_rules r;
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.set_mfa_due() OWNER TO app_definer;
+
+CREATE FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) RETURNS public.company_domains
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row public.company_domains;
+begin
+  update public.company_domains d
+     set verified_at = coalesce(d.verified_at, now()), verified_by = coalesce(d.verified_by, p_by)
+   where d.company_id = p_company_id and d.id = p_id and (p_proof is null or d.proof = p_proof)
+     and d.company_id = coalesce(app.company_id(), d.company_id)
+  returning * into v_row;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'domain_not_found', message = 'The company has no such domain.';
+  end if;
+  return v_row;
+exception when unique_violation then
+  raise exception using errcode = 'TH409', constraint = 'domain_taken', message = 'Another company has proved that this domain is its own.',
+    hint = 'Ask the operator of this service, if it is yours.';
+end $$;
+ALTER FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) OWNER TO app_definer;
+
 CREATE FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -8993,6 +10616,12 @@ ALTER FUNCTION app.shape_phones() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.shape_phones() IS 'Before insert or update: telephone numbers as E.164; what is none is refused.';
 
+CREATE FUNCTION app.shown_api_key(p_key public.api_keys) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN (to_jsonb(p_key) - '{key_hash,last_used_ip}'::text[]);
+ALTER FUNCTION app.shown_api_key(p_key public.api_keys) OWNER TO app_owner;
+
 CREATE FUNCTION app.slug_of(p_name text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -9004,6 +10633,18 @@ CREATE FUNCTION app.slug_of(p_name text, p_length integer) RETURNS text
     SET search_path TO ''
     RETURN btrim("left"(btrim(regexp_replace(lower(p_name), '[^a-z0-9]+'::text, '-'::text, 'g'::text), '-'::text), p_length), '-'::text);
 ALTER FUNCTION app.slug_of(p_name text, p_length integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.spread_mfa_due(p_company_id uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  update public.team_members m
+     set mfa_due_at = case when m.mfa_due_at is null then now() + make_interval(secs => r.mfa_grace_seconds) end
+    from app.company_rules r, public.companies c
+   where c.id = m.company_id and (p_company_id is null or c.id = p_company_id)
+     and (c.mfa_required or m.role in ('owner', 'admin') and r.mfa_required) is distinct from (m.mfa_due_at is not null)
+$$;
+ALTER FUNCTION app.spread_mfa_due(p_company_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.stamp_approval() RETURNS trigger
     LANGUAGE plpgsql
@@ -9205,6 +10846,16 @@ CREATE FUNCTION app.sums_of(p_company_id uuid, p_scope text, p_subject uuid) RET
 $$;
 ALTER FUNCTION app.sums_of(p_company_id uuid, p_scope text, p_subject uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.support_ended() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update public.support_sessions w set ended_at = new.revoked_at, ended_by = auth.uid() where w.session_id = new.id and w.ended_at is null;
+  return null;
+end $$;
+ALTER FUNCTION app.support_ended() OWNER TO app_definer;
+
 CREATE FUNCTION app.sync_line_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -9276,13 +10927,43 @@ begin
 end $$;
 ALTER FUNCTION app.sync_user() OWNER TO app_definer;
 
+CREATE FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_key   constant public.api_keys := app.working_api_key(p_company_id, p_id, p_digest, p_address);
+  v_limit constant integer := coalesce(v_key.requests_per_minute, p_per_minute);
+  v_use   app.api_key_uses;
+  v_taken integer;
+begin
+  -- For which company it works the service says once.
+  if app.company_id() <> p_company_id then
+    raise exception using errcode = 'TH401', constraint = 'api_key_not_valid', message = 'This API key is of another company.';
+  end if;
+  insert into app.api_key_uses (company_id, api_key_id, minute, taken) values (p_company_id, p_id, 0, 0) on conflict do nothing;
+  select u.* into v_use from app.api_key_uses u where u.company_id = p_company_id and u.api_key_id = p_id for no key update;
+  if v_use.minute < p_minute then
+    v_use.minute := p_minute;
+    v_use.taken := 0;
+  end if;
+  v_taken := least(greatest(v_limit / 10, 1), v_limit - v_use.taken);
+  if v_taken <= 0 then
+    return 0;
+  end if;
+  update app.api_key_uses u set minute = v_use.minute, taken = v_use.taken + v_taken, address = p_address::inet
+   where u.company_id = p_company_id and u.api_key_id = p_id;
+  return v_taken;
+end $$;
+ALTER FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) RETURNS TABLE(status integer, headers text, body text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_company constant uuid := coalesce(app.company_id(), '00000000-0000-0000-0000-000000000000');
-  v_caller  constant uuid := coalesce(auth.uid(), '00000000-0000-0000-0000-000000000000');
+  v_caller  constant uuid := app.idempotency_caller();
   v_role    constant text := current_setting('role');
   v_first   app.idempotency_keys;
 begin
@@ -9311,6 +10992,45 @@ begin
   return query select v_first.status, v_first.headers::text, v_first.body;
 end $$;
 ALTER FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) OWNER TO app_definer;
+
+CREATE FUNCTION app.take_scim_seat(p_company_id uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select app.take_seat(p_company_id, false);
+$$;
+ALTER FUNCTION app.take_scim_seat(p_company_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.take_seat(p_company_id uuid, p_is_invited boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_seats integer;
+  v_taken bigint;
+begin
+  select c.max_seats into v_seats from public.companies c where c.id = p_company_id for no key update;
+  select count(*) into v_taken from public.team_members m
+   where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null;
+  if not p_is_invited then
+    v_taken := v_taken + (select count(*) from public.invitations i
+                           where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
+  end if;
+  if v_taken >= v_seats then
+    raise exception using errcode = 'TH409', constraint = 'seats_exhausted',
+      message = format('All %s seats of the company are taken.', v_seats),
+      hint = 'Members who are suspended and invitations that are revoked take none.';
+  end if;
+end $$;
+ALTER FUNCTION app.take_seat(p_company_id uuid, p_is_invited boolean) OWNER TO app_definer;
+
+CREATE FUNCTION app.take_seat_here() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select app.take_seat(app.company_id(), false)
+$$;
+ALTER FUNCTION app.take_seat_here() OWNER TO app_definer;
 
 CREATE FUNCTION app.team_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -9501,13 +11221,32 @@ CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'public.background_jobs'::text];
 ALTER FUNCTION app.unaudited_tables() OWNER TO app_owner;
 
+CREATE FUNCTION app.use_link() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if app.member_role() is distinct from 'link' then
+    return;
+  end if;
+  update public.public_links l
+     set use_count = l.use_count + 1, last_used_at = now(),
+         last_used_ip = nullif((nullif(current_setting('request.headers', true), '')::jsonb) ->> 'x-real-ip', '')::inet
+   where l.company_id = app.company_id() and l.id = (auth.jwt() ->> 'pass_id')::uuid and l.use_count < l.uses_max;
+  if not found then
+    raise exception using errcode = 'TH403', constraint = 'link_used_up', message = 'This link was used as often as it may be.';
+  end if;
+end $$;
+ALTER FUNCTION app.use_link() OWNER TO app_definer;
+
 CREATE FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 begin
   if p_tenant_column is null
-     or p_table::text in ('public.companies', 'public.audit_logs', 'public.activities', 'public.role_change_log', 'public.ownership_transfers') then
+     or p_table::text in ('public.companies', 'public.audit_logs', 'public.activities', 'public.role_change_log', 'public.ownership_transfers',
+                        'public.support_consents', 'public.support_sessions') then
     execute format('drop trigger if exists a_subscription_wall on %s', p_table);
   elsif p_table::text in ('public.team_members', 'public.invitations', 'public.api_keys') then
     execute format('create or replace trigger a_subscription_wall before insert on %s for each row
@@ -9705,6 +11444,51 @@ CREATE FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) RE
     RETURN to_char((p_at AT TIME ZONE COALESCE(p_zone, 'UTC'::text)), 'Dy DD Mon YYYY, HH24:MI'::text);
 ALTER FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) OWNER TO app_owner;
 
+CREATE FUNCTION app.working_api_key(p_company_id uuid, p_id uuid, p_digest text, p_address text) RETURNS public.api_keys
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_key public.api_keys;
+begin
+  select k.* into v_key
+    from public.api_keys k
+    join public.companies c on c.id = k.company_id
+   where k.company_id = p_company_id and k.id = p_id and k.key_hash = p_digest
+     and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+     and c.deleted_at is null and c.archived_at is null;
+  if not found then
+    raise exception using errcode = 'TH401', constraint = 'api_key_not_valid',
+      message = 'This API key is unknown, over, or was taken back.';
+  end if;
+  if v_key.allowed_addresses <> '{}' and not coalesce(p_address::inet <<= any (v_key.allowed_addresses::inet[]), false) then
+    raise exception using errcode = 'TH403', constraint = 'api_key_address_refused',
+      message = 'This API key does not work from this address.';
+  end if;
+  return v_key;
+end $$;
+ALTER FUNCTION app.working_api_key(p_company_id uuid, p_id uuid, p_digest text, p_address text) OWNER TO app_definer;
+
+CREATE FUNCTION app.working_link(p_company_id uuid, p_id uuid, p_digest text) RETURNS public.public_links
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_link public.public_links;
+begin
+  select l.* into v_link
+    from public.public_links l
+    join public.companies c on c.id = l.company_id
+   where l.company_id = p_company_id and l.id = p_id and l.token_hash = p_digest
+     and l.revoked_at is null and l.expires_at > now() and (l.use_count < l.uses_max or l.last_used_at > now() - interval '1 hour')
+     and c.deleted_at is null and c.archived_at is null;
+  if not found then
+    raise exception using errcode = 'TH401', constraint = 'link_not_valid', message = 'This link is unknown, over, used up, or was taken back.';
+  end if;
+  return v_link;
+end $$;
+ALTER FUNCTION app.working_link(p_company_id uuid, p_id uuid, p_digest text) OWNER TO app_definer;
+
 CREATE FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -9713,7 +11497,8 @@ declare
   v_high    constant boolean := p_arguments[3] = 'high';
   v_labels  constant text[] := p_arguments[4:];
   v_headers constant jsonb := nullif(current_setting('request.headers', true), '')::jsonb;
-  v_session constant text := auth.jwt() ->> 'session_id';
+  -- Or the pass that was shown.
+  v_session constant text := coalesce(auth.jwt() ->> 'session_id', auth.jwt() ->> 'pass_id');
   v_old     record;
   v_new     record;
 begin
@@ -9729,7 +11514,7 @@ begin
           left(nullif(current_setting('request.path', true), ''), 2048), left(v_headers ->> 'x-request-id', 128),
           v_old.masked, v_new.masked, p_changed, case when v_session ~ '^[0-9a-f-]{36}$' then v_session::uuid end,
           case when v_high and p_action = 'delete' then 'critical' when v_high or p_action = 'delete' then 'warning' else 'info' end,
-          v_labels <> '{}', v_old.has_pii or v_new.has_pii, coalesce(p_key, '{}'));
+          v_labels <> '{}', v_old.has_pii or v_new.has_pii, coalesce(p_key, '{}') || app.acting_support());
 end $_$;
 ALTER FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) OWNER TO app_owner;
 
@@ -9903,41 +11688,27 @@ ALTER FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text)
 
 COMMENT ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) IS 'Uses a recovery code of a user up and says whether it was one; codes of other factors are refused with mfa_verified_by_server. For service programs.';
 
-CREATE FUNCTION public.accept_invitation(token text) RETURNS public.team_members
+CREATE FUNCTION public.accept_estimate(name text, estimate_id uuid DEFAULT NULL::uuid, signature text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
-#variable_conflict use_column
-declare
-  v_user   uuid := app.caller();
-  v_row    public.invitations;
-  v_member public.team_members;
 begin
-  select * into v_row from public.invitations i
-   where i.token_hash = encode(sha256(convert_to(coalesce(accept_invitation.token, ''), 'UTF8')), 'hex')
-   for no key update;
-  if not found or v_row.used_at is not null or v_row.expires_at <= now() then
-    raise exception using errcode = 'TH404', constraint = 'invitation_not_found',
-      message = 'This invitation does not exist, was used or is over.';
+  if app.company_id() is null or length(btrim(coalesce(accept_estimate.name, ''))) not between 1 and 200 then
+    raise exception using errcode = 'TH422', constraint = 'signer_name_missing', message = 'Whoever agrees says his name.';
   end if;
-  if not exists (select from auth.users u where u.id = v_user and u.email_key = v_row.email_key
-                    and u.email_confirmed_at is not null) then
-    raise exception using errcode = 'TH403', constraint = 'invitation_other_address',
-      message = 'This invitation is for another, confirmed e-mail address.';
-  end if;
-  insert into public.team_members (company_id, user_id, role, role_id, department_id, invited_by, invited_at)
-  values (v_row.company_id, v_user, v_row.role, v_row.role_id, v_row.department_id, v_row.invited_by, v_row.created_at)
-  on conflict (company_id, user_id) do nothing
-  returning * into v_member;
-  if not found then
-    raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already.';
-  end if;
-  update public.invitations i set used_at = now(), accepted_by = v_user
-   where i.company_id = v_row.company_id and i.id = v_row.id;
-  perform app.activate_if_none(v_row.company_id);
-  return v_member;
+  return app.answer_estimate(accept_estimate.estimate_id, 'accepted', btrim(accept_estimate.name), accept_estimate.signature, null);
 end $$;
+ALTER FUNCTION public.accept_estimate(name text, estimate_id uuid, signature text) OWNER TO app_definer;
+
+CREATE FUNCTION public.accept_invitation(token text) RETURNS public.team_members
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select * from app.accept_invitation_as(app.caller(), (auth.jwt() ->> 'session_id')::uuid, accept_invitation.token)
+$$;
 ALTER FUNCTION public.accept_invitation(token text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.accept_invitation(token text) IS 'Makes the caller a member, if the invitation is for his confirmed address.';
 
 CREATE FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text DEFAULT NULL::text, location_id uuid DEFAULT NULL::uuid, unit_cost bigint DEFAULT NULL::bigint) RETURNS public.inventory
     LANGUAGE plpgsql SECURITY DEFINER
@@ -9982,7 +11753,9 @@ begin
       message = 'An event has a provider, an id of at most 255 characters and the moment when it happened, which is past.';
   end if;
   perform app.check_subscription(subscription);
-  select c.subscription_status into v_status from public.companies c where c.id = company_id for no key update;
+  -- A program that works in a company speaks of that one.
+  select c.subscription_status into v_status from public.companies c
+   where c.id = company_id and company_id = coalesce(app.company_id(), company_id) for no key update;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
   end if;
@@ -10007,6 +11780,26 @@ ALTER FUNCTION public.apply_subscription_event(provider text, event_id text, occ
 
 COMMENT ON FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) IS 'Takes an event of a payment provider: the whole subscription as it was then. Answers applied, repeated, older or other_subscription.';
 
+CREATE FUNCTION public.ask_for_visit(title text, description text DEFAULT NULL::text, contact_name text DEFAULT NULL::text, contact_email text DEFAULT NULL::text, contact_phone text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id uuid;
+begin
+  perform app.demand_of_guest('requests:create');
+  perform app.use_link();
+  insert into public.requests (company_id, customer_id, title, description, source, contact_name, contact_email, contact_phone)
+  values (app.company_id(),
+          coalesce(app.customer_id(), (select l.customer_id from public.public_links l
+                                        where l.company_id = app.company_id() and l.id = (auth.jwt() ->> 'pass_id')::uuid)),
+          ask_for_visit.title, left(ask_for_visit.description, 20000), case when app.member_role() = 'portal' then 'portal' else 'web' end,
+          ask_for_visit.contact_name, ask_for_visit.contact_email, ask_for_visit.contact_phone)
+  returning id into v_id;
+  return jsonb_build_object('id', v_id);
+end $$;
+ALTER FUNCTION public.ask_for_visit(title text, description text, contact_name text, contact_email text, contact_phone text) OWNER TO app_definer;
+
 CREATE FUNCTION public.audit_trigger_function() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -10017,10 +11810,10 @@ declare
   v_row constant jsonb := coalesce(v_new, v_old);
 begin
   if v_row ->> 'company_id' is not null then
-    insert into public.audit_logs (company_id, user_id, actor_role, action, table_name, entity_type, entity_id, old_values, new_values, changed_fields)
+    insert into public.audit_logs (company_id, user_id, actor_role, action, table_name, entity_type, entity_id, metadata, old_values, new_values, changed_fields)
     values ((v_row ->> 'company_id')::uuid, auth.uid(), coalesce(app.member_role(), nullif(current_setting('role', true), 'none'), session_user),
             case tg_op when 'INSERT' then 'create' when 'UPDATE' then 'update' else 'delete' end, tg_table_name, app.entity_of(tg_table_name),
-            case when v_row ->> 'id' ~ '^[0-9a-f-]{36}$' then (v_row ->> 'id')::uuid end, v_old, v_new,
+            case when v_row ->> 'id' ~ '^[0-9a-f-]{36}$' then (v_row ->> 'id')::uuid end, app.acting_support(), v_old, v_new,
             case tg_op when 'UPDATE' then (select array_agg(n.key order by n.key) from jsonb_each(v_new) n where n.value is distinct from v_old -> n.key) end);
   end if;
   return null;
@@ -10349,45 +12142,191 @@ begin
 end $$;
 ALTER FUNCTION public.create_tenant_policy(schema_name text, table_name text, policy_name text) OWNER TO app_owner;
 
-CREATE FUNCTION public.get_current_tenant_id() RETURNS uuid
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN app.company_id();
-ALTER FUNCTION public.get_current_tenant_id() OWNER TO app_owner;
+CREATE FUNCTION public.decline_estimate(estimate_id uuid DEFAULT NULL::uuid, reason text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if app.company_id() is null then
+    perform app.nothing_to_answer('estimate');
+  end if;
+  return app.answer_estimate(decline_estimate.estimate_id, 'rejected', null, null, left(decline_estimate.reason, 2000));
+end $$;
+ALTER FUNCTION public.decline_estimate(estimate_id uuid, reason text) OWNER TO app_definer;
 
-CREATE FUNCTION public.invite_member(email text, role text, name text DEFAULT NULL::text, role_id uuid DEFAULT NULL::uuid, department_id uuid DEFAULT NULL::uuid) RETURNS jsonb
+CREATE FUNCTION public.delete_company(slug text, reason text DEFAULT NULL::text) RETURNS public.companies
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 #variable_conflict use_column
 declare
   v_user    uuid := app.caller();
-  v_company uuid := app.company_id();
-  -- 244 random bits.
-  v_token   text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
-  v_row     public.invitations;
+  v_company public.companies;
 begin
-  if v_company is null then
+  select * into v_company from public.companies c where c.id = app.company_id() for no key update;
+  if v_company.id is null then
     raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
   end if;
-  if not app.has_permission('members:invite') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission members:invite.';
+  if v_company.owner_id is distinct from v_user or not app.has_permission('companies:delete') then
+    raise exception using errcode = 'TH403', constraint = 'owner_required', message = 'Only the owner can delete the company.';
   end if;
-  perform app.check_grantable('', app.effective_permissions(v_company, invite_member.role, invite_member.role_id, '{}'));
-  if exists (select from public.team_members m join auth.users u on u.id = m.user_id
-              where m.company_id = v_company and u.email_key = lower(btrim(invite_member.email))) then
-    raise exception using errcode = 'TH409', constraint = 'already_member', message = 'This person is a member already.';
+  if delete_company.slug is distinct from v_company.slug then
+    raise exception using errcode = 'TH422', constraint = 'company_slug_mismatch', message = 'This is not the slug of the company.',
+      hint = 'Say the slug of the company that is to be deleted.';
   end if;
-  -- A new invitation to the same address takes the place of the open one.
-  delete from public.invitations i
-   where i.company_id = v_company and i.email_key = lower(btrim(invite_member.email)) and i.used_at is null;
-  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, invited_by)
-  values (v_company, btrim(invite_member.email), invite_member.name, invite_member.role, invite_member.role_id,
-          invite_member.department_id, encode(sha256(v_token::bytea), 'hex'), v_user)
+  perform set_config('app.change_reason', coalesce(left(delete_company.reason, 500), ''), true);
+  update public.companies c
+     set deleted_at = now(), deleted_by = v_user,
+         permanent_delete_scheduled_at = now() + make_interval(secs => (select r.deletion_grace_seconds from app.company_rules r))
+   where c.id = v_company.id
+  returning * into v_company;
+  perform set_config('app.change_reason', '', true);
+  return v_company;
+end $$;
+ALTER FUNCTION public.delete_company(slug text, reason text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.delete_company(slug text, reason text) IS 'Closes the company of this request; it can be brought back until permanent_delete_scheduled_at.';
+
+CREATE FUNCTION public.end_support_session(id uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.check_support_manager();
+  return app.end_support(app.company_id(), coalesce(end_support_session.id, '00000000-0000-0000-0000-000000000000')) > 0;
+end $$;
+ALTER FUNCTION public.end_support_session(id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.end_support_session(id uuid) IS 'Ends one session of support in the caller''s company at once. Answers whether there was one.';
+
+CREATE FUNCTION public.get_current_tenant_id() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN app.company_id();
+ALTER FUNCTION public.get_current_tenant_id() OWNER TO app_owner;
+
+CREATE FUNCTION public.grant_support_access(hours integer DEFAULT NULL::integer, reason text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := app.company_id();
+  v_row     public.support_consents;
+begin
+  perform app.check_support_manager();
+  if grant_support_access.hours not between 1 and 720 or length(grant_support_access.reason) > 500 then
+    raise exception using errcode = 'TH422', constraint = 'support_consent_invalid',
+      message = 'A consent is for 1 to 720 hours, or without hours until it is taken back; its reason has at most 500 characters.';
+  end if;
+  -- The new one takes the place of the open one; whoever works under that goes.
+  perform app.end_support(v_company, null);
+  update public.support_consents c set revoked_at = now(), revoked_by = auth.uid() where c.company_id = v_company and c.revoked_at is null;
+  insert into public.support_consents (company_id, granted_by, reason, expires_at)
+  values (v_company, auth.uid(), nullif(btrim(grant_support_access.reason), ''), now() + make_interval(hours => grant_support_access.hours))
   returning * into v_row;
-  return (to_jsonb(v_row) - 'token_hash') || jsonb_build_object('token', v_token);
+  return jsonb_build_object('id', v_row.id, 'created_at', v_row.created_at, 'expires_at', v_row.expires_at);
+end $$;
+ALTER FUNCTION public.grant_support_access(hours integer, reason text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.grant_support_access(hours integer, reason text) IS 'Lets support work in the caller''s company for some hours, or until that is taken back. Needs support_access:manage.';
+
+CREATE FUNCTION public.invite_member(email text, role text, name text DEFAULT NULL::text, role_id uuid DEFAULT NULL::uuid, department_id uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  -- 244 random bits.
+  v_token text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+begin
+  perform app.caller();
+  return (to_jsonb(app.make_invitation(email, role, name, role_id, department_id, app.invitation_token_hash(v_token), false)) - 'token_hash')
+         || jsonb_build_object('token', v_token);
 end $$;
 ALTER FUNCTION public.invite_member(email text, role text, name text, role_id uuid, department_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.invite_member(email text, role text, name text, role_id uuid, department_id uuid) IS 'Invites somebody and answers the token, to be handed over by the caller. By mail: POST /auth/v1/companies/{id}/invitations.';
+
+CREATE FUNCTION public.join_company(company_id uuid) RETURNS public.team_members
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_user   uuid := app.caller();
+  v_domain public.company_domains;
+  v_member public.team_members;
+begin
+  select d.* into v_domain from public.company_domains d join public.companies c on c.id = d.company_id
+   where d.company_id = join_company.company_id and d.domain = app.confirmed_domain(v_user)
+     and d.verified_at is not null and d.join_mode <> 'nobody'
+     and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
+     for key share of d;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'company_not_joinable',
+      message = 'Your confirmed address lets you join no such company.', hint = 'joinable_companies() lists what it lets you join.';
+  end if;
+  if exists (select from public.team_members m where m.company_id = v_domain.company_id and m.user_id = v_user) then
+    raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already, or asked to be one.';
+  end if;
+  if v_domain.join_mode = 'join' then
+    perform app.take_seat(v_domain.company_id, false);
+  end if;
+  insert into public.team_members (company_id, user_id, role, status, joined_at)
+  values (v_domain.company_id, v_user, v_domain.join_role, case v_domain.join_mode when 'join' then 'active' else 'requested' end,
+          case v_domain.join_mode when 'join' then now() end)
+  returning * into v_member;
+  if v_member.status = 'active' then
+    perform app.activate_if_none(v_member.company_id);
+  end if;
+  return v_member;
+end $$;
+ALTER FUNCTION public.join_company(company_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.join_company(company_id uuid) IS 'Makes the caller a member of the company that his address belongs to, or asks for it.';
+
+CREATE FUNCTION public.joinable_companies() RETURNS TABLE(id uuid, name text, logo text, domain text, join_mode text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select c.id, c.name, c.logo, d.domain, d.join_mode
+    from public.company_domains d
+    join public.companies c on c.id = d.company_id
+   where d.domain = app.confirmed_domain(auth.uid()) and d.verified_at is not null and d.join_mode <> 'nobody'
+     and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
+     and not exists (select from public.team_members m where m.company_id = c.id and m.user_id = auth.uid());
+$$;
+ALTER FUNCTION public.joinable_companies() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.joinable_companies() IS 'The company that the caller''s confirmed address lets him join, or ask to join.';
+
+CREATE FUNCTION public.leave_review(rating integer, review_text text DEFAULT NULL::text, job_id uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_link     public.public_links;
+  v_job      uuid := leave_review.job_id;
+  v_customer uuid := app.customer_id();
+  v_id       uuid;
+begin
+  perform app.demand_of_guest('reviews:create');
+  if leave_review.rating is null or leave_review.rating not between 1 and 5 then
+    raise exception using errcode = 'TH422', constraint = 'rating_invalid', message = 'A rating is 1 to 5.';
+  end if;
+  if app.member_role() = 'link' then
+    select l.* into v_link from public.public_links l where l.company_id = app.company_id() and l.id = (auth.jwt() ->> 'pass_id')::uuid;
+    v_job := v_link.job_id;
+    v_customer := coalesce(v_link.customer_id, (select j.customer_id from public.jobs j where j.company_id = v_link.company_id and j.id = v_link.job_id));
+  elsif v_job is not null and not exists (select from public.jobs j where j.company_id = app.company_id() and j.id = v_job
+                                             and j.customer_id = v_customer and j.deleted_at is null) then
+    perform app.nothing_to_answer('job');
+  end if;
+  perform app.use_link();
+  insert into public.customer_reviews (company_id, customer_id, job_id, rating, review_text)
+  values (app.company_id(), v_customer, v_job, leave_review.rating, left(leave_review.review_text, 5000))
+  returning id into v_id;
+  return jsonb_build_object('id', v_id);
+end $$;
+ALTER FUNCTION public.leave_review(rating integer, review_text text, job_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION public.log_audit_event(p_organization_id uuid, p_user_id uuid, p_action text, p_resource_type text, p_resource_id text DEFAULT NULL::text, p_metadata jsonb DEFAULT '{}'::jsonb) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10422,7 +12361,7 @@ begin
           case when v_headers ->> 'x-real-ip' ~ '^[0-9a-f.:]{2,45}$' then (v_headers ->> 'x-real-ip')::inet end,
           left(v_headers ->> 'user-agent', 1000), left(nullif(current_setting('request.method', true), ''), 20),
           left(nullif(current_setting('request.path', true), ''), 2048), left(v_headers ->> 'x-request-id', 128),
-          v_metadata || '{"reported": true}' || case when v_is_id or p_resource_id is null then '{}' else jsonb_build_object('resource_id', p_resource_id) end)
+          v_metadata || '{"reported": true}' || app.acting_support() || case when v_is_id or p_resource_id is null then '{}' else jsonb_build_object('resource_id', p_resource_id) end)
   returning id into v_id;
   return v_id;
 end $_$;
@@ -10552,6 +12491,39 @@ $$;
 ALTER FUNCTION public.my_companies() OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.my_companies() IS 'The companies of the caller; is_active marks the one of this request.';
+
+CREATE FUNCTION public.my_deleted_companies() RETURNS TABLE(id uuid, name text, slug text, deleted_at timestamp with time zone, permanent_delete_scheduled_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select c.id, c.name, c.slug, c.deleted_at, c.permanent_delete_scheduled_at
+    from public.companies c
+   where c.owner_id = auth.uid() and c.deleted_at is not null
+   order by c.deleted_at desc, c.id;
+$$;
+ALTER FUNCTION public.my_deleted_companies() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.my_deleted_companies() IS 'The companies of which the caller is the owner and that can still be brought back.';
+
+CREATE FUNCTION public.open_link() RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_link public.public_links;
+begin
+  select l.* into v_link from public.public_links l
+   where l.company_id = app.company_id() and l.id = (auth.jwt() ->> 'pass_id')::uuid and app.member_role() = 'link';
+  if not found then
+    perform app.nothing_to_answer('link');
+  end if;
+  if v_link.purpose in ('view_estimate', 'view_invoice') and not coalesce(v_link.last_used_at > now() - interval '1 hour', false) then
+    perform app.use_link();
+  end if;
+  return jsonb_build_object('purpose', v_link.purpose, 'expires_at', v_link.expires_at, 'estimate_id', v_link.estimate_id,
+                            'invoice_id', v_link.invoice_id, 'contract_id', v_link.contract_id, 'job_id', v_link.job_id);
+end $$;
+ALTER FUNCTION public.open_link() OWNER TO app_definer;
 
 CREATE TABLE public.purchase_orders (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -10746,6 +12718,94 @@ end $$;
 ALTER FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid, reason text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid, reason text) IS 'Keeps stock for a job: no more than is available.';
+
+CREATE FUNCTION public.restore_company(company_id uuid) RETURNS public.companies
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_is_service constant boolean := current_setting('role') = 'service_role';
+  v_user       uuid;
+  v_company    public.companies;
+begin
+  if not v_is_service then
+    v_user := app.caller();
+  end if;
+  update public.companies c
+     set deleted_at = null, deleted_by = null, permanent_delete_scheduled_at = null
+   where c.id = restore_company.company_id
+     and (c.owner_id = v_user or v_is_service and c.id = coalesce(app.company_id(), c.id))
+     and (c.deleted_at is null or coalesce(c.permanent_delete_scheduled_at > now(), true))
+  returning * into v_company;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'company_not_found',
+      message = 'There is no such company of yours that can still be brought back.';
+  end if;
+  return v_company;
+end $$;
+ALTER FUNCTION public.restore_company(company_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.restore_company(company_id uuid) IS 'Brings a deleted company back: for its owner, until it goes for good.';
+
+CREATE FUNCTION public.resume_company(company_id uuid) RETURNS public.companies
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_company public.companies;
+begin
+  update public.companies c set suspended_at = null, suspension_reason = null
+   where c.id = resume_company.company_id and c.id = coalesce(app.company_id(), c.id)
+  returning * into v_company;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+  end if;
+  return v_company;
+end $$;
+ALTER FUNCTION public.resume_company(company_id uuid) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.resume_company(company_id uuid) IS 'Lets the members of a suspended company in again.';
+
+CREATE FUNCTION public.revoke_invitation(id uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  perform app.caller();
+  if not app.has_permission('invitations:delete') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = 'You need the permission invitations:delete.';
+  end if;
+  update public.invitations i set revoked_at = now()
+   where i.company_id = app.company_id() and i.id = revoke_invitation.id and i.used_at is null and i.revoked_at is null;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'invitation_not_found', message = 'There is no open invitation of this id.';
+  end if;
+end $$;
+ALTER FUNCTION public.revoke_invitation(id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.revoke_invitation(id uuid) IS 'Takes an open invitation back: its token is good for nothing from now on.';
+
+CREATE FUNCTION public.revoke_support_access() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := app.company_id();
+  v_count   bigint;
+begin
+  perform app.check_support_manager();
+  update public.support_consents c set revoked_at = now(), revoked_by = auth.uid() where c.company_id = v_company and c.revoked_at is null;
+  get diagnostics v_count = row_count;
+  perform app.end_support(v_company, null);
+  return v_count;
+end $$;
+ALTER FUNCTION public.revoke_support_access() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.revoke_support_access() IS 'Takes back that support may work in the caller''s company; whoever does is out at the next request. Answers how many consents were open.';
 
 CREATE FUNCTION public.search_customers(query text, max_results integer DEFAULT 20) RETURNS TABLE(id uuid, display_name text, first_name text, last_name text, company_name text, email text, phone text, address text, city text, state text, status text, score real)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -11068,7 +13128,8 @@ declare
   v_known   app.subscriptions;
   v_said    jsonb;
 begin
-  select * into v_company from public.companies c where c.id = company_id for no key update;
+  select * into v_company from public.companies c
+   where c.id = company_id and company_id = coalesce(app.company_id(), company_id) for no key update;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
   end if;
@@ -11115,6 +13176,31 @@ begin
 end $$;
 ALTER FUNCTION public.set_config(setting_name text, setting_value text) OWNER TO app_owner;
 
+CREATE FUNCTION public.sign_contract(name text, signature text, contract_id uuid DEFAULT NULL::uuid, email text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id constant uuid := coalesce(sign_contract.contract_id, app.linked_id());
+begin
+  perform app.demand_of_guest('contracts:sign');
+  perform from public.contracts c
+    where c.company_id = app.company_id() and c.id = v_id and (c.customer_id = app.customer_id() or c.id = app.linked_id())
+      and c.status in ('sent', 'viewed') and c.deleted_at is null
+      for no key update;
+  if not found then
+    perform app.nothing_to_answer('contract');
+  end if;
+  perform app.use_link();
+  update public.contracts c
+     set status = 'signed', signer_name = btrim(sign_contract.name), signature = sign_contract.signature,
+         signer_email = coalesce(sign_contract.email, c.signer_email),
+         ip_address = nullif((nullif(current_setting('request.headers', true), '')::jsonb) ->> 'x-real-ip', '')
+   where c.company_id = app.company_id() and c.id = v_id;
+  return jsonb_build_object('id', v_id, 'status', 'signed');
+end $$;
+ALTER FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) OWNER TO app_definer;
+
 CREATE FUNCTION public.stock_by_location(inventory_id uuid) RETURNS TABLE(location_id uuid, name text, quantity numeric)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -11139,11 +13225,33 @@ CREATE FUNCTION public.subscription_tiers() RETURNS TABLE(tier text, rank smalli
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
-  select t.tier, t.rank, t.seats, t.features, t.quotas, t.grace_days from app.subscription_tiers t order by t.rank
+  select t.tier, t.rank, t.seats, t.features, t.quotas, t.grace_days from app.subscription_tiers t
+   where auth.uid() is not null or current_setting('role') = 'service_role' order by t.rank
 $$;
 ALTER FUNCTION public.subscription_tiers() OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.subscription_tiers() IS 'What each tier includes. A quota that is null has no limit.';
+
+CREATE FUNCTION public.suspend_company(company_id uuid, reason text DEFAULT NULL::text) RETURNS public.companies
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_company public.companies;
+begin
+  update public.companies c
+     set suspended_at = coalesce(c.suspended_at, now()), suspension_reason = nullif(btrim(suspend_company.reason), '')
+   where c.id = suspend_company.company_id and c.id = coalesce(app.company_id(), c.id)
+  returning * into v_company;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+  end if;
+  return v_company;
+end $$;
+ALTER FUNCTION public.suspend_company(company_id uuid, reason text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.suspend_company(company_id uuid, reason text) IS 'Keeps all members out at their next request; they are told the reason.';
 
 CREATE FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text DEFAULT NULL::text) RETURNS public.companies
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11262,6 +13370,16 @@ ALTER FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_
 
 COMMENT ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) IS 'Takes what is reserved out of stock, or part of it, for the job it is reserved for.';
 
+CREATE FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) RETURNS public.company_domains
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select * from app.settle_domain(verify_company_domain.company_id, verify_company_domain.domain_id, 'operator', null)
+$$;
+ALTER FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) IS 'Says for the operator that a domain is the company''s own.';
+
 CREATE FUNCTION storage.filename(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (string_to_array(name, '/'::text))[cardinality(string_to_array(name, '/'::text))];
@@ -11282,6 +13400,21 @@ CREATE FUNCTION storage.foldername(name text) RETURNS text[]
 ALTER FUNCTION storage.foldername(name text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION storage.foldername(name text) IS 'The folders of a file''s name, the outermost first.';
+
+CREATE TABLE app.api_key_uses (
+    company_id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    minute bigint NOT NULL,
+    taken integer NOT NULL,
+    address inet,
+    CONSTRAINT api_key_uses_taken_check CHECK ((taken >= 0))
+);
+ALTER TABLE ONLY app.api_key_uses FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.api_key_uses OWNER TO app_owner;
+
+COMMENT ON TABLE app.api_key_uses IS 'How often each API key was used in its last minute. Written by the auth service only.';
+
+COMMENT ON COLUMN app.api_key_uses.address IS 'pii:ip';
 
 CREATE TABLE app.applied_code (
     checksum text NOT NULL,
@@ -11400,6 +13533,28 @@ COMMENT ON COLUMN app.captured_messages.recipient IS 'pii:email';
 COMMENT ON COLUMN app.captured_messages.body_text IS 'secret';
 
 COMMENT ON COLUMN app.captured_messages.body_html IS 'secret';
+
+CREATE TABLE app.company_rules (
+    is_only_row boolean DEFAULT true NOT NULL,
+    mfa_required boolean DEFAULT true NOT NULL,
+    mfa_grace_seconds integer DEFAULT 604800 NOT NULL,
+    password_characters_min integer DEFAULT 12 NOT NULL,
+    deletion_grace_seconds integer DEFAULT 2592000 NOT NULL,
+    invitation_seconds integer DEFAULT 604800 NOT NULL,
+    invitations_open_max integer DEFAULT 100 NOT NULL,
+    domains_max integer DEFAULT 10 NOT NULL,
+    CONSTRAINT company_rules_deletion_grace_seconds_check CHECK ((deletion_grace_seconds >= 0)),
+    CONSTRAINT company_rules_domains_max_check CHECK ((domains_max > 0)),
+    CONSTRAINT company_rules_invitation_seconds_check CHECK ((invitation_seconds > 0)),
+    CONSTRAINT company_rules_invitations_open_max_check CHECK ((invitations_open_max > 0)),
+    CONSTRAINT company_rules_is_only_row_check CHECK (is_only_row),
+    CONSTRAINT company_rules_mfa_grace_seconds_check CHECK ((mfa_grace_seconds >= 0)),
+    CONSTRAINT company_rules_password_characters_min_check CHECK (((password_characters_min >= 6) AND (password_characters_min <= 64)))
+);
+ALTER TABLE ONLY app.company_rules FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.company_rules OWNER TO app_owner;
+
+COMMENT ON TABLE app.company_rules IS 'What holds for every company: the settings of the server that started last.';
 
 CREATE TABLE app.counters (
     company_id uuid NOT NULL,
@@ -11536,6 +13691,21 @@ ALTER TABLE ONLY app.protected_tables FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.protected_tables OWNER TO app_owner;
 
 COMMENT ON TABLE app.protected_tables IS 'One row per table that app.protect declared; tenant_column is null for tables of no company.';
+
+CREATE TABLE app.proved_domains (
+    domain text NOT NULL,
+    company_id uuid NOT NULL,
+    proved_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT proved_domains_domain_check CHECK (((domain = lower(domain)) AND (domain ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+$'::text) AND (length(domain) <= 253)))
+);
+ALTER TABLE ONLY app.proved_domains FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.proved_domains OWNER TO app_owner;
+
+COMMENT ON TABLE app.proved_domains IS 'Mail domains that companies proved to be theirs, each of one company. Reached by the server only.';
+
+COMMENT ON COLUMN app.proved_domains.domain IS 'The domain, in small letters.';
+
+COMMENT ON COLUMN app.proved_domains.proved_at IS 'When that was proved, or the operator said so.';
 
 CREATE TABLE app.retention_held (
     company_id uuid NOT NULL,
@@ -11685,6 +13855,100 @@ COMMENT ON COLUMN app.subscriptions.last_said_at IS 'When what holds now was sai
 
 COMMENT ON COLUMN app.subscriptions.last_event_key IS 'The event that said it; of two at one moment the greater key counts.';
 
+CREATE TABLE auth.security_events (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid,
+    action text NOT NULL,
+    session_id uuid,
+    ip inet,
+    user_agent text,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT security_events_action_check CHECK ((action ~ '^[a-z_]{1,60}$'::text)),
+    CONSTRAINT security_events_details_check CHECK ((jsonb_typeof(details) = 'object'::text)),
+    CONSTRAINT security_events_user_agent_check CHECK ((length(user_agent) <= 1000))
+);
+ALTER TABLE ONLY auth.security_events FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.security_events OWNER TO app_owner;
+
+COMMENT ON TABLE auth.security_events IS 'What happened to accounts, each seen by its own user. Written by triggers and by a refused sign-in; kept as long as the settings say.';
+
+COMMENT ON COLUMN auth.security_events.session_id IS 'The session that it is about, also when that is gone.';
+
+COMMENT ON COLUMN auth.security_events.ip IS 'pii:ip';
+
+CREATE TABLE auth.users (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    aud text DEFAULT 'authenticated'::text NOT NULL,
+    role text DEFAULT 'authenticated'::text NOT NULL,
+    email text,
+    email_key text GENERATED ALWAYS AS (lower(btrim(email))) STORED,
+    encrypted_password text,
+    email_confirmed_at timestamp with time zone,
+    phone text,
+    phone_confirmed_at timestamp with time zone,
+    confirmed_at timestamp with time zone GENERATED ALWAYS AS (LEAST(email_confirmed_at, phone_confirmed_at)) STORED,
+    invited_at timestamp with time zone,
+    confirmation_sent_at timestamp with time zone,
+    recovery_sent_at timestamp with time zone,
+    email_change text,
+    email_change_sent_at timestamp with time zone,
+    phone_change text,
+    phone_change_sent_at timestamp with time zone,
+    reauthentication_sent_at timestamp with time zone,
+    last_sign_in_at timestamp with time zone,
+    raw_app_meta_data jsonb DEFAULT '{"provider": "email", "providers": ["email"]}'::jsonb NOT NULL,
+    raw_user_meta_data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_sso_user boolean DEFAULT false NOT NULL,
+    is_anonymous boolean DEFAULT false NOT NULL,
+    banned_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    instance_id uuid,
+    is_super_admin boolean,
+    confirmation_token text,
+    recovery_token text,
+    email_change_token_new text,
+    email_change_token_current text DEFAULT ''::text,
+    email_change_confirm_status smallint DEFAULT 0,
+    phone_change_token text DEFAULT ''::text,
+    reauthentication_token text DEFAULT ''::text,
+    email_proved_at timestamp with time zone,
+    password_is_long boolean,
+    CONSTRAINT users_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
+    CONSTRAINT users_phone_check CHECK (((length(phone) >= 3) AND (length(phone) <= 32))),
+    CONSTRAINT users_raw_app_meta_data_check CHECK ((jsonb_typeof(raw_app_meta_data) = 'object'::text)),
+    CONSTRAINT users_raw_user_meta_data_check CHECK ((jsonb_typeof(raw_user_meta_data) = 'object'::text)),
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['authenticated'::text, 'service_role'::text])))
+);
+ALTER TABLE ONLY auth.users FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.users OWNER TO app_owner;
+
+COMMENT ON TABLE auth.users IS 'Accounts. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.users.email IS 'pii:email';
+
+COMMENT ON COLUMN auth.users.encrypted_password IS 'secret';
+
+COMMENT ON COLUMN auth.users.phone IS 'pii:phone';
+
+COMMENT ON COLUMN auth.users.instance_id IS 'Of no meaning; programs made for Supabase name it.';
+
+COMMENT ON COLUMN auth.users.password_is_long IS 'Whether the password has as many characters as owners and admins need; null: there is none, or it is not known.';
+
+CREATE VIEW auth.audit_log_entries WITH (security_invoker='true') AS
+ SELECT '00000000-0000-0000-0000-000000000000'::uuid AS instance_id,
+    e.id,
+    jsonb_build_object('action', e.action, 'actor_id', COALESCE(e.user_id, '00000000-0000-0000-0000-000000000000'::uuid), 'actor_username', COALESCE(NULLIF(u.email, ''::text), u.phone, ''::text), 'actor_via_sso', COALESCE(u.is_sso_user, false), 'log_type', app.audit_log_type(e.action), 'traits', (e.details || jsonb_strip_nulls(jsonb_build_object('session_id', e.session_id, 'user_agent', e.user_agent))), 'timestamp', to_char((e.created_at AT TIME ZONE 'utc'::text), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'::text)) AS payload,
+    e.created_at,
+    COALESCE(host(e.ip), ''::text) AS ip_address
+   FROM (auth.security_events e
+     LEFT JOIN auth.users u ON ((u.id = e.user_id)));
+ALTER TABLE auth.audit_log_entries OWNER TO app_owner;
+
+COMMENT ON VIEW auth.audit_log_entries IS 'security_events of all accounts, in the columns that programs of other installations read.';
+
 CREATE VIEW auth.config WITH (security_invoker='true') AS
  SELECT s.parameter,
     s.value
@@ -11692,6 +13956,27 @@ CREATE VIEW auth.config WITH (security_invoker='true') AS
 ALTER TABLE auth.config OWNER TO app_owner;
 
 COMMENT ON VIEW auth.config IS 'The settings of sign-in, as the server that started last has them; secrets are null. Changed in the server''s configuration.';
+
+CREATE TABLE auth.custom_providers (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    identifier text NOT NULL,
+    provider_type text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    client_secret text,
+    settings jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT custom_providers_client_secret_check CHECK ((length(client_secret) <= 8192)),
+    CONSTRAINT custom_providers_identifier_check CHECK ((identifier ~ '^custom:[a-z0-9][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT custom_providers_provider_type_check CHECK ((provider_type = ANY (ARRAY['oidc'::text, 'oauth2'::text]))),
+    CONSTRAINT custom_providers_settings_check CHECK (((jsonb_typeof(settings) = 'object'::text) AND (octet_length((settings)::text) <= 32768)))
+);
+ALTER TABLE ONLY auth.custom_providers FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.custom_providers OWNER TO app_owner;
+
+COMMENT ON TABLE auth.custom_providers IS 'Providers that people sign in with and no configuration names. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.custom_providers.client_secret IS 'secret';
 
 CREATE TABLE auth.flow_states (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -11759,7 +14044,9 @@ CREATE TABLE auth.mfa_challenges (
     ip inet,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    ceremony jsonb
+    ceremony jsonb,
+    code_hash bytea,
+    CONSTRAINT mfa_challenges_code_hash_check CHECK ((length(code_hash) = 32))
 );
 ALTER TABLE ONLY auth.mfa_challenges FORCE ROW LEVEL SECURITY;
 ALTER TABLE auth.mfa_challenges OWNER TO app_owner;
@@ -11767,6 +14054,8 @@ ALTER TABLE auth.mfa_challenges OWNER TO app_owner;
 COMMENT ON TABLE auth.mfa_challenges IS 'Requests to prove a second factor, until they are answered or expire. Reached by the auth service only.';
 
 COMMENT ON COLUMN auth.mfa_challenges.ip IS 'pii:ip';
+
+COMMENT ON COLUMN auth.mfa_challenges.code_hash IS 'secret';
 
 CREATE TABLE auth.mfa_factors (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -11784,11 +14073,14 @@ CREATE TABLE auth.mfa_factors (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     credential_id bytea,
     credential jsonb,
+    email text,
     CONSTRAINT mfa_factors_attempts_check CHECK ((attempts >= 0)),
     CONSTRAINT mfa_factors_check CHECK (((factor_type <> 'totp'::text) OR (secret IS NOT NULL))),
     CONSTRAINT mfa_factors_credential_check CHECK ((((credential IS NULL) = (credential_id IS NULL)) AND ((factor_type = 'webauthn'::text) OR (credential IS NULL)))),
     CONSTRAINT mfa_factors_credential_id_check CHECK (((length(credential_id) >= 1) AND (length(credential_id) <= 1023))),
-    CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'phone'::text, 'webauthn'::text, 'recovery_code'::text]))),
+    CONSTRAINT mfa_factors_email_check CHECK (((length(email) >= 3) AND (length(email) <= 254))),
+    CONSTRAINT mfa_factors_email_check1 CHECK (((factor_type = 'email'::text) = (email IS NOT NULL))),
+    CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'phone'::text, 'email'::text, 'webauthn'::text, 'recovery_code'::text]))),
     CONSTRAINT mfa_factors_friendly_name_check CHECK ((length(friendly_name) <= 200)),
     CONSTRAINT mfa_factors_phone_check CHECK (((length(phone) >= 3) AND (length(phone) <= 32))),
     CONSTRAINT mfa_factors_secret_check CHECK ((length(secret) <= 4096)),
@@ -11802,6 +14094,8 @@ COMMENT ON TABLE auth.mfa_factors IS 'Second factors of accounts. Reached by the
 COMMENT ON COLUMN auth.mfa_factors.secret IS 'secret';
 
 COMMENT ON COLUMN auth.mfa_factors.phone IS 'pii:phone';
+
+COMMENT ON COLUMN auth.mfa_factors.email IS 'pii:email';
 
 CREATE TABLE auth.oauth_authorizations (
     id uuid NOT NULL,
@@ -11942,6 +14236,34 @@ ALTER TABLE auth.passkeys OWNER TO app_owner;
 
 COMMENT ON TABLE auth.passkeys IS 'Keys on people''s devices that sign them in without a password; their public part. Reached by the auth service only.';
 
+CREATE TABLE auth.portal_sessions (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    customer_id uuid NOT NULL,
+    link_hash text,
+    token_hash text,
+    expires_at timestamp with time zone NOT NULL,
+    opened_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    address inet,
+    user_agent text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT portal_sessions_link_hash_check CHECK ((link_hash ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT portal_sessions_state_check CHECK ((((link_hash IS NULL) <> (token_hash IS NULL)) AND ((token_hash IS NULL) = (opened_at IS NULL)))),
+    CONSTRAINT portal_sessions_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT portal_sessions_user_agent_check CHECK ((length(user_agent) <= 1000))
+);
+ALTER TABLE ONLY auth.portal_sessions FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.portal_sessions OWNER TO app_owner;
+
+COMMENT ON TABLE auth.portal_sessions IS 'Customers who are signed in to the portal of a company, or may be by a link that was sent. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.portal_sessions.link_hash IS 'secret';
+
+COMMENT ON COLUMN auth.portal_sessions.token_hash IS 'secret';
+
+COMMENT ON COLUMN auth.portal_sessions.address IS 'pii:ip';
+
 CREATE TABLE auth.recovery_codes (
     factor_id uuid NOT NULL,
     code_hash text NOT NULL,
@@ -11954,6 +14276,78 @@ ALTER TABLE auth.recovery_codes OWNER TO app_owner;
 COMMENT ON TABLE auth.recovery_codes IS 'Codes that stand in for a lost second factor, each once; only their hashes. Reached by the auth service only.';
 
 COMMENT ON COLUMN auth.recovery_codes.code_hash IS 'secret';
+
+CREATE TABLE auth.scim_group_members (
+    company_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    member_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY auth.scim_group_members FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.scim_group_members OWNER TO app_owner;
+
+COMMENT ON TABLE auth.scim_group_members IS 'Who is in which group of a directory. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.scim_group_members.member_id IS 'The row of auth.scim_users.';
+
+CREATE TABLE auth.scim_groups (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    display_name text NOT NULL,
+    display_name_key text GENERATED ALWAYS AS (lower(btrim(display_name))) STORED,
+    external_id text,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT scim_groups_display_name_check CHECK (((length(btrim(display_name)) >= 1) AND (length(btrim(display_name)) <= 200))),
+    CONSTRAINT scim_groups_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 255)))
+);
+ALTER TABLE ONLY auth.scim_groups FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.scim_groups OWNER TO app_owner;
+
+COMMENT ON TABLE auth.scim_groups IS 'Groups of a company''s directory. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.scim_groups.display_name IS 'The name by which a company maps it.';
+
+COMMENT ON COLUMN auth.scim_groups.display_name_key IS 'The name as it is compared.';
+
+COMMENT ON COLUMN auth.scim_groups.external_id IS 'The id that the directory has for it.';
+
+CREATE TABLE auth.scim_users (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid,
+    user_name_key text NOT NULL,
+    email_key text,
+    attributes jsonb NOT NULL,
+    granted_role text,
+    granted_role_id uuid,
+    granted_department_id uuid,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT scim_users_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND (length((attributes)::text) <= 65536))),
+    CONSTRAINT scim_users_email_key_check CHECK (((length(email_key) >= 3) AND (length(email_key) <= 254))),
+    CONSTRAINT scim_users_user_name_key_check CHECK (((length(user_name_key) >= 1) AND (length(user_name_key) <= 1000)))
+);
+ALTER TABLE ONLY auth.scim_users FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.scim_users OWNER TO app_owner;
+
+COMMENT ON TABLE auth.scim_users IS 'What a company''s directory says of a member or of somebody who was invited. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.scim_users.user_id IS 'The member; null as long as he was invited and has not come.';
+
+COMMENT ON COLUMN auth.scim_users.user_name_key IS 'pii:email';
+
+COMMENT ON COLUMN auth.scim_users.email_key IS 'pii:email';
+
+COMMENT ON COLUMN auth.scim_users.attributes IS 'pii:name';
+
+COMMENT ON COLUMN auth.scim_users.granted_role IS 'The role that groups gave last.';
+
+COMMENT ON COLUMN auth.scim_users.granted_role_id IS 'The custom role that groups gave last.';
+
+COMMENT ON COLUMN auth.scim_users.granted_department_id IS 'The department that groups gave last.';
 
 CREATE TABLE auth.sessions (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -11970,12 +14364,14 @@ CREATE TABLE auth.sessions (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     factor_id uuid,
+    impersonated_by text,
     oauth_client_id uuid,
     scopes text[],
     resource text,
     CONSTRAINT sessions_aal_check CHECK ((aal = ANY (ARRAY['aal1'::text, 'aal2'::text, 'aal3'::text]))),
     CONSTRAINT sessions_amr_check CHECK ((jsonb_typeof(amr) = 'array'::text)),
     CONSTRAINT sessions_held_id_check CHECK (((oauth_client_id IS NOT NULL) = ((get_byte(uuid_send(id), 6) >> 4) = 8))),
+    CONSTRAINT sessions_impersonated_by_check CHECK (((length(impersonated_by) >= 3) AND (length(impersonated_by) <= 254))),
     CONSTRAINT sessions_refresh_counter_check CHECK ((refresh_counter >= 0)),
     CONSTRAINT sessions_resource_check CHECK ((length(resource) <= 2048)),
     CONSTRAINT sessions_user_agent_check CHECK ((length(user_agent) <= 1000))
@@ -11987,68 +14383,13 @@ COMMENT ON TABLE auth.sessions IS 'Who is signed in, since when, and in which co
 
 COMMENT ON COLUMN auth.sessions.ip IS 'pii:ip';
 
+COMMENT ON COLUMN auth.sessions.impersonated_by IS 'Who of support works in it, in place of its user.';
+
 COMMENT ON COLUMN auth.sessions.oauth_client_id IS 'The program of others that holds the session; null for the person.';
 
 COMMENT ON COLUMN auth.sessions.scopes IS 'What that program was allowed.';
 
 COMMENT ON COLUMN auth.sessions.resource IS 'The service for which that program asked (RFC 8707).';
-
-CREATE TABLE auth.users (
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    aud text DEFAULT 'authenticated'::text NOT NULL,
-    role text DEFAULT 'authenticated'::text NOT NULL,
-    email text,
-    email_key text GENERATED ALWAYS AS (lower(btrim(email))) STORED,
-    encrypted_password text,
-    email_confirmed_at timestamp with time zone,
-    phone text,
-    phone_confirmed_at timestamp with time zone,
-    confirmed_at timestamp with time zone GENERATED ALWAYS AS (LEAST(email_confirmed_at, phone_confirmed_at)) STORED,
-    invited_at timestamp with time zone,
-    confirmation_sent_at timestamp with time zone,
-    recovery_sent_at timestamp with time zone,
-    email_change text,
-    email_change_sent_at timestamp with time zone,
-    phone_change text,
-    phone_change_sent_at timestamp with time zone,
-    reauthentication_sent_at timestamp with time zone,
-    last_sign_in_at timestamp with time zone,
-    raw_app_meta_data jsonb DEFAULT '{"provider": "email", "providers": ["email"]}'::jsonb NOT NULL,
-    raw_user_meta_data jsonb DEFAULT '{}'::jsonb NOT NULL,
-    is_sso_user boolean DEFAULT false NOT NULL,
-    is_anonymous boolean DEFAULT false NOT NULL,
-    banned_until timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    deleted_at timestamp with time zone,
-    instance_id uuid,
-    is_super_admin boolean,
-    confirmation_token text,
-    recovery_token text,
-    email_change_token_new text,
-    email_change_token_current text DEFAULT ''::text,
-    email_change_confirm_status smallint DEFAULT 0,
-    phone_change_token text DEFAULT ''::text,
-    reauthentication_token text DEFAULT ''::text,
-    email_proved_at timestamp with time zone,
-    CONSTRAINT users_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
-    CONSTRAINT users_phone_check CHECK (((length(phone) >= 3) AND (length(phone) <= 32))),
-    CONSTRAINT users_raw_app_meta_data_check CHECK ((jsonb_typeof(raw_app_meta_data) = 'object'::text)),
-    CONSTRAINT users_raw_user_meta_data_check CHECK ((jsonb_typeof(raw_user_meta_data) = 'object'::text)),
-    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['authenticated'::text, 'service_role'::text])))
-);
-ALTER TABLE ONLY auth.users FORCE ROW LEVEL SECURITY;
-ALTER TABLE auth.users OWNER TO app_owner;
-
-COMMENT ON TABLE auth.users IS 'Accounts. Reached by the auth service only.';
-
-COMMENT ON COLUMN auth.users.email IS 'pii:email';
-
-COMMENT ON COLUMN auth.users.encrypted_password IS 'secret';
-
-COMMENT ON COLUMN auth.users.phone IS 'pii:phone';
-
-COMMENT ON COLUMN auth.users.instance_id IS 'Of no meaning; programs made for Supabase name it.';
 
 CREATE TABLE public.jobs (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -12303,36 +14644,6 @@ ALTER TABLE public.activities OWNER TO app_owner;
 COMMENT ON TABLE public.activities IS 'What happened, in words for people. Written by triggers. Partitioned by the month in the id.';
 
 COMMENT ON COLUMN public.activities.actor_name IS 'pii:name';
-
-CREATE TABLE public.api_keys (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    name text NOT NULL,
-    key_hash text,
-    key_prefix text NOT NULL,
-    permissions text[] DEFAULT '{}'::text[] NOT NULL,
-    expires_at timestamp with time zone,
-    last_used_at timestamp with time zone,
-    last_used_ip inet,
-    revoked_at timestamp with time zone,
-    revoked_by uuid,
-    created_by uuid DEFAULT auth.uid(),
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT api_keys_key_hash_check CHECK ((key_hash ~ '^[0-9a-f]{64}$'::text)),
-    CONSTRAINT api_keys_key_prefix_check CHECK (((length(key_prefix) >= 1) AND (length(key_prefix) <= 20))),
-    CONSTRAINT api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT api_keys_permissions_check CHECK ((cardinality(permissions) <= 100))
-);
-ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.api_keys OWNER TO app_owner;
-
-COMMENT ON TABLE public.api_keys IS 'Keys of programs that work for a company. Only the digest is kept.';
-
-COMMENT ON COLUMN public.api_keys.key_hash IS 'secret';
-
-COMMENT ON COLUMN public.api_keys.last_used_ip IS 'pii:ip';
 
 CREATE TABLE public.api_rate_limits (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -13834,41 +16145,6 @@ COMMENT ON TABLE public.inventory_locations IS 'Where stock is: warehouses, truc
 
 COMMENT ON COLUMN public.inventory_locations.address IS 'pii:address';
 
-CREATE TABLE public.invitations (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    email text NOT NULL,
-    email_key text GENERATED ALWAYS AS (lower(btrim(email))) STORED,
-    name text,
-    role text NOT NULL,
-    role_id uuid,
-    department_id uuid,
-    token_hash text NOT NULL,
-    invited_by uuid,
-    expires_at timestamp with time zone DEFAULT (now() + '7 days'::interval) NOT NULL,
-    used_at timestamp with time zone,
-    accepted_by uuid,
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT invitations_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
-    CONSTRAINT invitations_name_check CHECK ((length(name) <= 200)),
-    CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
-    CONSTRAINT invitations_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text))
-);
-ALTER TABLE ONLY public.invitations FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.invitations OWNER TO app_owner;
-
-COMMENT ON TABLE public.invitations IS 'Who was asked to join a company, and as what.';
-
-COMMENT ON COLUMN public.invitations.email IS 'pii:email';
-
-COMMENT ON COLUMN public.invitations.email_key IS 'pii:email';
-
-COMMENT ON COLUMN public.invitations.name IS 'pii:name';
-
-COMMENT ON COLUMN public.invitations.token_hash IS 'secret';
-
 CREATE TABLE public.invoice_jobs (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     invoice_id uuid NOT NULL,
@@ -14689,42 +16965,6 @@ COMMENT ON COLUMN public.properties.service_entrance_notes IS 'pii:text html';
 
 COMMENT ON COLUMN public.properties.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
-CREATE TABLE public.public_links (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    token_hash text,
-    purpose text NOT NULL,
-    estimate_id uuid,
-    invoice_id uuid,
-    contract_id uuid,
-    job_id uuid,
-    customer_id uuid,
-    expires_at timestamp with time zone DEFAULT (now() + '72:00:00'::interval) NOT NULL,
-    uses_max integer DEFAULT 1 NOT NULL,
-    use_count integer DEFAULT 0 NOT NULL,
-    last_used_at timestamp with time zone,
-    last_used_ip inet,
-    revoked_at timestamp with time zone,
-    created_by uuid DEFAULT auth.uid(),
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT public_links_expiry_check CHECK ((expires_at > created_at)),
-    CONSTRAINT public_links_purpose_check CHECK ((purpose = ANY (ARRAY['view_estimate'::text, 'accept_estimate'::text, 'view_invoice'::text, 'pay_invoice'::text, 'sign_contract'::text, 'book'::text, 'review'::text]))),
-    CONSTRAINT public_links_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text)),
-    CONSTRAINT public_links_use_check CHECK ((use_count <= uses_max)),
-    CONSTRAINT public_links_use_count_check CHECK ((use_count >= 0)),
-    CONSTRAINT public_links_uses_max_check CHECK (((uses_max >= 1) AND (uses_max <= 1000)))
-);
-ALTER TABLE ONLY public.public_links FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.public_links OWNER TO app_owner;
-
-COMMENT ON TABLE public.public_links IS 'Links for people without an account: one row, one purpose, an expiry, a number of uses.';
-
-COMMENT ON COLUMN public.public_links.token_hash IS 'secret';
-
-COMMENT ON COLUMN public.public_links.last_used_ip IS 'pii:ip';
-
 CREATE TABLE public.purchase_order_line_items (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -14879,6 +17119,73 @@ ALTER TABLE ONLY public.role_change_log FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.role_change_log OWNER TO app_owner;
 
 COMMENT ON TABLE public.role_change_log IS 'Every change of a member''s role and permissions. Written by triggers.';
+
+CREATE TABLE public.scim_mappings (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    group_name text NOT NULL,
+    group_key text GENERATED ALWAYS AS (lower(btrim(group_name))) STORED,
+    role text,
+    role_id uuid,
+    department_id uuid,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT scim_mappings_check CHECK (((role IS NOT NULL) OR (department_id IS NOT NULL))),
+    CONSTRAINT scim_mappings_check1 CHECK (((role_id IS NULL) OR (role IS NOT NULL))),
+    CONSTRAINT scim_mappings_group_name_check CHECK (((length(btrim(group_name)) >= 1) AND (length(btrim(group_name)) <= 200))),
+    CONSTRAINT scim_mappings_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text])))
+);
+ALTER TABLE ONLY public.scim_mappings FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.scim_mappings OWNER TO app_owner;
+
+COMMENT ON TABLE public.scim_mappings IS 'What members are by the groups that a directory has them in.';
+
+COMMENT ON COLUMN public.scim_mappings.group_name IS 'The group''s name; * stands for everybody whom the directory provisions.';
+
+COMMENT ON COLUMN public.scim_mappings.group_key IS 'The name as it is compared.';
+
+COMMENT ON COLUMN public.scim_mappings.role IS 'The role of the group''s members.';
+
+COMMENT ON COLUMN public.scim_mappings.role_id IS 'The custom role that is laid over it.';
+
+COMMENT ON COLUMN public.scim_mappings.department_id IS 'The department of the group''s members.';
+
+CREATE TABLE public.scim_tokens (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name text NOT NULL,
+    token_hash text NOT NULL,
+    token_prefix text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT scim_tokens_name_check CHECK (((length(btrim(name)) >= 1) AND (length(btrim(name)) <= 200))),
+    CONSTRAINT scim_tokens_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT scim_tokens_token_prefix_check CHECK (((length(token_prefix) >= 1) AND (length(token_prefix) <= 20)))
+);
+ALTER TABLE ONLY public.scim_tokens FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.scim_tokens OWNER TO app_owner;
+
+COMMENT ON TABLE public.scim_tokens IS 'Tokens by which a company''s directory provisions its members. Only the digest is kept.';
+
+COMMENT ON COLUMN public.scim_tokens.name IS 'What the token is for, such as the name of the directory.';
+
+COMMENT ON COLUMN public.scim_tokens.token_hash IS 'secret';
+
+COMMENT ON COLUMN public.scim_tokens.token_prefix IS 'How the token begins, to tell it from others.';
+
+COMMENT ON COLUMN public.scim_tokens.expires_at IS 'From when on it is not good any more.';
+
+COMMENT ON COLUMN public.scim_tokens.last_used_at IS 'When it was last used, to the minute.';
+
+COMMENT ON COLUMN public.scim_tokens.revoked_at IS 'When it was taken back.';
+
+COMMENT ON COLUMN public.scim_tokens.created_by IS 'Who made it.';
 
 CREATE TABLE public.service_packages (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -15035,6 +17342,50 @@ COMMENT ON TABLE public.shifts IS 'When people are there to work.';
 
 COMMENT ON COLUMN public.shifts.notes IS 'html';
 
+CREATE TABLE public.sign_on_providers (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name text NOT NULL,
+    issuer text NOT NULL,
+    client_id text NOT NULL,
+    client_secret text NOT NULL,
+    default_role text DEFAULT 'member'::text NOT NULL,
+    joins boolean DEFAULT false NOT NULL,
+    is_enforced boolean DEFAULT false NOT NULL,
+    is_enabled boolean DEFAULT true NOT NULL,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT sign_on_providers_client_id_check CHECK (((length(client_id) >= 1) AND (length(client_id) <= 512))),
+    CONSTRAINT sign_on_providers_client_secret_check CHECK ((length(client_secret) <= 4096)),
+    CONSTRAINT sign_on_providers_default_role_check CHECK ((default_role = ANY (ARRAY['manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
+    CONSTRAINT sign_on_providers_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 2048))),
+    CONSTRAINT sign_on_providers_name_check CHECK (((length(btrim(name)) >= 1) AND (length(btrim(name)) <= 200)))
+);
+ALTER TABLE ONLY public.sign_on_providers FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.sign_on_providers OWNER TO app_owner;
+
+COMMENT ON TABLE public.sign_on_providers IS 'OpenID Connect providers that a company''s members sign in with.';
+
+COMMENT ON COLUMN public.sign_on_providers.name IS 'What the company calls it.';
+
+COMMENT ON COLUMN public.sign_on_providers.issuer IS 'Its issuer, below which it describes itself.';
+
+COMMENT ON COLUMN public.sign_on_providers.client_id IS 'What it knows this server by.';
+
+COMMENT ON COLUMN public.sign_on_providers.client_secret IS 'secret';
+
+COMMENT ON COLUMN public.sign_on_providers.default_role IS 'What people are who join by it.';
+
+COMMENT ON COLUMN public.sign_on_providers.joins IS 'Whether whoever it vouches for, with an address of a proved domain, becomes a member.';
+
+COMMENT ON COLUMN public.sign_on_providers.is_enforced IS 'Whether members with an address of a proved domain sign in with it and not with a password; owners do both.';
+
+COMMENT ON COLUMN public.sign_on_providers.is_enabled IS 'Whether people are sent there.';
+
+COMMENT ON COLUMN public.sign_on_providers.created_by IS 'Who added it.';
+
 CREATE TABLE public.skills (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -15157,6 +17508,48 @@ COMMENT ON COLUMN public.supplier_integrations.api_secret IS 'secret';
 COMMENT ON COLUMN public.supplier_integrations.webhook_secret IS 'secret';
 
 COMMENT ON COLUMN public.supplier_integrations.notes IS 'html';
+
+CREATE TABLE public.support_consents (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    granted_by uuid,
+    reason text,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    revoked_by uuid,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT support_consents_reason_check CHECK ((length(reason) <= 500))
+);
+ALTER TABLE ONLY public.support_consents FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.support_consents OWNER TO app_owner;
+
+COMMENT ON TABLE public.support_consents IS 'That support may work in a company, given by a member of it for a time or until it is taken back.';
+
+CREATE TABLE public.support_sessions (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    consent_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    session_id uuid,
+    operator text NOT NULL,
+    reason text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by uuid,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT support_sessions_operator_check CHECK (((length(btrim(operator)) >= 3) AND (length(btrim(operator)) <= 254))),
+    CONSTRAINT support_sessions_reason_check CHECK (((length(btrim(reason)) >= 3) AND (length(btrim(reason)) <= 500)))
+);
+ALTER TABLE ONLY public.support_sessions FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.support_sessions OWNER TO app_owner;
+
+COMMENT ON TABLE public.support_sessions IS 'Who of support worked in a company, as which member, why, from when to when.';
+
+COMMENT ON COLUMN public.support_sessions.operator IS 'pii:contact';
 
 CREATE TABLE public.suppressions (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -15586,6 +17979,9 @@ ALTER TABLE storage.objects OWNER TO app_owner;
 
 COMMENT ON TABLE storage.objects IS 'One row per file: its name in its bucket and what is known of it. The bytes are elsewhere.';
 
+ALTER TABLE ONLY app.api_key_uses
+    ADD CONSTRAINT api_key_uses_pkey PRIMARY KEY (company_id, api_key_id);
+
 ALTER TABLE ONLY app.applied_code
     ADD CONSTRAINT applied_code_pkey PRIMARY KEY (checksum);
 
@@ -15607,6 +18003,9 @@ ALTER TABLE ONLY app.backfills
 ALTER TABLE ONLY app.captured_messages
     ADD CONSTRAINT captured_messages_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY app.company_rules
+    ADD CONSTRAINT company_rules_pkey PRIMARY KEY (is_only_row);
+
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_pkey PRIMARY KEY (company_id, name);
 
@@ -15627,6 +18026,9 @@ ALTER TABLE ONLY app.outbox
 
 ALTER TABLE ONLY app.protected_tables
     ADD CONSTRAINT protected_tables_pkey PRIMARY KEY (table_name);
+
+ALTER TABLE ONLY app.proved_domains
+    ADD CONSTRAINT proved_domains_pkey PRIMARY KEY (domain);
 
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_pkey PRIMARY KEY (company_id, table_name, row_id);
@@ -15651,6 +18053,12 @@ ALTER TABLE ONLY app.subscription_tiers
 
 ALTER TABLE ONLY app.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (company_id);
+
+ALTER TABLE ONLY auth.custom_providers
+    ADD CONSTRAINT custom_providers_identifier_key UNIQUE (identifier);
+
+ALTER TABLE ONLY auth.custom_providers
+    ADD CONSTRAINT custom_providers_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY auth.flow_states
     ADD CONSTRAINT flow_states_code_hash_key UNIQUE (code_hash);
@@ -15706,8 +18114,32 @@ ALTER TABLE ONLY auth.passkeys
 ALTER TABLE ONLY auth.passkeys
     ADD CONSTRAINT passkeys_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY auth.portal_sessions
+    ADD CONSTRAINT portal_sessions_pkey PRIMARY KEY (company_id, id);
+
 ALTER TABLE ONLY auth.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (factor_id, code_hash);
+
+ALTER TABLE ONLY auth.scim_group_members
+    ADD CONSTRAINT scim_group_members_pkey PRIMARY KEY (company_id, group_id, member_id);
+
+ALTER TABLE ONLY auth.scim_groups
+    ADD CONSTRAINT scim_groups_company_id_display_name_key UNIQUE (company_id, display_name);
+
+ALTER TABLE ONLY auth.scim_groups
+    ADD CONSTRAINT scim_groups_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY auth.scim_users
+    ADD CONSTRAINT scim_users_company_id_user_id_key UNIQUE (company_id, user_id);
+
+ALTER TABLE ONLY auth.scim_users
+    ADD CONSTRAINT scim_users_company_id_user_name_key_key UNIQUE (company_id, user_name_key);
+
+ALTER TABLE ONLY auth.scim_users
+    ADD CONSTRAINT scim_users_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY auth.security_events
+    ADD CONSTRAINT security_events_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
@@ -15762,6 +18194,12 @@ ALTER TABLE ONLY public.companies
 
 ALTER TABLE ONLY public.companies
     ADD CONSTRAINT companies_slug_key UNIQUE (slug);
+
+ALTER TABLE ONLY public.company_domains
+    ADD CONSTRAINT company_domains_company_id_domain_key UNIQUE (company_id, domain);
+
+ALTER TABLE ONLY public.company_domains
+    ADD CONSTRAINT company_domains_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY public.company_holidays
     ADD CONSTRAINT company_holidays_company_id_holiday_date_name_key UNIQUE (company_id, holiday_date, name);
@@ -16039,6 +18477,18 @@ ALTER TABLE ONLY public.role_change_log
 ALTER TABLE ONLY public.schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (company_id, id);
 
+ALTER TABLE ONLY public.scim_mappings
+    ADD CONSTRAINT scim_mappings_company_id_group_name_key UNIQUE (company_id, group_name);
+
+ALTER TABLE ONLY public.scim_mappings
+    ADD CONSTRAINT scim_mappings_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.scim_tokens
+    ADD CONSTRAINT scim_tokens_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.scim_tokens
+    ADD CONSTRAINT scim_tokens_token_hash_key UNIQUE (token_hash);
+
 ALTER TABLE ONLY public.service_packages
     ADD CONSTRAINT service_packages_pkey PRIMARY KEY (company_id, id);
 
@@ -16050,6 +18500,12 @@ ALTER TABLE ONLY public.service_plans
 
 ALTER TABLE ONLY public.shifts
     ADD CONSTRAINT shifts_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.sign_on_providers
+    ADD CONSTRAINT sign_on_providers_company_id_issuer_client_id_key UNIQUE (company_id, issuer, client_id);
+
+ALTER TABLE ONLY public.sign_on_providers
+    ADD CONSTRAINT sign_on_providers_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY public.skills
     ADD CONSTRAINT skills_company_id_name_key UNIQUE (company_id, name);
@@ -16071,6 +18527,12 @@ ALTER TABLE ONLY public.suggestions
 
 ALTER TABLE ONLY public.supplier_integrations
     ADD CONSTRAINT supplier_integrations_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.support_consents
+    ADD CONSTRAINT support_consents_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.support_sessions
+    ADD CONSTRAINT support_sessions_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY public.suppressions
     ADD CONSTRAINT suppressions_company_id_kind_address_key_key UNIQUE (company_id, kind, address_key);
@@ -16161,6 +18623,8 @@ CREATE INDEX outbox_finished_at_idx ON app.outbox USING btree (finished_at);
 
 CREATE INDEX outbox_recipient_idx ON app.outbox USING btree (channel, recipient, created_at);
 
+CREATE INDEX proved_domains_company_id_idx ON app.proved_domains USING btree (company_id);
+
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
 CREATE INDEX subscription_events_company_id_idx ON app.subscription_events USING btree (company_id, occurred_at DESC);
@@ -16206,6 +18670,16 @@ CREATE INDEX passkey_challenges_expires_at_idx ON auth.passkey_challenges USING 
 CREATE INDEX passkey_challenges_user_id_idx ON auth.passkey_challenges USING btree (user_id);
 
 CREATE INDEX passkeys_user_id_idx ON auth.passkeys USING btree (user_id);
+
+CREATE INDEX portal_sessions_customer_id_idx ON auth.portal_sessions USING btree (company_id, customer_id, created_at DESC);
+
+CREATE INDEX portal_sessions_expires_at_idx ON auth.portal_sessions USING btree (expires_at);
+
+CREATE INDEX scim_group_members_member_id_idx ON auth.scim_group_members USING btree (company_id, member_id);
+
+CREATE INDEX scim_users_email_key_idx ON auth.scim_users USING btree (company_id, email_key) WHERE (user_id IS NULL);
+
+CREATE INDEX security_events_user_id_idx ON auth.security_events USING btree (user_id, id DESC);
 
 CREATE INDEX sessions_active_company_id_idx ON auth.sessions USING btree (active_company_id);
 
@@ -16316,6 +18790,12 @@ CREATE INDEX communications_id_idx ON ONLY public.communications USING btree (id
 CREATE INDEX companies_created_at_idx ON public.companies USING btree (created_at DESC, id);
 
 CREATE INDEX companies_owner_id_idx ON public.companies USING btree (owner_id);
+
+CREATE INDEX company_domains_created_at_idx ON public.company_domains USING btree (company_id, created_at DESC, id);
+
+CREATE INDEX company_domains_id_idx ON public.company_domains USING btree (id);
+
+CREATE UNIQUE INDEX company_domains_verified_key ON public.company_domains USING btree (domain) WHERE (verified_at IS NOT NULL);
 
 CREATE INDEX company_holidays_id_idx ON public.company_holidays USING btree (id);
 
@@ -16559,7 +19039,7 @@ CREATE INDEX invitations_department_id_idx ON public.invitations USING btree (co
 
 CREATE INDEX invitations_id_idx ON public.invitations USING btree (id);
 
-CREATE UNIQUE INDEX invitations_open_email_key ON public.invitations USING btree (company_id, email_key) WHERE (used_at IS NULL);
+CREATE UNIQUE INDEX invitations_open_email_key ON public.invitations USING btree (company_id, email_key) WHERE ((used_at IS NULL) AND (revoked_at IS NULL));
 
 CREATE INDEX invitations_role_id_idx ON public.invitations USING btree (company_id, role_id);
 
@@ -16877,6 +19357,18 @@ CREATE INDEX schedules_start_time_idx ON public.schedules USING btree (company_i
 
 CREATE INDEX schedules_status_idx ON public.schedules USING btree (company_id, status, start_time);
 
+CREATE INDEX scim_mappings_created_at_idx ON public.scim_mappings USING btree (company_id, created_at DESC, id);
+
+CREATE INDEX scim_mappings_department_id_idx ON public.scim_mappings USING btree (company_id, department_id);
+
+CREATE INDEX scim_mappings_id_idx ON public.scim_mappings USING btree (id);
+
+CREATE INDEX scim_mappings_role_id_idx ON public.scim_mappings USING btree (company_id, role_id);
+
+CREATE INDEX scim_tokens_created_at_idx ON public.scim_tokens USING btree (company_id, created_at DESC, id);
+
+CREATE INDEX scim_tokens_id_idx ON public.scim_tokens USING btree (id);
+
 CREATE INDEX service_packages_created_at_idx ON public.service_packages USING btree (company_id, created_at DESC, id);
 
 CREATE INDEX service_packages_id_idx ON public.service_packages USING btree (id);
@@ -16904,6 +19396,10 @@ CREATE INDEX shifts_id_idx ON public.shifts USING btree (id);
 CREATE INDEX shifts_start_time_idx ON public.shifts USING btree (company_id, start_time);
 
 CREATE INDEX shifts_user_id_idx ON public.shifts USING btree (company_id, user_id, start_time);
+
+CREATE INDEX sign_on_providers_created_at_idx ON public.sign_on_providers USING btree (company_id, created_at DESC, id);
+
+CREATE INDEX sign_on_providers_id_idx ON public.sign_on_providers USING btree (id);
 
 CREATE INDEX skills_id_idx ON public.skills USING btree (id);
 
@@ -16950,6 +19446,20 @@ CREATE INDEX suggestions_user_id_idx ON public.suggestions USING btree (company_
 CREATE INDEX supplier_integrations_id_idx ON public.supplier_integrations USING btree (id);
 
 CREATE INDEX supplier_integrations_vendor_id_idx ON public.supplier_integrations USING btree (company_id, vendor_id);
+
+CREATE INDEX support_consents_id_idx ON public.support_consents USING btree (id);
+
+CREATE UNIQUE INDEX support_consents_open_key ON public.support_consents USING btree (company_id) WHERE (revoked_at IS NULL);
+
+CREATE INDEX support_sessions_consent_id_idx ON public.support_sessions USING btree (company_id, consent_id);
+
+CREATE INDEX support_sessions_created_at_idx ON public.support_sessions USING btree (company_id, created_at DESC, id);
+
+CREATE INDEX support_sessions_id_idx ON public.support_sessions USING btree (id);
+
+CREATE INDEX support_sessions_session_id_idx ON public.support_sessions USING btree (session_id);
+
+CREATE INDEX support_sessions_user_id_idx ON public.support_sessions USING btree (user_id);
 
 CREATE INDEX suppressions_created_at_idx ON public.suppressions USING btree (company_id, created_at DESC, id);
 
@@ -17013,11 +19523,35 @@ CREATE INDEX zones_created_at_idx ON public.zones USING btree (company_id, creat
 
 CREATE INDEX zones_id_idx ON public.zones USING btree (id);
 
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER note_use AFTER UPDATE ON app.api_key_uses FOR EACH ROW WHEN ((old.minute <> new.minute)) EXECUTE FUNCTION app.note_api_key_use();
+
 CREATE TRIGGER refresh_deleted AFTER DELETE ON app.role_permissions REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.role_permissions_changed();
 
 CREATE TRIGGER refresh_inserted AFTER INSERT ON app.role_permissions REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.role_permissions_changed();
 
 CREATE TRIGGER refresh_updated AFTER UPDATE ON app.role_permissions REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.role_permissions_changed();
+
+CREATE TRIGGER forget_password_class BEFORE UPDATE OF encrypted_password ON auth.users FOR EACH ROW WHEN ((old.encrypted_password IS DISTINCT FROM new.encrypted_password)) EXECUTE FUNCTION app.forget_password_class();
+
+CREATE TRIGGER note_account AFTER INSERT OR UPDATE OF encrypted_password, email, phone, banned_until, deleted_at ON auth.users FOR EACH ROW EXECUTE FUNCTION app.note_account();
+
+CREATE TRIGGER note_factor_made AFTER INSERT ON auth.mfa_factors FOR EACH ROW WHEN ((new.status = 'verified'::text)) EXECUTE FUNCTION app.note_factor();
+
+CREATE TRIGGER note_factor_proved AFTER UPDATE OF status ON auth.mfa_factors FOR EACH ROW WHEN (((old.status <> 'verified'::text) AND (new.status = 'verified'::text))) EXECUTE FUNCTION app.note_factor();
+
+CREATE TRIGGER note_factor_removed AFTER DELETE ON auth.mfa_factors FOR EACH ROW WHEN ((old.status = 'verified'::text)) EXECUTE FUNCTION app.note_factor();
+
+CREATE TRIGGER note_identity AFTER INSERT OR DELETE ON auth.identities FOR EACH ROW EXECUTE FUNCTION app.note_identity();
+
+CREATE TRIGGER note_login AFTER UPDATE ON auth.portal_sessions FOR EACH ROW WHEN (((old.opened_at IS NULL) AND (new.opened_at IS NOT NULL))) EXECUTE FUNCTION app.note_portal_login();
+
+CREATE TRIGGER note_login AFTER INSERT ON auth.sessions FOR EACH ROW EXECUTE FUNCTION app.note_session();
+
+CREATE TRIGGER note_logout AFTER UPDATE OF revoked_at ON auth.sessions FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION app.note_session();
+
+CREATE TRIGGER support_ended AFTER UPDATE OF revoked_at ON auth.sessions FOR EACH ROW WHEN (((new.impersonated_by IS NOT NULL) AND (old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION app.support_ended();
 
 CREATE TRIGGER sync_user AFTER INSERT OR UPDATE OF email, phone, raw_user_meta_data, email_confirmed_at, last_sign_in_at, deleted_at ON auth.users FOR EACH ROW EXECUTE FUNCTION app.sync_user();
 
@@ -17030,6 +19564,26 @@ CREATE TRIGGER touch BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION p
 CREATE TRIGGER mark_as_deleted INSTEAD OF DELETE ON home_services.work_orders FOR EACH ROW EXECUTE FUNCTION app.mark_as_deleted('public.jobs');
 
 CREATE TRIGGER a_figures BEFORE INSERT OR UPDATE ON public.purchase_orders FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_purchase_order_figures();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.api_keys FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE ON public.companies FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.custom_roles FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.invitations FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.ownership_transfers FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.support_consents FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE ON public.team_members FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation_update BEFORE UPDATE OF owner_id, archived_at, deleted_at, permanent_delete_scheduled_at, subscription_cancel_at_period_end ON public.companies FOR EACH ROW WHEN (((app.impersonated_by() IS NOT NULL) AND (((((old.owner_id IS DISTINCT FROM new.owner_id) OR (old.archived_at IS DISTINCT FROM new.archived_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at)) OR (old.permanent_delete_scheduled_at IS DISTINCT FROM new.permanent_delete_scheduled_at)) OR (old.subscription_cancel_at_period_end IS DISTINCT FROM new.subscription_cancel_at_period_end)))) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation_update BEFORE UPDATE OF user_id, role, role_id, permissions, status, archived_at ON public.team_members FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_lock_deletes BEFORE DELETE ON public.price_book_categories FOR EACH STATEMENT EXECUTE FUNCTION app.lock_price_book_first('alone');
 
@@ -17070,6 +19624,8 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.b
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.chats FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.communications FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.company_domains FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.company_holidays FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
@@ -17193,11 +19749,17 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.r
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.schedules FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.scim_mappings FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.scim_tokens FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.service_packages FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.service_plans FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.shifts FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.sign_on_providers FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.skills FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
@@ -17293,6 +19855,8 @@ CREATE TRIGGER calculate_totals BEFORE INSERT OR UPDATE ON public.invoices FOR E
 
 CREATE TRIGGER changed AFTER UPDATE ON public.estimate_options FOR EACH ROW WHEN ((((old.estimate_id IS DISTINCT FROM new.estimate_id) OR (old."position" IS DISTINCT FROM new."position")) OR (old.is_recommended IS DISTINCT FROM new.is_recommended))) EXECUTE FUNCTION app.options_changed();
 
+CREATE TRIGGER changed AFTER INSERT OR DELETE OR UPDATE ON public.scim_mappings FOR EACH ROW EXECUTE FUNCTION app.scim_mapping_changed();
+
 CREATE TRIGGER changed_first AFTER INSERT OR DELETE ON public.estimate_options FOR EACH ROW EXECUTE FUNCTION app.options_changed();
 
 CREATE TRIGGER check_seats AFTER INSERT ON public.invitations FOR EACH ROW WHEN (((new.used_at IS NULL) AND (current_setting('role'::text) <> 'app_owner'::text))) EXECUTE FUNCTION app.seat_taken();
@@ -17353,6 +19917,8 @@ CREATE TRIGGER customer_money_inserted AFTER INSERT ON public.invoices REFERENCI
 
 CREATE TRIGGER customer_money_updated AFTER UPDATE ON public.invoices REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.count_customer_money();
 
+CREATE TRIGGER end_portal_sessions AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((old.portal_enabled AND (NOT new.portal_enabled)) OR ((old.status <> new.status) AND (new.status <> ALL (ARRAY['active'::text, 'inactive'::text]))) OR ((old.archived_at IS NULL) AND (new.archived_at IS NOT NULL)) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION app.end_portal_sessions();
+
 CREATE TRIGGER equipment_serviced AFTER INSERT ON public.job_equipment REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.equipment_serviced();
 
 CREATE TRIGGER figures_by_timezone AFTER UPDATE OF business_timezone ON public.companies FOR EACH ROW WHEN ((old.business_timezone IS DISTINCT FROM new.business_timezone)) EXECUTE FUNCTION app.company_timezone_changed();
@@ -17403,6 +19969,8 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.api_keys FOR EACH ROW EXE
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.guard_company();
 
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.company_domains FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_company_domain();
+
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.contracts FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_contract();
 
 CREATE TRIGGER guard BEFORE INSERT ON public.credit_notes FOR EACH ROW WHEN (((CURRENT_USER = 'authenticated'::name) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_credit_note();
@@ -17443,9 +20011,15 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.purchase_orders FOR EACH 
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.schedules FOR EACH ROW EXECUTE FUNCTION app.guard_schedule();
 
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.scim_mappings FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_scim_mapping();
+
+CREATE TRIGGER guard BEFORE UPDATE OF revoked_at ON public.scim_tokens FOR EACH ROW EXECUTE FUNCTION app.guard_scim_token();
+
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.service_packages FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_service_package();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.service_plans FOR EACH ROW EXECUTE FUNCTION app.guard_service_plan();
+
+CREATE TRIGGER guard BEFORE UPDATE ON public.sign_on_providers FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_sign_on_provider();
 
 CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE ON public.tags FOR EACH ROW EXECUTE FUNCTION app.guard_tag();
 
@@ -17526,6 +20100,10 @@ CREATE TRIGGER guard_kept BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((o
 CREATE TRIGGER guard_kept BEFORE DELETE ON public.payments FOR EACH ROW WHEN (app.is_settled(old.status)) EXECUTE FUNCTION app.guard_payment();
 
 CREATE TRIGGER guard_new AFTER INSERT ON public.inventory FOR EACH ROW WHEN (((new.quantity_reserved <> (0)::numeric) AND (CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])))) EXECUTE FUNCTION app.guard_new_inventory();
+
+CREATE TRIGGER guard_new_owner_password BEFORE UPDATE OF role ON public.team_members FOR EACH ROW WHEN (((new.role = ANY (ARRAY['owner'::text, 'admin'::text])) AND (old.role <> new.role) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_owner_password();
+
+CREATE TRIGGER guard_owner_password BEFORE INSERT ON public.team_members FOR EACH ROW WHEN (((new.role = ANY (ARRAY['owner'::text, 'admin'::text])) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_owner_password();
 
 CREATE TRIGGER guard_receipt BEFORE UPDATE ON public.purchase_order_line_items FOR EACH ROW WHEN (((new.quantity_received <> old.quantity_received) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_receipt();
 
@@ -17611,6 +20189,12 @@ CREATE TRIGGER log_role_change AFTER UPDATE ON public.team_members FOR EACH ROW 
 
 CREATE TRIGGER member_added AFTER INSERT ON public.team_members FOR EACH ROW WHEN ((new.role = 'owner'::text)) EXECUTE FUNCTION app.member_added();
 
+CREATE TRIGGER mfa_demand_changed AFTER UPDATE OF mfa_required ON public.companies FOR EACH ROW WHEN ((old.mfa_required IS DISTINCT FROM new.mfa_required)) EXECUTE FUNCTION app.mfa_demand_changed();
+
+CREATE TRIGGER note_made AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION app.note_api_key();
+
+CREATE TRIGGER note_revoked AFTER UPDATE OF revoked_at ON public.api_keys FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION app.note_api_key();
+
 CREATE TRIGGER only_default_inserted BEFORE INSERT ON public.inventory_locations FOR EACH ROW WHEN ((new.is_default AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default('name');
 
 CREATE TRIGGER only_default_inserted BEFORE INSERT ON public.labor_rates FOR EACH ROW WHEN ((new.is_default AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default();
@@ -17649,6 +20233,8 @@ CREATE TRIGGER references_valid BEFORE INSERT OR UPDATE ON public.schedules FOR 
 
 CREATE TRIGGER refresh AFTER UPDATE OF permissions ON public.custom_roles FOR EACH ROW EXECUTE FUNCTION app.custom_role_changed();
 
+CREATE TRIGGER scim_member_came AFTER INSERT ON public.team_members FOR EACH ROW EXECUTE FUNCTION app.scim_member_came();
+
 CREATE TRIGGER sequence_draft BEFORE INSERT ON public.invoices FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('draft_number', 'invoice_draft', 'DRAFT', '4', 'yearly');
 
 CREATE TRIGGER sequence_number BEFORE INSERT ON public.contracts FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('contract_number', 'contract', 'CON', '4', 'yearly');
@@ -17672,6 +20258,8 @@ CREATE TRIGGER sequence_number BEFORE INSERT ON public.service_plans FOR EACH RO
 CREATE TRIGGER sequence_number BEFORE INSERT ON public.vendors FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.number_row('vendor_number', 'vendor', 'VND', '4', 'yearly');
 
 CREATE TRIGGER sequence_number_issued BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN ((app.is_issued(new.status) AND (new.invoice_number IS NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.number_row('invoice_number', 'invoice', 'INV', '4', 'yearly');
+
+CREATE TRIGGER set_mfa_due BEFORE INSERT OR UPDATE OF role ON public.team_members FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.set_mfa_due();
 
 CREATE TRIGGER settle_added AFTER INSERT ON public.price_book_categories REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION app.categories_added();
 
@@ -17716,6 +20304,8 @@ CREATE TRIGGER touch BEFORE UPDATE ON public.chats FOR EACH ROW EXECUTE FUNCTION
 CREATE TRIGGER touch BEFORE UPDATE ON public.communications FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.touch();
+
+CREATE TRIGGER touch BEFORE UPDATE ON public.company_domains FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.company_holidays FOR EACH ROW EXECUTE FUNCTION app.touch();
 
@@ -17817,17 +20407,27 @@ CREATE TRIGGER touch BEFORE UPDATE ON public.requests FOR EACH ROW EXECUTE FUNCT
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.schedules FOR EACH ROW EXECUTE FUNCTION app.touch();
 
+CREATE TRIGGER touch BEFORE UPDATE ON public.scim_mappings FOR EACH ROW EXECUTE FUNCTION app.touch();
+
+CREATE TRIGGER touch BEFORE UPDATE ON public.scim_tokens FOR EACH ROW EXECUTE FUNCTION app.touch();
+
 CREATE TRIGGER touch BEFORE UPDATE ON public.service_packages FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.service_plans FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.shifts FOR EACH ROW EXECUTE FUNCTION app.touch();
 
+CREATE TRIGGER touch BEFORE UPDATE ON public.sign_on_providers FOR EACH ROW EXECUTE FUNCTION app.touch();
+
 CREATE TRIGGER touch BEFORE UPDATE ON public.skills FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.stock_reservations FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.supplier_integrations FOR EACH ROW EXECUTE FUNCTION app.touch();
+
+CREATE TRIGGER touch BEFORE UPDATE ON public.support_consents FOR EACH ROW EXECUTE FUNCTION app.touch();
+
+CREATE TRIGGER touch BEFORE UPDATE ON public.support_sessions FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.tags FOR EACH ROW EXECUTE FUNCTION app.touch();
 
@@ -17916,6 +20516,8 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.chats FOR EACH ROW WHEN
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('communications', 'communication', 'company_id', 'usual', 'from_address', 'contact', 'from_name', 'name', 'to_address', 'contact', 'to_name', 'name', 'cc_addresses', 'contact', 'bcc_addresses', 'contact', 'subject', 'text', 'body', 'text', 'body_html', 'text', 'body_plain', 'text', 'call_recording_url', 'text', 'call_transcript', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.companies FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('companies', 'company', 'id', 'high', 'tax_id', 'tax_id', 'ein', 'tax_id');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.company_domains FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_domains', 'company_domain', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_holidays', 'company_holiday', 'company_id', 'usual');
 
@@ -18031,11 +20633,17 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.requests FOR EACH ROW W
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('schedules', 'schedule', 'company_id', 'usual', 'location', 'address', 'access_instructions', 'text');
 
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.scim_mappings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('scim_mappings', 'scim_mapping', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.scim_tokens FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('scim_tokens', 'scim_token', 'company_id', 'usual', 'token_hash', 'secret');
+
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.service_packages FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_packages', 'service_package', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.service_plans FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('service_plans', 'service_plan', 'company_id', 'usual', 'customer_signature', 'signature', 'signed_by_name', 'name');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('shifts', 'shift', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.sign_on_providers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('sign_on_providers', 'sign_on_provider', 'company_id', 'usual', 'client_secret', 'secret');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('skills', 'skill', 'company_id', 'usual');
 
@@ -18046,6 +20654,10 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.streams FOR EACH ROW WH
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.suggestions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('suggestions', 'suggestion', 'company_id', 'usual', 'original_text', 'text', 'suggested_text', 'text', 'description', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.supplier_integrations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('supplier_integrations', 'supplier_integration', 'company_id', 'high', 'api_key', 'secret', 'api_secret', 'secret', 'webhook_secret', 'secret');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.support_consents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('support_consents', 'support_consent', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.support_sessions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('support_sessions', 'support_session', 'company_id', 'usual', 'operator', 'contact');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.suppressions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('suppressions', 'suppression', 'company_id', 'usual', 'address_key', 'contact');
 
@@ -18074,6 +20686,8 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.chats FOR EACH ROW WHEN ((
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_communications('communications', 'communication', 'company_id', 'usual', 'from_address', 'contact', 'from_name', 'name', 'to_address', 'contact', 'to_name', 'name', 'cc_addresses', 'contact', 'bcc_addresses', 'contact', 'subject', 'text', 'body', 'text', 'body_html', 'text', 'body_plain', 'text', 'call_recording_url', 'text', 'call_transcript', 'text');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.companies FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_companies('companies', 'company', 'id', 'high', 'tax_id', 'tax_id', 'ein', 'tax_id');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_domains FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_domains('company_domains', 'company_domain', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_holidays('company_holidays', 'company_holiday', 'company_id', 'usual');
 
@@ -18189,11 +20803,17 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.requests FOR EACH ROW WHEN
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_schedules('schedules', 'schedule', 'company_id', 'usual', 'location', 'address', 'access_instructions', 'text');
 
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.scim_mappings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_scim_mappings('scim_mappings', 'scim_mapping', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.scim_tokens FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_scim_tokens('scim_tokens', 'scim_token', 'company_id', 'usual', 'token_hash', 'secret');
+
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.service_packages FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_service_packages('service_packages', 'service_package', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.service_plans FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_service_plans('service_plans', 'service_plan', 'company_id', 'usual', 'customer_signature', 'signature', 'signed_by_name', 'name');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_shifts('shifts', 'shift', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.sign_on_providers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_sign_on_providers('sign_on_providers', 'sign_on_provider', 'company_id', 'usual', 'client_secret', 'secret');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_skills('skills', 'skill', 'company_id', 'usual');
 
@@ -18204,6 +20824,10 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.streams FOR EACH ROW WHEN 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.suggestions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_suggestions('suggestions', 'suggestion', 'company_id', 'usual', 'original_text', 'text', 'suggested_text', 'text', 'description', 'text');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.supplier_integrations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_supplier_integrations('supplier_integrations', 'supplier_integration', 'company_id', 'high', 'api_key', 'secret', 'api_secret', 'secret', 'webhook_secret', 'secret');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.support_consents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_support_consents('support_consents', 'support_consent', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.support_sessions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_support_sessions('support_sessions', 'support_session', 'company_id', 'usual', 'operator', 'contact');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.suppressions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_suppressions('suppressions', 'suppression', 'company_id', 'usual', 'address_key', 'contact');
 
@@ -18227,6 +20851,9 @@ CREATE TRIGGER touch BEFORE UPDATE ON storage.buckets FOR EACH ROW EXECUTE FUNCT
 
 CREATE TRIGGER touch BEFORE UPDATE ON storage.objects FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
+ALTER TABLE ONLY app.api_key_uses
+    ADD CONSTRAINT api_key_uses_api_key_id_fkey FOREIGN KEY (company_id, api_key_id) REFERENCES public.api_keys(company_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -18238,6 +20865,9 @@ ALTER TABLE ONLY app.month_recounts
 
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY app.proved_domains
+    ADD CONSTRAINT proved_domains_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -18290,8 +20920,32 @@ ALTER TABLE ONLY auth.passkey_challenges
 ALTER TABLE ONLY auth.passkeys
     ADD CONSTRAINT passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY auth.portal_sessions
+    ADD CONSTRAINT portal_sessions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.portal_sessions
+    ADD CONSTRAINT portal_sessions_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY auth.recovery_codes
     ADD CONSTRAINT recovery_codes_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.scim_group_members
+    ADD CONSTRAINT scim_group_members_group_id_fkey FOREIGN KEY (company_id, group_id) REFERENCES auth.scim_groups(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.scim_group_members
+    ADD CONSTRAINT scim_group_members_member_id_fkey FOREIGN KEY (company_id, member_id) REFERENCES auth.scim_users(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.scim_groups
+    ADD CONSTRAINT scim_groups_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.scim_users
+    ADD CONSTRAINT scim_users_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.scim_users
+    ADD CONSTRAINT scim_users_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.security_events
+    ADD CONSTRAINT security_events_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_active_company_id_fkey FOREIGN KEY (active_company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
@@ -18385,6 +21039,9 @@ ALTER TABLE public.communications
 
 ALTER TABLE ONLY public.companies
     ADD CONSTRAINT companies_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.company_domains
+    ADD CONSTRAINT company_domains_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.company_holidays
     ADD CONSTRAINT company_holidays_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -18991,6 +21648,18 @@ ALTER TABLE ONLY public.schedules
 ALTER TABLE ONLY public.schedules
     ADD CONSTRAINT schedules_service_plan_id_fkey FOREIGN KEY (company_id, service_plan_id) REFERENCES public.service_plans(company_id, id) ON DELETE SET NULL (service_plan_id);
 
+ALTER TABLE ONLY public.scim_mappings
+    ADD CONSTRAINT scim_mappings_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.scim_mappings
+    ADD CONSTRAINT scim_mappings_department_id_fkey FOREIGN KEY (company_id, department_id) REFERENCES public.departments(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.scim_mappings
+    ADD CONSTRAINT scim_mappings_role_id_fkey FOREIGN KEY (company_id, role_id) REFERENCES public.custom_roles(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.scim_tokens
+    ADD CONSTRAINT scim_tokens_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.service_packages
     ADD CONSTRAINT service_packages_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -19014,6 +21683,9 @@ ALTER TABLE ONLY public.shifts
 
 ALTER TABLE ONLY public.shifts
     ADD CONSTRAINT shifts_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sign_on_providers
+    ADD CONSTRAINT sign_on_providers_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.skills
     ADD CONSTRAINT skills_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -19073,6 +21745,21 @@ ALTER TABLE ONLY public.supplier_integrations
 
 ALTER TABLE ONLY public.supplier_integrations
     ADD CONSTRAINT supplier_integrations_vendor_id_fkey FOREIGN KEY (company_id, vendor_id) REFERENCES public.vendors(company_id, id) ON DELETE SET NULL (vendor_id);
+
+ALTER TABLE ONLY public.support_consents
+    ADD CONSTRAINT support_consents_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.support_sessions
+    ADD CONSTRAINT support_sessions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.support_sessions
+    ADD CONSTRAINT support_sessions_consent_id_fkey FOREIGN KEY (company_id, consent_id) REFERENCES public.support_consents(company_id, id);
+
+ALTER TABLE ONLY public.support_sessions
+    ADD CONSTRAINT support_sessions_session_id_fkey FOREIGN KEY (session_id) REFERENCES auth.sessions(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.support_sessions
+    ADD CONSTRAINT support_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.suppressions
     ADD CONSTRAINT suppressions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -19148,6 +21835,10 @@ ALTER TABLE ONLY public.zones
 ALTER TABLE ONLY storage.objects
     ADD CONSTRAINT objects_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id);
 
+ALTER TABLE app.api_key_uses ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY app_definer_all ON app.api_key_uses TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.applied_code TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.applied_seeds TO app_definer USING (true) WITH CHECK (true);
@@ -19161,6 +21852,8 @@ CREATE POLICY app_definer_all ON app.auth_settings TO app_definer USING (true) W
 CREATE POLICY app_definer_all ON app.backfills TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.captured_messages TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.company_rules TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.counters TO app_definer USING (true) WITH CHECK (true);
 
@@ -19178,6 +21871,8 @@ CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHE
 
 CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.proved_domains TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.retention_held TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.role_permissions TO app_definer USING (true) WITH CHECK (true);
@@ -19192,6 +21887,8 @@ CREATE POLICY app_definer_all ON app.subscription_tiers TO app_definer USING (tr
 
 CREATE POLICY app_definer_all ON app.subscriptions TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.api_key_uses TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.applied_code TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.applied_seeds TO app_owner USING (true) WITH CHECK (true);
@@ -19205,6 +21902,8 @@ CREATE POLICY app_owner_all ON app.auth_settings TO app_owner USING (true) WITH 
 CREATE POLICY app_owner_all ON app.backfills TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.captured_messages TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.company_rules TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.counters TO app_owner USING (true) WITH CHECK (true);
 
@@ -19221,6 +21920,8 @@ CREATE POLICY app_owner_all ON app.month_recounts TO app_owner USING (true) WITH
 CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.protected_tables TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.proved_domains TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.retention_held TO app_owner USING (true) WITH CHECK (true);
 
@@ -19250,6 +21951,8 @@ ALTER TABLE app.backfills ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.captured_messages ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.company_rules ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.counters ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY declared_read ON app.protected_tables FOR SELECT TO anon, authenticated USING (true);
@@ -19270,11 +21973,15 @@ ALTER TABLE app.outbox ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.proved_domains ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.retention_held ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.role_permissions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.schema_fingerprints ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service_role_all ON app.api_key_uses TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.applied_code TO service_role USING (true) WITH CHECK (true);
 
@@ -19289,6 +21996,8 @@ CREATE POLICY service_role_all ON app.auth_settings TO service_role USING (true)
 CREATE POLICY service_role_all ON app.backfills TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.captured_messages TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.company_rules TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.counters TO service_role USING (true) WITH CHECK (true);
 
@@ -19305,6 +22014,8 @@ CREATE POLICY service_role_all ON app.month_recounts TO service_role USING (true
 CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.protected_tables TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.proved_domains TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.retention_held TO service_role USING (true) WITH CHECK (true);
 
@@ -19328,6 +22039,8 @@ ALTER TABLE app.subscription_tiers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.subscriptions ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY app_definer_all ON auth.custom_providers TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON auth.flow_states TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.identities TO app_definer USING (true) WITH CHECK (true);
@@ -19348,11 +22061,23 @@ CREATE POLICY app_definer_all ON auth.passkey_challenges TO app_definer USING (t
 
 CREATE POLICY app_definer_all ON auth.passkeys TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON auth.portal_sessions TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON auth.recovery_codes TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.scim_group_members TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.scim_groups TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.scim_users TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON auth.security_events TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.sessions TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON auth.users TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.custom_providers TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.flow_states TO app_owner USING (true) WITH CHECK (true);
 
@@ -19374,11 +22099,23 @@ CREATE POLICY app_owner_all ON auth.passkey_challenges TO app_owner USING (true)
 
 CREATE POLICY app_owner_all ON auth.passkeys TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON auth.portal_sessions TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON auth.recovery_codes TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.scim_group_members TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.scim_groups TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.scim_users TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.security_events TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.sessions TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.users TO app_owner USING (true) WITH CHECK (true);
+
+ALTER TABLE auth.custom_providers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.flow_states ENABLE ROW LEVEL SECURITY;
 
@@ -19400,7 +22137,19 @@ ALTER TABLE auth.passkey_challenges ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.passkeys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE auth.portal_sessions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE auth.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.scim_group_members ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.scim_groups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.scim_users ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.security_events ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service_role_all ON auth.custom_providers TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.flow_states TO service_role USING (true) WITH CHECK (true);
 
@@ -19422,7 +22171,17 @@ CREATE POLICY service_role_all ON auth.passkey_challenges TO service_role USING 
 
 CREATE POLICY service_role_all ON auth.passkeys TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON auth.portal_sessions TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON auth.recovery_codes TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.scim_group_members TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.scim_groups TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.scim_users TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON auth.security_events TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON auth.sessions TO service_role USING (true) WITH CHECK (true);
 
@@ -19461,6 +22220,8 @@ CREATE POLICY app_definer_all ON public.chats TO app_definer USING (true) WITH C
 CREATE POLICY app_definer_all ON public.communications TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.companies TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.company_domains TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.company_holidays TO app_definer USING (true) WITH CHECK (true);
 
@@ -19588,11 +22349,17 @@ CREATE POLICY app_definer_all ON public.role_change_log TO app_definer USING (tr
 
 CREATE POLICY app_definer_all ON public.schedules TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON public.scim_mappings TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.scim_tokens TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON public.service_packages TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.service_plans TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.shifts TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.sign_on_providers TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.skills TO app_definer USING (true) WITH CHECK (true);
 
@@ -19605,6 +22372,10 @@ CREATE POLICY app_definer_all ON public.streams TO app_definer USING (true) WITH
 CREATE POLICY app_definer_all ON public.suggestions TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.supplier_integrations TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.support_consents TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.support_sessions TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.suppressions TO app_definer USING (true) WITH CHECK (true);
 
@@ -19651,6 +22422,8 @@ CREATE POLICY app_owner_all ON public.chats TO app_owner USING (true) WITH CHECK
 CREATE POLICY app_owner_all ON public.communications TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.companies TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.company_domains TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.company_holidays TO app_owner USING (true) WITH CHECK (true);
 
@@ -19778,11 +22551,17 @@ CREATE POLICY app_owner_all ON public.role_change_log TO app_owner USING (true) 
 
 CREATE POLICY app_owner_all ON public.schedules TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON public.scim_mappings TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.scim_tokens TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON public.service_packages TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.service_plans TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.shifts TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.sign_on_providers TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.skills TO app_owner USING (true) WITH CHECK (true);
 
@@ -19795,6 +22574,10 @@ CREATE POLICY app_owner_all ON public.streams TO app_owner USING (true) WITH CHE
 CREATE POLICY app_owner_all ON public.suggestions TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.supplier_integrations TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.support_consents TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.support_sessions TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.suppressions TO app_owner USING (true) WITH CHECK (true);
 
@@ -19833,6 +22616,8 @@ ALTER TABLE public.chats ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.communications ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.companies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.company_domains ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.company_holidays ENABLE ROW LEVEL SECURITY;
 
@@ -19882,6 +22667,38 @@ ALTER TABLE public.form_submissions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.form_templates ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY guest_read ON public.communications FOR SELECT TO guest USING ((( SELECT app.has_permission('communications:read_own'::text) AS has_permission) AND (customer_id = ( SELECT app.customer_id() AS customer_id)) AND ((deleted_at IS NULL) AND (NOT is_internal) AND (type <> 'note'::text) AND (status = ANY (ARRAY['sent'::text, 'delivered'::text, 'read'::text, 'received'::text])))));
+
+CREATE POLICY guest_read ON public.companies FOR SELECT TO guest USING ((( SELECT app.has_permission('companies:read_own'::text) AS has_permission) AND (id = ( SELECT app.company_id() AS company_id))));
+
+CREATE POLICY guest_read ON public.contracts FOR SELECT TO guest USING ((( SELECT app.has_permission('contracts:read_own'::text) AS has_permission) AND ((customer_id = ( SELECT app.customer_id() AS customer_id)) OR (id = ( SELECT app.linked_id() AS linked_id))) AND ((deleted_at IS NULL) AND (status = ANY (ARRAY['sent'::text, 'viewed'::text, 'signed'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])))));
+
+CREATE POLICY guest_read ON public.customers FOR SELECT TO guest USING ((( SELECT app.has_permission('customers:read_own'::text) AS has_permission) AND (id = ( SELECT app.customer_id() AS customer_id)) AND (deleted_at IS NULL)));
+
+CREATE POLICY guest_read ON public.estimate_line_items FOR SELECT TO guest USING ((( SELECT app.has_permission('estimate_lines:read_own'::text) AS has_permission) AND (EXISTS ( SELECT
+   FROM public.estimates parent
+  WHERE ((parent.company_id = estimate_line_items.company_id) AND (parent.id = estimate_line_items.estimate_id))))));
+
+CREATE POLICY guest_read ON public.estimate_options FOR SELECT TO guest USING ((( SELECT app.has_permission('estimate_lines:read_own'::text) AS has_permission) AND (EXISTS ( SELECT
+   FROM public.estimates parent
+  WHERE ((parent.company_id = estimate_options.company_id) AND (parent.id = estimate_options.estimate_id))))));
+
+CREATE POLICY guest_read ON public.estimates FOR SELECT TO guest USING ((( SELECT app.has_permission('estimates:read_own'::text) AS has_permission) AND ((customer_id = ( SELECT app.customer_id() AS customer_id)) OR (id = ( SELECT app.linked_id() AS linked_id))) AND ((deleted_at IS NULL) AND (status = ANY (ARRAY['sent'::text, 'viewed'::text, 'accepted'::text, 'rejected'::text, 'expired'::text])))));
+
+CREATE POLICY guest_read ON public.invoice_line_items FOR SELECT TO guest USING ((( SELECT app.has_permission('invoice_lines:read_own'::text) AS has_permission) AND (EXISTS ( SELECT
+   FROM public.invoices parent
+  WHERE ((parent.company_id = invoice_line_items.company_id) AND (parent.id = invoice_line_items.invoice_id))))));
+
+CREATE POLICY guest_read ON public.invoices FOR SELECT TO guest USING ((( SELECT app.has_permission('invoices:read_own'::text) AS has_permission) AND ((customer_id = ( SELECT app.customer_id() AS customer_id)) OR (id = ( SELECT app.linked_id() AS linked_id))) AND ((deleted_at IS NULL) AND (status <> 'draft'::text))));
+
+CREATE POLICY guest_read ON public.jobs FOR SELECT TO guest USING ((( SELECT app.has_permission('jobs:read_own'::text) AS has_permission) AND ((customer_id = ( SELECT app.customer_id() AS customer_id)) OR (id = ( SELECT app.linked_id() AS linked_id))) AND (deleted_at IS NULL)));
+
+CREATE POLICY guest_read ON public.payments FOR SELECT TO guest USING ((( SELECT app.has_permission('payments:read_own'::text) AS has_permission) AND (customer_id = ( SELECT app.customer_id() AS customer_id)) AND (deleted_at IS NULL)));
+
+CREATE POLICY guest_read ON public.properties FOR SELECT TO guest USING ((( SELECT app.has_permission('properties:read_own'::text) AS has_permission) AND (customer_id = ( SELECT app.customer_id() AS customer_id)) AND (deleted_at IS NULL)));
+
+CREATE POLICY guest_read ON public.schedules FOR SELECT TO guest USING ((( SELECT app.has_permission('schedules:read_own'::text) AS has_permission) AND (customer_id = ( SELECT app.customer_id() AS customer_id)) AND (deleted_at IS NULL)));
+
 ALTER TABLE public.import_runs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.inventory ENABLE ROW LEVEL SECURITY;
@@ -19912,8 +22729,6 @@ ALTER TABLE public.labor_rates ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY member_create ON public.absences FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('absences:create'::text) AS has_permission) OR (( SELECT app.has_permission('absences:create_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
 
-CREATE POLICY member_create ON public.api_keys FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('api_keys:create'::text) AS has_permission));
-
 CREATE POLICY member_create ON public.attachments FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('files:create'::text) AS has_permission) OR (( SELECT app.has_permission('files:create_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
    FROM public.jobs parent
   WHERE ((parent.company_id = attachments.company_id) AND (parent.id = attachments.job_id))))) OR (( SELECT app.has_permission('files:create_own'::text) AS has_permission) AND (uploaded_by = ( SELECT auth.uid() AS uid)))));
@@ -19923,6 +22738,8 @@ CREATE POLICY member_create ON public.chats FOR INSERT TO authenticated WITH CHE
 CREATE POLICY member_create ON public.communications FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('communications:create'::text) AS has_permission) OR (( SELECT app.has_permission('communications:create_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (EXISTS ( SELECT
    FROM public.jobs parent
   WHERE ((parent.company_id = communications.company_id) AND (parent.id = communications.job_id))))))));
+
+CREATE POLICY member_create ON public.company_domains FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('company_domains:create'::text) AS has_permission));
 
 CREATE POLICY member_create ON public.company_holidays FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('company_settings:create'::text) AS has_permission));
 
@@ -20064,6 +22881,10 @@ CREATE POLICY member_create ON public.requests FOR INSERT TO authenticated WITH 
 
 CREATE POLICY member_create ON public.schedules FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('schedules:create'::text) AS has_permission) OR (( SELECT app.has_permission('schedules:create_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
 
+CREATE POLICY member_create ON public.scim_mappings FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('directory:create'::text) AS has_permission));
+
+CREATE POLICY member_create ON public.scim_tokens FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('directory:create'::text) AS has_permission));
+
 CREATE POLICY member_create ON public.service_packages FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('price_book:create'::text) AS has_permission));
 
 CREATE POLICY member_create ON public.service_plans FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('service_plans:create'::text) AS has_permission));
@@ -20107,6 +22928,8 @@ CREATE POLICY member_delete ON public.chats FOR DELETE TO authenticated USING ((
 CREATE POLICY member_delete ON public.communications FOR DELETE TO authenticated USING ((( SELECT app.has_permission('communications:delete'::text) AS has_permission) OR (( SELECT app.has_permission('communications:delete_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (EXISTS ( SELECT
    FROM public.jobs parent
   WHERE ((parent.company_id = communications.company_id) AND (parent.id = communications.job_id))))))));
+
+CREATE POLICY member_delete ON public.company_domains FOR DELETE TO authenticated USING (( SELECT app.has_permission('company_domains:delete'::text) AS has_permission));
 
 CREATE POLICY member_delete ON public.company_holidays FOR DELETE TO authenticated USING (( SELECT app.has_permission('company_settings:delete'::text) AS has_permission));
 
@@ -20238,11 +23061,17 @@ CREATE POLICY member_delete ON public.requests FOR DELETE TO authenticated USING
 
 CREATE POLICY member_delete ON public.schedules FOR DELETE TO authenticated USING ((( SELECT app.has_permission('schedules:delete'::text) AS has_permission) OR (( SELECT app.has_permission('schedules:delete_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
 
+CREATE POLICY member_delete ON public.scim_mappings FOR DELETE TO authenticated USING (( SELECT app.has_permission('directory:delete'::text) AS has_permission));
+
+CREATE POLICY member_delete ON public.scim_tokens FOR DELETE TO authenticated USING (( SELECT app.has_permission('directory:delete'::text) AS has_permission));
+
 CREATE POLICY member_delete ON public.service_packages FOR DELETE TO authenticated USING (( SELECT app.has_permission('price_book:delete'::text) AS has_permission));
 
 CREATE POLICY member_delete ON public.service_plans FOR DELETE TO authenticated USING (( SELECT app.has_permission('service_plans:delete'::text) AS has_permission));
 
 CREATE POLICY member_delete ON public.shifts FOR DELETE TO authenticated USING (( SELECT app.has_permission('shifts:delete'::text) AS has_permission));
+
+CREATE POLICY member_delete ON public.sign_on_providers FOR DELETE TO authenticated USING (( SELECT app.has_permission('directory:delete'::text) AS has_permission));
 
 CREATE POLICY member_delete ON public.skills FOR DELETE TO authenticated USING (( SELECT app.has_permission('team_setup:delete'::text) AS has_permission));
 
@@ -20295,6 +23124,8 @@ CREATE POLICY member_read ON public.communications FOR SELECT TO authenticated U
   WHERE ((parent.company_id = communications.company_id) AND (parent.id = communications.job_id))))))));
 
 CREATE POLICY member_read ON public.companies FOR SELECT TO authenticated USING (( SELECT app.has_permission('companies:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON public.company_domains FOR SELECT TO authenticated USING (( SELECT app.has_permission('company_domains:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.company_holidays FOR SELECT TO authenticated USING (( SELECT app.has_permission('company_settings:read'::text) AS has_permission));
 
@@ -20452,11 +23283,17 @@ CREATE POLICY member_read ON public.role_change_log FOR SELECT TO authenticated 
 
 CREATE POLICY member_read ON public.schedules FOR SELECT TO authenticated USING ((( SELECT app.has_permission('schedules:read'::text) AS has_permission) OR (( SELECT app.has_permission('schedules:read_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
 
+CREATE POLICY member_read ON public.scim_mappings FOR SELECT TO authenticated USING (( SELECT app.has_permission('directory:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON public.scim_tokens FOR SELECT TO authenticated USING (( SELECT app.has_permission('directory:read'::text) AS has_permission));
+
 CREATE POLICY member_read ON public.service_packages FOR SELECT TO authenticated USING (( SELECT app.has_permission('price_book:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.service_plans FOR SELECT TO authenticated USING (( SELECT app.has_permission('service_plans:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.shifts FOR SELECT TO authenticated USING (( SELECT app.has_permission('shifts:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON public.sign_on_providers FOR SELECT TO authenticated USING (( SELECT app.has_permission('directory:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.skills FOR SELECT TO authenticated USING (( SELECT app.has_permission('team_setup:read'::text) AS has_permission));
 
@@ -20469,6 +23306,10 @@ CREATE POLICY member_read ON public.streams FOR SELECT TO authenticated USING ((
 CREATE POLICY member_read ON public.suggestions FOR SELECT TO authenticated USING ((( SELECT app.has_permission('chats:read'::text) AS has_permission) OR (( SELECT app.has_permission('chats:read_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
 
 CREATE POLICY member_read ON public.supplier_integrations FOR SELECT TO authenticated USING (( SELECT app.has_permission('supplier_integrations:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON public.support_consents FOR SELECT TO authenticated USING (( SELECT app.has_permission('support_access:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON public.support_sessions FOR SELECT TO authenticated USING (( SELECT app.has_permission('support_access:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.suppressions FOR SELECT TO authenticated USING (( SELECT app.has_permission('suppressions:read'::text) AS has_permission));
 
@@ -20511,6 +23352,8 @@ CREATE POLICY member_update ON public.communications FOR UPDATE TO authenticated
   WHERE ((parent.company_id = communications.company_id) AND (parent.id = communications.job_id))))))));
 
 CREATE POLICY member_update ON public.companies FOR UPDATE TO authenticated USING (( SELECT app.has_permission('companies:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('companies:update'::text) AS has_permission));
+
+CREATE POLICY member_update ON public.company_domains FOR UPDATE TO authenticated USING (( SELECT app.has_permission('company_domains:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('company_domains:update'::text) AS has_permission));
 
 CREATE POLICY member_update ON public.company_holidays FOR UPDATE TO authenticated USING (( SELECT app.has_permission('company_settings:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('company_settings:update'::text) AS has_permission));
 
@@ -20680,11 +23523,17 @@ CREATE POLICY member_update ON public.requests FOR UPDATE TO authenticated USING
 
 CREATE POLICY member_update ON public.schedules FOR UPDATE TO authenticated USING ((( SELECT app.has_permission('schedules:update'::text) AS has_permission) OR (( SELECT app.has_permission('schedules:update_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew)))))) WITH CHECK ((( SELECT app.has_permission('schedules:update'::text) AS has_permission) OR (( SELECT app.has_permission('schedules:update_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
 
+CREATE POLICY member_update ON public.scim_mappings FOR UPDATE TO authenticated USING (( SELECT app.has_permission('directory:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('directory:update'::text) AS has_permission));
+
+CREATE POLICY member_update ON public.scim_tokens FOR UPDATE TO authenticated USING (( SELECT app.has_permission('directory:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('directory:update'::text) AS has_permission));
+
 CREATE POLICY member_update ON public.service_packages FOR UPDATE TO authenticated USING (( SELECT app.has_permission('price_book:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('price_book:update'::text) AS has_permission));
 
 CREATE POLICY member_update ON public.service_plans FOR UPDATE TO authenticated USING (( SELECT app.has_permission('service_plans:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('service_plans:update'::text) AS has_permission));
 
 CREATE POLICY member_update ON public.shifts FOR UPDATE TO authenticated USING (( SELECT app.has_permission('shifts:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('shifts:update'::text) AS has_permission));
+
+CREATE POLICY member_update ON public.sign_on_providers FOR UPDATE TO authenticated USING (( SELECT app.has_permission('directory:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('directory:update'::text) AS has_permission));
 
 CREATE POLICY member_update ON public.skills FOR UPDATE TO authenticated USING (( SELECT app.has_permission('team_setup:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('team_setup:update'::text) AS has_permission));
 
@@ -20762,6 +23611,10 @@ ALTER TABLE public.role_change_log ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.schedules ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.scim_mappings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.scim_tokens ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.service_packages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.service_plans ENABLE ROW LEVEL SECURITY;
@@ -20787,6 +23640,8 @@ CREATE POLICY service_role_all ON public.chats TO service_role USING (true) WITH
 CREATE POLICY service_role_all ON public.communications TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.companies TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.company_domains TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.company_holidays TO service_role USING (true) WITH CHECK (true);
 
@@ -20914,11 +23769,17 @@ CREATE POLICY service_role_all ON public.role_change_log TO service_role USING (
 
 CREATE POLICY service_role_all ON public.schedules TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON public.scim_mappings TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.scim_tokens TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON public.service_packages TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.service_plans TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.shifts TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.sign_on_providers TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.skills TO service_role USING (true) WITH CHECK (true);
 
@@ -20931,6 +23792,10 @@ CREATE POLICY service_role_all ON public.streams TO service_role USING (true) WI
 CREATE POLICY service_role_all ON public.suggestions TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.supplier_integrations TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.support_consents TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.support_sessions TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.suppressions TO service_role USING (true) WITH CHECK (true);
 
@@ -20958,6 +23823,8 @@ CREATE POLICY service_role_all ON public.zones TO service_role USING (true) WITH
 
 ALTER TABLE public.shifts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.sign_on_providers ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.skills ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stock_moves ENABLE ROW LEVEL SECURITY;
@@ -20970,6 +23837,10 @@ ALTER TABLE public.suggestions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.supplier_integrations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.support_consents ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.support_sessions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.suppressions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.tags ENABLE ROW LEVEL SECURITY;
@@ -20978,189 +23849,201 @@ ALTER TABLE public.team_members ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.technician_positions ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY tenant_isolation ON public.absences AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.absences AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.activities AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.activities AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.api_keys AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.api_keys AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.attachments AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.attachments AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.audit_logs AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.audit_logs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.background_jobs AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.background_jobs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.bookings AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.bookings AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.chats AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.chats AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.communications AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.communications AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.companies AS RESTRICTIVE TO anon, authenticated USING ((id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.companies AS RESTRICTIVE TO anon, authenticated, guest USING ((id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.company_holidays AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.company_domains AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.company_settings AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.company_holidays AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.contracts AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.company_settings AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.credit_notes AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.contracts AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.custom_field_values AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.credit_notes AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.custom_fields AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.custom_field_values AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.custom_roles AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.custom_fields AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.customer_addresses AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.custom_roles AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.customer_contacts AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.customer_addresses AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.customer_reviews AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.customer_contacts AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.customer_tags AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.customer_reviews AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.customers AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.customer_tags AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.departments AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.customers AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.documents AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.departments AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.email_logs AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.documents AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.equipment AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.email_logs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.equipment_tags AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.equipment AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.estimate_jobs AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.equipment_tags AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.estimate_line_items AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.estimate_jobs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.estimate_options AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.estimate_line_items AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.estimates AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.estimate_options AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.file_storage AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.estimates AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.form_submissions AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.file_storage AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.form_templates AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.form_submissions AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.import_runs AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.form_templates AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.inventory AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.import_runs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.inventory_locations AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.inventory AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.invitations AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.inventory_locations AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.invoice_jobs AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.invitations AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.invoice_line_items AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.invoice_jobs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.invoices AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.invoice_line_items AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.job_equipment AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.invoices AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.job_tags AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.job_equipment AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.job_team_assignments AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.job_tags AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.jobs AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.job_team_assignments AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.jobs_archive AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.jobs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.jobs_archive_restricted AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.jobs_archive AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.labor_rates AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.jobs_archive_restricted AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.member_skills AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.labor_rates AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.member_zones AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.member_skills AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.messages_v2 AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.member_zones AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.notes AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.messages_v2 AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.notification_preferences AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.notes AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.notification_queue AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.notification_preferences AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.notification_templates AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.notification_queue AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.ownership_transfers AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.notification_templates AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.payment_allocations AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.ownership_transfers AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.payment_methods AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.payment_allocations AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.payments AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.payment_methods AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.po_settings AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.payments AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.posts AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.po_settings AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.price_book_categories AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.posts AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.price_book_items AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.price_book_categories AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.price_history AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.price_book_items AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.pricing_rules AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.price_history AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.properties AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.pricing_rules AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.public_links AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.properties AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.purchase_order_line_items AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.public_links AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.purchase_orders AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.purchase_order_line_items AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.recurrences AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.purchase_orders AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.requests AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.recurrences AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.role_change_log AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.requests AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.schedules AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.role_change_log AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.service_packages AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.schedules AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.service_plans AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.scim_mappings AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.shifts AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.scim_tokens AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.skills AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.service_packages AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.stock_moves AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.service_plans AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.stock_reservations AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.shifts AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.streams AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.sign_on_providers AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.suggestions AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.skills AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.supplier_integrations AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.stock_moves AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.suppressions AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.stock_reservations AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.tags AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.streams AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.team_members AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.suggestions AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.technician_positions AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.supplier_integrations AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.time_entries AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.support_consents AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.vendors AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.support_sessions AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.votes_v2 AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.suppressions AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.webhook_logs AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.tags AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.webhooks AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.team_members AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
-CREATE POLICY tenant_isolation ON public.zones AS RESTRICTIVE TO anon, authenticated USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+CREATE POLICY tenant_isolation ON public.technician_positions AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.time_entries AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.vendors AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.votes_v2 AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.webhook_logs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.webhooks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.zones AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 ALTER TABLE public.time_entries ENABLE ROW LEVEL SECURITY;
 
@@ -21196,17 +24079,20 @@ CREATE POLICY service_role_all ON storage.objects TO service_role USING (true) W
 
 GRANT USAGE ON SCHEMA app TO anon;
 GRANT USAGE ON SCHEMA app TO authenticated;
+GRANT USAGE ON SCHEMA app TO guest;
 GRANT USAGE ON SCHEMA app TO service_role;
 GRANT ALL ON SCHEMA app TO app_definer;
 GRANT USAGE ON SCHEMA app TO server_login;
 
 GRANT USAGE ON SCHEMA auth TO anon;
 GRANT USAGE ON SCHEMA auth TO authenticated;
+GRANT USAGE ON SCHEMA auth TO guest;
 GRANT USAGE ON SCHEMA auth TO service_role;
 GRANT ALL ON SCHEMA auth TO app_definer;
 
 GRANT USAGE ON SCHEMA extensions TO anon;
 GRANT USAGE ON SCHEMA extensions TO authenticated;
+GRANT USAGE ON SCHEMA extensions TO guest;
 GRANT USAGE ON SCHEMA extensions TO service_role;
 GRANT USAGE ON SCHEMA extensions TO app_definer;
 
@@ -21215,6 +24101,7 @@ GRANT USAGE ON SCHEMA home_services TO service_role;
 
 GRANT USAGE ON SCHEMA public TO anon;
 GRANT USAGE ON SCHEMA public TO authenticated;
+GRANT USAGE ON SCHEMA public TO guest;
 GRANT USAGE ON SCHEMA public TO service_role;
 GRANT ALL ON SCHEMA public TO app_definer;
 
@@ -21224,6 +24111,55 @@ GRANT USAGE ON SCHEMA shared TO service_role;
 GRANT USAGE ON SCHEMA storage TO anon;
 GRANT USAGE ON SCHEMA storage TO authenticated;
 GRANT USAGE ON SCHEMA storage TO service_role;
+
+REVOKE ALL ON FUNCTION app.company_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.company_id() TO anon;
+GRANT ALL ON FUNCTION app.company_id() TO authenticated;
+GRANT ALL ON FUNCTION app.company_id() TO guest;
+GRANT ALL ON FUNCTION app.company_id() TO service_role;
+GRANT ALL ON FUNCTION app.company_id() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.uuid_v7() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.uuid_v7() TO anon;
+GRANT ALL ON FUNCTION app.uuid_v7() TO authenticated;
+GRANT ALL ON FUNCTION app.uuid_v7() TO guest;
+GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
+GRANT ALL ON FUNCTION app.uuid_v7() TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.team_members TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.team_members TO service_role;
+GRANT SELECT,DELETE ON TABLE public.team_members TO authenticated;
+
+GRANT UPDATE(role) ON TABLE public.team_members TO authenticated;
+
+GRANT UPDATE(role_id) ON TABLE public.team_members TO authenticated;
+
+GRANT UPDATE(department_id) ON TABLE public.team_members TO authenticated;
+
+GRANT UPDATE(status) ON TABLE public.team_members TO authenticated;
+
+GRANT UPDATE(permissions) ON TABLE public.team_members TO authenticated;
+
+GRANT UPDATE(job_title) ON TABLE public.team_members TO authenticated;
+
+GRANT UPDATE(phone) ON TABLE public.team_members TO authenticated;
+
+GRANT UPDATE(archived_at) ON TABLE public.team_members TO authenticated;
+
+REVOKE ALL ON FUNCTION app.accept_invitation_as(p_user_id uuid, p_session_id uuid, p_token text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.accept_invitation_as(p_user_id uuid, p_session_id uuid, p_token text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.act_for(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_permission text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION auth.jwt() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.jwt() TO anon;
+GRANT ALL ON FUNCTION auth.jwt() TO authenticated;
+GRANT ALL ON FUNCTION auth.jwt() TO guest;
+GRANT ALL ON FUNCTION auth.jwt() TO service_role;
+GRANT ALL ON FUNCTION auth.jwt() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.acting_support() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.acting_support() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.activate_if_none(p_company_id uuid) FROM PUBLIC;
 
@@ -21239,10 +24175,17 @@ REVOKE ALL ON FUNCTION app.add_figures_of_jobs_archive() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.add_figures_of_payments() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO authenticated;
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO service_role;
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.answer_estimate(p_estimate_id uuid, p_status text, p_name text, p_signature text, p_reason text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.api_keys_of(p_user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.api_keys_of(p_user_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.apply_allocations() FROM PUBLIC;
 
@@ -21250,21 +24193,10 @@ REVOKE ALL ON FUNCTION app.apply_credit_notes() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.apply_payments() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.company_id() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.company_id() TO anon;
-GRANT ALL ON FUNCTION app.company_id() TO authenticated;
-GRANT ALL ON FUNCTION app.company_id() TO service_role;
-GRANT ALL ON FUNCTION app.company_id() TO app_definer;
-
-REVOKE ALL ON FUNCTION app.uuid_v7() FROM PUBLIC;
-GRANT ALL ON FUNCTION app.uuid_v7() TO anon;
-GRANT ALL ON FUNCTION app.uuid_v7() TO authenticated;
-GRANT ALL ON FUNCTION app.uuid_v7() TO service_role;
-GRANT ALL ON FUNCTION app.uuid_v7() TO app_definer;
-
 REVOKE ALL ON FUNCTION auth.uid() FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.uid() TO anon;
 GRANT ALL ON FUNCTION auth.uid() TO authenticated;
+GRANT ALL ON FUNCTION auth.uid() TO guest;
 GRANT ALL ON FUNCTION auth.uid() TO service_role;
 GRANT ALL ON FUNCTION auth.uid() TO app_definer;
 
@@ -21272,19 +24204,58 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO authenticated;
 
+GRANT SELECT(company_id) ON TABLE public.payments TO guest;
+
+GRANT SELECT(id) ON TABLE public.payments TO guest;
+
+GRANT SELECT(customer_id) ON TABLE public.payments TO guest;
+
+GRANT SELECT(invoice_id) ON TABLE public.payments TO guest;
+
+GRANT SELECT(job_id) ON TABLE public.payments TO guest;
+
+GRANT SELECT(payment_number) ON TABLE public.payments TO guest;
+
+GRANT SELECT(currency) ON TABLE public.payments TO guest;
+
+GRANT SELECT(amount) ON TABLE public.payments TO guest;
+
+GRANT SELECT(payment_method) ON TABLE public.payments TO guest;
+
+GRANT SELECT(payment_type) ON TABLE public.payments TO guest;
+
+GRANT SELECT(card_brand) ON TABLE public.payments TO guest;
+
+GRANT SELECT(card_last4) ON TABLE public.payments TO guest;
+
+GRANT SELECT(status) ON TABLE public.payments TO guest;
+
+GRANT SELECT(refunded_amount) ON TABLE public.payments TO guest;
+
+GRANT SELECT(refunded_at) ON TABLE public.payments TO guest;
+
+GRANT SELECT(receipt_url) ON TABLE public.payments TO guest;
+
+GRANT SELECT(receipt_number) ON TABLE public.payments TO guest;
+
+GRANT SELECT(customer_notes) ON TABLE public.payments TO guest;
+
+GRANT SELECT(completed_at) ON TABLE public.payments TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.payments TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.payments TO guest;
+
 REVOKE ALL ON FUNCTION app.apply_refund(p_refund public.payments) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.apply_refund(p_refund public.payments) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.apply_scim_groups(p_company_id uuid, p_member_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.apply_scim_groups(p_company_id uuid, p_member_ids uuid[]) TO service_role;
 
 REVOKE ALL ON FUNCTION app.apply_settled(p_payments public.payments[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.apply_settled(p_payments public.payments[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.archive_jobs(p_limit integer) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION auth.jwt() FROM PUBLIC;
-GRANT ALL ON FUNCTION auth.jwt() TO anon;
-GRANT ALL ON FUNCTION auth.jwt() TO authenticated;
-GRANT ALL ON FUNCTION auth.jwt() TO service_role;
-GRANT ALL ON FUNCTION auth.jwt() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.assurance_level() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.assurance_level() TO anon;
@@ -21293,6 +24264,10 @@ GRANT ALL ON FUNCTION app.assurance_level() TO service_role;
 GRANT ALL ON FUNCTION app.assurance_level() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.audit() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_log_type(p_action text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.audit_log_type(p_action text) TO service_role;
+GRANT ALL ON FUNCTION app.audit_log_type(p_action text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.audit_of_absences() FROM PUBLIC;
 
@@ -21305,6 +24280,8 @@ REVOKE ALL ON FUNCTION app.audit_of_chats() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.audit_of_communications() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_companies() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_company_domains() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_company_holidays() FROM PUBLIC;
 
@@ -21420,11 +24397,17 @@ REVOKE ALL ON FUNCTION app.audit_of_requests() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_schedules() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.audit_of_scim_mappings() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_scim_tokens() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.audit_of_service_packages() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_service_plans() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_shifts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_sign_on_providers() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_skills() FROM PUBLIC;
 
@@ -21435,6 +24418,10 @@ REVOKE ALL ON FUNCTION app.audit_of_streams() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.audit_of_suggestions() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_supplier_integrations() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_support_consents() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_support_sessions() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_suppressions() FROM PUBLIC;
 
@@ -21468,6 +24455,23 @@ GRANT ALL ON FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) 
 
 REVOKE ALL ON FUNCTION app.be_only_default() FROM PUBLIC;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_domains TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_domains TO service_role;
+GRANT SELECT,DELETE ON TABLE public.company_domains TO authenticated;
+
+GRANT INSERT(company_id) ON TABLE public.company_domains TO authenticated;
+
+GRANT INSERT(id) ON TABLE public.company_domains TO authenticated;
+
+GRANT INSERT(domain) ON TABLE public.company_domains TO authenticated;
+
+GRANT INSERT(join_mode),UPDATE(join_mode) ON TABLE public.company_domains TO authenticated;
+
+GRANT INSERT(join_role),UPDATE(join_role) ON TABLE public.company_domains TO authenticated;
+
+REVOKE ALL ON FUNCTION app.begin_domain_check(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.begin_domain_check(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) TO app_definer;
 
@@ -21478,6 +24482,44 @@ REVOKE ALL ON FUNCTION app.book_schedule() FROM PUBLIC;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.schedules TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.schedules TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.schedules TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(id) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(customer_id) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(property_id) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(job_id) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(type) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(title) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(start_time) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(end_time) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(all_day) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(status) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(confirmed_at) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(actual_start_time) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(actual_end_time) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(cancelled_at) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(customer_notes) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.schedules TO guest;
+
+GRANT SELECT(updated_at) ON TABLE public.schedules TO guest;
 
 REVOKE ALL ON FUNCTION app.booked_people(p_schedule public.schedules) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.booked_people(p_schedule public.schedules) TO app_definer;
@@ -21506,6 +24548,66 @@ GRANT ALL ON FUNCTION app.check_grantable(p_before text, p_after text) TO app_de
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(id) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(job_id) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(customer_id) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(property_id) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(estimate_id) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(invoice_number) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(title) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(description) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(status) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(currency) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(tax_rate) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(subtotal) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(taxable_subtotal) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(discount_amount) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(tax_amount) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(total_amount) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(paid_amount) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(credited_amount) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(balance_amount) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(due_date) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(terms) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(issued_at) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(sent_at) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(viewed_at) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(paid_at) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(cancelled_at) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.invoices TO guest;
+
+GRANT SELECT(updated_at) ON TABLE public.invoices TO guest;
 
 REVOKE ALL ON FUNCTION app.check_invoice_status(p_new public.invoices) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_invoice_status(p_new public.invoices) TO authenticated;
@@ -21545,6 +24647,9 @@ GRANT ALL ON FUNCTION app.check_stock_quantity(p_quantity numeric) TO app_define
 REVOKE ALL ON FUNCTION app.check_subscription(p_subscription jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_subscription(p_subscription jsonb) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.check_support_manager() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_support_manager() TO app_definer;
+
 REVOKE ALL ON FUNCTION app.check_visit() FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stock_reservations TO app_definer;
@@ -21557,6 +24662,11 @@ GRANT ALL ON FUNCTION app.close_reservation(p_reservation public.stock_reservati
 REVOKE ALL ON FUNCTION app.company_timezone_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.compute_purchase_order() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.confirm_domain(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_proof text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.confirm_domain(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_proof text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.confirmed_domain(p_user_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.copy_crew(p_company_id uuid, p_job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.copy_crew(p_company_id uuid, p_job_id uuid) TO app_definer;
@@ -21582,14 +24692,26 @@ REVOKE ALL ON FUNCTION app.custom_role_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.customer_currency_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.customer_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.customer_id() TO anon;
+GRANT ALL ON FUNCTION app.customer_id() TO authenticated;
+GRANT ALL ON FUNCTION app.customer_id() TO guest;
+GRANT ALL ON FUNCTION app.customer_id() TO service_role;
+GRANT ALL ON FUNCTION app.customer_id() TO app_definer;
+
 REVOKE ALL ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) TO anon;
 GRANT ALL ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) TO authenticated;
 GRANT ALL ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) TO service_role;
 GRANT ALL ON FUNCTION app.customer_names(p_first_name text, p_last_name text, p_company_name text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.customer_of_session(p_company_id uuid, p_id uuid, p_digest text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) FROM PUBLIC;
 
@@ -21601,6 +24723,9 @@ GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO service_role;
 REVOKE ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.demand_of_guest(p_permission text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.demand_of_guest(p_permission text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.digits(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.digits(p_text text) TO anon;
 GRANT ALL ON FUNCTION app.digits(p_text text) TO authenticated;
@@ -21611,6 +24736,9 @@ REVOKE ALL ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_t
 GRANT ALL ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_tax_rate numeric, OUT subtotal bigint, OUT taxable_subtotal bigint, OUT discount bigint, OUT tax_amount bigint, OUT total_amount bigint) TO authenticated;
 GRANT ALL ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_tax_rate numeric, OUT subtotal bigint, OUT taxable_subtotal bigint, OUT discount bigint, OUT tax_amount bigint, OUT total_amount bigint) TO service_role;
 GRANT ALL ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_tax_rate numeric, OUT subtotal bigint, OUT taxable_subtotal bigint, OUT discount bigint, OUT tax_amount bigint, OUT total_amount bigint) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.domain_company(p_domain text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.domain_company(p_domain text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.e164(p_phone text, p_country text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.e164(p_phone text, p_country text) TO authenticated;
@@ -21625,6 +24753,11 @@ GRANT ALL ON FUNCTION app.effective_permissions(p_company_id uuid, p_role text, 
 GRANT ALL ON FUNCTION app.effective_permissions(p_company_id uuid, p_role text, p_role_id uuid, p_overrides jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.enclose(p_table regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.end_portal_sessions() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.end_support(p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.end_support(p_company_id uuid, p_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) TO app_definer;
@@ -21648,11 +24781,16 @@ GRANT ALL ON FUNCTION app.expire(p_limit integer) TO service_role;
 REVOKE ALL ON FUNCTION app.expire_audit(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.expire_audit(p_limit integer) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.expire_company(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.expire_company(p_limit integer) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.expire_deleted(p_table text, p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_idempotency_keys(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_logs(p_table text, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.expire_security_events(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) TO app_definer;
@@ -21680,6 +24818,8 @@ GRANT ALL ON FUNCTION app.fold(p_text text) TO authenticated;
 GRANT ALL ON FUNCTION app.fold(p_text text) TO service_role;
 GRANT ALL ON FUNCTION app.fold(p_text text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) TO app_definer;
 
@@ -21688,6 +24828,8 @@ REVOKE ALL ON FUNCTION app.guard_api_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_category_delete() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_company() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_company_domain() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_contract() FROM PUBLIC;
 
@@ -21705,6 +24847,8 @@ REVOKE ALL ON FUNCTION app.guard_estimate() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_estimate_option() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_impersonation() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_inventory() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_invoice() FROM PUBLIC;
@@ -21719,26 +24863,6 @@ REVOKE ALL ON FUNCTION app.guard_labor_rate() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_member() FROM PUBLIC;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.team_members TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.team_members TO service_role;
-GRANT SELECT,DELETE ON TABLE public.team_members TO authenticated;
-
-GRANT UPDATE(role) ON TABLE public.team_members TO authenticated;
-
-GRANT UPDATE(role_id) ON TABLE public.team_members TO authenticated;
-
-GRANT UPDATE(department_id) ON TABLE public.team_members TO authenticated;
-
-GRANT UPDATE(status) ON TABLE public.team_members TO authenticated;
-
-GRANT UPDATE(permissions) ON TABLE public.team_members TO authenticated;
-
-GRANT UPDATE(job_title) ON TABLE public.team_members TO authenticated;
-
-GRANT UPDATE(phone) ON TABLE public.team_members TO authenticated;
-
-GRANT UPDATE(archived_at) ON TABLE public.team_members TO authenticated;
-
 REVOKE ALL ON FUNCTION app.guard_member_edit(p_old public.team_members, p_new public.team_members) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.guard_member_edit(p_old public.team_members, p_new public.team_members) TO authenticated;
 
@@ -21749,6 +24873,8 @@ REVOKE ALL ON FUNCTION app.guard_note() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_ordered_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_own_time() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_owner_password() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_payment() FROM PUBLIC;
 
@@ -21774,9 +24900,15 @@ REVOKE ALL ON FUNCTION app.guard_retention() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_schedule() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_scim_mapping() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_scim_token() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_service_package() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_service_plan() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_sign_on_provider() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_soft_delete() FROM PUBLIC;
 
@@ -21795,6 +24927,7 @@ GRANT ALL ON FUNCTION app.has_feature(p_feature text) TO service_role;
 REVOKE ALL ON FUNCTION app.has_permission(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO anon;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO authenticated;
+GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO guest;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO service_role;
 GRANT ALL ON FUNCTION app.has_permission(p_permission text) TO app_definer;
 
@@ -21812,6 +24945,22 @@ GRANT ALL ON FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked 
 
 REVOKE ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.idempotency_caller() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.idempotency_caller() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.impersonated_by() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.impersonated_by() TO anon;
+GRANT ALL ON FUNCTION app.impersonated_by() TO authenticated;
+GRANT ALL ON FUNCTION app.impersonated_by() TO service_role;
+GRANT ALL ON FUNCTION app.impersonated_by() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.invitation_token_hash(p_token text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.invitation_token_hash(p_token text) TO app_definer;
+GRANT ALL ON FUNCTION app.invitation_token_hash(p_token text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.invite_by_directory(p_company_id uuid, p_member_id uuid, p_email text, p_name text, p_token_hash text, p_is_mailed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.invite_by_directory(p_company_id uuid, p_member_id uuid, p_email text, p_name text, p_token_hash text, p_is_mailed boolean) TO service_role;
 
 REVOKE ALL ON FUNCTION app.is_assigned_only(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_assigned_only(p_permission text) TO anon;
@@ -21860,6 +25009,11 @@ GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO service_r
 REVOKE ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_public_mail_domain(p_domain text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_public_mail_domain(p_domain text) TO authenticated;
+GRANT ALL ON FUNCTION app.is_public_mail_domain(p_domain text) TO service_role;
+GRANT ALL ON FUNCTION app.is_public_mail_domain(p_domain text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.is_read_with_jobs(p_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_read_with_jobs(p_table text) TO app_definer;
 
@@ -21892,11 +25046,36 @@ REVOKE ALL ON FUNCTION app.items_moved() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.items_removed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO service_role;
+GRANT SELECT,DELETE ON TABLE public.api_keys TO authenticated;
+
+GRANT UPDATE(name) ON TABLE public.api_keys TO authenticated;
+
+GRANT UPDATE(permissions) ON TABLE public.api_keys TO authenticated;
+
+GRANT UPDATE(expires_at) ON TABLE public.api_keys TO authenticated;
+
+GRANT UPDATE(revoked_at) ON TABLE public.api_keys TO authenticated;
+
+GRANT UPDATE(version) ON TABLE public.api_keys TO authenticated;
+
+GRANT UPDATE(allowed_addresses) ON TABLE public.api_keys TO authenticated;
+
+GRANT UPDATE(requests_per_minute) ON TABLE public.api_keys TO authenticated;
+
+REVOKE ALL ON FUNCTION app.keep_api_key(p_key public.api_keys, p_count_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_api_key(p_key public.api_keys, p_count_max integer) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.keep_billed_customer() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO anon;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO authenticated;
+GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO guest;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_lines regclass, p_column text, p_lines_noun text, p_kept text[]) FROM PUBLIC;
@@ -21905,6 +25084,9 @@ REVOKE ALL ON FUNCTION app.keep_owing_customer() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.kept_days(p_wanted jsonb, p_kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.kept_days(p_wanted jsonb, p_kind text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.key_maker() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.key_maker() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.labels_of(p_table regclass) FROM PUBLIC;
 
@@ -21932,6 +25114,13 @@ GRANT ALL ON FUNCTION app.lines_of(p_lines regclass, p_column text, p_company_id
 REVOKE ALL ON FUNCTION app.lines_of_option(p_lines jsonb, p_option_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.lines_of_option(p_lines jsonb, p_option_id uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.linked_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.linked_id() TO anon;
+GRANT ALL ON FUNCTION app.linked_id() TO authenticated;
+GRANT ALL ON FUNCTION app.linked_id() TO guest;
+GRANT ALL ON FUNCTION app.linked_id() TO service_role;
+GRANT ALL ON FUNCTION app.linked_id() TO app_definer;
+
 REVOKE ALL ON FUNCTION app.load_permissions(p_matrix jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.lock_customer_of_job() FROM PUBLIC;
@@ -21950,7 +25139,22 @@ REVOKE ALL ON FUNCTION app.log_price() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.log_role_change() FROM PUBLIC;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO service_role;
+GRANT SELECT,DELETE ON TABLE public.invitations TO authenticated;
+
+REVOKE ALL ON FUNCTION app.mail_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.mail_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.make_api_key(p_key jsonb, p_count_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_api_key(p_key jsonb, p_count_max integer) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.make_audit_of(p_table regclass, p_tenant_column text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.make_invitation(p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text, p_is_mailed boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.make_link(p_link jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_link(p_link jsonb) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.make_partitions(p_months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.make_partitions(p_months_ahead integer) TO service_role;
@@ -21970,46 +25174,67 @@ REVOKE ALL ON FUNCTION app.member_added() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.member_role() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.member_role() TO anon;
 GRANT ALL ON FUNCTION app.member_role() TO authenticated;
+GRANT ALL ON FUNCTION app.member_role() TO guest;
 GRANT ALL ON FUNCTION app.member_role() TO service_role;
 GRANT ALL ON FUNCTION app.member_role() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.mfa_demand_changed() FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.companies TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.companies TO service_role;
 GRANT SELECT ON TABLE public.companies TO authenticated;
 
+GRANT SELECT(id) ON TABLE public.companies TO guest;
+
 GRANT UPDATE(name) ON TABLE public.companies TO authenticated;
+GRANT SELECT(name) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(slug) ON TABLE public.companies TO authenticated;
+GRANT SELECT(slug) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(industry) ON TABLE public.companies TO authenticated;
 
 GRANT UPDATE(legal_name) ON TABLE public.companies TO authenticated;
+GRANT SELECT(legal_name) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(doing_business_as) ON TABLE public.companies TO authenticated;
+GRANT SELECT(doing_business_as) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(logo) ON TABLE public.companies TO authenticated;
+GRANT SELECT(logo) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(email) ON TABLE public.companies TO authenticated;
+GRANT SELECT(email) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(phone) ON TABLE public.companies TO authenticated;
+GRANT SELECT(phone) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(support_email) ON TABLE public.companies TO authenticated;
+GRANT SELECT(support_email) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(support_phone) ON TABLE public.companies TO authenticated;
+GRANT SELECT(support_phone) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(website) ON TABLE public.companies TO authenticated;
+GRANT SELECT(website) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(address) ON TABLE public.companies TO authenticated;
+GRANT SELECT(address) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(address2) ON TABLE public.companies TO authenticated;
+GRANT SELECT(address2) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(city) ON TABLE public.companies TO authenticated;
+GRANT SELECT(city) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(state) ON TABLE public.companies TO authenticated;
+GRANT SELECT(state) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(zip_code) ON TABLE public.companies TO authenticated;
+GRANT SELECT(zip_code) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(country) ON TABLE public.companies TO authenticated;
+GRANT SELECT(country) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(lat) ON TABLE public.companies TO authenticated;
 
@@ -22022,10 +25247,13 @@ GRANT UPDATE(tax_id) ON TABLE public.companies TO authenticated;
 GRANT UPDATE(company_size) ON TABLE public.companies TO authenticated;
 
 GRANT UPDATE(brand_color) ON TABLE public.companies TO authenticated;
+GRANT SELECT(brand_color) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(business_timezone) ON TABLE public.companies TO authenticated;
+GRANT SELECT(business_timezone) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(currency) ON TABLE public.companies TO authenticated;
+GRANT SELECT(currency) ON TABLE public.companies TO guest;
 
 GRANT UPDATE(settings) ON TABLE public.companies TO authenticated;
 
@@ -22034,6 +25262,18 @@ GRANT UPDATE(onboarding_step) ON TABLE public.companies TO authenticated;
 GRANT UPDATE(onboarding_progress) ON TABLE public.companies TO authenticated;
 
 GRANT UPDATE(onboarding_completed_at) ON TABLE public.companies TO authenticated;
+
+GRANT SELECT(deleted_at) ON TABLE public.companies TO guest;
+
+GRANT SELECT(brand_primary_color) ON TABLE public.companies TO guest;
+
+GRANT SELECT(brand_secondary_color) ON TABLE public.companies TO guest;
+
+GRANT SELECT(logo_url) ON TABLE public.companies TO guest;
+
+GRANT SELECT(website_url) ON TABLE public.companies TO guest;
+
+GRANT UPDATE(mfa_required) ON TABLE public.companies TO authenticated;
 
 REVOKE ALL ON FUNCTION app.month_of(p_company_id uuid, p_time timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.month_of(p_company_id uuid, p_time timestamp with time zone) TO app_definer;
@@ -22052,10 +25292,38 @@ GRANT SELECT ON TABLE public.stock_moves TO authenticated;
 REVOKE ALL ON FUNCTION app.move_stock(p_company_id uuid, p_move public.stock_moves, p_on_hand numeric, p_reserved numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.move_stock(p_company_id uuid, p_move public.stock_moves, p_on_hand numeric, p_reserved numeric) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.must_sign_on(p_user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.must_sign_on(p_user_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.needs_second_factor(p_role text, p_company_demands boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.next_number(p_company_id uuid, p_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.next_number(p_company_id uuid, p_name text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.note_account() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.note_activity() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_api_key() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_api_key_use() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_factor() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_identity() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_portal_login() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_session_id uuid, p_details jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_session_id uuid, p_details jsonb) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.note_session() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.nothing_to_answer(p_what text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.nothing_to_answer(p_what text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) TO app_definer;
@@ -22065,11 +25333,20 @@ REVOKE ALL ON FUNCTION app.number_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.number_year(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.number_year(p_company_id uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.open_invitation(p_token text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_invitation(p_token text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) TO server_login;
+
 REVOKE ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) TO server_login;
 
 REVOKE ALL ON FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.options_changed() FROM PUBLIC;
 
@@ -22081,8 +25358,45 @@ GRANT ALL ON FUNCTION app.ordered_lines(p_lines jsonb, p_after jsonb) TO app_def
 REVOKE ALL ON FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.owns_domain(p_company_id uuid, p_domain text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.owns_domain(p_company_id uuid, p_domain text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.partitioned_tables() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.partitioned_tables() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.permissions_of_guest(p_role text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.permissions_of_key(p_key public.api_keys) FROM PUBLIC;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.public_links TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.public_links TO service_role;
+GRANT SELECT,DELETE ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(company_id) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(id) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(purpose) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(estimate_id) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(invoice_id) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(contract_id) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(job_id) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(customer_id) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE public.public_links TO authenticated;
+
+GRANT INSERT(uses_max),UPDATE(uses_max) ON TABLE public.public_links TO authenticated;
+
+GRANT UPDATE(revoked_at) ON TABLE public.public_links TO authenticated;
+
+GRANT UPDATE(version) ON TABLE public.public_links TO authenticated;
+
+REVOKE ALL ON FUNCTION app.permissions_of_link(p_link public.public_links) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.phone_key(p_phone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.phone_key(p_phone text) TO anon;
@@ -22139,6 +25453,12 @@ REVOKE ALL ON FUNCTION app.refresh_effective_permissions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.refresh_figures(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refresh_figures(p_limit integer) TO service_role;
 
+REVOKE ALL ON FUNCTION app.refuse_impersonation() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.refuse_impersonation() TO anon;
+GRANT ALL ON FUNCTION app.refuse_impersonation() TO authenticated;
+GRANT ALL ON FUNCTION app.refuse_impersonation() TO service_role;
+GRANT ALL ON FUNCTION app.refuse_impersonation() TO app_definer;
+
 REVOKE ALL ON FUNCTION app.refuse_other_parties(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refuse_other_parties(p_what text) TO app_definer;
 
@@ -22146,13 +25466,26 @@ REVOKE ALL ON FUNCTION app.refuse_repeated_payment() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.refuse_unpaid() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.role_permissions_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.rotate_api_key(p_id uuid, p_new jsonb, p_overlap_seconds integer, p_count_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.rotate_api_key(p_id uuid, p_new jsonb, p_overlap_seconds integer, p_count_max integer) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.scim_mapping_changed() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.scim_member_came() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.scope_condition(p_table text, p_noun text, p_verb text, p_assigned_column text, p_own_column text, p_crew_column text, p_parent_table text, p_parent_column text) FROM PUBLIC;
 
@@ -22182,6 +25515,10 @@ GRANT ALL ON FUNCTION app.second_factor_age() TO app_definer;
 REVOKE ALL ON FUNCTION app.secret_columns(p_table regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.secret_columns(p_table regclass) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.set_mfa_due() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) TO app_definer;
 
@@ -22190,6 +25527,9 @@ GRANT ALL ON FUNCTION app.settle_price_book(p_company_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.shape_phones() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.slug_of(p_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.slug_of(p_name text) TO app_definer;
 GRANT ALL ON FUNCTION app.slug_of(p_name text) TO authenticated;
@@ -22197,6 +25537,8 @@ GRANT ALL ON FUNCTION app.slug_of(p_name text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.slug_of(p_name text, p_length integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.slug_of(p_name text, p_length integer) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.spread_mfa_due(p_company_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.stamp_approval() FROM PUBLIC;
 
@@ -22218,16 +25560,30 @@ GRANT ALL ON FUNCTION app.sums(p_company_id uuid, p_scope text) TO app_definer;
 REVOKE ALL ON FUNCTION app.sums_of(p_company_id uuid, p_scope text, p_subject uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.sums_of(p_company_id uuid, p_scope text, p_subject uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.support_ended() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.sync_line_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.sync_member_name() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.sync_user() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO anon;
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO authenticated;
+GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO guest;
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO service_role;
+
+REVOKE ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.take_seat(p_company_id uuid, p_is_invited boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.take_seat_here() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_seat_here() TO authenticated;
 
 REVOKE ALL ON FUNCTION app.team_changed() FROM PUBLIC;
 
@@ -22244,6 +25600,8 @@ REVOKE ALL ON FUNCTION app.total_options() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.touch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.unaudited_tables() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.use_link() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) FROM PUBLIC;
 
@@ -22286,6 +25644,10 @@ GRANT ALL ON FUNCTION app.words_of_money(p_minor text, p_currency text) TO app_d
 REVOKE ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.working_api_key(p_company_id uuid, p_id uuid, p_digest text, p_address text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.working_link(p_company_id uuid, p_id uuid, p_digest text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) TO app_definer;
 
@@ -22303,6 +25665,7 @@ GRANT ALL ON FUNCTION auth.custom_access_token_hook(event jsonb) TO service_role
 REVOKE ALL ON FUNCTION auth.email() FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.email() TO anon;
 GRANT ALL ON FUNCTION auth.email() TO authenticated;
+GRANT ALL ON FUNCTION auth.email() TO guest;
 GRANT ALL ON FUNCTION auth.email() TO service_role;
 GRANT ALL ON FUNCTION auth.email() TO app_definer;
 
@@ -22315,11 +25678,15 @@ GRANT ALL ON FUNCTION auth.get_user_company_id() TO app_definer;
 REVOKE ALL ON FUNCTION auth.role() FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.role() TO anon;
 GRANT ALL ON FUNCTION auth.role() TO authenticated;
+GRANT ALL ON FUNCTION auth.role() TO guest;
 GRANT ALL ON FUNCTION auth.role() TO service_role;
 GRANT ALL ON FUNCTION auth.role() TO app_definer;
 
 REVOKE ALL ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) TO service_role;
+
+REVOKE ALL ON FUNCTION public.accept_estimate(name text, estimate_id uuid, signature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.accept_estimate(name text, estimate_id uuid, signature text) TO guest;
 
 REVOKE ALL ON FUNCTION public.accept_invitation(token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accept_invitation(token text) TO authenticated;
@@ -22330,6 +25697,9 @@ GRANT ALL ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, rea
 
 REVOKE ALL ON FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION public.ask_for_visit(title text, description text, contact_name text, contact_email text, contact_phone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ask_for_visit(title text, description text, contact_name text, contact_email text, contact_phone text) TO guest;
 
 REVOKE ALL ON FUNCTION public.audit_trigger_function() FROM PUBLIC;
 
@@ -22364,14 +25734,35 @@ GRANT ALL ON FUNCTION public.create_monthly_partition(table_name text, start_dat
 
 REVOKE ALL ON FUNCTION public.create_tenant_policy(schema_name text, table_name text, policy_name text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.decline_estimate(estimate_id uuid, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.decline_estimate(estimate_id uuid, reason text) TO guest;
+
+REVOKE ALL ON FUNCTION public.delete_company(slug text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.delete_company(slug text, reason text) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.end_support_session(id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_support_session(id uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION public.get_current_tenant_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.get_current_tenant_id() TO anon;
 GRANT ALL ON FUNCTION public.get_current_tenant_id() TO authenticated;
 GRANT ALL ON FUNCTION public.get_current_tenant_id() TO service_role;
 GRANT ALL ON FUNCTION public.get_current_tenant_id() TO app_definer;
 
+REVOKE ALL ON FUNCTION public.grant_support_access(hours integer, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.grant_support_access(hours integer, reason text) TO authenticated;
+
 REVOKE ALL ON FUNCTION public.invite_member(email text, role text, name text, role_id uuid, department_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.invite_member(email text, role text, name text, role_id uuid, department_id uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.join_company(company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.join_company(company_id uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.joinable_companies() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.joinable_companies() TO authenticated;
+
+REVOKE ALL ON FUNCTION public.leave_review(rating integer, review_text text, job_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.leave_review(rating integer, review_text text, job_id uuid) TO guest;
 
 REVOKE ALL ON FUNCTION public.log_audit_event(p_organization_id uuid, p_user_id uuid, p_action text, p_resource_type text, p_resource_id text, p_metadata jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.log_audit_event(p_organization_id uuid, p_user_id uuid, p_action text, p_resource_type text, p_resource_id text, p_metadata jsonb) TO authenticated;
@@ -22396,6 +25787,12 @@ GRANT ALL ON FUNCTION public.mv_technician_performance() TO service_role;
 REVOKE ALL ON FUNCTION public.my_companies() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_companies() TO authenticated;
 
+REVOKE ALL ON FUNCTION public.my_deleted_companies() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_deleted_companies() TO authenticated;
+
+REVOKE ALL ON FUNCTION public.open_link() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.open_link() TO guest;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_orders TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_orders TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_orders TO authenticated;
@@ -22414,6 +25811,19 @@ GRANT ALL ON FUNCTION public.release_stock(reservation_id uuid, quantity numeric
 REVOKE ALL ON FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid, reason text) TO service_role;
+
+REVOKE ALL ON FUNCTION public.restore_company(company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.restore_company(company_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION public.restore_company(company_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION public.resume_company(company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.resume_company(company_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION public.revoke_invitation(id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.revoke_invitation(id uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.revoke_support_access() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.revoke_support_access() TO authenticated;
 
 REVOKE ALL ON FUNCTION public.search_customers(query text, max_results integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.search_customers(query text, max_results integer) TO authenticated;
@@ -22442,6 +25852,9 @@ REVOKE ALL ON FUNCTION public.set_config(setting_name text, setting_value text) 
 GRANT ALL ON FUNCTION public.set_config(setting_name text, setting_value text) TO authenticated;
 GRANT ALL ON FUNCTION public.set_config(setting_name text, setting_value text) TO service_role;
 
+REVOKE ALL ON FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) TO guest;
+
 REVOKE ALL ON FUNCTION public.stock_by_location(inventory_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stock_by_location(inventory_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION public.stock_by_location(inventory_id uuid) TO service_role;
@@ -22449,6 +25862,9 @@ GRANT ALL ON FUNCTION public.stock_by_location(inventory_id uuid) TO service_rol
 REVOKE ALL ON FUNCTION public.subscription_tiers() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.subscription_tiers() TO authenticated;
 GRANT ALL ON FUNCTION public.subscription_tiers() TO service_role;
+
+REVOKE ALL ON FUNCTION public.suspend_company(company_id uuid, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.suspend_company(company_id uuid, reason text) TO service_role;
 
 REVOKE ALL ON FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text) TO authenticated;
@@ -22462,6 +25878,9 @@ REVOKE ALL ON FUNCTION public.update_updated_at_column() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) TO service_role;
+
+REVOKE ALL ON FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION storage.filename(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION storage.filename(name text) TO anon;
@@ -22481,6 +25900,8 @@ GRANT ALL ON FUNCTION storage.foldername(name text) TO authenticated;
 GRANT ALL ON FUNCTION storage.foldername(name text) TO service_role;
 GRANT ALL ON FUNCTION storage.foldername(name text) TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.api_key_uses TO app_definer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.applied_code TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.applied_seeds TO app_definer;
@@ -22499,6 +25920,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backfills TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_rules TO app_definer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.counters TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.figure_changes TO app_definer;
@@ -22516,6 +25939,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.protected_tables TO app_definer;
 GRANT SELECT ON TABLE app.protected_tables TO anon;
 GRANT SELECT ON TABLE app.protected_tables TO authenticated;
 GRANT SELECT ON TABLE app.protected_tables TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.retention_held TO app_definer;
 GRANT SELECT ON TABLE app.retention_held TO service_role;
@@ -22539,7 +25965,18 @@ GRANT SELECT ON TABLE app.subscription_tiers TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.subscriptions TO app_definer;
 GRANT SELECT ON TABLE app.subscriptions TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.security_events TO app_definer;
+GRANT SELECT ON TABLE auth.security_events TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.users TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.users TO service_role;
+
+GRANT SELECT ON TABLE auth.audit_log_entries TO service_role;
+
 GRANT SELECT ON TABLE auth.config TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.custom_providers TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.custom_providers TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.flow_states TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.flow_states TO service_role;
@@ -22571,18 +26008,67 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.passkey_challenges TO service_ro
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.passkeys TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.passkeys TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.portal_sessions TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.portal_sessions TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.recovery_codes TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.scim_group_members TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.scim_group_members TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.scim_groups TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.scim_groups TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.scim_users TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.scim_users TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO service_role;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.users TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.users TO service_role;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(id) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(job_number) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(customer_id) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(property_id) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(title) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(description) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(status) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(job_type) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(service_type) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(scheduled_start) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(scheduled_end) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(actual_start) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(actual_end) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(currency) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(total_amount) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(paid_amount) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(updated_at) ON TABLE public.jobs TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE home_services.work_orders TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE home_services.work_orders TO service_role;
@@ -22594,26 +26080,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.absences TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.activities TO app_definer;
 GRANT SELECT ON TABLE public.activities TO service_role;
 GRANT SELECT ON TABLE public.activities TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO service_role;
-GRANT SELECT,DELETE ON TABLE public.api_keys TO authenticated;
-
-GRANT INSERT(company_id) ON TABLE public.api_keys TO authenticated;
-
-GRANT INSERT(id) ON TABLE public.api_keys TO authenticated;
-
-GRANT INSERT(name),UPDATE(name) ON TABLE public.api_keys TO authenticated;
-
-GRANT INSERT(key_prefix) ON TABLE public.api_keys TO authenticated;
-
-GRANT INSERT(permissions),UPDATE(permissions) ON TABLE public.api_keys TO authenticated;
-
-GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE public.api_keys TO authenticated;
-
-GRANT UPDATE(revoked_at) ON TABLE public.api_keys TO authenticated;
-
-GRANT UPDATE(version) ON TABLE public.api_keys TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_rate_limits TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_rate_limits TO service_role;
@@ -22641,6 +26107,42 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.communications TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.communications TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.communications TO authenticated;
 
+GRANT SELECT(company_id) ON TABLE public.communications TO guest;
+
+GRANT SELECT(id) ON TABLE public.communications TO guest;
+
+GRANT SELECT(customer_id) ON TABLE public.communications TO guest;
+
+GRANT SELECT(job_id) ON TABLE public.communications TO guest;
+
+GRANT SELECT(estimate_id) ON TABLE public.communications TO guest;
+
+GRANT SELECT(invoice_id) ON TABLE public.communications TO guest;
+
+GRANT SELECT(type) ON TABLE public.communications TO guest;
+
+GRANT SELECT(direction) ON TABLE public.communications TO guest;
+
+GRANT SELECT(channel) ON TABLE public.communications TO guest;
+
+GRANT SELECT(from_name) ON TABLE public.communications TO guest;
+
+GRANT SELECT(to_name) ON TABLE public.communications TO guest;
+
+GRANT SELECT(subject) ON TABLE public.communications TO guest;
+
+GRANT SELECT(body) ON TABLE public.communications TO guest;
+
+GRANT SELECT(body_plain) ON TABLE public.communications TO guest;
+
+GRANT SELECT(status) ON TABLE public.communications TO guest;
+
+GRANT SELECT(sent_at) ON TABLE public.communications TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.communications TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.communications TO guest;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_holidays TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_holidays TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_holidays TO authenticated;
@@ -22652,6 +26154,58 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.company_settings TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(id) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(job_id) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(estimate_id) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(invoice_id) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(customer_id) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(contract_number) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(title) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(description) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(content) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(status) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(contract_type) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(signer_name) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(signer_email) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(signer_title) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(signer_company) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(signature) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(signed_at) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(valid_from) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(valid_until) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(terms) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(sent_at) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(viewed_at) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.contracts TO guest;
+
+GRANT SELECT(updated_at) ON TABLE public.contracts TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_notes TO app_definer;
 GRANT SELECT,INSERT ON TABLE public.credit_notes TO service_role;
@@ -22701,6 +26255,52 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO authenticated;
 
+GRANT SELECT(company_id) ON TABLE public.customers TO guest;
+
+GRANT SELECT(id) ON TABLE public.customers TO guest;
+
+GRANT SELECT(type) ON TABLE public.customers TO guest;
+
+GRANT SELECT(first_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(last_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(company_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(display_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(email) ON TABLE public.customers TO guest;
+
+GRANT SELECT(phone) ON TABLE public.customers TO guest;
+
+GRANT SELECT(secondary_phone) ON TABLE public.customers TO guest;
+
+GRANT SELECT(address) ON TABLE public.customers TO guest;
+
+GRANT SELECT(address2) ON TABLE public.customers TO guest;
+
+GRANT SELECT(city) ON TABLE public.customers TO guest;
+
+GRANT SELECT(state) ON TABLE public.customers TO guest;
+
+GRANT SELECT(zip_code) ON TABLE public.customers TO guest;
+
+GRANT SELECT(country) ON TABLE public.customers TO guest;
+
+GRANT SELECT(communication_preferences) ON TABLE public.customers TO guest;
+
+GRANT SELECT(preferred_contact_method) ON TABLE public.customers TO guest;
+
+GRANT SELECT(billing_email) ON TABLE public.customers TO guest;
+
+GRANT SELECT(currency) ON TABLE public.customers TO guest;
+
+GRANT SELECT(outstanding_balance) ON TABLE public.customers TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.customers TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.customers TO guest;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO authenticated;
@@ -22729,13 +26329,123 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimate_line_items TO app_def
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimate_line_items TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimate_line_items TO authenticated;
 
+GRANT SELECT(company_id) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(id) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(estimate_id) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(option_id) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT("position") ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(kind) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(description) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(unit) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(quantity) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(unit_price) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(discount_amount) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(total) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(is_taxable) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(is_optional) ON TABLE public.estimate_line_items TO guest;
+
+GRANT SELECT(is_selected) ON TABLE public.estimate_line_items TO guest;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimate_options TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimate_options TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimate_options TO authenticated;
 
+GRANT SELECT(company_id) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(id) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(estimate_id) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(name) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(tier) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(description) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT("position") ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(is_recommended) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(currency) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(subtotal) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(taxable_subtotal) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(discount_amount) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(tax_amount) ON TABLE public.estimate_options TO guest;
+
+GRANT SELECT(total_amount) ON TABLE public.estimate_options TO guest;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimates TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimates TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.estimates TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(id) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(job_id) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(property_id) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(customer_id) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(estimate_number) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(title) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(description) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(status) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(currency) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(tax_rate) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(subtotal) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(taxable_subtotal) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(discount_amount) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(tax_amount) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(total_amount) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(valid_until) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(terms) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(sent_at) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(viewed_at) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(responded_at) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(selected_option_id) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(accepted_by_name) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.estimates TO guest;
+
+GRANT SELECT(updated_at) ON TABLE public.estimates TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.file_storage TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.file_storage TO service_role;
@@ -22773,10 +26483,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.inventory_locations TO app_def
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.inventory_locations TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.inventory_locations TO authenticated;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO service_role;
-GRANT SELECT,DELETE ON TABLE public.invitations TO authenticated;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_jobs TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_jobs TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_jobs TO authenticated;
@@ -22784,6 +26490,30 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_jobs TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_line_items TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_line_items TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_line_items TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(id) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(invoice_id) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT("position") ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(kind) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(description) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(unit) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(quantity) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(unit_price) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(discount_amount) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(total) ON TABLE public.invoice_line_items TO guest;
+
+GRANT SELECT(is_taxable) ON TABLE public.invoice_line_items TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_equipment TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_equipment TO service_role;
@@ -22900,33 +26630,35 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.properties TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.properties TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.properties TO authenticated;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.public_links TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.public_links TO service_role;
-GRANT SELECT,DELETE ON TABLE public.public_links TO authenticated;
+GRANT SELECT(company_id) ON TABLE public.properties TO guest;
 
-GRANT INSERT(company_id) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(id) ON TABLE public.properties TO guest;
 
-GRANT INSERT(id) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(customer_id) ON TABLE public.properties TO guest;
 
-GRANT INSERT(purpose) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(name) ON TABLE public.properties TO guest;
 
-GRANT INSERT(estimate_id) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(address) ON TABLE public.properties TO guest;
 
-GRANT INSERT(invoice_id) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(address2) ON TABLE public.properties TO guest;
 
-GRANT INSERT(contract_id) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(city) ON TABLE public.properties TO guest;
 
-GRANT INSERT(job_id) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(state) ON TABLE public.properties TO guest;
 
-GRANT INSERT(customer_id) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(zip_code) ON TABLE public.properties TO guest;
 
-GRANT INSERT(expires_at),UPDATE(expires_at) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(country) ON TABLE public.properties TO guest;
 
-GRANT INSERT(uses_max),UPDATE(uses_max) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(property_type) ON TABLE public.properties TO guest;
 
-GRANT UPDATE(revoked_at) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(square_footage) ON TABLE public.properties TO guest;
 
-GRANT UPDATE(version) ON TABLE public.public_links TO authenticated;
+GRANT SELECT(year_built) ON TABLE public.properties TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.properties TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.properties TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_order_line_items TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_order_line_items TO service_role;
@@ -22944,6 +26676,44 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.role_change_log TO app_definer
 GRANT SELECT ON TABLE public.role_change_log TO service_role;
 GRANT SELECT ON TABLE public.role_change_log TO authenticated;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scim_mappings TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scim_mappings TO service_role;
+GRANT SELECT,DELETE ON TABLE public.scim_mappings TO authenticated;
+
+GRANT INSERT(company_id) ON TABLE public.scim_mappings TO authenticated;
+
+GRANT INSERT(id) ON TABLE public.scim_mappings TO authenticated;
+
+GRANT INSERT(group_name),UPDATE(group_name) ON TABLE public.scim_mappings TO authenticated;
+
+GRANT INSERT(role),UPDATE(role) ON TABLE public.scim_mappings TO authenticated;
+
+GRANT INSERT(role_id),UPDATE(role_id) ON TABLE public.scim_mappings TO authenticated;
+
+GRANT INSERT(department_id),UPDATE(department_id) ON TABLE public.scim_mappings TO authenticated;
+
+GRANT UPDATE(version) ON TABLE public.scim_mappings TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scim_tokens TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scim_tokens TO service_role;
+GRANT SELECT,DELETE ON TABLE public.scim_tokens TO authenticated;
+
+GRANT INSERT(company_id) ON TABLE public.scim_tokens TO authenticated;
+
+GRANT INSERT(id) ON TABLE public.scim_tokens TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE public.scim_tokens TO authenticated;
+
+GRANT INSERT(token_hash) ON TABLE public.scim_tokens TO authenticated;
+
+GRANT INSERT(token_prefix) ON TABLE public.scim_tokens TO authenticated;
+
+GRANT INSERT(expires_at) ON TABLE public.scim_tokens TO authenticated;
+
+GRANT UPDATE(revoked_at) ON TABLE public.scim_tokens TO authenticated;
+
+GRANT UPDATE(version) ON TABLE public.scim_tokens TO authenticated;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service_packages TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service_packages TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service_packages TO authenticated;
@@ -22955,6 +26725,22 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service_plans TO authenticated
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shifts TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shifts TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shifts TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_on_providers TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_on_providers TO service_role;
+GRANT SELECT,DELETE ON TABLE public.sign_on_providers TO authenticated;
+
+GRANT UPDATE(name) ON TABLE public.sign_on_providers TO authenticated;
+
+GRANT UPDATE(default_role) ON TABLE public.sign_on_providers TO authenticated;
+
+GRANT UPDATE(joins) ON TABLE public.sign_on_providers TO authenticated;
+
+GRANT UPDATE(is_enforced) ON TABLE public.sign_on_providers TO authenticated;
+
+GRANT UPDATE(is_enabled) ON TABLE public.sign_on_providers TO authenticated;
+
+GRANT UPDATE(version) ON TABLE public.sign_on_providers TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.skills TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.skills TO service_role;
@@ -22971,6 +26757,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.suggestions TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.supplier_integrations TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.supplier_integrations TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.supplier_integrations TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.support_consents TO app_definer;
+GRANT SELECT ON TABLE public.support_consents TO service_role;
+GRANT SELECT ON TABLE public.support_consents TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.support_sessions TO app_definer;
+GRANT SELECT ON TABLE public.support_sessions TO service_role;
+GRANT SELECT ON TABLE public.support_sessions TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.suppressions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.suppressions TO service_role;
