@@ -166,7 +166,9 @@ create or replace function app.open_pass(
   set search_path = ''
 as $$
 declare
-  v_link public.public_links;
+  v_link    public.public_links;
+  v_is_shut boolean;
+  v_is_over boolean;
 begin
   case p_kind
     when 'api_key' then
@@ -189,6 +191,14 @@ begin
   end case;
   company_id := p_company_id;
   member_role := p_kind;
+  -- As for members.
+  select c.suspended_at is not null, c.writes_until <= now() into v_is_shut, v_is_over from public.companies c where c.id = p_company_id;
+  if v_is_shut then
+    raise exception using errcode = 'TH403', constraint = 'company_suspended', message = 'This company is suspended.';
+  end if;
+  if v_is_over then
+    permissions := coalesce(nullif(permissions, ''), ',') || 'subscription:over,';
+  end if;
   if p_requested_company <> p_company_id then
     raise exception using errcode = 'TH403', constraint = 'company_not_member',
       message = 'You are not an active member of this company.',

@@ -97,7 +97,7 @@ grant execute on function app.check_quota(text, bigint) to authenticated, servic
 -- Seats --------------------------------------------------------------------------------------------
 
 -- Counted under the company's lock, so that of two who come at once the last seat has one. An open invitation holds a seat against
--- other invitations, not against people who come.
+-- other invitations; against people who were not invited app.take_seat holds it.
 create or replace function app.check_seats(p_company_id uuid, p_with_invitations boolean default false) returns void
   language plpgsql volatile security definer
   set search_path = ''
@@ -111,7 +111,7 @@ begin
    where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null;
   if p_with_invitations then
     v_used := v_used + (select count(*) from public.invitations i
-                         where i.company_id = p_company_id and i.used_at is null and i.expires_at > now());
+                         where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
   end if;
   if v_used > v_seats then
     raise exception using errcode = 'TH402', constraint = 'seats_exceeded',

@@ -42,9 +42,9 @@ begin
                            where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
   end if;
   if v_taken >= v_seats then
-    raise exception using errcode = 'TH409', constraint = 'seats_exhausted',
-      message = format('All %s seats of the company are taken.', v_seats),
-      hint = 'Members who are suspended and invitations that are revoked take none.';
+    raise exception using errcode = 'TH402', constraint = 'seats_exceeded',
+      message = format('The subscription of the company has %s seats, and all are taken.', v_seats),
+      hint = 'Suspend or remove a member, revoke an invitation, or take more seats.';
   end if;
 end $$;
 alter function app.take_seat(uuid, boolean) owner to app_definer;

@@ -236,7 +236,7 @@ impl FromRequestParts<Auth> for Shown {
 
 /// Returns the address that a request came from.
 pub(crate) fn address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address)
+    parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| address.to_canonical())
 }
 
 /// Authenticates the caller of a route that needs one. The public key is somebody, though nobody in particular.

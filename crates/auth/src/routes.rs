@@ -14,7 +14,20 @@ use crate::{
 /// Returns the routes, to be mounted where `auth.path` says.
 pub fn router(auth: Auth) -> Router {
     let body_bytes_max = auth.config().body_bytes_max;
-    let router = Router::new()
+    let router = accounts().merge(of_companies()).merge(directories()).merge(programs()).merge(administration());
+    unavailable::add(router)
+        .fallback(errors::not_found)
+        .method_not_allowed_fallback(errors::wrong_method)
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(auth.clone(), limits::layer))
+        .layer(from_fn(origin::remember))
+        .layer(from_fn(errors::shape))
+        .with_state(auth)
+}
+
+/// Signing in, and one's own account.
+fn accounts() -> Router<Auth> {
+    Router::new()
         .route("/signup", post(users::signup))
         .route("/token", post(sessions::token))
         .route("/otp", post(one_time::otp))
@@ -41,12 +54,23 @@ pub fn router(auth: Auth) -> Router {
         .route("/passkeys/registration/verify", post(passkeys::register))
         .route("/passkeys/authentication/options", post(passkeys::sign_in_options))
         .route("/passkeys/authentication/verify", post(passkeys::sign_in))
-        .route("/admin/users/{id}/passkeys", get(admin::passkeys))
-        .route("/admin/users/{id}/passkeys/{passkey}", delete(admin::delete_passkey))
+        .route("/settings", get(documents::settings))
+        .route("/health", get(documents::health))
+        .route("/.well-known/jwks.json", get(documents::jwks))
+        .route("/authorize", get(external::authorize))
+        .route("/callback", get(external::callback).head(errors::wrong_method).post(external::posted_callback))
+        .route("/user/identities/authorize", get(external::link_url))
+        .route("/user/identities/{id}", delete(external::unlink))
+        .route("/user/security", get(security::overview))
+        .route("/user/security/events", get(security::history))
+}
+
+/// Companies, and who reaches them without being a member.
+fn of_companies() -> Router<Auth> {
+    Router::new()
         .route("/company", post(companies::choose))
         .route("/api-keys", post(api_keys::make))
         .route("/api-keys/{id}/rotate", post(api_keys::rotate))
-        .merge(directories())
         .route("/companies/{id}/invitations", post(companies::create_invitation))
         .route("/companies/{id}/invitations/{invitation}/resend", post(companies::resend_invitation))
         .route("/companies/{id}/domains/{domain}/verify", post(companies::verify_domain))
@@ -58,23 +82,20 @@ pub fn router(auth: Auth) -> Router {
         .route("/portal/verify", get(portal::follow).head(errors::wrong_method).post(portal::verify))
         .route("/portal/session", get(portal::session))
         .route("/portal/logout", post(portal::logout))
-        .route("/settings", get(documents::settings))
-        .route("/health", get(documents::health))
-        .route("/.well-known/jwks.json", get(documents::jwks))
-        .route("/invite", post(one_time::invite))
-        .route("/authorize", get(external::authorize))
-        .route("/callback", get(external::callback).head(errors::wrong_method).post(external::posted_callback))
-        .route("/user/identities/authorize", get(external::link_url))
-        .route("/user/identities/{id}", delete(external::unlink))
-        .route("/admin/custom-providers", get(custom::list).post(custom::create))
-        .route("/admin/custom-providers/{identifier}", get(custom::get).put(custom::update).delete(custom::delete))
-        .route("/admin/generate_link", post(one_time::generate_link))
-        .route("/admin/users", get(admin::list).post(admin::create))
-        .route("/admin/users/{id}", get(admin::get).put(admin::update).delete(admin::delete))
-        .route("/admin/users/{id}/factors", get(admin::factors))
-        .route("/admin/users/{id}/factors/{factor}", delete(admin::delete_factor).put(admin::update_factor));
-    let router = router
-        // Programs of others that people let act for them.
+}
+
+/// Where a company's own directory and provider are set up, and the way to the provider.
+fn directories() -> Router<Auth> {
+    Router::new()
+        .route("/sso", post(external::company_routes::begin))
+        .route("/sign-on/providers", post(external::company_routes::add))
+        .route("/scim/tokens", get(scim::tokens::list).post(scim::tokens::create))
+        .route("/scim/tokens/{id}", delete(scim::tokens::revoke))
+}
+
+/// Programs of others that people let act for them.
+fn programs() -> Router<Auth> {
+    Router::new()
         .route("/oauth/authorize", get(oauth_server::authorize))
         .route("/oauth/authorizations/{id}", get(oauth_server::details))
         .route("/oauth/authorizations/{id}/consent", post(oauth_server::consent))
@@ -86,28 +107,24 @@ pub fn router(auth: Auth) -> Router {
         .route("/.well-known/openid-configuration", get(oauth_server::openid))
         .route("/oauth/register", post(oauth_server::register))
         .route("/oauth/clients/register", post(oauth_server::register))
+}
+
+/// What the service key does.
+fn administration() -> Router<Auth> {
+    Router::new()
+        .route("/admin/users/{id}/passkeys", get(admin::passkeys))
+        .route("/admin/users/{id}/passkeys/{passkey}", delete(admin::delete_passkey))
+        .route("/invite", post(one_time::invite))
+        .route("/admin/custom-providers", get(custom::list).post(custom::create))
+        .route("/admin/custom-providers/{identifier}", get(custom::get).put(custom::update).delete(custom::delete))
+        .route("/admin/generate_link", post(one_time::generate_link))
+        .route("/admin/users", get(admin::list).post(admin::create))
+        .route("/admin/users/{id}", get(admin::get).put(admin::update).delete(admin::delete))
+        .route("/admin/users/{id}/factors", get(admin::factors))
+        .route("/admin/users/{id}/factors/{factor}", delete(admin::delete_factor).put(admin::update_factor))
         .route("/admin/oauth/clients", get(oauth_server::list).post(oauth_server::create))
         .route("/admin/oauth/clients/{id}", get(oauth_server::get).put(oauth_server::update).delete(oauth_server::delete))
         .route("/admin/oauth/clients/{id}/regenerate_secret", post(oauth_server::regenerate))
-        .route("/user/security", get(security::overview))
-        .route("/user/security/events", get(security::history))
         .route("/admin/audit", get(security::audit))
-        .route("/admin/users/{id}/impersonate", post(support::impersonate));
-    unavailable::add(router)
-        .fallback(errors::not_found)
-        .method_not_allowed_fallback(errors::wrong_method)
-        .layer(DefaultBodyLimit::max(body_bytes_max))
-        .layer(from_fn_with_state(auth.clone(), limits::layer))
-        .layer(from_fn(origin::remember))
-        .layer(from_fn(errors::shape))
-        .with_state(auth)
-}
-
-/// Where a company's own directory and provider are set up, and the way to the provider.
-fn directories() -> Router<Auth> {
-    Router::new()
-        .route("/sso", post(external::company_routes::begin))
-        .route("/sign-on/providers", post(external::company_routes::add))
-        .route("/scim/tokens", get(scim::tokens::list).post(scim::tokens::create))
-        .route("/scim/tokens/{id}", delete(scim::tokens::revoke))
+        .route("/admin/users/{id}/impersonate", post(support::impersonate))
 }

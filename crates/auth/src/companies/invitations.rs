@@ -39,10 +39,9 @@ pub(crate) struct Wish {
 
 pub(crate) async fn create_invitation(
     State(auth): State<Auth>,
-    caller: Caller,
+    (caller, device): (Caller, Device),
     Path(company): Path<String>,
     Params(back): Params<one_time::Return>,
-    device: Device,
     Body(wish): Body<Wish>,
 ) -> Result<(StatusCode, Json<Value>)> {
     one_time::require(&auth, Channel::Mail)?;
@@ -57,7 +56,7 @@ pub(crate) async fn create_invitation(
     send(&auth, &tx, &device, (&made, &token, back.redirect_to.as_deref())).await?;
     tx.commit().await?;
     one_time::sent(&auth);
-    tracing::info!(user_id = %caller.user_id, company_id = %company, invitation_id = %made["id"], "invited somebody");
+    tracing::info!(user_id = %caller.user_id, company_id = %company, invitation_id = ?made.get("id"), "invited somebody");
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -171,7 +170,7 @@ async fn as_member(auth: &Auth, caller: Caller, presented: &Presented) -> Result
     }
     let member = accept(&tx, caller.user_id, Some(session.0), presented.token.expose()).await?;
     tx.commit().await?;
-    tracing::info!(user_id = %caller.user_id, company_id = %member["company_id"], "accepted an invitation");
+    tracing::info!(user_id = %caller.user_id, company_id = ?member.get("company_id"), "accepted an invitation");
     Ok(json!({ "member": member }))
 }
 
@@ -201,7 +200,7 @@ async fn as_newcomer(auth: &Auth, device: Device, presented: Presented) -> Resul
     let session = sessions::open(auth, &tx, new).await?;
     let answer = session.answer(auth)?;
     tx.commit().await?;
-    tracing::info!(%user_id, company_id = %member["company_id"], "accepted an invitation with a new account");
+    tracing::info!(%user_id, company_id = ?member.get("company_id"), "accepted an invitation with a new account");
     Ok(json!({ "member": member, "session": answer }))
 }
 

@@ -108,12 +108,8 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
         let session = sessions::open(auth, &tx, new).await?;
         session.answer(auth)?
     } else {
-        if one_time::require(auth, Channel::Mail).is_ok() {
-            ask_to_confirm(auth, &tx, &device, (&email, redirect_to, challenge.as_ref())).await?;
-        }
-        // Whoever has no access to the mailbox is not told that there is an account: the answer is that of a new one.
-        let made = if is_new { queries::find(&tx, user.id).await? } else { Some(stand_in(&tx, &user).await?) };
-        serde_json::to_value(made.ok_or_else(|| Error::internal("a user just made is gone"))?).map_err(Error::internal)?
+        ask_to_confirm(auth, &tx, &device, (&email, redirect_to, challenge.as_ref())).await?;
+        shown(&tx, &user, is_new).await?
     };
     tx.commit().await?;
     one_time::sent(auth);
@@ -124,6 +120,13 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
     Ok(Json(answer).into_response())
 }
 
+/// Returns the account as it is told to whoever made it. Whoever has no access to the mailbox is not told that there is one already: the
+/// answer is that of a new one.
+async fn shown(tx: &Tx, user: &NewUser<'_>, is_new: bool) -> Result<Value> {
+    let made = if is_new { queries::find(tx, user.id).await? } else { Some(stand_in(tx, user).await?) };
+    serde_json::to_value(made.ok_or_else(|| Error::internal("a user just made is gone"))?).map_err(Error::internal)
+}
+
 /// Returns what a new account would look like.
 async fn stand_in(tx: &Tx, new: &NewUser<'_>) -> Result<User> {
     let email = new.email.as_str();
@@ -131,8 +134,11 @@ async fn stand_in(tx: &Tx, new: &NewUser<'_>) -> Result<User> {
     Ok(User::stand_in(&like, queries::moment(tx).await?))
 }
 
-/// Sends the link that confirms an address; to one that is confirmed, nothing.
+/// Sends the link that confirms an address, where mail is sent at all; to one that is confirmed, nothing.
 async fn ask_to_confirm(auth: &Auth, tx: &Tx, device: &Device, to: (&Email, Option<&str>, Option<&Challenge>)) -> Result<()> {
+    if one_time::require(auth, Channel::Mail).is_err() {
+        return Ok(());
+    }
     let (email, redirect_to, challenge) = to;
     let account = Account::by_email(tx, email, auth.now()).await?.filter(|account| !account.email_confirmed && !account.banned);
     let delivery = Delivery {

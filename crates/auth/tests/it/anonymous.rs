@@ -1,11 +1,8 @@
 //! Accounts without an address, and how they get one.
 
-use std::net::SocketAddr;
-
 use auth::AuthConfig;
 use auth::config::AnonymousConfig;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::Request;
 use serde_json::{Value, json};
 
@@ -76,19 +73,19 @@ async fn where_nothing_is_confirmed_an_address_and_a_password_are_enough() {
 async fn one_address_of_the_network_makes_so_many_in_an_hour() {
     let server = Server::with(open(false)).await;
     let from = async |address: &str| {
-        let address: SocketAddr = address.parse().unwrap();
+        let address = kernel::ClientAddress(address.parse().unwrap());
         let request = Request::builder().method("POST").uri("/signup").header("x-supabase-api-version", "2024-01-01");
-        server.send(request.extension(ConnectInfo(address)).body(Body::from("{}")).unwrap()).await
+        server.send(request.extension(address).body(Body::from("{}")).unwrap()).await
     };
     for _ in 0..2 {
-        from("192.0.2.1:40000").await.ok();
+        from("192.0.2.1").await.ok();
     }
-    let refused = from("192.0.2.1:40001").await;
+    let refused = from("192.0.2.1").await;
     refused.refused(429, "over_request_rate_limit", "Too many accounts were made from this address; come back later");
     assert_eq!(refused.headers["retry-after"], "3600");
-    from("192.0.2.2:40000").await.ok();
+    from("192.0.2.2").await.ok();
     server.wait(3600);
-    from("192.0.2.1:40000").await.ok();
+    from("192.0.2.1").await.ok();
     assert_eq!(server.ask("select count(*) from auth.users").await, "4");
 
     let closed = Server::with(AuthConfig { signup_enabled: false, ..open(false) }).await;

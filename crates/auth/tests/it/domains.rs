@@ -21,7 +21,8 @@ impl NameServer {
     async fn start() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
-        let (text, asked): (Arc<Mutex<Option<String>>>, Arc<Mutex<Vec<String>>>) = (Arc::default(), Arc::default());
+        let text = Arc::<Mutex<Option<String>>>::default();
+        let asked = Arc::<Mutex<Vec<String>>>::default();
         let (said, heard) = (Arc::clone(&text), Arc::clone(&asked));
         tokio::spawn(async move {
             let mut bytes = [0_u8; 1500];

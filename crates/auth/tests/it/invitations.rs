@@ -203,7 +203,7 @@ async fn nobody_gets_a_seat_that_is_not_there() {
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409], "of two who want the last seat one gets it");
     let (made, refused, to) = if one.status == 201 { (one, two, "bob@example.com") } else { (two, one, "carl@example.com") };
-    refused.refused(409, "seats_exhausted", "All 2 seats of the company are taken.");
+    refused.refused(402, "seats_exceeded", "The subscription of the company has 2 seats, and all are taken.");
     server.wait(61);
     assert_eq!(server.invite(&ann, &acme, to, "viewer").await.status, 201, "the same person takes the same seat");
     assert_eq!(server.ask("select count(*) from public.invitations where revoked_at is null").await, "1");
@@ -211,7 +211,7 @@ async fn nobody_gets_a_seat_that_is_not_there() {
     server.sql("update public.companies set max_seats = 1").await;
     let secret = server.invitation_token(to).await;
     let full = server.accept(None, json!({ "token": secret, "password": PASSWORD })).await;
-    full.refused(409, "seats_exhausted", "All 1 seats of the company are taken.");
+    full.refused(402, "seats_exceeded", "The subscription of the company has 1 seats, and all are taken.");
     server.sql("update public.companies set max_seats = 5; update app.company_rules set invitations_open_max = 1").await;
     assert_eq!(server.invite(&ann, &acme, "dora@example.com", "csr").await.body["code"], "invitations_exhausted");
 }

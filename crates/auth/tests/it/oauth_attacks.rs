@@ -292,8 +292,7 @@ async fn one_address_has_only_so_many_questions_open() {
             [("client_id", id(&planner)), ("redirect_uri", CALLBACK), ("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(more).finish();
         let mut request = Request::get(format!("/oauth/authorize?{query}")).body(Body::empty()).unwrap();
-        let address: std::net::SocketAddr = format!("{address}:1234").parse().unwrap();
-        request.extensions_mut().insert(axum::extract::ConnectInfo(address));
+        request.extensions_mut().insert(kernel::ClientAddress(address.parse().unwrap()));
         server.send(request).await
     };
     let statuses = [from("203.0.113.1").await, from("203.0.113.1").await, from("203.0.113.1").await, from("203.0.113.2").await];

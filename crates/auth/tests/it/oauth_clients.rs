@@ -2,7 +2,6 @@
 
 use auth::AuthConfig;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::Request;
 use serde_json::{Value, json};
 
@@ -165,7 +164,7 @@ async fn a_program_registers_itself_where_it_may_and_not_too_often() {
     let from = async |address: &str, wish: Value| {
         let mut request = Request::post("/oauth/register").header("content-type", "application/json").body(Body::from(wish.to_string()));
         let extensions = request.as_mut().unwrap().extensions_mut();
-        extensions.insert(ConnectInfo(format!("{address}:1234").parse::<std::net::SocketAddr>().unwrap()));
+        extensions.insert(kernel::ClientAddress(address.parse().unwrap()));
         server.send(request.unwrap()).await
     };
     let made = from("203.0.113.1", wish()).await;

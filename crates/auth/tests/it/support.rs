@@ -227,7 +227,7 @@ async fn what_is_the_members_own_stays_his() {
         )
         .await;
     for (sql, code) in [
-        ("public.make_key()", "impersonation_not_allowed"),
+        ("public.make_key()", "42501"),
         ("public.grant_support_access()", "impersonation_not_allowed"),
         ("public.revoke_support_access()", "impersonation_not_allowed"),
         ("public.create_company_with_owner('Third')", "impersonation_not_allowed"),

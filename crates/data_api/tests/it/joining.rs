@@ -82,14 +82,14 @@ async fn whoever_has_a_confirmed_address_joins_or_asks() {
 
     // Two seats, and both are taken.
     client.batch_execute("update public.companies set max_seats = 2").await.unwrap();
-    rpc(&server, &eve, "join_company", id.clone()).await.refused(409, "seats_exhausted");
+    rpc(&server, &eve, "join_company", id.clone()).await.refused(402, "seats_exceeded");
     assert_eq!(server.patch(&ann, "company_domains", json!({ "join_mode": "request" }), "").await.status, 204);
     assert_eq!(rpc(&server, &eve, "join_company", id.clone()).await.ok()["status"], "requested");
     let there = eve.working_in(&ann.company_id);
     server.get(&there, "customers").await.refused(403, "company_not_member");
     let asked = format!("team_members?user_id=eq.{}", eve.user_id);
     assert_eq!(server.patch(&dora, &asked, json!({ "status": "active" }), FULL).await.ok(), json!([]), "that is not for a csr");
-    server.patch(&ann, &asked, json!({ "status": "active" }), "").await.refused(409, "seats_exhausted");
+    server.patch(&ann, &asked, json!({ "status": "active" }), "").await.refused(402, "seats_exceeded");
     client.batch_execute("update public.companies set max_seats = 3").await.unwrap();
     assert_eq!(server.patch(&ann, &asked, json!({ "status": "active" }), "").await.status, 204);
     assert_eq!(server.get(&there, "customers").await.status, 200);
@@ -109,7 +109,7 @@ async fn an_invitation_that_is_revoked_is_over_and_frees_its_seat() {
     let invite = |email: &str| json!({ "email": email, "role": "viewer" });
     let made = rpc(&server, &ann, "invite_member", invite("bob@example.com")).await.ok();
     assert_eq!((&made["is_mailed"], made["token"].as_str().unwrap().len()), (&json!(false), 64));
-    rpc(&server, &ann, "invite_member", invite("dora@example.com")).await.refused(409, "seats_exhausted");
+    rpc(&server, &ann, "invite_member", invite("dora@example.com")).await.refused(402, "seats_exceeded");
     let listed = server.get(&ann, "invitations?select=email,role,used_at,revoked_at").await.ok();
     assert_eq!(listed, json!([{ "email": "bob@example.com", "role": "viewer", "used_at": null, "revoked_at": null }]));
     let id = json!({ "id": made["id"] });
@@ -126,5 +126,5 @@ async fn an_invitation_that_is_revoked_is_over_and_frees_its_seat() {
     let one = format!("team_members?user_id=eq.{}", bob.user_id);
     assert_eq!(server.patch(&ann, &one, json!({ "status": "suspended" }), "").await.status, 204);
     assert_eq!(rpc(&server, &ann, "invite_member", invite("dora@example.com")).await.status, 200);
-    server.patch(&ann, &one, json!({ "status": "active" }), "").await.refused(409, "seats_exhausted");
+    server.patch(&ann, &one, json!({ "status": "active" }), "").await.refused(402, "seats_exceeded");
 }
