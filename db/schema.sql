@@ -4716,7 +4716,7 @@ begin
    where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null;
   if p_with_invitations then
     v_used := v_used + (select count(*) from public.invitations i
-                         where i.company_id = p_company_id and i.used_at is null and i.expires_at > now());
+                         where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
   end if;
   if v_used > v_seats then
     raise exception using errcode = 'TH402', constraint = 'seats_exceeded',
@@ -9165,7 +9165,9 @@ CREATE FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_reque
     SET search_path TO ''
     AS $$
 declare
-  v_link public.public_links;
+  v_link    public.public_links;
+  v_is_shut boolean;
+  v_is_over boolean;
 begin
   case p_kind
     when 'api_key' then
@@ -9188,6 +9190,14 @@ begin
   end case;
   company_id := p_company_id;
   member_role := p_kind;
+  -- As for members.
+  select c.suspended_at is not null, c.writes_until <= now() into v_is_shut, v_is_over from public.companies c where c.id = p_company_id;
+  if v_is_shut then
+    raise exception using errcode = 'TH403', constraint = 'company_suspended', message = 'This company is suspended.';
+  end if;
+  if v_is_over then
+    permissions := coalesce(nullif(permissions, ''), ',') || 'subscription:over,';
+  end if;
   if p_requested_company <> p_company_id then
     raise exception using errcode = 'TH403', constraint = 'company_not_member',
       message = 'You are not an active member of this company.',
@@ -11017,9 +11027,9 @@ begin
                            where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
   end if;
   if v_taken >= v_seats then
-    raise exception using errcode = 'TH409', constraint = 'seats_exhausted',
-      message = format('All %s seats of the company are taken.', v_seats),
-      hint = 'Members who are suspended and invitations that are revoked take none.';
+    raise exception using errcode = 'TH402', constraint = 'seats_exceeded',
+      message = format('The subscription of the company has %s seats, and all are taken.', v_seats),
+      hint = 'Suspend or remove a member, revoke an invitation, or take more seats.';
   end if;
 end $$;
 ALTER FUNCTION app.take_seat(p_company_id uuid, p_is_invited boolean) OWNER TO app_definer;

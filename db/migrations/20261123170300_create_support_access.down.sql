@@ -7,6 +7,7 @@
 drop function if exists app.guard_impersonation() cascade;
 drop function if exists app.support_ended() cascade;
 -- Sessions of support are nobody else's.
+-- backfill: auth.sessions rows=any because as many sessions end as support has open
 delete from auth.sessions where impersonated_by is not null;
 drop table public.support_sessions cascade;
 drop table public.support_consents cascade;

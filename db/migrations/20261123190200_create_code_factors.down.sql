@@ -3,7 +3,6 @@
 -- date: 2026-11-23
 -- depends: 20261123190000
 -- rollback: migrate up again; the factors stay lost
--- lint: allow constraint-missing-not-valid because what it refuses was deleted a moment ago
 
 -- backfill: auth.sessions rows=any because as many sessions were raised as people proved such a factor
 update auth.sessions set aal = 'aal1', factor_id = null

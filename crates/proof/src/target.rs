@@ -251,8 +251,11 @@ impl Target {
                 _ if text.parse::<Uuid>().is_ok() => Uuid::now_v7().to_string(),
                 _ if is_day => format!("2031{}", text.get(4..).unwrap_or_default()),
                 _ if text.contains('@') => format!("new.{text}"),
-                // Bytes stay bytes.
-                _ if text.starts_with("\\x") => format!("{text}00"),
+                // Bytes stay as many.
+                _ if text.starts_with("\\x") => match text.strip_suffix("00") {
+                    Some(rest) => format!("{rest}ff"),
+                    None => format!("{}00", text.get(..text.len() - 2).unwrap_or_default()),
+                },
                 // A digest stays one.
                 _ if text.len() == 64 => text.chars().rev().collect(),
                 // A name of programs stays one.

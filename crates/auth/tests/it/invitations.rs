@@ -201,7 +201,7 @@ async fn nobody_gets_a_seat_that_is_not_there() {
         tokio::join!(server.invite(&ann, &acme, "bob@example.com", "csr"), server.invite(&ann, &acme, "carl@example.com", "csr"));
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
-    assert_eq!(statuses, [201, 409], "of two who want the last seat one gets it");
+    assert_eq!(statuses, [201, 402], "of two who want the last seat one gets it");
     let (made, refused, to) = if one.status == 201 { (one, two, "bob@example.com") } else { (two, one, "carl@example.com") };
     refused.refused(402, "seats_exceeded", "The subscription of the company has 2 seats, and all are taken.");
     server.wait(61);
