@@ -247,6 +247,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("public_url" | "auth.one_time.site_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
         ("data_api.plan_enabled" | "auth.limits.by_address" | "auth.companies.mfa_required", _) => "true".to_owned(),
+        ("auth.webauthn.rp_id", _) => "example.com".to_owned(),
         ("outbound.capture", _) => "false".to_owned(),
         ("outbound.sms.twilio_account", _) => "AC1".to_owned(),
         ("outbound.sms.twilio_from", _) => "+15550100".to_owned(),

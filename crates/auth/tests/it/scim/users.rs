@@ -267,12 +267,12 @@ async fn who_cannot_be_made_is_told_why() {
     let seats = |seats: u32| format!("set session_replication_role = replica; update public.companies set max_seats = {seats}");
     server.sql(&seats(3)).await;
     let third = acme.post("/Users", named("third@acme.example")).await;
-    third.refused(409, None);
-    assert_eq!(third.body["detail"], "All 3 seats of the company are taken.");
-    acme.post("/Users", named("third@elsewhere.example")).await.refused(409, None);
+    third.refused(402, None);
+    assert_eq!(third.body["detail"], "The subscription of the company has 3 seats, and all are taken.");
+    acme.post("/Users", named("third@elsewhere.example")).await.refused(402, None);
     acme.patch(&second, json!([{ "op": "replace", "path": "active", "value": false }])).await.ok();
     acme.user(named("third@acme.example")).await;
-    acme.patch(&second, json!([{ "op": "replace", "path": "active", "value": true }])).await.refused(409, None);
+    acme.patch(&second, json!([{ "op": "replace", "path": "active", "value": true }])).await.refused(402, None);
     let large = json!({ "schemas": [USER], "userName": "x@acme.example", "title": "x".repeat(3 * 1024 * 1024) });
     acme.post("/Users", large).await.refused(413, None);
 }
