@@ -4,4 +4,4 @@
 -- depends: 20261123140000
 -- rollback: migrate up again; the providers stay lost
 
-drop table auth.custom_providers;
+drop table auth.custom_providers cascade;

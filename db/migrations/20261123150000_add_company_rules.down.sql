@@ -4,6 +4,6 @@
 -- depends: 20261123150000
 -- rollback: this is the way back
 
-alter table public.team_members drop column mfa_due_at;
-alter table public.companies drop column mfa_required, drop column suspended_at, drop column suspension_reason;
-drop table app.company_rules;
+alter table public.team_members drop column mfa_due_at cascade;
+alter table public.companies drop column mfa_required cascade, drop column suspended_at cascade, drop column suspension_reason cascade;
+drop table app.company_rules cascade;

@@ -9,4 +9,4 @@
 delete from public.invitations where revoked_at is not null;
 drop index public.invitations_open_email_key;
 create unique index invitations_open_email_key on public.invitations (company_id, email_key) where used_at is null;
-alter table public.invitations drop column revoked_at, drop column is_mailed, drop column sent_at;
+alter table public.invitations drop column revoked_at cascade, drop column is_mailed cascade, drop column sent_at cascade;

@@ -4,4 +4,4 @@
 -- depends: 20261123150200
 -- rollback: migrate up again; it is known again from the next sign-in on
 
-alter table auth.users drop column password_is_long;
+alter table auth.users drop column password_is_long cascade;

@@ -9,4 +9,4 @@ delete from public.team_members where status = 'requested';
 alter table public.team_members drop constraint team_members_status_check;
 alter table public.team_members add constraint team_members_status_check check (status in ('active', 'invited', 'suspended')) not valid;
 alter table public.team_members validate constraint team_members_status_check;
-drop table public.company_domains;
+drop table public.company_domains cascade;

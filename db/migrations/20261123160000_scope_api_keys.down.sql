@@ -4,5 +4,5 @@
 -- depends: 20261122090400
 -- rollback: migrate up again; limits and addresses have to be said again
 
-drop table app.api_key_uses;
-alter table public.api_keys drop column requests_per_minute, drop column allowed_addresses;
+drop table app.api_key_uses cascade;
+alter table public.api_keys drop column requests_per_minute cascade, drop column allowed_addresses cascade;

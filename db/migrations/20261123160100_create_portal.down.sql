@@ -4,4 +4,4 @@
 -- depends: 20261121090200
 -- rollback: migrate up again; customers ask for another link
 
-drop table auth.portal_sessions;
+drop table auth.portal_sessions cascade;

@@ -8,8 +8,8 @@
 drop function if exists app.subscription_dates() cascade;
 drop function if exists app.seat_taken() cascade;
 drop function if exists app.refuse_unpaid() cascade;
-drop table app.subscription_events;
-drop table app.subscriptions;
+drop table app.subscription_events cascade;
+drop table app.subscriptions cascade;
 drop table app.subscription_tiers cascade;
 alter table public.companies
   drop column past_due_since cascade,

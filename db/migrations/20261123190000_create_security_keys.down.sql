@@ -9,6 +9,6 @@ update auth.sessions set aal = 'aal1', factor_id = null
  where factor_id in (select id from auth.mfa_factors where factor_type = 'webauthn');
 -- backfill: auth.mfa_factors rows=any because as many keys go as people have
 delete from auth.mfa_factors where factor_type = 'webauthn';
-alter table auth.mfa_challenges drop column ceremony;
+alter table auth.mfa_challenges drop column ceremony cascade;
 drop index auth.mfa_factors_credential_id_key;
-alter table auth.mfa_factors drop constraint mfa_factors_credential_check, drop column credential, drop column credential_id;
+alter table auth.mfa_factors drop constraint mfa_factors_credential_check, drop column credential cascade, drop column credential_id cascade;

@@ -9,5 +9,5 @@ drop table auth.oauth_authorizations, auth.oauth_consents;
 -- backfill: auth.sessions rows=any because as many sessions are ended as programs hold
 delete from auth.sessions where oauth_client_id is not null;
 drop index auth.sessions_oauth_client_id_idx;
-alter table auth.sessions drop column oauth_client_id, drop column scopes, drop column resource;
-drop table auth.oauth_clients;
+alter table auth.sessions drop column oauth_client_id cascade, drop column scopes cascade, drop column resource cascade;
+drop table auth.oauth_clients cascade;
