@@ -125,6 +125,7 @@ pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, Body(
         let change = Change { banned_until: Some(banned.until(now)?), ..Change::default() };
         users::queries::change(&tx, new.id, &change, now).await?;
     }
+    note_length(&auth, &tx, new.id, wish.password.as_ref()).await?;
     if new.confirmed {
         users::queries::prove_email(&tx, new.id, now).await?;
     }
@@ -160,6 +161,7 @@ pub(crate) async fn update(
     if !users::queries::change(&tx, id, &change, now).await.map_err(users::taken)? {
         return Err(not_found());
     }
+    note_length(&auth, &tx, id, wish.password.as_ref()).await?;
     if hash.is_some() || banned.flatten().is_some() {
         sessions::queries::revoke_all(&tx, id, now).await?;
     }
@@ -251,6 +253,14 @@ async fn hash(auth: &Auth, wish: &Wish) -> Result<Option<String>> {
     let Some(password) = password else { return Ok(None) };
     auth.passwords().check_choice(password.expose())?;
     auth.passwords().hash(password).await.map(Some)
+}
+
+/// Notes whether a password that was given is as long as owners and admins need; of a hash from elsewhere nobody knows.
+async fn note_length(auth: &Auth, tx: &Tx, id: UserId, password: Option<&Secret<String>>) -> Result<()> {
+    match password.filter(|password| !password.expose().is_empty()) {
+        Some(password) => users::queries::note_length(tx, id, auth.config().companies.is_long(password.expose())).await,
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -125,3 +125,16 @@ async fn an_account_goes_softly_or_wholly() {
     assert_eq!(server.user(&owner).await.status, 200);
     assert_eq!(admin(&server, "GET", "/admin/users/nonsense", None).await.status, 404);
 }
+
+#[tokio::test]
+async fn whether_a_password_is_long_enough_for_an_owner_is_noted() {
+    let server = Server::new().await;
+    let body = json!({ "email": "ann@example.com", "password": "correct horse battery", "email_confirm": true });
+    let user = admin(&server, "POST", "/admin/users", Some(body)).await.ok();
+    assert_eq!(server.ask("select password_is_long from auth.users").await, "true");
+    let path = format!("/admin/users/{}", user["id"].as_str().unwrap());
+    admin(&server, "PUT", &path, Some(json!({ "password": "short horse" }))).await.ok();
+    assert_eq!(server.ask("select password_is_long from auth.users").await, "false");
+    admin(&server, "PUT", &path, Some(json!({ "password": "another long one" }))).await.ok();
+    assert_eq!(server.ask("select password_is_long from auth.users").await, "true");
+}
