@@ -1,6 +1,6 @@
 //! Passwords: which are taken, and the bounded work of hashing them.
 //!
-//! Invariant: never more hashes at once than there are workers, never more waiting than the queue holds; and an account that does
+//! Invariant: never more hashes at once than there are workers, never more wait than the queue holds; and an account that does
 //! not exist costs the same work as a wrong password.
 
 mod choice;
@@ -20,8 +20,8 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::config::PasswordConfig;
 
 const RETRY_AFTER_SECONDS: u32 = 1;
-/// Of forty steps of priority.
-const STEPS_BACK: i32 = 10;
+/// Of forty steps of priority: what is left when nobody else wants the processor.
+const STEPS_BACK: i32 = 19;
 
 /// Hashes and verifies passwords.
 #[derive(Clone)]
@@ -30,10 +30,15 @@ pub(crate) struct Passwords(Arc<Pool>);
 struct Pool {
     config: PasswordConfig,
     workers: Semaphore,
-    waiting: AtomicUsize,
+    /// Those who wait, and those whose turn it is.
+    places_max: usize,
+    taken: AtomicUsize,
     /// Stands in for the hash of an account that does not exist.
     dummy: String,
 }
+
+/// A place among those whose password is looked at or waits for it, given back also when the caller goes away.
+pub(crate) struct Place(Arc<Pool>);
 
 /// What a password turned out to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,7 +58,8 @@ impl Passwords {
         let workers = if config.workers == 0 { cores.saturating_sub(1).max(1) } else { config.workers };
         choice::check_file(&config)?;
         let dummy = hash_now(&config, b"nobody has this password")?;
-        Ok(Self(Arc::new(Pool { config, workers: Semaphore::new(workers), waiting: AtomicUsize::new(0), dummy })))
+        let places_max = config.queue_max.saturating_add(workers);
+        Ok(Self(Arc::new(Pool { config, workers: Semaphore::new(workers), places_max, taken: AtomicUsize::new(0), dummy })))
     }
 
     /// Checks that a password may be chosen, as far as that is told without the file of leaked ones.
@@ -68,7 +74,7 @@ impl Passwords {
 
     /// Hashes a password that was chosen; one that is known to be leaked is refused.
     pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String> {
-        self.work(move |pool| {
+        self.work(self.place()?, move |pool| {
             choice::check_leaked(&pool.config, password.expose())?;
             hash_now(&pool.config, password.expose().as_bytes())
         })
@@ -77,13 +83,28 @@ impl Passwords {
 
     /// Compares a password with the hash of an account; without a hash the same work is done, and it is wrong.
     pub(crate) async fn verify(&self, password: Secret<String>, hash: Option<String>) -> Result<Outcome> {
-        self.work(move |pool| verify_now(pool, &password, hash.as_deref())).await
+        self.verify_at(self.place()?, password, hash).await
     }
 
-    async fn work<T: Send + 'static>(&self, job: impl FnOnce(&Pool) -> Result<T> + Send + 'static) -> Result<T> {
-        let place = Place::take(&self.0)?;
+    /// Takes a place for [`Passwords::verify_at`]: in a storm whoever gets none is told so before anything else is done for him.
+    pub(crate) fn place(&self) -> Result<Place> {
+        let pool = &self.0;
+        let place = Place(Arc::clone(pool));
+        if pool.taken.fetch_add(1, Ordering::AcqRel) >= pool.places_max {
+            metrics::counter!("auth_password_queue_full_total").increment(1);
+            let error = Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many sign-ins at once. Try again in a moment");
+            return Err(error.with_retry_after(RETRY_AFTER_SECONDS));
+        }
+        Ok(place)
+    }
+
+    /// Does what [`Passwords::verify`] does for whoever has a place already.
+    pub(crate) async fn verify_at(&self, place: Place, password: Secret<String>, hash: Option<String>) -> Result<Outcome> {
+        self.work(place, move |pool| verify_now(pool, &password, hash.as_deref())).await
+    }
+
+    async fn work<T: Send + 'static>(&self, place: Place, job: impl FnOnce(&Pool) -> Result<T> + Send + 'static) -> Result<T> {
         let permit = self.0.workers.acquire().await.map_err(Error::internal)?;
-        drop(place);
         let pool = Arc::clone(&self.0);
         let (done, outcome) = oneshot::channel();
         // A thread of its own, which is little beside a hash: what steps back behind other work does not come forward again.
@@ -95,6 +116,7 @@ impl Passwords {
         thread.map_err(Error::internal)?;
         let outcome = outcome.await;
         drop(permit);
+        drop(place);
         outcome.map_err(Error::internal)?
     }
 }
@@ -106,25 +128,9 @@ fn step_back() {
     }
 }
 
-/// A place in the queue, given back also when the caller goes away.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(pool: &'a Pool) -> Result<Self> {
-        let place = Self(&pool.waiting);
-        let ahead = pool.waiting.fetch_add(1, Ordering::AcqRel);
-        if ahead >= pool.config.queue_max + pool.workers.available_permits() {
-            metrics::counter!("auth_password_queue_full_total").increment(1);
-            let error = Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many sign-ins at once. Try again in a moment");
-            return Err(error.with_retry_after(RETRY_AFTER_SECONDS));
-        }
-        Ok(place)
-    }
-}
-
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -249,13 +255,13 @@ mod tests {
     async fn the_queue_has_an_end_and_recovers() {
         let passwords = Passwords::new(cheap()).unwrap();
         let busy = passwords.0.workers.acquire().await.unwrap();
-        let waiting: Vec<_> = (0..2)
+        let waiting: Vec<_> = (0..3)
             .map(|_| {
                 let passwords = passwords.clone();
                 tokio::spawn(async move { passwords.hash(secret("correct horse")).await })
             })
             .collect();
-        while passwords.0.waiting.load(Ordering::Acquire) < 2 {
+        while passwords.0.taken.load(Ordering::Acquire) < 3 {
             tokio::task::yield_now().await;
         }
         let error = passwords.hash(secret("correct horse")).await.unwrap_err();
@@ -266,7 +272,7 @@ mod tests {
             task.await.unwrap().unwrap();
         }
         assert!(passwords.hash(secret("correct horse")).await.is_ok());
-        assert_eq!(passwords.0.waiting.load(Ordering::Acquire), 0);
+        assert_eq!(passwords.0.taken.load(Ordering::Acquire), 0);
     }
 
     #[tokio::test]
@@ -274,7 +280,7 @@ mod tests {
         let passwords = Passwords::new(cheap()).unwrap();
         let own = || rustix::process::getpriority_process(None).unwrap();
         let before = own();
-        let hashing = passwords.work(move |_| Ok(own())).await.unwrap();
+        let hashing = passwords.work(passwords.place().unwrap(), move |_| Ok(own())).await.unwrap();
         assert_eq!((hashing, own()), ((before + STEPS_BACK).min(19), before));
     }
 
@@ -286,12 +292,12 @@ mod tests {
             let passwords = passwords.clone();
             async move { passwords.hash(secret("correct horse")).await }
         });
-        while passwords.0.waiting.load(Ordering::Acquire) < 1 {
+        while passwords.0.taken.load(Ordering::Acquire) < 1 {
             tokio::task::yield_now().await;
         }
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
-        assert_eq!(passwords.0.waiting.load(Ordering::Acquire), 0);
+        assert_eq!(passwords.0.taken.load(Ordering::Acquire), 0);
         drop(busy);
     }
 

@@ -91,6 +91,8 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
         (false, false) => return Err(bad_request("validation_failed", "missing email or phone")),
     }
     let password = presented.password.unwrap_or_default();
+    // Before anything is asked of the database: a storm of sign-ins is held here.
+    let place = auth.passwords().place()?;
     // What is no address is nobody's: the same answer, after the same work.
     let is_phone = present(&presented.phone);
     let email = Email::parse(presented.email.as_deref().unwrap_or_default()).ok();
@@ -104,7 +106,7 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     let attempt = limits::attempt(auth, account, found.as_ref().map(|credentials| credentials.user_id), &device).await?;
     let hash = found.as_ref().and_then(|credentials| credentials.hash.clone());
     let is_long = auth.config().companies.is_long(password.expose());
-    let outcome = match auth.passwords().verify(password, hash.clone()).await {
+    let outcome = match auth.passwords().verify_at(place, password, hash.clone()).await {
         Ok(Outcome::Wrong) => Outcome::Wrong,
         Ok(right) => {
             attempt.right().await?;
@@ -122,15 +124,7 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
         security::refused(auth, tried, &device).await;
         return Err(invalid_credentials());
     };
-    if credentials.banned {
-        return Err(bad_request("user_banned", "User is banned"));
-    }
-    if !credentials.confirmed && is_phone {
-        return Err(bad_request("phone_not_confirmed", "Phone not confirmed"));
-    }
-    if !credentials.confirmed {
-        return Err(bad_request("email_not_confirmed", "Email not confirmed"));
-    }
+    may_sign_in(&credentials, is_phone)?;
     external::company::refuse_password(auth, credentials.user_id).await?;
     let renewed = if let Outcome::Outdated(renewed) = &outcome { Some(renewed.as_str()) } else { None };
     let new = NewSession {
@@ -150,6 +144,16 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
     tx.commit().await?;
     tracing::info!(user_id = %credentials.user_id, session_id = %session.id, "signed in");
     Ok(answer)
+}
+
+/// What is told to nobody but who has the right password.
+fn may_sign_in(credentials: &users::queries::Credentials, is_phone: bool) -> Result<()> {
+    match (credentials.banned, credentials.confirmed, is_phone) {
+        (true, _, _) => Err(bad_request("user_banned", "User is banned")),
+        (false, true, _) => Ok(()),
+        (false, false, true) => Err(bad_request("phone_not_confirmed", "Phone not confirmed")),
+        (false, false, false) => Err(bad_request("email_not_confirmed", "Email not confirmed")),
+    }
 }
 
 async fn by_refresh_token(auth: &Auth, presented: Presented) -> Result<Value> {
