@@ -1,6 +1,7 @@
 //! The filter language of RFC 7644 section 3.4.2.2, as a tree.
 //!
-//! Invariant: printed, a tree reads as the same tree again; how deep one can be is limited, so that none exhausts the stack.
+//! Invariant: printed, a tree reads as the same tree again; brackets and conditions are limited wherever one is read, filters and paths
+//! alike, so that no tree is deep enough to exhaust the stack.
 
 mod parser;
 

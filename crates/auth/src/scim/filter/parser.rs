@@ -7,11 +7,15 @@ use crate::scim::error::{Outcome, Refused};
 
 /// Brackets and negations inside each other.
 const DEPTH_MAX: u32 = 32;
+/// Conditions of one filter. A chain of them is a tree as deep as it is long, on which everything that reads it goes down.
+const CONDITIONS_MAX: u32 = 256;
 const NAME_BYTES_MAX: usize = 256;
+/// The longest path, and the longest name that is read as one.
+const PATH_BYTES_MAX: usize = 4096;
 
 /// Reads a filter.
 pub(in crate::scim) fn parse(text: &str) -> Outcome<Filter> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
+    let mut parser = Parser { text, at: 0, depth: 0, conditions: 0 };
     let filter = parser.either(false)?;
     parser.skip();
     if parser.rest().is_empty() { Ok(filter) } else { Err(parser.unexpected()) }
@@ -19,7 +23,10 @@ pub(in crate::scim) fn parse(text: &str) -> Outcome<Filter> {
 
 /// Reads the path of a change.
 pub(in crate::scim) fn parse_path(text: &str) -> Outcome<Target> {
-    let mut parser = Parser { text: text.trim(), at: 0, depth: 0 };
+    if text.len() > PATH_BYTES_MAX {
+        return Err(Refused::path(format!("A path has at most {PATH_BYTES_MAX} bytes")));
+    }
+    let mut parser = Parser { text: text.trim(), at: 0, depth: 0, conditions: 0 };
     let target = parser.target();
     target.ok().filter(|_| parser.rest().is_empty()).ok_or_else(|| {
         let shown: String = text.chars().take(100).collect();
@@ -31,6 +38,7 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
+    conditions: u32,
 }
 
 impl Parser<'_> {
@@ -58,6 +66,10 @@ impl Parser<'_> {
     }
 
     fn one(&mut self, inside: bool) -> Outcome<Filter> {
+        self.conditions = self.conditions.saturating_add(1);
+        if self.conditions > CONDITIONS_MAX {
+            return Err(Refused::filter(format!("A filter has at most {CONDITIONS_MAX} conditions")));
+        }
         let before = self.at;
         if self.symbol('(') {
             return self.grouped(inside);

@@ -150,6 +150,26 @@ fn paths_of_changes_are_read() {
     }
 }
 
+#[test]
+fn no_tree_is_deeper_than_a_stack() {
+    let chain = |word: &str, conditions: usize| vec!["a pr"; conditions].join(word);
+    let long = |text: &str| format!("{:?}", parse(text).unwrap_err());
+    for word in [" or ", " and "] {
+        assert!(parse(&chain(word, 256)).is_ok());
+        for conditions in [257, 1_000_000] {
+            assert!(long(&chain(word, conditions)).contains("at most 256 conditions"));
+        }
+    }
+    // However they are spread over brackets and negations.
+    assert!(long(&vec![format!("not (emails[{}])", chain(" or ", 20)); 20].join(" and ")).contains("at most 256 conditions"));
+    let path = |conditions: usize| parse_path(&format!("members[{}]", chain(" or ", conditions)));
+    assert!(path(256).is_ok() && path(257).is_err());
+    for text in [format!("members[{}]", chain(" or ", 1_000_000)), "a".repeat(4097), format!("members[{}", "(".repeat(100_000))] {
+        let refused = format!("{:?}", parse_path(&text).unwrap_err());
+        assert!(refused.contains("invalidPath") && refused.len() < 300, "{refused}");
+    }
+}
+
 fn names() -> impl Strategy<Value = Name> {
     let part = || "[$]?[a-zA-Z][a-zA-Z0-9_-]{0,8}";
     let schema = proptest::option::of("urn:[a-z]{1,5}(:[a-z0-9.]{1,5}){0,3}");

@@ -154,3 +154,28 @@ async fn without_a_good_token_there_is_nothing() {
     server.wait(366 * 24 * 3600);
     acme.get("/Users").await.refused(401, None);
 }
+
+#[tokio::test]
+async fn no_request_of_a_directory_exhausts_the_server() {
+    let server = Server::new().await;
+    let acme = Directory::of(&server, "acme").await;
+    let ann = acme.user(json!({ "schemas": [USER], "userName": "ann@acme.example" })).await;
+    let group = acme.group("Guides", &[&ann]).await;
+    let (user, group) = (format!("/Users/{ann}"), format!("/Groups/{group}"));
+    // Trees that are as deep as they are long, in every place where a condition or a path is read.
+    for word in ["or", "and"] {
+        let chain = |attribute: &str, conditions: usize| vec![format!("{attribute} pr"); conditions].join(&format!(" {word} "));
+        let (members, emails) = (format!("members[{}]", chain("value", 100_000)), format!("emails[{}].value", chain("type", 100_000)));
+        for (at, path) in [(&group, &members), (&user, &emails)] {
+            acme.patch(at, json!([{ "op": "remove", "path": path }])).await.refused(400, Some("invalidPath"));
+            acme.patch(at, json!([{ "op": "add", "value": { path: "x" } }])).await.refused(400, Some("invalidPath"));
+        }
+        let search = |conditions: usize| json!({ "filter": chain("title", conditions) });
+        acme.post("/Users/.search", search(257)).await.refused(400, Some("invalidFilter"));
+        acme.post("/.search", search(100_000)).await.refused(400, Some("invalidFilter"));
+        acme.post("/Users/.search", json!({ "sortBy": members })).await.refused(400, Some("invalidPath"));
+        acme.post("/Users/.search", json!({ "attributes": [members] })).await.ok();
+        assert_eq!(acme.post("/Users/.search", search(256)).await.ok()["totalResults"], 0);
+    }
+    assert_eq!(acme.get(&group).await.ok()["members"][0]["value"], ann, "it goes on");
+}
