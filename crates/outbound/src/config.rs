@@ -218,7 +218,7 @@ impl OutboundConfig {
                 "letters and digits",
             ),
             (!url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()), "sms.twilio_url", "an http or https URL"),
-            (!(100..=120_000).contains(&sms.twilio_time_ms), "sms.twilio_time_ms", "100 to 120000"),
+            (!(100..=30_000).contains(&sms.twilio_time_ms), "sms.twilio_time_ms", "100 to 30000"),
             (!mail.hook.is_usable(), "mail.hook.uri", "pg-functions://postgres/schema/function, or an https address with secrets"),
             (!sms.hook.is_usable(), "sms.hook.uri", "pg-functions://postgres/schema/function, or an https address with secrets"),
             (!(10..=30_000).contains(&hooks.function_time_ms), "hooks.function_time_ms", "10 to 30000"),

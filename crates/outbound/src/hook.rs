@@ -19,7 +19,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::config::{HookConfig, HookLimits};
-use crate::web::{Bounds, Web, WebAnswer, WebError};
+use crate::http::{Answer, Bounds, Call, Http, HttpFault, HttpOptions, NamedBy};
+use crate::senders::unusable;
 
 /// PostgreSQL's code for a statement that ran out of time.
 const QUERY_CANCELED: &str = "57014";
@@ -36,7 +37,7 @@ pub struct Hook {
 /// Where it is.
 enum Target {
     Function { schema: String, name: String },
-    Http { url: String, keys: Vec<hmac::Key>, web: Web },
+    Http { url: Url, keys: Vec<hmac::Key>, http: Http },
 }
 
 impl std::fmt::Debug for Target {
@@ -66,9 +67,9 @@ impl Hook {
         let target = match function(uri) {
             Some((schema, name)) => Target::Function { schema: schema.to_owned(), name: name.to_owned() },
             None => Target::Http {
-                url: uri.to_owned(),
+                url: Url::parse(uri).map_err(|error| unusable("outbound.hook", error))?,
                 keys: config.secrets.iter().filter_map(|secret| key(secret.expose())).collect(),
-                web: Web::new()?,
+                http: Http::new(HttpOptions { bounds: bounds(limits), private_allowed: false })?,
             },
         };
         let calls = Semaphore::new(usize::try_from(limits.calls_max).unwrap_or(1));
@@ -89,9 +90,9 @@ impl Hook {
         let answer = match (&self.target, tx) {
             (Target::Function { schema, name }, Some(tx)) => self.run(tx, (schema, name), payload).await?,
             (Target::Function { .. }, None) => return Err(Error::internal("a hook's function needs a transaction")),
-            (Target::Http { url, keys, web }, _) => {
-                let time = Duration::from_millis(self.limits.http_time_ms.into());
-                let work = self.post(web, url, keys, (payload, now));
+            (Target::Http { url, keys, http }, _) => {
+                let time = bounds(&self.limits).time;
+                let work = self.post(http, url, keys, (payload, now));
                 tokio::time::timeout(time, work).await.map_err(|_elapsed| late(time))??
             }
         };
@@ -110,42 +111,42 @@ impl Hook {
         })?;
         set_time(tx, &before).await?;
         let answer: Value = row.try_get("answer").map_err(Error::internal)?;
-        let is_small = answer.to_string().len() <= self.bytes_max();
+        let is_small = answer.to_string().len() <= bounds(&self.limits).bytes_max;
         if is_small { Ok(answer) } else { Err(self.too_large()) }
     }
 
     /// Calls, and calls again where nobody was reached or it is told to come back.
-    async fn post(&self, web: &Web, url: &str, keys: &[hmac::Key], (payload, now): (&Value, Timestamp)) -> Result<Value> {
+    async fn post(&self, http: &Http, url: &Url, keys: &[hmac::Key], (payload, now): (&Value, Timestamp)) -> Result<Value> {
         let (id, body) = (format!("msg_{}", Uuid::now_v7().simple()), payload.to_string());
         let headers = signed(&id, now.as_second(), &body, keys)?;
-        let bounds = Bounds { bytes_max: self.bytes_max(), time: Duration::from_millis(self.limits.http_time_ms.into()) };
         for attempt in 1..=self.limits.http_attempts_max {
             if attempt > 1 {
                 tokio::time::sleep(Duration::from_millis(self.limits.http_retry_ms.into())).await;
             }
-            match web.post(url, headers.clone(), body.clone().into_bytes(), bounds).await {
+            match http.send(Call::post(url, NamedBy::Operator, headers.clone(), body.clone().into_bytes())).await {
                 Ok(answer) if matches!(answer.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
                     if !answer.headers.contains_key(RETRY_AFTER) {
                         return Err(failed("Service currently unavailable due to hook"));
                     }
                 }
                 Ok(answer) => return read(&answer),
-                Err(WebError::TooLarge) => return Err(self.too_large()),
-                Err(WebError::Time) => return Err(late(bounds.time)),
+                Err(HttpFault::TooLarge) => return Err(self.too_large()),
+                Err(HttpFault::Time) => return Err(late(bounds(&self.limits).time)),
                 Err(error) => tracing::warn!(attempt, %error, "a hook was not reached"),
             }
         }
         Err(Error::new(Kind::Unprocessable, "hook_timeout_after_retry", "Failed to reach hook after maximum retries"))
     }
 
-    fn bytes_max(&self) -> usize {
-        usize::try_from(self.limits.answer_bytes_max).unwrap_or(usize::MAX)
-    }
-
     fn too_large(&self) -> Error {
         let message = format!("Payload size exceeded size limit of {} bytes", self.limits.answer_bytes_max);
         Error::new(Kind::Unprocessable, "hook_payload_over_size_limit", message)
     }
+}
+
+fn bounds(limits: &HookLimits) -> Bounds {
+    let bytes_max = usize::try_from(limits.answer_bytes_max).unwrap_or(usize::MAX);
+    Bounds { bytes_max, time: Duration::from_millis(limits.http_time_ms.into()) }
 }
 
 async fn set_time(tx: &Tx, time: &str) -> Result<()> {
@@ -192,7 +193,7 @@ fn signed(id: &str, seconds: i64, body: &str, keys: &[hmac::Key]) -> Result<Head
     Ok(headers)
 }
 
-fn read(answer: &WebAnswer) -> Result<Value> {
+fn read(answer: &Answer) -> Result<Value> {
     match answer.status {
         StatusCode::NO_CONTENT => return Ok(Value::Null),
         StatusCode::OK | StatusCode::ACCEPTED if answer.body.is_empty() => return Ok(Value::Null),

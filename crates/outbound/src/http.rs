@@ -1,29 +1,40 @@
 //! Requests to other people's servers: bounded in time and size, never redirected.
 //!
-//! Invariant: an address that somebody gave over an API is only followed to the public internet. Its name is resolved once, and the
-//! connection goes to an address that was looked at, so that a name which changes its mind reaches nothing else.
+//! Invariant: an address that somebody gave over an API is only followed to the public internet, whatever its name stands for when the
+//! connection is made. No error repeats an address, a header or a body, which may hold a secret.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{ACCEPT, HeaderValue};
+use http::{HeaderMap, StatusCode};
 use kernel::{Error, Result};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 
+use crate::addresses::{PublicNames, is_public};
 use crate::tls;
+
+/// The longest that anybody is waited for.
+pub const TIME_MAX: Duration = Duration::from_secs(30);
 
 /// How requests are made.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpOptions {
-    /// How long one may take in all.
-    pub time_ms: u64,
-    /// The largest answer that is read.
-    pub answer_bytes_max: usize,
+    /// What one may take that says nothing of its own.
+    pub bounds: Bounds,
     /// Whether addresses that were given over an API may be private ones, and without TLS.
     pub private_allowed: bool,
+}
+
+/// How much an answer may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Bytes of its body.
+    pub bytes_max: usize,
+    /// From the connection to the last byte; [`TIME_MAX`] at most.
+    pub time: Duration,
 }
 
 /// Who named an address.
@@ -44,34 +55,50 @@ pub struct Http {
 }
 
 /// One request.
-#[derive(Clone, Copy)]
 pub struct Call<'a> {
-    /// Where to.
-    pub url: &'a Url,
-    /// Who named it.
-    pub named_by: NamedBy,
-    /// Members of a form that is posted; without them something is fetched.
-    pub form: Option<&'a [(&'a str, &'a str)]>,
-    /// A token that lets in.
-    pub bearer: Option<&'a str>,
+    url: &'a Url,
+    named_by: NamedBy,
+    content: Content<'a>,
+    headers: HeaderMap,
+    shown: Option<Shown<'a>>,
+    bounds: Option<Bounds>,
 }
 
-/// An answer.
-#[derive(Clone)]
+enum Content<'a> {
+    None,
+    Form(&'a [(&'a str, &'a str)]),
+    Body(Vec<u8>),
+}
+
+/// What lets in.
+enum Shown<'a> {
+    Token(&'a str),
+    Password(&'a str, &'a str),
+}
+
+/// An answer that was read to its end.
+#[derive(Clone, Debug)]
 pub struct Answer {
     /// Its status.
-    pub status: u16,
-    /// All of it.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
     pub body: Vec<u8>,
+    /// Whether more came than is kept of it, which was not read.
+    pub is_cut: bool,
 }
 
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum HttpFault {
     /// The address is not one that a client may send this server to.
     #[error("the address is none of the public internet, or has no TLS")]
     Address,
-    /// Nobody answered in time.
+    /// Not within the time.
+    #[error("no answer in time")]
+    Time,
+    /// Not reached, or broken off.
     #[error("no answer: {0}")]
     Unreachable(String),
     /// The answer is larger than what is read.
@@ -79,18 +106,47 @@ pub enum HttpFault {
     TooLarge,
 }
 
+impl<'a> Call<'a> {
+    /// Fetches something.
+    pub fn get(url: &'a Url, named_by: NamedBy) -> Self {
+        Self { url, named_by, content: Content::None, headers: HeaderMap::new(), shown: None, bounds: None }
+    }
+
+    /// Posts the members of a form.
+    pub fn form(url: &'a Url, named_by: NamedBy, form: &'a [(&'a str, &'a str)]) -> Self {
+        Self { content: Content::Form(form), ..Self::get(url, named_by) }
+    }
+
+    /// Posts a body, of the type that the headers say.
+    pub fn post(url: &'a Url, named_by: NamedBy, headers: HeaderMap, body: Vec<u8>) -> Self {
+        Self { content: Content::Body(body), headers, ..Self::get(url, named_by) }
+    }
+
+    /// Shows a token that lets in.
+    #[must_use]
+    pub fn with_bearer(self, token: &'a str) -> Self {
+        Self { shown: Some(Shown::Token(token)), ..self }
+    }
+
+    /// Shows a name and a password.
+    #[must_use]
+    pub fn with_password(self, name: &'a str, password: &'a str) -> Self {
+        Self { shown: Some(Shown::Password(name, password)), ..self }
+    }
+
+    /// Takes no more than this.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self { bounds: Some(bounds), ..self }
+    }
+}
+
 impl Http {
     /// Sets it up. Connects to nothing yet.
     pub fn new(options: HttpOptions) -> Result<Self> {
         let builder = || {
             let tls = tls::client().map_err(Error::internal)?;
-            Ok::<_, Error>(
-                reqwest::Client::builder()
-                    .timeout(Duration::from_millis(options.time_ms))
-                    .redirect(Policy::none())
-                    .user_agent("Thorbis")
-                    .use_preconfigured_tls(tls),
-            )
+            Ok::<_, Error>(reqwest::Client::builder().redirect(Policy::none()).user_agent("Thorbis").use_preconfigured_tls(tls))
         };
         let free = builder()?.build().map_err(Error::internal)?;
         // A proxy would resolve the name again.
@@ -98,32 +154,51 @@ impl Http {
         Ok(Self { free, guarded: guarded.build().map_err(Error::internal)?, options })
     }
 
-    /// Makes a request.
+    /// Makes a request; an answer that is too large is none.
     pub async fn send(&self, call: Call<'_>) -> std::result::Result<Answer, HttpFault> {
+        let answer = self.send_and_cut(call).await?;
+        if answer.is_cut { Err(HttpFault::TooLarge) } else { Ok(answer) }
+    }
+
+    /// Makes a request, and reads the answer as far as it may go.
+    pub async fn send_and_cut(&self, call: Call<'_>) -> std::result::Result<Answer, HttpFault> {
+        let bounds = call.bounds.unwrap_or(self.options.bounds);
+        let request = self.request(call)?;
+        let work = async {
+            let mut answer = request.send().await.map_err(unreachable)?;
+            let (mut body, mut is_cut) = (Vec::new(), false);
+            while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+                let room = bounds.bytes_max.saturating_sub(body.len());
+                body.extend(chunk.iter().take(room));
+                if chunk.len() > room {
+                    is_cut = true;
+                    break;
+                }
+            }
+            Ok(Answer { status: answer.status(), headers: answer.headers().clone(), body, is_cut })
+        };
+        tokio::time::timeout(bounds.time.min(TIME_MAX), work).await.unwrap_or(Err(HttpFault::Time))
+    }
+
+    fn request(&self, call: Call<'_>) -> std::result::Result<reqwest::RequestBuilder, HttpFault> {
         let client = match call.named_by {
             NamedBy::Operator => &self.free,
             NamedBy::Client if self.is_allowed(call.url) => &self.guarded,
             NamedBy::Client => return Err(HttpFault::Address),
         };
-        let request = match call.form {
-            Some(form) => client.post(call.url.clone()).form(form),
-            None => client.get(call.url.clone()),
+        let mut headers = call.headers;
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        let request = match call.content {
+            Content::None => client.get(call.url.clone()),
+            Content::Form(form) => client.post(call.url.clone()).form(form),
+            Content::Body(body) => client.post(call.url.clone()).body(body),
         };
-        let request = match call.bearer {
-            Some(token) => request.bearer_auth(token),
+        let request = request.headers(headers);
+        Ok(match call.shown {
+            Some(Shown::Token(token)) => request.bearer_auth(token),
+            Some(Shown::Password(name, password)) => request.basic_auth(name, Some(password)),
             None => request,
-        };
-        // What went wrong may name the address with its query; that is nobody's concern.
-        let unreachable = |error: reqwest::Error| HttpFault::Unreachable(error.without_url().to_string());
-        let mut answer = request.header("accept", "application/json").send().await.map_err(unreachable)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > self.options.answer_bytes_max {
-                return Err(HttpFault::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer { status: answer.status().as_u16(), body })
+        })
     }
 
     /// Tells whether a client may send this server to an address, as far as its text says.
@@ -137,6 +212,7 @@ impl Http {
                 Some(Host::Ipv4(address)) => is_public(address.into()),
                 Some(Host::Ipv6(address)) => is_public(address.into()),
                 Some(Host::Domain(name)) => {
+                    let name = name.strip_suffix('.').unwrap_or(name);
                     name.rsplit_once('.').is_some_and(|(_, last)| !matches!(last, "" | "localhost" | "local" | "internal"))
                 }
                 None => false,
@@ -150,111 +226,66 @@ impl fmt::Debug for Http {
     }
 }
 
-/// Names, as far as they stand for public addresses.
-struct PublicNames;
-
-impl Resolve for PublicNames {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() {
-                return Err(HttpFault::Address.into());
-            }
-            let addresses: Addrs = Box::new(public.into_iter());
-            Ok(addresses)
-        })
+/// Says what broke, with its causes: the address may hold a secret and is left out.
+fn unreachable(error: reqwest::Error) -> HttpFault {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(&error);
+    while let Some(source) = next {
+        if source.downcast_ref::<HttpFault>() == Some(&HttpFault::Address) {
+            return HttpFault::Address;
+        }
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
     }
-}
-
-/// Tells whether an address is one of the public internet.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(mapped) => is_public_v4(mapped),
-            None => is_public_v6(address),
-        },
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let is_special = match (a, b) {
-        // Those of no network, of this machine, multicast and reserved ones; private ones.
-        (0 | 10 | 127 | 224..=255, _) | (100, 64..=127) | (172, 16..=31) | (169, 254) | (192, 168) | (198, 18..=19) => true,
-        (192, 0) => c == 0 || c == 2,
-        (192, 88) => c == 99,
-        (198, 51) => c == 100,
-        (203, 0) => c == 113,
-        _ => false,
-    };
-    !is_special
-}
-
-/// Of IPv6 only what is given out to the world (`2000::/3`), without the parts that stand for other addresses or for nothing.
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    let is_global = a & 0xe000 == 0x2000;
-    // Teredo and others of 2001::/23, documentation, and 6to4, which carries an address of IPv4.
-    let is_special = (a == 0x2001 && (b < 0x200 || b == 0xdb8)) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
-    is_global && !is_special
+    HttpFault::Unreachable(text)
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
 
+    const BOUNDS: Bounds = Bounds { bytes_max: 1000, time: Duration::from_secs(10) };
+
     fn http(private_allowed: bool) -> Http {
-        Http::new(HttpOptions { time_ms: 1000, answer_bytes_max: 1000, private_allowed }).unwrap()
+        Http::new(HttpOptions { bounds: BOUNDS, private_allowed }).unwrap()
     }
 
-    #[test]
-    fn only_public_addresses_are_public() {
-        for public in ["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
-            assert!(is_public(public.parse().unwrap()), "{public}");
-        }
-        for private in [
-            "0.0.0.0",
-            "127.0.0.1",
-            "127.8.8.8",
-            "10.0.0.1",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "192.0.0.170",
-            "198.18.0.1",
-            "203.0.113.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254",
-            "::127.0.0.1",
-            "64:ff9b::7f00:1",
-            "fe80::1",
-            "fc00::1",
-            "fd12::1",
-            "ff02::1",
-            "2001:db8::1",
-            "2002:7f00:1::",
-        ] {
-            assert!(!is_public(private.parse().unwrap()), "{private}");
-        }
+    /// Answers one request with these bytes and hangs up; returns where, and what it was sent.
+    async fn server(answer: &'static [u8]) -> (Url, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/in?key=hidden", listener.local_addr().unwrap())).unwrap();
+        let told = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut heard = Vec::new();
+            while !(heard.ends_with(b"!") || heard.starts_with(b"GET") && heard.ends_with(b"\r\n\r\n")) {
+                if stream.read_buf(&mut heard).await.unwrap() == 0 {
+                    break;
+                }
+            }
+            stream.write_all(answer).await.unwrap();
+            String::from_utf8(heard).unwrap()
+        });
+        (url, told)
     }
 
     #[test]
     fn a_client_sends_this_server_nowhere_else() {
         let guarded = http(false);
-        assert!(guarded.is_allowed(&Url::parse("https://accounts.example.com/x?y").unwrap()));
+        for url in ["https://accounts.example.com/x?y", "https://accounts.example.com./"] {
+            assert!(guarded.is_allowed(&Url::parse(url).unwrap()), "{url}");
+        }
         for url in [
             "http://accounts.example.com/",
             "https://localhost/",
+            "https://localhost./",
             "https://metrics/",
             "https://printer.local/",
+            "https://printer.local./",
             "https://127.0.0.1/",
             "https://2130706433/",
             "https://0x7f.1/",
@@ -274,10 +305,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_stands_for_a_private_address_is_not_followed() {
-        assert!(PublicNames.resolve("localhost".parse().unwrap()).await.is_err());
+    async fn what_is_not_allowed_is_not_connected_to() {
         let url = Url::parse("https://127.0.0.1/").unwrap();
-        let call = Call { url: &url, named_by: NamedBy::Client, form: None, bearer: None };
-        assert!(matches!(http(false).send(call).await, Err(HttpFault::Address)));
+        assert_eq!(http(false).send(Call::get(&url, NamedBy::Client)).await.unwrap_err(), HttpFault::Address);
+    }
+
+    #[tokio::test]
+    async fn headers_and_body_go_out_and_come_back() {
+        let (url, told) = server(b"HTTP/1.1 302 Found\r\nlocation: /other\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\nno").await;
+        let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let answer = http(true).send(Call::post(&url, NamedBy::Client, headers, b"{}!".to_vec())).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (302, &b"no"[..]));
+        assert_eq!(answer.headers["retry-after"], "7");
+        let heard = told.await.unwrap();
+        assert!(heard.starts_with("POST /in?key=hidden HTTP/1.1\r\n") && heard.contains("content-type: application/json\r\n"), "{heard}");
+        assert!(heard.ends_with("\r\n\r\n{}!"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_cut_where_it_may_go_no_further() {
+        const LARGE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabcdefghi";
+        let bounds = Bounds { bytes_max: 4, ..BOUNDS };
+        let (url, _told) = server(LARGE).await;
+        let fault = http(true).send(Call::get(&url, NamedBy::Operator).within(bounds)).await.unwrap_err();
+        assert_eq!(fault, HttpFault::TooLarge);
+        let (url, _told) = server(LARGE).await;
+        let answer = http(true).send_and_cut(Call::get(&url, NamedBy::Operator).within(bounds)).await.unwrap();
+        assert_eq!((answer.body.as_slice(), answer.is_cut), (&b"abcd"[..], true));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_is_not_waited_for_and_no_address_is_repeated() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/in?key=hidden", listener.local_addr().unwrap())).unwrap();
+        let bounds = Bounds { time: Duration::from_millis(50), ..BOUNDS };
+        assert_eq!(http(true).send(Call::get(&url, NamedBy::Operator).within(bounds)).await.unwrap_err(), HttpFault::Time);
+        drop(listener);
+        let fault = http(true).send(Call::get(&url, NamedBy::Operator)).await.unwrap_err();
+        assert!(matches!(&fault, HttpFault::Unreachable(text) if !text.contains("hidden")), "{fault:?}");
     }
 }

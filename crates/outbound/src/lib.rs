@@ -5,13 +5,14 @@
 //!
 //! A development server keeps messages instead of sending them: [`mailbox`] reads them back.
 //!
-//! Whoever else asks other people's servers something does it with [`http`].
+//! Whoever asks other people's servers something, here or above, does it with [`http`].
 
 pub mod config;
 pub mod http;
 pub mod mailbox;
 pub mod templates;
 
+mod addresses;
 mod hook;
 mod message;
 mod outbound;
@@ -19,7 +20,6 @@ mod outbox;
 mod seal;
 mod senders;
 mod tls;
-mod web;
 
 pub use config::OutboundConfig;
 pub use hook::Hook;
@@ -27,4 +27,3 @@ pub use message::{Channel, Message};
 pub use outbound::{Asked, Outbound, OutboundOptions, Pass, Posting};
 pub use outbox::Limits;
 pub use seal::Seal;
-pub use web::{Bounds, Web, WebAnswer, WebError};

@@ -114,7 +114,7 @@ impl ExternalConfig {
         vec![
             (!(30..=3600).contains(&self.code_seconds), "external.code_seconds", "30 to 3600"),
             (!(60..=3600).contains(&self.trip_seconds), "external.trip_seconds", "60 to 3600"),
-            (!(100..=60_000).contains(&self.provider_time_ms), "external.provider_time_ms", "100 to 60000"),
+            (!(100..=30_000).contains(&self.provider_time_ms), "external.provider_time_ms", "100 to 30000"),
             (!(4096..=16_777_216).contains(&self.answer_bytes_max), "external.answer_bytes_max", "4096 to 16777216"),
             (!(60..=86_400).contains(&self.document_seconds), "external.document_seconds", "60 to 86400"),
             (self.custom_providers_max > 10_000, "external.custom_providers_max", "0 to 10000"),

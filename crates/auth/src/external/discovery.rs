@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use kernel::Result;
 use moka::future::Cache;
-use outbound::http::{Call, Http, HttpOptions, NamedBy};
+use outbound::http::{Bounds, Call, Http, HttpOptions, NamedBy};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -62,8 +62,7 @@ struct Published {
 impl Documents {
     pub(crate) fn new(config: &ExternalConfig) -> Result<Self> {
         let http = Http::new(HttpOptions {
-            time_ms: config.provider_time_ms,
-            answer_bytes_max: config.answer_bytes_max,
+            bounds: Bounds { bytes_max: config.answer_bytes_max, time: Duration::from_millis(config.provider_time_ms) },
             private_allowed: config.private_addresses_allowed,
         })?;
         let live = Duration::from_secs(config.document_seconds.into());
@@ -119,9 +118,9 @@ impl Documents {
     }
 
     async fn fetch(&self, url: &Url, named_by: NamedBy) -> std::result::Result<Value, Fault> {
-        let answer = self.http.send(Call { url, named_by, form: None, bearer: None }).await.map_err(|fault| Fault::broken(&fault))?;
+        let answer = self.http.send(Call::get(url, named_by)).await.map_err(|fault| Fault::broken(&fault))?;
         if answer.status != 200 {
-            return Err(Fault::Provider(format!("{} answered {}", url.path(), answer.status)));
+            return Err(Fault::Provider(format!("{} answered {}", url.path(), answer.status.as_u16())));
         }
         serde_json::from_slice(&answer.body).map_err(|error| Fault::broken(&error))
     }

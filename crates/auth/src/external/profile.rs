@@ -100,10 +100,10 @@ pub(crate) async fn ask(
 ) -> Result<Map<String, Value>, Fault> {
     let url = document.endpoints.userinfo.as_ref().ok_or_else(|| Fault::Provider("it does not say who somebody is".to_owned()))?;
     let fetch = async |url: &url::Url| {
-        let call = Call { url, named_by: provider.named_by, form: None, bearer: Some(access_token.expose()) };
+        let call = Call::get(url, provider.named_by).with_bearer(access_token.expose());
         let answer = documents.http.send(call).await.map_err(|fault| Fault::broken(&fault))?;
         if answer.status != 200 {
-            return Err(Fault::Provider(format!("{} answered {}", url.path(), answer.status)));
+            return Err(Fault::Provider(format!("{} answered {}", url.path(), answer.status.as_u16())));
         }
         serde_json::from_slice::<Value>(&answer.body).map_err(|error| Fault::broken(&error))
     };

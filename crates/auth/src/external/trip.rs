@@ -116,13 +116,13 @@ pub(super) async fn exchange(
             form.push(("client_secret", made.expose()));
         }
     }
-    let call = Call { url: &document.endpoints.token, named_by: provider.named_by, form: Some(&form), bearer: None };
+    let call = Call::form(&document.endpoints.token, provider.named_by, &form);
     let answer = documents.http.send(call).await.map_err(|fault| Fault::broken(&fault))?;
     let body: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
     // GitHub answers errors with 200.
     if answer.status != 200 || body.contains_key("error") {
         let error = body.get("error").and_then(Value::as_str).filter(|error| is_word(error)).unwrap_or("no error");
-        return Err(Fault::Provider(format!("the code was answered with {} and {error}", answer.status)));
+        return Err(Fault::Provider(format!("the code was answered with {} and {error}", answer.status.as_u16())));
     }
     let token = |name: &str| {
         let text = body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty() && text.len() <= TOKEN_BYTES_MAX);

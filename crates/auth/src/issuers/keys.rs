@@ -5,14 +5,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use kernel::{Error, Kind, Result};
-use outbound::{Bounds, Web};
+use outbound::http::{Call, Http, NamedBy};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+use url::Url;
 
 use super::config::{IssuerConfig, IssuersConfig, is_fetched_from};
 use crate::alone::KeySet;
@@ -32,8 +32,7 @@ enum Source {
 /// The keys of one issuer.
 pub(super) struct IssuerKeys {
     source: Source,
-    web: Web,
-    bounds: Bounds,
+    http: Http,
     keys_seconds: i64,
     refetch_seconds: i64,
     stale_seconds: i64,
@@ -53,17 +52,15 @@ pub(super) struct Known {
 }
 
 impl IssuerKeys {
-    pub(super) fn new(issuer: &IssuerConfig, config: &IssuersConfig, web: Web) -> Self {
+    pub(super) fn new(issuer: &IssuerConfig, config: &IssuersConfig, http: Http) -> Self {
         let source = match (&issuer.jwks_file, &issuer.jwks_url) {
             (Some(file), _) => Source::File(file.clone()),
             (None, Some(url)) => Source::Url(url.clone()),
             (None, None) => Source::Discovery(issuer.issuer.clone()),
         };
-        let bytes_max = usize::try_from(config.answer_bytes_max).unwrap_or(usize::MAX);
         Self {
             source,
-            web,
-            bounds: Bounds { bytes_max, time: Duration::from_millis(config.fetch_time_ms.into()) },
+            http,
             keys_seconds: config.keys_seconds.into(),
             refetch_seconds: config.refetch_seconds.into(),
             stale_seconds: config.stale_seconds.into(),
@@ -154,7 +151,8 @@ impl IssuerKeys {
     }
 
     async fn get(&self, url: &str) -> std::result::Result<String, String> {
-        let answer = self.web.get(url, self.bounds).await.map_err(|error| error.to_string())?;
+        let url = Url::parse(url).map_err(|error| error.to_string())?;
+        let answer = self.http.send(Call::get(&url, NamedBy::Operator)).await.map_err(|fault| fault.to_string())?;
         if answer.status != http::StatusCode::OK {
             return Err(format!("it answered {}", answer.status));
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use kernel::{Principal, Result, Subject};
 use moka::future::Cache;
-use outbound::Web;
+use outbound::http::{Bounds, Http, HttpOptions};
 
 use crate::tokens::{TokenError, fingerprint};
 use crate::{Auth, Refusal};
@@ -38,9 +38,11 @@ struct Issuer {
 
 impl Issuers {
     pub(crate) fn new(config: &IssuersConfig, cache_bytes_max: u64) -> Result<Self> {
-        let web = if config.list.is_empty() { None } else { Some(Web::new()?) };
-        let list = web.into_iter().flat_map(|web| {
-            let of = move |issuer: &IssuerConfig| Issuer { config: issuer.clone(), keys: IssuerKeys::new(issuer, config, web.clone()) };
+        let bytes_max = usize::try_from(config.answer_bytes_max).unwrap_or(usize::MAX);
+        let bounds = Bounds { bytes_max, time: Duration::from_millis(config.fetch_time_ms.into()) };
+        let http = if config.list.is_empty() { None } else { Some(Http::new(HttpOptions { bounds, private_allowed: false })?) };
+        let list = http.into_iter().flat_map(|http| {
+            let of = move |issuer: &IssuerConfig| Issuer { config: issuer.clone(), keys: IssuerKeys::new(issuer, config, http.clone()) };
             config.list.iter().map(of)
         });
         let weight = |_: &[u8; 32], told: &Arc<Told>| u32::try_from(told.claims.len() + 512).unwrap_or(u32::MAX);
