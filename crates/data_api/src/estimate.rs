@@ -60,17 +60,18 @@ impl Estimates {
         Self { known: Mutex::new(LruCache::new(count_max)), age_max }
     }
 
-    /// Returns what is expected of a statement that gives no more than so many rows. `explain` asks the planner for it in JSON, and does so
-    /// only where the shape was not seen for a while.
-    pub(crate) async fn of(&self, database: &Database, asker: Asker<'_>, explain: Sql, rows_max: i64) -> Result<(Shape, Estimate)> {
-        let shape = Shape::of(asker.grant, &explain, rows_max);
-        if let Some(estimate) = self.known(shape) {
-            return Ok((shape, estimate));
-        }
+    /// Returns the shape of a statement that gives no more than so many rows, and what is known of it.
+    pub(crate) fn of(&self, grant: &Grant, statement: &Sql, rows_max: i64) -> (Shape, Option<Estimate>) {
+        let shape = Shape::of(grant, statement, rows_max);
+        (shape, self.known(shape))
+    }
+
+    /// Learns what is expected of a shape: `explain` asks the planner in JSON.
+    pub(crate) async fn learn(&self, shape: Shape, database: &Database, asker: Asker<'_>, explain: Sql) -> Result<Estimate> {
         let said = Box::pin(database.explain(asker.grant, asker.context, asker.access, explain)).await?;
         let estimate = Estimate::read(&said)?;
         self.keep(shape, estimate);
-        Ok((shape, estimate))
+        Ok(estimate)
     }
 
     /// Takes what came of a request into account: the next one of its shape is expected to be no smaller.
@@ -107,7 +108,7 @@ impl Shape {
         context.update(role.as_bytes());
         // Limits of about the same size are planned alike.
         context.update(&rows_max.max(0).leading_zeros().to_be_bytes());
-        context.update(statement.clone().render().0.as_bytes());
+        statement.outline(|part| context.update(part));
         let mut shape = [0; 32];
         for (to, from) in shape.iter_mut().zip(context.finish().as_ref()) {
             *to = *from;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -125,7 +125,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let mut timing = Timing::begin();
     let (parts, body) = request.into_parts();
     let mut context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
-    let body = read(Request::from_parts(parts.clone(), body)).await?;
+    let body = if body.is_end_stream() { Bytes::new() } else { read(Request::from_parts(parts.clone(), body)).await? };
     let key = Key::of(&parts, &body, api.config())?;
     let limits = api.limits().of(grant.principal().database_role());
     let wanted = Wanted {

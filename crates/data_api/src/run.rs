@@ -66,11 +66,12 @@ pub(crate) async fn run(
     key: Option<&Key>,
 ) -> Result<Answered> {
     let (grant, access) = needed(grant, planned.plan);
-    let expected = stream::expected(api, &grant, context, planned).await?;
+    let statement = query::statement(planned.plan, planned.request);
+    let expected = stream::expected(api, &grant, context, planned, &statement).await?;
     if let Some(large) = expected.as_ref().and_then(Expected::large) {
         return Box::pin(stream::run(api, &grant, context, planned, large)).await;
     }
-    let answered = whole(api, (&grant, access), context, planned, key).await?;
+    let answered = whole(api, (&grant, access), context, (planned, statement), key).await?;
     if let Some(expected) = expected {
         expected.came(api, &answered);
     }
@@ -82,14 +83,13 @@ async fn whole(
     api: &DataApi,
     (grant, access): (&Grant, Access),
     context: &RequestContext,
-    planned: Planned<'_>,
+    (planned, statement): (Planned<'_>, Sql),
     key: Option<&Key>,
 ) -> Result<Answered> {
     let Planned { request, plan } = planned;
     let database = api.database();
     // What is run to be measured is undone.
     let kept = api.config().transaction_end.keeps(request.preferences.transaction) && request.explain.is_none();
-    let statement = query::statement(plan, request);
     let is_allowed = match api.guard(grant.principal().database_role(), &statement) {
         Some(guard) => guard.is_known_to_allow().await,
         None => true,

@@ -10,15 +10,16 @@ use uuid::Uuid;
 
 use crate::catalog::Expression;
 
-/// A statement in the making.
+/// A statement in the making: one text, and what is bound where in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sql {
-    pieces: Vec<Piece>,
+    text: String,
+    /// What stands before which byte of the text.
+    bound: Vec<(usize, Bound)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Piece {
-    Text(Cow<'static, str>),
+enum Bound {
     Value(Param),
     Amount(i64),
 }
@@ -31,6 +32,12 @@ pub struct Shape {
     values: usize,
 }
 
+/// What stands in a text for what is bound.
+enum Filling {
+    Number(usize),
+    Rows(i64),
+}
+
 /// A bound value in text form; `None` is SQL's null.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Param(Option<Cow<'static, str>>);
@@ -38,20 +45,21 @@ pub struct Param(Option<Cow<'static, str>>);
 impl Sql {
     /// Begins with static text.
     pub fn new(text: &'static str) -> Self {
-        Self { pieces: vec![Piece::Text(Cow::Borrowed(text))] }
+        // Most statements grow to about this.
+        let mut begun = Self { text: String::with_capacity(512), bound: Vec::new() };
+        begun.text.push_str(text);
+        begun
     }
 
     /// Adds static text.
     pub fn text(&mut self, text: &'static str) -> &mut Self {
-        self.pieces.push(Piece::Text(Cow::Borrowed(text)));
+        self.text.push_str(text);
         self
     }
 
     /// Adds an identifier, quoted.
     pub fn ident(&mut self, name: &str) -> &mut Self {
-        let mut quoted = String::with_capacity(name.len().saturating_add(2));
-        quote_ident(name, &mut quoted);
-        self.pieces.push(Piece::Text(Cow::Owned(quoted)));
+        quote_ident(name, &mut self.text);
         self
     }
 
@@ -62,84 +70,101 @@ impl Sql {
 
     /// Adds an expression that stands in the catalog.
     pub fn expression(&mut self, expression: &Expression) -> &mut Self {
-        self.pieces.push(Piece::Text(Cow::Owned(expression.as_str().to_owned())));
+        self.text.push_str(expression.as_str());
         self
     }
 
     /// Adds the number of a column in the list of what is selected, for `group by` and `order by`.
     pub fn position(&mut self, number: usize) -> &mut Self {
-        self.pieces.push(Piece::Text(Cow::Owned(number.to_string())));
+        // Writing into a String cannot fail.
+        let _infallible = write!(self.text, "{number}");
         self
     }
 
     /// Adds a bound value.
     pub fn bind(&mut self, value: impl Into<Param>) -> &mut Self {
-        self.pieces.push(Piece::Value(value.into()));
+        self.bound.push((self.text.len(), Bound::Value(value.into())));
         self
     }
 
     /// Adds a bound number of rows that are wanted or left out.
     pub fn amount(&mut self, rows: i64) -> &mut Self {
-        self.pieces.push(Piece::Amount(rows));
+        self.bound.push((self.text.len(), Bound::Amount(rows)));
         self
     }
 
-    /// Adds another statement's pieces; its values are numbered on.
+    /// Adds another statement; its values are numbered on.
     pub fn append(&mut self, other: Self) -> &mut Self {
-        self.pieces.extend(other.pieces);
+        let before = self.text.len();
+        self.text.push_str(&other.text);
+        self.bound.extend(other.bound.into_iter().map(|(place, bound)| (before.saturating_add(place), bound)));
         self
     }
 
     /// Tells whether nothing was added yet.
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.text.is_empty() && self.bound.is_empty()
+    }
+
+    /// Hands out what statements have in common that differ in their values alone.
+    pub fn outline(&self, mut take: impl FnMut(&[u8])) {
+        take(self.text.as_bytes());
+        for (place, _) in &self.bound {
+            take(&place.to_be_bytes());
+        }
     }
 
     /// Returns the text with `$1`, `$2`, ... and the values in that order.
-    pub fn render(self) -> (String, Vec<Param>) {
-        let mut text = String::with_capacity(256);
-        let mut values = Vec::new();
-        for piece in self.pieces {
-            match piece {
-                Piece::Text(part) => text.push_str(&part),
-                Piece::Value(value) => {
-                    values.push(value);
-                    // Writing into a String cannot fail.
-                    let _infallible = write!(text, "${}", values.len());
-                }
-                Piece::Amount(rows) => {
-                    values.push(Param::from(rows));
-                    let _infallible = write!(text, "${}", values.len());
-                }
-            }
-        }
+    pub fn render(mut self) -> (String, Vec<Param>) {
+        let bound = std::mem::take(&mut self.bound);
+        let mut values = Vec::with_capacity(bound.len());
+        let text = self.filled(bound.into_iter().map(|(place, bound)| {
+            values.push(match bound {
+                Bound::Value(value) => value,
+                Bound::Amount(rows) => Param::from(rows),
+            });
+            (place, Filling::Number(values.len()))
+        }));
         (text, values)
     }
 
     /// Returns the shape: amounts stand in it as numbers, rounded up to the next power of two.
     pub fn shape(&self) -> Shape {
-        let mut text = String::with_capacity(256);
         let mut values = 0_usize;
-        for piece in &self.pieces {
-            match piece {
-                Piece::Text(part) => text.push_str(part),
-                Piece::Value(_) => {
+        let text = self.filled(self.bound.iter().map(|(place, bound)| {
+            let filling = match bound {
+                Bound::Value(_) => {
                     values = values.saturating_add(1);
-                    let _infallible = write!(text, "${values}");
+                    Filling::Number(values)
                 }
-                Piece::Amount(rows) => {
-                    let _infallible = write!(text, "{}", rounded_up(*rows));
-                }
-            }
-        }
+                Bound::Amount(rows) => Filling::Rows(rounded_up(*rows)),
+            };
+            (*place, filling)
+        }));
         Shape { text, values }
+    }
+
+    /// Returns the text with something at each place where a value is bound.
+    fn filled(&self, fillings: impl Iterator<Item = (usize, Filling)>) -> String {
+        let mut text = String::with_capacity(self.text.len().saturating_add(self.bound.len().saturating_mul(4)).saturating_add(64));
+        let mut from = 0;
+        for (place, filling) in fillings {
+            text.push_str(self.text.get(from..place).unwrap_or_default());
+            from = place;
+            let _infallible = match filling {
+                Filling::Number(number) => write!(text, "${number}"),
+                Filling::Rows(rows) => write!(text, "{rows}"),
+            };
+        }
+        text.push_str(self.text.get(from..).unwrap_or_default());
+        text
     }
 
     /// Makes the statement that keeps a shape under a name.
     pub(crate) fn prepare(name: &str, shape: &Shape) -> Self {
         let mut sql = Self::new("prepare ");
         sql.ident(name).text(" as ");
-        sql.pieces.push(Piece::Text(Cow::Owned(shape.text.clone())));
+        sql.text.push_str(&shape.text);
         sql
     }
 

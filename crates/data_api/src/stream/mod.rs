@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use axum::response::Response;
 use kernel::{Error, Grant, Kind, RequestContext, Result};
-use postgres::{Access, Row, RowStream};
+use postgres::{Access, Row, RowStream, Sql};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::DataApi;
-use crate::estimate::{Asker, Shape};
+use crate::estimate::{Asker, Estimate, Shape};
 use crate::plan::{Counted, Plan};
 use crate::query::{self, Elements};
 use crate::run::{self, Answered, Outcome, Planned};
@@ -55,6 +55,7 @@ pub(crate) async fn expected(
     grant: &Grant,
     context: &RequestContext,
     Planned { request, plan }: Planned<'_>,
+    statement: &Sql,
 ) -> Result<Option<Expected>> {
     let config = api.config();
     let Some(rows) = plan.rows().filter(|rows| u64::try_from(rows.limit).is_ok_and(|limit| limit >= config.stream_rows_min)) else {
@@ -69,10 +70,17 @@ pub(crate) async fn expected(
     if !only_reads || request.explain.is_some() || config.streams_max == 0 {
         return Ok(None);
     }
-    let (Some(elements), Some(explain)) = (Elements::of(plan, request), query::estimated(plan)) else { return Ok(None) };
+    let Some(elements) = Elements::of(plan, request) else { return Ok(None) };
+    let expected =
+        |shape, estimate: Estimate| Ok(Some(Expected { shape, elements, is_large: estimate.bytes() >= config.stream_bytes_min }));
+    let (shape, known) = api.estimates().of(grant, statement, rows.limit);
+    if let Some(estimate) = known {
+        return expected(shape, estimate);
+    }
+    let Some(explain) = query::estimated(plan) else { return Ok(None) };
     let asker = Asker { grant, context, access: Access::Read };
-    match api.estimates().of(api.database(), asker, explain, rows.limit).await {
-        Ok((shape, estimate)) => Ok(Some(Expected { shape, elements, is_large: estimate.bytes() >= config.stream_bytes_min })),
+    match api.estimates().learn(shape, api.database(), asker, explain).await {
+        Ok(estimate) => expected(shape, estimate),
         Err(error) if error.kind() == Kind::Unavailable => Err(error),
         // The request itself will say it, in its own words.
         Err(_refused) => Ok(None),
