@@ -31,6 +31,8 @@ pub struct DataApiConfig {
     pub role_embed_depth_max: Vec<String>,
     /// What a plan of a role may cost, as `anon=10000`, in place of `plan_cost_max`.
     pub role_plan_cost_max: Vec<String>,
+    /// What names an embedded table in filters, orders and limits: its alias where it has one (`alias-first`), or only that (`alias-only`).
+    pub embed_names: EmbedNames,
     /// Whether `select` may have aggregates: `count()`, `sum()`, `avg()`, `min()`, `max()`.
     pub aggregates_enabled: bool,
     /// Whether clients may ask how PostgreSQL executes a request. Where nothing is said: in development only.
@@ -119,6 +121,7 @@ impl Default for DataApiConfig {
             role_rows_max: Vec::new(),
             role_embed_depth_max: Vec::new(),
             role_plan_cost_max: Vec::new(),
+            embed_names: EmbedNames::default(),
             aggregates_enabled: true,
             plan_enabled: None,
             openapi_mode: OpenApiMode::default(),
@@ -186,6 +189,17 @@ impl EndOfTransaction {
             None => matches!(self, Self::Commit | Self::CommitAllowOverride),
         }
     }
+}
+
+/// What names an embedded table that has an alias.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmbedNames {
+    /// Its alias, or its own name, which is answered with a `Warning`.
+    #[default]
+    AliasFirst,
+    /// Its alias.
+    AliasOnly,
 }
 
 /// Whom the description at the root is made for.

@@ -41,7 +41,7 @@ use postgres::{Database, Sql};
 use tokio::sync::Semaphore;
 
 pub use batch::router as batch_router;
-pub use config::{DataApiConfig, EndOfTransaction, OpenApiMode};
+pub use config::{DataApiConfig, EmbedNames, EndOfTransaction, OpenApiMode};
 pub use routes::{root_router, router};
 pub use timing::Timing;
 pub use typescript::typescript;
@@ -159,8 +159,14 @@ impl DataApi {
 
     /// What planning has to know beyond the request.
     fn surroundings<'a>(&self, catalog: &'a Catalog, caller: Caller, limits: &Limits) -> Surroundings<'a> {
-        let (conditions_max, aggregates_enabled) = (limits.parse.conditions_max, self.0.config.aggregates_enabled);
-        Surroundings { catalog, caller, rows: limits.rows, conditions_max, aggregates_enabled }
+        Surroundings {
+            catalog,
+            caller,
+            rows: limits.rows,
+            conditions_max: limits.parse.conditions_max,
+            aggregates_enabled: self.0.config.aggregates_enabled,
+            embed_names: self.0.config.embed_names,
+        }
     }
 
     fn config(&self) -> &DataApiConfig {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING, VARY};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING, VARY, WARNING,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kernel::{Error, Kind, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -63,6 +65,10 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, mut outcome: Outco
     if let Some(applied) = applied(request, config.transaction_end.may_be_chosen()).filter(|_| request.explain.is_none()) {
         insert(own, PREFERENCE_APPLIED, &applied);
     }
+    let legacy = request.query.legacy_targets();
+    if !legacy.is_empty() {
+        insert(own, WARNING, &warning(&legacy));
+    }
     // A name that the database says as well is the database's; it may say one several times.
     for (name, _) in &headers {
         own.remove(name);
@@ -71,6 +77,16 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, mut outcome: Outco
         own.append(name, value);
     }
     Ok(response)
+}
+
+/// Says which names will not be understood for ever: the code is that of a lasting warning.
+fn warning(legacy: &[(&str, &str)]) -> String {
+    let names: Vec<String> = legacy.iter().map(|(name, alias)| format!("`{name}` to `{alias}`")).collect();
+    let names = names.join(", ").replace('\\', r"\\").replace('"', "\\\"");
+    format!(
+        "299 thorbis \"Embedded resource was referenced by relation name even though it has an alias. This is deprecated and will stop \
+         working in a future release. Update {names} in query string filters, orders or limits.\""
+    )
 }
 
 /// Tells whether the answer has rows, and is no refusal of the range.

@@ -11,8 +11,9 @@ use postgres::catalog::{Function, Relation};
 use super::read::{self, Counted, Rows};
 use super::relationship::{self, Found};
 use super::{Surroundings, Walls};
+use crate::config::EmbedNames;
 use crate::request::{ApiRequest, Condition, IsValue, JoinKind, Operation, OrderTerm, Query, Range, SelectItem};
-use crate::request::{Embed as Said, Field};
+use crate::request::{Embed as Said, Field, targets};
 
 /// A related relation, its rows embedded in each row around it.
 #[derive(Clone, Debug)]
@@ -131,20 +132,20 @@ impl<'a> Planner<'a, '_> {
         let mut below: Vec<Level<'a>> = said.iter().map(|_| Level::default()).collect();
         let mut conditions = Vec::with_capacity(level.conditions.len());
         for (path, condition) in level.conditions {
-            match deeper(path, &said, &mut below)? {
+            match self.deeper(path, &said, &mut below)? {
                 None => conditions.push(condition),
                 Some((below, rest)) => below.conditions.push((rest, condition)),
             }
         }
         let (mut order, mut range) = (&[][..], None);
         for (path, terms) in level.orders {
-            match deeper(path, &said, &mut below)? {
+            match self.deeper(path, &said, &mut below)? {
                 None => order = terms,
                 Some((below, rest)) => below.orders.push((rest, terms)),
             }
         }
         for (path, part) in level.ranges {
-            match deeper(path, &said, &mut below)? {
+            match self.deeper(path, &said, &mut below)? {
                 None => range = Some(part),
                 Some((below, rest)) => below.ranges.push((rest, part)),
             }
@@ -206,6 +207,22 @@ impl<'a> Planner<'a, '_> {
         Ok(Embed { said, place, relation, walls, way, to_one, shown, ranged: own.range.is_some(), size, rows })
     }
 
+    /// Returns the level below that a path leads to, and what is left of the path; none for the level itself.
+    fn deeper<'b>(
+        self,
+        path: &'a [String],
+        said: &[&Said],
+        below: &'b mut [Level<'a>],
+    ) -> Result<Option<(&'b mut Level<'a>, &'a [String])>> {
+        let Some((name, rest)) = path.split_first() else { return Ok(None) };
+        let meant =
+            targets::meant(said, name).filter(|(_, is_legacy)| !is_legacy || self.surroundings.embed_names == EmbedNames::AliasFirst);
+        match meant.and_then(|(at, _)| below.get_mut(at)) {
+            Some(level) => Ok(Some((level, rest))),
+            None => Err(not_embedded(name)),
+        }
+    }
+
     fn walls(self, relation: &'a Relation) -> Walls<'a> {
         Walls::of(relation, self.surroundings.caller, self.request.preferences.deleted)
     }
@@ -257,17 +274,6 @@ impl<'a> Embed<'a> {
             return field;
         }
         self.said.select.iter().find_map(is_named).unwrap_or(field)
-    }
-}
-
-/// Returns the level below that a path leads to, and what is left of the path; none for the level itself.
-fn deeper<'a, 'b>(path: &'a [String], said: &[&Said], below: &'b mut [Level<'a>]) -> Result<Option<(&'b mut Level<'a>, &'a [String])>> {
-    let Some((name, rest)) = path.split_first() else { return Ok(None) };
-    let by_alias = said.iter().position(|embed| embed.alias.as_ref() == Some(name));
-    let at = by_alias.or_else(|| said.iter().position(|embed| embed.name == *name));
-    match at.and_then(|at| below.get_mut(at)) {
-        Some(level) => Ok(Some((level, rest))),
-        None => Err(not_embedded(name)),
     }
 }
 

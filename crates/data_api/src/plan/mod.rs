@@ -16,6 +16,7 @@ use std::sync::Arc;
 use kernel::{Error, Kind, Principal, Result, Subject};
 use postgres::catalog::{Catalog, Relation};
 
+use crate::config::EmbedNames;
 use crate::limits::RowLimit;
 use crate::request::{Action, ApiRequest, Target};
 
@@ -68,6 +69,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) conditions_max: usize,
     /// Whether aggregates may be asked for.
     pub(crate) aggregates_enabled: bool,
+    /// What names an embedded table that has an alias.
+    pub(crate) embed_names: EmbedNames,
 }
 
 /// What sort of caller it is, as far as the plan depends on it.

@@ -113,6 +113,7 @@ fn planned<T>(asked: &Asked<'_>, look: impl FnOnce(&Plan<'_>, &ApiRequest) -> T)
             rows: RowLimit { max: 1000, refuses: false },
             conditions_max: limits.conditions_max,
             aggregates_enabled: true,
+            embed_names: crate::config::EmbedNames::default(),
         },
     )?;
     Ok(look(&plan, &request))

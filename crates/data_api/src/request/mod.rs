@@ -16,6 +16,7 @@ mod query_string;
 mod range;
 mod select;
 mod syntax;
+pub(crate) mod targets;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};

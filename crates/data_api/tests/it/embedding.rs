@@ -1,9 +1,10 @@
 //! Related rows inside of rows: every sort of relationship, what is asked of it, and how it is shown.
 
+use data_api::{DataApiConfig, EmbedNames};
 use serde_json::json;
 
 use crate::server::{Said, Server};
-use crate::yard::{check, yards};
+use crate::yard::{check, yards, yards_with};
 
 #[tokio::test]
 async fn one_many_and_many_to_many() {
@@ -158,6 +159,32 @@ async fn filters_orders_and_parts_of_what_is_embedded() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_table_that_has_an_alias_is_warned_about_under_its_own_name() {
+    let (server, ann) = Box::pin(yards()).await;
+    let said = |names: &str| {
+        format!(
+            "299 thorbis \"Embedded resource was referenced by relation name even though it has an alias. This is deprecated and will stop \
+             working in a future release. Update {names} in query string filters, orders or limits.\""
+        )
+    };
+    for (path, names) in [
+        ("yards?id=eq.1&select=v:vans!yard_id(name)&v.name=eq.Red", None),
+        ("yards?id=eq.1&select=vans!yard_id(name)&vans.name=eq.Red", None),
+        ("yards?id=eq.1&select=v:vans!yard_id(name)&vans.name=eq.Red&vans.limit=1", Some("`vans` to `v`")),
+        ("yards?select=v:vans!yard_id(name,d:drivers(name))&vans.order=name&v.drivers.limit=1", Some("`vans` to `v`, `drivers` to `d`")),
+    ] {
+        let answer = server.get(&ann, path).await;
+        assert_eq!((answer.status, answer.header("warning")), (200, names.map(said).unwrap_or_default().as_str()), "{path}");
+    }
+
+    let (strict, ann) = Box::pin(yards_with(DataApiConfig { embed_names: EmbedNames::AliasOnly, ..DataApiConfig::default() })).await;
+    let refused = strict.get(&ann, "yards?id=eq.1&select=v:vans!yard_id(name)&vans.name=eq.Red").await;
+    assert_eq!((refused.status, &refused.body["code"]), (400, &json!("PGRST108")), "{}", refused.text);
+    strict.get(&ann, "yards?id=eq.1&select=v:vans!yard_id(name)&v.name=eq.Red").await.ok();
+    strict.get(&ann, "yards?id=eq.1&select=vans!yard_id(name)&vans.name=eq.Red").await.ok();
 }
 
 #[tokio::test]

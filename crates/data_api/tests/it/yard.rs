@@ -1,5 +1,6 @@
 //! Yards with vans, their papers and their drivers: every sort of relationship, small enough to be known by heart.
 
+use data_api::DataApiConfig;
 use serde_json::{Value, json};
 
 use crate::server::{Caller, Server};
@@ -43,7 +44,12 @@ grant execute on all functions in schema public to authenticated, service_role;"
 
 /// The yards of one company, as its owner.
 pub(crate) async fn yards() -> (Server, Caller) {
-    let server = Server::new().await;
+    yards_with(DataApiConfig::default()).await
+}
+
+/// The same, served as configured.
+pub(crate) async fn yards_with(config: DataApiConfig) -> (Server, Caller) {
+    let server = Server::with(config).await;
     let owner = server.owner("ann").await;
     server.table(TABLES).await;
     fill(&server, &owner).await;

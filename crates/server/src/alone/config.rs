@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use auth::alone::{KeySet, RolePath};
-use data_api::{DataApiConfig, EndOfTransaction, OpenApiMode};
+use data_api::{DataApiConfig, EmbedNames, EndOfTransaction, OpenApiMode};
 use http::{HeaderName, HeaderValue};
 use kernel::Secret;
 
@@ -26,6 +26,7 @@ pub(crate) struct AloneConfig {
     pub(crate) hoisted: Vec<String>,
     pub(crate) rows_max: Option<u64>,
     pub(crate) aggregates_enabled: bool,
+    pub(crate) embed_names: EmbedNames,
     pub(crate) plan_enabled: bool,
     pub(crate) described: Described,
     pub(crate) pre_request: Option<String>,
@@ -115,6 +116,7 @@ impl AloneConfig {
             hoisted: read.list("db-hoisted-tx-settings"),
             rows_max: read.number("db-max-rows"),
             aggregates_enabled: read.flag("db-aggregates-enabled"),
+            embed_names: if read.flag("url-use-legacy-target-names") { EmbedNames::AliasFirst } else { EmbedNames::AliasOnly },
             plan_enabled: read.flag("db-plan-enabled"),
             described: Described {
                 mode: openapi_mode,
@@ -169,6 +171,7 @@ impl AloneConfig {
             schemas: self.schemas.clone(),
             rows_max,
             aggregates_enabled: self.aggregates_enabled,
+            embed_names: self.embed_names,
             plan_enabled: Some(self.plan_enabled),
             openapi_mode: self.described.mode,
             openapi_security: self.described.says_security,

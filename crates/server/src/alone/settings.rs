@@ -174,7 +174,9 @@ pub const SETTINGS: &[Setting] = &[
         "url-use-legacy-target-names",
         "true",
         Database,
-        Nothing("An embedded table is named by its alias or by its own name, whatever stands here."),
+        Works(
+            "Whether filters, orders and limits may name an embedded table that has an alias by its own name; such answers have a `Warning`.",
+        ),
     ),
 ];
 
