@@ -20,7 +20,7 @@ use super::profile::{self, Profile};
 use super::provider::{Dialect, Provider};
 use super::settle::{self, Settled};
 use super::trip::{self, Luggage, Tokens};
-use super::{COOKIE, Kept, callback_url, company, find};
+use super::{COOKIE, Kept, callback_url, find};
 use crate::Auth;
 use crate::errors::unprocessable;
 use crate::flows::queries::issue;
@@ -170,7 +170,6 @@ async fn end(auth: &Auth, device: Device, headers: &HeaderMap, (trip, returned):
         // The account gets the identity when the application comes with the code: whoever followed somebody else's address gives him nothing.
         (Some(user_id), Some(_)) => user_id,
         (Some(user_id), None) => settle::link(auth, &tx, user_id, &provider.name, &profile).await?,
-        (None, _) if company::is_one(&provider.name) => company::arrive(auth, &tx, &provider, &profile).await?,
         (None, _) => match settle::arrive(auth, &tx, &device, &provider, &profile).await? {
             Settled::Account(user_id) => user_id,
             Settled::Unverified => {

@@ -17,7 +17,7 @@ use super::id_token::{self, ANOTHER_AUDIENCE, ANOTHER_NONCE, NONCE_OF_ONE, Nonce
 use super::profile::Profile;
 use super::provider::{Dialect, Provider};
 use super::settle::{self, Settled};
-use super::{find, find_by_issuer};
+use super::{company, find, find_by_issuer};
 use crate::errors::{bad_request, session_not_found, unprocessable};
 use crate::input::{Caller, Device};
 use crate::sessions::{self, NewSession};
@@ -113,6 +113,8 @@ async fn wanted(auth: &Auth, presented: &Presented) -> std::result::Result<Provi
         return Err(Refusal::OAuth("invalid request", "id_token required"));
     }
     let found = match (present(&presented.provider), present(&presented.issuer), present(&presented.client_id)) {
+        // A company's provider is believed only of who was sent there.
+        (Some(name), _, _) if company::is_one(&name) => None,
         (Some(name), _, _) => find(auth, &name).await?,
         (None, Some(issuer), Some(client_id)) => find_by_issuer(auth, &issuer, &client_id),
         _ => return Err(Refusal::OAuth("invalid request", "provider or client_id and issuer required")),

@@ -2,17 +2,19 @@
 //!
 //! Invariant: accounts are joined by an address only if the provider verified it and the account proved it, too. An account that only
 //! says that an address is its own keeps nothing by which whoever made it could come back; if he has another way in, it loses the address
-//! instead and is not joined. An identity never changes its account.
+//! instead and is not joined. An identity never changes its account. What a company's provider says counts as far as its company goes,
+//! whoever comes with it and in whichever way.
 
 use kernel::{Error, Kind, Result, UserId};
 use outbound::Channel;
 use outbound::templates::Template;
 use postgres::Tx;
 
+use super::company;
 use super::profile::Profile;
 use super::provider::Provider;
 use super::queries::{self, Address, Holder};
-use crate::errors::{session_not_found, unprocessable};
+use crate::errors::{bad_request, session_not_found, unprocessable};
 use crate::input::{Device, Email};
 use crate::one_time::{self, Delivery, Purpose};
 use crate::users::queries::{find, name_providers};
@@ -28,6 +30,9 @@ pub(crate) enum Settled {
 
 /// Finds the account of somebody who comes from a provider, or makes it.
 pub(crate) async fn arrive(auth: &Auth, tx: &Tx, device: &Device, provider: &Provider, profile: &Profile) -> Result<Settled> {
+    if company::is_one(&provider.name) {
+        return company::arrive(auth, tx, provider, profile).await.map(Settled::Account);
+    }
     let now = auth.now();
     queries::lock(tx, &provider.name, profile).await?;
     if let Some(holder) = queries::holder(tx, &provider.name, &profile.subject, now).await? {
@@ -50,6 +55,10 @@ pub(crate) async fn arrive(auth: &Auth, tx: &Tx, device: &Device, provider: &Pro
 
 /// Adds an identity to an account, which is a way into it: whoever asks has proved his second factor if he has one.
 pub(crate) async fn link(auth: &Auth, tx: &Tx, user_id: UserId, provider: &str, profile: &Profile) -> Result<UserId> {
+    // An account is not linked with a company's provider but found by it.
+    if company::is_one(provider) {
+        return Err(bad_request("provider_disabled", "The provider is not enabled"));
+    }
     let now = auth.now();
     let user = find(tx, user_id).await?.ok_or_else(session_not_found)?;
     queries::lock(tx, provider, profile).await?;

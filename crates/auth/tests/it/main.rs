@@ -80,6 +80,8 @@ mod sign_in;
 #[cfg(test)]
 mod sign_on;
 #[cfg(test)]
+mod sign_on_attacks;
+#[cfg(test)]
 mod sign_up;
 #[cfg(test)]
 mod support;

@@ -11,14 +11,14 @@ use crate::server::{PASSWORD, Server, token};
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-async fn start() -> Server {
+pub(crate) async fn start() -> Server {
     let external = ExternalConfig { private_addresses_allowed: true, ..ExternalConfig::default() };
     let one_time = OneTimeConfig { site_url: Some("https://app.example.com".to_owned()), ..OneTimeConfig::default() };
     Server::with(AuthConfig { external, one_time, ..AuthConfig::default() }).await
 }
 
 /// Founds a company that proved `<slug>.example`; returns it with its owner's session.
-async fn company(server: &Server, slug: &str) -> (String, Value) {
+pub(crate) async fn company(server: &Server, slug: &str) -> (String, Value) {
     let owner = server.sign_up(&format!("owner@{slug}.example")).await;
     let company = server.company(slug, &owner).await;
     server.sql(&format!("set session_replication_role = replica; update public.companies set max_seats = 20 where id = '{company}'")).await;
@@ -26,7 +26,7 @@ async fn company(server: &Server, slug: &str) -> (String, Value) {
     (company, server.refresh(&owner).await.ok())
 }
 
-fn described(url: &str) -> Value {
+pub(crate) fn described(url: &str) -> Value {
     json!({ "name": "Acme ID", "issuer": url, "client_id": CLIENT, "client_secret": SECRET, "default_role": "technician" })
 }
 
