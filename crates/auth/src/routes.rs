@@ -88,6 +88,7 @@ fn of_companies() -> Router<Auth> {
 fn directories() -> Router<Auth> {
     Router::new()
         .route("/sso", post(external::company_routes::begin))
+        .route("/sso/callback/{company}", get(external::company_callback).head(errors::wrong_method))
         .route("/sign-on/providers", post(external::company_routes::add))
         .route("/scim/tokens", get(scim::tokens::list).post(scim::tokens::create))
         .route("/scim/tokens/{id}", delete(scim::tokens::revoke))

@@ -134,7 +134,7 @@ async fn begin(auth: &Auth, asked: &Asked, links: Option<UserId>) -> Result<Way>
     trips::begin(&tx, &new, auth.now()).await?;
     tx.commit().await?;
     let wishes = Wishes { scopes: asked.scopes.as_deref(), query: &asked.query };
-    let page = trip::page((&provider, &document), &callback_url(auth), state.expose(), &luggage, &wishes);
+    let page = trip::page((&provider, &document), &callback_url(auth, &provider.name), state.expose(), &luggage, &wishes);
     Ok(Way { page, browser, posts_form: provider.posts_form })
 }
 

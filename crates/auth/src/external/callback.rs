@@ -1,9 +1,9 @@
 //! `GET` and `POST /callback`: a browser comes back from a provider.
 //!
 //! Invariant: the database is not held while the provider is asked. Whatever went wrong, the browser ends on a page that the operator
-//! allowed, and neither it nor the log learns a token.
+//! allowed, and neither it nor the log learns a token. A code is shown to nobody but the provider that gave it.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::header::{COOKIE as COOKIE_HEADER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
@@ -20,7 +20,7 @@ use super::profile::{self, Profile};
 use super::provider::{Dialect, Provider};
 use super::settle::{self, Settled};
 use super::trip::{self, Luggage, Tokens};
-use super::{COOKIE, Kept, callback_url, find};
+use super::{COOKIE, Kept, callback_url, company, find};
 use crate::Auth;
 use crate::errors::unprocessable;
 use crate::flows::queries::issue;
@@ -39,6 +39,10 @@ struct Returned {
     description: String,
     /// Of Apple's: a name, the first time.
     user: String,
+    /// Who says so (RFC 9207).
+    issuer: Option<String>,
+    /// The company to whose address the browser came.
+    company: Option<String>,
 }
 
 impl Returned {
@@ -46,6 +50,7 @@ impl Returned {
         let mut returned = Self::default();
         for (name, value) in parse(form) {
             let member = match name.as_ref() {
+                "iss" => returned.issuer.insert(String::new()),
                 "state" => &mut returned.state,
                 "code" => &mut returned.code,
                 "error" => &mut returned.error,
@@ -69,6 +74,18 @@ impl Returned {
 
 pub(crate) async fn get(State(auth): State<Auth>, device: Device, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response> {
     Box::pin(come_back(&auth, device, &headers, Returned::read(query.unwrap_or_default().as_bytes()))).await
+}
+
+/// To the address of a company's providers.
+pub(crate) async fn of_company(
+    State(auth): State<Auth>,
+    device: Device,
+    Path(company): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response> {
+    let returned = Returned { company: Some(company), ..Returned::read(query.unwrap_or_default().as_bytes()) };
+    Box::pin(come_back(&auth, device, &headers, returned)).await
 }
 
 pub(crate) async fn post(State(auth): State<Auth>, device: Device, headers: HeaderMap, body: axum::body::Bytes) -> Result<Response> {
@@ -153,6 +170,10 @@ fn lead_back(auth: &Auth, trip: &Trip, ended: std::result::Result<End, Refusal>)
 }
 
 async fn end(auth: &Auth, device: Device, headers: &HeaderMap, (trip, returned): (&Trip, &Returned)) -> std::result::Result<End, Refusal> {
+    // What one provider gave is never shown to another: whoever runs one sends a browser on to another with what he began himself.
+    if returned.company != company::of(&trip.provider).map(|company| company.to_string()) {
+        return Err(unprocessable("bad_oauth_state", "This is not where this sign-in was to come back").into());
+    }
     if trip.browser_hash.as_ref().is_some_and(|hash| !brings_cookie(headers, hash)) {
         return Err(unprocessable("bad_oauth_state", "This sign-in was begun in another browser").into());
     }
@@ -203,8 +224,11 @@ async fn ask(auth: &Auth, provider: &Provider, trip: &Trip, returned: &Returned)
     let luggage: Luggage = serde_json::from_slice(opened.expose()).map_err(Error::internal)?;
     let documents = auth.documents();
     let document = documents.of(provider).await?;
+    if provider.dialect == Dialect::OpenId && !document.answers_as(returned.issuer.as_deref()) {
+        return Err(Fault::Provider("another one answered in its place".to_owned()).into());
+    }
     let code = (returned.code.as_str(), luggage.verifier.as_str());
-    let tokens = trip::exchange(documents, (provider, &document), &callback_url(auth), code, auth.now()).await?;
+    let tokens = trip::exchange(documents, (provider, &document), &callback_url(auth, &provider.name), code, auth.now()).await?;
     let access = tokens.access.as_ref();
     let claims = if provider.dialect == Dialect::OpenId {
         let token = tokens.id.as_ref().ok_or(Fault::Token("there is none"))?;

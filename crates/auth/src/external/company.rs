@@ -30,6 +30,16 @@ pub(super) fn name(company: CompanyId, id: Uuid) -> String {
     format!("{PREFIX}{company}:{id}")
 }
 
+/// Returns the company whose provider has this name.
+pub(super) fn of(name: &str) -> Option<CompanyId> {
+    parts(name).map(|(company, _)| company)
+}
+
+/// Where a company's providers send browsers back to. Not below the address of all others, since some of those send browsers anywhere below.
+pub(super) fn callback_url(auth: &Auth, company: CompanyId) -> String {
+    format!("{}/sso/callback/{company}", auth.issuer())
+}
+
 fn parts(name: &str) -> Option<(CompanyId, Uuid)> {
     let (company, id) = name.strip_prefix(PREFIX)?.split_once(':')?;
     Some((company.parse().ok()?, id.parse().ok()?))

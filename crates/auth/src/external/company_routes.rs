@@ -121,7 +121,7 @@ pub(crate) async fn add(State(auth): State<Auth>, member: Holder<AddProvider>, B
     tracing::info!(company_id = %company, provider_id = %id, "a company's provider was added");
     let shown = json!({
         "id": id, "name": new.name.trim(), "issuer": issuer, "client_id": new.client_id, "default_role": role, "joins": new.joins,
-        "is_enforced": new.is_enforced, "is_enabled": true, "redirect_uri": super::callback_url(&auth)
+        "is_enforced": new.is_enforced, "is_enabled": true, "redirect_uri": company::callback_url(&auth, company)
     });
     Ok((StatusCode::CREATED, Json(shown)).into_response())
 }

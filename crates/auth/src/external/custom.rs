@@ -357,7 +357,7 @@ impl Custom {
             ("enabled", json!(self.enabled)),
         ]);
         shown.extend(self.settings.clone());
-        if let Some(Document { issuer, endpoints }) = document {
+        if let Some(Document { issuer, endpoints, .. }) = document {
             let found = json!({
                 "issuer": issuer,
                 "authorization_endpoint": endpoints.authorization.as_str(),

@@ -42,6 +42,8 @@ pub(crate) struct Document {
     /// What its tokens name; of Microsoft with `{tenantid}` in it.
     pub(crate) issuer: String,
     pub(crate) endpoints: Endpoints,
+    /// Whether it says who it is wherever it sends a browser back.
+    pub(crate) names_itself: bool,
 }
 
 /// Its keys, and since when they are known.
@@ -57,6 +59,8 @@ struct Published {
     token_endpoint: String,
     userinfo_endpoint: Option<String>,
     jwks_uri: String,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 impl Documents {
@@ -76,7 +80,7 @@ impl Documents {
     /// Returns where a provider is spoken to, and what its tokens name as their issuer.
     pub(crate) async fn of(&self, provider: &Provider) -> std::result::Result<Arc<Document>, Fault> {
         if let Some(endpoints) = &provider.endpoints {
-            return Ok(Arc::new(Document { issuer: provider.issuer.clone(), endpoints: endpoints.clone() }));
+            return Ok(Arc::new(Document { issuer: provider.issuer.clone(), endpoints: endpoints.clone(), names_itself: false }));
         }
         if provider.dialect != Dialect::OpenId {
             return Err(Fault::Provider("it has no addresses".to_owned()));
@@ -148,6 +152,7 @@ pub(super) fn read(document: &Value, asked: &str) -> std::result::Result<Documen
             userinfo: published.userinfo_endpoint.as_deref().map(address).transpose()?,
             keys: Some(address(&published.jwks_uri)?),
         },
+        names_itself: published.authorization_response_iss_parameter_supported,
     })
 }
 
@@ -166,6 +171,15 @@ impl Document {
             return directory.is_some_and(|id| own.replace(ANY_DIRECTORY, id) == issuer);
         }
         is_same(own, issuer)
+    }
+
+    /// Tells whether a browser that comes back may come from this provider, by what it brings of who sent it (RFC 9207).
+    pub(crate) fn answers_as(&self, issuer: Option<&str>) -> bool {
+        let Some(issuer) = issuer else { return !self.names_itself };
+        match self.issuer.split_once(ANY_DIRECTORY) {
+            Some((before, after)) => issuer.starts_with(before) && issuer.ends_with(after),
+            None => is_same(&self.issuer, issuer),
+        }
     }
 }
 
@@ -254,6 +268,17 @@ mod tests {
             assert!(!microsoft.issued(&issuer, directory), "{issuer}");
         }
         assert!(!google.issued("https://appleid.apple.com", None) && !google.issued("https://accounts.google.com.evil.example", None));
+    }
+
+    #[test]
+    fn a_browser_comes_from_whom_it_was_sent_to() {
+        let [google, microsoft, _] = published().map(|(asked, document, _)| read(&document, asked).unwrap());
+        assert!(google.answers_as(None) && google.answers_as(Some("https://accounts.google.com")));
+        assert!(!google.answers_as(Some("https://evil.example")) && !google.answers_as(Some("")));
+        let named = Document { names_itself: true, ..google };
+        assert!(!named.answers_as(None) && named.answers_as(Some("https://accounts.google.com")));
+        assert!(microsoft.answers_as(Some(&format!("https://login.microsoftonline.com/{DIRECTORY}/v2.0"))));
+        assert!(!microsoft.answers_as(Some("https://evil.example/v2.0")));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod trip;
 mod unlink;
 
 pub(crate) use authorize::{authorize, link as link_url};
-pub(crate) use callback::{get as callback, post as posted_callback};
+pub(crate) use callback::{get as callback, of_company as company_callback, post as posted_callback};
 pub(crate) use discovery::Documents;
 pub(crate) use grant::by_id_token;
 use kernel::{Result, Secret, UserId};
@@ -95,7 +95,11 @@ fn find_by_issuer(auth: &Auth, issuer: &str, client_id: &str) -> Option<Provider
     auth.providers().iter().find(|provider| provider.issuer == issuer && provider.takes_audience(client_id)).cloned()
 }
 
-/// Where providers send browsers back to.
-fn callback_url(auth: &Auth) -> String {
-    format!("{}/callback", auth.issuer())
+/// Where the provider of this name sends browsers back to. Companies have addresses of their own, below which no other provider sends
+/// anybody: what somebody brings there is for their providers, whatever else they made of his way.
+fn callback_url(auth: &Auth, provider: &str) -> String {
+    match company::of(provider) {
+        Some(company) => company::callback_url(auth, company),
+        None => format!("{}/callback", auth.issuer()),
+    }
 }

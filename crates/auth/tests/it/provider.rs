@@ -102,7 +102,8 @@ impl Provider {
         let asked: HashMap<String, String> = page.query_pairs().into_owned().collect();
         let mut inner = self.inner();
         let code = format!("code-{}", inner.codes.len());
-        let back = format!("/callback?code={code}&state={}", asked["state"]);
+        let path = asked["redirect_uri"].strip_prefix("http://localhost:54321/auth/v1").unwrap();
+        let back = format!("{path}?code={code}&state={}", asked["state"]);
         inner.codes.insert(code, asked);
         back
     }

@@ -48,7 +48,8 @@ async fn members_sign_in_with_the_provider_of_their_company() {
     let (acme, owner) = company(&server, "acme").await;
     let made = server.call("POST", "/sign-on/providers", Some(token(&owner)), Some(described(&provider.url))).await;
     assert_eq!(made.status, 201, "{}", made.text);
-    assert!(made.body.get("client_secret").is_none() && made.body["redirect_uri"] == "http://localhost:54321/auth/v1/callback");
+    let back = format!("http://localhost:54321/auth/v1/sso/callback/{acme}");
+    assert!(made.body.get("client_secret").is_none() && made.body["redirect_uri"] == back);
     assert_eq!(server.ask(&format!("select count(*) from public.sign_on_providers p where p::text like '%{SECRET}%'")).await, "0");
     let by_domain = || json!({ "domain": "ACME.example", "skip_http_redirect": true });
 

@@ -4,6 +4,7 @@ use auth::AuthConfig;
 use auth::config::ExternalConfig;
 use serde_json::{Value, json};
 
+use crate::external::{begin, come_back, google, led, me, value};
 use crate::provider::Provider;
 use crate::server::{Server, token};
 use crate::sign_on::{company, described};
@@ -18,6 +19,70 @@ async fn stranger(config: AuthConfig) -> (Server, Provider, String, Value) {
     server.sql("update public.sign_on_providers set joins = true").await;
     let name = format!("sso:{evil}:{}", made.body["id"].as_str().unwrap());
     (server, provider, name, eve)
+}
+
+const PKCE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=s256";
+
+/// What an address says.
+fn part(page: &str, name: &str) -> String {
+    let page = url::Url::parse(page).unwrap();
+    page.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned()
+}
+
+/// The way to another provider, with something else in it.
+fn instead(page: &str, name: &str, value: &str) -> String {
+    let mut page = url::Url::parse(page).unwrap();
+    let others = page.query_pairs().filter(|(key, _)| key != name).map(|(key, value)| (key.into_owned(), value.into_owned()));
+    let others: Vec<(String, String)> = others.collect();
+    page.query_pairs_mut().clear().extend_pairs(others).append_pair(name, value);
+    page.into()
+}
+
+#[tokio::test]
+async fn a_code_of_one_provider_is_never_shown_to_another() {
+    let honest = Provider::start().await;
+    let (server, evil, name, _) = stranger(AuthConfig { autoconfirm: true, ..google(&honest) }).await;
+    // Eve begins with the honest provider herself. Ann follows Eve's address, and Eve's provider sends her on to the honest one, which knows
+    // Ann, with what Eve began and the state of Ann's way.
+    let (eves, _) = begin(&server, &format!("provider=google&{PKCE}")).await;
+    let (anns, cookie) = begin(&server, &format!("provider={name}")).await;
+    let back = honest.agree(&instead(&eves, "state", &part(&anns, "state")));
+    assert!(back.starts_with("/callback?"), "the honest provider knows no other way back: {back}");
+    let said = led(&come_back(&server, &back, cookie.as_deref()).await).1;
+    assert_eq!(value(&said, "error_code"), "bad_oauth_state");
+    assert_eq!(evil.inner().asked.len(), 0, "Eve would have a code for Ann's account");
+    // The other way round, and between companies.
+    let (eves, cookie) = begin(&server, "provider=google").await;
+    let (anns, _) = begin(&server, &format!("provider={name}")).await;
+    let theirs = instead(&anns, "state", &part(&eves, "state"));
+    let said = led(&come_back(&server, &evil.agree(&theirs), cookie.as_deref()).await).1;
+    assert_eq!(value(&said, "error_code"), "bad_oauth_state");
+    for company in ["0197c2a0-0000-7000-8000-000000000001", "x"] {
+        let (anns, cookie) = begin(&server, &format!("provider={name}")).await;
+        let back = evil.agree(&anns);
+        let (_, query) = back.split_once('?').unwrap();
+        let said = led(&come_back(&server, &format!("/sso/callback/{company}?{query}"), cookie.as_deref()).await).1;
+        assert_eq!(value(&said, "error_code"), "bad_oauth_state");
+    }
+    assert_eq!((evil.inner().asked.len(), honest.inner().asked.len()), (0, 0));
+
+    // Who sends a browser back says so, where he says that he does.
+    honest.inner().document = json!({ "authorization_response_iss_parameter_supported": true });
+    let server = Server::with(google(&honest)).await;
+    for (says, let_in) in [(String::new(), false), (format!("&iss={}", evil.url), false), (format!("&iss={}", honest.url), true)] {
+        let (page, cookie) = begin(&server, "provider=google").await;
+        let back = format!("{}{says}", honest.agree(&page));
+        let said = led(&come_back(&server, &back, cookie.as_deref()).await).1;
+        assert_eq!(value(&said, "error"), if let_in { "" } else { "server_error" }, "{says}");
+        assert_eq!(honest.inner().asked.len(), usize::from(let_in));
+    }
+    honest.inner().document = json!({});
+    let server = Server::with(google(&honest)).await;
+    let (page, cookie) = begin(&server, "provider=google").await;
+    let back = format!("{}&iss={}", honest.agree(&page), evil.url);
+    assert_eq!(value(&led(&come_back(&server, &back, cookie.as_deref()).await).1, "error"), "server_error");
+    let (page, cookie) = begin(&server, "provider=google").await;
+    me(&server, &led(&come_back(&server, &honest.agree(&page), cookie.as_deref()).await).1).await;
 }
 
 #[tokio::test]
