@@ -86,6 +86,10 @@ pub(super) fn described(name: &str, (issuer, client_id): (&str, &str), secret: k
 pub(super) async fn arrive(auth: &Auth, tx: &Tx, provider: &Provider, profile: &Profile) -> Result<UserId> {
     let (company, id) = parts(&provider.name).ok_or_else(|| Error::internal("a company's provider has no company"))?;
     let now = auth.now();
+    let missing = || unprocessable("email_address_not_provided", "The provider gave no email address");
+    let email = profile.email.as_deref().ok_or_else(missing)?;
+    // Each time: what it said before may be of a domain that is no longer the company's, and what it says now of one that never was.
+    refuse_other_domains(tx, company, email).await?;
     queries::lock(tx, &provider.name, profile).await?;
     let user_id = match queries::holder(tx, &provider.name, &profile.subject, now).await? {
         Some(holder) if holder.banned => return Err(Error::new(Kind::Forbidden, "user_banned", "User is banned")),
@@ -94,9 +98,6 @@ pub(super) async fn arrive(auth: &Auth, tx: &Tx, provider: &Provider, profile: &
             holder.user_id
         }
         None => {
-            let missing = || unprocessable("email_address_not_provided", "The provider gave no email address");
-            let email = profile.email.as_deref().ok_or_else(missing)?;
-            refuse_other_domains(tx, company, email).await?;
             let user_id = settle::by_verified_address(auth, tx, email).await?;
             queries::add(tx, user_id, &provider.name, profile, now).await?;
             name_providers(tx, user_id).await?;

@@ -1,7 +1,8 @@
 //! `DELETE /user/identities/{id}`: an account is no longer entered by an identity.
 //!
 //! Invariant: one way in stays. What an account is known by follows what is left: with the identity of an address goes the password, and
-//! the address becomes one that another identity verified, if there is one.
+//! the address becomes one that another identity verified, if there is one. What a company's provider says proves no address beyond the
+//! sign-in with it.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -72,7 +73,8 @@ async fn settle(tx: &Tx, user_id: UserId, removed: &str, now: Timestamp) -> Resu
            select coalesce(bool_or(i.provider = 'email'), false) as by_email, coalesce(bool_or(i.provider = 'phone'), false) as by_phone,
                   array_agg(lower(i.identity_data ->> 'email')) as emails,
                   (array_agg(i.identity_data ->> 'email' order by i.created_at, i.id)
-                     filter (where i.provider <> 'email' and i.identity_data ->> 'email_verified' = 'true')) [1] as verified
+                     filter (where i.provider <> 'email' and i.provider not like 'sso:%'
+                                      and i.identity_data ->> 'email_verified' = 'true')) [1] as verified
              from auth.identities i join given g on g.id = i.user_id),
          kept as (
            select k.*, k.by_email or coalesce(u.email_key = any (k.emails), false) as keeps_email

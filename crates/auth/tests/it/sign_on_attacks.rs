@@ -103,3 +103,35 @@ async fn a_companys_provider_brings_no_id_tokens() {
     assert_eq!(server.ask("select count(*) from auth.identities where provider like 'sso:%'").await, "0");
     assert_eq!(server.user(&ann).await.ok()["identities"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_companys_provider_proves_no_address_of_others() {
+    let (server, provider, name, _) = stranger(AuthConfig::default()).await;
+    let arrive = async |person: Value| {
+        provider.person(person);
+        let (page, cookie) = begin(&server, &format!("provider={name}")).await;
+        led(&come_back(&server, &provider.agree(&page), cookie.as_deref()).await).1
+    };
+    let said = arrive(json!({ "sub": "1", "email": "eve2@evil.example" })).await;
+    let id = me(&server, &said).await["id"].as_str().unwrap().to_owned();
+    // Known by now, she is somebody else to her provider.
+    let other = arrive(json!({ "sub": "1", "email": "ann@mail.example", "email_verified": true })).await;
+    assert_eq!(value(&other, "error_code"), "sso_domain_not_proved");
+    assert_eq!(value(&arrive(json!({ "sub": "1" })).await, "error_code"), "email_address_not_provided");
+    let noted = "select string_agg(i.identity_data ->> 'email', ' ') from auth.identities i where i.provider like 'sso:%'";
+    assert_eq!(server.ask(noted).await, "eve2@evil.example");
+    // Of a domain that the company lost it says nothing more.
+    server.sql("update app.proved_domains set domain = 'other.example'").await;
+    assert_eq!(value(&arrive(json!({ "sub": "1", "email": "eve2@evil.example" })).await, "error_code"), "sso_domain_not_proved");
+    // Whatever is noted with the identity, the account is not known by it.
+    server
+        .sql("update auth.identities set identity_data = identity_data || '{\"email\": \"ann@mail.example\"}' where provider like 'sso:%'")
+        .await;
+    let added =
+        format!("insert into auth.identities (user_id, provider, provider_id, identity_data) values ('{id}', 'email', '{id}', '{{}}')");
+    server.sql(&added).await;
+    let email = server.ask("select id from auth.identities where provider = 'email' and identity_data = '{}'").await;
+    server.call("DELETE", &format!("/user/identities/{email}"), Some(value(&said, "access_token")), None).await.ok();
+    let known = format!("select coalesce(email, '-') || coalesce(email_proved_at::text, '-') from auth.users where id = '{id}'");
+    assert_eq!(server.ask(&known).await, "--");
+}
