@@ -1,13 +1,14 @@
 //! `GET /authorize` and `GET /user/identities/authorize`: a browser goes to a provider.
 //!
 //! Invariant: a sign-in that ends with a session in an address is bound to the browser that began it, by a cookie: nobody is signed in by
-//! an address that somebody else sends him. One that ends with a code is bound to the application by its challenge.
+//! an address that somebody else sends him, and nobody's identity gets into somebody else's account. One that ends with a code is bound to
+//! the application by its challenge.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use kernel::{Error, Kind, Result, Secret, UserId};
 use postgres::Access;
 use serde_json::json;
@@ -67,11 +68,16 @@ pub(crate) async fn authorize(State(auth): State<Auth>, RawQuery(query): RawQuer
     see(&auth, &way)
 }
 
-pub(crate) async fn link(State(auth): State<Auth>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response> {
+pub(crate) async fn link(State(auth): State<Auth>, caller: Caller, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response> {
     if !auth.config().external.manual_linking_enabled {
         return Err(linking_disabled());
     }
     let asked = Asked::read(query.as_deref())?;
+    if asked.challenge.is_none() && !keeps_cookies(&headers) {
+        let message =
+            "From a page of another origin identities are linked with the PKCE flow: send code_challenge and code_challenge_method";
+        return Err(bad_request("validation_failed", message));
+    }
     let tx = auth.begin(Access::Write, "begin to add an identity").await?;
     let user = find_self_within(&tx, caller, auth.now()).await?.ok_or_else(session_not_found)?;
     if user.has_second_factor() && !sessions::is_proved(&tx, caller, &auth).await? {
@@ -79,7 +85,12 @@ pub(crate) async fn link(State(auth): State<Auth>, caller: Caller, RawQuery(quer
     }
     tx.commit().await?;
     let way = Box::pin(begin(&auth, &asked, Some(user.id))).await?;
-    if asked.answers_url { Ok(Json(json!({ "url": way.page.as_str() })).into_response()) } else { see(&auth, &way) }
+    if !asked.answers_url {
+        return see(&auth, &way);
+    }
+    let mut response = Json(json!({ "url": way.page.as_str() })).into_response();
+    bind(&auth, &way, &mut response)?;
+    Ok(response)
 }
 
 /// Begins a sign-in with a company's provider: where the browser goes, and the cookie that it has to bring back.
@@ -113,8 +124,7 @@ async fn begin(auth: &Auth, asked: &Asked, links: Option<UserId>) -> Result<Way>
     let (id, state, luggage) = (Uuid::now_v7(), secrets::random()?, Luggage::pack()?);
     let packed = serde_json::to_vec(&luggage).map_err(Error::internal)?;
     let sealed = auth.keys().ring.seal(FLOW_SECRETS, id, &packed).map_err(Error::internal)?;
-    // Whoever links is signed in already; his client asks from a page that may set no cookies of ours.
-    let browser = if asked.challenge.is_none() && links.is_none() { Some(secrets::random()?) } else { None };
+    let browser = if asked.challenge.is_none() { Some(secrets::random()?) } else { None };
     let target = redirect::target(auth, asked.redirect_to.as_deref());
     let new = NewTrip {
         id,
@@ -144,11 +154,23 @@ const REDIRECT_BYTES_MAX: usize = 4096;
 fn see(auth: &Auth, way: &Way) -> Result<Response> {
     let location = HeaderValue::try_from(way.page.as_str()).map_err(Error::internal)?;
     let mut response = (StatusCode::FOUND, [(LOCATION, location)]).into_response();
+    bind(auth, way, &mut response)?;
+    Ok(response)
+}
+
+/// Gives the browser what it has to bring back.
+fn bind(auth: &Auth, way: &Way, response: &mut Response) -> Result<()> {
     if let Some(browser) = &way.browser {
         let cookie = cookie(auth, browser.expose(), auth.config().external.trip_seconds, way.posts_form);
         response.headers_mut().insert(SET_COOKIE, HeaderValue::try_from(cookie).map_err(Error::internal)?);
     }
-    Ok(response)
+    Ok(())
+}
+
+/// Tells whether a client that asks from a page keeps our cookie: a browser does so only for pages of the same origin, and says whether it
+/// is one (Fetch Metadata).
+fn keeps_cookies(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
 }
 
 /// Writes the cookie; with no time it goes. A form that another site's page posts brings only cookies that say so, which need TLS.

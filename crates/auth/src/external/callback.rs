@@ -174,7 +174,9 @@ async fn end(auth: &Auth, device: Device, headers: &HeaderMap, (trip, returned):
     if returned.company != company::of(&trip.provider).map(|company| company.to_string()) {
         return Err(unprocessable("bad_oauth_state", "This is not where this sign-in was to come back").into());
     }
-    if trip.browser_hash.as_ref().is_some_and(|hash| !brings_cookie(headers, hash)) {
+    // Either the browser is the one that went, or the application has to prove that it is the one that began.
+    let is_bound = trip.browser_hash.as_ref().map_or(trip.challenge.is_some(), |hash| brings_cookie(headers, hash));
+    if !is_bound {
         return Err(unprocessable("bad_oauth_state", "This sign-in was begun in another browser").into());
     }
     if !returned.error.is_empty() {

@@ -17,7 +17,7 @@ pub(crate) struct NewTrip<'a> {
     pub(crate) provider: &'a str,
     /// What the provider hands back.
     pub(crate) state: &'a str,
-    /// What the browser has that goes; none where the application proves itself at the end.
+    /// What the browser has that goes; none where the application has a challenge and proves itself at the end.
     pub(crate) browser: Option<&'a str>,
     pub(crate) challenge: Option<&'a Challenge>,
     /// Whose account is to get the identity; nobody's: it signs somebody in.

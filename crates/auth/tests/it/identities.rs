@@ -2,6 +2,8 @@
 
 use auth::AuthConfig;
 use auth::config::{AnonymousConfig, ExternalConfig};
+use axum::body::Body;
+use http::Request;
 use serde_json::{Value, json};
 
 use crate::external::{begin, come_back, google, led, me, one, sign_in, value, with};
@@ -25,6 +27,52 @@ async fn confirmed(server: &Server, email: &str) -> Value {
     server.post("/signup", json!({ "email": email, "password": PASSWORD })).await.ok();
     let letter = server.message(email).await;
     server.post("/verify", json!({ "token_hash": letter.token(), "type": "signup" })).await.ok()
+}
+
+/// Begins to add an identity as the official client does; returns the page and the cookie.
+async fn begin_to_add(server: &Server, session: &Value, query: &str) -> (String, Option<String>) {
+    let path = format!("/user/identities/authorize?provider=google&skip_http_redirect=true{query}");
+    let answer = server.call("GET", &path, Some(token(session)), None).await;
+    let cookie = cookie_of(&answer);
+    (answer.ok()["url"].as_str().unwrap().to_owned(), cookie)
+}
+
+fn cookie_of(answer: &Answer) -> Option<String> {
+    answer.headers.get("set-cookie").map(|line| line.to_str().unwrap().split(';').next().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn who_follows_an_address_of_somebody_else_gives_him_no_identity() {
+    let provider = Provider::start().await;
+    let server = Server::with(linking(&provider)).await;
+    let eve = confirmed(&server, "eve@example.com").await;
+    // Eve begins, and sends Ann the address; Ann's browser has no cookie, or one of its own.
+    let (_, anns) = begin(&server, "provider=google").await;
+    for browser in [None, anns.as_deref()] {
+        let (page, cookie) = begin_to_add(&server, &eve, "").await;
+        assert!(cookie.is_some());
+        let said = led(&come_back(&server, &provider.agree(&page), browser).await).1;
+        assert_eq!((value(&said, "error_code"), value(&said, "access_token")), ("bad_oauth_state", ""));
+    }
+    // Nor by a way that was begun when nothing bound it.
+    let (page, cookie) = begin_to_add(&server, &eve, "").await;
+    server.sql("update auth.flow_states set browser_hash = null").await;
+    let said = led(&come_back(&server, &provider.agree(&page), cookie.as_deref()).await).1;
+    assert_eq!(value(&said, "error_code"), "bad_oauth_state");
+    assert!(provider.inner().asked.is_empty());
+    assert_eq!(server.user(&eve).await.ok()["identities"].as_array().unwrap().len(), 1);
+    // A page that could keep no cookie is told before anybody goes anywhere.
+    let from = async |site: &str| {
+        let request = Request::builder().uri("/user/identities/authorize?provider=google&skip_http_redirect=true");
+        let request = request.header("x-supabase-api-version", "2024-01-01").header("sec-fetch-site", site);
+        let request = request.header("authorization", format!("Bearer {}", token(&eve)));
+        server.send(request.body(Body::empty()).unwrap()).await
+    };
+    for site in ["cross-site", "same-site"] {
+        let refused = from(site).await;
+        assert_eq!((refused.status, &refused.body["code"]), (400, &json!("validation_failed")), "{site}");
+    }
+    from("same-origin").await.ok();
 }
 
 #[tokio::test]
@@ -115,13 +163,13 @@ async fn identities_are_added_and_taken_away_by_hand() {
     let provider = Provider::start().await;
     let server = Server::with(linking(&provider)).await;
     let ann = confirmed(&server, "ann@example.com").await;
-    let url = async |query: &str| {
-        let path = format!("/user/identities/authorize?provider=google&skip_http_redirect=true{query}");
-        server.call("GET", &path, Some(token(&ann)), None).await.ok()["url"].as_str().unwrap().to_owned()
+    let add = async |query: &str| {
+        let (page, cookie) = begin_to_add(&server, &ann, query).await;
+        assert_eq!(cookie.is_none(), !query.is_empty(), "the application proves itself, or the browser");
+        led(&come_back(&server, &provider.agree(&page), cookie.as_deref()).await).1
     };
     provider.person(json!({ "sub": "77", "email": "elsewhere@example.com", "email_verified": true }));
-    let back = provider.agree(&url(&format!("&{PKCE}")).await);
-    let (_, said) = led(&come_back(&server, &back, None).await);
+    let said = add(&format!("&{PKCE}")).await;
     // The account gets it when the application that began comes with the code, and not by who followed the address.
     assert_eq!(server.ask("select count(*) from auth.identities where provider = 'google'").await, "0");
     let exchange = json!({ "auth_code": value(&said, "code"), "code_verifier": VERIFIER });
@@ -132,15 +180,16 @@ async fn identities_are_added_and_taken_away_by_hand() {
         (&ann["user"]["id"], &json!("ann@example.com"), &json!(["email", "google"]))
     );
     // Without a challenge it is added at once; the same one twice, or to another account, is not.
-    let (_, said) = led(&come_back(&server, &provider.agree(&url("").await), None).await);
+    let said = add("").await;
     assert_eq!((value(&said, "error_code"), value(&said, "error_description")), ("identity_already_exists", "Identity is already linked"));
     provider.person(json!({ "sub": "78", "email": "third@example.com", "email_verified": true }));
-    let (_, said) = led(&come_back(&server, &provider.agree(&url("").await), None).await);
+    let said = add("").await;
     assert_eq!(me(&server, &said).await["identities"].as_array().unwrap().len(), 3);
     let ben = confirmed(&server, "ben@example.com").await;
     let redirected = server.call("GET", "/user/identities/authorize?provider=google", Some(token(&ben)), None).await;
     assert_eq!(redirected.status, 302);
-    let (_, said) = led(&come_back(&server, &provider.agree(redirected.headers["location"].to_str().unwrap()), None).await);
+    let (page, cookie) = (redirected.headers["location"].to_str().unwrap(), cookie_of(&redirected));
+    let (_, said) = led(&come_back(&server, &provider.agree(page), cookie.as_deref()).await);
     assert_eq!(value(&said, "error_description"), "Identity is already linked to another user");
 
     let of = async |provider: &str| {
