@@ -106,7 +106,8 @@ begin
         -- What support never does in a member's place, whoever he is.
         if v_support is not null then
           permissions := regexp_replace(permissions,
-            '(?<=,)([a-z_]+:(delete|restore|manage)(_assigned|_own)?|members:[a-z_]+|roles:[a-z_]+|invitations:[a-z_]+|api_keys:[a-z_]+),',
+            '(?<=,)([a-z_]+:(delete|restore|manage)(_assigned|_own)?|members:[a-z_]+|roles:[a-z_]+|invitations:[a-z_]+'
+              || '|api_keys:[a-z_]+|directory:[a-z_]+|company_domains:[a-z_]+),',
             '', 'g');
         end if;
       end if;

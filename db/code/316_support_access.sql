@@ -52,7 +52,8 @@ do $$
 declare
   v_table regclass;
 begin
-  foreach v_table in array array['public.invitations', 'public.api_keys', 'public.custom_roles', 'public.ownership_transfers',
+  foreach v_table in array array['public.invitations', 'public.api_keys', 'public.public_links', 'public.scim_tokens', 'public.scim_mappings',
+                                 'public.sign_on_providers', 'public.company_domains', 'public.custom_roles', 'public.ownership_transfers',
                                  'public.support_consents', 'public.users', 'app.subscriptions']::regclass[] loop
     execute format('create or replace trigger a_impersonation before insert or update or delete on %s
                       for each row when (app.impersonated_by() is not null) execute function app.guard_impersonation()', v_table);

@@ -144,7 +144,6 @@ impl FromRequestParts<Auth> for Holding {
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
         let principal = principal(parts, auth).await?;
-        support::check(&principal, parts)?;
         match *principal.subject() {
             Subject::User { user_id, session_id } => {
                 let by_program = session_id.is_some_and(is_held);
@@ -164,9 +163,7 @@ impl OptionalFromRequestParts<Auth> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Option<Self>> {
-        let principal = auth.authenticate(parts).await.map_err(Refusal::for_auth_api)?;
-        support::check(&principal, parts)?;
-        match *principal.subject() {
+        match *authenticate(parts, auth).await?.subject() {
             Subject::User { user_id, session_id } => {
                 let by_program = session_id.is_some_and(is_held);
                 Holding { caller: Self { user_id, session_id }, by_program }.person().map(Some)
@@ -239,9 +236,16 @@ pub(crate) fn address(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| address.to_canonical())
 }
 
+/// Authenticates whoever asks, for every extractor of a caller: here support is refused what is not its to do, whatever a route takes.
+async fn authenticate(parts: &Parts, auth: &Auth) -> Result<Principal> {
+    let principal = auth.authenticate(parts).await.map_err(Refusal::for_auth_api)?;
+    support::check(&principal, parts)?;
+    Ok(principal)
+}
+
 /// Authenticates the caller of a route that needs one. The public key is somebody, though nobody in particular.
 async fn principal(parts: &Parts, auth: &Auth) -> Result<Principal> {
-    let principal = auth.authenticate(parts).await.map_err(Refusal::for_auth_api)?;
+    let principal = authenticate(parts, auth).await?;
     let presented = parts.headers.contains_key(AUTHORIZATION) || parts.headers.contains_key("apikey");
     if presented { Ok(principal) } else { Err(TokenError::Missing.for_auth_api()) }
 }

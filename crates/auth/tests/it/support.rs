@@ -195,6 +195,17 @@ async fn what_is_the_members_own_stays_his() {
         ("POST", "/company", json!({ "company_id": bolt })),
         ("POST", "/logout", json!({})),
         ("POST", "/logout?scope=others", json!({})),
+        // Nor what lets somebody in once it is gone.
+        ("POST", "/api-keys", json!({ "name": "x", "permissions": ["jobs:read"] })),
+        ("POST", "/api-keys/01900000-0000-7000-8000-000000000001/rotate", json!({})),
+        ("GET", "/scim/tokens", json!({})),
+        ("POST", "/scim/tokens", json!({ "name": "x" })),
+        ("DELETE", "/scim/tokens/01900000-0000-7000-8000-000000000001", json!({})),
+        ("POST", "/sign-on/providers", json!({ "name": "x", "issuer": "https://x.example", "client_id": "x", "client_secret": "x" })),
+        ("POST", "/links", json!({ "purpose": "book" })),
+        ("POST", "/portal/invite", json!({ "customer_id": bolt })),
+        ("GET", "/portal/session", json!({})),
+        ("POST", "/invitations/accept", json!({ "token": "x" })),
     ] {
         refused(server.call(method, path, Some(token(&session)), Some(body)).await);
     }
@@ -214,6 +225,10 @@ async fn what_is_the_members_own_stays_his() {
         ("billing:manage", false),
         ("members:change_role", false),
         ("api_keys:create", false),
+        ("directory:create", false),
+        ("directory:update", false),
+        ("company_domains:create", false),
+        ("company_domains:update", false),
         ("support_access:manage", false),
         ("support_access:read", true),
     ] {
@@ -236,6 +251,34 @@ async fn what_is_the_members_own_stays_his() {
         ("public.transfer_company_ownership(gen_random_uuid())", "new_owner_invalid"),
     ] {
         assert_eq!(opened(server, &session, None, sql).await, refusal(code), "{sql}");
+    }
+    // Nor by a function that may more than its caller: whatever table keeps the digest or secret of a way in is closed.
+    let open = "select string_agg(format('%s.%s', c.relname, a.attname), ', ')
+                  from pg_class c join pg_attribute a on a.attrelid = c.oid
+                 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attname ~ '_hash$|^client_secret$'
+                   and col_description(c.oid, a.attnum) = 'secret'
+                   and not exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'a_impersonation')";
+    assert_eq!(server.ask(open).await, "null");
+    for (number, write) in [
+        "insert into public.scim_tokens (company_id, name, token_hash, token_prefix, expires_at)
+         values (app.company_id(), 'x', repeat('a', 64), 'scim_', now() + interval '1 day')",
+        "insert into public.scim_mappings (company_id, group_name, role) values (app.company_id(), '*', 'admin')",
+        "insert into public.sign_on_providers (company_id, name, issuer, client_id, client_secret)
+         values (app.company_id(), 'x', 'https://x.example', 'x', 'x')",
+        "insert into public.company_domains (company_id, domain) values (app.company_id(), 'x.example')",
+        "insert into public.public_links (company_id, purpose) values (app.company_id(), 'book')",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let function = format!(
+            "create function public.let_in_{number}() returns void language sql volatile security definer as $$ {write} $$;
+             grant execute on function public.let_in_{number}() to authenticated"
+        );
+        server.sql(&function).await;
+        let let_in = format!("public.let_in_{number}()");
+        assert_eq!(opened(server, &session, None, &let_in).await, refusal("impersonation_not_allowed"), "{write}");
+        assert_eq!(opened(server, ann, Some(acme), &let_in).await, Ok(String::new()), "a member's own: {write}");
     }
     let mate = server.sign_up("bea@example.com").await;
     let mate = mate["user"]["id"].as_str().unwrap();
