@@ -131,11 +131,7 @@ impl Holding {
 
     /// Returns the person, and refuses a program that acts for him.
     pub(crate) fn person(self) -> Result<Caller> {
-        if self.by_program {
-            let message = "A program that acts for somebody does not reach his account";
-            return Err(Error::new(Kind::Forbidden, "oauth_client_not_allowed", message));
-        }
-        Ok(self.caller)
+        if self.by_program { Err(program_refused()) } else { Ok(self.caller) }
     }
 }
 
@@ -143,7 +139,7 @@ impl FromRequestParts<Auth> for Holding {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
-        let principal = principal(parts, auth).await?;
+        let principal = presented(parts, auth).await?;
         match *principal.subject() {
             Subject::User { user_id, session_id } => {
                 let by_program = session_id.is_some_and(is_held);
@@ -181,12 +177,13 @@ impl FromRequestParts<Auth> for Administrator {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Self> {
-        let grant = principal(parts, auth).await?.require::<ServiceOnly>();
+        let grant = presented(parts, auth).await?.require::<ServiceOnly>();
         grant.map(Self).map_err(|refused| Error::new(Kind::Forbidden, "not_admin", "User not allowed").with_source(refused))
     }
 }
 
-/// A member of the company that the request is for, or a pass of it; that he holds what `C` demands, the transaction finds.
+/// A member of the company that the request is for, or a pass of it, and no program that acts for him: what these routes make outlives
+/// what it was allowed. That he holds what `C` demands, the transaction finds.
 #[derive(Debug)]
 pub(crate) struct Holder<C> {
     grant: Grant,
@@ -243,11 +240,25 @@ async fn authenticate(parts: &Parts, auth: &Auth) -> Result<Principal> {
     Ok(principal)
 }
 
-/// Authenticates the caller of a route that needs one. The public key is somebody, though nobody in particular.
-async fn principal(parts: &Parts, auth: &Auth) -> Result<Principal> {
+/// Authenticates the caller of a route that needs one, whoever he is. The public key is somebody, though nobody in particular.
+async fn presented(parts: &Parts, auth: &Auth) -> Result<Principal> {
     let principal = authenticate(parts, auth).await?;
     let presented = parts.headers.contains_key(AUTHORIZATION) || parts.headers.contains_key("apikey");
     if presented { Ok(principal) } else { Err(TokenError::Missing.for_auth_api()) }
+}
+
+/// The same, and no program that acts for somebody: a route is for those alone unless it says otherwise.
+async fn principal(parts: &Parts, auth: &Auth) -> Result<Principal> {
+    let principal = presented(parts, auth).await?;
+    match *principal.subject() {
+        Subject::User { session_id: Some(session_id), .. } if is_held(session_id) => Err(program_refused()),
+        _ => Ok(principal),
+    }
+}
+
+fn program_refused() -> Error {
+    let message = "A program that acts for somebody does not reach his account";
+    Error::new(Kind::Forbidden, "oauth_client_not_allowed", message)
 }
 
 /// Where a sign-in comes from, as the session remembers it.

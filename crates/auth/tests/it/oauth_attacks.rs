@@ -64,6 +64,78 @@ async fn a_code_is_good_once_for_its_program_address_and_proof() {
     assert_eq!(server.user(&ann).await.status, 200);
 }
 
+/// Does something in a transaction that is opened for a session, as the data API opens one.
+async fn opened(server: &Server, session: &Value, company: Option<&str>, (end, sql): (&str, &str)) -> Result<(), String> {
+    let said = claims(session);
+    let company = company.map_or("null".to_owned(), |company| format!("'{company}'"));
+    let open = format!(
+        "begin; select set_config('request.jwt.claims', o.claims, true), set_config('app.company_id', o.company_id::text, true),
+                       set_config('app.user_id', o.user_id::text, true), set_config('app.permissions', o.permissions, true),
+                       set_config('app.member_role', o.member_role, true), set_config('role', o.role, true)
+                  from app.open_request('user', '{}', '{}', {company}, '{said}', null, false) o; {sql}",
+        said["sub"].as_str().unwrap(),
+        said["session_id"].as_str().unwrap()
+    );
+    let client = server.db.superuser().await;
+    let done = client.batch_execute(&open).await;
+    client.batch_execute(if done.is_ok() { end } else { "rollback" }).await.unwrap();
+    done.map_err(|error| error.as_db_error().unwrap().constraint().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_program_makes_nothing_that_outlives_what_it_was_allowed() {
+    let server = server(|_| ()).await;
+    let planner = planner(&server).await;
+    let ann = server.sign_up("ann@example.com").await;
+    let acme = server.company("acme", &ann).await;
+    let ann = server.refresh(&ann).await.ok();
+    let held = tokens(&server, &planner, &ann, &[]).await;
+    assert_eq!((&claims(&held)["company_id"], &claims(&held)["member_role"]), (&json!(acme), &json!("owner")));
+    for (method, path, body) in [
+        ("POST", "/api-keys", json!({ "name": "x", "permissions": ["jobs:read"] })),
+        ("POST", "/api-keys/01900000-0000-7000-8000-000000000001/rotate", json!({})),
+        ("GET", "/scim/tokens", json!({})),
+        ("POST", "/scim/tokens", json!({ "name": "x" })),
+        ("DELETE", "/scim/tokens/01900000-0000-7000-8000-000000000001", json!({})),
+        ("POST", "/sign-on/providers", json!({ "name": "x", "issuer": "https://x.example", "client_id": "x", "client_secret": "x" })),
+        ("POST", "/links", json!({ "purpose": "book" })),
+        ("POST", "/portal/invite", json!({ "customer_id": acme })),
+        ("GET", "/portal/session", json!({})),
+    ] {
+        let answer = server.call(method, path, Some(token(&held)), Some(body)).await;
+        answer.refused(403, "oauth_client_not_allowed", "A program that acts for somebody does not reach his account");
+    }
+
+    // Nor by the data API, with the owner's permissions and whatever function writes.
+    let id = "01900000-0000-7000-8000-000000000001";
+    let (in_a_day, digest) = ("now() + interval '1 day'", "repeat('a', 64)");
+    let rotated = "jsonb_build_object('id', app.uuid_v7(), 'key_hash', repeat('b', 64), 'key_prefix', 'thk_2')";
+    server
+        .sql(&format!(
+            "insert into public.api_keys (company_id, id, name, key_hash, key_prefix, permissions, created_by)
+                         values ('{acme}', '{id}', 'there', repeat('c', 64), 'thk_0', '{{jobs:read}}', '{}')",
+            ann["user"]["id"].as_str().unwrap()
+        ))
+        .await;
+    for write in [
+        format!(
+            "select app.make_api_key(jsonb_build_object('name', 'x', 'permissions', array['jobs:read'], 'id', app.uuid_v7(),
+                 'key_hash', {digest}, 'key_prefix', 'thk_1'), 10)"
+        ),
+        format!("select app.rotate_api_key('{id}', {rotated}, 60, 10)"),
+        "update public.api_keys set permissions = '{jobs:read,jobs:update}'".to_owned(),
+        "insert into public.scim_mappings (group_name, role) values ('*', 'admin')".to_owned(),
+        "insert into public.company_domains (domain, join_mode, join_role) values ('x.example', 'join', 'manager')".to_owned(),
+        "select public.invite_member('eve@example.com', 'admin')".to_owned(),
+        "select public.grant_support_access()".to_owned(),
+        format!("insert into public.public_links (purpose, expires_at) values ('book', {in_a_day})"),
+    ] {
+        let refused = opened(&server, &held, None, ("rollback", &write)).await;
+        assert_eq!(refused, Err("oauth_client_not_allowed".to_owned()), "{write}");
+        assert_eq!(opened(&server, &ann, None, ("rollback", &write)).await, Ok(()), "the person himself: {write}");
+    }
+}
+
 #[tokio::test]
 async fn a_code_is_worth_nothing_once_its_user_is_gone() {
     let server = server(|_| ()).await;
