@@ -253,10 +253,16 @@ declare
   v_row    public.invitations := app.open_invitation(p_token);
   v_member public.team_members;
 begin
-  if not exists (select from auth.users u where u.id = p_user_id and u.email_key = v_row.email_key
-                    and u.email_confirmed_at is not null) then
+  -- Whoever has a token that was mailed reads the mailbox. Of one that was handed over nothing follows, and an address that merely counts
+  -- as confirmed may be anybody's.
+  if v_row.is_mailed then
+    update auth.users u set email_proved_at = now()
+     where u.id = p_user_id and u.email_key = v_row.email_key and u.email_confirmed_at is not null and u.email_proved_at is null;
+  end if;
+  if not exists (select from auth.users u where u.id = p_user_id and u.email_key = v_row.email_key and u.email_proved_at is not null) then
     raise exception using errcode = 'TH403', constraint = 'invitation_other_address',
-      message = 'This invitation is for another, confirmed e-mail address.';
+      message = 'This invitation is for another e-mail address, or for one that you have to prove first.',
+      hint = 'Sign in with a link or code that is mailed to the address.';
   end if;
   if exists (select from public.team_members m where m.company_id = v_row.company_id and m.user_id = p_user_id) then
     raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already.';

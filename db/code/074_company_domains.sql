@@ -1,4 +1,4 @@
--- Companies that people join by their address: a domain is added, proved, and then whoever has a confirmed address of it asks or joins.
+-- Companies that people join by their address: a domain is added, proved, and then whoever proved an address of it asks or joins.
 -- Invariants: a verified domain is one company's; a domain whose mailboxes anybody gets is nobody's; who joins gets a role that whoever
 -- chose it could give, and a seat.
 
@@ -135,16 +135,18 @@ revoke all on function public.verify_company_domain(uuid, uuid) from public;
 grant execute on function public.verify_company_domain(uuid, uuid) to service_role;
 comment on function public.verify_company_domain(uuid, uuid) is 'Says for the operator that a domain is the company''s own.';
 
--- The domain of a person's confirmed address; null without one.
-create or replace function app.confirmed_domain(p_user_id uuid) returns text
+-- The domain of an address that a person proved to be his; null without one. That an address counts as confirmed is not enough: where
+-- addresses are believed it may be anybody's.
+drop function if exists app.confirmed_domain(uuid);
+create or replace function app.proved_domain(p_user_id uuid) returns text
   language sql stable security definer
   set search_path = ''
 as $$
   select split_part(u.email_key, '@', 2) from auth.users u
-   where u.id = p_user_id and u.email_confirmed_at is not null and u.deleted_at is null
+   where u.id = p_user_id and u.email_proved_at is not null and u.deleted_at is null
 $$;
-alter function app.confirmed_domain(uuid) owner to app_definer;
-revoke all on function app.confirmed_domain(uuid) from public;
+alter function app.proved_domain(uuid) owner to app_definer;
+revoke all on function app.proved_domain(uuid) from public;
 
 create or replace function public.joinable_companies()
   returns table (id uuid, name text, logo text, domain text, join_mode text)
@@ -154,14 +156,14 @@ as $$
   select c.id, c.name, c.logo, d.domain, d.join_mode
     from public.company_domains d
     join public.companies c on c.id = d.company_id
-   where d.domain = app.confirmed_domain(auth.uid()) and d.verified_at is not null and d.join_mode <> 'nobody'
+   where d.domain = app.proved_domain(auth.uid()) and d.verified_at is not null and d.join_mode <> 'nobody'
      and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
      and not exists (select from public.team_members m where m.company_id = c.id and m.user_id = auth.uid());
 $$;
 alter function public.joinable_companies() owner to app_definer;
 revoke all on function public.joinable_companies() from public;
 grant execute on function public.joinable_companies() to authenticated;
-comment on function public.joinable_companies() is 'The company that the caller''s confirmed address lets him join, or ask to join.';
+comment on function public.joinable_companies() is 'The company that the address which the caller proved lets him join, or ask to join.';
 
 create or replace function public.join_company(company_id uuid) returns public.team_members
   language plpgsql volatile security definer
@@ -174,13 +176,14 @@ declare
   v_member public.team_members;
 begin
   select d.* into v_domain from public.company_domains d join public.companies c on c.id = d.company_id
-   where d.company_id = join_company.company_id and d.domain = app.confirmed_domain(v_user)
+   where d.company_id = join_company.company_id and d.domain = app.proved_domain(v_user)
      and d.verified_at is not null and d.join_mode <> 'nobody'
      and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
      for key share of d;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'company_not_joinable',
-      message = 'Your confirmed address lets you join no such company.', hint = 'joinable_companies() lists what it lets you join.';
+      message = 'Your address lets you join no such company.',
+      hint = 'joinable_companies() lists what an address that you proved lets you join: sign in once with a link or code that is mailed to it.';
   end if;
   if exists (select from public.team_members m where m.company_id = v_domain.company_id and m.user_id = v_user) then
     raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already, or asked to be one.';

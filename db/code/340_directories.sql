@@ -147,7 +147,7 @@ declare
 begin
   update auth.scim_users s set user_id = new.user_id
    where s.company_id = new.company_id and s.user_id is null
-     and s.email_key = (select u.email_key from auth.users u where u.id = new.user_id and u.email_confirmed_at is not null)
+     and s.email_key = (select u.email_key from auth.users u where u.id = new.user_id and u.email_proved_at is not null)
   returning s.id into v_id;
   if v_id is not null then
     perform app.apply_scim_groups(new.company_id, array[v_id]);

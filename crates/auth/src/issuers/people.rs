@@ -60,8 +60,10 @@ async fn create(auth: &Auth, issuer: &IssuerConfig, told: &Told) -> Result<()> {
     sql.bind(told.external_id.as_str()).text("::text as subject, ").bind(data).text("::jsonb as data, ").bind(now).text(
         "::timestamptz as now),
          made as (
-           insert into auth.users (id, email, email_confirmed_at, is_sso_user, raw_user_meta_data, raw_app_meta_data, created_at, updated_at)
-           select g.id, g.email, case when g.verified and g.email is not null then g.now end, true, g.metadata,
+           insert into auth.users (id, email, email_confirmed_at, email_proved_at, is_sso_user, raw_user_meta_data, raw_app_meta_data,
+                                   created_at, updated_at)
+           select g.id, g.email, case when g.verified and g.email is not null then g.now end,
+                  case when g.verified and g.email is not null then g.now end, true, g.metadata,
                   '{\"provider\": \"issuer\", \"providers\": [\"issuer\"]}', g.now, g.now from given g
            returning id)
          insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)

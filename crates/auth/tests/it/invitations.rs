@@ -98,7 +98,8 @@ async fn who_has_an_account_accepts_as_himself() {
     let taken = server.accept(None, json!({ "token": secret, "password": PASSWORD })).await;
     taken.refused(422, "user_already_exists", "User already registered");
     let other = server.accept(Some(&server.sign_up("carl@example.com").await), json!({ "token": secret })).await;
-    other.refused(403, "invitation_other_address", "This invitation is for another, confirmed e-mail address.");
+    let message = "This invitation is for another e-mail address, or for one that you have to prove first.";
+    other.refused(403, "invitation_other_address", message);
     let member = server.accept(Some(&bob), json!({ "token": secret })).await.ok();
     assert_eq!((&member["member"]["company_id"], &member["member"]["status"]), (&json!(acme), &json!("active")));
     assert!(member.get("session").is_none());
@@ -116,8 +117,16 @@ async fn who_has_an_account_accepts_as_himself() {
     server.sql(&handed).await;
     let refused = server.accept(None, json!({ "token": "handed", "password": PASSWORD })).await;
     assert_eq!((refused.status, &refused.body["code"]), (403, &json!("invitation_needs_sign_in")));
+    // Nor does signing up where addresses are believed; a link that was mailed there does.
     let dora = server.sign_up("dora@example.com").await;
+    server.accept(Some(&dora), json!({ "token": "handed" })).await.refused(403, "invitation_other_address", message);
+    server.post("/otp", json!({ "email": "dora@example.com" })).await.ok();
+    let code = server.message("dora@example.com").await.code;
+    let dora = server.post("/verify", json!({ "type": "email", "email": "dora@example.com", "token": code })).await.ok();
     assert_eq!(server.accept(Some(&dora), json!({ "token": "handed" })).await.status, 200);
+    // So does the mailed invitation itself.
+    let proved = "select string_agg(email, ',' order by email) from auth.users where email_proved_at is not null";
+    assert_eq!(server.ask(proved).await, "bob@example.com,dora@example.com");
 }
 
 #[tokio::test]

@@ -54,10 +54,11 @@ async fn a_domain_is_one_companys_and_not_everybodys() {
 }
 
 #[tokio::test]
-async fn whoever_has_a_confirmed_address_joins_or_asks() {
+async fn whoever_proved_an_address_joins_or_asks() {
     let server = Server::new().await;
     let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
     let (dora, eve) = (server.person("dora").await, server.person("eve").await);
+    let client = server.db.superuser().await;
     let id = json!({ "company_id": ann.company_id });
     let row = domain(&server, &ann, json!({ "domain": "example.com", "join_mode": "join", "join_role": "csr" })).await;
     rpc(&server, &dora, "join_company", id.clone()).await.refused(404, "company_not_joinable");
@@ -65,16 +66,27 @@ async fn whoever_has_a_confirmed_address_joins_or_asks() {
     let verify = json!({ "company_id": ann.company_id, "domain_id": row["id"] });
     rpc(&server, &server.service(), "verify_company_domain", verify).await.ok();
 
+    // Addresses are believed here: they count as confirmed, and nobody proved his. Neither does one that somebody changed his to.
+    let mole = server
+        .auth(&Server::nobody(), "signup", json!({ "email": "mole@elsewhere.example", "password": "a long enough password" }))
+        .await
+        .ok();
+    let mole = Caller { token: Some(mole["access_token"].as_str().unwrap().to_owned()), ..Caller::default() };
+    let moved = server.auth_with("PUT", &mole, "user", json!({ "email": "mole@example.com" })).await.ok();
+    assert!(moved["email"] == "mole@example.com" && moved["email_confirmed_at"].is_string(), "{moved}");
+    for stranger in [&dora, &mole] {
+        assert_eq!(rpc(&server, stranger, "joinable_companies", json!({})).await.ok(), json!([]));
+        rpc(&server, stranger, "join_company", id.clone()).await.refused(404, "company_not_joinable");
+    }
+    client
+        .batch_execute("update auth.users set email_proved_at = now() where email in ('dora@example.com', 'eve@example.com')")
+        .await
+        .unwrap();
     let found = rpc(&server, &dora, "joinable_companies", json!({})).await.ok();
     assert_eq!(found, json!([{ "id": ann.company_id, "name": "ann", "logo": null, "domain": "example.com", "join_mode": "join" }]));
     assert_eq!(rpc(&server, &Server::nobody(), "join_company", id.clone()).await.status, 401);
     let unknown = json!({ "company_id": carl.company_id });
     rpc(&server, &dora, "join_company", unknown).await.refused(404, "company_not_joinable");
-    let unconfirmed = format!("update auth.users set email_confirmed_at = null where id = '{}'", dora.user_id);
-    let client = server.db.superuser().await;
-    client.batch_execute(&unconfirmed).await.unwrap();
-    rpc(&server, &dora, "join_company", id.clone()).await.refused(404, "company_not_joinable");
-    client.batch_execute("update auth.users set email_confirmed_at = now()").await.unwrap();
     let joined = rpc(&server, &dora, "join_company", id.clone()).await.ok();
     assert_eq!((&joined["role"], &joined["status"]), (&json!("csr"), &json!("active")));
     assert_eq!(server.get(&dora, "customers").await.status, 200, "he works there at once");
@@ -120,6 +132,9 @@ async fn an_invitation_that_is_revoked_is_over_and_frees_its_seat() {
     rpc(&server, &ann, "revoke_invitation", id).await.refused(404, "invitation_not_found");
     rpc(&server, &bob, "accept_invitation", json!({ "token": made["token"] })).await.refused(410, "invitation_revoked");
     let again = rpc(&server, &ann, "invite_member", invite("bob@example.com")).await.ok();
+    rpc(&server, &bob, "accept_invitation", json!({ "token": again["token"] })).await.refused(403, "invitation_other_address");
+    let proof = "update auth.users set email_proved_at = now() where email = 'bob@example.com'";
+    server.db.superuser().await.batch_execute(proof).await.unwrap();
     assert_eq!(rpc(&server, &bob, "accept_invitation", json!({ "token": again["token"] })).await.ok()["role"], "viewer");
     rpc(&server, &bob, "accept_invitation", json!({ "token": again["token"] })).await.refused(409, "invitation_used");
     // A member who comes back needs a seat again.

@@ -18,7 +18,7 @@ declare
   v_user    uuid;
   v_number  integer;
 begin
-  insert into auth.users (id, email, email_confirmed_at) values ((v_head || 'c101')::uuid, 'alone@alone.example', now());
+  insert into auth.users (id, email, email_confirmed_at, email_proved_at) values ((v_head || 'c101')::uuid, 'alone@alone.example', now(), now());
   foreach v_letter in array array['a', 'b'] loop
     v_company := (v_head || v_letter || '000')::uuid;
     v_canary := 'canary-' || v_letter;

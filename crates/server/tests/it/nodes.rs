@@ -71,6 +71,7 @@ async fn a_change_at_one_node_holds_at_the_other_at_the_very_next_request() {
     let bob = nodes[1].session("/auth/v1/signup", "bob@example.com").await;
     let (bob_id, bob) = (text(&bob["user"]["id"]), text(&bob["access_token"]));
     let invite = json!({ "email": "bob@example.com", "role": "csr" });
+    db.superuser().await.batch_execute("update auth.users set email_proved_at = now() where email = 'bob@example.com'").await.unwrap();
     let invited = nodes[0].ask(&ann, &company, ("POST", "/rest/v1/rpc/invite_member"), Some(invite)).await.2;
     let accepted = nodes[1].ask(&bob, "", ("POST", "/rest/v1/rpc/accept_invitation"), Some(json!({ "token": invited["token"] }))).await;
     assert_eq!(accepted.0, 200, "{}", accepted.2);

@@ -91,7 +91,13 @@ async fn who_has_an_address_elsewhere_is_asked_first() {
     let hash = format!("encode(sha256('{invitation}'), 'hex')");
     assert_eq!(server.ask(&format!("select email from public.invitations where token_hash = {hash}")).await, "known@elsewhere.example");
     let account = known["user"]["id"].as_str().unwrap();
-    server.sql(&format!("insert into public.team_members (company_id, user_id) values ('{company}', '{account}')")).await;
+    // Whoever merely says that the address is his is not the one whom the directory named.
+    let come = format!("insert into public.team_members (company_id, user_id) values ('{company}', '{account}')");
+    server.sql(&come).await;
+    assert_eq!(server.ask(&format!("select role from public.team_members where user_id = '{account}'")).await, "member");
+    server.sql(&format!("delete from public.team_members where user_id = '{account}'")).await;
+    let accepted = server.call("POST", "/invitations/accept", Some(token(&known)), Some(json!({ "token": invitation }))).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.text);
     let found = acme.get(&format!("/Users/{id}")).await.ok();
     assert_eq!((found["active"].as_bool(), found["displayName"].as_str()), (Some(true), Some("known")));
     assert_eq!(server.ask(&format!("select role from public.team_members where user_id = '{account}'")).await, "technician");
