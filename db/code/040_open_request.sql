@@ -9,8 +9,8 @@
 
 drop function if exists app.open_request(text, uuid, uuid, uuid, jsonb, text, boolean);
 
--- p_claims is a JSON object as text. What it says of role, subject, company (by all its names) and member role, and of the
--- assurance of a session of ours, counts for nothing: what the rows say stands behind it, and of two members of one name JSON takes the last.
+-- p_claims is a JSON object as text. What it says of role, subject, company (by all its names) and member role, and of the assurance and
+-- the program of a session of ours, counts for nothing: what the rows say stands behind it, and of two members of one name JSON takes the last.
 create or replace function app.open_request(
   p_kind             text,
   p_user_id          uuid,
@@ -40,6 +40,7 @@ declare
   v_is_due   boolean;
   v_active   uuid;
   v_support  text;
+  v_program  uuid;
 begin
   permissions := '';
   case p_kind
@@ -60,8 +61,8 @@ begin
           from auth.users u
          where u.id = p_user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
       else
-        select u.id, coalesce(p_company_id, s.active_company_id), s.aal, s.active_company_id, s.impersonated_by
-          into v_user, v_company, v_aal, v_active, v_support
+        select u.id, coalesce(p_company_id, s.active_company_id), s.aal, s.active_company_id, s.impersonated_by, s.oauth_client_id
+          into v_user, v_company, v_aal, v_active, v_support, v_program
           from auth.sessions s
           join auth.users u on u.id = s.user_id
          where s.id = p_session_id and s.user_id = p_user_id and s.revoked_at is null and (s.not_after is null or s.not_after > now())
@@ -75,6 +76,11 @@ begin
       if v_support is not null and v_company is distinct from v_active then
         raise exception using errcode = 'TH403', constraint = 'company_not_member',
           message = 'Support works in one company.';
+      end if;
+      -- So does a program: where its user was when he let it in.
+      if v_program is not null and v_company is distinct from v_active then
+        raise exception using errcode = 'TH403', constraint = 'company_not_member',
+          message = 'A program works in the company for which it was let in.';
       end if;
       if v_company is not null then
         select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry, c.suspended_at is not null,
@@ -136,6 +142,7 @@ begin
     || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
     || case when v_aal is null then '' else ',"aal":"' || v_aal || '"' end
     || case when v_support is null then '' else ',"impersonated_by":' || to_json(v_support) || ',"act":' || json_build_object('sub', v_support) end
+    || case when v_program is null then '' else ',"client_id":"' || v_program || '"' end
     || case when company_id is null then ',"company_id":null,"tenant_id":null,"subdomain":null,"industry":null,"member_role":null}'
             else ',"company_id":"' || company_id || '","tenant_id":"' || company_id || '","subdomain":"' || v_slug
               || '","industry":' || coalesce(to_json(v_industry)::text, 'null')

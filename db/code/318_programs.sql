@@ -1,5 +1,6 @@
 -- Programs of others act for somebody in his company, and never make what lets them in when they are allowed to no more.
--- Invariant: no row that is or gives a way in comes from, or is changed by, a session that a program holds, whichever function writes it.
+-- Invariants: no row that is or gives a way in comes from, or is changed by, a session that a program holds, whichever function writes it;
+-- such a session never works in another company than the one in which its user let the program in, whatever becomes of that.
 
 -- Whether a program holds the session of this transaction. The version of the session's id says so, whatever else its token says or
 -- leaves out.
@@ -31,3 +32,18 @@ begin
                       for each row when (app.is_program()) execute function app.refuse_program()', v_table);
   end loop;
 end $$;
+
+-- Whatever settles a session in a company passes over one that a program holds; that a company is gone it may learn.
+create or replace function app.keep_programs_company() returns trigger
+  language plpgsql
+  set search_path = ''
+as $$
+begin
+  new.active_company_id := old.active_company_id;
+  return new;
+end $$;
+revoke all on function app.keep_programs_company() from public;
+create or replace trigger keep_programs_company before update of active_company_id on auth.sessions
+  for each row when (old.oauth_client_id is not null and new.active_company_id is not null
+                     and new.active_company_id is distinct from old.active_company_id)
+  execute function app.keep_programs_company();

@@ -87,7 +87,8 @@ pub(crate) async fn rotate(tx: &Tx, token: RefreshToken, holder: Option<Uuid>, l
     let mut sql = given(token.session_id, lifetime);
     sql.text(", expected as (select ").bind(token.counter).text("::bigint as counter) ");
     sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, ").text(REFRESHED);
-    sql.text(", active_company_id = ").text(SETTLED_COMPANY);
+    // What a program holds stays where its user let it in, also while he is no member there.
+    sql.text(", active_company_id = case when s.oauth_client_id is null then ").text(SETTLED_COMPANY).text("else s.active_company_id end ");
     sql.text("from given g, expected e where s.impersonated_by is null and s.refresh_counter = e.counter ");
     sql.text("and s.oauth_client_id is not distinct from ").bind(holder).text("::uuid and ").text(LIVE).text(" returning s.id");
     Ok(tx.query_opt(sql).await?.is_some())

@@ -1,6 +1,8 @@
 //! What is tried against programs of others and the people who let them in, and what comes of it.
 
 use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use serde_json::{Value, json};
 
@@ -62,6 +64,14 @@ async fn a_code_is_good_once_for_its_program_address_and_proof() {
     let live = "select count(*) from auth.sessions where oauth_client_id is not null and revoked_at is null";
     assert_eq!(server.ask(live).await, "0");
     assert_eq!(server.user(&ann).await.status, 200);
+}
+
+/// Returns a token's claims without one of them, as the middle of a token: nobody looks at its signature here.
+fn without(token: &str, name: &str) -> String {
+    let middle = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let mut claims: Value = serde_json::from_slice(&middle).unwrap();
+    claims.as_object_mut().unwrap().remove(name).unwrap();
+    format!("x.{}.x", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
 /// Does something in a transaction that is opened for a session, as the data API opens one.
@@ -134,6 +144,58 @@ async fn a_program_makes_nothing_that_outlives_what_it_was_allowed() {
         assert_eq!(refused, Err("oauth_client_not_allowed".to_owned()), "{write}");
         assert_eq!(opened(&server, &ann, None, ("rollback", &write)).await, Ok(()), "the person himself: {write}");
     }
+}
+
+#[tokio::test]
+async fn a_program_works_in_the_company_in_which_it_was_let_in() {
+    let server = server(|_| ()).await;
+    let planner = planner(&server).await;
+    let ann = server.sign_up("ann@example.com").await;
+    let lone = tokens(&server, &planner, &ann, &[]).await;
+    let (acme, bolt) = (server.company("acme", &ann).await, server.company("bolt", &ann).await);
+    let chosen = server.call("POST", "/company", Some(token(&ann)), Some(json!({ "company_id": acme }))).await;
+    let ann = chosen.ok();
+    let held = tokens(&server, &planner, &ann, &[("prompt", "consent")]).await;
+    let elsewhere = Err("company_not_member".to_owned());
+    for (session, company, outcome) in [
+        (&held, None, Ok(())),
+        (&held, Some(acme.as_str()), Ok(())),
+        (&held, Some(bolt.as_str()), elsewhere.clone()),
+        (&lone, None, Ok(())),
+        (&lone, Some(bolt.as_str()), elsewhere.clone()),
+        (&ann, Some(bolt.as_str()), Ok(())),
+    ] {
+        assert_eq!(opened(&server, session, company, ("rollback", "select 1")).await, outcome, "{company:?}");
+    }
+    // Whatever its token says of the program, SQL learns it from the session.
+    let named = format!("select 1 / (auth.jwt() ->> 'client_id' = '{}')::integer", id(&planner));
+    let mut silent = held.clone();
+    silent["access_token"] = json!(without(token(&held), "client_id"));
+    assert_eq!(opened(&server, &silent, None, ("rollback", &named)).await, Ok(()));
+
+    // Nor does it get there by founding one, by coming into one, or when its user leaves the one it is in.
+    assert_eq!(opened(&server, &lone, None, ("commit", "select public.create_company_with_owner('Third')")).await, Ok(()));
+    let lone = refresh(&server, &planner, &lone).await.ok();
+    assert_eq!(claims(&lone).get("company_id"), None);
+    server
+        .sql(&format!(
+            "delete from public.companies where name = 'Third'; set session_replication_role = replica;
+                         update public.team_members set status = 'suspended' where company_id = '{acme}'"
+        ))
+        .await;
+    let moved = server.refresh(&ann).await.ok();
+    assert_eq!(claims(&moved)["company_id"], bolt, "the person's own session goes on where he still is");
+    let held = refresh(&server, &planner, &held).await.ok();
+    assert_eq!(claims(&held).get("company_id"), None);
+    for company in [None, Some(bolt.as_str())] {
+        assert_eq!(opened(&server, &held, company, ("rollback", "select 1")).await, elsewhere);
+    }
+    server
+        .sql(&format!(
+            "set session_replication_role = replica; update public.team_members set status = 'active' where company_id = '{acme}'"
+        ))
+        .await;
+    assert_eq!(claims(&refresh(&server, &planner, &held).await.ok())["company_id"], acme, "it comes back with him");
 }
 
 #[tokio::test]
