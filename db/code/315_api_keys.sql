@@ -2,7 +2,7 @@
 -- row, within what the guard of the table lets happen.
 -- Invariants: a key lists nothing that its maker did not hold when he gave it; of the key itself only the digest is kept.
 
--- Who makes a key answers for it: a person, and never another key.
+-- Who makes a key, or the token of a directory, answers for it: a person, and never another key.
 create or replace function app.key_maker() returns uuid
   language plpgsql stable
   set search_path = ''
@@ -10,7 +10,7 @@ as $$
 begin
   if auth.uid() is null then
     raise exception using errcode = 'TH403', constraint = 'member_required',
-      message = 'Only a member makes API keys, not a key.';
+      message = 'Only a member makes keys, not a key.';
   end if;
   return auth.uid();
 end $$;

@@ -1,13 +1,12 @@
 -- Directories: who makes their tokens, what their groups make of members.
--- Invariants: nobody maps a group to more than he holds himself; groups never touch the owner; a role or department is taken back
--- only by what gave it.
+-- Invariants: nobody maps a group to more than he holds himself; whoever lets a directory in could give all that a group can be mapped to,
+-- and gets nothing by it; groups never touch the owner; a role or department is taken back only by what gave it.
 
-select app.protect('public.scim_tokens', 'directory');
+select app.protect('public.scim_tokens', 'directory', p_verbs => '{read,update,delete}');
 select app.protect('public.scim_mappings', 'directory');
 
--- When a token was used is the server's to write; what it is good for stays as it was made.
-revoke insert, update on public.scim_tokens from authenticated;
-grant insert (company_id, id, name, token_hash, token_prefix, expires_at) on public.scim_tokens to authenticated;
+-- A token is made by app.make_scim_token. When it was used is the server's to write; what it is good for stays as it was made.
+revoke update on public.scim_tokens from authenticated;
 grant update (name, revoked_at, version) on public.scim_tokens to authenticated;
 revoke insert, update on public.scim_mappings from authenticated;
 grant insert (company_id, id, group_name, role, role_id, department_id) on public.scim_mappings to authenticated;
@@ -15,6 +14,35 @@ grant update (group_name, role, role_id, department_id, version) on public.scim_
 
 revoke all on auth.scim_users, auth.scim_groups, auth.scim_group_members, app.proved_domains from public, anon, authenticated, service_role;
 grant select, insert, update, delete on auth.scim_users, auth.scim_groups, auth.scim_group_members, app.proved_domains to service_role;
+
+-- Whoever has a token puts people into groups, also into those that are mapped some day, to anything short of the owner's role: so he holds
+-- what an admin holds, and may give roles. p_now is the server's clock, by which it asks tokens whether they are over.
+create or replace function app.make_scim_token(p_id uuid, p_name text, p_token_hash text, p_token_prefix text, p_expires_at timestamptz,
+                                               p_now timestamptz, p_count_max integer) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_company constant uuid := app.company_id();
+begin
+  if not (app.has_permission('directory:create') and app.has_permission('members:change_role')) then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = 'You need the permissions directory:create and members:change_role.';
+  end if;
+  perform app.check_grantable('', app.effective_permissions(v_company, 'admin', null, '{}'));
+  -- One at a time, so that the count is true.
+  perform from public.companies c where c.id = v_company for no key update;
+  if (select count(*) from public.scim_tokens t where t.company_id = v_company and t.revoked_at is null and t.expires_at > p_now)
+       >= p_count_max then
+    raise exception using errcode = 'TH422', constraint = 'scim_tokens_exhausted',
+      message = 'The company has as many tokens as it can have; take one back first';
+  end if;
+  insert into public.scim_tokens (company_id, id, name, token_hash, token_prefix, expires_at, created_by)
+  values (v_company, p_id, p_name, p_token_hash, p_token_prefix, p_expires_at, app.key_maker());
+end $$;
+alter function app.make_scim_token(uuid, text, text, text, timestamptz, timestamptz, integer) owner to app_definer;
+revoke all on function app.make_scim_token(uuid, text, text, text, timestamptz, timestamptz, integer) from public;
+grant execute on function app.make_scim_token(uuid, text, text, text, timestamptz, timestamptz, integer) to authenticated;
 
 create or replace function app.guard_scim_token() returns trigger
   language plpgsql
@@ -77,7 +105,8 @@ alter function app.scim_grant(uuid, uuid) owner to app_definer;
 revoke all on function app.scim_grant(uuid, uuid) from public;
 grant execute on function app.scim_grant(uuid, uuid) to service_role;
 
--- Gives members what their groups make of them now. p_member_ids null means everybody whom the directory provisions.
+-- Gives members what their groups make of them now. p_member_ids null means everybody whom the directory provisions. Whoever made a token
+-- that is good changes no role of his own by it, as long as it is: what he is, others say.
 create or replace function app.apply_scim_groups(p_company_id uuid, p_member_ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = ''
@@ -91,6 +120,8 @@ begin
       from auth.scim_users s
       join public.team_members m on m.company_id = s.company_id and m.user_id = s.user_id and m.role <> 'owner'
      where s.company_id = p_company_id and (p_member_ids is null or s.id = any (p_member_ids))
+       and not exists (select from public.scim_tokens t
+                        where t.company_id = s.company_id and t.created_by = s.user_id and t.revoked_at is null and t.expires_at > now())
      order by s.id
   loop
     v_now := app.scim_grant(p_company_id, v_row.id);

@@ -21,6 +21,10 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.mail_invitation(uuid, uuid, uuid, text, text, text, uuid, uuid, text)", MAILED),
     ("app.make_link(jsonb)", &[Some(NEW_LINK)]),
     ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),
+    (
+        "app.make_scim_token(uuid, text, text, text, timestamptz, timestamptz, int4)",
+        &[Some("#~eff"), Some("x"), Some(TOKEN_HASH), Some("scim_x"), Some("2099-01-01"), Some("2026-01-01"), Some("100")],
+    ),
     ("app.note_refused_sign_in(uuid, inet, text)", &[Some("#~101"), Some("192.0.2.1"), None]),
     ("app.open_invitation(text)", &[Some("~ invites")]),
     (
