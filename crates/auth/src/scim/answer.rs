@@ -14,6 +14,9 @@ use super::names::Route;
 use super::rows::Found;
 use super::schema::{Attribute, ResourceKind};
 
+/// Names of one request that are looked at, for every resource; there are fewer attributes.
+const NAMES_MAX: usize = 200;
+
 /// Which attributes are wanted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selection {
@@ -24,7 +27,9 @@ pub(super) struct Selection {
 impl Selection {
     /// Takes the names of a request. What is wanted counts before what is not.
     pub(super) fn new(attributes: Vec<String>, excluded: Vec<String>) -> Self {
-        let clean = |names: Vec<String>| names.into_iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        let clean = |names: Vec<String>| {
+            names.into_iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).take(NAMES_MAX).collect()
+        };
         Self { attributes: clean(attributes), excluded: clean(excluded) }
     }
 

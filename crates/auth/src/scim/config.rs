@@ -16,6 +16,8 @@ pub struct ScimConfig {
     pub filter_bytes_max: usize,
     /// Operations of one change.
     pub patch_operations_max: usize,
+    /// Bytes that one change may compare: what its conditions and values say, times the elements of the lists that they are compared with.
+    pub patch_compared_bytes_max: usize,
     /// Members of one group.
     pub group_members_max: usize,
     /// Groups of one company.
@@ -38,6 +40,7 @@ impl Default for ScimConfig {
             page_resources_max: 500,
             filter_bytes_max: 8192,
             patch_operations_max: 1000,
+            patch_compared_bytes_max: 1_000_000_000,
             group_members_max: 10_000,
             groups_max: 1000,
             body_bytes_max: 2 * 1024 * 1024,
@@ -50,12 +53,17 @@ impl Default for ScimConfig {
 
 impl ScimConfig {
     /// Returns what is impossible about the values.
-    pub(crate) fn faults(&self) -> [(bool, &'static str, &'static str); 10] {
+    pub(crate) fn faults(&self) -> [(bool, &'static str, &'static str); 11] {
         [
             (!(1..=self.page_resources_max).contains(&self.page_resources), "scim.page_resources", "1 to page_resources_max"),
             (!(1..=5000).contains(&self.page_resources_max), "scim.page_resources_max", "1 to 5000"),
             (!(256..=65_536).contains(&self.filter_bytes_max), "scim.filter_bytes_max", "256 to 65536"),
             (!(1..=10_000).contains(&self.patch_operations_max), "scim.patch_operations_max", "1 to 10000"),
+            (
+                !(1_000_000..=10_000_000_000).contains(&self.patch_compared_bytes_max),
+                "scim.patch_compared_bytes_max",
+                "1000000 to 10000000000",
+            ),
             (!(1..=100_000).contains(&self.group_members_max), "scim.group_members_max", "1 to 100000"),
             (!(1..=100_000).contains(&self.groups_max), "scim.groups_max", "1 to 100000"),
             (!(4096..=16 * 1024 * 1024).contains(&self.body_bytes_max), "scim.body_bytes_max", "4096 to 16777216"),

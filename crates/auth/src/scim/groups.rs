@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::client::Directory;
 use super::error::{Outcome, Refused};
-use super::patch::Patch;
+use super::patch::{Effort, Patch};
 use super::request::{self, Changing, Json, Selected};
 use super::rows::{self, Found, apply_groups};
 use super::schema::{GROUP, ResourceKind};
@@ -76,7 +76,7 @@ pub(super) async fn patch(State(auth): State<Auth>, directory: Directory, changi
     if !found.related.is_empty() {
         resource.insert("members".to_owned(), Value::Array(found.related.clone()));
     }
-    let wanted = read(&auth, patch.apply(KIND, resource, auth.config().scim.patch_operations_max)?)?;
+    let wanted = read(&auth, patch.apply(KIND, resource, Effort::of(&auth.config().scim))?)?;
     finish(&auth, tx, (directory.company, &found), (wanted, &changing)).await
 }
 

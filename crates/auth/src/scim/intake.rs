@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing that is empty is kept, and nothing that only the server writes is taken; what the schema does not know is left out.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::error::{Outcome, Refused};
@@ -22,16 +24,18 @@ pub(super) fn value(attribute: &'static Attribute, value: &Value) -> Outcome<Opt
         Value::Array(values) => values.iter().map(|value| single(attribute, value)).collect::<Outcome<Vec<_>>>()?,
         one => vec![single(attribute, one)?],
     };
-    let mut elements: Vec<Value> = Vec::with_capacity(listed.len());
-    for element in listed.into_iter().flatten() {
-        if !elements.contains(&element) {
-            elements.push(element);
-        }
-    }
+    let elements = once_each(listed.into_iter().flatten().collect());
     if elements.iter().filter(|element| is_primary(element)).count() > 1 {
         return Err(Refused::value(format!("Only one of {} can be primary", attribute.name)));
     }
     Ok((!elements.is_empty()).then_some(Value::Array(elements)))
+}
+
+/// Leaves of equal elements the first, in time that grows with their number alone.
+fn once_each(elements: Vec<Value>) -> Vec<Value> {
+    let mut seen = HashSet::with_capacity(elements.len());
+    let is_first: Vec<bool> = elements.iter().map(|element| seen.insert(element)).collect();
+    elements.into_iter().zip(is_first).filter_map(|(element, is_first)| is_first.then_some(element)).collect()
 }
 
 /// Reads one value, of a list one element.

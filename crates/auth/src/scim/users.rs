@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::client::Directory;
 use super::error::{Outcome, Refused};
 use super::members::{self, Standing};
-use super::patch::Patch;
+use super::patch::{Effort, Patch};
 use super::person::Person;
 use super::request::{self, Json, Selected};
 use super::rows::{self, Found};
@@ -72,7 +72,7 @@ pub(super) async fn patch(
 ) -> Outcome<Response> {
     let patch: Patch = request::parse(body)?;
     let (tx, found, standing) = begin(&auth, directory, &changing).await?;
-    let wanted = patch.apply(KIND, found.attributes, auth.config().scim.patch_operations_max)?;
+    let wanted = patch.apply(KIND, found.attributes, Effort::of(&auth.config().scim))?;
     finish(&auth, tx, (directory.company, &standing), (Person::read(wanted)?, &changing)).await
 }
 

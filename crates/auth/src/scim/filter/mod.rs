@@ -126,6 +126,25 @@ impl fmt::Display for Filter {
 }
 
 impl Filter {
+    /// Returns of how many conditions it is made.
+    pub(super) fn conditions(&self) -> usize {
+        match self {
+            Self::And(left, right) | Self::Or(left, right) => left.conditions().saturating_add(right.conditions()),
+            Self::Not(inner) | Self::Within(_, inner) => inner.conditions(),
+            Self::Present(_) | Self::Compare(..) => 1,
+        }
+    }
+
+    /// Returns about how many bytes the longest text has that something is compared with.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::And(left, right) | Self::Or(left, right) => left.weight().max(right.weight()),
+            Self::Not(inner) | Self::Within(_, inner) => inner.weight(),
+            Self::Compare(_, _, Literal::Text(text)) => text.len(),
+            Self::Present(_) | Self::Compare(..) => 0,
+        }
+    }
+
     fn print(&self, f: &mut fmt::Formatter<'_>, grouped: bool) -> fmt::Result {
         if grouped { write!(f, "({self})") } else { write!(f, "{self}") }
     }

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use super::effort::{Effort, weight};
+use super::lists;
 use super::matching::{equalities, matches};
 use super::{Aim, Verb};
 use crate::scim::error::{Outcome, Refused};
@@ -18,7 +20,7 @@ pub(super) fn is_writable(kind: ResourceKind, target: &Target) -> bool {
 }
 
 /// Applies an operation where the path says.
-pub(super) fn at(kind: ResourceKind, resource: &mut Map<String, Value>, verb: Verb, aim: Aim<'_>) -> Outcome<()> {
+pub(super) fn at((kind, effort): (ResourceKind, &mut Effort), resource: &mut Map<String, Value>, verb: Verb, aim: Aim<'_>) -> Outcome<()> {
     let (target, value) = aim;
     let route = Route::find(kind, &target.name).ok_or_else(|| Refused::path(format!("There is no attribute {}", target.name)))?;
     if route.is_read_only() {
@@ -40,10 +42,16 @@ pub(super) fn at(kind: ResourceKind, resource: &mut Map<String, Value>, verb: Ve
         Some(Value::Array(elements)) => elements,
         _ => Vec::new(),
     };
+    effort.compare(1, elements.len())?;
     match (&target.within, below) {
-        (None, None) => whole(list, &mut elements, verb, value)?,
-        (None, Some(sub)) => each(list, &mut elements, (verb, sub, value))?,
-        (Some(filter), below) => chosen(list, &mut elements, filter, (verb, below, value))?,
+        (None, None) => whole(list, effort, &mut elements, (verb, value))?,
+        (None, Some(sub)) => {
+            if verb != Verb::Remove {
+                effort.write(value, elements.len())?;
+            }
+            each(list, &mut elements, (verb, sub, value))?;
+        }
+        (Some(filter), below) => chosen((list, effort), &mut elements, filter, (verb, below, value))?,
     }
     elements.retain(|element| element.as_object().is_some_and(|members| !members.is_empty()));
     if !elements.is_empty() {
@@ -89,44 +97,25 @@ fn plain(within: &mut Map<String, Value>, steps: &[&'static Attribute], verb: Ve
 }
 
 /// A whole list.
-fn whole(list: &'static Attribute, elements: &mut Vec<Value>, verb: Verb, value: &Value) -> Outcome<()> {
+fn whole(list: &'static Attribute, effort: &mut Effort, elements: &mut Vec<Value>, (verb, value): (Verb, &Value)) -> Outcome<()> {
     let given = match intake::value(list, value)? {
         Some(Value::Array(given)) => given,
         _ => Vec::new(),
     };
     match verb {
         // With a value only these are taken away, as one directory wants it.
-        Verb::Remove if !given.is_empty() => {
-            elements.retain(|old| !given.iter().any(|gone| same(gone, old)));
-        }
+        Verb::Remove if !given.is_empty() => lists::take_away(elements, &given, effort)?,
         Verb::Remove => elements.clear(),
         Verb::Replace => *elements = given,
         Verb::Add => {
-            for new in given {
-                add(elements, new);
+            // A preferred one is the only one.
+            if given.iter().any(intake::is_primary) {
+                prefer(elements, None);
             }
+            lists::add(elements, given, effort)?;
         }
     }
     Ok(())
-}
-
-/// Adds an element; an equal one is there already, and a preferred one is the only one.
-fn add(elements: &mut Vec<Value>, new: Value) {
-    if elements.iter().any(|old| same(&new, old)) && !intake::is_primary(&new) {
-        return;
-    }
-    elements.retain(|old| !same(&new, old));
-    if intake::is_primary(&new) {
-        prefer(elements, None);
-    }
-    elements.push(new);
-}
-
-/// Tells whether an element is what another one says, whatever else it has.
-fn same(said: &Value, element: &Value) -> bool {
-    let said = said.as_object().into_iter().flatten();
-    let mut said = said.filter(|(name, _)| !matches!(name.as_str(), "display" | "$ref" | "primary")).peekable();
-    said.peek().is_some() && said.all(|(name, value)| element.get(name) == Some(value))
 }
 
 /// Leaves one preferred element at most.
@@ -156,32 +145,31 @@ fn each(list: &'static Attribute, elements: &mut [Value], change: Change<'_>) ->
 
 /// The elements that fulfil a condition, or an attribute of these.
 fn chosen(
-    list: &'static Attribute,
+    (list, effort): (&'static Attribute, &mut Effort),
     elements: &mut Vec<Value>,
     filter: &Filter,
     change: (Verb, Option<&'static Attribute>, &Value),
 ) -> Outcome<()> {
     let (verb, below, value) = change;
-    let mut found = Vec::new();
-    for (position, element) in elements.iter().enumerate() {
-        if matches(list, filter, element)? {
-            found.push(position);
-        }
+    // Each condition reads of every element at most all that it has, and what it is compared with.
+    let read = elements.iter().map(weight).fold(filter.weight().saturating_mul(elements.len()), usize::saturating_add);
+    effort.compare(read, filter.conditions())?;
+    let mut found = elements.iter().map(|element| matches(list, filter, element)).collect::<Outcome<Vec<bool>>>()?;
+    if verb != Verb::Remove {
+        effort.write(value, found.iter().filter(|is_found| **is_found).count())?;
     }
-    if found.is_empty() && verb != Verb::Remove {
+    if !found.contains(&true) && verb != Verb::Remove {
         // Directories count on it that an address which is not there yet is made by the condition that names it.
         let made = equalities(list, filter).ok_or_else(|| Refused::target("No element fulfils the condition of the path"))?;
         let members = made.into_iter().map(|(attribute, value)| (attribute.name.to_owned(), value)).collect();
         let made = intake::single(list, &Value::Object(members))?;
-        found.push(elements.len());
+        found.push(true);
         elements.push(made.unwrap_or_default());
     }
-    let mut position = 0_usize;
+    let mut is_found = found.iter();
     let mut failed = None;
     elements.retain_mut(|element| {
-        let is_found = found.contains(&position);
-        position = position.saturating_add(1);
-        if !is_found || failed.is_some() {
+        if is_found.next() != Some(&true) || failed.is_some() {
             return true;
         }
         let done = match (verb, below) {
@@ -193,7 +181,8 @@ fn chosen(
         true
     });
     failed.map_or(Ok(()), Err)?;
-    if let Some(at) = found.iter().copied().find(|at| elements.get(*at).is_some_and(intake::is_primary)).filter(|_| verb != Verb::Remove) {
+    let is_preferred = |(is_found, element): (&bool, &Value)| *is_found && intake::is_primary(element);
+    if let Some(at) = found.iter().zip(elements.iter()).position(is_preferred).filter(|_| verb != Verb::Remove) {
         prefer(elements, Some(at));
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Whether an element of a list fulfils the condition of a path.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::scim::error::{Outcome, Refused};
@@ -67,15 +69,15 @@ fn compare(attribute: &'static Attribute, value: Option<&Value>, operator: Opera
         };
     }
     let Literal::Text(wanted) = literal else { return Err(mismatch()) };
-    let fold = |text: &str| if attribute.exact { text.to_owned() } else { text.to_lowercase() };
-    let wanted = fold(wanted);
+    let fold = |text| if attribute.exact { Cow::Borrowed(text) } else { Cow::Owned(str::to_lowercase(text)) };
+    let wanted = fold(wanted.as_str());
     let Some(value) = value.and_then(Value::as_str).map(fold) else { return Ok(operator == Operator::NotEqual) };
     Ok(match operator {
         Operator::Equal => value == wanted,
         Operator::NotEqual => value != wanted,
-        Operator::Contains => value.contains(&wanted),
-        Operator::StartsWith => value.starts_with(&wanted),
-        Operator::EndsWith => value.ends_with(&wanted),
+        Operator::Contains => value.contains(&*wanted),
+        Operator::StartsWith => value.starts_with(&*wanted),
+        Operator::EndsWith => value.ends_with(&*wanted),
         Operator::Greater => value > wanted,
         Operator::GreaterOrEqual => value >= wanted,
         Operator::Less => value < wanted,

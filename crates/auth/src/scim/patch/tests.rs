@@ -4,12 +4,14 @@
 use serde_json::json;
 
 use super::*;
+use crate::scim::config::ScimConfig;
 use crate::scim::schema::ENTERPRISE;
 
 fn changed(kind: ResourceKind, resource: &Value, operations: Value) -> Outcome<Value> {
     let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
     let patch: Patch = serde_json::from_value(body).unwrap();
-    patch.apply(kind, resource.as_object().unwrap().clone(), 10).map(Value::Object)
+    let config = ScimConfig { patch_operations_max: 10, ..ScimConfig::default() };
+    patch.apply(kind, resource.as_object().unwrap().clone(), Effort::of(&config)).map(Value::Object)
 }
 
 fn user(operations: Value) -> Outcome<Value> {
@@ -164,5 +166,44 @@ fn impossible_changes_say_why() {
     ] {
         let refused = format!("{:?}", user(operations.clone()).unwrap_err());
         assert!(refused.contains(keyword), "{operations}: {refused}");
+    }
+}
+
+#[test]
+fn a_change_costs_what_it_says_and_no_product_of_it() {
+    let group = |members: usize| {
+        let members: Vec<Value> = (0..members).map(|number| json!({ "value": format!("m{number}"), "type": "User" })).collect();
+        json!({ "displayName": "Everybody", "members": members })
+    };
+    let with = |compared: usize, resource: &Value, operations: Value| {
+        let patch: Patch = serde_json::from_value(json!({ "Operations": operations })).unwrap();
+        let config = ScimConfig { patch_compared_bytes_max: compared, ..ScimConfig::default() };
+        patch.apply(ResourceKind::Group, resource.as_object().unwrap().clone(), Effort::of(&config))
+    };
+    let members = |group: Outcome<Map<String, Value>>| group.unwrap()["members"].as_array().unwrap().len();
+    // Two hundred that come, and a hundred that are there already: not each is compared with each of two thousand.
+    let come: Vec<Value> = (1900..2200).map(|number| json!({ "value": format!("m{number}") })).collect();
+    let add = json!([{ "op": "add", "path": "members", "value": come }]);
+    assert_eq!(members(with(100_000, &group(2000), add)), 2200);
+    let gone: Vec<Value> = (0..1800).map(|number| json!({ "value": format!("m{number}") })).collect();
+    assert_eq!(members(with(200_000, &group(2000), json!([{ "op": "remove", "path": "members", "value": gone }]))), 200);
+    // One by one, each of them looks at all.
+    let remove = |times: usize| -> Vec<Value> {
+        (0..times).map(|number| json!({ "op": "remove", "path": format!("members[value eq \"m{number}\"]") })).collect()
+    };
+    assert_eq!(members(with(20_000_000, &group(2000), json!(remove(100)))), 1900);
+    let long = vec!["type eq \"x\""; 256].join(" or ");
+    let chain = json!(vec![json!({ "op": "remove", "path": format!("members[{long}]") }); 2]);
+    let text = "x".repeat(1_000_000);
+    for operations in [json!(remove(300)), chain, json!([{ "op": "add", "path": "members", "value": vec![json!({ "type": text }); 1] }])] {
+        let refused = format!("{:?}", with(20_000_000, &group(2000), operations).unwrap_err());
+        assert!(refused.contains("413") && refused.contains("looks at too much"), "{refused}");
+    }
+    // What is sent once is not kept ten thousand times.
+    for path in ["members.type", "members[value pr].type", "members[value pr]"] {
+        let value = if path.ends_with(']') { json!({ "type": text }) } else { json!(text) };
+        let refused = with(100_000_000, &group(3), json!([{ "op": "replace", "path": path, "value": value }])).unwrap_err();
+        assert!(format!("{refused:?}").contains("writes too much"), "{path}");
+        assert!(with(100_000_000, &group(1), json!([{ "op": "replace", "path": path, "value": value }])).is_ok(), "{path}");
     }
 }
