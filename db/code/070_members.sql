@@ -1,6 +1,6 @@
 -- Members: who may change whom, and the log of it.
 -- Invariants: the owner stays owner until a transfer; nobody changes his own role; nobody gives more than
--- he holds; every change of role or permissions leaves a row in role_change_log.
+-- he holds; every change of role or permissions leaves a row in role_change_log; whoever was removed is remembered.
 
 create or replace function app.guard_member_edit(p_old public.team_members, p_new public.team_members) returns void
   language plpgsql stable
@@ -94,6 +94,39 @@ alter function app.member_added() owner to app_definer;
 revoke all on function app.member_added() from public;
 create or replace trigger member_added after insert on public.team_members
   for each row when (new.role = 'owner') execute function app.member_added();
+
+-- Whoever was taken out comes back by an invitation or by somebody's hand, and by nothing that he starts himself.
+create or replace function app.note_removal() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  if tg_op = 'DELETE' then
+    -- With a company or an account that goes nobody is removed from anything.
+    insert into app.removed_members as r (company_id, user_id, removed_by)
+    select c.id, u.id, auth.uid() from public.companies c, auth.users u where c.id = old.company_id and u.id = old.user_id
+    on conflict (company_id, user_id) do update set removed_by = excluded.removed_by, removed_at = excluded.removed_at;
+  else
+    delete from app.removed_members r where r.company_id = new.company_id and r.user_id = new.user_id;
+  end if;
+  return null;
+end $$;
+alter function app.note_removal() owner to app_definer;
+revoke all on function app.note_removal() from public;
+create or replace trigger note_removal after delete on public.team_members
+  for each row execute function app.note_removal();
+create or replace trigger note_return after insert or update of status on public.team_members
+  for each row when (new.status <> 'requested') execute function app.note_removal();
+revoke all on app.removed_members from public, anon, authenticated, service_role;
+
+create or replace function app.was_removed(p_company_id uuid, p_user_id uuid) returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select exists (select from app.removed_members r where r.company_id = p_company_id and r.user_id = p_user_id)
+$$;
+alter function app.was_removed(uuid, uuid) owner to app_definer;
+revoke all on function app.was_removed(uuid, uuid) from public;
 
 create or replace function app.log_role_change() returns trigger
   language plpgsql security definer

@@ -173,6 +173,7 @@ as $$
 declare
   v_user   uuid := app.caller();
   v_domain public.company_domains;
+  v_status text;
   v_member public.team_members;
 begin
   select d.* into v_domain from public.company_domains d join public.companies c on c.id = d.company_id
@@ -188,12 +189,13 @@ begin
   if exists (select from public.team_members m where m.company_id = v_domain.company_id and m.user_id = v_user) then
     raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already, or asked to be one.';
   end if;
-  if v_domain.join_mode = 'join' then
+  -- Whoever was removed asks, where others just join.
+  v_status := case when v_domain.join_mode = 'join' and not app.was_removed(v_domain.company_id, v_user) then 'active' else 'requested' end;
+  if v_status = 'active' then
     perform app.take_seat(v_domain.company_id, false);
   end if;
   insert into public.team_members (company_id, user_id, role, status, joined_at)
-  values (v_domain.company_id, v_user, v_domain.join_role, case v_domain.join_mode when 'join' then 'active' else 'requested' end,
-          case v_domain.join_mode when 'join' then now() end)
+  values (v_domain.company_id, v_user, v_domain.join_role, v_status, case v_status when 'active' then now() end)
   returning * into v_member;
   if v_member.status = 'active' then
     perform app.activate_if_none(v_member.company_id);

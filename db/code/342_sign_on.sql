@@ -22,14 +22,16 @@ revoke all on function app.guard_sign_on_provider() from public;
 create or replace trigger guard before update on public.sign_on_providers for each row
   when (app.is_within_reach(new.company_id)) execute function app.guard_sign_on_provider();
 
--- Whether whoever a provider vouches for is a member, made one where the company wants that.
+-- Whether whoever a provider vouches for is a member, made one where the company wants that. Whoever is invited gets what he was invited to,
+-- and the seat that is kept for him; all others one that nobody was promised.
 create or replace function app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
-  v_provider public.sign_on_providers;
-  v_member   public.team_members;
+  v_provider   public.sign_on_providers;
+  v_member     public.team_members;
+  v_invitation public.invitations;
 begin
   select * into v_provider from public.sign_on_providers p
    where p.company_id = p_company_id and p.id = p_provider_id and p.is_enabled for share;
@@ -40,10 +42,23 @@ begin
   if found then
     return v_member.status = 'active' and v_member.archived_at is null;
   end if;
-  if v_provider.joins then
-    insert into public.team_members (company_id, user_id, role) values (p_company_id, p_user_id, v_provider.default_role);
+  if not v_provider.joins then
+    return false;
   end if;
-  return v_provider.joins;
+  -- The company before its invitations, as whoever invites has it.
+  perform from public.companies c where c.id = p_company_id for no key update;
+  select i.* into v_invitation from public.invitations i join auth.users u on u.email_key = i.email_key and u.email_confirmed_at is not null
+   where i.company_id = p_company_id and u.id = p_user_id and i.used_at is null and i.revoked_at is null and i.expires_at > now()
+     for no key update of i;
+  if v_invitation.id is null and app.was_removed(p_company_id, p_user_id) then
+    return false;
+  end if;
+  perform app.take_seat(p_company_id, v_invitation.id is not null);
+  insert into public.team_members (company_id, user_id, role, role_id, department_id, invited_by, invited_at)
+  values (p_company_id, p_user_id, coalesce(v_invitation.role, v_provider.default_role), v_invitation.role_id, v_invitation.department_id,
+          v_invitation.invited_by, v_invitation.created_at);
+  update public.invitations i set used_at = now(), accepted_by = p_user_id where i.company_id = p_company_id and i.id = v_invitation.id;
+  return true;
 end $$;
 alter function app.join_by_sign_on(uuid, uuid, uuid) owner to app_definer;
 revoke all on function app.join_by_sign_on(uuid, uuid, uuid) from public;

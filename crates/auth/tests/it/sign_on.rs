@@ -103,6 +103,45 @@ async fn members_sign_in_with_the_provider_of_their_company() {
 }
 
 #[tokio::test]
+async fn whoever_was_removed_comes_back_by_invitation_and_nobody_takes_a_promised_seat() {
+    let (server, provider) = (start().await, Provider::start().await);
+    let (acme, owner) = company(&server, "acme").await;
+    let mut wish = described(&provider.url);
+    wish["joins"] = json!(true);
+    assert_eq!(server.call("POST", "/sign-on/providers", Some(token(&owner)), Some(wish)).await.status, 201);
+    let comes = async |name: &str| {
+        provider.person(json!({ "sub": name, "email": format!("{name}@acme.example") }));
+        sign_on(&server, &provider, json!({ "domain": "acme.example", "skip_http_redirect": true })).await
+    };
+    let invite = async |name: &str| {
+        let body = json!({ "email": format!("{name}@acme.example"), "role": "dispatcher" });
+        server.call("POST", &format!("/companies/{acme}/invitations"), Some(token(&owner)), Some(body)).await
+    };
+    let roles = "select string_agg(split_part(m.email, '@', 1) || ' ' || m.role, ', ' order by m.email) from public.team_members m";
+
+    me(&server, &comes("ann").await).await;
+    server.sql("delete from public.team_members where email = 'ann@acme.example'").await;
+    assert_eq!(value(&comes("ann").await, "error_code"), "sso_not_member");
+    assert_eq!(server.ask(roles).await, "owner owner");
+    assert_eq!(invite("ann").await.status, 201);
+    me(&server, &comes("ann").await).await;
+    assert_eq!(server.ask(roles).await, "ann dispatcher, owner owner");
+    assert_eq!(server.ask("select count(*) from app.removed_members").await, "0");
+    assert_eq!(server.ask("select count(*) from public.invitations where used_at is null").await, "0");
+
+    // The third seat is Carl's, whoever comes before him.
+    server.sql("update public.companies set max_seats = 3").await;
+    assert_eq!(invite("carl").await.status, 201);
+    assert_eq!(value(&comes("dora").await, "error_code"), "seats_exceeded");
+    me(&server, &comes("carl").await).await;
+    assert_eq!(server.ask(roles).await, "ann dispatcher, carl dispatcher, owner owner");
+
+    // With an account that goes nobody was removed.
+    server.sql("delete from auth.users where email = 'carl@acme.example'").await;
+    assert_eq!(server.ask("select count(*) from app.removed_members").await, "0");
+}
+
+#[tokio::test]
 async fn a_company_can_demand_its_provider() {
     let (server, provider) = (start().await, Provider::start().await);
     let (acme, owner) = company(&server, "acme").await;

@@ -107,6 +107,10 @@ async fn whoever_proved_an_address_joins_or_asks() {
     assert_eq!(server.get(&there, "customers").await.status, 200);
     assert_eq!(server.delete(&ann, &asked, "").await.status, 204);
     server.get(&there, "customers").await.refused(403, "company_not_member");
+    // Who was taken out asks again, also where others just join.
+    assert_eq!(server.patch(&ann, "company_domains", json!({ "join_mode": "join" }), "").await.status, 204);
+    assert_eq!(rpc(&server, &eve, "join_company", id.clone()).await.ok()["status"], "requested");
+    assert_eq!(server.delete(&ann, &asked, "").await.status, 204);
     let suspended = json!({ "company_id": ann.company_id });
     rpc(&server, &server.service(), "suspend_company", suspended).await.ok();
     rpc(&server, &eve, "join_company", id).await.refused(404, "company_not_joinable");

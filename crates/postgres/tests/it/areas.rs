@@ -28,6 +28,7 @@ pub(crate) const AREAS: &[Area] = &[
             "auth.scim_groups",
             "auth.scim_group_members",
             "app.proved_domains",
+            "app.removed_members",
             "auth.flow_states",
             "auth.oauth_clients",
             "auth.oauth_consents",

@@ -104,6 +104,7 @@ begin
     insert into auth.scim_group_members (company_id, group_id, member_id)
     values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'));
     insert into app.proved_domains (domain, company_id) values (v_canary || '.example', v_company);
+    insert into app.removed_members (company_id, user_id) values (v_company, proof.id(case v_letter when 'a' then 'b' else 'a' end, '108'));
     insert into app.api_key_uses (company_id, api_key_id, minute, taken) values (v_company, proof.id(v_letter, 'e01'), 1, 1);
     insert into public.public_links (company_id, id, purpose, token_hash, customer_id, job_id)
     values (v_company, proof.id(v_letter, 'e01'), 'book', encode(sha256((v_canary || '1')::bytea), 'hex'), proof.id(v_letter, '601'), null),
