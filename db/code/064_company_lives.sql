@@ -1,6 +1,6 @@
 -- The lives of a company: kept out by the operator, deleted by its owner, brought back, gone for good.
--- Invariants: nobody but the operator suspends; a deleted company is closed to everybody at once and kept until its date; its rows go in
--- batches, and the company itself when nothing but what goes with it is left.
+-- Invariants: nobody but the operator suspends; a deleted company is closed to everybody at once and kept until its date, from when on
+-- app.expire_company takes it away.
 
 -- A service program that works in one company names no other.
 create or replace function public.suspend_company(company_id uuid, reason text default null) returns public.companies
@@ -125,51 +125,3 @@ alter function public.my_deleted_companies() owner to app_definer;
 revoke all on function public.my_deleted_companies() from public;
 grant execute on function public.my_deleted_companies() to authenticated;
 comment on function public.my_deleted_companies() is 'The companies of which the caller is the owner and that can still be brought back.';
-
--- Belongs to the owner of the tables, as whom the keys act when a company goes: what is kept for ever goes with its company alone.
--- A batch of the rows of one company; what a rule or another row still holds is passed over and goes with the company itself, at the end.
-create or replace function app.expire_company(p_limit integer) returns bigint
-  language plpgsql volatile security definer
-  set search_path = ''
-as $$
-declare
-  v_company uuid;
-  v_table   text;
-  v_state   text;
-  v_rows    bigint;
-  v_count   bigint := 0;
-begin
-  select c.id into v_company from public.companies c
-   where c.deleted_at is not null and c.permanent_delete_scheduled_at <= now()
-   order by c.permanent_delete_scheduled_at, c.id limit 1 for update skip locked;
-  if not found then
-    return 0;
-  end if;
-  for v_table in
-    select t.table_name from app.protected_tables t
-     where t.tenant_column = 'company_id' and t.table_name not in ('public.team_members', 'public.audit_logs') order by t.table_name
-  loop
-    exit when v_count >= p_limit;
-    begin
-      execute format('delete from %1$s where (tableoid, ctid) in (select t.tableoid, t.ctid from %1$s t where t.company_id = $1 limit $2)',
-                     v_table::regclass) using v_company, p_limit - v_count;
-      get diagnostics v_rows = row_count;
-      v_count := v_count + v_rows;
-    exception when others then
-      get stacked diagnostics v_state = returned_sqlstate;
-      -- A server without room, or at its end, says nothing about the rows.
-      if v_state ~ '^(53|57|58|XX)' then
-        raise;
-      end if;
-    end;
-  end loop;
-  if v_count = 0 then
-    delete from public.companies c where c.id = v_company;
-    v_count := 1;
-  end if;
-  return v_count;
-end $$;
-comment on function app.expire_company(integer) is
-  'Takes away a batch of the rows of a company whose date has come, and the company itself with the last of them; returns how many.';
-revoke all on function app.expire_company(integer) from public;
-grant execute on function app.expire_company(integer) to app_definer;

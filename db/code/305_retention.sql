@@ -104,6 +104,14 @@ $$;
 revoke all on function app.hold_back(uuid, text, uuid, text) from public;
 grant execute on function app.hold_back(uuid, text, uuid, text) to app_definer;
 
+-- A server without room, or at its end, says nothing about a row that could not go.
+create or replace function app.is_fault_of_server(p_state text) returns boolean
+  language sql immutable
+  set search_path = ''
+  return p_state ~ '^(53|57|58|XX)';
+revoke all on function app.is_fault_of_server(text) from public;
+grant execute on function app.is_fault_of_server(text) to app_definer;
+
 -- Each row is locked before it goes: what somebody is just bringing back stays, and no row's fault stops the others.
 create or replace function app.expire_deleted(p_table text, p_limit integer) returns bigint
   language plpgsql volatile security definer
@@ -128,8 +136,7 @@ begin
       delete from app.retention_held h where h.company_id = v_row.company_id and h.table_name = p_table and h.row_id = v_row.id;
     exception when others then
       get stacked diagnostics v_state = returned_sqlstate, v_rule = constraint_name;
-      -- A server without room, or at its end, says nothing about the row.
-      if v_state ~ '^(53|57|58|XX)' then
+      if app.is_fault_of_server(v_state) then
         raise;
       end if;
       perform app.hold_back(v_row.company_id, p_table, v_row.id, coalesce(nullif(v_rule, ''), v_state));
@@ -165,14 +172,11 @@ begin
   if v_count < p_limit then
     v_count := v_count + app.archive_jobs(greatest(p_limit / 20, 1));
   end if;
-  if v_count < p_limit then
-    v_count := v_count + app.expire_company(p_limit);
-  end if;
   return v_count;
 end $$;
 comment on function app.expire(integer) is
-  'Takes away a batch of what is older than its company keeps it, of companies whose date has come, and moves completed jobs into jobs_archive; returns how many rows
-   it dealt with. Those that could not go stand in app.retention_held.';
+  'Takes away a batch of what is older than its company keeps it, and moves completed jobs into jobs_archive; returns how many rows it dealt
+   with. Those that could not go stand in app.retention_held.';
 alter function app.expire(integer) owner to app_definer;
 revoke all on function app.expire(integer) from public;
 grant execute on function app.expire(integer) to service_role;

@@ -20,7 +20,7 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
  order by 1, 2";
 
 /// Functions for the service that keep something for all companies.
-const UPKEEP: [&str; 4] = ["app.expire", "app.refresh_figures", "app.seal_audit", "public.refresh_reporting_views"];
+const UPKEEP: [&str; 5] = ["app.expire", "app.expire_company", "app.refresh_figures", "app.seal_audit", "public.refresh_reporting_views"];
 
 /// Functions by which a company opens to whom it invites.
 const OPENING: [&str; 3] = ["public.accept_invitation", "public.join_company", "public.joinable_companies"];

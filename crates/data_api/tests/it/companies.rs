@@ -75,7 +75,7 @@ async fn a_deleted_company_is_closed_and_comes_back_until_its_date() {
     for stranger in [&carl, &Caller { works_in: None, ..admin.clone() }] {
         rpc(&server, stranger, "restore_company", id.clone()).await.refused(404, "company_not_found");
     }
-    assert_eq!(ask(&server, "select app.expire(1000)").await, "0", "it is kept until its date");
+    assert_eq!(ask(&server, "select app.expire_company(1000)").await, "0", "it is kept until its date");
 
     assert_eq!(rpc(&server, &owner, "restore_company", id.clone()).await.ok()["deleted_at"], Value::Null);
     assert_eq!(server.get(&admin, "customers?select=first_name").await.ok(), json!([{ "first_name": "Ada" }]));
@@ -86,10 +86,50 @@ async fn a_deleted_company_is_closed_and_comes_back_until_its_date() {
         rpc(&server, who, "restore_company", id.clone()).await.refused(404, "company_not_found");
     }
     // A row at a time, as if there were millions.
-    while ask(&server, "select app.expire(1)").await != "0" {}
+    while ask(&server, "select app.expire_company(1)").await != "0" {}
     assert_eq!(ask(&server, "select string_agg(slug, ',') from public.companies").await, "carl");
     assert_eq!(ask(&server, "select string_agg(first_name, ',') from public.customers").await, "Cleo");
     assert_eq!(rpc(&server, &owner, "create_company_with_owner", json!({ "name": "Ann", "slug": "ann" })).await.status, 200);
+}
+
+/// Refuses that a customer goes while his company is there, and that a company goes.
+const REFUSALS: &str = "
+create function public.refuse() returns trigger language plpgsql as $$ begin
+  if to_jsonb(old) ->> 'first_name' = 'Held' and exists (select from public.companies c where c.id::text = to_jsonb(old) ->> 'company_id')
+     or to_jsonb(old) ->> 'slug' = 'ann' then
+    raise exception using errcode = '23514', constraint = 'refused';
+  end if;
+  return old;
+end $$;
+create trigger refuse before delete on public.customers for each row execute function public.refuse();
+create trigger refuse before delete on public.companies for each row execute function public.refuse()";
+
+#[tokio::test]
+async fn no_row_and_no_company_keeps_another_from_going() {
+    let server = Server::new().await;
+    let (ann, carl) = (server.owner("ann").await, server.owner("carl").await);
+    for name in ["Held", "Ada", "Bea"] {
+        server.customer(&ann, name).await;
+    }
+    server.customer(&carl, "Held").await;
+    // Whom an estimate holds goes after it.
+    let dan = server.customer(&ann, "Dan").await;
+    let estimate = json!({ "customer_id": dan, "title": "Boiler" });
+    assert_eq!(server.post(&ann, "estimates", estimate, "").await.status, 201);
+    let held = "select string_agg(h.table_name || ' ' || h.reason, ', ' order by h.table_name) from app.retention_held h";
+    let past = "update public.companies set deleted_at = now() - interval '31 days',
+                  permanent_delete_scheduled_at = now() - case slug when 'ann' then interval '2 days' else interval '1 day' end";
+    run(&server, &format!("{REFUSALS}; {past}")).await;
+    assert_eq!(ask(&server, "select app.expire(1000)").await, "0", "that is another work");
+    while ask(&server, "select app.expire_company(2)").await != "0" {}
+    assert_eq!(ask(&server, "select string_agg(slug, ',') from public.companies").await, "ann");
+    assert_eq!(ask(&server, "select string_agg(first_name, ',') from public.customers").await, "Held");
+    assert_eq!(ask(&server, held).await, "public.companies refused, public.customers refused");
+
+    // On the next day it is tried again, and goes with what it held.
+    run(&server, "drop trigger refuse on public.companies; update app.retention_held set tried_at = tried_at - interval '25 hours'").await;
+    while ask(&server, "select app.expire_company(2)").await != "0" {}
+    assert_eq!(ask(&server, "select (select count(*) from public.companies) + (select count(*) from public.customers)").await, "0");
 }
 
 /// Says that a time of grace that is running is over.

@@ -1,5 +1,5 @@
 //! What has to be done again and again while the server runs: seals over the audit, their anchors outside of the database, partitions,
-//! retention, figures.
+//! retention, companies that are gone for good, figures.
 //!
 //! Invariant: each pass is one or more bounded transactions under an advisory lock, so that of several servers one works; nothing is
 //! remembered between passes that a restart would lose. No work hinders another: each is done, fails and is tried again for itself, and
@@ -41,6 +41,7 @@ enum Work {
     Anchor,
     Partitions,
     Retention,
+    Companies,
     Figures,
 }
 
@@ -53,9 +54,9 @@ enum Outcome {
 }
 
 impl Work {
-    const ALL: [Self; 5] = [Self::Seal, Self::Anchor, Self::Partitions, Self::Retention, Self::Figures];
+    const ALL: [Self; 6] = [Self::Seal, Self::Anchor, Self::Partitions, Self::Retention, Self::Companies, Self::Figures];
     /// What is also done at the start.
-    const UPKEEP: [Self; 3] = [Self::Partitions, Self::Retention, Self::Figures];
+    const UPKEEP: [Self; 4] = [Self::Partitions, Self::Retention, Self::Companies, Self::Figures];
 
     fn name(self) -> &'static str {
         match self {
@@ -63,6 +64,7 @@ impl Work {
             Self::Anchor => "anchors of the audit",
             Self::Partitions => "partitions",
             Self::Retention => "retention",
+            Self::Companies => "removal of deleted companies",
             Self::Figures => "folding of figures",
         }
     }
@@ -71,7 +73,7 @@ impl Work {
         Duration::from_millis(match self {
             Self::Seal => intervals.seal_interval_ms,
             Self::Anchor => intervals.anchor_interval_ms,
-            Self::Partitions | Self::Retention | Self::Figures => intervals.upkeep_interval_ms,
+            Self::Partitions | Self::Retention | Self::Companies | Self::Figures => intervals.upkeep_interval_ms,
         })
     }
 }
@@ -189,6 +191,7 @@ impl Maintenance {
                 Work::Anchor => self.anchors.lock().await.pass(self).await,
                 Work::Partitions => upkeep::partitions(self).await,
                 Work::Retention => upkeep::retention(self).await,
+                Work::Companies => upkeep::companies(self).await,
                 Work::Figures => upkeep::figures(self).await,
             }
         };

@@ -1,4 +1,5 @@
-//! Partitions of the coming months, what is older than it may become, and figures: sums of what was added to them.
+//! Partitions of the coming months, what is older than it may become, deleted companies whose date has come, and figures: sums of what was
+//! added to them.
 
 use kernel::{Error, Result};
 use postgres::Sql;
@@ -21,6 +22,10 @@ pub(super) async fn partitions(maintenance: &Maintenance) -> Result<Outcome> {
 
 pub(super) async fn retention(maintenance: &Maintenance) -> Result<Outcome> {
     in_batches(maintenance, "keeps retention", "select app.expire(", ROWS).await
+}
+
+pub(super) async fn companies(maintenance: &Maintenance) -> Result<Outcome> {
+    in_batches(maintenance, "removes deleted companies", "select app.expire_company(", ROWS).await
 }
 
 pub(super) async fn figures(maintenance: &Maintenance) -> Result<Outcome> {
