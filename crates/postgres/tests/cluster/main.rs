@@ -13,3 +13,5 @@ mod migrate_change;
 mod migrate_cluster;
 #[cfg(test)]
 mod seed;
+#[cfg(test)]
+mod ways_back;
