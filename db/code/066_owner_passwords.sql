@@ -13,13 +13,22 @@ revoke all on function app.forget_password_class() from public;
 create or replace trigger forget_password_class before update of encrypted_password on auth.users
   for each row when (old.encrypted_password is distinct from new.encrypted_password) execute function app.forget_password_class();
 
+create or replace function app.has_short_password(p_user_id uuid) returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select exists (select from auth.users u where u.id = p_user_id and u.encrypted_password is not null and u.password_is_long is not true)
+$$;
+comment on function app.has_short_password(uuid) is 'Whether somebody''s password is not known to be as long as owners and admins need.';
+alter function app.has_short_password(uuid) owner to app_definer;
+revoke all on function app.has_short_password(uuid) from public;
+
 create or replace function app.guard_owner_password() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
 begin
-  if exists (select from auth.users u
-              where u.id = new.user_id and u.encrypted_password is not null and u.password_is_long is not true) then
+  if app.has_short_password(new.user_id) then
     raise exception using errcode = 'TH422', constraint = 'weak_password', detail = '{"reasons": ["length"]}',
       message = format('Owners and admins need a password of at least %s characters.',
                        (select r.password_characters_min from app.company_rules r)),

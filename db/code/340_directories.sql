@@ -106,14 +106,16 @@ revoke all on function app.scim_grant(uuid, uuid) from public;
 grant execute on function app.scim_grant(uuid, uuid) to service_role;
 
 -- Gives members what their groups make of them now. p_member_ids null means everybody whom the directory provisions. Whoever made a token
--- that is good changes no role of his own by it, as long as it is: what he is, others say.
+-- that is good changes no role of his own by it, as long as it is: what he is, others say. Who would become admin with a short password
+-- stays what he is until he has a longer one, and holds up nobody else.
 create or replace function app.apply_scim_groups(p_company_id uuid, p_member_ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
-  v_row  record;
-  v_now  record;
+  v_row     record;
+  v_now     record;
+  v_waiting text;
 begin
   for v_row in
     select s.id, s.user_id, s.granted_role, s.granted_role_id, s.granted_department_id, m.role, m.role_id, m.department_id
@@ -125,11 +127,17 @@ begin
      order by s.id
   loop
     v_now := app.scim_grant(p_company_id, v_row.id);
+    v_waiting := null;
+    if v_now.role = 'admin' and v_row.role <> 'admin' and app.has_short_password(v_row.user_id) then
+      v_waiting := v_now.role;
+      v_now.role := v_row.granted_role;
+      v_now.role_id := v_row.granted_role_id;
+    end if;
     -- Where no group says anything, what a group gave goes; what people gave stays.
-    if v_now.role is null and (v_row.granted_role, v_row.granted_role_id) is not distinct from (v_row.role, v_row.role_id) then
+    if v_waiting is null and v_now.role is null and (v_row.granted_role, v_row.granted_role_id) is not distinct from (v_row.role, v_row.role_id) then
       v_row.role := 'member';
       v_row.role_id := null;
-    elsif v_now.role is not null then
+    elsif v_waiting is null and v_now.role is not null then
       v_row.role := v_now.role;
       v_row.role_id := v_now.role_id;
     end if;
@@ -145,10 +153,10 @@ begin
        and (m.role, m.role_id, m.department_id) is distinct from (v_row.role, v_row.role_id, v_row.department_id);
     perform set_config('app.change_reason', '', true);
     update auth.scim_users s
-       set granted_role = v_now.role, granted_role_id = v_now.role_id, granted_department_id = v_now.department_id
+       set granted_role = v_now.role, granted_role_id = v_now.role_id, granted_department_id = v_now.department_id, waiting_role = v_waiting
      where s.company_id = p_company_id and s.id = v_row.id
-       and (s.granted_role, s.granted_role_id, s.granted_department_id)
-           is distinct from (v_now.role, v_now.role_id, v_now.department_id);
+       and (s.granted_role, s.granted_role_id, s.granted_department_id, s.waiting_role)
+           is distinct from (v_now.role, v_now.role_id, v_now.department_id, v_waiting);
   end loop;
 end $$;
 alter function app.apply_scim_groups(uuid, uuid[]) owner to app_definer;
@@ -167,6 +175,26 @@ alter function app.scim_mapping_changed() owner to app_definer;
 revoke all on function app.scim_mapping_changed() from public;
 create or replace trigger changed after insert or update or delete on public.scim_mappings
   for each row execute function app.scim_mapping_changed();
+
+-- Whoever has a longer password now, or none any more, gets what waited for it.
+create or replace function app.scim_password_changed() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+declare
+  v_row record;
+begin
+  for v_row in select s.company_id, s.id from auth.scim_users s where s.user_id = new.id and s.waiting_role is not null order by s.company_id loop
+    perform app.apply_scim_groups(v_row.company_id, array[v_row.id]);
+  end loop;
+  return null;
+end $$;
+alter function app.scim_password_changed() owner to app_definer;
+revoke all on function app.scim_password_changed() from public;
+create or replace trigger scim_password_changed after update of password_is_long, encrypted_password on auth.users
+  for each row when ((new.password_is_long or new.encrypted_password is null)
+                     and (old.password_is_long, old.encrypted_password) is distinct from (new.password_is_long, new.encrypted_password))
+  execute function app.scim_password_changed();
 
 -- Whoever was invited by a directory and comes is from then on the one it knows, with the groups that he has there.
 create or replace function app.scim_member_came() returns trigger

@@ -172,3 +172,32 @@ async fn groups_make_of_members_what_the_company_maps_them_to() {
     let log = "select count(*) from public.role_change_log where reason = 'groups of the directory' and new_role = 'dispatcher'";
     assert_eq!(server.ask(log).await, "1");
 }
+
+#[tokio::test]
+async fn whose_password_is_too_short_for_his_role_waits_and_holds_up_nobody() {
+    let server = Server::new().await;
+    let acme = Directory::of(&server, "acme").await;
+    let [ann, bob, cid] = three(&acme).await;
+    let company = &acme.company;
+    // Of Ann's password nobody knows how long it is.
+    server.sql("update auth.users set encrypted_password = 'x' where email = 'ann@acme.example'").await;
+    let guides = acme.group("Guides", &[&ann, &bob]).await;
+    let map =
+        |role: &str| format!("insert into public.scim_mappings (company_id, group_name, role) values ('{company}', 'Guides', '{role}')");
+    server.sql(&map("admin")).await;
+    let roles = "select string_agg(split_part(m.email, '@', 1) || ' ' || m.role, ', ' order by m.email) from public.team_members m
+                  where m.role <> 'owner'";
+    let waits = "select string_agg(split_part(s.email_key, '@', 1), ', ') from auth.scim_users s where s.waiting_role = 'admin'";
+    assert_eq!(server.ask(roles).await, "ann member, bob admin, cid member");
+    assert_eq!(server.ask(waits).await, "ann");
+    let add = json!([{ "op": "add", "path": "members", "value": [{ "value": cid }] }]);
+    acme.patch(&format!("/Groups/{guides}"), add).await.ok();
+    assert_eq!(server.ask(roles).await, "ann member, bob admin, cid admin");
+
+    // With another short one she waits on; when it is found to be long, she is what her group makes of her.
+    server.sql("update auth.users set encrypted_password = 'y', password_is_long = false where email = 'ann@acme.example'").await;
+    assert_eq!(server.ask(roles).await, "ann member, bob admin, cid admin");
+    server.sql("update auth.users set password_is_long = true where email = 'ann@acme.example'").await;
+    assert_eq!(server.ask(roles).await, "ann admin, bob admin, cid admin");
+    assert_eq!(server.ask(waits).await, "null");
+}
