@@ -121,8 +121,9 @@ begin
       message = 'A consent is for 1 to 720 hours, or without hours until it is taken back; its reason has at most 500 characters.';
   end if;
   -- The new one takes the place of the open one; whoever works under that goes.
-  perform app.end_support(v_company, null);
+  -- First the consent, which whoever is just opening a session holds: when it is had, his session is there to be ended.
   update public.support_consents c set revoked_at = now(), revoked_by = auth.uid() where c.company_id = v_company and c.revoked_at is null;
+  perform app.end_support(v_company, null);
   insert into public.support_consents (company_id, granted_by, reason, expires_at)
   values (v_company, auth.uid(), nullif(btrim(grant_support_access.reason), ''), now() + make_interval(hours => grant_support_access.hours))
   returning * into v_row;

@@ -137,6 +137,32 @@ async fn support_comes_with_consent_and_goes_with_it() {
 }
 
 #[tokio::test]
+async fn a_new_consent_ends_also_what_is_just_opening() {
+    let scene = Scene::new().await;
+    scene.manage("public.grant_support_access(2)").await.unwrap();
+    let (opening, observer) = (scene.server.db.superuser().await, scene.server.db.superuser().await);
+    let open = format!(
+        "begin; select app.open_support_session('{}', '{}', '01900000-0000-7000-8000-0000000000aa', '{OPERATOR}', 'ticket 4711',
+                                                now() + interval '1 hour', now())",
+        scene.acme, scene.user
+    );
+    opening.batch_execute(&open).await.unwrap();
+    let meeting = async {
+        let waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        while observer.query(waits, &[]).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        opening.batch_execute("commit").await.unwrap();
+    };
+    let (granted, ()) = tokio::join!(scene.manage("public.grant_support_access(2)"), meeting);
+    granted.unwrap();
+    let ended = "select (s.revoked_at is not null) || ' ' || (w.ended_at is not null)
+                   from auth.sessions s join public.support_sessions w on w.session_id = s.id";
+    assert_eq!(scene.server.ask(ended).await, "true true");
+    assert_eq!(scene.server.ask("select count(*) from public.support_consents where revoked_at is null").await, "1");
+}
+
+#[tokio::test]
 async fn a_consent_for_a_time_and_the_end_of_one_session() {
     let scene = Scene::new().await;
     let Scene { server, ann, user, acme } = &scene;
