@@ -64,15 +64,17 @@ alter function app.join_by_sign_on(uuid, uuid, uuid) owner to app_definer;
 revoke all on function app.join_by_sign_on(uuid, uuid, uuid) from public;
 grant execute on function app.join_by_sign_on(uuid, uuid, uuid) to service_role;
 
--- Whether a person has to sign in with the provider of a company: a member, not its owner, with an address of its domain.
+-- Whether a person has to sign in with the provider of a company: an active member of one that is there, not its owner, with an address of
+-- its domain.
 create or replace function app.must_sign_on(p_user_id uuid) returns boolean
   language sql stable security definer
   set search_path = ''
 as $$
   select exists (select from public.team_members m
+                   join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null
                    join public.sign_on_providers p on p.company_id = m.company_id and p.is_enabled and p.is_enforced
                    join auth.users u on u.id = m.user_id
-                  where m.user_id = p_user_id and m.role <> 'owner' and m.archived_at is null
+                  where m.user_id = p_user_id and m.role <> 'owner' and m.status = 'active' and m.archived_at is null
                     and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2)));
 $$;
 alter function app.must_sign_on(uuid) owner to app_definer;

@@ -155,6 +155,20 @@ async fn a_company_can_demand_its_provider() {
     let refused = password(&server, "ann@acme.example", PASSWORD).await;
     assert_eq!(refused, json!({ "code": "sso_required", "message": "Your company has you sign in with its own provider" }));
     assert_eq!(password(&server, "ann@acme.example", "wrong").await["code"], "invalid_credentials", "told to whom has the password");
+    // A company that is gone, or that does not let her in, keeps her from nothing else.
+    for (gone, back) in [
+        ("update public.companies set deleted_at = now()", "update public.companies set deleted_at = null"),
+        ("update public.companies set archived_at = now()", "update public.companies set archived_at = null"),
+        (
+            "update public.team_members set status = 'suspended' where email = 'ann@acme.example'",
+            "update public.team_members set status = 'active' where email = 'ann@acme.example'",
+        ),
+    ] {
+        server.sql(gone).await;
+        assert!(password(&server, "ann@acme.example", PASSWORD).await["access_token"].is_string(), "{gone}");
+        server.sql(back).await;
+    }
+    assert_eq!(password(&server, "ann@acme.example", PASSWORD).await["code"], "sso_required");
     for email in ["owner@acme.example", "guest@elsewhere.example"] {
         assert!(password(&server, email, PASSWORD).await["access_token"].is_string(), "{email}");
     }
