@@ -47,8 +47,9 @@ create or replace function app.guard_api_key() returns trigger
   set search_path = ''
 as $$
 begin
-  if tg_op = 'UPDATE' and old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at then
-    raise exception using errcode = 'TH422', constraint = 'api_key_revoked', message = 'A key that was taken back stays so.',
+  if tg_op = 'UPDATE' and (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at
+                           or old.expires_at <= now() and new.expires_at is distinct from old.expires_at) then
+    raise exception using errcode = 'TH422', constraint = 'api_key_revoked', message = 'A key that was taken back or is over stays so.',
       hint = 'Make another one.';
   end if;
   if tg_op = 'INSERT' or new.permissions is distinct from old.permissions then

@@ -102,8 +102,10 @@ begin
   v_key.company_id := v_old.company_id;
   v_key.created_by := app.key_maker();
   v_key.expires_at := now() + (v_old.expires_at - v_old.created_at);
+  -- Without an overlap it is taken back, for good.
   update public.api_keys k
-     set expires_at = least(coalesce(k.expires_at, 'infinity'), now() + make_interval(secs => p_overlap_seconds))
+     set expires_at = least(coalesce(k.expires_at, 'infinity'), now() + make_interval(secs => p_overlap_seconds)),
+         revoked_at = case when p_overlap_seconds = 0 then now() end, revoked_by = case when p_overlap_seconds = 0 then v_key.created_by end
    where k.company_id = v_old.company_id and k.id = v_old.id;
   -- The old one is one of those that are counted, and goes.
   return app.keep_api_key(v_key, p_count_max + 1);

@@ -102,6 +102,11 @@ async fn a_key_is_worth_what_its_maker_holds_now() {
     assert_eq!(names(&server, &with(&next.body)).await, ["Eve"]);
     server.get(&program, "customers").await.refused(401, "api_key_not_valid");
     server.auth(&ann, &path, json!({})).await.refused_by_auth(422, "api_key_revoked");
+    let old = format!("api_keys?id=eq.{}", key["id"].as_str().unwrap());
+    server.patch(&ann, &old, json!({ "expires_at": null }), "").await.refused(422, "api_key_revoked");
+    server.patch(&ann, &old, json!({ "revoked_at": null }), "").await.refused(422, "api_key_revoked");
+    let by = server.get(&ann, &format!("{old}&select=revoked_by")).await.ok();
+    assert_eq!(by, json!([{ "revoked_by": ann.user_id }]));
 }
 
 #[tokio::test]
@@ -128,6 +133,12 @@ async fn a_key_that_was_taken_back_is_refused_at_once() {
     let over = format!("update public.api_keys set expires_at = now() where id = '{}'", next.body["id"].as_str().unwrap());
     server.db.superuser().await.batch_execute(&over).await.unwrap();
     server.get(&with(&next.body), "customers").await.refused(401, "api_key_not_valid");
+    // What is over stays so, whoever has it last longer.
+    let ended = format!("api_keys?id=eq.{}", next.body["id"].as_str().unwrap());
+    for later in [json!(null), json!("2099-01-01T00:00:00Z")] {
+        server.patch(&ann, &ended, json!({ "expires_at": later }), "").await.refused(422, "api_key_revoked");
+    }
+    assert_eq!(server.patch(&ann, &ended, json!({ "name": "Old" }), "").await.status, 204);
     // One that nobody made is told apart from nothing.
     let text = key["key"].as_str().unwrap();
     let forged = format!("{}{}", &text[..text.len() - 4], if text.ends_with("AAAA") { "AAAE" } else { "AAAA" });
