@@ -17,8 +17,12 @@ create or replace function app.set_mfa_due() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
+declare
+  v_demands boolean;
 begin
-  if not app.needs_second_factor(new.role, coalesce((select c.mfa_required from public.companies c where c.id = new.company_id), false)) then
+  -- Locked, so that whoever comes while the company begins to demand it waits, and then learns of it.
+  select c.mfa_required into v_demands from public.companies c where c.id = new.company_id for no key update;
+  if not app.needs_second_factor(new.role, coalesce(v_demands, false)) then
     new.mfa_due_at := null;
   elsif new.mfa_due_at is null then
     select now() + make_interval(secs => r.mfa_grace_seconds) into new.mfa_due_at from app.company_rules r;

@@ -118,7 +118,7 @@ create or replace function public.my_deleted_companies()
 as $$
   select c.id, c.name, c.slug, c.deleted_at, c.permanent_delete_scheduled_at
     from public.companies c
-   where c.owner_id = auth.uid() and c.deleted_at is not null
+   where c.owner_id = auth.uid() and c.deleted_at is not null and coalesce(c.permanent_delete_scheduled_at > now(), true)
    order by c.deleted_at desc, c.id;
 $$;
 alter function public.my_deleted_companies() owner to app_definer;

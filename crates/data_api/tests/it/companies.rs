@@ -85,6 +85,7 @@ async fn a_deleted_company_is_closed_and_comes_back_until_its_date() {
     for who in [&owner, &server.service()] {
         rpc(&server, who, "restore_company", id.clone()).await.refused(404, "company_not_found");
     }
+    assert_eq!(rpc(&server, &owner, "my_deleted_companies", json!({})).await.ok(), json!([]), "what cannot come back is not listed");
     // A row at a time, as if there were millions.
     while ask(&server, "select app.expire_company(1)").await != "0" {}
     assert_eq!(ask(&server, "select string_agg(slug, ',') from public.companies").await, "carl");
@@ -191,4 +192,23 @@ async fn a_company_demands_a_second_factor_of_everybody() {
     assert_eq!(ask(&server, owners).await, "0");
     assert_eq!((ask(&server, &rule(true)).await, ask(&server, &rule(true)).await), ("true".to_owned(), "false".to_owned()));
     assert_eq!(ask(&server, owners).await, "2");
+}
+
+#[tokio::test]
+async fn whoever_comes_while_a_company_begins_to_demand_a_second_factor_learns_of_it() {
+    let server = Server::new().await;
+    let (ann, bob) = (server.owner("ann").await, server.person("bob").await);
+    let (company, observer) = (server.db.superuser().await, server.db.superuser().await);
+    company.batch_execute("begin; update public.companies set mfa_required = true").await.unwrap();
+    let (service, row) = (server.service(), json!({ "company_id": ann.company_id, "user_id": bob.user_id, "role": "csr" }));
+    let meeting = async {
+        let waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        while observer.query(waits, &[]).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        company.batch_execute("commit").await.unwrap();
+    };
+    let (added, ()) = tokio::join!(server.post(&service, "team_members", row, ""), meeting);
+    assert_eq!(added.status, 201, "{}", added.text);
+    assert_eq!(ask(&server, "select mfa_due_at is not null from public.team_members where role = 'csr'").await, "true");
 }
