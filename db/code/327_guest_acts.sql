@@ -55,8 +55,9 @@ as $$
 declare
   v_link public.public_links;
 begin
+  -- Locked, so that of two who open it at once the second finds it open.
   select l.* into v_link from public.public_links l
-   where l.company_id = app.company_id() and l.id = (auth.jwt() ->> 'pass_id')::uuid and app.member_role() = 'link';
+   where l.company_id = app.company_id() and l.id = (auth.jwt() ->> 'pass_id')::uuid and app.member_role() = 'link' for no key update;
   if not found then
     perform app.nothing_to_answer('link');
   end if;
@@ -149,7 +150,7 @@ alter function public.sign_contract(text, text, uuid, text) owner to app_definer
 revoke all on function public.sign_contract(text, text, uuid, text) from public;
 grant execute on function public.sign_contract(text, text, uuid, text) to guest;
 
--- A review of a job of the customer's, or of the company without one.
+-- A review of a job of the customer's, or of the company without one. Who reviews again changes what he wrote, which is looked at anew.
 create or replace function public.leave_review(rating integer, review_text text default null, job_id uuid default null) returns jsonb
   language plpgsql volatile security definer
   set search_path = ''
@@ -173,9 +174,19 @@ begin
     perform app.nothing_to_answer('job');
   end if;
   perform app.use_link();
-  insert into public.customer_reviews (company_id, customer_id, job_id, rating, review_text)
-  values (app.company_id(), v_customer, v_job, leave_review.rating, left(leave_review.review_text, 5000))
-  returning id into v_id;
+  -- One at a time, so that the second finds the first.
+  perform from public.customers c where c.company_id = app.company_id() and c.id = v_customer for no key update;
+  update public.customer_reviews r
+     set rating = leave_review.rating, review_text = left(leave_review.review_text, 5000), moderation_status = 'pending', is_public = false
+   where r.company_id = app.company_id() and r.customer_id = v_customer
+     and (v_job is null and r.reviewed = 'company' or r.reviewed = 'job' and r.job_id = v_job)
+  returning r.id into v_id;
+  if not found then
+    insert into public.customer_reviews (company_id, customer_id, job_id, rating, review_text, reviewed)
+    values (app.company_id(), v_customer, v_job, leave_review.rating, left(leave_review.review_text, 5000),
+            case when v_job is null then 'company' else 'job' end)
+    returning id into v_id;
+  end if;
   return jsonb_build_object('id', v_id);
 end $$;
 alter function public.leave_review(integer, text, uuid) owner to app_definer;

@@ -89,11 +89,48 @@ async fn two_at_once_use_a_link_once_and_one_taken_back_is_refused() {
     assert_eq!(titles(&server, &review, "jobs").await, json!([{ "title": "Boiler" }]));
     call(&server, &review, "leave_review", json!({ "rating": 6 })).await.refused(422, "rating_invalid");
     assert_eq!(call(&server, &review, "leave_review", json!({ "rating": 5, "review_text": "Good" })).await.status, 200);
-    let left = server.get(&ann, "customer_reviews?select=rating,review_text,job_id,customer_id").await.ok();
-    assert_eq!(left, json!([{ "rating": 5, "review_text": "Good", "job_id": job, "customer_id": ada }]));
+    let left = "customer_reviews?select=rating,review_text,job_id,customer_id,moderation_status";
+    let row = |rating: u32, text: &str, status: &str| json!([{ "rating": rating, "review_text": text, "job_id": job, "customer_id": ada, "moderation_status": status }]);
+    assert_eq!(server.get(&ann, left).await.ok(), row(5, "Good", "pending"));
+    // Again, by the link or in the portal, he changes what he wrote; it is looked at anew.
+    assert_eq!(server.patch(&ann, "customer_reviews", json!({ "moderation_status": "approved" }), "").await.status, 204);
+    assert_eq!(call(&server, &review, "leave_review", json!({ "rating": 4, "review_text": "Fine" })).await.status, 200);
+    assert_eq!(server.get(&ann, left).await.ok(), row(4, "Fine", "pending"));
+    let portal = enter(&server, &ann.company_id, &ada).await;
+    let again = || call(&server, &portal, "leave_review", json!({ "rating": 1, "review_text": "Worse", "job_id": job }));
+    let (one, other) = tokio::join!(again(), again());
+    assert_eq!((one.status, other.status), (200, 200), "{} {}", one.text, other.text);
+    assert_eq!(server.get(&ann, left).await.ok(), row(1, "Worse", "pending"));
+    for rating in [2, 3] {
+        assert_eq!(call(&server, &portal, "leave_review", json!({ "rating": rating })).await.status, 200);
+    }
+    let all = server.get(&ann, "customer_reviews?select=rating,reviewed&order=rating").await.ok();
+    assert_eq!(all, json!([{ "rating": 1, "reviewed": "job" }, { "rating": 3, "reviewed": "company" }]));
     assert_eq!(server.patch(&ann, "public_links?purpose=eq.review", json!({ "revoked_at": "2026-11-23T00:00:00Z" }), "").await.status, 204);
     call(&server, &review, "leave_review", json!({ "rating": 1 })).await.refused(401, "link_not_valid");
     server.get(&review, "jobs?select=title").await.refused(401, "link_not_valid");
+}
+
+#[tokio::test]
+async fn two_who_open_a_link_at_once_both_see_what_it_shows() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let ada = server.customer(&ann, "Ada").await;
+    let shown = estimate(&server, &ann, &ada, "Shown").await;
+    let view = link(&server, &ann, json!({ "purpose": "view_estimate", "estimate_id": shown })).await;
+    let (first, observer) = (server.db.superuser().await, server.db.superuser().await);
+    // As another opening does that is not over.
+    first.batch_execute("begin; update public.public_links set use_count = use_count + 1, last_used_at = now()").await.unwrap();
+    let meeting = async {
+        let waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        while observer.query(waits, &[]).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        first.batch_execute("commit").await.unwrap();
+    };
+    let (second, ()) = tokio::join!(call(&server, &view, "open_link", json!({})), meeting);
+    assert_eq!(second.ok()["estimate_id"], json!(shown));
+    assert_eq!(titles(&server, &view, "estimates").await, json!([{ "title": "Shown" }]));
 }
 
 #[tokio::test]
