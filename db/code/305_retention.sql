@@ -92,6 +92,43 @@ end $$;
 revoke all on function app.expire_audit(integer) from public;
 grant execute on function app.expire_audit(integer) to app_definer;
 
+-- What opens a portal or keeps somebody in it is good for nothing when it is over.
+create or replace function app.expire_portal_sessions(p_limit integer) returns bigint
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  delete from auth.portal_sessions p
+   where (p.company_id, p.id) in (select o.company_id, o.id from auth.portal_sessions o where o.expires_at <= now() - interval '1 day'
+                                   order by o.expires_at limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+alter function app.expire_portal_sessions(integer) owner to app_definer;
+revoke all on function app.expire_portal_sessions(integer) from public;
+
+-- Invitations that nobody accepted are kept as long as deleted rows.
+create or replace function app.expire_invitations(p_limit integer) returns bigint
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  delete from public.invitations i
+   where (i.company_id, i.id) in (
+           select o.company_id, o.id from public.invitations o left join public.company_settings s on s.company_id = o.company_id
+            where o.used_at is null and o.expires_at <= now() - interval '7 days'
+              and o.expires_at <= now() - make_interval(days => app.kept_days(s.retention, 'deleted_rows'))
+            order by o.expires_at limit p_limit for update of o skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+alter function app.expire_invitations(integer) owner to app_definer;
+revoke all on function app.expire_invitations(integer) from public;
+
 -- What could not go is written down with what held it, and left alone for a day, so that the others get their turn.
 create or replace function app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) returns void
   language sql volatile
@@ -162,7 +199,8 @@ begin
   foreach v_table in array array['email_logs', 'webhook_logs', 'activities'] loop
     v_count := v_count + app.expire_logs(v_table, p_limit);
   end loop;
-  v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit);
+  v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit)
+             + app.expire_portal_sessions(p_limit) + app.expire_invitations(p_limit);
   -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
   delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop

@@ -96,3 +96,19 @@ async fn a_customer_sees_his_own_and_writes_nothing() {
     let forged = Caller { token: other.token.map(|text| format!("{}A", &text[..text.len() - 1])), ..Caller::default() };
     server.get(&forged, "invoices?select=id").await.refused(401, "portal_session_over");
 }
+
+#[tokio::test]
+async fn sessions_that_are_over_are_not_kept() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let (ada, ben) = (server.customer(&ann, "Ada").await, server.customer(&ann, "Ben").await);
+    enter(&server, &ann.company_id, &ada).await;
+    let portal = enter(&server, &ann.company_id, &ben).await;
+    let client = server.db.superuser().await;
+    let over = format!("update auth.portal_sessions set expires_at = now() - interval '25 hours' where customer_id = '{ada}'");
+    client.batch_execute(&over).await.unwrap();
+    assert_eq!(client.query_one("select app.expire(100)", &[]).await.unwrap().get::<_, i64>(0), 1);
+    let left: String = client.query_one("select string_agg(customer_id::text, ' ') from auth.portal_sessions", &[]).await.unwrap().get(0);
+    assert_eq!(left, ben);
+    assert_eq!(titles(&server, &portal, "jobs").await, json!([]));
+}
