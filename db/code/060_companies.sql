@@ -16,15 +16,16 @@ revoke all on function app.caller() from public;
 grant execute on function app.caller() to authenticated, service_role, app_definer;
 
 -- A session without a company takes the first one its person founds or joins.
-create or replace function app.activate_if_none(p_company_id uuid) returns void
+drop function if exists app.activate_if_none(uuid);
+create or replace function app.activate_if_none(p_company_id uuid, p_user_id uuid, p_session_id uuid) returns void
   language sql volatile security definer
   set search_path = ''
 as $$
   update auth.sessions s set active_company_id = p_company_id
-   where s.id = (auth.jwt() ->> 'session_id')::uuid and s.user_id = auth.uid() and s.active_company_id is null;
+   where s.id = p_session_id and s.user_id = p_user_id and s.active_company_id is null;
 $$;
-alter function app.activate_if_none(uuid) owner to app_definer;
-revoke all on function app.activate_if_none(uuid) from public;
+alter function app.activate_if_none(uuid, uuid, uuid) owner to app_definer;
+revoke all on function app.activate_if_none(uuid, uuid, uuid) from public;
 
 create or replace function app.slug_of(p_name text) returns text
   language sql immutable
@@ -68,7 +69,7 @@ begin
       message = format('The slug "%s" is taken.', v_slug);
   end;
   insert into public.team_members (company_id, user_id, role, status) values (v_company.id, v_user, 'owner', 'active');
-  perform app.activate_if_none(v_company.id);
+  perform app.activate_if_none(v_company.id, v_user, (auth.jwt() ->> 'session_id')::uuid);
   return v_company;
 end $$;
 alter function public.create_company_with_owner(text, text, text) owner to app_definer;

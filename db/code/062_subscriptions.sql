@@ -96,35 +96,41 @@ grant execute on function app.check_quota(text, bigint) to authenticated, servic
 
 -- Seats --------------------------------------------------------------------------------------------
 
--- Counted under the company's lock, so that of two who come at once the last seat has one. An open invitation holds a seat against
--- other invitations; against people who were not invited app.take_seat holds it.
-create or replace function app.check_seats(p_company_id uuid, p_with_invitations boolean default false) returns void
+-- An open invitation holds a seat against other invitations and against people who were not invited.
+create or replace function app.seats_taken(p_company_id uuid, p_with_invitations boolean) returns bigint
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select (select count(*) from public.team_members m where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null)
+       + case when p_with_invitations
+              then (select count(*) from public.invitations i
+                     where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now()) else 0 end
+$$;
+alter function app.seats_taken(uuid, boolean) owner to app_definer;
+revoke all on function app.seats_taken(uuid, boolean) from public;
+
+-- Counted under the company's lock, so that of two who come at once the last seat has one.
+drop function if exists app.check_seats(uuid, boolean);
+create or replace function app.check_seats(p_company_id uuid, p_with_invitations boolean, p_more integer default 0) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
   v_seats integer;
-  v_used  bigint;
 begin
   select c.max_seats into v_seats from public.companies c where c.id = p_company_id for no key update;
-  select count(*) into v_used from public.team_members m
-   where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null;
-  if p_with_invitations then
-    v_used := v_used + (select count(*) from public.invitations i
-                         where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
-  end if;
-  if v_used > v_seats then
+  if app.seats_taken(p_company_id, p_with_invitations) + p_more > v_seats then
     raise exception using errcode = 'TH402', constraint = 'seats_exceeded',
       message = format('The subscription of the company has %s seats, and all are taken.', v_seats),
       hint = 'Suspend or remove a member, revoke an invitation, or take more seats.';
   end if;
 end $$;
-comment on function app.check_seats(uuid, boolean) is
-  'Refuses with seats_exceeded when a company has more active members, and where that is said open invitations, than seats.';
-alter function app.check_seats(uuid, boolean) owner to app_definer;
-revoke all on function app.check_seats(uuid, boolean) from public;
+comment on function app.check_seats(uuid, boolean, integer) is
+  'Refuses with seats_exceeded when a company has, or with so many more would have, more active members than seats; where that is said, open
+   invitations count, too.';
+alter function app.check_seats(uuid, boolean, integer) owner to app_definer;
+revoke all on function app.check_seats(uuid, boolean, integer) from public;
 
--- After the row came, so that policies have looked at it.
 create or replace function app.seat_taken() returns trigger
   language plpgsql security definer
   set search_path = ''
@@ -180,10 +186,8 @@ as $$
            'can_write', coalesce(c.writes_until > now(), true),
            'seats', jsonb_build_object(
              'max', c.max_seats,
-             'used', (select count(*) from public.team_members m
-                       where m.company_id = c.id and m.status = 'active' and m.archived_at is null),
-             'invited', (select count(*) from public.invitations i
-                          where i.company_id = c.id and i.used_at is null and i.expires_at > now())),
+             'used', app.seats_taken(c.id, false),
+             'invited', app.seats_taken(c.id, true) - app.seats_taken(c.id, false)),
            'features', to_jsonb(t.features),
            'quotas', t.quotas)
       || case when app.has_permission('billing:manage') or current_setting('role') = 'service_role' then jsonb_build_object('billing', jsonb_build_object(

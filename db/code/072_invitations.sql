@@ -25,28 +25,13 @@ comment on function app.act_for(uuid, uuid, uuid, text) is
 alter function app.act_for(uuid, uuid, uuid, text) owner to app_definer;
 revoke all on function app.act_for(uuid, uuid, uuid, text) from public;
 
--- Locks the company, so that of two who want the last seat one waits and then finds it taken. Whoever has an invitation has his seat.
+-- For whoever is to become a member: whoever has an invitation has his seat. What an invitation takes is looked at when it is there.
 create or replace function app.take_seat(p_company_id uuid, p_is_invited boolean) returns void
-  language plpgsql volatile security definer
+  language sql volatile security definer
   set search_path = ''
 as $$
-declare
-  v_seats integer;
-  v_taken bigint;
-begin
-  select c.max_seats into v_seats from public.companies c where c.id = p_company_id for no key update;
-  select count(*) into v_taken from public.team_members m
-   where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null;
-  if not p_is_invited then
-    v_taken := v_taken + (select count(*) from public.invitations i
-                           where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
-  end if;
-  if v_taken >= v_seats then
-    raise exception using errcode = 'TH402', constraint = 'seats_exceeded',
-      message = format('The subscription of the company has %s seats, and all are taken.', v_seats),
-      hint = 'Suspend or remove a member, revoke an invitation, or take more seats.';
-  end if;
-end $$;
+  select app.check_seats(p_company_id, not p_is_invited, 1)
+$$;
 alter function app.take_seat(uuid, boolean) owner to app_definer;
 revoke all on function app.take_seat(uuid, boolean) from public;
 
@@ -68,6 +53,35 @@ create or replace function app.invitation_token_hash(p_token text) returns text
 revoke all on function app.invitation_token_hash(text) from public;
 grant execute on function app.invitation_token_hash(text) to app_definer, service_role;
 
+-- Keeps an invitation as it is meant, whoever means it; its time begins now. Its seat is looked at by a trigger.
+create or replace function app.add_invitation(p_row public.invitations) returns public.invitations
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_rules app.company_rules;
+  v_row   public.invitations;
+begin
+  select * into v_rules from app.company_rules;
+  perform from public.companies c where c.id = p_row.company_id for no key update;
+  -- A new invitation to the same address takes the place of the open one.
+  update public.invitations i set revoked_at = now()
+   where i.company_id = p_row.company_id and i.email_key = lower(btrim(p_row.email)) and i.used_at is null and i.revoked_at is null;
+  if (select count(*) from public.invitations i
+       where i.company_id = p_row.company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now()) >= v_rules.invitations_open_max then
+    raise exception using errcode = 'TH409', constraint = 'invitations_exhausted',
+      message = format('A company has at most %s open invitations.', v_rules.invitations_open_max), hint = 'Revoke those that nobody accepts.';
+  end if;
+  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, invited_by, expires_at, is_mailed, sent_at)
+  values (p_row.company_id, btrim(p_row.email), left(p_row.name, 200), p_row.role, p_row.role_id, p_row.department_id, p_row.token_hash,
+          p_row.invited_by, now() + make_interval(secs => v_rules.invitation_seconds), p_row.is_mailed,
+          case when p_row.is_mailed then now() end)
+  returning * into v_row;
+  return v_row;
+end $$;
+alter function app.add_invitation(public.invitations) owner to app_definer;
+revoke all on function app.add_invitation(public.invitations) from public;
+
 -- For the caller in the company of this transaction.
 create or replace function app.make_invitation(p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid,
                                                p_token_hash text, p_is_mailed boolean)
@@ -78,8 +92,6 @@ as $$
 declare
   v_user    uuid := app.caller();
   v_company uuid := app.company_id();
-  v_key     text := lower(btrim(p_email));
-  v_rules   app.company_rules;
   v_row     public.invitations;
 begin
   if v_company is null then
@@ -100,25 +112,19 @@ begin
   end if;
   perform app.check_grantable('', app.effective_permissions(v_company, p_role, p_role_id, '{}'));
   if exists (select from public.team_members m join auth.users u on u.id = m.user_id
-              where m.company_id = v_company and u.email_key = v_key) then
+              where m.company_id = v_company and u.email_key = lower(btrim(p_email))) then
     raise exception using errcode = 'TH409', constraint = 'already_member', message = 'This person is a member already.';
   end if;
-  select * into v_rules from app.company_rules;
-  perform from public.companies c where c.id = v_company for no key update;
-  -- A new invitation to the same address takes the place of the open one.
-  update public.invitations i set revoked_at = now()
-   where i.company_id = v_company and i.email_key = v_key and i.used_at is null and i.revoked_at is null;
-  perform app.take_seat(v_company, false);
-  if (select count(*) from public.invitations i where i.company_id = v_company and i.used_at is null and i.revoked_at is null)
-       >= v_rules.invitations_open_max then
-    raise exception using errcode = 'TH409', constraint = 'invitations_exhausted',
-      message = format('A company has at most %s open invitations.', v_rules.invitations_open_max), hint = 'Revoke those that nobody accepts.';
-  end if;
-  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, invited_by, expires_at, is_mailed, sent_at)
-  values (v_company, btrim(p_email), left(p_name, 200), p_role, p_role_id, p_department_id, p_token_hash, v_user,
-          now() + make_interval(secs => v_rules.invitation_seconds), p_is_mailed, case when p_is_mailed then now() end)
-  returning * into v_row;
-  return v_row;
+  v_row.company_id := v_company;
+  v_row.email := p_email;
+  v_row.name := p_name;
+  v_row.role := p_role;
+  v_row.role_id := p_role_id;
+  v_row.department_id := p_department_id;
+  v_row.token_hash := p_token_hash;
+  v_row.invited_by := v_user;
+  v_row.is_mailed := p_is_mailed;
+  return app.add_invitation(v_row);
 end $$;
 alter function app.make_invitation(text, text, text, uuid, uuid, text, boolean) owner to app_definer;
 revoke all on function app.make_invitation(text, text, text, uuid, uuid, text, boolean) from public;
@@ -267,15 +273,12 @@ begin
   if exists (select from public.team_members m where m.company_id = v_row.company_id and m.user_id = p_user_id) then
     raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already.';
   end if;
-  perform app.take_seat(v_row.company_id, true);
   insert into public.team_members (company_id, user_id, role, role_id, department_id, invited_by, invited_at)
   values (v_row.company_id, p_user_id, v_row.role, v_row.role_id, v_row.department_id, v_row.invited_by, v_row.created_at)
   returning * into v_member;
   update public.invitations i set used_at = now(), accepted_by = p_user_id
    where i.company_id = v_row.company_id and i.id = v_row.id;
-  -- A session without a company takes the first one its person joins.
-  update auth.sessions s set active_company_id = v_row.company_id
-   where s.id = p_session_id and s.user_id = p_user_id and s.active_company_id is null;
+  perform app.activate_if_none(v_row.company_id, p_user_id, p_session_id);
   return v_member;
 end $$;
 alter function app.accept_invitation_as(uuid, uuid, text) owner to app_definer;

@@ -180,7 +180,7 @@ begin
    where d.company_id = join_company.company_id and d.domain = app.proved_domain(v_user)
      and d.verified_at is not null and d.join_mode <> 'nobody'
      and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
-     for key share of d;
+     for share of d;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'company_not_joinable',
       message = 'Your address lets you join no such company.',
@@ -198,7 +198,7 @@ begin
   values (v_domain.company_id, v_user, v_domain.join_role, v_status, case v_status when 'active' then now() end)
   returning * into v_member;
   if v_member.status = 'active' then
-    perform app.activate_if_none(v_member.company_id);
+    perform app.activate_if_none(v_member.company_id, v_user, (auth.jwt() ->> 'session_id')::uuid);
   end if;
   return v_member;
 end $$;

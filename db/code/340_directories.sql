@@ -235,23 +235,20 @@ create or replace function app.invite_by_directory(p_company_id uuid, p_member_i
   set search_path = ''
 as $$
 declare
-  v_rules app.company_rules;
+  v_row public.invitations;
 begin
   -- Who works in one company invites nobody into another.
   if app.company_id() is not null and app.company_id() is distinct from p_company_id then
     raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
   end if;
-  select * into v_rules from app.company_rules;
-  perform app.take_seat(p_company_id, false);
-  if (select count(*) from public.invitations i where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null)
-       >= v_rules.invitations_open_max then
-    raise exception using errcode = 'TH409', constraint = 'invitations_exhausted',
-      message = format('A company has at most %s open invitations.', v_rules.invitations_open_max), hint = 'Revoke those that nobody accepts.';
-  end if;
-  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, expires_at, is_mailed, sent_at)
-  select p_company_id, p_email, left(p_name, 200), coalesce(g.role, 'member'), g.role_id, g.department_id, p_token_hash,
-         now() + make_interval(secs => v_rules.invitation_seconds), p_is_mailed, case when p_is_mailed then now() end
+  select coalesce(g.role, 'member'), g.role_id, g.department_id into v_row.role, v_row.role_id, v_row.department_id
     from app.scim_grant(p_company_id, p_member_id) g;
+  v_row.company_id := p_company_id;
+  v_row.email := p_email;
+  v_row.name := p_name;
+  v_row.token_hash := p_token_hash;
+  v_row.is_mailed := p_is_mailed;
+  perform app.add_invitation(v_row);
 end $$;
 alter function app.invite_by_directory(uuid, uuid, text, text, text, boolean) owner to app_definer;
 revoke all on function app.invite_by_directory(uuid, uuid, text, text, text, boolean) from public;

@@ -134,6 +134,8 @@ async fn an_invitation_that_is_revoked_is_over_and_frees_its_seat() {
     assert_eq!(rpc(&server, &Server::nobody(), "revoke_invitation", id.clone()).await.status, 401);
     assert!(rpc(&server, &ann, "revoke_invitation", id.clone()).await.status < 300);
     rpc(&server, &ann, "revoke_invitation", id).await.refused(404, "invitation_not_found");
+    let seats = rpc(&server, &ann, "company_subscription", json!({})).await.ok()["seats"].clone();
+    assert_eq!(seats, json!({ "max": 3, "used": 2, "invited": 0 }));
     rpc(&server, &bob, "accept_invitation", json!({ "token": made["token"] })).await.refused(410, "invitation_revoked");
     let again = rpc(&server, &ann, "invite_member", invite("bob@example.com")).await.ok();
     rpc(&server, &bob, "accept_invitation", json!({ "token": again["token"] })).await.refused(403, "invitation_other_address");
@@ -146,4 +148,31 @@ async fn an_invitation_that_is_revoked_is_over_and_frees_its_seat() {
     assert_eq!(server.patch(&ann, &one, json!({ "status": "suspended" }), "").await.status, 204);
     assert_eq!(rpc(&server, &ann, "invite_member", invite("dora@example.com")).await.status, 200);
     server.patch(&ann, &one, json!({ "status": "active" }), "").await.refused(402, "seats_exceeded");
+}
+
+#[tokio::test]
+async fn invitations_that_are_over_are_in_nobodys_way_and_go_after_a_while() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let client = server.db.superuser().await;
+    client.batch_execute("update app.company_rules set invitations_open_max = 1").await.unwrap();
+    let invite = async |email: &str| rpc(&server, &ann, "invite_member", json!({ "email": email, "role": "viewer" })).await;
+    assert_eq!(invite("bob@example.com").await.status, 200);
+    invite("carl@example.com").await.refused(409, "invitations_exhausted");
+    client.batch_execute("update public.invitations set expires_at = now()").await.unwrap();
+    assert_eq!(invite("carl@example.com").await.status, 200);
+    let seats = rpc(&server, &ann, "company_subscription", json!({})).await.ok()["seats"].clone();
+    assert_eq!(seats, json!({ "max": 5, "used": 1, "invited": 1 }));
+
+    // As long as deleted rows: 90 days, or as the company says.
+    let over = |email: &str, days: u32| {
+        format!("update public.invitations set expires_at = now() - interval '{days} days' where email = '{email}@example.com'")
+    };
+    client.batch_execute(&format!("{}; {}", over("bob", 91), over("carl", 89))).await.unwrap();
+    assert_eq!(client.query_one("select app.expire(100)", &[]).await.unwrap().get::<_, i64>(0), 1);
+    assert_eq!(server.get(&ann, "invitations?select=email").await.ok(), json!([{ "email": "carl@example.com" }]));
+    let kept = json!({ "retention": { "deleted_rows": 30 } });
+    assert_eq!(server.post(&ann, "company_settings", kept, "").await.status, 201);
+    assert_eq!(client.query_one("select app.expire(100)", &[]).await.unwrap().get::<_, i64>(0), 1);
+    assert_eq!(server.get(&ann, "invitations?select=email").await.ok(), json!([]));
 }
