@@ -4387,6 +4387,12 @@ begin
 end $$;
 ALTER FUNCTION app.categories_moved() OWNER TO app_definer;
 
+CREATE FUNCTION app.changes_are_kept() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN (EXISTS (SELECT FROM pg_trigger WHERE (pg_trigger.tgname = 'keep_change'::name)));
+ALTER FUNCTION app.changes_are_kept() OWNER TO app_owner;
+
 CREATE FUNCTION app.check_figures(p_noun text, p_sent jsonb, p_before jsonb, p_computed jsonb) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
@@ -5809,6 +5815,38 @@ begin
 end $$;
 ALTER FUNCTION app.expire_security_events(p_limit integer) OWNER TO app_definer;
 
+CREATE FUNCTION app.feed_columns() RETURNS TABLE(relation bigint, schema text, name text, columns text, key text, hidden text, computed text)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select c.oid::bigint, n.nspname::text, c.relname::text,
+         json_agg(a.attname order by a.attnum)::text,
+         coalesce(json_agg(a.attname order by a.attnum) filter (where a.attnum = any (i.indkey)), '[]')::text,
+         coalesce(json_agg(a.attname) filter (where pg_catalog.col_description(a.attrelid, a.attnum) ~ '^secret'), '[]')::text,
+         coalesce(json_agg(a.attname) filter (where a.attgenerated <> ''), '[]')::text
+    from app.feed_tables() t
+    join pg_catalog.pg_class c on c.oid = t
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+   group by c.oid, n.nspname, c.relname
+$$;
+ALTER FUNCTION app.feed_columns() OWNER TO app_owner;
+
+CREATE FUNCTION app.feed_tables() RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select c.oid::regclass
+    from app.protected_tables t
+    join pg_catalog.pg_class c on c.oid = to_regclass(t.table_name)
+   where c.relkind in ('r', 'p') and pg_catalog.pg_has_role('app_owner', c.relowner, 'usage')
+     and t.table_name not in ('public.audit_logs', 'public.email_logs', 'public.webhook_logs')
+     and exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary)
+   order by t.table_name
+$$;
+ALTER FUNCTION app.feed_tables() OWNER TO app_owner;
+
 CREATE FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) RETURNS TABLE(company_id uuid, scope text, subject uuid, month date, currency text, customers bigint)
     LANGUAGE sql IMMUTABLE
     AS $$
@@ -5896,6 +5934,41 @@ CREATE FUNCTION app.fold(p_text text) RETURNS text
 ALTER FUNCTION app.fold(p_text text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.fold(p_text text) IS 'The text as it is searched: small letters without marks, words parted by one space.';
+
+CREATE TABLE app.change_outbox (
+    id bigint NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    relation oid NOT NULL,
+    kind text NOT NULL,
+    new_row text,
+    old_row text,
+    CONSTRAINT change_outbox_kind_check CHECK ((kind = ANY (ARRAY['I'::text, 'U'::text, 'D'::text, 'T'::text])))
+);
+ALTER TABLE ONLY app.change_outbox FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.change_outbox OWNER TO app_owner;
+
+COMMENT ON TABLE app.change_outbox IS 'Changes of rows, kept for minutes for servers that poll them.';
+
+COMMENT ON COLUMN app.change_outbox.id IS 'The order within a transaction.';
+
+COMMENT ON COLUMN app.change_outbox.xid IS 'The transaction.';
+
+COMMENT ON COLUMN app.change_outbox.relation IS 'The table.';
+
+COMMENT ON COLUMN app.change_outbox.kind IS 'I inserted, U updated, D deleted, T emptied as a whole.';
+
+COMMENT ON COLUMN app.change_outbox.new_row IS 'secret';
+
+COMMENT ON COLUMN app.change_outbox.old_row IS 'secret';
+
+CREATE FUNCTION app.forget_changes(p_before text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    BEGIN ATOMIC
+ DELETE FROM app.change_outbox
+   WHERE (change_outbox.xid < pg_snapshot_xmin((forget_changes.p_before)::pg_snapshot));
+END;
+ALTER FUNCTION app.forget_changes(p_before text) OWNER TO app_definer;
 
 CREATE FUNCTION app.forget_password_class() RETURNS trigger
     LANGUAGE plpgsql
@@ -7830,6 +7903,46 @@ begin
 end $$;
 ALTER FUNCTION app.keep_billed_customer() OWNER TO app_definer;
 
+CREATE FUNCTION app.keep_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    AS $$
+begin
+  insert into app.change_outbox (relation, kind, new_row, old_row)
+  values (coalesce(pg_catalog.pg_partition_root(tg_relid), tg_relid), left(tg_op, 1),
+          case when tg_op in ('INSERT', 'UPDATE') then new::text end,
+          case when tg_op in ('UPDATE', 'DELETE') then old::text end);
+  return null;
+end $$;
+ALTER FUNCTION app.keep_change() OWNER TO app_definer;
+
+CREATE FUNCTION app.keep_changes(p_on boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_table regclass;
+begin
+  for v_table in select app.feed_tables() loop
+    if p_on = exists (select from pg_catalog.pg_trigger where tgrelid = v_table and tgname = 'keep_change') then
+      continue;
+    elsif p_on then
+      execute format('create trigger keep_change after insert or update or delete on %s for each row execute function app.keep_change()', v_table);
+      execute format('create trigger keep_truncate after truncate on %s for each statement execute function app.keep_change()', v_table);
+    else
+      execute format('drop trigger keep_change on %s', v_table);
+      execute format('drop trigger keep_truncate on %s', v_table);
+    end if;
+  end loop;
+end $$;
+ALTER FUNCTION app.keep_changes(p_on boolean) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.keep_changes(p_on boolean) IS 'Has changes of rows kept for servers that poll them, or no longer. Every migrate calls it, as the server''s login may read the log or not.';
+
 CREATE FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -7897,6 +8010,21 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.keep_owing_customer() OWNER TO app_definer;
+
+CREATE FUNCTION app.kept_changes(p_since text, p_rows_max integer) RETURNS TABLE(snapshot text, xid text, relation bigint, kind text, new_row text, old_row text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select pg_catalog.pg_current_snapshot()::text, o.xid::text, o.relation::bigint, o.kind, o.new_row, o.old_row
+    from (select p_since::pg_snapshot as since) s
+    left join lateral (
+      select c.xid, c.relation, c.kind, c.new_row, c.old_row
+        from app.change_outbox c
+       where c.xid >= pg_catalog.pg_snapshot_xmin(s.since) and not pg_catalog.pg_visible_in_snapshot(c.xid, s.since)
+       order by c.xid, c.id
+       limit p_rows_max) o on true
+$$;
+ALTER FUNCTION app.kept_changes(p_since text, p_rows_max integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.kept_days(p_wanted jsonb, p_kind text) RETURNS integer
     LANGUAGE sql IMMUTABLE
@@ -13544,6 +13672,15 @@ COMMENT ON COLUMN app.captured_messages.body_text IS 'secret';
 
 COMMENT ON COLUMN app.captured_messages.body_html IS 'secret';
 
+ALTER TABLE app.change_outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME app.change_outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE app.company_rules (
     is_only_row boolean DEFAULT true NOT NULL,
     mfa_required boolean DEFAULT true NOT NULL,
@@ -18013,6 +18150,9 @@ ALTER TABLE ONLY app.backfills
 ALTER TABLE ONLY app.captured_messages
     ADD CONSTRAINT captured_messages_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY app.change_outbox
+    ADD CONSTRAINT change_outbox_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY app.company_rules
     ADD CONSTRAINT company_rules_pkey PRIMARY KEY (is_only_row);
 
@@ -18618,6 +18758,8 @@ CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (seale
 CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
 
 CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btree (created_at DESC, id);
+
+CREATE INDEX change_outbox_xid_idx ON app.change_outbox USING btree (xid, id);
 
 CREATE INDEX figure_changes_idx ON app.figure_changes USING btree (company_id, scope, subject);
 
@@ -21863,6 +22005,8 @@ CREATE POLICY app_definer_all ON app.backfills TO app_definer USING (true) WITH 
 
 CREATE POLICY app_definer_all ON app.captured_messages TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.change_outbox TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.company_rules TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.counters TO app_definer USING (true) WITH CHECK (true);
@@ -21913,6 +22057,8 @@ CREATE POLICY app_owner_all ON app.backfills TO app_owner USING (true) WITH CHEC
 
 CREATE POLICY app_owner_all ON app.captured_messages TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.change_outbox TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.company_rules TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.counters TO app_owner USING (true) WITH CHECK (true);
@@ -21961,6 +22107,8 @@ ALTER TABLE app.backfills ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.captured_messages ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.change_outbox ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.company_rules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.counters ENABLE ROW LEVEL SECURITY;
@@ -22006,6 +22154,8 @@ CREATE POLICY service_role_all ON app.auth_settings TO service_role USING (true)
 CREATE POLICY service_role_all ON app.backfills TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.captured_messages TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.change_outbox TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.company_rules TO service_role USING (true) WITH CHECK (true);
 
@@ -24087,6 +24237,201 @@ CREATE POLICY service_role_all ON storage.buckets TO service_role USING (true) W
 
 CREATE POLICY service_role_all ON storage.objects TO service_role USING (true) WITH CHECK (true);
 
+CREATE PUBLICATION thorbis_changes WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);
+ALTER PUBLICATION thorbis_changes OWNER TO app_owner;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.absences;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.activities;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.api_keys;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.attachments;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.background_jobs;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.bookings;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.chats;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.communications;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.companies;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.company_domains;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.company_holidays;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.company_settings;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.contracts;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.credit_notes;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.custom_field_values;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.custom_fields;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.custom_roles;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.customer_addresses;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.customer_contacts;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.customer_reviews;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.customer_tags;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.customers;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.departments;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.documents;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.equipment;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.equipment_tags;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.estimate_jobs;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.estimate_line_items;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.estimate_options;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.estimates;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.file_storage;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.form_submissions;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.form_templates;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.import_runs;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.inventory;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.inventory_locations;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.invitations;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.invoice_jobs;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.invoice_line_items;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.invoices;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.job_equipment;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.job_tags;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.job_team_assignments;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.jobs;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.jobs_archive;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.jobs_archive_restricted;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.labor_rates;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.member_skills;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.member_zones;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.messages_v2;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.notes;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.notification_preferences;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.notification_queue;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.notification_templates;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.ownership_transfers;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.payment_allocations;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.payment_methods;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.payments;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.po_settings;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.posts;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.price_book_categories;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.price_book_items;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.price_history;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.pricing_rules;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.properties;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.public_links;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.purchase_order_line_items;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.purchase_orders;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.recurrences;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.requests;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.role_change_log;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.schedules;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.scim_mappings;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.scim_tokens;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.service_packages;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.service_plans;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.shifts;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.sign_on_providers;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.skills;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.stock_moves;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.stock_reservations;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.streams;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.suggestions;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.supplier_integrations;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.support_consents;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.support_sessions;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.suppressions;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.tags;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.team_members;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.technician_positions;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.time_entries;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.users;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.vendors;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.votes_v2;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.webhooks;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.zones;
+
 GRANT USAGE ON SCHEMA app TO anon;
 GRANT USAGE ON SCHEMA app TO authenticated;
 GRANT USAGE ON SCHEMA app TO guest;
@@ -24545,6 +24890,9 @@ REVOKE ALL ON FUNCTION app.categories_added() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.categories_moved() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.changes_are_kept() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.changes_are_kept() TO service_role;
+
 REVOKE ALL ON FUNCTION app.check_figures(p_noun text, p_sent jsonb, p_before jsonb, p_computed jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_figures(p_noun text, p_sent jsonb, p_before jsonb, p_computed jsonb) TO authenticated;
 GRANT ALL ON FUNCTION app.check_figures(p_noun text, p_sent jsonb, p_before jsonb, p_computed jsonb) TO service_role;
@@ -24802,6 +25150,12 @@ REVOKE ALL ON FUNCTION app.expire_logs(p_table text, p_limit integer) FROM PUBLI
 
 REVOKE ALL ON FUNCTION app.expire_security_events(p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.feed_columns() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.feed_columns() TO service_role;
+
+REVOKE ALL ON FUNCTION app.feed_tables() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.feed_tables() TO service_role;
+
 REVOKE ALL ON FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.figures_of_customers(p_company_id uuid, p_currency text, p_deleted_at timestamp with time zone) TO app_definer;
 
@@ -24827,6 +25181,11 @@ GRANT ALL ON FUNCTION app.fold(p_text text) TO anon;
 GRANT ALL ON FUNCTION app.fold(p_text text) TO authenticated;
 GRANT ALL ON FUNCTION app.fold(p_text text) TO service_role;
 GRANT ALL ON FUNCTION app.fold(p_text text) TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.change_outbox TO app_definer;
+
+REVOKE ALL ON FUNCTION app.forget_changes(p_before text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.forget_changes(p_before text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
 
@@ -25082,6 +25441,10 @@ GRANT ALL ON FUNCTION app.keep_api_key(p_key public.api_keys, p_count_max intege
 
 REVOKE ALL ON FUNCTION app.keep_billed_customer() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.keep_change() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_changes(p_on boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO anon;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO authenticated;
@@ -25091,6 +25454,9 @@ GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_finge
 REVOKE ALL ON FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_lines regclass, p_column text, p_lines_noun text, p_kept text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_owing_customer() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.kept_changes(p_since text, p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.kept_changes(p_since text, p_rows_max integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.kept_days(p_wanted jsonb, p_kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.kept_days(p_wanted jsonb, p_kind text) TO app_definer;

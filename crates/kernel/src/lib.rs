@@ -3,6 +3,7 @@
 //!
 //! Invariant: pure. No runtime, no driver, no environment, no input or output; of HTTP only the types.
 
+mod changes;
 mod clock;
 mod error;
 mod grant;
@@ -12,6 +13,7 @@ mod principal;
 mod request;
 mod secret;
 
+pub use changes::{Cell, Change, ChangeKind, ChangeListener, ChangedColumn, ChangedRows, ChangedTable, FeedEvent, GapCause};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, Kind, Result};
 pub use grant::{AnyCaller, Can, Capability, Demand, Grant, ServiceOnly, SignedIn};

@@ -8,6 +8,7 @@ pub mod cluster;
 mod database;
 pub mod error;
 mod explain;
+pub mod feed;
 mod listen;
 pub mod migrate;
 mod opening;

@@ -106,6 +106,9 @@ impl ThrowAway {
             ("full_page_writes", "off"),
             ("synchronous_commit", "off"),
             ("max_connections", "300"),
+            // Each server of each test reads the log.
+            ("max_wal_senders", "60"),
+            ("max_replication_slots", "60"),
             ("min_wal_size", "80MB"),
             ("max_wal_size", "1GB"),
         ] {

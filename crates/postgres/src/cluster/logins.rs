@@ -34,14 +34,21 @@ pub(super) async fn ensure(config: &Config, database: &str, login: &str, passwor
     let failed = |step| move |source| ClusterError::Setup { step, source };
     let client = connect(config).await.map_err(failed("connecting"))?;
     let verifier = scram_sha_256(passwords.server.expose().as_bytes());
-    let present =
-        client.query_opt("select from pg_catalog.pg_roles where rolname = $1", &[&login]).await.map_err(failed("looking for the login"))?;
-    if present.is_none() {
-        let make = "select format('create role %I login noinherit password %L', $1::text, $2::text)";
+    // It reads the log for the change feed; who may copy the whole cluster stands in pg_hba.conf.
+    let present = client
+        .query_opt("select rolreplication from pg_catalog.pg_roles where rolname = $1", &[&login])
+        .await
+        .map_err(failed("looking for the login"))?;
+    let replicates = present.as_ref().map(|row| row.try_get::<_, bool>(0)).transpose().map_err(failed("looking for the login"))?;
+    if replicates.is_none() {
+        let make = "select format('create role %I login noinherit replication password %L', $1::text, $2::text)";
         run(&client, make, &[login, &verifier]).await.map_err(failed("making the login"))?;
     } else if passwords.server_is_new {
-        let change = "select format('alter role %I login noinherit password %L', $1::text, $2::text)";
+        let change = "select format('alter role %I login noinherit replication password %L', $1::text, $2::text)";
         run(&client, change, &[login, &verifier]).await.map_err(failed("giving the login its password"))?;
+    } else if replicates == Some(false) {
+        let change = "select format('alter role %I replication', $1::text) where $2::text is not null";
+        run(&client, change, &[login, &verifier]).await.map_err(failed("letting the login read the log"))?;
     }
     let present = client
         .query_opt("select from pg_catalog.pg_database where datname = $1", &[&database])

@@ -19,7 +19,9 @@ const INCLUDES: &str = "include = 'thorbis.conf'\ninclude_if_exists = 'local.con
 const HBA: &str = "# Written at every start.\n\
                    # type  database     user  method\n\
                    local   all          all   scram-sha-256\n\
-                   local   replication  all   scram-sha-256\n";
+                   # A copy of the whole cluster is the owner's affair. The server's login reads the log of its database, which is\n\
+                   # a connection to that.\n\
+                   local   replication  postgres  scram-sha-256\n";
 
 /// What does not follow the machine.
 const FIXED: &[(&str, &str)] = &[

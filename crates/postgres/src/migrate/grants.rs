@@ -72,3 +72,19 @@ pub(super) async fn to_server(session: &Session, login: &str) -> Result<Vec<Noti
     );
     Ok(amiss)
 }
+
+/// Has changes kept for servers that poll them, where the server's login may not read PostgreSQL's log; and no longer where it may.
+pub(super) async fn of_the_feed(session: &Session, login: &str) -> Result<()> {
+    // A login that is let off the log while servers run goes on reading it until they are cut off; both ways may be open for a while.
+    let wanted = "select case when not s.streams is distinct from k.kept then not s.streams end
+           from (select coalesce((select (r.rolreplication or r.rolsuper) and current_setting('wal_level') = 'logical'
+                                         and exists (select from pg_catalog.pg_publication where pubname = 'thorbis_changes')
+                                    from pg_catalog.pg_roles r where r.rolname = $1), false) as streams) s,
+                (select exists (select from pg_catalog.pg_trigger where tgname = 'keep_change') as kept) k
+          where to_regprocedure('app.keep_changes(boolean)') is not null";
+    let row = session.client.query_opt(wanted, &[&login]).await.map_err(error::query)?;
+    let Some(on) = row.and_then(|row| row.get::<_, Option<bool>>(0)) else { return Ok(()) };
+    session.client.batch_execute("set local role app_owner").await.map_err(error::query)?;
+    session.client.execute("select app.keep_changes($1)", &[&on]).await.map_err(error::query)?;
+    session.client.batch_execute("reset role").await.map_err(error::query)
+}

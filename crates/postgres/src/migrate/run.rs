@@ -191,6 +191,8 @@ impl Run<'_> {
                     self.session.begin_as_login(self.options).await?;
                     let amiss = grants::to_server(self.session, login).await;
                     let amiss = self.session.or_rollback(amiss).await?;
+                    let kept = grants::of_the_feed(self.session, login).await;
+                    self.session.or_rollback(kept).await?;
                     self.session.commit().await.map(|()| amiss)
                 })
             });

@@ -66,6 +66,12 @@ impl Dialer {
 
     /// Makes a connection.
     pub(crate) async fn connect(&self) -> Result<Connection, Fault> {
+        let (session, address) = self.session(false).await?;
+        Ok(Connection::new(session, address, self.statements_max))
+    }
+
+    /// Makes a connection whose start is over; one for PostgreSQL's log speaks of nothing else.
+    pub(super) async fn session(&self, for_the_log: bool) -> Result<(Session, Address), Fault> {
         let mut last = Fault::Broken(io::Error::other("no host is configured"));
         for (host, name, port) in self.hosts()? {
             let places = match places(host, port, self.config.get_load_balance_hosts()).await {
@@ -77,8 +83,8 @@ impl Dialer {
             };
             for place in places {
                 let address = Address { config: Arc::clone(&self.config), tls: self.tls.clone(), place, name: name.clone() };
-                match address.start().await {
-                    Ok(session) => return Ok(Connection::new(session, address, self.statements_max)),
+                match address.start(for_the_log).await {
+                    Ok(session) => return Ok((session, address)),
                     Err(fault) => last = fault,
                 }
             }
@@ -130,9 +136,9 @@ impl Address {
         tokio::time::timeout(CANCEL, told).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    async fn start(&self) -> Result<Session, Fault> {
+    async fn start(&self, for_the_log: bool) -> Result<Session, Fault> {
         let (stream, fingerprint) = self.open().await?;
-        let session = Session::start(stream, &self.config, fingerprint).await?;
+        let session = Session::start(stream, &self.config, fingerprint, for_the_log).await?;
         let says_on = |name| session.parameter(name) == Some("on");
         let is_read_only = says_on("in_hot_standby") || says_on("default_transaction_read_only");
         match self.config.get_target_session_attrs() {

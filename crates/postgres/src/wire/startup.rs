@@ -31,10 +31,10 @@ pub(super) struct Session {
 
 impl Session {
     /// Says who we are, and waits until PostgreSQL is ready. The certificate's fingerprint binds the password to it.
-    pub(super) async fn start(stream: Stream, config: &Config, fingerprint: Option<Vec<u8>>) -> Result<Self, Fault> {
+    pub(super) async fn start(stream: Stream, config: &Config, fingerprint: Option<Vec<u8>>, for_the_log: bool) -> Result<Self, Fault> {
         let mut talk = Talk { stream, read: BytesMut::new() };
         let user = user(config)?;
-        talk.introduce(config, &user).await?;
+        talk.introduce(config, &user, for_the_log).await?;
         talk.authenticate(config, &user, fingerprint).await?;
         let (mut key, mut parameters) = ((0, 0), Vec::new());
         loop {
@@ -61,10 +61,12 @@ struct Talk<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
-    async fn introduce(&mut self, config: &Config, user: &str) -> Result<(), Fault> {
+    async fn introduce(&mut self, config: &Config, user: &str, for_the_log: bool) -> Result<(), Fault> {
         let said =
             [("database", config.get_dbname()), ("options", config.get_options()), ("application_name", config.get_application_name())];
         let said = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        // With a database it is the log as a plugin tells it.
+        let said = said.chain(for_the_log.then_some(("replication", "database")));
         let mut out = BytesMut::new();
         frontend::startup_message([("client_encoding", "UTF8"), ("user", user)].into_iter().chain(said), &mut out)?;
         self.say(&out).await

@@ -188,6 +188,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.idempotency_keys",
             "app.api_key_uses",
             "app.outbox",
+            "app.change_outbox",
             "app.captured_messages",
             "app.figures",
             "app.figure_changes",

@@ -10,6 +10,8 @@ mod described;
 #[cfg(test)]
 mod exhausted;
 #[cfg(test)]
+mod feed;
+#[cfg(test)]
 mod foundation;
 #[cfg(test)]
 mod hygiene;

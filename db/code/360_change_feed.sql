@@ -1,0 +1,136 @@
+-- The change feed: which tables are told of, to servers that read PostgreSQL's log and to those that poll.
+-- Invariant: both are told of the same tables. A table without a primary key is never published: PostgreSQL would refuse its updates.
+
+-- What is only ever added to, and read by few, is not worth decoding on every server.
+create or replace function app.feed_tables() returns setof regclass
+  language sql stable
+  set search_path = ''
+as $$
+  select c.oid::regclass
+    from app.protected_tables t
+    join pg_catalog.pg_class c on c.oid = to_regclass(t.table_name)
+   where c.relkind in ('r', 'p') and pg_catalog.pg_has_role('app_owner', c.relowner, 'usage')
+     and t.table_name not in ('public.audit_logs', 'public.email_logs', 'public.webhook_logs')
+     and exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisprimary)
+   order by t.table_name
+$$;
+revoke all on function app.feed_tables() from public;
+
+-- What a server has to know of a table: its columns in their order, those that tell rows apart, and those that nobody is told of.
+-- What is computed from other columns is not in the log.
+create or replace function app.feed_columns() returns table (relation bigint, schema text, name text, columns text, key text, hidden text, computed text)
+  language sql stable
+  set search_path = ''
+as $$
+  select c.oid::bigint, n.nspname::text, c.relname::text,
+         json_agg(a.attname order by a.attnum)::text,
+         coalesce(json_agg(a.attname order by a.attnum) filter (where a.attnum = any (i.indkey)), '[]')::text,
+         coalesce(json_agg(a.attname) filter (where pg_catalog.col_description(a.attrelid, a.attnum) ~ '^secret'), '[]')::text,
+         coalesce(json_agg(a.attname) filter (where a.attgenerated <> ''), '[]')::text
+    from app.feed_tables() t
+    join pg_catalog.pg_class c on c.oid = t
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+   group by c.oid, n.nspname, c.relname
+$$;
+revoke all on function app.feed_columns() from public;
+grant execute on function app.feed_tables(), app.feed_columns() to service_role;
+
+-- Row by row: the order is the transaction's, and an old row stands beside its new one. Values are written as the log tells them.
+create or replace function app.keep_change() returns trigger
+  language plpgsql security definer
+  set search_path = '' set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set bytea_output = 'hex'
+as $$
+begin
+  insert into app.change_outbox (relation, kind, new_row, old_row)
+  values (coalesce(pg_catalog.pg_partition_root(tg_relid), tg_relid), left(tg_op, 1),
+          case when tg_op in ('INSERT', 'UPDATE') then new::text end,
+          case when tg_op in ('UPDATE', 'DELETE') then old::text end);
+  return null;
+end $$;
+alter function app.keep_change() owner to app_definer;
+revoke all on function app.keep_change() from public;
+
+-- Has the changes kept, or no longer. For the migrator: every write pays for it.
+create or replace function app.keep_changes(p_on boolean) returns void
+  language plpgsql
+  set search_path = ''
+as $$
+declare
+  v_table regclass;
+begin
+  for v_table in select app.feed_tables() loop
+    if p_on = exists (select from pg_catalog.pg_trigger where tgrelid = v_table and tgname = 'keep_change') then
+      continue;
+    elsif p_on then
+      execute format('create trigger keep_change after insert or update or delete on %s for each row execute function app.keep_change()', v_table);
+      execute format('create trigger keep_truncate after truncate on %s for each statement execute function app.keep_change()', v_table);
+    else
+      execute format('drop trigger keep_change on %s', v_table);
+      execute format('drop trigger keep_truncate on %s', v_table);
+    end if;
+  end loop;
+end $$;
+comment on function app.keep_changes(boolean) is
+  'Has changes of rows kept for servers that poll them, or no longer. Every migrate calls it, as the server''s login may read the log or not.';
+revoke all on function app.keep_changes(boolean) from public;
+
+create or replace function app.changes_are_kept() returns boolean
+  language sql stable
+  set search_path = ''
+  return exists (select from pg_catalog.pg_trigger where tgname = 'keep_change');
+revoke all on function app.changes_are_kept() from public;
+
+-- All that is visible now and was not in an earlier snapshot, with the snapshot to ask with the next time. Nothing can fall between the
+-- two, however long a transaction takes, and none waits for another.
+create or replace function app.kept_changes(p_since text, p_rows_max integer)
+  returns table (snapshot text, xid text, relation bigint, kind text, new_row text, old_row text)
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select pg_catalog.pg_current_snapshot()::text, o.xid::text, o.relation::bigint, o.kind, o.new_row, o.old_row
+    from (select p_since::pg_snapshot as since) s
+    left join lateral (
+      select c.xid, c.relation, c.kind, c.new_row, c.old_row
+        from app.change_outbox c
+       where c.xid >= pg_catalog.pg_snapshot_xmin(s.since) and not pg_catalog.pg_visible_in_snapshot(c.xid, s.since)
+       order by c.xid, c.id
+       limit p_rows_max) o on true
+$$;
+alter function app.kept_changes(text, integer) owner to app_definer;
+revoke all on function app.kept_changes(text, integer) from public;
+
+-- Forgets what every server has seen by now that looked since that snapshot.
+create or replace function app.forget_changes(p_before text) returns void
+  language sql security definer
+  set search_path = ''
+begin atomic
+  delete from app.change_outbox where xid < pg_catalog.pg_snapshot_xmin(p_before::pg_snapshot);
+end;
+alter function app.forget_changes(text) owner to app_definer;
+revoke all on function app.forget_changes(text) from public;
+grant execute on function app.changes_are_kept(), app.kept_changes(text, integer), app.forget_changes(text) to service_role;
+
+-- What the log is read through.
+do $$
+declare
+  v_tables text;
+begin
+  if not exists (select from pg_catalog.pg_publication where pubname = 'thorbis_changes') then
+    create publication thorbis_changes with (publish_via_partition_root = true);
+  end if;
+  select string_agg(t::text, ', ') into v_tables from app.feed_tables() t;
+  if (select array_agg(r.prrelid order by r.prrelid)
+        from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication p on p.oid = r.prpubid and p.pubname = 'thorbis_changes')
+     is distinct from (select array_agg(t::oid order by t::oid) from app.feed_tables() t) then
+    execute 'alter publication thorbis_changes set table ' || v_tables;
+  end if;
+exception when insufficient_privilege then
+  raise warning using errcode = '01T01',
+    message = 'the publication thorbis_changes could not be made',
+    detail = 'right: CREATE on the database',
+    hint = 'Changes are polled by the servers instead of streamed to them.';
+end $$;
+-- Tables that are new are kept, too, where any is.
+select app.keep_changes(app.changes_are_kept());
