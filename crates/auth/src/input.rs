@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::errors::{bad_request, session_not_found};
 use crate::sessions::is_held;
 use crate::tokens::TokenError;
-use crate::{Auth, Refusal, limits, support};
+use crate::{Auth, Refusal, support};
 
 const EMAIL_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;

@@ -4,7 +4,8 @@
 
 use http::{Method, Uri};
 
-use super::buckets::Rate;
+use limits::Rate;
+
 use super::config::LimitsConfig;
 
 /// A sort of request.
@@ -75,7 +76,7 @@ impl Class {
             Self::Keyed => (config.refused_5min_max, 300),
             Self::Other => (config.other_5min_max, 300),
         };
-        Rate { max, seconds }
+        Rate::new(max, seconds)
     }
 }
 

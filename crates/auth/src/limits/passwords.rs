@@ -4,10 +4,10 @@
 //! account that a stranger guesses at from many addresses is closed to addresses that are new to it alone, and opens again by itself.
 
 use kernel::{Error, Result, UserId};
+use limits::{Demand, Key, Rate};
 use postgres::Sql;
 
-use super::buckets::{Key, Rate};
-use super::{Taken, judge};
+use super::judge;
 use crate::Auth;
 use crate::input::Device;
 
@@ -15,7 +15,7 @@ use crate::input::Device;
 pub(crate) struct Attempt<'a> {
     auth: &'a Auth,
     pair: Option<Key>,
-    taken: Vec<(Key, Rate)>,
+    taken: Vec<Demand>,
 }
 
 /// Takes a try at the password of an account, whether there is one or not.
@@ -24,54 +24,54 @@ pub(crate) async fn attempt<'a>(auth: &'a Auth, account: &str, user_id: Option<U
     let config = &limits.config;
     let mut attempt = Attempt { auth, pair: None, taken: Vec::new() };
     if let Some(address) = limits.counted(device) {
-        let pair = limits.key("wrong_password", &[account.as_bytes(), address.as_bytes()]);
+        let pair = limits.buckets.key("wrong_password", &[account.as_bytes(), address.as_bytes()]);
         attempt.pair = Some(pair);
-        attempt.take("wrong_password", pair, Rate { max: config.wrong_password_10min_max, seconds: 600 }).await?;
-        let all = limits.key("wrong_password_address", &[address.as_bytes()]);
-        attempt.take("wrong_password_address", all, Rate { max: config.wrong_password_address_10min_max, seconds: 600 }).await?;
+        attempt.take("wrong_password", pair, Rate::new(config.wrong_password_10min_max, 600)).await?;
+        let all = limits.buckets.key("wrong_password_address", &[address.as_bytes()]);
+        attempt.take("wrong_password_address", all, Rate::new(config.wrong_password_address_10min_max, 600)).await?;
     }
-    let (key, rate) =
-        (limits.key("wrong_password_account", &[account.as_bytes()]), Rate { max: config.wrong_password_account_hour_max, seconds: 3600 });
-    let taken = limits.buckets.take(key, rate, now).await?;
-    if taken == Taken::Yes {
-        attempt.taken.push((key, rate));
+    let key = limits.buckets.key("wrong_password_account", &[account.as_bytes()]);
+    let demand = Demand { key, rate: Rate::new(config.wrong_password_account_hour_max, 3600), cost: 1 };
+    let wait = limits.buckets.take(&[demand], now).await.wait();
+    if wait.is_none() {
+        attempt.taken.push(demand);
     } else if !was_signed_in(auth, user_id, device).await? {
-        attempt.put_back().await?;
-        judge("wrong_password_account", taken)?;
+        attempt.put_back().await;
+        judge("wrong_password_account", wait)?;
     }
     Ok(attempt)
 }
 
 impl Attempt<'_> {
     /// Says that the password was right: the address begins anew.
-    pub(crate) async fn right(mut self) -> Result<()> {
+    pub(crate) async fn right(mut self) {
         if let Some(pair) = self.pair {
-            self.auth.limits().buckets.fill(pair).await?;
-            self.taken.retain(|(key, _)| *key != pair);
+            self.auth.limits().buckets.fill(pair).await;
+            self.taken.retain(|demand| demand.key != pair);
         }
-        self.undo().await
+        self.put_back().await;
     }
 
     /// Puts back what was taken: the password was not looked at.
-    pub(crate) async fn undo(mut self) -> Result<()> {
-        self.put_back().await
+    pub(crate) async fn undo(mut self) {
+        self.put_back().await;
     }
 
-    async fn put_back(&mut self) -> Result<()> {
-        for (key, rate) in self.taken.drain(..) {
-            self.auth.limits().buckets.put_back(key, rate).await?;
+    async fn put_back(&mut self) {
+        for demand in self.taken.drain(..) {
+            self.auth.limits().buckets.put_back(&[demand]).await;
         }
-        Ok(())
     }
 
     async fn take(&mut self, what: &'static str, key: Key, rate: Rate) -> Result<()> {
-        let taken = self.auth.limits().buckets.take(key, rate, self.auth.now()).await?;
-        if taken == Taken::Yes {
-            self.taken.push((key, rate));
+        let demand = Demand { key, rate, cost: 1 };
+        let wait = self.auth.limits().buckets.take(&[demand], self.auth.now()).await.wait();
+        if wait.is_none() {
+            self.taken.push(demand);
             return Ok(());
         }
-        self.put_back().await?;
-        judge(what, taken)
+        self.put_back().await;
+        judge(what, wait)
     }
 }
 

@@ -13,6 +13,7 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kernel::{Authority, Clock};
+use limits::{Buckets, Keys};
 use outbound::{Outbound, OutboundConfig, OutboundOptions};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -93,6 +94,7 @@ impl Server {
             config,
             keys: ring.clone(),
             public_url: "http://localhost:54321/".to_owned(),
+            buckets: Buckets::local(Keys::of_this_process().unwrap(), 100_000),
         };
         let auth = Auth::new(options).unwrap();
         Self { db, router: auth::router(auth.clone()), auth, ring, clock }
@@ -112,6 +114,7 @@ impl Server {
             config,
             keys: self.ring.clone(),
             public_url,
+            buckets: Buckets::local(Keys::of_this_process().unwrap(), 100_000),
         })
         .unwrap()
     }

@@ -13,6 +13,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Authority, Clock};
+use limits::{Buckets, Keys};
 use postgres::Database;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -90,6 +91,7 @@ impl Server {
             config: AuthConfig::default(),
             keys: ring.clone(),
             public_url: "http://localhost:54321/".to_owned(),
+            buckets: Buckets::local(Keys::of_this_process().unwrap(), 100_000),
         })
         .unwrap();
         let api = DataApi::new(database, authority, config).unwrap();

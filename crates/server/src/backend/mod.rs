@@ -17,6 +17,7 @@ use auth::{Auth, AuthConfig, AuthOptions};
 use axum::{Router, middleware};
 use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
+use limits::{Buckets, Keys};
 use outbound::{Outbound, OutboundOptions};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +75,7 @@ impl Backend {
             config: auth_config(settings),
             keys,
             public_url: public_url.to_owned(),
+            buckets: Buckets::local(Keys::of_this_process()?, settings.auth.limits.buckets_max),
         })?;
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
