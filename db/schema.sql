@@ -4709,6 +4709,22 @@ ALTER FUNCTION app.check_quota(p_quota text, p_used bigint) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.check_quota(p_quota text, p_used bigint) IS 'Refuses with quota_exceeded when more is used than the tier includes.';
 
+CREATE FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if app.company_id() is not null and app.company_id() is distinct from p_company_id then
+    raise exception using errcode = 'TH403', constraint = 'rate_limit_not_yours',
+      message = 'Who works in a company sets the rates of that company.',
+      hint = 'Leave X-Company-Id away to set those of tiers and of everybody.';
+  end if;
+  if p_company_id is not null and p_tier is not null then
+    raise exception using errcode = 'TH422', constraint = 'rate_limit_invalid', message = 'A rate is a company''s or a tier''s, not both.';
+  end if;
+end $$;
+ALTER FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) OWNER TO app_owner;
+
 CREATE FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -5358,6 +5374,14 @@ end $$;
 ALTER FUNCTION app.declare_company_rules(p_rules jsonb) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.declare_company_rules(p_rules jsonb) IS 'Writes the settings of a server that starts into app.company_rules; tells whether they were others.';
+
+CREATE FUNCTION app.declare_rate_limits(p_configured jsonb) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  update app.rate_limit_state s set configured = p_configured, updated_at = now() where s.configured <> p_configured
+$$;
+ALTER FUNCTION app.declare_rate_limits(p_configured jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -9869,6 +9893,16 @@ ALTER FUNCTION app.quota(p_quota text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.quota(p_quota text) IS 'How much of something the tier of the caller''s company includes; null is without a limit, 0 where there is no company.';
 
+CREATE FUNCTION app.rate_limits_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update app.rate_limit_state s set version = s.version + 1, updated_at = now();
+  return null;
+end $$;
+ALTER FUNCTION app.rate_limits_changed() OWNER TO app_definer;
+
 CREATE FUNCTION app.read_line_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -9948,6 +9982,23 @@ end $_$;
 ALTER FUNCTION app.read_question(p_query text, p_max_results integer, OUT plain text, OUT words text[], OUT keys_1 text[], OUT keys_2 text[], OUT keys_3 text[], OUT keys_4 text[], OUT word_query tsquery, OUT start_query tsquery, OUT phone text, OUT email text, OUT number text, OUT pattern text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.read_question(p_query text, p_max_results integer, OUT plain text, OUT words text[], OUT keys_1 text[], OUT keys_2 text[], OUT keys_3 text[], OUT keys_4 text[], OUT word_query tsquery, OUT start_query tsquery, OUT phone text, OUT email text, OUT number text, OUT pattern text) IS 'What somebody looks for: its words, their keys, and what it may be as a number or an address.';
+
+CREATE FUNCTION app.read_rate_limits(p_version bigint, p_companies uuid[]) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select jsonb_build_object(
+           'version', s.version,
+           'rules', case when s.version <> p_version then coalesce(
+             (select jsonb_agg(jsonb_build_object('class', r.class, 'counted', r.counted, 'company_id', r.company_id, 'tier', r.tier,
+                                                  'minute_max', r.minute_max, 'burst_max', r.burst_max, 'is_shadow', r.is_shadow))
+                from app.rate_limit_rules r), '[]') end,
+           'tiers', coalesce(
+             (select jsonb_agg(jsonb_build_object('company_id', c.id, 'tier', c.subscription_tier, 'until', c.writes_until))
+                from public.companies c where c.id = any (p_companies)), '[]'))
+    from app.rate_limit_state s
+$$;
+ALTER FUNCTION app.read_rate_limits(p_version bigint, p_companies uuid[]) OWNER TO app_definer;
 
 CREATE FUNCTION app.rebuild_figures(p_company_id uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -12140,6 +12191,37 @@ ALTER FUNCTION public.company_kpis() OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.company_kpis() IS 'The company in one row: customers, jobs, and what was billed, collected (less refunds), is outstanding. Needs reports:read.';
 
+CREATE FUNCTION public.company_rate_limits() RETURNS TABLE(class text, counted text, minute_max integer, burst_max integer, shadow boolean, said_for text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_company constant uuid := app.company_id();
+begin
+  if v_company is null then
+    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
+  end if;
+  if not (app.has_permission('billing:manage') or current_setting('role') = 'service_role') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission billing:manage.';
+  end if;
+  return query
+    select distinct on (l.class, l.counted) l.class, l.counted, l.minute_max, l.burst_max, l.shadow, l.said_for
+      from (select r.class, r.counted, r.minute_max, r.burst_max, r.is_shadow,
+                   case when r.company_id is not null then 'company' when r.tier is not null then 'tier' else 'everybody' end,
+                   case when r.company_id is not null then 0 when r.tier is not null then 1 else 2 end
+              from app.rate_limit_rules r, public.companies c
+             where c.id = v_company and (r.company_id = c.id or r.tier = app.current_tier(c.subscription_tier, c.writes_until)
+                                         or r.company_id is null and r.tier is null)
+            union all
+            select e.key, 'caller', nullif(e.value::integer, 0), null, null, 'configuration', 3
+              from app.rate_limit_state s, jsonb_each_text(s.configured) e) l (class, counted, minute_max, burst_max, shadow, said_for, distance)
+     order by l.class, l.counted, l.distance;
+end $$;
+ALTER FUNCTION public.company_rate_limits() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.company_rate_limits() IS 'How often may be asked in a minute, by class, and for whom that was said: company, tier, everybody or configuration. Needs billing:manage; null is without a limit.';
+
 CREATE FUNCTION public.company_subscription() RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -12366,6 +12448,38 @@ end $$;
 ALTER FUNCTION public.grant_support_access(hours integer, reason text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.grant_support_access(hours integer, reason text) IS 'Lets support work in the caller''s company for some hours, or until that is taken back. Needs support_access:manage.';
+
+CREATE FUNCTION public.increment_rate_limit(key text, amount integer DEFAULT 1, rate_limit integer DEFAULT 100) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+declare
+  v_start constant timestamptz := date_trunc('minute', clock_timestamp());
+  v_count integer;
+begin
+  if coalesce(length(key) not between 1 and 255 or amount not between 1 and 1000000 or rate_limit not between 1 and 1000000, true) then
+    raise exception using errcode = 'TH422', constraint = 'rate_limit_invalid',
+      message = 'A key has 1 to 255 characters; amount and rate_limit are 1 to 1000000.';
+  end if;
+  insert into public.api_rate_limits as l (company_id, identifier_type, identifier_value, endpoint, request_count, window_start, window_end,
+                                           window_size, rate_limit, is_blocked, blocked_until)
+  values (app.company_id(), 'key', key, coalesce(app.company_id()::text, '*'), amount, v_start, v_start + interval '1 minute',
+          interval '1 minute', rate_limit, amount > rate_limit, case when amount > rate_limit then v_start + interval '1 minute' end)
+  on conflict (identifier_type, identifier_value, endpoint, window_start) do update
+     set request_count = least(l.request_count::bigint + excluded.request_count, 2147483647)::integer, rate_limit = excluded.rate_limit,
+         is_blocked = l.request_count::bigint + excluded.request_count > excluded.rate_limit,
+         blocked_until = case when l.request_count::bigint + excluded.request_count > excluded.rate_limit then l.window_end end, updated_at = now()
+  returning l.request_count into v_count;
+  -- Of a key that was counted before, what is over goes; there are a few rows at most.
+  delete from public.api_rate_limits l
+   where l.identifier_type = 'key' and l.identifier_value = key and l.endpoint = coalesce(app.company_id()::text, '*')
+     and l.window_end < v_start - interval '1 hour';
+  return v_count;
+end $$;
+ALTER FUNCTION public.increment_rate_limit(key text, amount integer, rate_limit integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.increment_rate_limit(key text, amount integer, rate_limit integer) IS 'Counts by a key of the caller''s own within a minute, and returns how many there are now. rate_limits shows them.';
 
 CREATE FUNCTION public.invite_member(email text, role text, name text DEFAULT NULL::text, role_id uuid DEFAULT NULL::uuid, department_id uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
@@ -12824,6 +12938,21 @@ end $$;
 ALTER FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) IS 'Gives back what is reserved, or part of it.';
+
+CREATE FUNCTION public.remove_rate_limit(class text, company_id uuid DEFAULT NULL::uuid, tier text DEFAULT NULL::text, counted text DEFAULT 'caller'::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+begin
+  perform app.check_rate_limit_reach(company_id, tier);
+  delete from app.rate_limit_rules r
+   where (r.class, r.counted) = (class, counted) and r.company_id is not distinct from company_id and r.tier is not distinct from tier;
+  return found;
+end $$;
+ALTER FUNCTION public.remove_rate_limit(class text, company_id uuid, tier text, counted text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.remove_rate_limit(class text, company_id uuid, tier text, counted text) IS 'Takes a rate back that was set; tells whether there was one.';
 
 CREATE FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid DEFAULT NULL::uuid, reason text DEFAULT NULL::text) RETURNS public.stock_reservations
     LANGUAGE plpgsql SECURITY DEFINER
@@ -13313,6 +13442,31 @@ begin
   return pg_catalog.set_config('app.current_tenant_id', (nullif(set_config.setting_value, '')::uuid)::text, true);
 end $$;
 ALTER FUNCTION public.set_config(setting_name text, setting_value text) OWNER TO app_owner;
+
+CREATE FUNCTION public.set_rate_limit(class text, minute_max integer, company_id uuid DEFAULT NULL::uuid, tier text DEFAULT NULL::text, counted text DEFAULT 'caller'::text, burst_max integer DEFAULT NULL::integer, shadow boolean DEFAULT NULL::boolean) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+declare
+  v_rule app.rate_limit_rules;
+begin
+  perform app.check_rate_limit_reach(company_id, tier);
+  insert into app.rate_limit_rules as r (class, counted, company_id, tier, minute_max, burst_max, is_shadow)
+  values (class, counted, company_id, tier, minute_max, burst_max, shadow)
+  on conflict on constraint rate_limit_rules_class_counted_company_id_tier_key do update
+     set minute_max = excluded.minute_max, burst_max = excluded.burst_max, is_shadow = excluded.is_shadow, updated_at = now()
+  returning * into v_rule;
+  return to_jsonb(v_rule) - 'id';
+exception
+  when check_violation or foreign_key_violation or not_null_violation then
+    raise exception using errcode = 'TH422', constraint = 'rate_limit_invalid', message = 'This rate cannot be set.',
+      hint = 'class is one of read, write, public, strict, ai_agent_execution, report_generation, vector_search, export, service; counted is '
+             || 'caller or company; minute_max and burst_max are 1 to 1000000, minute_max null for no limit; company and tier are there.';
+end $$;
+ALTER FUNCTION public.set_rate_limit(class text, minute_max integer, company_id uuid, tier text, counted text, burst_max integer, shadow boolean) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.set_rate_limit(class text, minute_max integer, company_id uuid, tier text, counted text, burst_max integer, shadow boolean) IS 'Sets how often may be asked in a minute, by a company, by companies of a tier, or by everybody. Holds at every server within a second.';
 
 CREATE FUNCTION public.sign_contract(name text, signature text, contract_id uuid DEFAULT NULL::uuid, email text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
@@ -13853,6 +14007,58 @@ COMMENT ON TABLE app.proved_domains IS 'Mail domains that companies proved to be
 COMMENT ON COLUMN app.proved_domains.domain IS 'The domain, in small letters.';
 
 COMMENT ON COLUMN app.proved_domains.proved_at IS 'When that was proved, or the operator said so.';
+
+CREATE TABLE app.rate_limit_rules (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    class text NOT NULL,
+    counted text DEFAULT 'caller'::text NOT NULL,
+    company_id uuid,
+    tier text,
+    minute_max integer,
+    burst_max integer,
+    is_shadow boolean,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rate_limit_rules_burst_max_check CHECK (((burst_max >= 1) AND (burst_max <= 1000000))),
+    CONSTRAINT rate_limit_rules_class_check CHECK ((class = ANY (ARRAY['read'::text, 'write'::text, 'public'::text, 'strict'::text, 'ai_agent_execution'::text, 'report_generation'::text, 'vector_search'::text, 'export'::text, 'service'::text]))),
+    CONSTRAINT rate_limit_rules_counted_check CHECK ((counted = ANY (ARRAY['caller'::text, 'company'::text]))),
+    CONSTRAINT rate_limit_rules_minute_max_check CHECK (((minute_max >= 1) AND (minute_max <= 1000000))),
+    CONSTRAINT rate_limit_rules_one_check CHECK (((company_id IS NULL) OR (tier IS NULL)))
+);
+ALTER TABLE ONLY app.rate_limit_rules FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.rate_limit_rules OWNER TO app_owner;
+
+COMMENT ON TABLE app.rate_limit_rules IS 'How often may be asked, where it is not what the configuration says: for a company, for a tier, or for everybody. Servers read it again within a second.';
+
+COMMENT ON COLUMN app.rate_limit_rules.class IS 'The sort of request.';
+
+COMMENT ON COLUMN app.rate_limit_rules.counted IS 'Whether each caller is counted for himself, or all of a company together.';
+
+COMMENT ON COLUMN app.rate_limit_rules.company_id IS 'The company it is for; null is the tier, or everybody.';
+
+COMMENT ON COLUMN app.rate_limit_rules.tier IS 'The tier it is for; null is the company, or everybody.';
+
+COMMENT ON COLUMN app.rate_limit_rules.minute_max IS 'Requests in a minute; null is without a limit.';
+
+COMMENT ON COLUMN app.rate_limit_rules.burst_max IS 'Requests at once; null is what the configuration says.';
+
+COMMENT ON COLUMN app.rate_limit_rules.is_shadow IS 'Whether it is counted and never refused; null is what the configuration says.';
+
+CREATE TABLE app.rate_limit_state (
+    id boolean DEFAULT true NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    configured jsonb DEFAULT '{}'::jsonb NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rate_limit_state_configured_check CHECK ((jsonb_typeof(configured) = 'object'::text)),
+    CONSTRAINT rate_limit_state_id_check CHECK (id)
+);
+ALTER TABLE ONLY app.rate_limit_state FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.rate_limit_state OWNER TO app_owner;
+
+COMMENT ON TABLE app.rate_limit_state IS 'One row: by its version servers see that rules have changed.';
+
+COMMENT ON COLUMN app.rate_limit_state.version IS 'One more with every statement that changes rules.';
+
+COMMENT ON COLUMN app.rate_limit_state.configured IS 'Rates in a minute by class, as the server that started last has them; 0 is without a limit.';
 
 CREATE TABLE app.retention_held (
     company_id uuid NOT NULL,
@@ -14809,7 +15015,7 @@ CREATE TABLE public.api_rate_limits (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT api_rate_limits_endpoint_check CHECK (((length(endpoint) >= 1) AND (length(endpoint) <= 500))),
-    CONSTRAINT api_rate_limits_identifier_type_check CHECK ((identifier_type = ANY (ARRAY['company'::text, 'user'::text, 'ip'::text, 'api_key'::text]))),
+    CONSTRAINT api_rate_limits_identifier_type_check CHECK ((identifier_type = ANY (ARRAY['company'::text, 'user'::text, 'ip'::text, 'api_key'::text, 'key'::text]))),
     CONSTRAINT api_rate_limits_identifier_value_check CHECK (((length(identifier_value) >= 1) AND (length(identifier_value) <= 255))),
     CONSTRAINT api_rate_limits_rate_limit_check CHECK ((rate_limit > 0)),
     CONSTRAINT api_rate_limits_request_count_check CHECK ((request_count >= 0)),
@@ -14821,6 +15027,8 @@ ALTER TABLE public.api_rate_limits OWNER TO app_owner;
 COMMENT ON TABLE public.api_rate_limits IS 'How often somebody asked within a window. Reached by the service only.';
 
 COMMENT ON COLUMN public.api_rate_limits.identifier_value IS 'pii:ip';
+
+COMMENT ON COLUMN public.api_rate_limits.endpoint IS 'What was asked for; * is anything. Of a key the company that it belongs to.';
 
 CREATE TABLE public.attachments (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -17145,6 +17353,19 @@ COMMENT ON TABLE public.purchase_order_line_items IS 'Lines of purchase orders.'
 
 COMMENT ON COLUMN public.purchase_order_line_items.description IS 'html';
 
+CREATE VIEW public.rate_limits WITH (security_invoker='true') AS
+ SELECT l.identifier_value AS key,
+    l.request_count AS count,
+    l.rate_limit AS "limit",
+    l.is_blocked,
+    l.window_start,
+    l.window_end AS reset_at
+   FROM public.api_rate_limits l
+  WHERE ((l.identifier_type = 'key'::text) AND (l.window_end > now()) AND (l.endpoint = COALESCE((( SELECT app.company_id() AS company_id))::text, '*'::text)));
+ALTER TABLE public.rate_limits OWNER TO app_owner;
+
+COMMENT ON VIEW public.rate_limits IS 'What increment_rate_limit counted in the minute that is running, a row for each key.';
+
 CREATE TABLE public.recurrences (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -18180,6 +18401,15 @@ ALTER TABLE ONLY app.protected_tables
 ALTER TABLE ONLY app.proved_domains
     ADD CONSTRAINT proved_domains_pkey PRIMARY KEY (domain);
 
+ALTER TABLE ONLY app.rate_limit_rules
+    ADD CONSTRAINT rate_limit_rules_class_counted_company_id_tier_key UNIQUE NULLS NOT DISTINCT (class, counted, company_id, tier);
+
+ALTER TABLE ONLY app.rate_limit_rules
+    ADD CONSTRAINT rate_limit_rules_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.rate_limit_state
+    ADD CONSTRAINT rate_limit_state_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_pkey PRIMARY KEY (company_id, table_name, row_id);
 
@@ -18776,6 +19006,10 @@ CREATE INDEX outbox_finished_at_idx ON app.outbox USING btree (finished_at);
 CREATE INDEX outbox_recipient_idx ON app.outbox USING btree (channel, recipient, created_at);
 
 CREATE INDEX proved_domains_company_id_idx ON app.proved_domains USING btree (company_id);
+
+CREATE INDEX rate_limit_rules_company_id_idx ON app.rate_limit_rules USING btree (company_id);
+
+CREATE INDEX rate_limit_rules_tier_idx ON app.rate_limit_rules USING btree (tier);
 
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
@@ -19678,6 +19912,8 @@ CREATE INDEX zones_id_idx ON public.zones USING btree (id);
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER note_use AFTER UPDATE ON app.api_key_uses FOR EACH ROW WHEN ((old.minute <> new.minute)) EXECUTE FUNCTION app.note_api_key_use();
+
+CREATE TRIGGER rate_limits_changed AFTER INSERT OR DELETE OR UPDATE ON app.rate_limit_rules FOR EACH STATEMENT EXECUTE FUNCTION app.rate_limits_changed();
 
 CREATE TRIGGER refresh_deleted AFTER DELETE ON app.role_permissions REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.role_permissions_changed();
 
@@ -21021,6 +21257,12 @@ ALTER TABLE ONLY app.outbox
 ALTER TABLE ONLY app.proved_domains
     ADD CONSTRAINT proved_domains_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.rate_limit_rules
+    ADD CONSTRAINT rate_limit_rules_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.rate_limit_rules
+    ADD CONSTRAINT rate_limit_rules_tier_fkey FOREIGN KEY (tier) REFERENCES app.subscription_tiers(tier) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -22027,6 +22269,10 @@ CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true
 
 CREATE POLICY app_definer_all ON app.proved_domains TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.rate_limit_rules TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.rate_limit_state TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.retention_held TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.role_permissions TO app_definer USING (true) WITH CHECK (true);
@@ -22078,6 +22324,10 @@ CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (
 CREATE POLICY app_owner_all ON app.protected_tables TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.proved_domains TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.rate_limit_rules TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.rate_limit_state TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.retention_held TO app_owner USING (true) WITH CHECK (true);
 
@@ -22133,6 +22383,10 @@ ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.proved_domains ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.rate_limit_rules ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.rate_limit_state ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.retention_held ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.role_permissions ENABLE ROW LEVEL SECURITY;
@@ -22176,6 +22430,10 @@ CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH C
 CREATE POLICY service_role_all ON app.protected_tables TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.proved_domains TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.rate_limit_rules TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.rate_limit_state TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.retention_held TO service_role USING (true) WITH CHECK (true);
 
@@ -24994,6 +25252,9 @@ GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO authentica
 GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO service_role;
 GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_shares(p_payment public.payments) FROM PUBLIC;
@@ -25070,6 +25331,9 @@ GRANT ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_p
 
 REVOKE ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) FROM PUBLIC;
 
@@ -25810,10 +26074,15 @@ REVOKE ALL ON FUNCTION app.quota(p_quota text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.quota(p_quota text) TO authenticated;
 GRANT ALL ON FUNCTION app.quota(p_quota text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.rate_limits_changed() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.read_line_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.read_question(p_query text, p_max_results integer, OUT plain text, OUT words text[], OUT keys_1 text[], OUT keys_2 text[], OUT keys_3 text[], OUT keys_4 text[], OUT word_query tsquery, OUT start_query tsquery, OUT phone text, OUT email text, OUT number text, OUT pattern text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.read_question(p_query text, p_max_results integer, OUT plain text, OUT words text[], OUT keys_1 text[], OUT keys_2 text[], OUT keys_3 text[], OUT keys_4 text[], OUT word_query tsquery, OUT start_query tsquery, OUT phone text, OUT email text, OUT number text, OUT pattern text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.read_rate_limits(p_version bigint, p_companies uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.read_rate_limits(p_version bigint, p_companies uuid[]) TO service_role;
 
 REVOKE ALL ON FUNCTION app.rebuild_figures(p_company_id uuid) FROM PUBLIC;
 
@@ -26098,6 +26367,10 @@ REVOKE ALL ON FUNCTION public.company_kpis() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.company_kpis() TO authenticated;
 GRANT ALL ON FUNCTION public.company_kpis() TO service_role;
 
+REVOKE ALL ON FUNCTION public.company_rate_limits() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.company_rate_limits() TO authenticated;
+GRANT ALL ON FUNCTION public.company_rate_limits() TO service_role;
+
 REVOKE ALL ON FUNCTION public.company_subscription() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.company_subscription() TO authenticated;
 GRANT ALL ON FUNCTION public.company_subscription() TO service_role;
@@ -26127,6 +26400,9 @@ GRANT ALL ON FUNCTION public.get_current_tenant_id() TO app_definer;
 
 REVOKE ALL ON FUNCTION public.grant_support_access(hours integer, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.grant_support_access(hours integer, reason text) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.increment_rate_limit(key text, amount integer, rate_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.increment_rate_limit(key text, amount integer, rate_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION public.invite_member(email text, role text, name text, role_id uuid, department_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.invite_member(email text, role text, name text, role_id uuid, department_id uuid) TO authenticated;
@@ -26184,6 +26460,9 @@ REVOKE ALL ON FUNCTION public.release_stock(reservation_id uuid, quantity numeri
 GRANT ALL ON FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) TO service_role;
 
+REVOKE ALL ON FUNCTION public.remove_rate_limit(class text, company_id uuid, tier text, counted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_rate_limit(class text, company_id uuid, tier text, counted text) TO service_role;
+
 REVOKE ALL ON FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.reserve_stock(inventory_id uuid, quantity numeric, job_id uuid, reason text) TO service_role;
@@ -26227,6 +26506,9 @@ GRANT ALL ON FUNCTION public.set_company_subscription(company_id uuid, tier text
 REVOKE ALL ON FUNCTION public.set_config(setting_name text, setting_value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_config(setting_name text, setting_value text) TO authenticated;
 GRANT ALL ON FUNCTION public.set_config(setting_name text, setting_value text) TO service_role;
+
+REVOKE ALL ON FUNCTION public.set_rate_limit(class text, minute_max integer, company_id uuid, tier text, counted text, burst_max integer, shadow boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_rate_limit(class text, minute_max integer, company_id uuid, tier text, counted text, burst_max integer, shadow boolean) TO service_role;
 
 REVOKE ALL ON FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) TO guest;
@@ -26318,6 +26600,10 @@ GRANT SELECT ON TABLE app.protected_tables TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_rules TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_state TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.retention_held TO app_definer;
 GRANT SELECT ON TABLE app.retention_held TO service_role;
@@ -27039,6 +27325,8 @@ GRANT SELECT(created_at) ON TABLE public.properties TO guest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_order_line_items TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_order_line_items TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_order_line_items TO authenticated;
+
+GRANT SELECT ON TABLE public.rate_limits TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.recurrences TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.recurrences TO service_role;

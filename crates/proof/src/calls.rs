@@ -61,12 +61,17 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("public.join_company(uuid)", &[Some("#a000")]),
     ("public.receive_purchase_order(uuid, jsonb)", &[Some("#~b91"), Some(r##"[{"id": "#~ba1", "quantity": 0}]"##)]),
     ("public.reserve_stock(uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("1"), None, None]),
+    ("public.remove_rate_limit(text, uuid, text, text)", &[Some("write"), Some("#~000"), None, Some("caller")]),
     ("public.restore_company(uuid)", &[Some("#~000")]),
     ("public.revoke_invitation(uuid)", &[Some("#~501")]),
     ("public.set_config(text, text)", &[Some("app.current_tenant_id"), Some("#~000")]),
     (
         "public.set_company_subscription(uuid, text, text, int4, timestamptz, text)",
         &[Some("#~000"), Some("pro"), None, Some("20"), None, None],
+    ),
+    (
+        "public.set_rate_limit(text, int4, uuid, text, text, int4, bool)",
+        &[Some("write"), Some("50"), Some("#~000"), None, Some("caller"), None, None],
     ),
     ("public.transfer_company_ownership(uuid, text)", &[Some("#~102"), None]),
     ("public.transfer_stock(uuid, uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("#~bb2"), Some("1"), None, None]),

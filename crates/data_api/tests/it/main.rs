@@ -97,6 +97,8 @@ mod projects;
 #[cfg(test)]
 mod purchasing;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod reach;
 #[cfg(test)]
 mod recovery;

@@ -52,6 +52,8 @@ pub(crate) const AREAS: &[Area] = &[
             "app.subscription_tiers",
             "app.subscriptions",
             "app.subscription_events",
+            "app.rate_limit_rules",
+            "app.rate_limit_state",
         ],
     },
     Area {

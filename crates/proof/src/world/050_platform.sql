@@ -129,6 +129,9 @@ begin
     values (encode(sha256((v_letter || ' proves')::bytea), 'hex'), v_canary || '@example.com', proof.id(v_letter, '105'), now() + interval '1 hour');
     insert into public.api_rate_limits (company_id, identifier_type, identifier_value, window_start, window_end, rate_limit)
     values (v_company, 'company', v_canary, now(), now() + interval '1 hour', 100);
+    insert into public.api_rate_limits (company_id, identifier_type, identifier_value, endpoint, window_start, window_end, rate_limit)
+    values (v_company, 'key', v_canary, v_company::text, now(), now() + interval '1 hour', 100);
+    insert into app.rate_limit_rules (class, company_id, minute_max) values ('read', v_company, 1200);
     insert into auth.one_time_tokens (user_id, purpose, token_hash, code_hash, sent_to, created_at, expires_at)
     values (proof.id(v_letter, '105'), 'recovery', sha256((v_letter || ' link')::bytea), sha256('code'), v_canary || '@example.com', now(), now());
     insert into auth.flow_states (user_id, method, challenge, challenge_method, code_hash, redirect_to, created_at, expires_at)

@@ -1,0 +1,124 @@
+//! Rates that are set at run time, and counters by a key of the caller's own: who may, and what they say.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::server::{Caller, Said, Server};
+use crate::together::together;
+
+async fn company_rates(server: &Server, who: &Caller) -> Value {
+    server.post(who, "rpc/company_rate_limits", json!({}), "").await.ok()
+}
+
+fn of<'a>(rates: &'a Value, class: &str) -> Vec<&'a Value> {
+    rates.as_array().unwrap().iter().filter(|rate| rate["class"] == class).collect()
+}
+
+#[tokio::test]
+async fn the_operator_sets_rates_and_whoever_pays_sees_those_of_his_company() {
+    let server = Server::new().await;
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let admin = server.member(&ann.company_id, "admin").await;
+    let service = server.service();
+    let set = async |who: &Caller, body: Value| server.post(who, "rpc/set_rate_limit", body, "").await;
+    let everybody = set(&service, json!({ "class": "write", "minute_max": 200 })).await.ok();
+    assert_eq!([&everybody["minute_max"], &everybody["company_id"], &everybody["counted"]], [&json!(200), &Value::Null, &json!("caller")]);
+    set(&service, json!({ "class": "write", "minute_max": 300, "tier": "free" })).await.ok();
+    set(&service, json!({ "class": "write", "minute_max": 400, "burst_max": 40, "company_id": ann.company_id })).await.ok();
+    set(&service, json!({ "class": "write", "minute_max": 500, "company_id": ann.company_id })).await.ok();
+    set(&service, json!({ "class": "read", "minute_max": null, "company_id": ann.company_id, "counted": "company", "shadow": true }))
+        .await
+        .ok();
+
+    let hers = company_rates(&server, &ann).await;
+    let own = json!({ "class": "write", "counted": "caller", "minute_max": 500, "burst_max": null, "shadow": null, "said_for": "company" });
+    assert_eq!(of(&hers, "write"), [&own]);
+    let all =
+        json!({ "class": "read", "counted": "company", "minute_max": null, "burst_max": null, "shadow": true, "said_for": "company" });
+    assert_eq!(of(&hers, "read"), [&all]);
+    let his = company_rates(&server, &bob).await;
+    assert_eq!(of(&his, "write")[0]["minute_max"], 300, "the tier goes before everybody");
+    assert!(of(&his, "read").is_empty() && !his.to_string().contains(&ann.company_id));
+    for (class, company, removed) in
+        [("write", &ann.company_id, true), ("write", &ann.company_id, false), ("export", &bob.company_id, false)]
+    {
+        let body = json!({ "class": class, "company_id": company });
+        assert_eq!(server.post(&service, "rpc/remove_rate_limit", body, "").await.ok(), json!(removed));
+    }
+    assert_eq!(of(&company_rates(&server, &ann).await, "write")[0]["minute_max"], 300);
+
+    // Who may not.
+    server.post(&admin, "rpc/company_rate_limits", json!({}), "").await.refused(403, "permission_denied");
+    server.post(&server.person("eve").await, "rpc/company_rate_limits", json!({}), "").await.refused(403, "company_required");
+    server.post(&Server::nobody(), "rpc/company_rate_limits", json!({}), "").await.refused(401, "42501");
+    for function in ["set_rate_limit", "remove_rate_limit"] {
+        let mut body = json!({ "class": "write", "company_id": ann.company_id });
+        if function == "set_rate_limit" {
+            body["minute_max"] = json!(1_000_000);
+        }
+        server.post(&ann, &format!("rpc/{function}"), body.clone(), "").await.refused(403, "42501");
+        server.post(&Server::nobody(), &format!("rpc/{function}"), body.clone(), "").await.refused(401, "42501");
+        // A program that works in a company speaks of no other, and of no tier.
+        let within = Caller { works_in: Some(bob.company_id.clone()), ..service.clone() };
+        server.post(&within, &format!("rpc/{function}"), body.clone(), "").await.refused(403, "rate_limit_not_yours");
+        body["company_id"] = Value::Null;
+        server.post(&within, &format!("rpc/{function}"), body, "").await.refused(403, "rate_limit_not_yours");
+    }
+    for wrong in [
+        json!({ "class": "reading", "minute_max": 1 }),
+        json!({ "class": "read", "minute_max": 0 }),
+        json!({ "class": "read", "minute_max": 1, "counted": "planet" }),
+        json!({ "class": "read", "minute_max": 1, "tier": "platinum" }),
+        json!({ "class": "read", "minute_max": 1, "company_id": "01900000-0000-7000-8000-0000000000ff" }),
+        json!({ "class": "read", "minute_max": 1, "tier": "pro", "company_id": ann.company_id }),
+    ] {
+        set(&service, wrong).await.refused(422, "rate_limit_invalid");
+    }
+}
+
+#[tokio::test]
+async fn a_program_counts_by_keys_of_its_own() {
+    let server = Arc::new(Server::new().await);
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let service = server.service();
+    let count = async |who: &Caller, body: Value| server.post(who, "rpc/increment_rate_limit", body, "").await;
+    let single = Said { accept: "application/vnd.pgrst.object+json", ..Said::default() };
+    let seen = async |who: &Caller| server.get_with(who, "rate_limits?select=count&key=eq.ratelimit:ann", single).await;
+
+    // As programs do that look, compare and count.
+    assert_eq!(seen(&service).await.status, 406, "nothing was counted yet");
+    let one = || ("POST", "rpc/increment_rate_limit".to_owned(), json!({ "key": "ratelimit:ann" }));
+    let answers = together(&server, &service, vec![one(), one(), one(), one()]).await;
+    let mut counted: Vec<_> = answers.into_iter().map(|answer| answer.ok().as_i64().unwrap()).collect();
+    counted.sort_unstable();
+    // Unless the minute ends in between, which begins anew.
+    assert!(counted == [1, 2, 3, 4] || counted[0] == 1 && counted[1] == 1, "{counted:?}");
+    let now = count(&service, json!({ "key": "ratelimit:ann", "amount": 200 })).await.ok().as_i64().unwrap();
+    let row = server.get(&service, "rate_limits?select=count,limit,is_blocked&key=eq.ratelimit:ann").await.ok();
+    assert!(row == json!([]) || row == json!([{ "count": now, "limit": 100, "is_blocked": true }]), "{row}");
+
+    // The same word of another company's program is another key.
+    let within = |company: &str| Caller { works_in: Some(company.to_owned()), ..service.clone() };
+    let (hers, his) = (within(&ann.company_id), within(&bob.company_id));
+    assert_eq!(count(&hers, json!({ "key": "ratelimit:ann" })).await.ok(), json!(1));
+    assert_eq!(count(&his, json!({ "key": "ratelimit:bob" })).await.ok(), json!(1));
+    let keys = async |who: &Caller| server.get(who, "rate_limits?select=key,count&order=key").await.ok().to_string();
+    assert!(!keys(&hers).await.contains("ratelimit:bob") && !keys(&his).await.contains("ratelimit:ann"));
+
+    for who in [&ann, &bob] {
+        count(who, json!({ "key": "x" })).await.refused(403, "42501");
+        server.get(who, "rate_limits").await.refused(403, "42501");
+        server.get(who, "api_rate_limits").await.refused(403, "42501");
+    }
+    count(&Server::nobody(), json!({ "key": "x" })).await.refused(401, "42501");
+    server.get(&Server::nobody(), "rate_limits").await.refused(401, "42501");
+    for wrong in [
+        json!({ "key": "" }),
+        json!({ "key": "x", "amount": 0 }),
+        json!({ "key": "x", "rate_limit": 0 }),
+        json!({ "key": "x".repeat(256) }),
+    ] {
+        count(&service, wrong).await.refused(422, "rate_limit_invalid");
+    }
+}
