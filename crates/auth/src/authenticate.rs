@@ -126,7 +126,7 @@ impl Auth {
             Err(refused) => return Box::pin(self.identify_outside(credential, refused)).await,
         };
         let principal = Principal::vouch(self.authority(), verified.subject.clone(), verified.claims.clone());
-        Ok(principal.with_assurance(verified.assurance))
+        Ok(principal.with_assurance(verified.assurance).with_claimed_company(verified.company))
     }
 
     /// Returns the company that a caller's verified token names: good to count by, not to decide by.

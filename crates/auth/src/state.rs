@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use kernel::{Authority, Clock, CompanyId, Error, Grant, RequestContext, Result};
-use limits::Buckets;
+use limits::Limiter;
 use outbound::{Outbound, Seal};
 use postgres::{Access, Database, Row, Sql, Tx};
 
@@ -41,7 +41,7 @@ pub struct AuthOptions {
     /// What sends mail and SMS. Without it there is no sign-in by them.
     pub outbound: Option<Outbound>,
     /// Where it is counted how often somebody asks.
-    pub buckets: Buckets,
+    pub limiter: Limiter,
     /// The settings.
     pub config: AuthConfig,
     /// The keys, as [`crate::keys::store`] keeps them.
@@ -97,7 +97,7 @@ impl Auth {
             keys: ArcSwap::from_pointee(Keys { ring: options.keys, generation: 0 }),
             verifier,
             passwords: Passwords::new(options.config.password.clone())?,
-            limits: Limits::new(options.config.limits.clone(), options.buckets),
+            limits: Limits::new(options.config.limits.clone(), options.limiter),
             issuers: Issuers::new(&options.config.issuers, options.config.token_cache_bytes_max)?,
             key_uses: Uses::new(&options.config.api_keys),
             hooks: Hooks::new(&options.config.hooks)?,

@@ -65,6 +65,7 @@ pub enum Subject {
 pub struct Principal {
     subject: Subject,
     requested_company: Option<CompanyId>,
+    claimed_company: Option<CompanyId>,
     assurance: AssuranceLevel,
     claims: Arc<str>,
 }
@@ -73,13 +74,20 @@ impl Principal {
     /// Vouches for a caller. `claims` is the JSON object of the verified token, without space around it, as SQL will see it in
     /// `request.jwt.claims`.
     pub fn vouch(_: &Authority, subject: Subject, claims: impl Into<Arc<str>>) -> Self {
-        Self { subject, requested_company: None, assurance: AssuranceLevel::One, claims: claims.into() }
+        Self { subject, requested_company: None, claimed_company: None, assurance: AssuranceLevel::One, claims: claims.into() }
     }
 
     /// Names the company for this one request, in place of the session's active one.
     #[must_use]
     pub fn in_company(mut self, company: Option<CompanyId>) -> Self {
         self.requested_company = company;
+        self
+    }
+
+    /// States which company the verified token names.
+    #[must_use]
+    pub fn with_claimed_company(mut self, company: Option<CompanyId>) -> Self {
+        self.claimed_company = company;
         self
     }
 
@@ -114,6 +122,11 @@ impl Principal {
     /// Returns the company that this request named.
     pub fn requested_company(&self) -> Option<CompanyId> {
         self.requested_company
+    }
+
+    /// Returns the company that the verified token names, if it names one: good to count by, not to decide by.
+    pub fn claimed_company(&self) -> Option<CompanyId> {
+        self.claimed_company
     }
 
     /// Returns how the user proved who he is.

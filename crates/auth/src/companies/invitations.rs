@@ -47,6 +47,7 @@ pub(crate) async fn create_invitation(
     one_time::require(&auth, Channel::Mail)?;
     let company = CompanyId(path_id(&company)?);
     let email = Email::parse(&wish.email)?;
+    auth.limits().strict("invitation", email.as_str(), &device).await?;
     let (token, token_hash) = one_time::link_token()?;
     let tx = auth.begin(Access::Write, "invite somebody into a company").await?;
     let mut sql = Sql::new("select to_jsonb(i) - 'token_hash' as invitation from app.mail_invitation(");
@@ -153,6 +154,7 @@ pub(crate) async fn accept_invitation(
     device: Device,
     Body(presented): Body<Presented>,
 ) -> Result<Json<Value>> {
+    auth.limits().strict("invitation", presented.token.expose(), &device).await?;
     let answer = match caller {
         Some(caller) => as_member(&auth, caller, &presented).await?,
         None => Box::pin(as_newcomer(&auth, device, presented)).await?,

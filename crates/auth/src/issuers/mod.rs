@@ -69,7 +69,8 @@ impl Auth {
         let told = self.told(issuer, token).await?;
         let (user_id, company_id) = people::find(self, &issuer.config, &told).await.map_err(Refusal::Request)?;
         let subject = Subject::User { user_id, session_id: None };
-        Ok(Principal::vouch(self.authority(), subject, Arc::clone(&told.claims)).in_company(company_id))
+        let principal = Principal::vouch(self.authority(), subject, Arc::clone(&told.claims));
+        Ok(principal.in_company(company_id).with_claimed_company(company_id))
     }
 
     async fn told(&self, issuer: &Issuer, token: &str) -> Result<Arc<Told>, Refusal> {

@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 pub struct LimitsConfig {
     /// Whether requests are counted by the address they come from; unless set, everywhere but in development, where all come from one.
     pub by_address: Option<bool>,
-    /// How many buckets are kept; those that are used least are forgotten.
-    pub buckets_max: u32,
     /// Sign-ups from one address.
     pub sign_up_5min_max: u32,
     /// Anonymous sign-ups from one address.
@@ -54,7 +52,6 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             by_address: None,
-            buckets_max: 100_000,
             sign_up_5min_max: 30,
             anonymous_hour_max: 30,
             sign_in_5min_max: 150,
@@ -99,7 +96,6 @@ impl LimitsConfig {
             (self.wrong_password_address_10min_max, "limits.wrong_password_address_10min_max"),
             (self.wrong_password_account_hour_max, "limits.wrong_password_account_hour_max"),
         ];
-        let numbers = numbers.into_iter().map(|(number, key)| (!(1..=1_000_000).contains(&number), key, "1 to 1000000"));
-        numbers.chain([(!(1000..=10_000_000).contains(&self.buckets_max), "limits.buckets_max", "1000 to 10000000")])
+        numbers.into_iter().map(|(number, key)| (!(1..=1_000_000).contains(&number), key, "1 to 1000000"))
     }
 }

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use jiff::Timestamp;
 use kernel::{ClientAddress, CompanyId, Error, Kind, Result, SessionId, UserId};
-use limits::{Buckets, Demand, Key, Rate, Taken, network};
+use limits::{Asker, Buckets, Demand, Key, Limiter, Rate, Taken, Whom, network};
 
 use crate::Auth;
 use crate::input::Device;
@@ -26,12 +26,20 @@ pub(crate) use passwords::attempt;
 /// Keeps count.
 pub(crate) struct Limits {
     config: LimitsConfig,
+    limiter: Limiter,
     buckets: Buckets,
 }
 
 impl Limits {
-    pub(crate) fn new(config: LimitsConfig, buckets: Buckets) -> Self {
-        Self { config, buckets }
+    pub(crate) fn new(config: LimitsConfig, limiter: Limiter) -> Self {
+        Self { config, buckets: limiter.buckets().clone(), limiter }
+    }
+
+    /// Counts a try to be somebody or to reach him, by the way in which it is tried, whom it is about, and where it is tried from.
+    pub(crate) async fn strict(&self, way: &'static str, name: &str, device: &Device) -> Result<()> {
+        let Some(network) = self.counted(device) else { return Ok(()) };
+        let asker = Asker { whom: Whom::Trial { way, name: name.to_owned(), network }, company: None };
+        judge("strict", self.limiter.take(&asker, &[limits::Class::Strict], 1).await.wait())
     }
 
     /// Counts a request of a signed-in account, and of the company it works in.

@@ -22,6 +22,7 @@ pub(crate) struct Attempt<'a> {
 pub(crate) async fn attempt<'a>(auth: &'a Auth, account: &str, user_id: Option<UserId>, device: &Device) -> Result<Attempt<'a>> {
     let (limits, now) = (auth.limits(), auth.now());
     let config = &limits.config;
+    limits.strict("sign_in", account, device).await?;
     let mut attempt = Attempt { auth, pair: None, taken: Vec::new() };
     if let Some(address) = limits.counted(device) {
         let pair = limits.buckets.key("wrong_password", &[account.as_bytes(), address.as_bytes()]);

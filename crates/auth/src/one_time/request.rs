@@ -82,6 +82,7 @@ async fn by_mail(auth: &Auth, device: &Device, wish: Wish, redirect_to: Option<&
     require(auth, Channel::Mail)?;
     let challenge = wish.challenge()?;
     let email = Email::parse(wish.email.as_deref().unwrap_or_default())?;
+    auth.limits().strict("send", email.as_str(), device).await?;
     let metadata = wish.data.unwrap_or_default();
     check_metadata(&metadata, auth.config().user_metadata_bytes_max)?;
     let tx = auth.begin(Access::Write, "ask for a link to sign in").await?;
@@ -124,6 +125,7 @@ async fn by_sms(auth: &Auth, device: &Device, wish: Wish) -> Result<Json<Value>>
         return Err(bad_request("validation_failed", "Invalid channel, supported values are 'sms'"));
     }
     let phone = Phone::parse(wish.phone.as_deref().unwrap_or_default())?;
+    auth.limits().strict("send", phone.as_str(), device).await?;
     let metadata = wish.data.unwrap_or_default();
     check_metadata(&metadata, auth.config().user_metadata_bytes_max)?;
     let tx = auth.begin(Access::Write, "ask for a code by SMS").await?;
@@ -175,6 +177,7 @@ pub(crate) async fn recover(
     let challenge = wish.challenge()?;
     let email = wish.email.as_deref().filter(|email| !email.is_empty());
     let email = Email::parse(email.ok_or_else(|| bad_request("validation_failed", "Password recovery requires an email"))?)?;
+    auth.limits().strict("send", email.as_str(), &device).await?;
     let tx = auth.begin(Access::Write, "ask for a new password").await?;
     let account = Account::by_email(&tx, &email, auth.now()).await?.filter(|account| !account.banned);
     let delivery = Delivery {

@@ -64,6 +64,7 @@ async fn by_mail(auth: &Auth, device: &Device, kind: &str, email: &str, back: Ba
     let (redirect_to, challenge) = back;
     require(auth, Channel::Mail)?;
     let email = Email::parse(email)?;
+    auth.limits().strict("send", email.as_str(), device).await?;
     let tx = auth.begin(Access::Write, "send a link again").await?;
     let account = Account::by_email(&tx, &email, auth.now()).await?.filter(|account| !account.banned);
     if kind == "signup" {
@@ -126,6 +127,7 @@ pub(crate) fn changes<'a>(
 async fn by_sms(auth: &Auth, device: &Device, kind: &str, phone: &str) -> Result<Json<Value>> {
     require(auth, Channel::Sms)?;
     let phone = Phone::parse(phone)?;
+    auth.limits().strict("send", phone.as_str(), device).await?;
     let tx = auth.begin(Access::Write, "send a code again").await?;
     let (account, purpose) = if kind == "sms" {
         let account = Account::by_phone(&tx, &phone, auth.now()).await?;

@@ -154,6 +154,7 @@ async fn by_link(auth: &Auth, device: Device, kind: &str, token: &str, way: Way)
 }
 
 async fn by_code(auth: &Auth, device: Device, sent_to: &str, purposes: &'static [Purpose], code: &str) -> Result<Verified> {
+    auth.limits().strict("verify", sent_to, &device).await?;
     let tx = auth.begin(Access::Write, "sign-in by a code").await?;
     let attempts_max = auth.config().one_time.code_attempts_max;
     let candidates = queries::candidates(&tx, sent_to, purposes, attempts_max, auth.now()).await?;

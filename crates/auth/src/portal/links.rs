@@ -49,6 +49,7 @@ pub(crate) async fn otp(
     require_portal(&auth)?;
     require(&auth, Channel::Mail)?;
     let email = Email::parse(&wish.email)?;
+    auth.limits().strict("send", email.as_str(), &device).await?;
     let tx = auth.begin(Access::Write, "ask for a link to a portal").await?;
     let company = queries::company(&tx, &wish.company).await?;
     let id = company.as_ref().map(|company| company.id);

@@ -64,6 +64,9 @@ pub(crate) async fn put(
     let challenge = Challenge::read(wish.code_challenge.as_deref(), wish.code_challenge_method.as_deref())?;
     let email = wish.email.as_deref().filter(|email| !email.is_empty()).map(Email::parse).transpose()?;
     let is_long = wish.password.as_ref().is_some_and(|password| auth.config().companies.is_long(password.expose()));
+    if wish.password.is_some() {
+        auth.limits().strict("password", &caller.user_id.to_string(), &device).await?;
+    }
     let hash = match wish.password.filter(|password| !password.expose().is_empty()) {
         Some(password) => Some(new_hash(&auth, caller, password, wish.nonce.as_ref()).await?),
         None => None,

@@ -66,6 +66,7 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
         }
         Wanted::Nothing => return Err(anonymous::disabled()),
     };
+    auth.limits().strict("sign_up", email.as_str(), &device).await?;
     auth.passwords().check_choice(password.expose())?;
     let confirmed = auth.config().autoconfirm;
     let mut user_metadata = body.data.unwrap_or_default();

@@ -5,6 +5,8 @@ use auth::config::LimitsConfig;
 use axum::body::Body;
 use http::Request;
 use kernel::ClientAddress;
+use limits::RatesConfig;
+use outbound::OutboundConfig;
 use serde_json::{Value, json};
 
 use crate::server::{Answer, PASSWORD, Server, token};
@@ -188,6 +190,30 @@ async fn an_account_its_sessions_and_a_company_are_counted_from_wherever_they_as
     too_often(&server.refresh(&ann).await, "150");
     server.wait(150);
     server.refresh(&again).await.ok();
+}
+
+#[tokio::test]
+async fn one_account_is_tried_five_times_a_minute_from_one_address() {
+    let rates = RatesConfig { shadow: vec!["read".to_owned()], ..RatesConfig::default() };
+    let server = Server::with_rates(AuthConfig::default(), OutboundConfig::default(), rates).await;
+    server.sign_up("ann@example.com").await;
+    for _ in 0..5 {
+        assert_eq!(password(&server, ANN, "ann@example.com", PASSWORD).await.status, 200, "a right one counts, too");
+    }
+    too_often(&password(&server, ANN, "ann@example.com", PASSWORD).await, "12");
+    assert_eq!(password(&server, BOB, "ann@example.com", PASSWORD).await.status, 200, "elsewhere");
+    assert_eq!(password(&server, ANN, "bob@example.com", "wrong").await.status, 400, "somebody else");
+    let code = json!({ "type": "email", "email": "ann@example.com", "token": "000000" });
+    for _ in 0..5 {
+        assert_eq!(from(&server, ANN, ("POST", "/verify"), None, Some(code.clone())).await.status, 403, "another way");
+    }
+    too_often(&from(&server, ANN, ("POST", "/verify"), None, Some(code)).await, "12");
+    for status in [200, 429, 429, 429, 429] {
+        assert_eq!(from(&server, ANN, ("POST", "/recover"), None, Some(json!({ "email": "ann@example.com" }))).await.status, status);
+    }
+    server.wait(12);
+    assert_eq!(password(&server, ANN, "ann@example.com", PASSWORD).await.status, 200);
+    too_often(&password(&server, ANN, "ann@example.com", PASSWORD).await, "12");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kernel::{Authority, Clock};
-use limits::{Buckets, Keys};
+use limits::{Buckets, Keys, Limiter, RatesConfig};
 use outbound::{Outbound, OutboundConfig, OutboundOptions};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -26,6 +26,7 @@ pub(crate) struct Server {
     pub(crate) auth: Auth,
     pub(crate) ring: KeyRing,
     pub(crate) router: Router,
+    limiter: Limiter,
     clock: Arc<Hands>,
 }
 
@@ -73,6 +74,11 @@ impl Server {
     }
 
     pub(crate) async fn with_outbound(config: AuthConfig, outbound: OutboundConfig) -> Self {
+        // Tests that count something of their own are not stopped by what counts beside it.
+        Self::with_rates(config, outbound, RatesConfig { strict_minute_max: 0, ..RatesConfig::default() }).await
+    }
+
+    pub(crate) async fn with_rates(config: AuthConfig, outbound: OutboundConfig, rates: RatesConfig) -> Self {
         let db = testkit::Db::new().await;
         let clock = Arc::new(Hands(AtomicI64::new(START)));
         let ring = KeyRing::generate(clock.now()).unwrap();
@@ -86,6 +92,8 @@ impl Server {
             config: outbound,
             is_development: true,
         };
+        let buckets = Buckets::local(Keys::of_this_process().unwrap(), 100_000);
+        let limiter = Limiter::new(rates, buckets, Arc::<Hands>::clone(&clock));
         let options = AuthOptions {
             outbound: Some(Outbound::new(outbound).unwrap()),
             database: db.database(),
@@ -94,10 +102,10 @@ impl Server {
             config,
             keys: ring.clone(),
             public_url: "http://localhost:54321/".to_owned(),
-            buckets: Buckets::local(Keys::of_this_process().unwrap(), 100_000),
+            limiter: limiter.clone(),
         };
         let auth = Auth::new(options).unwrap();
-        Self { db, router: auth::router(auth.clone()), auth, ring, clock }
+        Self { db, router: auth::router(auth.clone()), auth, ring, limiter, clock }
     }
 
     /// Returns the sign-in of another server before the same database.
@@ -114,7 +122,7 @@ impl Server {
             config,
             keys: self.ring.clone(),
             public_url,
-            buckets: Buckets::local(Keys::of_this_process().unwrap(), 100_000),
+            limiter: self.limiter.clone(),
         })
         .unwrap()
     }

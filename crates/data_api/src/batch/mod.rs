@@ -19,6 +19,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kernel::{AnyCaller, Can, Error, Grant, Kind, Principal, RequestContext, Result};
+use limits::Meter;
 use postgres::catalog::Catalog;
 use postgres::{Access, Sql, Tx};
 use serde::Serialize;
@@ -112,6 +113,10 @@ async fn serve(api: &DataApi, grant: Grant, request: Request) -> Result<Response
     let body = read(Request::from_parts(parts.clone(), body)).await?;
     let key = Key::of(&parts, &body, api.config())?;
     let batch = Batch { steps: wanted::steps(&body, api.config())?, key, end: wanted::end(&parts.headers)? };
+    // The edge counted one.
+    if let Some(meter) = parts.extensions.get::<Meter>() {
+        meter.more(u32::try_from(batch.steps.len()).unwrap_or(u32::MAX).saturating_sub(1)).await?;
+    }
     let attempt = async || all(api, &grant, &context, &batch).await;
     let mut answered = attempt().await;
     // All of it was undone, so all of it may be run again.

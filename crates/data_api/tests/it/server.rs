@@ -13,7 +13,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Authority, Clock};
-use limits::{Buckets, Keys};
+use limits::{Buckets, Keys, Limiter, RatesConfig};
 use postgres::Database;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -83,6 +83,7 @@ impl Server {
         let ring = KeyRing::generate(clock.now()).unwrap();
         #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
         let authority = Authority::establish();
+        let buckets = Buckets::local(Keys::of_this_process().unwrap(), 100_000);
         let auth = Auth::new(AuthOptions {
             outbound: None,
             database: db.database(),
@@ -91,7 +92,7 @@ impl Server {
             config: AuthConfig::default(),
             keys: ring.clone(),
             public_url: "http://localhost:54321/".to_owned(),
-            buckets: Buckets::local(Keys::of_this_process().unwrap(), 100_000),
+            limiter: Limiter::new(RatesConfig::default(), buckets, Arc::<Forward>::clone(&clock)),
         })
         .unwrap();
         let api = DataApi::new(database, authority, config).unwrap();

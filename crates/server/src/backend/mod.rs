@@ -7,6 +7,8 @@ mod accounts;
 mod context;
 mod demo;
 mod listening;
+mod rate_rules;
+mod rates;
 mod rights;
 
 use std::sync::{Arc, OnceLock};
@@ -17,7 +19,7 @@ use auth::{Auth, AuthConfig, AuthOptions};
 use axum::{Router, middleware};
 use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
-use limits::{Buckets, Keys};
+use limits::{Buckets, Keys, Limiter, Mode};
 use outbound::{Outbound, OutboundOptions};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +46,7 @@ struct Inner {
     database: Database,
     authority: Arc<Authority>,
     auth: Auth,
+    limiter: Limiter,
     outbound: Outbound,
     data_api: DataApi,
     /// Where the database tells of changes; nowhere behind a pooler.
@@ -67,6 +70,7 @@ impl Backend {
             config: settings.outbound.clone(),
             is_development: settings.is_development(),
         })?;
+        let limiter = limiter(settings, Arc::clone(&clock))?;
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
@@ -75,7 +79,7 @@ impl Backend {
             config: auth_config(settings),
             keys,
             public_url: public_url.to_owned(),
-            buckets: Buckets::local(Keys::of_this_process()?, settings.auth.limits.buckets_max),
+            limiter: limiter.clone(),
         })?;
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
@@ -83,7 +87,7 @@ impl Backend {
         }
         config.plan_enabled.get_or_insert(settings.is_development());
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
-        Ok(Self(Arc::new(Inner { database, authority, auth, outbound, data_api, listening, version: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { database, authority, auth, limiter, outbound, data_api, listening, version: OnceLock::new() })))
     }
 
     /// Looks at the database after the schema is there: who we are in it, and what it holds. Returns what does not work.
@@ -94,6 +98,7 @@ impl Backend {
         self.0.data_api.reload().await?;
         self.0.auth.publish_settings().await?;
         self.0.auth.declare_company_rules().await?;
+        self.open_rates().await?;
         rights.judge(settings)
     }
 
@@ -196,7 +201,12 @@ impl Backend {
     }
 
     fn guarded(&self, routes: Router) -> Router {
-        routes.layer(middleware::from_fn(context::layer)).layer(middleware::from_fn_with_state(self.0.auth.clone(), auth::layer))
+        let gate = rates::Gate { auth: self.0.auth.clone(), limiter: self.0.limiter.clone() };
+        routes.layer(middleware::from_fn(context::layer)).layer(middleware::from_fn_with_state(gate, rates::layer))
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.0.limiter
     }
 
     /// Returns the route of batches, behind the auth layer, too.
@@ -232,6 +242,14 @@ fn auth_config(settings: &Settings) -> AuthConfig {
     config.limits.by_address.get_or_insert(!settings.is_development());
     config.companies.mfa_required.get_or_insert(!settings.is_development());
     config
+}
+
+/// A developer sees what he would be refused elsewhere.
+fn limiter(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Limiter> {
+    let mut config = settings.rates.clone();
+    config.mode.get_or_insert(if settings.is_development() { Mode::Shadow } else { Mode::Enforce });
+    let buckets = Buckets::local(Keys::of_this_process()?, config.buckets_max);
+    Ok(Limiter::new(config, buckets, clock))
 }
 
 fn pool_options(settings: &Settings, server: postgres::Config) -> PoolOptions {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use auth::config::AuthConfig;
 use data_api::DataApiConfig;
 use kernel::Secret;
+use limits::RatesConfig;
 use outbound::OutboundConfig;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,8 @@ pub struct Settings {
     pub tls: Tls,
     /// What one client or all together may take.
     pub limits: Limits,
+    /// How often callers may ask.
+    pub rates: RatesConfig,
     /// Proxies in front of the server.
     pub proxies: Proxies,
     /// Which web pages may call.
@@ -280,6 +283,7 @@ impl Default for Settings {
             listen: Listen::default(),
             tls: Tls::default(),
             limits: Limits::default(),
+            rates: RatesConfig::default(),
             proxies: Proxies::default(),
             cors: Cors::default(),
             database: Database::default(),

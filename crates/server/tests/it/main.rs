@@ -12,4 +12,6 @@ mod isolation;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod upkeep;

@@ -29,6 +29,7 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/support/config.rs",
     "crates/auth/src/scim/config.rs",
     "crates/data_api/src/config.rs",
+    "crates/limits/src/config.rs",
     "crates/outbound/src/config.rs",
 ];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
@@ -247,6 +248,8 @@ fn sample(key: &str, default: &Value) -> String {
         ("public_url" | "auth.one_time.site_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
         ("data_api.plan_enabled" | "auth.limits.by_address" | "auth.companies.mfa_required", _) => "true".to_owned(),
+        ("rates.mode", _) => "off".to_owned(),
+        ("rates.shadow", _) => "read,export".to_owned(),
         ("auth.webauthn.rp_id", _) => "example.com".to_owned(),
         ("outbound.capture", _) => "false".to_owned(),
         ("outbound.sms.twilio_account", _) => "AC1".to_owned(),

@@ -1,0 +1,144 @@
+//! A limiter whose clock the test turns.
+
+use super::*;
+use crate::key::Keys;
+use crate::meter::Meter;
+use uuid::Uuid;
+
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+fn limiter(config: RatesConfig) -> (Limiter, Arc<Hands>) {
+    let clock = Arc::new(Hands(AtomicI64::new(1_795_262_400)));
+    let buckets = Buckets::local(Keys::of_this_process().unwrap(), 1000);
+    (Limiter::new(config, buckets, Arc::<Hands>::clone(&clock)), clock)
+}
+
+fn user(number: u128, company: Option<u128>) -> Asker {
+    Asker { whom: Whom::User(UserId(Uuid::from_u128(number))), company: company.map(|id| CompanyId(Uuid::from_u128(id))) }
+}
+
+fn rule(class: Class, counted: Counted, minute_max: Option<u32>) -> Rule {
+    Rule { class, counted, company: None, tier: None, minute_max, burst_max: None, is_shadow: None }
+}
+
+#[tokio::test]
+async fn who_is_refused_has_paid_nothing_and_learns_how_long() {
+    let (limiter, _) = limiter(RatesConfig { write_minute_max: 10, export_minute_max: 2, ..RatesConfig::default() });
+    let ann = user(1, None);
+    for _ in 0..2 {
+        assert_eq!(limiter.take(&ann, &[Class::Export, Class::Write], 1).await.wait(), None);
+    }
+    for _ in 0..20 {
+        let refused = limiter.take(&ann, &[Class::Export, Class::Write], 1).await;
+        assert_eq!(refused.wait(), Some(30));
+        let error = refused.error().unwrap();
+        assert_eq!((error.code(), error.message()), ("RATE_LIMIT_EXCEEDED", "Rate limit exceeded. Try again in 30 seconds."));
+        assert_eq!(error.retry_after_seconds(), Some(30));
+        assert_eq!(
+            *error.details().unwrap(),
+            json!({ "limit": "export", "counted": "caller", "minute_max": 2, "retry_after_seconds": 30 })
+        );
+    }
+    // Ten less the two that came through.
+    assert_eq!(limiter.take(&ann, &[Class::Write], 8).await.wait(), None);
+    assert_eq!(limiter.take(&ann, &[Class::Write], 1).await.wait(), Some(6));
+    assert_eq!(limiter.take(&user(2, None), &[Class::Write], 1).await.wait(), None, "another one has his own");
+}
+
+#[tokio::test]
+async fn what_is_only_watched_refuses_nobody_and_takes_nothing_from_the_rest() {
+    let (limiter, _) =
+        limiter(RatesConfig { shadow: vec!["export".to_owned()], export_minute_max: 1, write_minute_max: 3, ..RatesConfig::default() });
+    let ann = user(1, None);
+    for _ in 0..3 {
+        assert_eq!(limiter.take(&ann, &[Class::Export, Class::Write], 1).await.wait(), None);
+    }
+    assert_eq!(limiter.take(&ann, &[Class::Export, Class::Write], 1).await.wait(), Some(20), "the other one refuses");
+    let (limiter, _) = self::limiter(RatesConfig { mode: Some(Mode::Shadow), write_minute_max: 1, ..RatesConfig::default() });
+    let mut headers = HeaderMap::new();
+    for left in ["0", "0", "0"] {
+        let passed = limiter.take(&ann, &[Class::Write], 1).await;
+        assert_eq!(passed.wait(), None);
+        passed.write(&mut headers);
+        assert_eq!(headers["ratelimit-remaining"], left);
+    }
+    let (limiter, _) = self::limiter(RatesConfig { mode: Some(Mode::Off), write_minute_max: 1, ..RatesConfig::default() });
+    let mut headers = HeaderMap::new();
+    for _ in 0..3 {
+        let passed = limiter.take(&ann, &[Class::Write], 1).await;
+        passed.write(&mut headers);
+        assert_eq!((passed.wait(), headers.len()), (None, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_company_has_what_it_was_given_its_tier_or_everybody_has() {
+    let (limiter, clock) = limiter(RatesConfig { write_minute_max: 1, ..RatesConfig::default() });
+    let (ann, bob, eve) = (user(1, Some(10)), user(2, Some(20)), user(3, Some(20)));
+    let several = async |asker: &Asker, of: u32| {
+        let mut through = 0;
+        for _ in 0..of {
+            through += u32::from(limiter.take(asker, &[Class::Write], 1).await.wait().is_none());
+        }
+        clock.0.fetch_add(60, Ordering::SeqCst);
+        through
+    };
+    assert_eq!(limiter.known(), (-1, vec![]));
+    assert_eq!([several(&ann, 9).await, several(&bob, 9).await], [1, 1]);
+    let company = CompanyId(Uuid::from_u128(10));
+    let own = Rule { company: Some(company), ..rule(Class::Write, Counted::Caller, Some(4)) };
+    let tier = Rule { tier: Some("pro".to_owned()), ..rule(Class::Write, Counted::Caller, Some(3)) };
+    let free = Rule { tier: Some("free".to_owned()), ..rule(Class::Write, Counted::Caller, Some(2)) };
+    limiter.learn(7, &[own, tier, free]);
+    assert_eq!(several(&ann, 9).await, 4);
+    assert_eq!(several(&bob, 9).await, 1, "whose tier is not known yet has what everybody has");
+    let (version, asked) = limiter.known();
+    assert_eq!((version, asked.len()), (7, 2), "both are asked for from now on");
+    let until = clock.now() + jiff::SignedDuration::from_secs(120);
+    let pro = |id: u128| (CompanyId(Uuid::from_u128(id)), Tier { name: "pro".into(), until: Some(until) });
+    limiter.learn_tiers([pro(10), pro(20), pro(30)]);
+    assert_eq!([several(&ann, 9).await, several(&bob, 9).await], [4, 3]);
+    assert_eq!(several(&eve, 9).await, 2, "two minutes are over");
+    assert_eq!(limiter.known().1.len(), 2, "nobody asked for the third");
+    limiter.learn(8, &[rule(Class::Write, Counted::Caller, None)]);
+    assert_eq!([several(&ann, 9).await, several(&bob, 9).await], [9, 9]);
+    assert_eq!(limiter.known(), (8, vec![]));
+}
+
+#[tokio::test]
+async fn a_company_together_uses_up_nobody_elses() {
+    let (limiter, _) = limiter(RatesConfig::default());
+    limiter.learn(1, &[rule(Class::Read, Counted::Company, Some(3))]);
+    let (ann, bob, eve) = (user(1, Some(10)), user(2, Some(10)), user(3, Some(20)));
+    for asker in [&ann, &bob, &ann] {
+        assert_eq!(limiter.take(asker, &[Class::Read], 1).await.wait(), None);
+    }
+    let refused = limiter.take(&bob, &[Class::Read], 1).await;
+    assert_eq!(refused.error().unwrap().details().unwrap()["counted"], "company");
+    for _ in 0..3 {
+        assert_eq!(limiter.take(&eve, &[Class::Read], 1).await.wait(), None);
+    }
+    assert_eq!(limiter.take(&user(4, None), &[Class::Read], 1).await.wait(), None, "and whoever works for none");
+}
+
+#[tokio::test]
+async fn a_handler_counts_more_of_whoever_was_counted_and_gives_back() {
+    let (limiter, _) = limiter(RatesConfig { write_minute_max: 10, report_generation_minute_max: 2, ..RatesConfig::default() });
+    let meter = Meter::new(limiter.clone(), user(1, None), Class::Write);
+    meter.more(9).await.unwrap();
+    assert_eq!(meter.more(2).await.unwrap_err().code(), "RATE_LIMIT_EXCEEDED");
+    meter.more(1).await.unwrap();
+    for _ in 0..3 {
+        meter.operation(Class::ReportGeneration, 2).await.unwrap();
+        assert!(meter.operation(Class::ReportGeneration, 1).await.is_err());
+        meter.give_back(Class::ReportGeneration, 2).await;
+    }
+    assert_eq!(limiter.look(&user(1, None), Class::Write).await.wait(), Some(6));
+    assert_eq!(limiter.look(&user(2, None), Class::Write).await.wait(), None);
+}

@@ -1,0 +1,121 @@
+//! Who is counted for a request of the data API and of batches, as what, and what becomes of whoever asks too often.
+//!
+//! Invariant: whom a verified token names is counted as himself and for the company that the token names, so that no header moves the
+//! counters of another company; whoever has no good token is counted by the address that the edge made out, and so are guesses at passes.
+
+use auth::{Auth, Refusal};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, header};
+use kernel::{ClientAddress, PassKind, Principal, Subject};
+use limits::{Asker, Class, Limiter, Meter, Whom, network};
+
+/// Where functions are, below the mount of the data API.
+const FUNCTIONS: &str = "/rpc/";
+
+/// What every request passes.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    pub(super) auth: Auth,
+    pub(super) limiter: Limiter,
+}
+
+/// The middleware that finds out who asks, counts him, and lets the request through with its principal, or answers why not.
+pub(super) async fn layer(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let principal = match gate.auth.authenticate(&parts).await {
+        Ok(principal) => principal,
+        Err(refusal) => return gate.turn_away(&parts, refusal).await,
+    };
+    let Some(asker) = asker(&principal, &parts) else {
+        parts.extensions.insert(principal);
+        return next.run(Request::from_parts(parts, body)).await;
+    };
+    // Whether a guest's pass is good, only its row says.
+    let guest = match principal.subject() {
+        Subject::Pass(pass) if pass.kind != PassKind::ApiKey => visitor(&parts),
+        _ => None,
+    };
+    if let Some(guest) = &guest
+        && let Some(refused) = gate.limiter.look(guest, Class::Public).await.error()
+    {
+        return refused.into_response();
+    }
+    let class = class(&principal, &parts.method);
+    let also = operation(&gate.limiter, &parts);
+    let decision = match also {
+        Some(operation) => gate.limiter.take(&asker, &[operation, class], 1).await,
+        None => gate.limiter.take(&asker, &[class], 1).await,
+    };
+    let mut response = if let Some(refused) = decision.error() {
+        refused.into_response()
+    } else {
+        if parts.method != Method::GET {
+            parts.extensions.insert(Meter::new(gate.limiter.clone(), asker, class));
+        }
+        parts.extensions.insert(principal);
+        next.run(Request::from_parts(parts, body)).await
+    };
+    decision.write(response.headers_mut());
+    if let (Some(guest), StatusCode::UNAUTHORIZED) = (&guest, response.status()) {
+        // That he is refused he learns next time.
+        let _counted = gate.limiter.take(guest, &[Class::Public], 1).await;
+    }
+    response
+}
+
+impl Gate {
+    /// Answers whoever could not be made out. One whose token is not good is like one without: he is counted by his address.
+    async fn turn_away(&self, parts: &Parts, refusal: Refusal) -> Response {
+        let Some(visitor) = visitor(parts).filter(|_| matches!(refusal, Refusal::Token(_))) else { return refusal.into_response() };
+        let decision = self.limiter.take(&visitor, &[Class::Public], 1).await;
+        let mut response = decision.error().map_or_else(|| refusal.into_response(), IntoResponse::into_response);
+        decision.write(response.headers_mut());
+        response
+    }
+}
+
+/// Returns whom a request is counted for; nobody where there is nothing to count by.
+fn asker(principal: &Principal, parts: &Parts) -> Option<Asker> {
+    match principal.subject() {
+        Subject::Anonymous => visitor(parts),
+        Subject::User { user_id, .. } => Some(Asker { whom: Whom::User(*user_id), company: principal.claimed_company() }),
+        Subject::Service => Some(Asker { whom: Whom::Service, company: None }),
+        Subject::Pass(pass) => {
+            // An API key was checked before it came here; of another pass it is not known yet whether its company gave it.
+            let company = (pass.kind == PassKind::ApiKey).then_some(pass.company_id);
+            Some(Asker { whom: Whom::Pass(pass.digest.clone()), company })
+        }
+        Subject::Role { .. } | Subject::System { .. } => None,
+    }
+}
+
+/// Returns whoever asks from the request's address.
+fn visitor(parts: &Parts) -> Option<Asker> {
+    let ClientAddress(address) = parts.extensions.get::<ClientAddress>()?;
+    Some(Asker { whom: Whom::Network(network(*address)), company: None })
+}
+
+fn class(principal: &Principal, method: &Method) -> Class {
+    let only_reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
+    match principal.subject() {
+        Subject::Anonymous => Class::Public,
+        Subject::Service => Class::Service,
+        // What is done with a link is done once: an estimate is signed, an invoice is paid.
+        Subject::Pass(pass) if pass.kind == PassKind::Link && !only_reads => Class::Strict,
+        _ if only_reads => Class::Read,
+        _ => Class::Write,
+    }
+}
+
+/// Returns what a request is beside reading or writing.
+fn operation(limiter: &Limiter, parts: &Parts) -> Option<Class> {
+    let function = parts.uri.path().strip_prefix(FUNCTIONS);
+    function.and_then(|name| limiter.operation(name)).or_else(|| asks_for_file(&parts.headers).then_some(Class::Export))
+}
+
+fn asks_for_file(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|accepted| accepted.as_bytes().starts_with(b"text/csv"))
+}
