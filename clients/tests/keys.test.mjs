@@ -131,3 +131,47 @@ test('a passkey, from the first day to the last', async () => {
   done(await client.auth.passkey.delete({ passkeyId: id }))
   assert.deepEqual(done(await client.auth.passkey.list()), [])
 })
+
+/** Does something in a page of a browser that has this device. */
+async function inBrowser(device, act) {
+  class PublicKeyCredential {}
+  const made = (answer) => Object.assign(Object.create(PublicKeyCredential.prototype), answer)
+  const credentials = {
+    create: async ({ publicKey }) => made(device.create(publicKey)),
+    get: async ({ publicKey }) => made(device.get(publicKey)),
+  }
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
+  Object.defineProperty(globalThis, 'navigator', { value: { credentials }, configurable: true })
+  const location = { hostname: 'localhost', origin: 'http://localhost:3000' }
+  Object.assign(globalThis, { window: { PublicKeyCredential, location }, document: {}, PublicKeyCredential })
+  try {
+    return await act()
+  } finally {
+    Object.defineProperty(globalThis, 'navigator', before)
+    for (const name of ['window', 'document', 'PublicKeyCredential']) delete globalThis[name]
+  }
+}
+
+test('the whole ceremonies, as a page in a browser calls them', async () => {
+  const { client, user, email } = await person('gus')
+  const [second, third] = [visitor(), visitor()]
+  const level = async (one) => done(await one.auth.mfa.getAuthenticatorAssuranceLevel()).currentLevel
+  await inBrowser(new Device(), async () => {
+    done(await client.auth.mfa.webauthn.register({ friendlyName: 'Key', webauthn: page }))
+    assert.equal(await level(client), 'aal2')
+    done(await second.auth.signInWithPassword({ email, password: PASSWORD }))
+    const [factor] = done(await second.auth.mfa.listFactors()).webauthn
+    done(await second.auth.mfa.webauthn.authenticate({ factorId: factor.id, webauthn: page }))
+    assert.equal(await level(second), 'aal2')
+    // The two halves of it, each by itself.
+    const asked = done(await second.auth.mfa.webauthn.challenge({ factorId: factor.id, webauthn: page }))
+    const { type, credential_response } = asked.webauthn
+    const answer = { factorId: factor.id, challengeId: asked.challengeId, webauthn: { ...page, type, credential_response } }
+    done(await second.auth.mfa.webauthn.verify(answer))
+  })
+  await inBrowser(new Device(), async () => {
+    const { id } = done(await client.auth.registerPasskey())
+    assert.equal(typeof id, 'string')
+    assert.equal(done(await third.auth.signInWithPasskey()).session.user.id, user.id)
+  })
+})
