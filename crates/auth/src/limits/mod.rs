@@ -61,6 +61,17 @@ impl Limits {
         self.take("session", &[session_id.0.as_bytes()], rate, now).await
     }
 
+    /// Counts a request of a company's directory.
+    pub(crate) async fn directory(&self, company_id: CompanyId, now: Timestamp) -> Result<()> {
+        self.take("directory", &[company_id.0.as_bytes()], Rate { max: self.config.company_5min_max, seconds: 300 }, now).await
+    }
+
+    /// Counts somebody who came with a key or token that is not good, like a refusal where one is needed.
+    pub(crate) async fn stranger(&self, device: &Device, now: Timestamp) -> Result<()> {
+        let Some(address) = self.counted(device) else { return Ok(()) };
+        self.take(Class::Keyed.name(), &[address.as_bytes()], Class::Keyed.rate(&self.config), now).await
+    }
+
     /// Counts somebody who signs up without saying who he is.
     pub(crate) async fn anonymous(&self, device: &Device, now: Timestamp) -> Result<()> {
         let Some(address) = self.counted(device) else { return Ok(()) };

@@ -29,6 +29,7 @@ mod users;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
@@ -42,7 +43,7 @@ use request::Json;
 use schema::ResourceKind;
 use search::Search;
 
-use crate::Auth;
+use crate::{Auth, origin};
 
 /// Returns the routes, to be mounted at `/scim/v2`.
 pub fn router(auth: Auth) -> Router {
@@ -64,6 +65,7 @@ pub fn router(auth: Auth) -> Router {
         .fallback(no_endpoint)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(auth.config().scim.body_bytes_max))
+        .layer(from_fn(origin::remember))
         .with_state(auth)
 }
 

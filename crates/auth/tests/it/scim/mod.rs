@@ -23,7 +23,7 @@ pub(crate) const BASE: &str = "http://localhost:54321/scim/v2";
 
 /// The directory of a company.
 pub(crate) struct Directory {
-    router: Router,
+    pub(crate) router: Router,
     pub(crate) token: String,
     pub(crate) company: String,
     /// The session of the company's owner.

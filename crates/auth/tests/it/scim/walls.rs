@@ -1,6 +1,10 @@
 //! What a directory cannot do: see another company, take an account over, learn of one, come without a good token.
 
+use auth::AuthConfig;
+use axum::body::Body;
+use http::Request;
 use serde_json::json;
+use tower::ServiceExt;
 
 use super::{Directory, GROUP, USER};
 use crate::server::{Server, token};
@@ -192,4 +196,40 @@ async fn no_request_of_a_directory_exhausts_the_server() {
     let long = "x".repeat(1_200_000);
     acme.patch(&group, json!([{ "op": "replace", "path": "members.type", "value": long }])).await.refused(413, None);
     assert_eq!(acme.get(&group).await.ok()["members"].as_array().unwrap().len(), 2, "it goes on");
+}
+
+#[tokio::test]
+async fn directories_are_counted_by_company_and_strangers_by_address() {
+    let mut config = AuthConfig::default();
+    (config.limits.company_5min_max, config.limits.refused_5min_max) = (4, 2);
+    let server = Server::with(config).await;
+    let (acme, bolt) = (Directory::of(&server, "acme").await, Directory::of(&server, "bolt").await);
+    let from = async |address: &str, token: &str, body: Option<&serde_json::Value>| {
+        let request = Request::builder().method(if body.is_some() { "POST" } else { "GET" }).uri("/Users");
+        let request = request.header("authorization", format!("Bearer {token}")).header("user-agent", "Directory/1.0");
+        let mut request = request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string()))).unwrap();
+        request.extensions_mut().insert(kernel::ClientAddress(address.parse().unwrap()));
+        let response = acme.router.clone().oneshot(request).await.unwrap();
+        (response.status().as_u16(), response.headers().get("retry-after").map(|wait| wait.to_str().unwrap().to_owned()))
+    };
+    // Who comes without a good token waits, by his address; who has one goes on from there.
+    let (bad, cloud) = ("scim_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "203.0.113.7");
+    let statuses = [from(cloud, bad, None).await, from(cloud, "x", None).await, from(cloud, bad, None).await];
+    assert_eq!(statuses, [(401, None), (401, None), (429, Some("150".to_owned()))]);
+    assert_eq!(from("203.0.113.8", bad, None).await.0, 401);
+    let ann = json!({ "schemas": [USER], "userName": "ann@acme.example" });
+    assert_eq!(from(cloud, &acme.token, Some(&ann)).await.0, 201);
+    // From where it came the audit knows.
+    let whence = "select distinct host(ip_address) || ' ' || user_agent from public.audit_logs
+                   where table_name = 'team_members' and ip_address is not null";
+    assert_eq!(server.ask(whence).await, "203.0.113.7 Directory/1.0");
+    for _ in 0..3 {
+        assert_eq!(from(cloud, &acme.token, None).await.0, 200);
+    }
+    assert_eq!(from(cloud, &acme.token, None).await, (429, Some("75".to_owned())));
+    let waits = acme.get("/Groups").await;
+    waits.refused(429, None);
+    assert_eq!(from(cloud, &bolt.token, None).await.0, 200, "another company's is counted apart");
+    server.wait(75);
+    assert_eq!(from(cloud, &acme.token, None).await.0, 200);
 }
