@@ -23,7 +23,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),
     (
         "app.make_scim_token(uuid, text, text, text, timestamptz, timestamptz, int4)",
-        &[Some("#~eff"), Some("x"), Some(TOKEN_HASH), Some("scim_x"), Some("2099-01-01"), Some("2026-01-01"), Some("100")],
+        &[Some("#00e9"), Some("New"), Some(NEW_HASH), Some("scim_new"), Some("2099-01-01"), Some("2026-01-01"), Some("100")],
     ),
     ("app.note_refused_sign_in(uuid, inet, text)", &[Some("#~101"), Some("192.0.2.1"), None]),
     ("app.open_invitation(text)", &[Some("~ invites")]),
@@ -85,6 +85,9 @@ const MAILED: &[Option<&str>] =
 
 /// 64 digits.
 const TOKEN_HASH: &str = "~123456789~123456789~123456789~123456789~123456789~123456789~123";
+
+/// 64 digits of nobody yet.
+const NEW_HASH: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// 32 bytes.
 const FINGERPRINT: &str = r"\x0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
