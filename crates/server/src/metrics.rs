@@ -72,6 +72,13 @@ fn describe() {
     metrics::describe_gauge!("database_pool_size", "Connections to PostgreSQL that are open.");
     metrics::describe_gauge!("database_pool_available", "Connections to PostgreSQL that are idle.");
     metrics::describe_gauge!("database_pool_waiting", "Requests that wait for a connection to PostgreSQL.");
+    metrics::describe_gauge!(
+        "change_feed_lag_seconds",
+        metrics::Unit::Seconds,
+        "Age of the last beat of the change feed when it came back."
+    );
+    metrics::describe_counter!("change_feed_gaps_total", "Gaps in the change feed, by cause.");
+    metrics::describe_counter!("change_feed_rows_total", "Changed rows that the change feed told of.");
     metrics::describe_gauge!("build_info", "Always 1; version and commit are labels.");
     metrics::describe_gauge!("process_start_time_seconds", metrics::Unit::Seconds, "When the process began to serve, as Unix time.");
     metrics::gauge!("build_info", "version" => version::VERSION, "commit" => version::COMMIT).set(1.0);

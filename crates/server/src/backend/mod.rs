@@ -11,7 +11,7 @@ mod rate_rules;
 mod rates;
 mod rights;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use auth::keys::KeyRing;
@@ -21,6 +21,7 @@ use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
 use limits::{Buckets, Keys, Limiter, Mode};
 use outbound::{Outbound, OutboundOptions};
+use postgres::feed::{Feed, FeedOptions, FeedStatus};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,9 @@ use crate::metrics::PoolGauges;
 use crate::start::StartError;
 
 use listening::Listening;
+
+/// A change feed that lags by more is worth a word.
+const FEED_LAG: Duration = Duration::from_secs(5);
 
 /// What the floors below are made of.
 pub(crate) struct BackendOptions<'a> {
@@ -49,6 +53,9 @@ struct Inner {
     limiter: Limiter,
     outbound: Outbound,
     data_api: DataApi,
+    /// Who tells of changed rows, until it works.
+    feed: Mutex<Option<Feed>>,
+    feed_status: FeedStatus,
     /// Where the database tells of changes; nowhere behind a pooler.
     listening: Option<Listening>,
     version: OnceLock<String>,
@@ -59,7 +66,8 @@ impl Backend {
     pub(crate) fn new(options: BackendOptions<'_>) -> std::result::Result<Self, StartError> {
         let BackendOptions { settings, server, keys, public_url } = options;
         let listening = settings.database.prepared_statements.then(|| Listening::new(settings, server.clone()));
-        let database = Database::new(pool_options(settings, server))?;
+        let pool = pool_options(settings, server);
+        let database = Database::new(pool.clone())?;
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
         let authority = Authority::establish();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -87,7 +95,10 @@ impl Backend {
         }
         config.plan_enabled.get_or_insert(settings.is_development());
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
-        Ok(Self(Arc::new(Inner { database, authority, auth, limiter, outbound, data_api, listening, version: OnceLock::new() })))
+        let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
+        let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
+        let version = OnceLock::new();
+        Ok(Self(Arc::new(Inner { database, authority, auth, limiter, outbound, data_api, feed, feed_status, listening, version })))
     }
 
     /// Looks at the database after the schema is there: who we are in it, and what it holds. Returns what does not work.
@@ -120,6 +131,20 @@ impl Backend {
             }
         });
         stop.run_until_cancelled(Box::pin(async { tokio::join!(asks, hears) })).await;
+    }
+
+    /// Tells of changed rows until told to stop.
+    pub(crate) async fn follow_changes(self, stop: CancellationToken) {
+        let feed = self.0.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(feed) = feed {
+            stop.run_until_cancelled(Box::pin(feed.run())).await;
+        }
+    }
+
+    /// Returns what is worse than it should be with the way in which changed rows come.
+    pub(crate) fn feed_lag(&self) -> Option<String> {
+        let lag = self.0.feed_status.lag().filter(|lag| *lag > FEED_LAG)?;
+        Some(format!("the change feed lags by {} s: nothing is answered from what is kept", lag.as_secs()))
     }
 
     /// Returns how the pool is.

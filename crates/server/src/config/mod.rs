@@ -15,6 +15,7 @@ use data_api::DataApiConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use outbound::OutboundConfig;
+use postgres::feed::FeedConfig;
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, Faults};
@@ -67,6 +68,8 @@ pub struct Settings {
     pub cors: Cors,
     /// PostgreSQL.
     pub database: Database,
+    /// How changes of rows come to every server.
+    pub change_feed: FeedConfig,
     /// Sign-in.
     pub auth: AuthConfig,
     /// The data API.
@@ -287,6 +290,7 @@ impl Default for Settings {
             proxies: Proxies::default(),
             cors: Cors::default(),
             database: Database::default(),
+            change_feed: FeedConfig::default(),
             auth: AuthConfig::default(),
             data_api: DataApiConfig::default(),
             outbound: OutboundConfig::default(),

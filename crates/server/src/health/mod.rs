@@ -125,7 +125,7 @@ impl Health {
     pub(crate) fn degraded(&self) -> Vec<String> {
         match &**self.preparation.load() {
             Preparation::Pending { .. } => Vec::new(),
-            Preparation::Done { degraded } => degraded.iter().cloned().chain(self.done.overdue()).collect(),
+            Preparation::Done { degraded } => degraded.iter().cloned().chain(self.done.overdue()).chain(self.backend.feed_lag()).collect(),
         }
     }
 }
