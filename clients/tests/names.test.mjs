@@ -1,8 +1,9 @@
 // Names that programs written for other installations call: each works, called as those programs call it.
 
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { URL, done, owner, service } from './house.mjs'
+import { URL, call, done, owner, person, service } from './house.mjs'
 
 test('rpc get_current_tenant_id answers the active company', async () => {
   const { client, company } = await owner('ann')
@@ -57,4 +58,25 @@ test('GET /api/health says how it is', async () => {
   const { timestamp, ...health } = await response.json()
   assert.equal(new Date(timestamp).toISOString(), timestamp)
   assert.deepEqual(health, { status: 'healthy', services: { database: 'healthy', redis: 'not_configured' } })
+})
+
+test('rpc increment_rate_limit counts by a key, and rate_limits shows the count', async () => {
+  const key = `ratelimit:${randomUUID()}`
+  const count = async () => done(await service().rpc('increment_rate_limit', { key }))
+  const shown = async () => (await service().from('rate_limits').select('count').eq('key', key).single()).data?.count
+  assert.equal(await shown(), undefined)
+  // Between two calls a minute may end, and not twice.
+  const twice = async () => [await count(), await count(), await shown()]
+  const [first, second, now] = await twice()
+  if (second === first + 1 && now === second) return
+  const [again, next, then] = await twice()
+  assert.deepEqual([next, then], [again + 1, next])
+})
+
+test('whoever asks is told what is left of his limit', async () => {
+  const { session } = await person('ann')
+  const answer = await call('GET', '/rest/v1/users?select=id', { token: session.access_token })
+  assert.match(answer.headers.get('ratelimit-policy'), /^"read";q=1200;w=60$/)
+  assert.match(answer.headers.get('ratelimit'), /^"read";r=\d+;t=\d+$/)
+  assert.equal(answer.headers.get('ratelimit-limit'), '1200')
 })

@@ -185,7 +185,7 @@ impl Backend {
 
     /// Returns the routes of companies' directories. They know tokens of their own.
     pub(crate) fn scim_routes(&self) -> Router {
-        auth::scim_router(self.0.auth.clone())
+        auth::scim_router(self.0.auth.clone()).layer(middleware::from_fn_with_state(self.0.limiter.clone(), rates::guesses))
     }
 
     /// Returns the documents of the OAuth server that are looked for at the root.

@@ -8,9 +8,10 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use kernel::{ClientAddress, PassKind, Principal, Subject};
 use limits::{Asker, Class, Limiter, Meter, Whom, network};
+use serde_json::json;
 
 /// Where functions are, below the mount of the data API.
 const FUNCTIONS: &str = "/rpc/";
@@ -35,7 +36,7 @@ pub(super) async fn layer(State(gate): State<Gate>, request: Request, next: Next
     };
     // Whether a guest's pass is good, only its row says.
     let guest = match principal.subject() {
-        Subject::Pass(pass) if pass.kind != PassKind::ApiKey => visitor(&parts),
+        Subject::Pass(pass) if pass.kind != PassKind::ApiKey => visitor(&parts.extensions),
         _ => None,
     };
     if let Some(guest) = &guest
@@ -66,10 +67,33 @@ pub(super) async fn layer(State(gate): State<Gate>, request: Request, next: Next
     response
 }
 
+/// The middleware of directories, which know tokens of their own: whoever shows one that is not good is counted by his address, and is
+/// answered as directories are.
+pub(super) async fn guesses(State(limiter): State<Limiter>, request: Request, next: Next) -> Response {
+    let Some(visitor) = visitor(request.extensions()) else { return next.run(request).await };
+    if let Some(refused) = limiter.look(&visitor, Class::Public).await.error() {
+        let schema = "urn:ietf:params:scim:api:messages:2.0:Error";
+        let said = json!({ "schemas": [schema], "status": "429", "detail": refused.message() });
+        let mut response = (StatusCode::TOO_MANY_REQUESTS, said.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/scim+json"));
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(refused.retry_after_seconds().unwrap_or(1)));
+        return response;
+    }
+    let response = next.run(request).await;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        // That he is refused he learns next time.
+        let _counted = limiter.take(&visitor, &[Class::Public], 1).await;
+    }
+    response
+}
+
 impl Gate {
     /// Answers whoever could not be made out. One whose token is not good is like one without: he is counted by his address.
     async fn turn_away(&self, parts: &Parts, refusal: Refusal) -> Response {
-        let Some(visitor) = visitor(parts).filter(|_| matches!(refusal, Refusal::Token(_))) else { return refusal.into_response() };
+        let Some(visitor) = visitor(&parts.extensions).filter(|_| matches!(refusal, Refusal::Token(_))) else {
+            return refusal.into_response();
+        };
         let decision = self.limiter.take(&visitor, &[Class::Public], 1).await;
         let mut response = decision.error().map_or_else(|| refusal.into_response(), IntoResponse::into_response);
         decision.write(response.headers_mut());
@@ -80,7 +104,7 @@ impl Gate {
 /// Returns whom a request is counted for; nobody where there is nothing to count by.
 fn asker(principal: &Principal, parts: &Parts) -> Option<Asker> {
     match principal.subject() {
-        Subject::Anonymous => visitor(parts),
+        Subject::Anonymous => visitor(&parts.extensions),
         Subject::User { user_id, .. } => Some(Asker { whom: Whom::User(*user_id), company: principal.claimed_company() }),
         Subject::Service => Some(Asker { whom: Whom::Service, company: None }),
         Subject::Pass(pass) => {
@@ -93,8 +117,8 @@ fn asker(principal: &Principal, parts: &Parts) -> Option<Asker> {
 }
 
 /// Returns whoever asks from the request's address.
-fn visitor(parts: &Parts) -> Option<Asker> {
-    let ClientAddress(address) = parts.extensions.get::<ClientAddress>()?;
+fn visitor(extensions: &Extensions) -> Option<Asker> {
+    let ClientAddress(address) = extensions.get::<ClientAddress>()?;
     Some(Asker { whom: Whom::Network(network(*address)), company: None })
 }
 

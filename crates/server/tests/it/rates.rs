@@ -166,6 +166,8 @@ async fn whoever_asks_too_often_is_told_when_to_come_back_and_nobody_else_is() {
         let visit = server.request("GET", CUSTOMERS, token).header("x-forwarded-for", "203.0.113.9");
         server.send(visit).await.too_often("public", "caller");
     }
+    let directory = server.get("/scim/v2/Users", "no.good.token").await;
+    assert_eq!((directory.status, &directory.body["status"]), (429, &json!("429")), "nor are tokens of directories guessed");
     for _ in 0..20 {
         assert_eq!(server.get(CUSTOMERS, &server.service()).await.status, 200, "the operator's programs have no limit");
     }
