@@ -8,6 +8,7 @@ need_packages() {
             postgresql) has_postgresql || missing="$missing postgresql" ;;
             compiler) has_compiler || missing="$missing gcc libc6-dev" ;;
             pgbouncer) [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing="$missing pgbouncer" ;;
+            redis) command -v redis-server >/dev/null || missing="$missing redis-server" ;;
             venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv" ;;
             pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip" ;;
             *) missing="$missing $part" ;;
@@ -20,9 +21,9 @@ need_packages() {
     # has clusters already keeps them as they are.
     own_cluster=/etc/postgresql-common/createcluster.d/00-thorbis-none.conf
     case $missing in *postgresql*) dpkg -s postgresql-common >/dev/null 2>&1 || no_machine_cluster "$own_cluster" ;; esac
-    # Tests start a pooler of their own; the machine's stays off.
+    # Tests start a pooler and a Redis of their own; the machine's stay off.
     policy=/usr/sbin/policy-rc.d
-    case $missing in *pgbouncer*) [ -e "$policy" ] || start_nothing "$policy" ;; *) policy= ;; esac
+    case $missing in *pgbouncer* | *redis-server*) [ -e "$policy" ] || start_nothing "$policy" ;; *) policy= ;; esac
     for package in $missing; do
         if ! apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]'; then
             as_root apt-get update -q
@@ -47,11 +48,14 @@ start_nothing() {
     as_root chmod +x "$1"
 }
 
-# start_again FILE: takes that back, if it was ours, and leaves the service off.
+# start_again FILE: takes that back, if it was ours, and leaves the services off.
 start_again() {
     [ -n "$1" ] && grep -q '^# thorbis:' "$1" 2>/dev/null || return 0
     as_root rm -f "$1"
-    if command -v systemctl >/dev/null; then as_root systemctl disable --quiet pgbouncer 2>/dev/null || true; fi
+    command -v systemctl >/dev/null || return 0
+    for unit in pgbouncer redis-server; do
+        case " $missing " in *" $unit "*) as_root systemctl disable --quiet "$unit" 2>/dev/null || true ;; esac
+    done
 }
 
 no_machine_cluster() {

@@ -1,13 +1,19 @@
-//! Taking out of buckets, wherever they are kept.
+//! Taking out of buckets, wherever they are kept: in this process, or in Redis for several servers.
+//!
+//! Invariant: Redis is never waited for longer than its time. Of what it said this process keeps what it needs to refuse whoever has to
+//! wait anyway without asking, and to go on by itself while Redis is away.
 
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use redis_link::Link;
+
 use crate::key::{Key, Keys};
 use crate::local::Local;
 use crate::rate::{Left, Rate, seconds};
+use crate::shared::Shared;
 
 /// What a request needs of one bucket.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +57,18 @@ pub struct Buckets(Arc<Inner>);
 struct Inner {
     keys: Keys,
     local: Local,
+    shared: Option<Shared>,
 }
 
 impl Buckets {
     /// Buckets of this process, and no more than so many.
     pub fn local(keys: Keys, buckets_max: u32) -> Self {
-        Self(Arc::new(Inner { keys, local: Local::new(buckets_max) }))
+        Self(Arc::new(Inner { keys, local: Local::new(buckets_max), shared: None }))
+    }
+
+    /// Buckets that all servers share that know the same keys; while Redis is away each has its own.
+    pub fn shared(keys: Keys, buckets_max: u32, link: Link) -> Self {
+        Self(Arc::new(Inner { keys, local: Local::new(buckets_max), shared: Some(Shared::new(link)) }))
     }
 
     /// Returns the key of what is counted, for these.
@@ -65,27 +77,49 @@ impl Buckets {
     }
 
     /// Takes from all of them, or from none.
-    #[expect(clippy::unused_async, reason = "they may be kept where several servers reach them")]
     pub async fn take(&self, demands: &[Demand], now: Timestamp) -> Taken {
-        self.0.local.take(demands, now.as_microsecond(), true)
+        self.ask(demands, now.as_microsecond(), true).await
     }
 
     /// Tells whether all of them have enough.
-    #[expect(clippy::unused_async, reason = "they may be kept where several servers reach them")]
     pub async fn look(&self, demands: &[Demand], now: Timestamp) -> Taken {
-        self.0.local.take(demands, now.as_microsecond(), false)
+        self.ask(demands, now.as_microsecond(), false).await
     }
 
     /// Puts back what was taken.
-    #[expect(clippy::unused_async, reason = "they may be kept where several servers reach them")]
     pub async fn put_back(&self, demands: &[Demand]) {
         self.0.local.put_back(demands);
+        if let Some(shared) = &self.0.shared {
+            shared.put_back(demands).await;
+        }
     }
 
     /// Makes a bucket full.
-    #[expect(clippy::unused_async, reason = "they may be kept where several servers reach them")]
     pub async fn fill(&self, key: Key) {
         self.0.local.fill(key);
+        if let Some(shared) = &self.0.shared {
+            shared.fill(key).await;
+        }
+    }
+
+    async fn ask(&self, demands: &[Demand], now: i64, is_taken: bool) -> Taken {
+        let Some(shared) = &self.0.shared else { return self.0.local.take(demands, now, is_taken) };
+        // What others took since makes the wait longer and never shorter.
+        if let known @ Taken::Wait { .. } = self.0.local.take(demands, now, false) {
+            return known;
+        }
+        let Some(after) = shared.take(demands, is_taken).await else {
+            metrics::counter!("rate_limits_counted_alone_total").increment(1);
+            return self.0.local.take(demands, now, is_taken);
+        };
+        let wait = short(&demands.iter().zip(&after).map(|(demand, after)| demand.rate.fits(*after)).collect::<Vec<_>>());
+        let is_taken = is_taken && wait.is_none();
+        for (demand, after) in demands.iter().zip(&after) {
+            let full_in = if is_taken { *after } else { after - demand.rate.price(demand.cost) };
+            self.0.local.learn(demand.key, now + full_in);
+        }
+        let left = || demands.first().zip(after.first()).map(|(demand, after)| demand.rate.left(Some(now + after), now));
+        wait.unwrap_or_else(|| Taken::Yes(left()))
     }
 }
 

@@ -18,6 +18,7 @@ mod meter;
 mod network;
 mod rate;
 mod rules;
+mod shared;
 
 pub use buckets::{Buckets, Demand, Taken};
 pub use class::Class;

@@ -60,6 +60,15 @@ impl Local {
         }
     }
 
+    /// Keeps what was learned elsewhere of a bucket.
+    pub(crate) fn learn(&self, key: Key, full_at: i64) {
+        let Some(mut part) = self.part(number(key)) else { return };
+        part.put(key, full_at);
+        if part.len() > self.part_max {
+            part.pop_lru();
+        }
+    }
+
     /// Makes a bucket full.
     pub(crate) fn fill(&self, key: Key) {
         self.part(number(key)).and_then(|mut part| part.pop(&key));

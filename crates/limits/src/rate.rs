@@ -63,6 +63,12 @@ impl Rate {
         if missing <= 0 { Ok(next) } else { Err(missing) }
     }
 
+    /// Tells whether a bucket is deep enough for what would be full only after so many microseconds, or the microseconds to wait.
+    pub(crate) fn fits(self, full_in: i64) -> Result<i64, i64> {
+        let missing = full_in - self.depth();
+        if missing <= 0 { Ok(full_in) } else { Err(missing) }
+    }
+
     /// Returns what is in a bucket that will be full at this moment.
     pub(crate) fn left(self, full_at: Option<i64>, now: i64) -> Left {
         let missing = self.bounded(full_at, now) - now;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a test's tool fails loudly")]
 
 mod proxy;
+mod redis;
 mod sweep;
 mod throw_away;
 
@@ -15,6 +16,7 @@ use postgres::{Config, Database, PoolOptions};
 use tokio_postgres::{Client, NoTls};
 
 pub use proxy::Proxy;
+pub use redis::Redis;
 pub use sweep::sweep;
 pub use throw_away::{Addresses, Install, ThrowAway};
 

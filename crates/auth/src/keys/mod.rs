@@ -12,6 +12,7 @@ pub mod store;
 use std::error::Error as StdError;
 use std::fmt;
 
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -155,6 +156,18 @@ impl KeyRing {
     /// Returns the keys of refresh tokens, the current one first.
     pub(crate) fn refresh_keys(&self) -> impl Iterator<Item = &Secret<Vec<u8>>> {
         self.refresh.iter()
+    }
+
+    /// Returns a secret for one purpose that everybody has who has the current keys, and from which nobody finds them.
+    pub fn derived(&self, purpose: &str) -> [u8; 32] {
+        let key = self.refresh.first().map_or(&[][..], |key| key.expose());
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+        context.update(b"thorbis derives: ");
+        context.update(purpose.as_bytes());
+        let tag = context.sign();
+        let mut secret = [0; 32];
+        secret.iter_mut().zip(tag.as_ref()).for_each(|(byte, derived)| *byte = *derived);
+        secret
     }
 
     fn public_keys(&self) -> impl Iterator<Item = &PublicKey> {

@@ -23,6 +23,7 @@ use limits::{Buckets, Keys, Limiter, Mode};
 use outbound::{Outbound, OutboundOptions};
 use postgres::feed::{Feed, FeedOptions, FeedStatus};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
+use redis_link::Link;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
@@ -51,6 +52,8 @@ struct Inner {
     authority: Arc<Authority>,
     auth: Auth,
     limiter: Limiter,
+    /// Where several servers share what they count; nowhere unless configured.
+    redis: Option<Link>,
     outbound: Outbound,
     data_api: DataApi,
     /// Who tells of changed rows, until it works.
@@ -78,7 +81,8 @@ impl Backend {
             config: settings.outbound.clone(),
             is_development: settings.is_development(),
         })?;
-        let limiter = limiter(settings, Arc::clone(&clock))?;
+        let redis = Link::new(&settings.redis)?;
+        let limiter = limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
@@ -98,7 +102,7 @@ impl Backend {
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
         let version = OnceLock::new();
-        Ok(Self(Arc::new(Inner { database, authority, auth, limiter, outbound, data_api, feed, feed_status, listening, version })))
+        Ok(Self(Arc::new(Inner { database, authority, auth, limiter, redis, outbound, data_api, feed, feed_status, listening, version })))
     }
 
     /// Looks at the database after the schema is there: who we are in it, and what it holds. Returns what does not work.
@@ -145,6 +149,22 @@ impl Backend {
     pub(crate) fn feed_lag(&self) -> Option<String> {
         let lag = self.0.feed_status.lag().filter(|lag| *lag > FEED_LAG)?;
         Some(format!("the change feed lags by {} s: nothing is answered from what is kept", lag.as_secs()))
+    }
+
+    /// Returns in a word how Redis is.
+    pub(crate) fn redis(&self) -> &'static str {
+        match &self.0.redis {
+            None => "not_configured",
+            Some(link) if link.is_there() => "healthy",
+            Some(_) => "unhealthy",
+        }
+    }
+
+    /// Keeps the connection to Redis, where there is one, until told to stop.
+    pub(crate) async fn follow_redis(self, stop: CancellationToken) {
+        if let Some(link) = self.0.redis.clone() {
+            link.keep(stop).await;
+        }
     }
 
     /// Returns how the pool is.
@@ -270,10 +290,14 @@ fn auth_config(settings: &Settings) -> AuthConfig {
 }
 
 /// A developer sees what he would be refused elsewhere.
-fn limiter(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Limiter> {
+fn limiter(settings: &Settings, clock: Arc<dyn Clock>, shared: Option<(Link, &KeyRing)>) -> Result<Limiter> {
     let mut config = settings.rates.clone();
     config.mode.get_or_insert(if settings.is_development() { Mode::Shadow } else { Mode::Enforce });
-    let buckets = Buckets::local(Keys::of_this_process()?, config.buckets_max);
+    let buckets = match shared {
+        // All servers with the same key file name a bucket alike.
+        Some((link, ring)) => Buckets::shared(Keys::shared(ring.derived("rate limits")), config.buckets_max, link),
+        None => Buckets::local(Keys::of_this_process()?, config.buckets_max),
+    };
     Ok(Limiter::new(config, buckets, clock))
 }
 

@@ -16,6 +16,7 @@ use kernel::Secret;
 use limits::RatesConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
+use redis_link::RedisConfig;
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, Faults};
@@ -70,6 +71,8 @@ pub struct Settings {
     pub database: Database,
     /// How changes of rows come to every server.
     pub change_feed: FeedConfig,
+    /// Redis.
+    pub redis: RedisConfig,
     /// Sign-in.
     pub auth: AuthConfig,
     /// The data API.
@@ -291,6 +294,7 @@ impl Default for Settings {
             cors: Cors::default(),
             database: Database::default(),
             change_feed: FeedConfig::default(),
+            redis: RedisConfig::default(),
             auth: AuthConfig::default(),
             data_api: DataApiConfig::default(),
             outbound: OutboundConfig::default(),

@@ -32,6 +32,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     // Whoever holds the service key would read everybody's links and codes.
     let captures = settings.outbound.capture == Some(true) && !settings.is_development();
     rule("outbound.capture", !captures, "allowed: true in development alone");
+    broken.extend(settings.redis.faults().into_iter().map(|(key, allowed)| (format!("redis.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.rates.faults().into_iter().map(|(key, allowed)| (format!("rates.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.outbound.faults().into_iter().map(|(key, allowed)| (format!("outbound.{key}"), format!("allowed: {allowed}"))));
     let feed = settings.change_feed.faults().into_iter();

@@ -121,6 +121,11 @@ impl Health {
         Checks { database, migrations, catalog: Check::of(self.backend.catalog()), maintenance }
     }
 
+    /// Returns in a word how Redis is.
+    pub(crate) fn redis(&self) -> &'static str {
+        self.backend.redis()
+    }
+
     /// Returns what does not work, or worse than it should.
     pub(crate) fn degraded(&self) -> Vec<String> {
         match &**self.preparation.load() {

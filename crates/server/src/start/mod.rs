@@ -150,6 +150,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
     tasks.spawn(backend.clone().follow_schema(stop.clone()));
     tasks.spawn(backend.clone().follow_outbox(stop.clone()));
+    tasks.spawn(backend.clone().follow_redis(stop.clone()));
     tasks.spawn(backend.clone().follow_rates(Duration::from_millis(settings.rates.refresh_ms), stop.clone()));
     tasks.spawn(backend.clone().follow_changes(stop.clone()));
     maintenance.begin(&tasks);

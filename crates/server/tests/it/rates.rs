@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use kernel::Secret;
 use limits::{Mode, RatesConfig};
+use redis_link::RedisConfig;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use server::RunningServer;
 use server::config::Settings;
 use tempfile::TempDir;
-use testkit::Db;
+use testkit::{Db, Redis};
 
 use crate::audit::url;
 use crate::bare::{know_tls, without_database};
@@ -245,6 +246,35 @@ async fn rates_change_while_servers_run() {
     soon("there is no limit", async || limit(&one, &ann).await.is_empty()).await;
     one.rate("remove_rate_limit", json!({ "class": "read", "company_id": ann.company })).await;
     soon("there is one again", async || limit(&one, &ann).await == "1").await;
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn servers_count_together_through_redis_and_go_on_without() {
+    let db = Db::new().await;
+    let (mut redis, keys) = (Redis::start(), tempfile::tempdir().unwrap());
+    let shared = |settings: &mut Settings| {
+        settings.key_ring_file = Some(keys.path().join("keys.json"));
+        settings.redis = RedisConfig { url: Some(Secret::new(redis.url())), command_time_ms: 10_000, ..RedisConfig::default() };
+    };
+    let rates = || RatesConfig { read_minute_max: 2, export_minute_max: 1, ..RatesConfig::default() };
+    let (one, other) = (Counting::start(&db, rates(), shared).await, Counting::start(&db, rates(), shared).await);
+    let ann = one.owner("ann").await;
+    assert_eq!(one.get(CUSTOMERS, &ann.token).await.said("ratelimit-remaining"), "1");
+    assert_eq!(other.get(CUSTOMERS, &ann.token).await.said("ratelimit-remaining"), "0");
+    for server in [&one, &other] {
+        server.get(CUSTOMERS, &ann.token).await.too_often("read", "caller");
+    }
+    let health = async || one.get("/api/health", "").await.body["services"]["redis"].clone();
+    assert_eq!(health().await, "healthy");
+    redis.kill();
+    let bob = one.owner("bob").await;
+    for server in [&one, &other] {
+        assert_eq!([server.get(CUSTOMERS, &bob.token).await.status, server.get(CUSTOMERS, &bob.token).await.status], [200, 200]);
+        server.get(CUSTOMERS, &bob.token).await.too_often("read", "caller");
+    }
+    assert_eq!(health().await, "unhealthy");
     one.stop().await;
     other.stop().await;
 }

@@ -30,6 +30,7 @@ const SOURCES: &[&str] = &[
     "crates/auth/src/scim/config.rs",
     "crates/data_api/src/config.rs",
     "crates/limits/src/config.rs",
+    "crates/redis_link/src/config.rs",
     "crates/outbound/src/config.rs",
     "crates/postgres/src/feed/config.rs",
 ];
@@ -249,6 +250,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("public_url" | "auth.one_time.site_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
         ("data_api.plan_enabled" | "auth.limits.by_address" | "auth.companies.mfa_required", _) => "true".to_owned(),
+        ("redis.url", _) => "redis://:secret@cache.example.com:6379/0".to_owned(),
         ("rates.mode", _) => "off".to_owned(),
         ("rates.shadow", _) => "read,export".to_owned(),
         ("auth.webauthn.rp_id", _) => "example.com".to_owned(),

@@ -18,6 +18,7 @@ enum Floor {
 const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-kernel", Floor::At(0)),
     ("thorbis-postgres", Floor::At(1)),
+    ("thorbis-redis-link", Floor::At(1)),
     ("thorbis-limits", Floor::At(2)),
     ("thorbis-outbound", Floor::At(2)),
     ("thorbis-auth", Floor::At(3)),
