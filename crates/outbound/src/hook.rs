@@ -1,15 +1,12 @@
 //! Hooks: a function of the database or a signed call over HTTP that is asked, and may refuse.
 //!
-//! Invariant: an answer is limited in time and bytes; an error says nothing of what was sent. A call is signed as Standard Webhooks has
-//! it (<https://www.standardwebhooks.com>), with every secret that is configured, so that one can be replaced.
+//! Invariant: an answer is limited in time and bytes; an error says nothing of what was sent. A call is signed with every secret that is
+//! configured, so that one can be replaced.
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use jiff::Timestamp;
 use kernel::{Error, Kind, Result};
 use postgres::{Sql, Tx};
@@ -21,6 +18,7 @@ use uuid::Uuid;
 use crate::config::{HookConfig, HookLimits};
 use crate::http::{Answer, Bounds, Call, Http, HttpFault, HttpOptions, NamedBy};
 use crate::senders::unusable;
+use crate::signing::{SigningKey, signed_headers};
 
 /// PostgreSQL's code for a statement that ran out of time.
 const QUERY_CANCELED: &str = "57014";
@@ -37,7 +35,7 @@ pub struct Hook {
 /// Where it is.
 enum Target {
     Function { schema: String, name: String },
-    Http { url: Url, keys: Vec<hmac::Key>, http: Http },
+    Http { url: Url, keys: Vec<SigningKey>, http: Http },
 }
 
 impl std::fmt::Debug for Target {
@@ -55,7 +53,9 @@ impl HookConfig {
         match self.uri.as_deref() {
             None => true,
             Some(uri) if function(uri).is_some() => true,
-            Some(uri) => is_called(uri) && !self.secrets.is_empty() && self.secrets.iter().all(|secret| key(secret.expose()).is_some()),
+            Some(uri) => {
+                is_called(uri) && !self.secrets.is_empty() && self.secrets.iter().all(|secret| SigningKey::parse(secret.expose()).is_some())
+            }
         }
     }
 }
@@ -68,7 +68,7 @@ impl Hook {
             Some((schema, name)) => Target::Function { schema: schema.to_owned(), name: name.to_owned() },
             None => Target::Http {
                 url: Url::parse(uri).map_err(|error| unusable("outbound.hook", error))?,
-                keys: config.secrets.iter().filter_map(|secret| key(secret.expose())).collect(),
+                keys: config.secrets.iter().filter_map(|secret| SigningKey::parse(secret.expose())).collect(),
                 http: Http::new(HttpOptions { bounds: bounds(limits), private_allowed: false })?,
             },
         };
@@ -116,9 +116,9 @@ impl Hook {
     }
 
     /// Calls, and calls again where nobody was reached or it is told to come back.
-    async fn post(&self, http: &Http, url: &Url, keys: &[hmac::Key], (payload, now): (&Value, Timestamp)) -> Result<Value> {
+    async fn post(&self, http: &Http, url: &Url, keys: &[SigningKey], (payload, now): (&Value, Timestamp)) -> Result<Value> {
         let (id, body) = (format!("msg_{}", Uuid::now_v7().simple()), payload.to_string());
-        let headers = signed(&id, now.as_second(), &body, keys)?;
+        let headers = signed_headers(&id, now.as_second(), &body, keys)?;
         for attempt in 1..=self.limits.http_attempts_max {
             if attempt > 1 {
                 tokio::time::sleep(Duration::from_millis(self.limits.http_retry_ms.into())).await;
@@ -171,26 +171,6 @@ fn is_called(uri: &str) -> bool {
         None => false,
     };
     Url::parse(uri).is_ok_and(|url| url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && is_here(&url)))
-}
-
-/// Reads a secret, `v1,whsec_` and base64 of 24 to 64 bytes.
-fn key(secret: &str) -> Option<hmac::Key> {
-    let encoded = secret.trim().strip_prefix("v1,").unwrap_or(secret.trim()).strip_prefix("whsec_")?;
-    let bytes = STANDARD.decode(encoded).ok().filter(|bytes| (24..=64).contains(&bytes.len()))?;
-    Some(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
-}
-
-/// Returns the headers of a signed call.
-fn signed(id: &str, seconds: i64, body: &str, keys: &[hmac::Key]) -> Result<HeaderMap> {
-    let message = format!("{id}.{seconds}.{body}");
-    let signatures: Vec<String> = keys.iter().map(|key| format!("v1,{}", STANDARD.encode(hmac::sign(key, message.as_bytes())))).collect();
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    for (name, value) in [("webhook-id", id), ("webhook-timestamp", &seconds.to_string()), ("webhook-signature", &signatures.join(" "))] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).map_err(Error::internal)?);
-    }
-    Ok(headers)
 }
 
 fn read(answer: &Answer) -> Result<Value> {
@@ -258,18 +238,6 @@ mod tests {
     }
 
     const SECRET: &str = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-    #[test]
-    fn a_call_is_signed_as_the_standard_has_it() {
-        // The example that the standard's libraries are tested with.
-        let keys = [key(SECRET).unwrap()];
-        let headers = signed("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#, &keys).unwrap();
-        assert_eq!(headers["webhook-signature"], "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-        assert_eq!(headers["webhook-timestamp"], "1614265330");
-        let two = [key(SECRET).unwrap(), key("v1,whsec_c2VjcmV0LXRoYXQtaXMtbmV3LWVub3VnaA==").unwrap()];
-        let both = signed("m", 1, "{}", &two).unwrap();
-        assert_eq!(both["webhook-signature"].to_str().unwrap().split(' ').count(), 2);
-    }
 
     #[test]
     fn what_cannot_be_a_hook_is_refused() {

@@ -10,6 +10,7 @@
 pub mod config;
 pub mod http;
 pub mod mailbox;
+pub mod signing;
 pub mod templates;
 
 mod addresses;
