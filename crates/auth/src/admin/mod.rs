@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::LINK;
 use kernel::{Error, Kind, Result, Secret, UserId};
-use postgres::{Access, Tx};
+use postgres::{Access, Sql, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -158,6 +158,11 @@ pub(crate) async fn update(
         banned_until: banned,
     };
     let tx = auth.begin_as(&admin.0, Access::Write).await?;
+    if let Some(email) = &email {
+        let mut one = Sql::new("u.id = ");
+        one.bind(id).text("::uuid");
+        users::queries::lock_names(&tx, one, &[email.as_str()]).await?;
+    }
     if !users::queries::change(&tx, id, &change, now).await.map_err(users::taken)? {
         return Err(not_found());
     }

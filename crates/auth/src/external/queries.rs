@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::profile::Profile;
+use crate::users::queries::lock_names;
 
 /// The account that an identity belongs to.
 pub(super) struct Holder {
@@ -33,12 +34,10 @@ pub(super) async fn lock(tx: &Tx, provider: &str, profile: &Profile) -> Result<(
     let mut sql = Sql::new("select pg_advisory_xact_lock(hashtextextended('identity:' || ");
     sql.bind(provider).text("::text || ':' || ").bind(profile.subject.as_str()).text("::text, 0))::text as one");
     tx.query(sql).await?;
-    if let Some(email) = &profile.email {
-        let mut sql = Sql::new("select pg_advisory_xact_lock(hashtextextended('address:' || ");
-        sql.bind(email.as_str()).text("::text, 0))::text as one");
-        tx.query(sql).await?;
+    match &profile.email {
+        Some(email) => lock_names(tx, Sql::new("false"), &[email.as_str()]).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Finds whose an identity is.
@@ -143,7 +142,7 @@ pub(super) async fn cleanse(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<
         "::timestamptz as now),
          cleansed as (
            update auth.users u
-              set encrypted_password = null, phone = null, phone_change = null, email_change = null, raw_user_meta_data = '{}',
+              set encrypted_password = null, password_is_long = null, phone = null, phone_change = null, email_change = null, raw_user_meta_data = '{}',
                   email_confirmed_at = coalesce(u.email_confirmed_at, g.now), email_proved_at = g.now, updated_at = g.now
              from given g where u.id = g.id
            returning u.id),

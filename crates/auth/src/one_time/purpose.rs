@@ -36,6 +36,11 @@ impl Purpose {
         }
     }
 
+    /// Tells whether it gives an account another address or number.
+    pub(super) fn is_change(self) -> bool {
+        matches!(self, Self::EmailChangeCurrent | Self::EmailChangeNew | Self::PhoneChange)
+    }
+
     pub(super) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.name() == name)
     }

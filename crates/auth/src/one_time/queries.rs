@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::purpose::Purpose;
 use super::secrets::Secrets;
 use crate::input::Phone;
-use crate::users::queries::name_providers;
+use crate::users::queries::{lock_names, name_providers};
 
 /// A token that is to be.
 pub(super) struct NewToken<'a> {
@@ -74,16 +74,35 @@ pub(super) async fn replace(tx: &Tx, new: &NewToken<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Lets others wait who come with tokens of the same accounts. Whoever changes an account has its row before its tokens; of two who come the
+/// other way round each would wait for the other.
+async fn hold(tx: &Tx, tokens: Sql, purposes: &[Purpose]) -> Result<()> {
+    let mut accounts = Sql::new("u.id in (select t.user_id from auth.one_time_tokens t where ");
+    accounts.append(tokens).text(" and ").append(among(purposes)).text(")");
+    if purposes.iter().any(|purpose| purpose.is_change()) {
+        lock_names(tx, accounts.clone(), &[]).await?;
+    }
+    let mut sql = Sql::new("select u.id from auth.users u where ");
+    sql.append(accounts).text(" order by u.id for no key update of u");
+    tx.query(sql).await.map(drop)
+}
+
 /// Uses up the token of a link, if it is good.
 pub(super) async fn use_link(tx: &Tx, token_hash: &str, purposes: &[Purpose], now: Timestamp) -> Result<Option<Used>> {
+    let mut tokens = Sql::new("t.token_hash = decode(");
+    tokens.bind(token_hash).text("::text, 'hex')");
+    hold(tx, tokens, purposes).await?;
     let mut sql = Sql::new("delete from auth.one_time_tokens t where t.token_hash = decode(");
     sql.bind(token_hash).text("::text, 'hex') and t.expires_at > ").bind(now).text("::timestamptz and ");
     sql.append(among(purposes)).text(" returning t.user_id, t.purpose, t.is_last, t.flow_id");
     tx.query_opt(sql).await?.map(|row| used(&row)).transpose()
 }
 
-/// Finds the tokens whose codes went to an address, and locks them: several who try codes wait for each other.
+/// Finds the tokens whose codes went to an address, and locks them and their accounts: several who try codes wait for each other.
 pub(super) async fn candidates(tx: &Tx, sent_to: &str, purposes: &[Purpose], attempts_max: u32, now: Timestamp) -> Result<Vec<Candidate>> {
+    let mut tokens = Sql::new("t.sent_to = ");
+    tokens.bind(sent_to).text("::text");
+    hold(tx, tokens, purposes).await?;
     let mut sql = Sql::new("select t.id, t.code_hash from auth.one_time_tokens t where t.sent_to = ");
     sql.bind(sent_to).text("::text and t.expires_at > ").bind(now).text("::timestamptz and t.code_attempts < ");
     sql.bind(attempts_max).text("::integer and ").append(among(purposes)).text(" order by t.id for update of t");
@@ -147,6 +166,7 @@ pub(super) async fn confirm_email(tx: &Tx, user_id: UserId, drops_password: bool
          changed as (
            update auth.users u
               set encrypted_password = case when g.drops and u.email_confirmed_at is null then null else u.encrypted_password end,
+                  password_is_long = case when g.drops and u.email_confirmed_at is null then null else u.password_is_long end,
                   email_confirmed_at = coalesce(u.email_confirmed_at, g.now),
                   email_proved_at = coalesce(u.email_proved_at, g.now),
                   raw_user_meta_data = case when u.email_confirmed_at is null
@@ -295,8 +315,9 @@ pub(super) async fn forget_changes(tx: &Tx, user_id: UserId) -> Result<()> {
 
 /// Drops a password that was chosen before the number was proved: whoever comes by a code did not need to know of it.
 pub(super) async fn drop_unproved_password(tx: &Tx, user_id: UserId) -> Result<()> {
-    let mut sql =
-        Sql::new("update auth.users u set encrypted_password = null where u.phone_confirmed_at is null and u.email_confirmed_at is null ");
+    let mut sql = Sql::new(
+        "update auth.users u set encrypted_password = null, password_is_long = null where u.phone_confirmed_at is null and u.email_confirmed_at is null ",
+    );
     sql.text("and u.encrypted_password is not null and u.id = ").bind(user_id).text("::uuid");
     tx.execute(sql).await?;
     Ok(())

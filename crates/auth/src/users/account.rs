@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use kernel::{Error, Kind, Result, Secret};
 use outbound::Channel;
-use postgres::{Access, Tx};
+use postgres::{Access, Sql, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -99,6 +99,12 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     let now = auth.now();
     let tx = auth.begin(Access::Write, "change one's own account").await?;
     let before = queries::find_self_within(&tx, caller, now).await?.ok_or_else(session_not_found)?;
+    let wanted: Vec<&str> = change.email.map(Email::as_str).into_iter().chain(phone.as_ref().map(Phone::as_str)).collect();
+    if !wanted.is_empty() {
+        let mut own = Sql::new("u.id = ");
+        own.bind(before.id).text("::uuid");
+        queries::lock_names(&tx, own, &wanted).await?;
+    }
     let other_email = change.email.is_some_and(|email| email.as_str() != before.email);
     let other_phone = phone.as_ref().is_some_and(|phone| phone.as_str() != before.phone);
     let is_guarded = other_email || other_phone || change.hash.is_some();

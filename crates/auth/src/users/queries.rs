@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use kernel::{Error, Result, SessionId, UserId};
 use postgres::{Sql, Tx};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::User;
@@ -266,6 +266,19 @@ async fn change_where(tx: &Tx, change: &Change<'_>, now: Timestamp, condition: S
          select id from changed",
     );
     Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Lets others wait who change the addresses and numbers of these accounts `u`, or want some of them: whoever changes one takes these locks
+/// first, always in the same order, and only then the rows, so that of two who want each other's address nobody waits for ever.
+pub(crate) async fn lock_names(tx: &Tx, accounts: Sql, wanted: &[&str]) -> Result<()> {
+    let mut sql = Sql::new(
+        "select pg_advisory_xact_lock(hashtextextended('address:' || n.name, 0))::text as one from (
+           select distinct n.name from (
+             select unnest(array[u.email_key, u.phone, lower(btrim(u.email_change)), u.phone_change]) as name from auth.users u where ",
+    );
+    sql.append(accounts).text(" union all select jsonb_array_elements_text(").bind(json!(wanted));
+    sql.text("::jsonb)) n where n.name <> '' order by n.name) n");
+    tx.query(sql).await.map(drop)
 }
 
 /// Notes that the address of an account is known to be its holder's.

@@ -117,3 +117,52 @@ async fn an_old_session_proves_that_somebody_is_there() {
     refused.refused(422, "reauthentication_not_valid", "Nonce has expired or is invalid");
     server.call("GET", "/reauthenticate", None, None).await.refused(401, "no_authorization", "This endpoint requires a valid Bearer token");
 }
+
+#[tokio::test]
+async fn both_halves_of_a_change_at_once_make_one_change() {
+    let server = Server::with(with(OneTimeConfig::default())).await;
+    let session = signed_up(&server, "a0@example.com").await;
+    for round in 0..3 {
+        let (old, new) = (format!("a{round}@example.com"), format!("a{}@example.com", round + 1));
+        server.wait(60);
+        put(&server, &session, json!({ "email": new })).await.ok();
+        let (by_old, by_new) = (server.message(&old).await, server.message(&new).await);
+        let code = |address: &str, code: &str| json!({ "email": address, "token": code, "type": "email_change" });
+        let link = json!({ "token_hash": by_new.token(), "type": "email_change" });
+        let (first, second) = tokio::join!(server.post("/verify", code(&old, &by_old.code)), server.post("/verify", link));
+        let answers = [first.ok(), second.ok()];
+        // Whoever came first is told to wait for the other one.
+        assert_eq!(answers.iter().filter(|answer| answer["code"] == "200").count(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| answer["user"]["email"] == new).count(), 1, "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_who_want_each_others_address_wait_in_one_order() {
+    let server = Server::new().await;
+    let (ann, ben) = (server.sign_up("ann@example.com").await, server.sign_up("ben@example.com").await);
+    let first = server.db.superuser().await;
+    first.batch_execute("begin; select pg_advisory_xact_lock(hashtextextended('address:ann@example.com', 0))").await.unwrap();
+    let waits = async {
+        // Both wait for the first of the two names; neither has the second one.
+        let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted
+                        and database = (select oid from pg_database where datname = current_database())";
+        while server.ask(waiting).await != "2" {
+            tokio::task::yield_now().await;
+        }
+        let held = "select count(*) from pg_locks where locktype = 'advisory' and granted
+                     and database = (select oid from pg_database where datname = current_database())";
+        let held = server.ask(held).await;
+        first.batch_execute("rollback").await.unwrap();
+        held
+    };
+    let (one, two, held) = tokio::join!(
+        put(&server, &ann, json!({ "email": "ben@example.com" })),
+        put(&server, &ben, json!({ "email": "ann@example.com" })),
+        waits
+    );
+    assert_eq!(held, "1");
+    for answer in [one, two] {
+        answer.refused(422, "email_exists", "A user with this email address has already been registered");
+    }
+}
