@@ -13,7 +13,7 @@ use super::{Account, Purpose, redirect};
 use crate::errors::unprocessable;
 use crate::flows::Challenge;
 use crate::hooks::{self, EmailData, Side};
-use crate::input::{Device, Phone};
+use crate::input::{Device, Email, Phone};
 use crate::users::queries::find;
 use crate::{Auth, flows};
 
@@ -34,7 +34,21 @@ pub(crate) struct Delivery<'a> {
     pub(crate) is_last: bool,
 }
 
-impl Delivery<'_> {
+impl<'a> Delivery<'a> {
+    /// The link that confirms the address of a sign-up; to one that is confirmed, nothing.
+    pub(crate) fn confirmation(account: Option<&'a Account>, email: &'a Email, redirect_to: Option<&'a str>) -> Self {
+        Self {
+            account: account.filter(|account| !account.email_confirmed && !account.banned),
+            purpose: Purpose::Confirmation,
+            template: Template::Confirmation,
+            kind: "signup",
+            to: email.as_str(),
+            new_email: "",
+            redirect_to,
+            is_last: true,
+        }
+    }
+
     fn channel(&self) -> Channel {
         if self.template == Template::Sms { Channel::Sms } else { Channel::Mail }
     }

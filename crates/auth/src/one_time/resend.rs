@@ -68,18 +68,7 @@ async fn by_mail(auth: &Auth, device: &Device, kind: &str, email: &str, back: Ba
     let tx = auth.begin(Access::Write, "send a link again").await?;
     let account = Account::by_email(&tx, &email, auth.now()).await?.filter(|account| !account.banned);
     if kind == "signup" {
-        let account = account.filter(|account| !account.email_confirmed);
-        let delivery = Delivery {
-            account: account.as_ref(),
-            purpose: Purpose::Confirmation,
-            template: Template::Confirmation,
-            kind: "signup",
-            to: email.as_str(),
-            new_email: "",
-            redirect_to,
-            is_last: true,
-        };
-        return finish_to(auth, tx, device, delivery, challenge).await;
+        return finish_to(auth, tx, device, Delivery::confirmation(account.as_ref(), &email, redirect_to), challenge).await;
     }
     let account = account.filter(|account| !account.new_email.is_empty());
     let new_email = account.as_ref().map(|account| account.new_email.clone()).unwrap_or_default();

@@ -72,6 +72,14 @@ impl Passwords {
         imported::check(&self.0.config, hash)
     }
 
+    /// Compares a password that is chosen with one that was chosen before: the same work, and refused like one that is hashed.
+    pub(crate) async fn recognize(&self, password: Secret<String>, hash: Option<String>) -> Result<Outcome> {
+        let (pool, chosen) = (Arc::clone(&self.0), password.clone());
+        let look = tokio::task::spawn_blocking(move || choice::check_leaked(&pool.config, chosen.expose()));
+        look.await.map_err(Error::internal)??;
+        self.verify(password, hash).await
+    }
+
     /// Hashes a password that was chosen; one that is known to be leaked is refused.
     pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String> {
         self.work(self.place()?, move |pool| {

@@ -7,6 +7,7 @@ mod anonymous;
 pub(crate) mod queries;
 mod signup;
 mod signup_phone;
+pub(crate) mod unproved;
 
 pub(crate) use account::{check_size, factor_required, get, put, taken, taken_phone};
 use jiff::Timestamp;

@@ -5,18 +5,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use kernel::{Error, Kind, Result, Secret, UserId};
 use outbound::Channel;
-use outbound::templates::Template;
 use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::queries::{self, NewUser};
+use super::unproved::{self, Known};
 use super::{StandIn, User, anonymous, signup_phone};
 use crate::errors::{bad_request, unprocessable};
 use crate::flows::Challenge;
 use crate::hooks::Newcomer;
 use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
-use crate::one_time::{Account, Delivery, Purpose};
+use crate::one_time::{Account, Delivery};
 use crate::{Auth, one_time, sessions};
 
 /// The body; members of other ways to sign up are looked at only to say that they are off.
@@ -75,13 +75,13 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
     }
     check_metadata(&user_metadata, auth.config().user_metadata_bytes_max)?;
 
-    let is_long = auth.config().companies.is_long(password.expose());
-    let hash = auth.passwords().hash(password).await?;
+    let known = Known::Email(&email);
+    let choice = unproved::choose(auth, known, password).await?;
     let now = auth.now();
     let user = NewUser {
         id: UserId::new_v7(),
         email: &email,
-        hash: Some(&hash),
+        hash: choice.hash(),
         user_metadata: &user_metadata,
         app_metadata: &Map::new(),
         confirmed,
@@ -94,13 +94,12 @@ async fn sign_up(auth: &Auth, device: Device, body: Signup, redirect_to: Option<
     if confirmed && !is_new {
         return Err(unprocessable("user_already_exists", "User already registered"));
     }
-    // Of an account that was there already this is another id, which nobody has.
-    queries::note_length(&tx, user.id, is_long).await?;
+    unproved::settle(&tx, known, is_new.then_some(user.id), &choice, (&user_metadata, now)).await?;
     let about = device.clone();
     let answer = if confirmed {
         let new = sessions::NewSession {
             user_id: user.id,
-            verified_hash: Some(&hash),
+            verified_hash: choice.hash(),
             renewed_hash: None,
             device,
             method: "password",
@@ -141,18 +140,8 @@ async fn ask_to_confirm(auth: &Auth, tx: &Tx, device: &Device, to: (&Email, Opti
         return Ok(());
     }
     let (email, redirect_to, challenge) = to;
-    let account = Account::by_email(tx, email, auth.now()).await?.filter(|account| !account.email_confirmed && !account.banned);
-    let delivery = Delivery {
-        account: account.as_ref(),
-        purpose: Purpose::Confirmation,
-        template: Template::Confirmation,
-        kind: "signup",
-        to: email.as_str(),
-        new_email: "",
-        redirect_to,
-        is_last: true,
-    };
-    one_time::deliver_to(auth, tx, device, delivery, challenge).await
+    let account = Account::by_email(tx, email, auth.now()).await?;
+    one_time::deliver_to(auth, tx, device, Delivery::confirmation(account.as_ref(), email, redirect_to), challenge).await
 }
 
 /// By what somebody is to be known.

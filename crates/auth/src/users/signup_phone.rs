@@ -9,6 +9,7 @@ use postgres::{Access, Tx};
 use serde_json::{Map, Value};
 
 use super::queries::{find, moment};
+use super::unproved::{self, Known};
 use super::{StandIn, User};
 use crate::errors::unprocessable;
 use crate::hooks::Newcomer;
@@ -22,8 +23,9 @@ pub(super) async fn sign_up(auth: &Auth, device: Device, phone: &Phone, given: (
     auth.passwords().check_choice(password.expose())?;
     check_metadata(&user_metadata, auth.config().user_metadata_bytes_max)?;
     let confirmed = auth.config().one_time.phone_autoconfirm;
-    let hash = auth.passwords().hash(password).await?;
-    let new = NewPhoneUser { id: UserId::new_v7(), phone, hash: Some(&hash), user_metadata: &user_metadata, confirmed, now: auth.now() };
+    let known = Known::Phone(phone);
+    let choice = unproved::choose(auth, known, password).await?;
+    let new = NewPhoneUser { id: UserId::new_v7(), phone, hash: choice.hash(), user_metadata: &user_metadata, confirmed, now: auth.now() };
     let tx = auth.begin(Access::Write, "sign-up").await?;
     let newcomer = Newcomer { id: new.id, provider: "phone", email: "", phone: phone.as_str(), user_metadata: &user_metadata };
     auth.before_user(&tx, &device, newcomer).await?;
@@ -31,11 +33,12 @@ pub(super) async fn sign_up(auth: &Auth, device: Device, phone: &Phone, given: (
     if confirmed && !is_new {
         return Err(unprocessable("user_already_exists", "User already registered"));
     }
+    unproved::settle(&tx, known, is_new.then_some(new.id), &choice, (&user_metadata, new.now)).await?;
     let about = device.clone();
     let answer = if confirmed {
         let session = sessions::NewSession {
             user_id: new.id,
-            verified_hash: Some(&hash),
+            verified_hash: choice.hash(),
             renewed_hash: None,
             device,
             method: "password",

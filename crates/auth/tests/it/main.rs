@@ -62,6 +62,8 @@ mod passwords;
 #[cfg(test)]
 mod portal;
 #[cfg(test)]
+mod prepared;
+#[cfg(test)]
 mod provider;
 #[cfg(test)]
 mod refresh;
