@@ -262,7 +262,7 @@ fn program_refused() -> Error {
 }
 
 /// Where a sign-in comes from, as the session remembers it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Device {
     pub(crate) user_agent: Option<String>,
     pub(crate) address: Option<String>,

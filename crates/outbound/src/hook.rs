@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kernel::{Error, Kind, Result};
 use postgres::{Sql, Tx};
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 use uuid::Uuid;
 
@@ -83,10 +83,7 @@ impl Hook {
 
     /// Asks it. A function is asked in this transaction; where there is none it is our mistake.
     pub async fn ask(&self, tx: Option<&Tx>, payload: &Value, now: Timestamp) -> Result<Map<String, Value>> {
-        let Ok(_call) = self.calls.try_acquire() else {
-            let error = Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many hooks are being asked at once");
-            return Err(error.with_retry_after(1));
-        };
+        let _call = self.place()?;
         let answer = match (&self.target, tx) {
             (Target::Function { schema, name }, Some(tx)) => self.run(tx, (schema, name), payload).await?,
             (Target::Function { .. }, None) => return Err(Error::internal("a hook's function needs a transaction")),
@@ -97,6 +94,20 @@ impl Hook {
             }
         };
         judge(answer)
+    }
+
+    /// Does as if it were asked: takes a place among the calls, and this time, as far as an answer may take it.
+    pub async fn pretend(&self, time: Duration) -> Result<()> {
+        let _call = self.place()?;
+        let millis = if self.is_function() { self.limits.function_time_ms } else { self.limits.http_time_ms };
+        tokio::time::sleep(time.min(Duration::from_millis(millis.into()))).await;
+        Ok(())
+    }
+
+    fn place(&self) -> Result<SemaphorePermit<'_>> {
+        self.calls.try_acquire().map_err(|_none| {
+            Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many hooks are being asked at once").with_retry_after(1)
+        })
     }
 
     async fn run(&self, tx: &Tx, (schema, name): (&str, &str), payload: &Value) -> Result<Value> {

@@ -19,7 +19,8 @@ use serde_json::{Map, Value, json};
 
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
-use crate::input::{Administrator, Body, Email, Params, check_metadata};
+use crate::hooks::Newcomer;
+use crate::input::{Administrator, Body, Device, Email, Params, check_metadata};
 use crate::sessions;
 use crate::tokens::AUDIENCE;
 use crate::users::queries::{Change, NewUser};
@@ -101,7 +102,7 @@ pub(crate) async fn get(State(auth): State<Auth>, admin: Administrator, Path(id)
     Ok(Json(user))
 }
 
-pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, Body(wish): Body<Wish>) -> Result<Json<User>> {
+pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, device: Device, Body(wish): Body<Wish>) -> Result<Json<User>> {
     check(&auth, &wish)?;
     let email = Email::parse(wish.email.as_deref().unwrap_or_default())?;
     let hash = hash(&auth, &wish).await?;
@@ -118,6 +119,8 @@ pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, Body(
         now,
     };
     let tx = auth.begin_as(&admin.0, Access::Write).await?;
+    let newcomer = Newcomer { id: new.id, provider: "email", email: email.as_str(), phone: "", user_metadata: &user_metadata };
+    auth.before_user(&tx, &device, newcomer).await?;
     if !users::queries::create(&tx, &new).await.map_err(users::taken)? {
         return Err(unprocessable("email_exists", "A user with this email address has already been registered"));
     }
@@ -132,6 +135,7 @@ pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, Body(
     let user = read(&tx, new.id).await?;
     users::check_size(&auth, &user)?;
     tx.commit().await?;
+    auth.after_user(&device, user.id);
     tracing::info!(user_id = %user.id, "an account was made with the service key");
     Ok(Json(user))
 }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::{by, path_id};
 use crate::Auth;
 use crate::errors::{bad_request, session_not_found, unprocessable};
+use crate::hooks::Newcomer;
 use crate::input::{Body, Caller, Device, Email, Params, check_metadata};
 use crate::one_time::{self, Account};
 use crate::sessions::{self, Lifetime, NewSession};
@@ -195,19 +196,23 @@ async fn as_newcomer(auth: &Auth, device: Device, presented: Presented) -> Resul
         return Err(Error::new(Kind::Forbidden, "invitation_needs_sign_in", message));
     }
     let email = Email::parse(&row.try_get::<_, String>("email").map_err(Error::internal)?)?;
-    let user_id = account(auth, &tx, (&email, &hash, &metadata)).await?;
+    let (user_id, is_new) = account(auth, &tx, &device, (&email, &hash, &metadata)).await?;
+    let about = device.clone();
     note_length(&tx, user_id, is_long).await?;
     let member = accept(&tx, user_id, None, presented.token.expose()).await?;
     let new = NewSession { user_id, verified_hash: Some(&hash), renewed_hash: None, device, method: "password", provider: "email" };
     let session = sessions::open(auth, &tx, new).await?;
     let answer = session.answer(auth)?;
     tx.commit().await?;
+    if is_new {
+        auth.after_user(&about, user_id);
+    }
     tracing::info!(%user_id, company_id = ?member.get("company_id"), "accepted an invitation with a new account");
     Ok(json!({ "member": member, "session": answer }))
 }
 
-/// Makes the account, or makes one that somebody began with this address the invited person's own.
-async fn account(auth: &Auth, tx: &Tx, new: (&Email, &str, &Map<String, Value>)) -> Result<UserId> {
+/// Makes the account, or makes one that somebody began with this address the invited person's own. Tells whether it is new.
+async fn account(auth: &Auth, tx: &Tx, device: &Device, new: (&Email, &str, &Map<String, Value>)) -> Result<(UserId, bool)> {
     let ((email, hash, metadata), now) = (new, auth.now());
     let taken = || unprocessable("user_already_exists", "User already registered");
     if let Some(account) = Account::by_email(tx, email, now).await? {
@@ -217,11 +222,13 @@ async fn account(auth: &Auth, tx: &Tx, new: (&Email, &str, &Map<String, Value>))
         let wish = Change { confirm_email: true, hash: Some(hash), user_metadata: Some(metadata), ..Change::default() };
         change(tx, account.id, &wish, now).await?;
         sessions::revoke_others(tx, Caller { user_id: account.id, session_id: None }, now).await?;
-        return Ok(account.id);
+        return Ok((account.id, false));
     }
     let id = UserId::new_v7();
     let user = NewUser { id, email, hash: Some(hash), user_metadata: metadata, app_metadata: &Map::new(), confirmed: true, now };
-    if create(tx, &user).await? { Ok(id) } else { Err(taken()) }
+    let newcomer = Newcomer { id, provider: "email", email: email.as_str(), phone: "", user_metadata: metadata };
+    auth.before_user(tx, device, newcomer).await?;
+    if create(tx, &user).await? { Ok((id, true)) } else { Err(taken()) }
 }
 
 async fn accept(tx: &Tx, user_id: UserId, session: Option<Uuid>, token: &str) -> Result<Value> {

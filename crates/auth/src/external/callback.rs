@@ -27,7 +27,7 @@ use crate::flows::queries::issue;
 use crate::flows::trips::{self, Trip};
 use crate::input::Device;
 use crate::keys::FLOW_SECRETS;
-use crate::one_time::{self, redirect, secrets};
+use crate::one_time::{redirect, secrets};
 use crate::sessions::{self, NewSession};
 
 /// What a provider hands back.
@@ -189,26 +189,23 @@ async fn end(auth: &Auth, device: Device, headers: &HeaderMap, (trip, returned):
     let provider = provider.ok_or_else(|| unprocessable("provider_disabled", "The provider is not enabled"))?;
     let (profile, tokens) = Box::pin(ask(auth, &provider, trip, returned)).await?;
     let tx = auth.begin(Access::Write, "sign-in with a provider").await?;
-    let user_id = match (trip.links, &trip.challenge) {
+    let settled = match (trip.links, &trip.challenge) {
         // The account gets the identity when the application comes with the code: whoever followed somebody else's address gives him nothing.
-        (Some(user_id), Some(_)) => user_id,
-        (Some(user_id), None) => settle::link(auth, &tx, user_id, &provider.name, &profile).await?,
-        (None, _) => match settle::arrive(auth, &tx, &device, &provider, &profile).await? {
-            Settled::Account(user_id) => user_id,
-            Settled::Unverified => {
-                tx.commit().await.map_err(Refusal::Ours)?;
-                one_time::sent(auth);
-                let message = "The provider did not verify the email address. A confirmation email was sent to it";
-                return Err(unprocessable("provider_email_needs_verification", message).into());
-            }
-        },
+        (Some(user_id), Some(_)) => Settled::known(user_id),
+        (Some(user_id), None) => Settled::known(settle::link(auth, &tx, user_id, &provider.name, &profile).await?),
+        (None, _) => settle::arrive(auth, &tx, &device, &provider, &profile).await?,
     };
+    let (user_id, about) = (settled.user_id, device.clone());
+    if !settled.is_let_in {
+        return Err(settle::written_to(auth, tx, &device, &settled).await?.into());
+    }
     let kept = Kept::new(&tokens, trip.links.is_some().then_some(&profile));
     if trip.challenge.is_some() {
         let packed = serde_json::to_vec(&kept).map_err(Error::internal)?;
         trips::keep(&tx, trip.id, &auth.keys().ring.seal(FLOW_SECRETS, trip.id, &packed).map_err(Error::internal)?).await?;
         let code = issue(&tx, trip.id, user_id, auth.config().external.code_seconds, auth.now()).await?;
         tx.commit().await?;
+        settled.tell(auth, &about);
         return Ok(End::Code(code));
     }
     trips::forget(&tx, trip.id).await?;
@@ -216,6 +213,7 @@ async fn end(auth: &Auth, device: Device, headers: &HeaderMap, (trip, returned):
     let session = sessions::open(auth, &tx, new).await?;
     let answer = session.answer(auth)?;
     tx.commit().await?;
+    settled.tell(auth, &about);
     tracing::info!(%user_id, session_id = %session.id, provider = provider.name, "signed in with a provider");
     Ok(End::Session(fragment(&answer, &kept)))
 }

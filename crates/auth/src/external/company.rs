@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use super::profile::Profile;
 use super::provider::{Dialect, Proof, Provider};
+use super::settle::Settled;
 use super::{queries, settle};
 use crate::Auth;
 use crate::errors::unprocessable;
+use crate::input::Device;
 use crate::keys::SIGN_ON_SECRET;
 use crate::users::queries::name_providers;
 
@@ -83,7 +85,7 @@ pub(super) fn described(name: &str, (issuer, client_id): (&str, &str), secret: k
 }
 
 /// Finds the account of somebody whom a company's provider vouches for, or makes it, and sees to it that he is a member.
-pub(super) async fn arrive(auth: &Auth, tx: &Tx, provider: &Provider, profile: &Profile) -> Result<UserId> {
+pub(super) async fn arrive(auth: &Auth, tx: &Tx, device: &Device, provider: &Provider, profile: &Profile) -> Result<Settled> {
     let (company, id) = parts(&provider.name).ok_or_else(|| Error::internal("a company's provider has no company"))?;
     let now = auth.now();
     let missing = || unprocessable("email_address_not_provided", "The provider gave no email address");
@@ -91,25 +93,25 @@ pub(super) async fn arrive(auth: &Auth, tx: &Tx, provider: &Provider, profile: &
     // Each time: what it said before may be of a domain that is no longer the company's, and what it says now of one that never was.
     refuse_other_domains(tx, company, email).await?;
     queries::lock(tx, &provider.name, profile).await?;
-    let user_id = match queries::holder(tx, &provider.name, &profile.subject, now).await? {
+    let settled = match queries::holder(tx, &provider.name, &profile.subject, now).await? {
         Some(holder) if holder.banned => return Err(Error::new(Kind::Forbidden, "user_banned", "User is banned")),
         Some(holder) => {
             queries::renew(tx, &provider.name, profile, now).await?;
-            holder.user_id
+            Settled::known(holder.user_id)
         }
         None => {
-            let user_id = settle::by_verified_address(auth, tx, email).await?;
-            queries::add(tx, user_id, &provider.name, profile, now).await?;
-            name_providers(tx, user_id).await?;
-            user_id
+            let settled = settle::by_verified_address(auth, tx, device, (&provider.name, profile), email).await?;
+            queries::add(tx, settled.user_id, &provider.name, profile, now).await?;
+            name_providers(tx, settled.user_id).await?;
+            settled
         }
     };
     let mut sql = Sql::new("select app.join_by_sign_on(");
-    sql.bind(company).text("::uuid, ").bind(id).text("::uuid, ").bind(user_id).text("::uuid) as is_member");
+    sql.bind(company).text("::uuid, ").bind(id).text("::uuid, ").bind(settled.user_id).text("::uuid) as is_member");
     if !tx.query_one(sql).await?.try_get::<_, bool>("is_member").map_err(Error::internal)? {
         return Err(Error::new(Kind::Forbidden, "sso_not_member", "You are not an active member of this company"));
     }
-    Ok(user_id)
+    Ok(settled)
 }
 
 async fn refuse_other_domains(tx: &Tx, company: CompanyId, email: &str) -> Result<()> {

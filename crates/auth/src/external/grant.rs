@@ -18,12 +18,12 @@ use super::profile::Profile;
 use super::provider::{Dialect, Provider};
 use super::settle::{self, Settled};
 use super::{company, find, find_by_issuer};
-use crate::errors::{bad_request, session_not_found, unprocessable};
+use crate::Auth;
+use crate::errors::{bad_request, session_not_found};
 use crate::input::{Caller, Device};
 use crate::sessions::{self, NewSession};
 use crate::users::factor_required;
 use crate::users::queries::find_self_within;
-use crate::{Auth, one_time};
 
 /// What the body has for this grant.
 #[derive(Default, Deserialize)]
@@ -72,22 +72,19 @@ async fn answer(auth: &Auth, device: Device, presented: Presented, caller: Resul
     let issuer = claims.get("iss").and_then(Value::as_str).unwrap_or(&provider.issuer).to_owned();
     let profile = Profile::read(&provider, &issuer, &claims).map_err(|fault| bad_token(&provider, &fault))?;
     let tx = auth.begin(Access::Write, "sign-in with an ID token").await?;
-    let user_id = match caller {
-        Some(user_id) => settle::link(auth, &tx, user_id, &provider.name, &profile).await?,
-        None => match settle::arrive(auth, &tx, &device, &provider, &profile).await? {
-            Settled::Account(user_id) => user_id,
-            Settled::Unverified => {
-                tx.commit().await?;
-                one_time::sent(auth);
-                let message = "The provider did not verify the email address. A confirmation email was sent to it";
-                return Err(unprocessable("provider_email_needs_verification", message).into());
-            }
-        },
+    let settled = match caller {
+        Some(user_id) => Settled::known(settle::link(auth, &tx, user_id, &provider.name, &profile).await?),
+        None => settle::arrive(auth, &tx, &device, &provider, &profile).await?,
     };
+    let (user_id, about) = (settled.user_id, device.clone());
+    if !settled.is_let_in {
+        return Err(settle::written_to(auth, tx, &device, &settled).await?.into());
+    }
     let new = NewSession { user_id, verified_hash: None, renewed_hash: None, device, method: "oauth", provider: &provider.name };
     let session = sessions::open(auth, &tx, new).await?;
     let answer = session.answer(auth)?;
     tx.commit().await?;
+    settled.tell(auth, &about);
     tracing::info!(%user_id, session_id = %session.id, provider = provider.name, "signed in with an ID token");
     Ok(answer)
 }

@@ -130,7 +130,12 @@ pub(super) async fn send(tx: &Tx, auth: &Auth, device: &Device, account: &Accoun
 /// Compares a code, and raises the session.
 pub(super) async fn verify(tx: Tx, auth: &Auth, caller: Caller, (factor, challenge): (Factor, Challenge), code: &str) -> Result<Value> {
     let kept = challenge.code_hash.ok_or_else(|| Error::internal("a code that was never sent"))?;
-    if !one_time::is_code(&auth.keys().ring, challenge.id, code, &kept) {
+    let is_right = one_time::is_code(&auth.keys().ring, challenge.id, code, &kept);
+    if let Some(rejected) = auth.factor_tried(&tx, (caller.user_id, factor.id), &factor.sort, is_right).await? {
+        tx.commit().await?;
+        return Err(rejected);
+    }
+    if !is_right {
         tx.commit().await?;
         metrics::counter!("auth_factors_refused_total").increment(1);
         let message = if factor.phone.is_some() { "Invalid MFA Phone code entered" } else { "Invalid MFA Email code entered" };

@@ -99,7 +99,12 @@ pub(crate) async fn verify(State(auth): State<Auth>, caller: Caller, Body(presen
         let error = Error::new(Kind::TooManyRequests, "mfa_recovery_codes_locked", "Too many wrong recovery codes. Try again later");
         return Err(error.with_retry_after(auth.config().mfa.attempts_seconds));
     }
-    if !queries::use_code(&tx, factor.id, &hash(&presented.code), now).await? {
+    let is_right = queries::use_code(&tx, factor.id, &hash(&presented.code), now).await?;
+    if let Some(rejected) = auth.factor_tried(&tx, (caller.user_id, factor.id), SORT, is_right).await? {
+        tx.commit().await?;
+        return Err(rejected);
+    }
+    if !is_right {
         tx.commit().await?;
         metrics::counter!("auth_factors_refused_total").increment(1);
         return Err(wrong());

@@ -59,7 +59,8 @@ pub(crate) struct Hooks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Newcomer<'a> {
     pub(crate) id: UserId,
-    pub(crate) provider: &'static str,
+    /// What he is known by; nothing of somebody who is known by nothing.
+    pub(crate) provider: &'a str,
     pub(crate) email: &'a str,
     pub(crate) phone: &'a str,
     pub(crate) user_metadata: &'a Map<String, Value>,
@@ -103,17 +104,24 @@ impl Auth {
         Ok(merged)
     }
 
-    /// Tells the hook of a password that was tried. For nobody it is not asked, and takes as long as the last time for somebody.
+    /// Tells the hook of a password that was tried. For nobody it is not asked, and takes as long as the last time for somebody. Whether
+    /// a wrong password was an account's is not told by a hook that fails either.
     pub(crate) async fn password_tried(&self, user_id: Option<UserId>, valid: bool) -> Result<()> {
         let Some(hook) = &self.hooks().password else { return Ok(()) };
         let micros = &self.hooks().password_micros;
         let Some(user_id) = user_id else {
-            tokio::time::sleep(Duration::from_micros(micros.load(Ordering::Relaxed))).await;
-            return Ok(());
+            return hook.pretend(Duration::from_micros(micros.load(Ordering::Relaxed))).await;
         };
         let begun = Instant::now();
-        let answer = self.ask_apart(hook, &json!({ "user_id": user_id, "valid": valid })).await?;
+        let answer = self.ask_apart(hook, &json!({ "user_id": user_id, "valid": valid })).await;
         micros.store(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let answer = match answer {
+            Err(error) if !valid && !matches!(error.code(), "hook_refused" | "over_request_rate_limit") => {
+                tracing::warn!(%user_id, code = error.code(), "the hook of a wrong password failed: {}", error.message());
+                return Ok(());
+            }
+            answer => answer?,
+        };
         let Some(message) = rejected(&answer, "Further password verification attempts will be rejected.") else { return Ok(()) };
         if answer.get("should_logout_user") == Some(&Value::Bool(true)) {
             let tx = self.begin(Access::Write, "a hook ends somebody's sessions").await?;
@@ -136,17 +144,18 @@ impl Auth {
     /// Asks the hook whether an account may be made.
     pub(crate) async fn before_user(&self, tx: &Tx, device: &Device, new: Newcomer<'_>) -> Result<()> {
         let Some(hook) = &self.hooks().before_user else { return Ok(()) };
-        let nothing = "0001-01-01T00:00:00Z";
+        let (nothing, is_anonymous) = ("0001-01-01T00:00:00Z", new.provider.is_empty());
+        let app_metadata = if is_anonymous { json!({}) } else { json!({ "provider": new.provider, "providers": [new.provider] }) };
         let user = json!({
             "id": new.id, "aud": "authenticated", "role": "", "email": new.email, "phone": new.phone,
-            "app_metadata": { "provider": new.provider, "providers": [new.provider] }, "user_metadata": new.user_metadata,
-            "identities": [], "created_at": nothing, "updated_at": nothing, "is_anonymous": false,
+            "app_metadata": app_metadata, "user_metadata": new.user_metadata,
+            "identities": [], "created_at": nothing, "updated_at": nothing, "is_anonymous": is_anonymous,
         });
         let payload = json!({ "metadata": self.about("before-user-created", device), "user": user });
         hook.ask(Some(tx), &payload, self.now()).await.map(|_answer| ())
     }
 
-    /// Tells the hook of an account that was made. Nobody waits for it, and what it says changes nothing.
+    /// Tells the hook of an account that was made, after the commit. Nobody waits for it, and what it says changes nothing.
     pub(crate) fn after_user(&self, device: &Device, user_id: UserId) {
         if self.hooks().after_user.is_none() {
             return;

@@ -4,13 +4,14 @@
 
 use kernel::{CompanyId, Error, Kind, Result, UserId};
 use postgres::{Access, Row, Sql};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::config::IssuerConfig;
 use super::token::Told;
 use crate::Auth;
-use crate::input::Email;
+use crate::hooks::Newcomer;
+use crate::input::{Device, Email};
 
 /// PostgreSQL's code for a value that is there already.
 const UNIQUE_VIOLATION: &str = "23505";
@@ -53,10 +54,10 @@ async fn create(auth: &Auth, issuer: &IssuerConfig, told: &Told) -> Result<()> {
     let (id, now) = (UserId::new_v7(), auth.now());
     let email = told.email.as_deref().and_then(|email| Email::parse(email).ok());
     let data = json!({ "sub": told.external_id, "iss": issuer.issuer, "email_verified": told.is_email_verified });
-    let metadata = told.name.as_ref().map_or_else(|| json!({}), |name| json!({ "name": name }));
+    let metadata: Map<String, Value> = told.name.iter().map(|name| ("name".to_owned(), json!(name))).collect();
     let mut sql = Sql::new("with given as (select ");
     sql.bind(id).text("::uuid as id, ").bind(email.as_ref().map(|email| email.as_str().to_owned())).text("::text as email, ");
-    sql.bind(told.is_email_verified).text("::boolean as verified, ").bind(metadata).text("::jsonb as metadata, ");
+    sql.bind(told.is_email_verified).text("::boolean as verified, ").bind(Value::Object(metadata.clone())).text("::jsonb as metadata, ");
     sql.bind(told.external_id.as_str()).text("::text as subject, ").bind(data).text("::jsonb as data, ").bind(now).text(
         "::timestamptz as now),
          made as (
@@ -70,6 +71,9 @@ async fn create(auth: &Auth, issuer: &IssuerConfig, told: &Told) -> Result<()> {
          select m.id, 'issuer', g.subject, g.data, g.now, g.now from given g join made m on m.id = g.id",
     );
     let tx = auth.begin(Access::Write, "make the account of somebody whom another issuer knows").await?;
+    let address = email.as_ref().map(Email::as_str).unwrap_or_default();
+    let newcomer = Newcomer { id, provider: "issuer", email: address, phone: "", user_metadata: &metadata };
+    auth.before_user(&tx, &Device::default(), newcomer).await?;
     let mut named = Sql::new("update public.users u set external_id = ");
     named.bind(told.external_id.as_str()).text("::text where u.id = ").bind(id).text("::uuid");
     let made = match tx.execute(sql).await {
@@ -82,6 +86,7 @@ async fn create(auth: &Auth, issuer: &IssuerConfig, told: &Told) -> Result<()> {
         Err(error) if error.code() == UNIQUE_VIOLATION => return Ok(()),
         Err(error) => return Err(error),
     }
+    auth.after_user(&Device::default(), id);
     metrics::counter!("auth_sign_ups_total", "result" => "issuer").increment(1);
     tracing::info!(user_id = %id, issuer = issuer.issuer, "an account was made for a token of another issuer");
     Ok(())

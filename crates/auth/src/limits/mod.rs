@@ -63,7 +63,7 @@ impl Limits {
 
     /// Counts a request of a company's directory.
     pub(crate) async fn directory(&self, company_id: CompanyId, now: Timestamp) -> Result<()> {
-        self.take("directory", &[company_id.0.as_bytes()], Rate { max: self.config.company_5min_max, seconds: 300 }, now).await
+        self.take("directory", &[company_id.0.as_bytes()], Rate::new(self.config.company_5min_max, 300), now).await
     }
 
     /// Counts somebody who came with a key or token that is not good, like a refusal where one is needed.

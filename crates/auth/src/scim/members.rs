@@ -14,6 +14,8 @@ use super::person::Person;
 use super::rows::{self, apply_groups};
 use super::schema::ResourceKind;
 use crate::Auth;
+use crate::hooks::Newcomer;
+use crate::input::Device;
 use crate::users::queries::{NewUser, create};
 
 /// Whom a resource stands for.
@@ -41,14 +43,20 @@ pub(super) async fn standing(tx: &Tx, company: CompanyId, id: Uuid) -> Outcome<O
     }))
 }
 
-/// Makes a user: at once a member, or somebody who is invited. Tells whether a mail was put into the outbox.
-pub(super) async fn add(auth: &Auth, tx: &Tx, (company, id): (CompanyId, Uuid), person: &Person) -> Outcome<bool> {
+/// Makes a user: at once a member, or somebody who is invited. Returns the account if one was made for him.
+pub(super) async fn add(
+    auth: &Auth,
+    tx: &Tx,
+    device: &Device,
+    (company, id): (CompanyId, Uuid),
+    person: &Person,
+) -> Outcome<Option<UserId>> {
     refuse_taken(tx, (company, id), person).await?;
     let email = person.email.as_ref().ok_or_else(|| Refused::value("emails or userName has to hold an e-mail address"))?;
     if is_known(tx, company, email.as_str()).await? {
         return Err(Refused::uniqueness("A user with this e-mail address is there already"));
     }
-    let user_id = Box::pin(account(auth, tx, company, person)).await?;
+    let (user_id, made) = Box::pin(account(auth, tx, device, company, person)).await?;
     if let Some(user_id) = user_id {
         if person.active {
             take_seat(tx, company).await?;
@@ -56,14 +64,12 @@ pub(super) async fn add(auth: &Auth, tx: &Tx, (company, id): (CompanyId, Uuid), 
         join(tx, company, user_id, person).await?;
     }
     write(tx, (company, id), user_id, person).await?;
-    match user_id {
-        Some(_) => {
-            apply_groups(tx, company, &[id]).await?;
-            Ok(false)
-        }
-        None if person.active => Ok(super::invitation::invite(auth, tx, (company, id), person).await?),
-        None => Ok(false),
+    if user_id.is_some() {
+        apply_groups(tx, company, &[id]).await?;
+    } else if person.active {
+        super::invitation::invite(auth, tx, (company, id), person).await?;
     }
+    Ok(made)
 }
 
 /// Changes a user. Tells whether a mail was put into the outbox.
@@ -142,9 +148,10 @@ async fn is_known(tx: &Tx, company: CompanyId, address: &str) -> Outcome<bool> {
     Ok(tx.query_one(sql).await?.try_get("is_known").map_err(Error::internal)?)
 }
 
-/// Returns the account that becomes a member without being asked, made if there is none; none of people who have to be invited.
-async fn account(auth: &Auth, tx: &Tx, company: CompanyId, person: &Person) -> Outcome<Option<Uuid>> {
-    let (Some(email), Some(domain)) = (&person.email, person.domain()) else { return Ok(None) };
+/// Returns the account that becomes a member without being asked, made if there is none; none of people who have to be invited. If it was
+/// made, twice.
+async fn account(auth: &Auth, tx: &Tx, device: &Device, company: CompanyId, person: &Person) -> Outcome<(Option<Uuid>, Option<UserId>)> {
+    let (Some(email), Some(domain)) = (&person.email, person.domain()) else { return Ok((None, None)) };
     let mut sql = Sql::new("select app.owns_domain(");
     sql.bind(company).text("::uuid, ").bind(domain).text("::text) as owns, u.id, u.email_proved_at is not null as is_proved, exists (");
     sql.text("select from public.team_members m where m.company_id = ").bind(company).text("::uuid and m.user_id = u.id) as was_member ");
@@ -156,26 +163,29 @@ async fn account(auth: &Auth, tx: &Tx, company: CompanyId, person: &Person) -> O
     let flag = |name: &str| row.try_get::<_, bool>(name).map_err(Error::internal);
     match known {
         // He was a member, and comes back. Of an account that nobody proved an address for anybody may have the password.
-        Some(id) if flag("is_proved")? && (owns || flag("was_member")?) => Ok(Some(id)),
-        Some(_) => Ok(None),
-        None if !owns => Ok(None),
+        Some(id) if flag("is_proved")? && (owns || flag("was_member")?) => Ok((Some(id), None)),
+        Some(_) => Ok((None, None)),
+        None if !owns => Ok((None, None)),
         None => {
             let name = person.name.clone().map(|name| ("name".to_owned(), Value::String(name)));
+            let metadata = name.into_iter().collect();
             let new = NewUser {
                 id: UserId::new_v7(),
                 email,
                 hash: None,
-                user_metadata: &name.into_iter().collect(),
+                user_metadata: &metadata,
                 app_metadata: &Map::new(),
                 confirmed: true,
                 now: auth.now(),
             };
+            let newcomer = Newcomer { id: new.id, provider: "email", email: email.as_str(), phone: "", user_metadata: &metadata };
+            auth.before_user(tx, device, newcomer).await?;
             create(tx, &new).await?;
             // Whose the domain is says whose the address is.
             let mut sql = Sql::new("update auth.users u set email_proved_at = ");
             sql.bind(auth.now()).text("::timestamptz where u.id = ").bind(new.id).text("::uuid");
             tx.execute(sql).await?;
-            Ok(Some(new.id.0))
+            Ok((Some(new.id.0), Some(new.id)))
         }
     }
 }

@@ -16,20 +16,30 @@ use super::request::{self, Json, Selected};
 use super::rows::{self, Found};
 use super::schema::{ResourceKind, USER};
 use super::{answer, intake};
+use crate::input::Device;
 use crate::{Auth, one_time};
 
 const KIND: ResourceKind = ResourceKind::User;
 
-pub(super) async fn create(State(auth): State<Auth>, directory: Directory, selected: Selected, Json(body): Json) -> Outcome<Response> {
+pub(super) async fn create(
+    State(auth): State<Auth>,
+    directory: Directory,
+    device: Device,
+    selected: Selected,
+    Json(body): Json,
+) -> Outcome<Response> {
     let body = request::resource(&body, USER)?;
     let person = Person::read(intake::resource(KIND, body)?)?;
     let tx = directory.begin(&auth, Access::Write).await?;
     rows::lock(&tx, directory.company).await?;
     let id = Uuid::now_v7();
-    Box::pin(members::add(&auth, &tx, (directory.company, id), &person)).await?;
+    let made = Box::pin(members::add(&auth, &tx, &device, (directory.company, id), &person)).await?;
     let found = read(&tx, (directory.company, id)).await?;
     tx.commit().await?;
     one_time::sent(&auth);
+    if let Some(user_id) = made {
+        auth.after_user(&device, user_id);
+    }
     metrics::counter!("auth_scim_writes_total", "resource" => "user", "verb" => "create").increment(1);
     tracing::info!(company_id = %directory.company, scim_id = %found.id, "a directory made a user");
     Ok(answer::one(&super::base(&auth), &found, (StatusCode::CREATED, &selected.0)))

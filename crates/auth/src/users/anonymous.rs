@@ -11,6 +11,7 @@ use postgres::{Access, Sql, Tx};
 use serde_json::{Map, Value};
 
 use crate::errors::unprocessable;
+use crate::hooks::Newcomer;
 use crate::input::{Device, check_metadata};
 use crate::{Auth, sessions};
 
@@ -34,11 +35,15 @@ pub(super) async fn sign_up(auth: &Auth, device: Device, user_metadata: Map<Stri
         count(&tx, address, auth.config().anonymous.client_hour_max, auth.now()).await?;
     }
     let id = UserId::new_v7();
+    let newcomer = Newcomer { id, provider: "", email: "", phone: "", user_metadata: &user_metadata };
+    auth.before_user(&tx, &device, newcomer).await?;
     create(&tx, id, user_metadata, auth.now()).await?;
+    let about = device.clone();
     let new =
         sessions::NewSession { user_id: id, verified_hash: None, renewed_hash: None, device, method: "anonymous", provider: "anonymous" };
     let answer = sessions::open(auth, &tx, new).await?.answer(auth)?;
     tx.commit().await?;
+    auth.after_user(&about, id);
     tracing::info!(user_id = %id, "signed up without an address");
     Ok(Json(answer).into_response())
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth::AuthConfig;
-use auth::config::HooksConfig;
+use auth::config::{AnonymousConfig, HooksConfig, MfaConfig};
 use aws_lc_rs::hmac;
 use axum::Router;
 use axum::body::Bytes;
@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use totp_rs::{Builder, Secret as TotpSecret};
 
+use crate::external::{google, sign_in, value};
+use crate::provider::Provider;
+use crate::scim::{Directory, USER};
 use crate::server::{PASSWORD, START, Server, claims, token};
 
 const OLD: &str = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -325,13 +328,119 @@ async fn nobody_waits_as_long_as_somebody_for_the_hook_of_passwords() {
     let limits = HookLimits { function_time_ms: 20_000, ..HookLimits::default() };
     let hooks = HooksConfig { password_verification_attempt: by_function("slowly"), limits, ..HooksConfig::default() };
     let server = Server::with(AuthConfig { hooks, ..AuthConfig::default() }).await;
-    function(&server, "slowly", "perform pg_sleep(0.3); return '{}';").await;
+    function(&server, "slowly", "if event ->> 'valid' = 'false' then raise exception 'away'; end if; perform pg_sleep(0.3); return '{}';")
+        .await;
     server.sign_up("ann@example.com").await;
     server.sign_in("ann@example.com").await;
     let begun = std::time::Instant::now();
     let nobody = json!({ "email": "nobody@example.com", "password": "wrong" });
     server.post("/token?grant_type=password", nobody).await.refused(400, "invalid_credentials", "Invalid login credentials");
     assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+    // A hook that fails lets nobody in, and does not tell either that there is an account.
+    let somebody = json!({ "email": "ann@example.com", "password": "wrong" });
+    server.post("/token?grant_type=password", somebody).await.refused(400, "invalid_credentials", "Invalid login credentials");
+}
+
+#[tokio::test]
+async fn whoever_makes_an_account_asks_the_hooks() {
+    let provider = Provider::start().await;
+    let mut receiver = Receiver::new(Say::Plain(204, "text/plain", String::new())).await;
+    let hooks = HooksConfig {
+        before_user_created: by_function("not_eve"),
+        after_user_created: receiver.config(),
+        limits: limits(),
+        ..HooksConfig::default()
+    };
+    let anonymous = AnonymousConfig { enabled: true, ..AnonymousConfig::default() };
+    let server = Server::with(AuthConfig { autoconfirm: true, hooks, anonymous, ..google(&provider) }).await;
+    function(
+        &server,
+        "not_eve",
+        "if event #>> '{user,email}' like 'eve@%' or event #>> '{user,user_metadata,name}' = 'eve' then
+           return jsonb_build_object('error', jsonb_build_object('http_code', 403, 'message', 'Not her'));
+         end if;
+         return '{}';",
+    )
+    .await;
+    let directory = Directory::of(&server, "acme").await;
+    assert_eq!(receiver.hears().await["user"]["email"], "owner@acme.example");
+    let key = server.ring.service().token.expose().clone();
+    let with_key = async |path: &str, body: Value| server.call("POST", path, Some(&key), Some(body)).await;
+    let eve = "eve@example.com";
+    for (path, body) in [
+        ("/admin/users", json!({ "email": eve })),
+        ("/invite", json!({ "email": eve })),
+        ("/admin/generate_link", json!({ "type": "magiclink", "email": eve })),
+        ("/admin/generate_link", json!({ "type": "signup", "email": eve, "password": PASSWORD })),
+        ("/signup", json!({ "data": { "name": "eve" } })),
+    ] {
+        with_key(path, body).await.refused(403, "hook_refused", "Not her");
+    }
+    let comes = |sub: &str, email: &str| provider.person(json!({ "sub": sub, "email": email, "email_verified": true }));
+    comes("7", eve);
+    assert_eq!(value(&sign_in(&server, &provider, "google").await, "error_code"), "hook_refused");
+    let provisioned = |name: &str| json!({ "schemas": [USER], "userName": name, "active": true });
+    assert_eq!(directory.post("/Users", provisioned("eve@acme.example")).await.status, 403);
+    assert_eq!(server.ask("select count(*) from auth.users").await, "1");
+    assert_eq!(receiver.heard_times(), 0);
+
+    with_key("/admin/users", json!({ "email": "ann@example.com" })).await.ok();
+    assert_eq!(receiver.hears().await["user"]["email"], "ann@example.com");
+    with_key("/invite", json!({ "email": "bob@example.com" })).await.ok();
+    assert_eq!(receiver.hears().await["user"]["email"], "bob@example.com");
+    with_key("/admin/generate_link", json!({ "type": "magiclink", "email": "cid@example.com" })).await.ok();
+    assert_eq!(receiver.hears().await["user"]["email"], "cid@example.com");
+    server.post("/signup", json!({})).await.ok();
+    let told = receiver.hears().await;
+    assert_eq!((&told["user"]["is_anonymous"], &told["user"]["app_metadata"]), (&json!(true), &json!({})));
+    comes("8", "dan@example.com");
+    sign_in(&server, &provider, "google").await;
+    assert_eq!(receiver.hears().await["user"]["app_metadata"]["provider"], "google");
+    assert_eq!(directory.post("/Users", provisioned("fay@acme.example")).await.status, 201);
+    assert_eq!(receiver.hears().await["user"]["email"], "fay@acme.example");
+    // Who has an account already is none that was made.
+    sign_in(&server, &provider, "google").await;
+    server.wait(60);
+    with_key("/invite", json!({ "email": "bob@example.com" })).await.ok();
+    assert_eq!(receiver.heard_times(), 0);
+}
+
+#[tokio::test]
+async fn the_hook_of_factors_is_told_of_codes_and_of_recovery_codes() {
+    let hooks = HooksConfig { mfa_verification_attempt: by_function("factors"), limits: limits(), ..HooksConfig::default() };
+    let mfa = MfaConfig { phone_enroll_enabled: true, ..MfaConfig::default() };
+    let server = Server::with(AuthConfig { hooks, mfa, ..AuthConfig::default() }).await;
+    server.sql("create table public.hook_factors (id bigint generated always as identity, told text not null); grant select, insert on public.hook_factors to service_role; alter table public.hook_factors disable row level security").await;
+    function(
+        &server,
+        "factors",
+        "insert into public.hook_factors (told) values (concat(event ->> 'factor_type', ' ', event ->> 'valid'));
+         return jsonb_build_object('decision',
+           case when event ->> 'factor_type' = 'recovery_code' and (event ->> 'valid')::boolean then 'reject' else 'continue' end);",
+    )
+    .await;
+    let session = server.sign_up("ann@example.com").await;
+    let call = async |session: &Value, path: &str, body: Value| {
+        server.call("POST", &format!("/factors{path}"), Some(token(session)), Some(body)).await
+    };
+    let factor = call(&session, "", json!({ "factor_type": "phone", "friendly_name": "Work", "phone": "+15550100199" })).await.ok();
+    let id = factor["id"].as_str().unwrap();
+    let challenge = call(&session, &format!("/{id}/challenge"), json!({})).await.ok();
+    let code = server.message("+15550100199").await.code;
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let answer = |code: &str| json!({ "challenge_id": challenge["id"], "code": code });
+    let path = format!("/{id}/verify");
+    call(&session, &path, answer(wrong)).await.refused(422, "mfa_verification_failed", "Invalid MFA Phone code entered");
+    let session = call(&session, &path, answer(&code)).await.ok();
+    let set = call(&session, "/recovery-codes", json!({})).await.ok();
+    let spare = set["codes"][0].clone();
+    let refused = call(&session, "/recovery-codes/verify", json!({ "code": "0000" })).await;
+    refused.refused(422, "mfa_verification_failed", "Invalid recovery code entered");
+    let rejected = call(&session, "/recovery-codes/verify", json!({ "code": spare })).await;
+    rejected.refused(403, "mfa_verification_rejected", "Further MFA verification attempts will be rejected.");
+    assert_eq!(server.user(&session).await.status, 403, "his sessions are over");
+    let told = "select string_agg(told, ', ' order by id) from public.hook_factors";
+    assert_eq!(server.ask(told).await, "phone false, phone true, recovery_code false, recovery_code true");
 }
 
 #[tokio::test]
