@@ -6,8 +6,15 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.agreed_lines(jsonb, _text)", &[Some(r##"[{"id": "#~d81"}]"##), Some("{id}")]),
     ("app.begin_domain_check(uuid, uuid, uuid, uuid)", &[Some("#~101"), None, Some("#~000"), Some("#~f91")]),
     ("app.check_quota(text, int8)", &[Some("customers"), Some("1")]),
+    ("app.claim_tasks(uuid, jsonb)", &[Some("#~fff"), Some(TASKS_WANTED)]),
+    ("app.close_task(tasks, text, text, jsonb)", &[Some(TASK), Some("done"), None, None]),
     ("app.confirm_domain(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~f91"), None]),
+    ("app.declare_task_kinds(jsonb)", &[Some("[]")]),
     ("app.document_totals(jsonb, int8, numeric)", &[Some("[]"), Some("1"), Some("1")]),
+    ("app.enqueue_task(text, jsonb, uuid, timestamptz, int4, text, text, text, uuid)", TASK_PUT),
+    ("app.enqueue_tasks(jsonb)", &[Some(r##"[{"kind": "export_~", "company_id": "#~000"}]"##)]),
+    ("app.finish_tasks(uuid, _uuid, _uuid, _int2, jsonb)", &[Some("#~fff"), Some("{#~000}"), Some("{#~e01}"), Some("{1}"), Some("{}")]),
+    ("app.give_slots(_text)", &[Some("{company:#~000}")]),
     ("app.guard_member_edit(team_members, team_members)", &[Some(MEMBER), Some(MEMBER)]),
     (
         "app.keep_idempotency_key(text, text, bytea, int4, jsonb, text, int4)",
@@ -32,12 +39,19 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         &[Some("#~000"), Some("#~107"), Some("#~fff"), Some("sam@example.com"), Some("a ticket"), Some("2099-01-01"), Some("2026-01-01")],
     ),
     ("app.ordered_lines(jsonb, jsonb)", &[Some(r##"[{"id": "#~ba1"}]"##), Some("[]")]),
+    ("app.pause_tasks(text, uuid, timestamptz, bool)", &[Some("export_~"), Some("#~000"), Some("2099-01-01"), Some("false")]),
     ("app.renew_invitation(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~501"), Some(TOKEN_HASH)]),
     ("app.rotate_api_key(uuid, jsonb, int4, int4)", &[Some("#~e01"), Some(NEW_KEY), Some("60"), Some("100")]),
+    (
+        "app.settle_tasks(uuid, jsonb)",
+        &[Some("#~fff"), Some(r##"[{"company_id": "#~000", "id": "#~e01", "attempt": 1, "outcome": "done"}]"##)],
+    ),
+    ("app.task_kind_of(text, uuid)", &[Some("export_~"), Some("#~000")]),
     (
         "app.take_api_key_uses(uuid, uuid, text, text, int8, int4)",
         &[Some("#~000"), Some("#~e01"), Some(DIGEST), None, Some("2"), Some("10")],
     ),
+    ("app.with_error(jsonb, int2, text)", &[Some("[]"), Some("1"), Some("")]),
     ("public.accept_invitation(text)", &[Some("~ invites")]),
     ("public.accept_estimate(text, uuid, text)", &[Some("Ada"), Some("#~d04"), None]),
     ("public.adjust_stock(uuid, numeric, text, text, uuid, int8)", &[Some("#~bc1"), Some("1"), Some("correction"), None, None, None]),
@@ -105,6 +119,16 @@ const NEW_KEY: &str = r#"{"id": "01900000-0000-7000-8000-0000000000e9", "name": 
 
 /// A member as he was and as he is to be.
 const MEMBER: &str = r##"{"company_id": "#~000", "user_id": "#~107", "role": "member", "effective_permissions": ""}"##;
+
+/// A task of the company's own kind.
+const TASK_PUT: &[Option<&str>] = &[Some("export_~"), Some("{}"), Some("#~000"), None, None, None, Some("skip"), None, None];
+
+/// What a worker asks for.
+const TASKS_WANTED: &str = r##"[{"company_id": "#~000", "rows": 1, "rank": -100, "run_at": "-infinity", "id": "#~000"}]"##;
+
+/// A task as it is to be closed.
+const TASK: &str = r##"{"company_id": "#~000", "id": "#~e01", "kind": "export_~", "rank": 0, "run_at": "2026-01-01", "attempt": 1, "attempts_max": 1,
+                       "payload": {}, "errors": [], "progress_percent": 0, "created_at": "2026-01-01"}"##;
 
 /// What all ids of the world begin with.
 const HEAD: &str = "01900000-0000-7000-8000-00000000";

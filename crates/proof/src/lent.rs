@@ -20,7 +20,19 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
  order by 1, 2";
 
 /// Functions for the service that keep something for all companies.
-const UPKEEP: [&str; 5] = ["app.expire", "app.expire_company", "app.refresh_figures", "app.seal_audit", "public.refresh_reporting_views"];
+const UPKEEP: [&str; 11] = [
+    "app.beat_worker",
+    "app.claim_tasks",
+    "app.close_task",
+    "app.expire",
+    "app.expire_company",
+    "app.redrive_tasks",
+    "app.refresh_figures",
+    "app.retire_worker",
+    "app.seal_audit",
+    "app.tend_tasks",
+    "public.refresh_reporting_views",
+];
 
 /// Functions by which a company opens to whom it invites.
 const OPENING: [&str; 3] = ["public.accept_invitation", "public.join_company", "public.joinable_companies"];

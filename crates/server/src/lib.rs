@@ -14,6 +14,7 @@ mod metrics;
 mod middleware;
 mod router;
 mod start;
+mod tasks;
 pub mod version;
 mod watched;
 

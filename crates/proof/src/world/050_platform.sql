@@ -148,6 +148,17 @@ begin
     values (v_company, 'mail', 'invite', v_canary || '@example.com', v_canary, now(), now());
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)
     values ('mail', 'invite', v_canary, v_canary || '@example.com', v_canary, now());
+    insert into app.task_kinds (name, attempts_max, timeout_ms, permission) values ('export_' || v_letter, 1, 1000, v_canary);
+    insert into app.task_limits (company_id, kind) values (v_company, 'export_' || v_letter);
+    insert into app.tasks (company_id, id, kind, attempts_max, payload)
+    values (v_company, proof.id(v_letter, 'e01'), 'export_' || v_letter, 1, jsonb_build_object('name', v_canary)),
+           (v_company, proof.id('c', 'e02'), 'export_' || v_letter, 1, jsonb_build_object('name', v_canary));
+    insert into app.task_workers (id, node) values (proof.id(v_letter, 'e01'), v_canary);
+    insert into app.task_slots (lane, running) values ('company:' || v_company, 0);
+    insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, payload, progress_percent, errors, created_at, finished_at)
+    values (v_company, proof.id(v_letter, 'e03'), 'export_' || v_letter, 'done', 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now());
+    insert into app.dead_tasks (company_id, id, kind, rank, run_at, attempt, attempts_max, payload, progress_percent, errors, created_at, finished_at)
+    values (v_company, proof.id(v_letter, 'e04'), 'export_' || v_letter, 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now());
     insert into storage.buckets (id, name, owner) values (v_canary, v_canary, proof.id(v_letter, '105'));
     insert into storage.objects (id, bucket_id, name, owner)
     values (proof.id(v_letter, 'e01'), v_canary, v_company || '/' || v_canary || '.pdf', proof.id(v_letter, '105'));

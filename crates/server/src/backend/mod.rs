@@ -23,12 +23,14 @@ use limits::{Buckets, Keys, Limiter, Mode};
 use outbound::{Outbound, OutboundOptions};
 use postgres::feed::{Feed, FeedOptions, FeedStatus};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
+use queue::{Queue, QueueOptions, Worker};
 use redis_link::Link;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
 use crate::start::StartError;
+use crate::tasks;
 
 use listening::Listening;
 
@@ -55,6 +57,7 @@ struct Inner {
     /// Where several servers share what they count; nowhere unless configured.
     redis: Option<Link>,
     outbound: Outbound,
+    queue: Queue,
     data_api: DataApi,
     /// Who tells of changed rows, until it works.
     feed: Mutex<Option<Feed>>,
@@ -69,6 +72,7 @@ impl Backend {
     pub(crate) fn new(options: BackendOptions<'_>) -> std::result::Result<Self, StartError> {
         let BackendOptions { settings, server, keys, public_url } = options;
         let listening = settings.database.prepared_statements.then(|| Listening::new(settings, server.clone()));
+        let told = settings.database.prepared_statements.then(|| (server.clone(), settings.database.root_certificate_file.clone()));
         let pool = pool_options(settings, server);
         let database = Database::new(pool.clone())?;
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
@@ -83,6 +87,13 @@ impl Backend {
         })?;
         let redis = Link::new(&settings.redis)?;
         let limiter = limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
+        let queue = Queue::new(QueueOptions {
+            database: database.clone(),
+            authority: Arc::clone(&authority),
+            config: settings.queue.clone(),
+            node: node_name(),
+            listen: told,
+        })?;
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
@@ -102,7 +113,20 @@ impl Backend {
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
         let version = OnceLock::new();
-        Ok(Self(Arc::new(Inner { database, authority, auth, limiter, redis, outbound, data_api, feed, feed_status, listening, version })))
+        Ok(Self(Arc::new(Inner {
+            database,
+            authority,
+            auth,
+            limiter,
+            redis,
+            outbound,
+            queue,
+            data_api,
+            feed,
+            feed_status,
+            listening,
+            version,
+        })))
     }
 
     /// Looks at the database after the schema is there: who we are in it, and what it holds. Returns what does not work.
@@ -114,6 +138,7 @@ impl Backend {
         self.0.auth.publish_settings().await?;
         self.0.auth.declare_company_rules().await?;
         self.open_rates().await?;
+        self.0.queue.declare(&tasks::kinds()).await?;
         rights.judge(settings)
     }
 
@@ -235,6 +260,16 @@ impl Backend {
         }
     }
 
+    /// Tells other processes of new tasks, until told to stop.
+    pub(crate) async fn follow_queue(self, stop: CancellationToken) {
+        self.0.queue.follow(stop).await;
+    }
+
+    /// Does tasks until told to stop. Those under way are finished.
+    pub(crate) async fn work(self, stop: CancellationToken) {
+        Worker::new(self.0.queue.clone(), tasks::kinds()).run(stop).await;
+    }
+
     /// Returns the routes of the data API, behind the auth layer.
     pub(crate) fn data_api_routes(&self) -> Router {
         self.guarded(data_api::router(self.0.data_api.clone()))
@@ -278,6 +313,13 @@ impl std::fmt::Debug for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Backend").field("auth", &self.0.auth).finish_non_exhaustive()
     }
+}
+
+/// How this process is called beside others: its machine and its number.
+fn node_name() -> String {
+    let machine = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let machine: String = machine.chars().take(150).collect();
+    format!("{machine}:{}", std::process::id())
 }
 
 /// What a developer only looks at is not locked after a week.

@@ -16,6 +16,7 @@ use kernel::Secret;
 use limits::RatesConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
+use queue::QueueConfig;
 use redis_link::RedisConfig;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,8 @@ pub struct Settings {
     pub data_api: DataApiConfig,
     /// Mail and SMS.
     pub outbound: OutboundConfig,
+    /// Background work.
+    pub queue: QueueConfig,
     /// What is done again and again.
     pub maintenance: Maintenance,
     /// `/metrics`.
@@ -298,6 +301,7 @@ impl Default for Settings {
             auth: AuthConfig::default(),
             data_api: DataApiConfig::default(),
             outbound: OutboundConfig::default(),
+            queue: QueueConfig::default(),
             maintenance: Maintenance::default(),
             metrics: Metrics::default(),
             log: Log::default(),

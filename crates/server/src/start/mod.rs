@@ -153,6 +153,10 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(backend.clone().follow_redis(stop.clone()));
     tasks.spawn(backend.clone().follow_rates(Duration::from_millis(settings.rates.refresh_ms), stop.clone()));
     tasks.spawn(backend.clone().follow_changes(stop.clone()));
+    tasks.spawn(backend.clone().follow_queue(stop.clone()));
+    if settings.queue.worker {
+        tasks.spawn(backend.clone().work(stop.clone()));
+    }
     maintenance.begin(&tasks);
     let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
     Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, backend, cluster: cluster.take(), folder })

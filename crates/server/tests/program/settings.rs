@@ -33,6 +33,7 @@ const SOURCES: &[&str] = &[
     "crates/redis_link/src/config.rs",
     "crates/outbound/src/config.rs",
     "crates/postgres/src/feed/config.rs",
+    "crates/queue/src/config.rs",
 ];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
 const IMPOSSIBLE: [&str; 6] = ["\u{1}", "0", "1", "4294967295", "9223372036854775807", ""];

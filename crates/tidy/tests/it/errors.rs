@@ -19,6 +19,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("crates/auth/src/unavailable.rs", "the table beside it"),
     ("crates/data_api/src/failure.rs", "it had the code before"),
     ("crates/postgres/src/error.rs", "PostgreSQL said it: db/ or a SQLSTATE"),
+    ("crates/queue/src/coalesce.rs", "it had the code before"),
     ("crates/postgres/src/migrate/error.rs", "a constant of the file"),
     ("crates/server/src/middleware/refusal.rs", "the list beside it"),
 ];

@@ -1,0 +1,83 @@
+//! Taking tasks: which companies have some, and so many of each.
+//!
+//! Invariant: what a claim returns is this process's until it says how it ended, gives it back, or is dead.
+
+use jiff::Timestamp;
+use kernel::{Error, Result};
+use postgres::{Row, Sql};
+use serde_json::Value;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::queue::Queue;
+use crate::ring::{Place, Ring, Wanted};
+
+/// A task that was taken and has not begun.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) company_id: Uuid,
+    pub(crate) id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) attempt: i16,
+    pub(crate) payload: Value,
+    pub(crate) since: Instant,
+}
+
+/// Asks each of these companies for so many tasks, and puts the companies back into the ring.
+pub(crate) async fn claim(queue: &Queue, worker: Uuid, ring: &mut Ring, wanted: Vec<Wanted>) -> Result<Vec<Claimed>> {
+    let asked: Value = wanted.iter().map(Wanted::to_json).collect();
+    let mut claim = Sql::new("select c.company_id, c.id, c.kind, c.attempt, c.rank, c.run_at, c.payload from app.claim_tasks(");
+    claim.bind(worker).text("::uuid, ").bind(asked).text("::jsonb) c");
+    let rows = match queue.ask("takes tasks", claim).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            for one in wanted {
+                let rows = one.rows;
+                ring.back(one, rows, None);
+            }
+            return Err(error);
+        }
+    };
+    let mut got: Vec<(Uuid, usize, Option<Place>)> = wanted.iter().map(|one| (one.company_id, 0, None)).collect();
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (company_id, place) = (get(row, 0)?, Place { rank: get(row, 4)?, run_at: get::<Timestamp>(row, 5)?, id: get(row, 1)? });
+        if let Some((_, count, last)) = got.iter_mut().find(|(company, ..)| *company == company_id) {
+            *count += 1;
+            if last.as_ref().is_none_or(|last| (last.rank, last.run_at, last.id) < (place.rank, place.run_at, place.id)) {
+                *last = Some(place.clone());
+            }
+        }
+        // What has no kind waits for a slot.
+        if let Some(kind) = get(row, 2)? {
+            let (attempt, payload) = (get(row, 3)?, get(row, 6)?);
+            claimed.push(Claimed { company_id, id: place.id, kind, attempt, payload, since: Instant::now() });
+        }
+    }
+    for (one, (_, count, last)) in wanted.into_iter().zip(got) {
+        ring.back(one, count, last);
+    }
+    Ok(claimed)
+}
+
+/// Puts companies that have something to do into the ring: a bounded number behind a given one. Returns the last where there may be more.
+pub(crate) async fn look(queue: &Queue, ring: &mut Ring, after: Uuid) -> Result<Uuid> {
+    let room = queue.config().companies_max.saturating_sub(ring.len());
+    if room == 0 {
+        return Ok(after);
+    }
+    let mut look = Sql::new("select c.company_id, c.weight from app.companies_with_tasks(");
+    // The company of zeros is before all others.
+    look.bind((!after.is_nil()).then_some(after)).text("::uuid, ").bind(i64::try_from(room).unwrap_or(i64::MAX)).text("::integer) c");
+    let rows = queue.ask("looks for tasks", look).await?;
+    let mut last = Uuid::nil();
+    for row in &rows {
+        last = get(row, 0)?;
+        ring.add(last, u16::try_from(get::<i16>(row, 1)?).ok());
+    }
+    Ok(if rows.len() < room { Uuid::nil() } else { last })
+}
+
+fn get<'a, T: postgres::FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
+    row.try_get(column).map_err(Error::internal)
+}

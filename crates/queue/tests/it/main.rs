@@ -1,0 +1,13 @@
+//! Tasks on a database: put in, taken, done, ended, lost and found.
+
+// `cfg(test)` tells clippy that the helpers in a module are tests, too.
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod ends;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod put;
+#[cfg(test)]
+mod shop;
