@@ -23,7 +23,8 @@ use crate::hooks::Newcomer;
 use crate::input::{Body, Caller, Device, Email, Params, check_metadata};
 use crate::one_time::{self, Account};
 use crate::sessions::{self, Lifetime, NewSession};
-use crate::users::queries::{Change, NewUser, change, create, note_length};
+use crate::users::queries::{Change, NewUser, change, create, note_length, prove_email};
+use crate::users::ways_in;
 
 /// Whom to invite, as what.
 #[derive(Deserialize)]
@@ -199,6 +200,7 @@ async fn as_newcomer(auth: &Auth, device: Device, presented: Presented) -> Resul
     let (user_id, is_new) = account(auth, &tx, &device, (&email, &hash, &metadata)).await?;
     let about = device.clone();
     note_length(&tx, user_id, is_long).await?;
+    prove_email(&tx, user_id, auth.now()).await?;
     let member = accept(&tx, user_id, None, presented.token.expose()).await?;
     let new = NewSession { user_id, verified_hash: Some(&hash), renewed_hash: None, device, method: "password", provider: "email" };
     let session = sessions::open(auth, &tx, new).await?;
@@ -221,7 +223,7 @@ async fn account(auth: &Auth, tx: &Tx, device: &Device, new: (&Email, &str, &Map
         }
         let wish = Change { confirm_email: true, hash: Some(hash), user_metadata: Some(metadata), ..Change::default() };
         change(tx, account.id, &wish, now).await?;
-        sessions::revoke_others(tx, Caller { user_id: account.id, session_id: None }, now).await?;
+        ways_in::take_unproved(tx, account.id, ways_in::Kept { password: true, flow_id: None }, now).await?;
         return Ok((account.id, false));
     }
     let id = UserId::new_v7();

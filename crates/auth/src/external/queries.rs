@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::profile::Profile;
 use crate::users::queries::lock_names;
+use crate::users::ways_in;
 
 /// The account that an identity belongs to.
 pub(super) struct Holder {
@@ -135,21 +136,20 @@ pub(super) async fn confirm(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// Takes everything from an account that whoever prepared it under an address which is not his could come back with.
+/// Takes everything from an account that whoever prepared it under an address which is not his could come back with, and what he said of
+/// himself.
 pub(super) async fn cleanse(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
+    ways_in::take(tx, user_id, ways_in::Kept::default(), now).await?;
     let mut sql = Sql::new("with given as (select ");
     sql.bind(user_id).text("::uuid as id, ").bind(now).text(
         "::timestamptz as now),
          cleansed as (
            update auth.users u
-              set encrypted_password = null, password_is_long = null, phone = null, phone_change = null, email_change = null, raw_user_meta_data = '{}',
-                  email_confirmed_at = coalesce(u.email_confirmed_at, g.now), email_proved_at = g.now, updated_at = g.now
+              set raw_user_meta_data = '{}', email_confirmed_at = coalesce(u.email_confirmed_at, g.now), email_proved_at = g.now,
+                  updated_at = g.now
              from given g where u.id = g.id
-           returning u.id),
-         identity as (delete from auth.identities i using cleansed c where i.user_id = c.id),
-         factor as (delete from auth.mfa_factors f using cleansed c where f.user_id = c.id),
-         token as (delete from auth.one_time_tokens t using cleansed c where t.user_id = c.id)
-         delete from auth.flow_states f using cleansed c where f.user_id = c.id",
+           returning u.id)
+         delete from auth.identities i using cleansed c where i.user_id = c.id",
     );
     tx.execute(sql).await?;
     Ok(())

@@ -14,12 +14,12 @@ use super::company;
 use super::profile::Profile;
 use super::provider::Provider;
 use super::queries::{self, Address, Holder};
+use crate::Auth;
 use crate::errors::{bad_request, session_not_found, unprocessable};
 use crate::hooks::Newcomer;
 use crate::input::{Device, Email};
 use crate::one_time::{self, Delivery, Purpose};
 use crate::users::queries::{find, name_providers};
-use crate::{Auth, sessions};
 
 /// What became of somebody who came.
 pub(crate) struct Settled {
@@ -154,7 +154,6 @@ pub(super) async fn by_verified_address(auth: &Auth, tx: &Tx, device: &Device, f
             create(auth, tx, device, from, Some((email, true))).await
         }
         Some(claimant) => {
-            sessions::queries::revoke_all(tx, claimant.user_id, now).await?;
             queries::cleanse(tx, claimant.user_id, now).await?;
             tracing::warn!(user_id = %claimant.user_id, "an account whose address was never proved was given to who proved it");
             Ok(Settled::known(claimant.user_id))

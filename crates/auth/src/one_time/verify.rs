@@ -18,6 +18,7 @@ use crate::errors::bad_request;
 use crate::input::{Body, Device, Email, Params, Phone};
 use crate::sessions::{self, NewSession};
 use crate::users::queries::{Change, change, prove_email};
+use crate::users::ways_in::{self, Kept};
 use crate::users::{taken, taken_phone};
 use crate::{Auth, flows};
 
@@ -182,7 +183,11 @@ async fn accept(auth: &Auth, tx: Tx, device: Device, used: Used, way: Way) -> Re
     }
     let provider = match used.purpose {
         Purpose::Confirmation | Purpose::Recovery => {
-            queries::confirm_email(&tx, account.id, used.purpose == Purpose::Recovery, now).await?;
+            let drops_password = used.purpose == Purpose::Recovery;
+            // Whoever was in the account before its holder came prepared it. A sign-up's link confirms the password of that sign-up.
+            let kept = Kept { password: !drops_password, flow_id: used.flow_id };
+            ways_in::take_unproved(&tx, account.id, kept, now).await?;
+            queries::confirm_email(&tx, account.id, drops_password, now).await?;
             "email"
         }
         Purpose::EmailChangeCurrent | Purpose::EmailChangeNew => {

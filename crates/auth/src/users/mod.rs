@@ -8,6 +8,7 @@ pub(crate) mod queries;
 mod signup;
 mod signup_phone;
 pub(crate) mod unproved;
+pub(crate) mod ways_in;
 
 pub(crate) use account::{check_size, factor_required, get, put, taken, taken_phone};
 use jiff::Timestamp;

@@ -38,6 +38,8 @@ mod gateway;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod handed_over;
+#[cfg(test)]
 mod hooks;
 #[cfg(test)]
 mod identities;

@@ -22,7 +22,7 @@ impl Server {
     }
 
     /// Asks for a passkey and makes it in one go.
-    async fn new_passkey(&self, session: &Value, device: &mut Authenticator) -> Answer {
+    pub(crate) async fn new_passkey(&self, session: &Value, device: &mut Authenticator) -> Answer {
         let challenge = self.ask_for_passkey(session).await.ok();
         let credential = device.create(&challenge["options"]);
         self.add_passkey(session, &challenge, &credential).await
@@ -38,7 +38,7 @@ impl Server {
     }
 
     /// Asks and signs in one go.
-    async fn by_passkey(&self, device: &mut Authenticator) -> Answer {
+    pub(crate) async fn by_passkey(&self, device: &mut Authenticator) -> Answer {
         let challenge = self.ask_anybody().await;
         let credential = device.get(&challenge["options"]);
         self.answer_as(&challenge, &credential).await

@@ -1,0 +1,97 @@
+//! Accounts that were prepared under the address of somebody else, who comes.
+
+use auth::AuthConfig;
+use serde_json::{Value, json};
+
+use crate::authenticator::Authenticator;
+use crate::external::{google, me, sign_in};
+use crate::provider::Provider;
+use crate::server::{PASSWORD, Server, token};
+
+/// What belongs to an account, with how many rows of it.
+const HELD: &str = "select string_agg(x.n, ' ' order by x.n collate \"C\") from (
+    select c.conrelid::regclass::text || '=' || (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %s where %I = %L',
+             c.conrelid::regclass, a.attname, (select id from auth.users where email = 'ann@example.com')), false, true, '')))[1]::text as n
+      from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+     where c.contype = 'f' and c.confrelid = 'auth.users'::regclass and c.conrelid <> 'auth.security_events'::regclass) x";
+
+/// Eve signs up with Ann's address where none has to be proved, and leaves whatever she could come back with.
+async fn prepare(server: &Server) -> (Value, Authenticator) {
+    let eve = server.sign_up("ann@example.com").await;
+    let mut device = Authenticator::new();
+    server.new_passkey(&eve, &mut device).await.ok();
+    server.call("POST", "/factors", Some(token(&eve)), Some(json!({ "factor_type": "totp", "friendly_name": "eve" }))).await.ok();
+    server.call("POST", "/passkeys/registration/options", Some(token(&eve)), Some(json!({}))).await.ok();
+    server.call("PUT", "/user", Some(token(&eve)), Some(json!({ "phone": "+15550100" }))).await.ok();
+    let id = eve["user"]["id"].as_str().unwrap();
+    let session = crate::server::claims(&eve)["session_id"].as_str().unwrap().to_owned();
+    server
+        .sql(&format!(
+            "insert into auth.identities (user_id, provider, provider_id, identity_data) values ('{id}', 'github', '7', '{{}}');
+             insert into auth.oauth_clients (id, name, auth_method, redirect_uris, grant_types, registration, created_at, updated_at)
+             values ('{id}', 'p', 'none', '{{https://p.example}}', '{{authorization_code}}', 'manual', now(), now());
+             insert into auth.oauth_consents (user_id, client_id, scopes, granted_at) values ('{id}', '{id}', '{{email}}', now());
+             insert into auth.oauth_authorizations (id, client_id, redirect_uri, scopes, code_challenge, asks_again, status, user_id, approved_in,
+                                                    code_hash, created_at, expires_at)
+             values ('{id}', '{id}', 'https://p.example', '{{email}}', repeat('x', 43), false, 'approved', '{id}', '{session}',
+                     decode(repeat('00', 32), 'hex'), now(), now() + interval '1 year');
+             insert into auth.flow_states (id, user_id, method, challenge, challenge_method, created_at, expires_at)
+             values ('{id}', '{id}', 'otp', repeat('x', 43), 's256', now(), now() + interval '1 year');"
+        ))
+        .await;
+    let held = server.ask(HELD).await;
+    assert!(!held.contains("=0"), "a way in that was not prepared: {held}");
+    (eve, device)
+}
+
+/// Nothing lets Eve in; what there is came with Ann.
+async fn is_out(server: &Server, (eve, device): (&Value, &mut Authenticator), ann: &Value) {
+    assert_eq!(ann["id"], eve["user"]["id"]);
+    assert_eq!(server.user(eve).await.status, 403);
+    assert_eq!(server.refresh(eve).await.status, 400);
+    assert_eq!(server.by_passkey(device).await.body["code"], "webauthn_verification_failed");
+    let password = server.post("/token?grant_type=password", json!({ "email": "ann@example.com", "password": PASSWORD })).await;
+    password.refused(400, "invalid_credentials", "Invalid login credentials");
+    assert_eq!(
+        server.ask(HELD).await,
+        "auth.flow_states=0 auth.identities=1 auth.mfa_factors=0 auth.oauth_authorizations=0 auth.oauth_consents=0 auth.one_time_tokens=0 \
+         auth.passkey_challenges=0 auth.passkeys=0 auth.sessions=2 users=1"
+    );
+    assert_eq!(server.ask("select count(*) from auth.sessions where revoked_at is null").await, "1");
+    let known = "select coalesce(phone, '-') || coalesce(email_change, '-') || coalesce(phone_change, '-') from auth.users";
+    assert_eq!(server.ask(known).await, "---");
+}
+
+#[tokio::test]
+async fn who_comes_with_a_provider_finds_nothing_that_was_prepared() {
+    let provider = Provider::start().await;
+    let server = Server::with(AuthConfig { external: google(&provider).external, ..AuthConfig::default() }).await;
+    let (eve, mut device) = prepare(&server).await;
+    server.sql("delete from auth.identities where provider in ('github', 'phone'); update auth.users set phone = null, phone_confirmed_at = null").await;
+    let ann = me(&server, &sign_in(&server, &provider, "google").await).await;
+    assert_eq!(ann["app_metadata"]["providers"], json!(["google"]));
+    is_out(&server, (&eve, &mut device), &ann).await;
+}
+
+#[tokio::test]
+async fn who_comes_by_a_link_finds_nothing_that_was_prepared() {
+    let server = Server::new().await;
+    let (eve, mut device) = prepare(&server).await;
+    server.post("/otp", json!({ "email": "ann@example.com" })).await.ok();
+    let letter = server.message("ann@example.com").await;
+    let session = server.post("/verify", json!({ "token_hash": letter.token(), "type": "magiclink" })).await.ok();
+    assert_eq!(session["user"]["app_metadata"]["providers"], json!(["email"]));
+    is_out(&server, (&eve, &mut device), &session["user"]).await;
+
+    // What its holder adds stays, from then on.
+    let mut own = Authenticator::new();
+    server.new_passkey(&session, &mut own).await.ok();
+    server.call("PUT", "/user", Some(token(&session)), Some(json!({ "password": "chosen by Ann alone" }))).await.ok();
+    server.wait(60);
+    server.post("/recover", json!({ "email": "ann@example.com" })).await.ok();
+    let letter = server.message("ann@example.com").await;
+    server.post("/verify", json!({ "token_hash": letter.token(), "type": "recovery" })).await.ok();
+    server.by_passkey(&mut own).await.ok();
+    assert_eq!(server.user(&session).await.status, 200);
+    server.post("/token?grant_type=password", json!({ "email": "ann@example.com", "password": "chosen by Ann alone" })).await.ok();
+}
