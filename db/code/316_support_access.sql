@@ -59,6 +59,9 @@ begin
                       for each row when (app.impersonated_by() is not null) execute function app.guard_impersonation()', v_table);
   end loop;
 end $$;
+-- Where events are sent, too: that would go on being told there. What a delivery notes of itself is no part of it.
+create or replace trigger a_impersonation before insert or delete or update of url, secret, custom_headers, events, is_active on public.webhooks
+  for each row when (app.impersonated_by() is not null) execute function app.guard_impersonation();
 
 -- Ends what support does in a company, or one of it.
 create or replace function app.end_support(p_company_id uuid, p_id uuid) returns bigint

@@ -32,6 +32,9 @@ begin
                       for each row when (app.is_program()) execute function app.refuse_program()', v_table);
   end loop;
 end $$;
+-- Nor where events are sent: it would go on being told there. What a delivery notes of itself is no part of it.
+create or replace trigger a_program before insert or update of url, secret, custom_headers, events, is_active on public.webhooks
+  for each row when (app.is_program()) execute function app.refuse_program();
 
 -- Whatever settles a session in a company passes over one that a program holds; that a company is gone it may learn.
 create or replace function app.keep_programs_company() returns trigger

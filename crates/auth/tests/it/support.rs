@@ -293,6 +293,7 @@ async fn what_is_the_members_own_stays_his() {
          values (app.company_id(), 'x', 'https://x.example', 'x', 'x')",
         "insert into public.company_domains (company_id, domain) values (app.company_id(), 'x.example')",
         "insert into public.public_links (company_id, purpose) values (app.company_id(), 'book')",
+        "insert into public.webhooks (company_id, name, url) values (app.company_id(), 'x', 'https://hooks.example.com')",
     ]
     .into_iter()
     .enumerate()
