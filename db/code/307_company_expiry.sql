@@ -8,8 +8,8 @@ create or replace function app.company_tables() returns setof text
   set search_path = ''
 as $$
   with recursive ours as (
-    select t.table_name, t.table_name::regclass::oid as id from app.protected_tables t
-     where t.tenant_column = 'company_id' and t.table_name not in ('public.team_members', 'public.audit_logs')
+    select t.table_name, to_regclass(t.table_name)::oid as id from app.protected_tables t
+     where to_regclass(t.table_name) is not null and t.tenant_column = 'company_id' and t.table_name not in ('public.team_members', 'public.audit_logs')
   ), holds as (
     select distinct k.conrelid as child, k.confrelid as parent
       from pg_catalog.pg_constraint k join ours c on c.id = k.conrelid join ours p on p.id = k.confrelid
@@ -35,9 +35,9 @@ declare
   v_rule  text;
   v_count bigint := 0;
 begin
-  -- By its id, or else by all of its key.
-  select coalesce(min('t.id') filter (where a.attname = 'id'),
-                  format('md5(row(%s)::text)::uuid', string_agg(format('t.%I', a.attname), ', ' order by a.attnum))) into v_key
+  -- By its id, or else by all of its key, or else by all that it says.
+  select coalesce(min('t.id') filter (where a.attname = 'id' and a.atttypid = 'uuid'::regtype),
+                  format('md5(row(%s)::text)::uuid', coalesce(string_agg(format('t.%I', a.attname), ', ' order by a.attnum), 't.*'))) into v_key
     from pg_catalog.pg_index i
     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
    where i.indrelid = p_table::regclass and i.indisprimary;
