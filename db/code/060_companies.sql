@@ -15,6 +15,16 @@ end $$;
 revoke all on function app.caller() from public;
 grant execute on function app.caller() to authenticated, service_role, app_definer;
 
+create or replace function app.refuse_company() returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+end $$;
+revoke all on function app.refuse_company() from public;
+grant execute on function app.refuse_company() to app_definer;
+
 -- A session without a company takes the first one its person founds or joins.
 drop function if exists app.activate_if_none(uuid);
 create or replace function app.activate_if_none(p_company_id uuid, p_user_id uuid, p_session_id uuid) returns void

@@ -221,12 +221,7 @@ declare
   v_company constant uuid := app.company_id();
   v_email   constant text := nullif(btrim(change_billing.email), '');
 begin
-  if v_company is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
-  end if;
-  if not app.has_permission('billing:manage') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission billing:manage.';
-  end if;
+  perform app.demand('billing:manage');
   if v_email is not null and (v_email not like '%_@_%' or length(v_email) > 254) then
     raise exception using errcode = 'TH422', constraint = 'billing_email_invalid', message = 'This is no e-mail address.';
   end if;

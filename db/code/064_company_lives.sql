@@ -3,43 +3,43 @@
 -- app.expire_company takes it away.
 
 -- A service program that works in one company names no other.
-create or replace function public.suspend_company(company_id uuid, reason text default null) returns public.companies
-  language plpgsql volatile
+create or replace function app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) returns public.companies
+  language plpgsql volatile security definer
   set search_path = ''
 as $$
-#variable_conflict use_column
 declare
   v_company public.companies;
 begin
   update public.companies c
-     set suspended_at = coalesce(c.suspended_at, now()), suspension_reason = nullif(btrim(suspend_company.reason), '')
-   where c.id = suspend_company.company_id and c.id = coalesce(app.company_id(), c.id)
+     set suspended_at = case when p_is_suspended then coalesce(c.suspended_at, now()) end,
+         suspension_reason = case when p_is_suspended then nullif(btrim(p_reason), '') end
+   where c.id = p_company_id and c.id = coalesce(app.company_id(), c.id)
   returning * into v_company;
   if not found then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
   return v_company;
 end $$;
+alter function app.set_suspension(uuid, boolean, text) owner to app_definer;
+revoke all on function app.set_suspension(uuid, boolean, text) from public;
+grant execute on function app.set_suspension(uuid, boolean, text) to service_role;
+
+create or replace function public.suspend_company(company_id uuid, reason text default null) returns public.companies
+  language sql volatile
+  set search_path = ''
+as $$
+  select * from app.set_suspension(suspend_company.company_id, true, suspend_company.reason)
+$$;
 revoke all on function public.suspend_company(uuid, text) from public;
 grant execute on function public.suspend_company(uuid, text) to service_role;
 comment on function public.suspend_company(uuid, text) is 'Keeps all members out at their next request; they are told the reason.';
 
 create or replace function public.resume_company(company_id uuid) returns public.companies
-  language plpgsql volatile
+  language sql volatile
   set search_path = ''
 as $$
-#variable_conflict use_column
-declare
-  v_company public.companies;
-begin
-  update public.companies c set suspended_at = null, suspension_reason = null
-   where c.id = resume_company.company_id and c.id = coalesce(app.company_id(), c.id)
-  returning * into v_company;
-  if not found then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
-  end if;
-  return v_company;
-end $$;
+  select * from app.set_suspension(resume_company.company_id, false, null)
+$$;
 revoke all on function public.resume_company(uuid) from public;
 grant execute on function public.resume_company(uuid) to service_role;
 comment on function public.resume_company(uuid) is 'Lets the members of a suspended company in again.';

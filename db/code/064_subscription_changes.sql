@@ -92,7 +92,7 @@ begin
   select c.subscription_status into v_status from public.companies c
    where c.id = company_id and company_id = coalesce(app.company_id(), company_id) for no key update;
   if not found then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
   if exists (select from app.subscription_events e where e.provider = apply_subscription_event.provider and e.event_key = event_id) then
     return 'repeated';
@@ -133,7 +133,7 @@ begin
   select * into v_company from public.companies c
    where c.id = company_id and company_id = coalesce(app.company_id(), company_id) for no key update;
   if not found then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
   select * into v_known from app.subscriptions s where s.company_id = set_company_subscription.company_id;
   v_said := jsonb_strip_nulls(jsonb_build_object(

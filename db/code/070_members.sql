@@ -21,14 +21,11 @@ begin
     raise exception using errcode = 'TH403', constraint = 'member_outranks',
       message = 'Only the owner and admins may change an owner or admin.';
   end if;
-  if (p_old.role, p_old.role_id) is distinct from (p_new.role, p_new.role_id)
-     and not app.has_permission('members:change_role') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission members:change_role.';
+  if (p_old.role, p_old.role_id) is distinct from (p_new.role, p_new.role_id) then
+    perform app.demand('members:change_role');
   end if;
-  if p_old.permissions is distinct from p_new.permissions and not app.has_permission('members:set_permissions') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission members:set_permissions.';
+  if p_old.permissions is distinct from p_new.permissions then
+    perform app.demand('members:set_permissions');
   end if;
   perform app.check_grantable(p_old.effective_permissions, p_new.effective_permissions);
 end $$;

@@ -12,7 +12,7 @@ as $$
 begin
   -- A service program that works in one company acts for nobody in another.
   if app.company_id() is not null and app.company_id() is distinct from p_company_id then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
   perform set_config('request.jwt.claims', o.claims, true), set_config('app.company_id', o.company_id::text, true),
           set_config('app.user_id', o.user_id::text, true), set_config('app.member_role', o.member_role, true),
@@ -94,13 +94,7 @@ declare
   v_company uuid := app.company_id();
   v_row     public.invitations;
 begin
-  if v_company is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
-  end if;
-  if not app.has_permission('members:invite') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission members:invite.';
-  end if;
+  perform app.demand('members:invite');
   if p_role is null or p_role not in ('admin', 'manager', 'dispatcher', 'technician', 'csr', 'member', 'viewer')
      or p_role_id is not null and not exists (select from public.custom_roles r where r.company_id = v_company and r.id = p_role_id) then
     raise exception using errcode = 'TH422', constraint = 'role_unknown', message = 'Nobody can be invited as this.',
@@ -202,10 +196,7 @@ as $$
 #variable_conflict use_column
 begin
   perform app.caller();
-  if not app.has_permission('invitations:delete') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission invitations:delete.';
-  end if;
+  perform app.demand('invitations:delete');
   update public.invitations i set revoked_at = now()
    where i.company_id = app.company_id() and i.id = revoke_invitation.id and i.used_at is null and i.revoked_at is null;
   if not found then

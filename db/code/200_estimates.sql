@@ -77,9 +77,8 @@ begin
         message = 'This estimate was valid until a time that is past.',
         hint = 'Put it back to draft, or give it a later valid_until.';
     end if;
-    if current_user = 'authenticated' and not app.has_permission('estimates:approve') then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied',
-        message = 'You need the permission estimates:approve.';
+    if current_user = 'authenticated' then
+      perform app.demand('estimates:approve');
     end if;
   end if;
   case new.status

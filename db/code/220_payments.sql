@@ -66,10 +66,8 @@ as $$
 declare
   v_needed constant text := case p_new.payment_type when 'refund' then 'payments:refund' when 'credit' then 'credit_notes:create' end;
 begin
-  if v_needed is not null and (p_new.status, p_new.payment_type) is distinct from (p_old ->> 'status', p_old ->> 'payment_type')
-     and not app.has_permission(v_needed) then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = format('You need the permission %s.', v_needed);
+  if v_needed is not null and (p_new.status, p_new.payment_type) is distinct from (p_old ->> 'status', p_old ->> 'payment_type') then
+    perform app.demand(v_needed);
   end if;
   if p_new.invoice_id is not null and p_new.invoice_id is distinct from (p_old ->> 'invoice_id')::uuid
      and not exists (select from public.invoices i where i.company_id = p_new.company_id and i.id = p_new.invoice_id) then

@@ -160,9 +160,8 @@ begin
 
   select * into v_approval from app.purchase_approval(new.company_id, new.total_amount);
   if new.status = 'approved' then
-    if current_user = 'authenticated' and not app.has_permission('purchase_orders:approve') then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied',
-        message = 'You need the permission purchase_orders:approve.';
+    if current_user = 'authenticated' then
+      perform app.demand('purchase_orders:approve');
     end if;
     if current_user = 'authenticated' and not v_approval.is_approver then
       raise exception using errcode = 'TH403', constraint = 'purchase_order_approver_required',

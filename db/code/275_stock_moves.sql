@@ -6,13 +6,7 @@ create or replace function app.stock_company(p_permission text) returns uuid
   set search_path = ''
 as $$
 begin
-  if app.company_id() is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'Say which company it is about.';
-  end if;
-  if auth.role() is distinct from 'service_role' and not app.has_permission(p_permission) then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = format('You need the permission %s.', p_permission);
-  end if;
+  perform app.demand(p_permission);
   return app.company_id();
 end $$;
 revoke all on function app.stock_company(text) from public;

@@ -63,9 +63,7 @@ as $$
 declare
   v_key public.api_keys;
 begin
-  if not app.has_permission('api_keys:create') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission api_keys:create.';
-  end if;
+  perform app.demand('api_keys:create');
   v_key := jsonb_populate_record(null::public.api_keys, p_key);
   v_key.company_id := app.company_id();
   v_key.created_by := app.key_maker();
@@ -86,10 +84,7 @@ declare
   v_old public.api_keys;
   v_key public.api_keys;
 begin
-  if not (app.has_permission('api_keys:create') and app.has_permission('api_keys:update')) then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permissions api_keys:create and api_keys:update.';
-  end if;
+  perform app.demand('api_keys:create'), app.demand('api_keys:update');
   select k.* into v_old from public.api_keys k where k.company_id = app.company_id() and k.id = p_id for no key update;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'api_key_not_found', message = 'There is no such API key.';

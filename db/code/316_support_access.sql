@@ -100,12 +100,7 @@ create or replace function app.check_support_manager() returns void
 as $$
 begin
   perform app.refuse_impersonation();
-  if app.company_id() is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
-  end if;
-  if not app.has_permission('support_access:manage') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission support_access:manage.';
-  end if;
+  perform app.demand('support_access:manage');
 end $$;
 revoke all on function app.check_support_manager() from public;
 grant execute on function app.check_support_manager() to app_definer;

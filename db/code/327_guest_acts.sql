@@ -226,9 +226,7 @@ declare
   v_link  public.public_links := jsonb_populate_record(null::public.public_links, p_link);
   v_reads text;
 begin
-  if not app.has_permission('public_links:create') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission public_links:create.';
-  end if;
+  perform app.demand('public_links:create');
   v_link.company_id := app.company_id();
   v_link.expires_at := coalesce(v_link.expires_at, now() + interval '72 hours');
   if v_link.expires_at <= now() then
@@ -245,9 +243,7 @@ begin
                                               case when v_link.invoice_id is not null then 'invoices:read' end,
                                               case when v_link.contract_id is not null then 'contracts:read' end,
                                               case when v_link.job_id is not null then 'jobs:read' end], null) loop
-    if not app.has_permission(v_reads) then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied', message = format('You need the permission %s.', v_reads);
-    end if;
+    perform app.demand(v_reads);
   end loop;
   insert into public.public_links (company_id, id, token_hash, purpose, estimate_id, invoice_id, contract_id, job_id, customer_id, expires_at, uses_max)
   values (v_link.company_id, v_link.id, v_link.token_hash, v_link.purpose, v_link.estimate_id, v_link.invoice_id, v_link.contract_id, v_link.job_id,

@@ -67,10 +67,7 @@ begin
   -- Who may not write mappings at all is refused by the policies.
   if new.role is not null and current_user = 'authenticated'
      and (app.has_permission('directory:create') or app.has_permission('directory:update')) then
-    if not app.has_permission('members:change_role') then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied',
-        message = 'You need the permission members:change_role.';
-    end if;
+    perform app.demand('members:change_role');
     perform app.check_grantable('', app.effective_permissions(new.company_id, new.role, new.role_id, '{}'));
   end if;
   return new;
@@ -239,7 +236,7 @@ declare
 begin
   -- Who works in one company invites nobody into another.
   if app.company_id() is not null and app.company_id() is distinct from p_company_id then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
   select coalesce(g.role, 'member'), g.role_id, g.department_id into v_row.role, v_row.role_id, v_row.department_id
     from app.scim_grant(p_company_id, p_member_id) g;

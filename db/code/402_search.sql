@@ -2,30 +2,6 @@
 -- or address, 90 an exact number, 80 the very name, 70 words that begin so in the name, 60 anywhere in the row, below 50 words
 -- that are alike.
 
--- For functions that read with more rights than the caller: refuses whoever names no company or lacks the permission. Returns
--- whether he may see all rows; if not, those assigned to him alone.
-create or replace function app.demand(p_permission text, p_assigned boolean default false) returns boolean
-  language plpgsql stable
-  set search_path = ''
-as $$
-begin
-  if app.company_id() is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required',
-      message = 'No company is chosen.',
-      hint = 'Make one active with POST /auth/v1/company, or send the header X-Company-Id.';
-  end if;
-  if auth.role() = 'service_role' or app.has_permission(p_permission) then
-    return true;
-  end if;
-  if p_assigned and auth.uid() is not null and app.has_permission(p_permission || '_assigned') then
-    return false;
-  end if;
-  raise exception using errcode = 'TH403', constraint = 'permission_denied',
-    message = format('You need the permission %s.', p_permission);
-end $$;
-revoke all on function app.demand(text, boolean) from public;
-grant execute on function app.demand(text, boolean) to app_definer;
-
 create or replace function app.read_question(
   p_query         text,
   p_max_results   integer,
