@@ -3442,7 +3442,6 @@ CREATE FUNCTION app.audit_of_sign_on_providers() RETURNS trigger
   v_new jsonb := '{}';
 begin
   if old.client_id is distinct from new.client_id then v_changed := v_changed || 'client_id'::text; v_old := v_old || jsonb_build_object('client_id', old.client_id); v_new := v_new || jsonb_build_object('client_id', new.client_id); end if;
-  if old.client_secret is distinct from new.client_secret then v_changed := v_changed || 'client_secret'::text; v_old := v_old || jsonb_build_object('client_secret', old.client_secret); v_new := v_new || jsonb_build_object('client_secret', new.client_secret); end if;
   if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
   if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
   if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
@@ -7830,8 +7829,10 @@ declare
   v_provider public.sign_on_providers;
   v_member   public.team_members;
 begin
-  select * into v_provider from public.sign_on_providers p
-   where p.company_id = p_company_id and p.id = p_provider_id and p.is_enabled for share;
+  select p.* into v_provider from public.sign_on_providers p join public.companies c on c.id = p.company_id
+   where p.company_id = p_company_id and p.id = p_provider_id and p.is_enabled
+     and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
+     for share of p;
   if not found then
     return false;
   end if;
@@ -8954,6 +8955,8 @@ CREATE FUNCTION app.must_sign_on(p_user_id uuid) RETURNS boolean
     AS $$
   select exists (select from public.team_members m
                    join public.sign_on_providers p on p.company_id = m.company_id and p.is_enabled and p.is_enforced
+                   join public.companies c on c.id = m.company_id
+                     and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
                    join auth.users u on u.id = m.user_id
                   where m.user_id = p_user_id and m.role <> 'owner' and m.archived_at is null
                     and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2)));
@@ -14744,6 +14747,19 @@ COMMENT ON COLUMN auth.sessions.scopes IS 'What that program was allowed.';
 
 COMMENT ON COLUMN auth.sessions.resource IS 'The service for which that program asked (RFC 8707).';
 
+CREATE TABLE auth.sign_on_secrets (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    client_secret text NOT NULL,
+    CONSTRAINT sign_on_secrets_client_secret_check CHECK ((length(client_secret) <= 4096))
+);
+ALTER TABLE ONLY auth.sign_on_secrets FORCE ROW LEVEL SECURITY;
+ALTER TABLE auth.sign_on_secrets OWNER TO app_owner;
+
+COMMENT ON TABLE auth.sign_on_secrets IS 'What this server proves itself with to the providers of companies. Reached by the auth service only.';
+
+COMMENT ON COLUMN auth.sign_on_secrets.client_secret IS 'secret';
+
 CREATE TABLE public.jobs (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -17716,7 +17732,6 @@ CREATE TABLE public.sign_on_providers (
     name text NOT NULL,
     issuer text NOT NULL,
     client_id text NOT NULL,
-    client_secret text NOT NULL,
     default_role text DEFAULT 'member'::text NOT NULL,
     joins boolean DEFAULT false NOT NULL,
     is_enforced boolean DEFAULT false NOT NULL,
@@ -17726,7 +17741,6 @@ CREATE TABLE public.sign_on_providers (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT sign_on_providers_client_id_check CHECK (((length(client_id) >= 1) AND (length(client_id) <= 512))),
-    CONSTRAINT sign_on_providers_client_secret_check CHECK ((length(client_secret) <= 4096)),
     CONSTRAINT sign_on_providers_default_role_check CHECK ((default_role = ANY (ARRAY['manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
     CONSTRAINT sign_on_providers_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 2048))),
     CONSTRAINT sign_on_providers_name_check CHECK (((length(btrim(name)) >= 1) AND (length(btrim(name)) <= 200)))
@@ -17741,8 +17755,6 @@ COMMENT ON COLUMN public.sign_on_providers.name IS 'What the company calls it.';
 COMMENT ON COLUMN public.sign_on_providers.issuer IS 'Its issuer, below which it describes itself.';
 
 COMMENT ON COLUMN public.sign_on_providers.client_id IS 'What it knows this server by.';
-
-COMMENT ON COLUMN public.sign_on_providers.client_secret IS 'secret';
 
 COMMENT ON COLUMN public.sign_on_providers.default_role IS 'What people are who join by it.';
 
@@ -18524,6 +18536,9 @@ ALTER TABLE ONLY auth.security_events
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY auth.sign_on_secrets
+    ADD CONSTRAINT sign_on_secrets_pkey PRIMARY KEY (company_id, id);
+
 ALTER TABLE ONLY auth.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
@@ -19076,6 +19091,8 @@ CREATE INDEX sessions_not_after_idx ON auth.sessions USING btree (not_after);
 CREATE INDEX sessions_oauth_client_id_idx ON auth.sessions USING btree (oauth_client_id);
 
 CREATE INDEX sessions_user_id_idx ON auth.sessions USING btree (user_id, created_at DESC);
+
+CREATE INDEX sign_on_secrets_id_idx ON auth.sign_on_secrets USING btree (id);
 
 CREATE INDEX users_created_at_idx ON auth.users USING btree (created_at DESC, id);
 
@@ -21031,7 +21048,7 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.service_plans FOR EACH 
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('shifts', 'shift', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.sign_on_providers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('sign_on_providers', 'sign_on_provider', 'company_id', 'usual', 'client_secret', 'secret');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.sign_on_providers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('sign_on_providers', 'sign_on_provider', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('skills', 'skill', 'company_id', 'usual');
 
@@ -21201,7 +21218,7 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.service_plans FOR EACH ROW
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_shifts('shifts', 'shift', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.sign_on_providers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_sign_on_providers('sign_on_providers', 'sign_on_provider', 'company_id', 'usual', 'client_secret', 'secret');
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.sign_on_providers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_sign_on_providers('sign_on_providers', 'sign_on_provider', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_skills('skills', 'skill', 'company_id', 'usual');
 
@@ -21352,6 +21369,9 @@ ALTER TABLE ONLY auth.sessions
 
 ALTER TABLE ONLY auth.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.sign_on_secrets
+    ADD CONSTRAINT sign_on_secrets_company_id_id_fkey FOREIGN KEY (company_id, id) REFERENCES public.sign_on_providers(company_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.absences
     ADD CONSTRAINT absences_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -22493,6 +22513,8 @@ CREATE POLICY app_definer_all ON auth.security_events TO app_definer USING (true
 
 CREATE POLICY app_definer_all ON auth.sessions TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON auth.sign_on_secrets TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON auth.users TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.custom_providers TO app_owner USING (true) WITH CHECK (true);
@@ -22530,6 +22552,8 @@ CREATE POLICY app_owner_all ON auth.scim_users TO app_owner USING (true) WITH CH
 CREATE POLICY app_owner_all ON auth.security_events TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.sessions TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON auth.sign_on_secrets TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON auth.users TO app_owner USING (true) WITH CHECK (true);
 
@@ -22603,9 +22627,13 @@ CREATE POLICY service_role_all ON auth.security_events TO service_role USING (tr
 
 CREATE POLICY service_role_all ON auth.sessions TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON auth.sign_on_secrets TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON auth.users TO service_role USING (true) WITH CHECK (true);
 
 ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE auth.sign_on_secrets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
 
@@ -26687,6 +26715,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.scim_users TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sign_on_secrets TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sign_on_secrets TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO service_role;

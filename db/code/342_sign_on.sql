@@ -1,12 +1,15 @@
 -- A company's own sign-on: what its providers may do.
 -- Invariants: a provider lets people into its own company only, and by addresses of domains that this company proved; whoever was
--- suspended or removed is not let in again by it.
+-- suspended or removed is not let in again by it. Of a company that is ended, archived or suspended it lets nobody in and demands nothing.
 
 select app.protect('public.sign_on_providers', 'directory', p_verbs => '{read,update,delete}');
 
 -- The secret is the server's to seal, the issuer the server's to look at: providers are added at POST /auth/v1/sign-on/providers.
 revoke update on public.sign_on_providers from authenticated;
 grant update (name, default_role, joins, is_enforced, is_enabled, version) on public.sign_on_providers to authenticated;
+
+revoke all on auth.sign_on_secrets from public, anon, authenticated, service_role;
+grant select, insert, update, delete on auth.sign_on_secrets to service_role;
 
 create or replace function app.guard_sign_on_provider() returns trigger
   language plpgsql
@@ -33,8 +36,10 @@ declare
   v_member     public.team_members;
   v_invitation public.invitations;
 begin
-  select * into v_provider from public.sign_on_providers p
-   where p.company_id = p_company_id and p.id = p_provider_id and p.is_enabled for share;
+  select p.* into v_provider from public.sign_on_providers p join public.companies c on c.id = p.company_id
+   where p.company_id = p_company_id and p.id = p_provider_id and p.is_enabled
+     and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
+     for share of p;
   if not found then
     return false;
   end if;
@@ -73,6 +78,8 @@ as $$
   select exists (select from public.team_members m
                    join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null
                    join public.sign_on_providers p on p.company_id = m.company_id and p.is_enabled and p.is_enforced
+                   join public.companies c on c.id = m.company_id
+                     and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
                    join auth.users u on u.id = m.user_id
                   where m.user_id = p_user_id and m.role <> 'owner' and m.status = 'active' and m.archived_at is null
                     and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2)));

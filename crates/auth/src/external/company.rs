@@ -20,6 +20,9 @@ use crate::users::queries::name_providers;
 
 /// How the names of these providers begin; the company and the provider follow.
 const PREFIX: &str = "sso:";
+/// Of a provider `p`: its company is not ended, archived or suspended. `app.join_by_sign_on` and `app.must_sign_on` say the same.
+const COMPANY_WORKS: &str =
+    " join public.companies c on c.id = p.company_id and c.deleted_at is null and c.archived_at is null and c.suspended_at is null ";
 const SCOPES: [&str; 3] = ["openid", "email", "profile"];
 
 /// Tells whether a name is that of a company's provider.
@@ -50,8 +53,7 @@ fn parts(name: &str) -> Option<(CompanyId, Uuid)> {
 /// Finds the provider that somebody named, or that his mail domain has.
 pub(crate) async fn find(auth: &Auth, (id, domain): (Option<Uuid>, Option<&str>)) -> Result<Option<String>> {
     let mut sql = Sql::new("select p.company_id, p.id from public.sign_on_providers p ");
-    sql.text("join public.companies c on c.id = p.company_id and c.deleted_at is null and c.archived_at is null ");
-    sql.text("where p.is_enabled and case when ").bind(id).text("::uuid is not null then p.id = ").bind(id);
+    sql.text(COMPANY_WORKS).text(" where p.is_enabled and case when ").bind(id).text("::uuid is not null then p.id = ").bind(id);
     sql.text("::uuid else p.company_id = app.domain_company(").bind(domain.unwrap_or_default());
     sql.text("::text) end order by p.created_at, p.id limit 1");
     let Some(row) = auth.read_one(sql, "look up a company's provider").await? else { return Ok(None) };
@@ -62,8 +64,14 @@ pub(crate) async fn find(auth: &Auth, (id, domain): (Option<Uuid>, Option<&str>)
 /// Returns a provider that is on, to sign in with.
 pub(super) async fn provider(auth: &Auth, name: &str) -> Result<Option<Provider>> {
     let Some((company, id)) = parts(name) else { return Ok(None) };
-    let mut sql = Sql::new("select p.issuer, p.client_id, p.client_secret from public.sign_on_providers p where p.is_enabled and ");
-    sql.text("p.company_id = ").bind(company).text("::uuid and p.id = ").bind(id).text("::uuid");
+    let mut sql = Sql::new("select p.issuer, p.client_id, s.client_secret from public.sign_on_providers p ");
+    sql.text("join auth.sign_on_secrets s on s.company_id = p.company_id and s.id = p.id ");
+    sql.text(COMPANY_WORKS)
+        .text(" where p.is_enabled and p.company_id = ")
+        .bind(company)
+        .text("::uuid and p.id = ")
+        .bind(id)
+        .text("::uuid");
     let Some(row) = auth.read_one(sql, "look up a company's provider").await? else { return Ok(None) };
     let text = |column: &str| row.try_get::<_, String>(column).map_err(Error::internal);
     let secret = auth.keys().ring.unseal(SIGN_ON_SECRET, id, &text("client_secret")?).map_err(Error::internal)?;

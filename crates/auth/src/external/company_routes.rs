@@ -1,7 +1,7 @@
 //! `POST /sso`, and `/sign-on/providers`, where a member adds the provider of his company.
 //!
 //! Invariant: a provider is kept only if it describes itself as it says, at an address that this server may be sent to. Its secret is
-//! sealed and never answered.
+//! sealed, kept where no member reads, and never answered.
 
 use axum::Json;
 use axum::extract::State;
@@ -108,15 +108,18 @@ pub(crate) async fn add(State(auth): State<Auth>, member: Holder<AddProvider>, B
     })?;
     let sealed = auth.keys().ring.seal(SIGN_ON_SECRET, id, new.client_secret.expose().as_bytes()).map_err(Error::internal)?;
     let tx = auth.begin_in(company, (Access::Write, "add the provider of a company")).await?;
-    let mut sql = Sql::new("insert into public.sign_on_providers (company_id, id, name, issuer, client_id, client_secret, default_role, ");
+    let mut sql = Sql::new("insert into public.sign_on_providers (company_id, id, name, issuer, client_id, default_role, ");
     sql.text("joins, is_enforced, created_by) values (").bind(company).text("::uuid, ").bind(id).text("::uuid, ");
     sql.bind(new.name.trim()).text("::text, ").bind(issuer).text("::text, ").bind(new.client_id.as_str()).text("::text, ");
-    sql.bind(sealed).text("::text, ").bind(role).text("::text, ").bind(new.joins).text("::boolean, ").bind(new.is_enforced);
+    sql.bind(role).text("::text, ").bind(new.joins).text("::boolean, ").bind(new.is_enforced);
     sql.text("::boolean, ").bind(member.grant().principal().user_id());
     sql.text("::uuid) on conflict (company_id, issuer, client_id) do nothing");
     if tx.execute(sql).await? == 0 {
         return Err(Error::new(Kind::Conflict, "conflict", "The company has this provider already"));
     }
+    let mut sql = Sql::new("insert into auth.sign_on_secrets (company_id, id, client_secret) values (");
+    sql.bind(company).text("::uuid, ").bind(id).text("::uuid, ").bind(sealed).text("::text)");
+    tx.execute(sql).await?;
     tx.commit().await?;
     tracing::info!(company_id = %company, provider_id = %id, "a company's provider was added");
     let shown = json!({

@@ -48,7 +48,7 @@ pub async fn reseal(database: &Database, grant: &Grant, ring: &KeyRing, batch_ro
 pub async fn marks_in_use(database: &Database, grant: &Grant) -> Result<Vec<String>> {
     let tx = database.begin(grant, &RequestContext::default(), Access::Read).await?;
     let mut marks = Vec::new();
-    for Place { schema, table, column } in PLACES {
+    for Place { schema, table, column, .. } in PLACES {
         let mut sql = Sql::new("select distinct split_part(t.");
         sql.ident(column).text(", '.', 1) || '.' || split_part(t.").ident(column).text(", '.', 2) || '.' as mark from ");
         sql.qualified(schema, table).text(" t where t.").ident(column).text(" is not null");
@@ -62,7 +62,7 @@ pub async fn marks_in_use(database: &Database, grant: &Grant) -> Result<Vec<Stri
 
 fn old(place: Place, ring: &KeyRing, after: Uuid, batch_rows: u32) -> Result<Sql> {
     let mark = ring.sealing_mark().ok_or_else(|| Error::internal("the key ring has no sealing key"))?;
-    let Place { schema, table, column } = place;
+    let Place { schema, table, column, .. } = place;
     let mut sql = Sql::new("select t.id, t.");
     sql.ident(column).text(" as sealed from ").qualified(schema, table).text(" t where t.id > ").bind(after).text("::uuid and t.");
     sql.ident(column).text(" is not null and not starts_with(t.").ident(column).text(", ").bind(mark);

@@ -28,19 +28,22 @@ pub struct Place {
     pub table: &'static str,
     /// The column.
     pub column: &'static str,
+    /// The schema and the table that its texts are bound to, where they were sealed first in another one.
+    pub bound_to: Option<[&'static str; 2]>,
 }
 
 /// The secrets of second factors.
-pub const FACTOR_SECRET: Place = Place { schema: "auth", table: "mfa_factors", column: "secret" };
+pub const FACTOR_SECRET: Place = Place { schema: "auth", table: "mfa_factors", column: "secret", bound_to: None };
 
 /// What a sign-in under way keeps: first what the trip to a provider needs, then the provider's tokens.
-pub const FLOW_SECRETS: Place = Place { schema: "auth", table: "flow_states", column: "secrets" };
+pub const FLOW_SECRETS: Place = Place { schema: "auth", table: "flow_states", column: "secrets", bound_to: None };
 
 /// What this server proves itself with to providers that were added over the API.
-pub const CUSTOM_PROVIDER_SECRET: Place = Place { schema: "auth", table: "custom_providers", column: "client_secret" };
+pub const CUSTOM_PROVIDER_SECRET: Place = Place { schema: "auth", table: "custom_providers", column: "client_secret", bound_to: None };
 
 /// What this server proves itself with to the providers of companies.
-pub const SIGN_ON_SECRET: Place = Place { schema: "public", table: "sign_on_providers", column: "client_secret" };
+pub const SIGN_ON_SECRET: Place =
+    Place { schema: "auth", table: "sign_on_secrets", column: "client_secret", bound_to: Some(["public", "sign_on_providers"]) };
 
 /// A key that seals.
 #[derive(Clone)]
@@ -140,7 +143,8 @@ impl KeyRing {
 
 /// What a tag vouches for beside the secret. Each part has its length before it, so that no two places look the same.
 fn bound(mark: &str, place: Place, row: Uuid) -> Vec<u8> {
-    let Place { schema, table, column } = place;
+    let Place { schema, table, column, bound_to } = place;
+    let [schema, table] = bound_to.unwrap_or([schema, table]);
     let mut bytes = Vec::new();
     for part in ["thorbis/sealed", mark, schema, table, column] {
         // Names are far shorter than what a u32 counts.
@@ -185,8 +189,10 @@ mod tests {
     #[test]
     fn parts_do_not_run_into_each_other() {
         let row = Uuid::nil();
-        let place = |table, column| Place { schema: "auth", table, column };
+        let place = |table, column| Place { schema: "auth", table, column, bound_to: None };
         assert_ne!(bound("1.a.", place("ab", "c"), row), bound("1.a.", place("a", "bc"), row));
+        let moved = Place { schema: "public", bound_to: Some(["auth", "ab"]), ..place("x", "c") };
+        assert_eq!(bound("1.a.", moved, row), bound("1.a.", place("ab", "c"), row));
     }
 
     #[test]

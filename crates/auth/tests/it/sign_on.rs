@@ -50,7 +50,16 @@ async fn members_sign_in_with_the_provider_of_their_company() {
     assert_eq!(made.status, 201, "{}", made.text);
     let back = format!("http://localhost:54321/auth/v1/sso/callback/{acme}");
     assert!(made.body.get("client_secret").is_none() && made.body["redirect_uri"] == back);
-    assert_eq!(server.ask(&format!("select count(*) from public.sign_on_providers p where p::text like '%{SECRET}%'")).await, "0");
+    let planted = format!(
+        "select count(*) from public.sign_on_providers p join auth.sign_on_secrets s using (company_id, id)
+          where (p, s)::text like '%{SECRET}%'"
+    );
+    assert_eq!(server.ask(&planted).await, "0");
+    // Not even sealed is it among what members read.
+    let sealed = server.ask("select client_secret from auth.sign_on_secrets").await;
+    assert_eq!(server.ask(&format!("select count(*) from public.sign_on_providers p where p::text like '%{sealed}%'")).await, "0");
+    let reads = "select has_table_privilege('authenticated', 'auth.sign_on_secrets', 'select')";
+    assert_eq!(server.ask(reads).await, "false");
     let by_domain = || json!({ "domain": "ACME.example", "skip_http_redirect": true });
 
     // Who is no member is not let in, and nothing is left of him.
@@ -200,4 +209,34 @@ async fn a_company_can_demand_its_provider() {
     for (method, path) in [("GET", "/admin/sso/providers"), ("POST", "/admin/sso/providers"), ("PUT", "/admin/sso/providers/x")] {
         server.call(method, path, None, None).await.refused(404, "saml_provider_disabled", "SAML 2.0 is disabled");
     }
+}
+
+#[tokio::test]
+async fn a_company_that_is_shut_lets_nobody_in_by_its_provider() {
+    let (server, provider) = (start().await, Provider::start().await);
+    let (acme, owner) = company(&server, "acme").await;
+    let ann = server.sign_up("ann@acme.example").await["user"]["id"].as_str().unwrap().to_owned();
+    server.sql(&format!("insert into public.team_members (company_id, user_id) values ('{acme}', '{ann}')")).await;
+    let mut wish = described(&provider.url);
+    (wish["is_enforced"], wish["joins"]) = (json!(true), json!(true));
+    assert_eq!(server.call("POST", "/sign-on/providers", Some(token(&owner)), Some(wish)).await.status, 201);
+    provider.person(json!({ "sub": "1", "email": "ann@acme.example" }));
+    for shut in ["suspended_at", "archived_at", "deleted_at"] {
+        // Also for who is on his way.
+        let begun = server.post("/sso", json!({ "domain": "acme.example" })).await;
+        let cookie = begun.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        server
+            .sql(&format!("set session_replication_role = replica; update public.companies set {shut} = now() where id = '{acme}'"))
+            .await;
+        let back = provider.agree(begun.body["url"].as_str().unwrap());
+        assert_eq!(value(&led(&come_back(&server, &back, Some(&cookie)).await).1, "error_code"), "provider_disabled", "{shut}");
+        server.post("/sso", json!({ "domain": "acme.example" })).await.refused(404, "saml_provider_disabled", "SAML 2.0 is disabled");
+        let name = server.ask("select 'sso:' || p.company_id || ':' || p.id from public.sign_on_providers p").await;
+        assert_eq!(server.call("GET", &format!("/authorize?provider={name}"), None, None).await.status, 400, "{shut}");
+        // It demands nothing either.
+        assert!(password(&server, "ann@acme.example", PASSWORD).await["access_token"].is_string(), "{shut}");
+        server.sql(&format!("set session_replication_role = replica; update public.companies set {shut} = null where id = '{acme}'")).await;
+    }
+    assert_eq!(password(&server, "ann@acme.example", PASSWORD).await["code"], "sso_required");
+    assert!(!value(&sign_on(&server, &provider, json!({ "domain": "acme.example" })).await, "access_token").is_empty());
 }

@@ -24,6 +24,7 @@ pub(crate) const AREAS: &[Area] = &[
             "scim_tokens",
             "scim_mappings",
             "sign_on_providers",
+            "auth.sign_on_secrets",
             "auth.scim_users",
             "auth.scim_groups",
             "auth.scim_group_members",

@@ -92,9 +92,11 @@ begin
            (v_company, proof.id('c', 'e02'), v_canary, encode(sha256(('another' || v_letter)::bytea), 'hex'), 'scim_2', now() + interval '1 year');
     insert into public.scim_mappings (company_id, id, group_name, role)
     values (v_company, proof.id(v_letter, 'e01'), v_canary, 'viewer'), (v_company, proof.id('c', 'e02'), 'Guides ' || v_canary, 'csr');
-    insert into public.sign_on_providers (company_id, id, name, issuer, client_id, client_secret)
-    values (v_company, proof.id(v_letter, 'e01'), v_canary, 'https://id.example/' || v_letter, '1', v_canary),
-           (v_company, proof.id('c', 'e02'), v_canary, 'https://id.example', v_letter, v_canary);
+    insert into public.sign_on_providers (company_id, id, name, issuer, client_id)
+    values (v_company, proof.id(v_letter, 'e01'), v_canary, 'https://id.example/' || v_letter, '1'),
+           (v_company, proof.id('c', 'e02'), v_canary, 'https://id.example', v_letter);
+    insert into auth.sign_on_secrets (company_id, id, client_secret)
+    values (v_company, proof.id(v_letter, 'e01'), v_canary), (v_company, proof.id('c', 'e02'), v_canary);
     insert into auth.scim_users (company_id, id, user_name_key, email_key, attributes)
     values (v_company, proof.id(v_letter, 'e01'), v_canary, v_canary || '@example.com', jsonb_build_object('userName', v_canary));
     insert into auth.scim_users (company_id, id, user_name_key, email_key, attributes)
