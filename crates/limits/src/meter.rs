@@ -21,9 +21,26 @@ impl Meter {
         Self { limiter, asker, class }
     }
 
-    /// Counts the request so many times more, or refuses it.
-    pub async fn more(&self, times: u32) -> Result<()> {
-        self.operation(self.class, times).await
+    /// Counts a request that turned out to be so many, of which these call functions, or refuses it: then nothing of it was counted, not
+    /// even what the edge had counted.
+    pub async fn requests(&self, requests: u32, functions: impl Iterator<Item = &str>) -> Result<()> {
+        let mut wanted = vec![(self.class, requests.saturating_sub(1))];
+        for class in functions.filter_map(|name| self.limiter.operation(name)) {
+            match wanted.iter_mut().find(|(known, _)| *known == class) {
+                Some((_, times)) => *times += 1,
+                None => wanted.push((class, 1)),
+            }
+        }
+        for (at, (class, times)) in wanted.iter().enumerate() {
+            let refused = self.operation(*class, *times).await;
+            if refused.is_err() {
+                for (class, times) in wanted.iter().take(at).chain([&(self.class, 1)]) {
+                    self.give_back(*class, *times).await;
+                }
+                return refused;
+            }
+        }
+        Ok(())
     }
 
     /// Counts so many of an operation, or refuses them.

@@ -115,7 +115,8 @@ async fn serve(api: &DataApi, grant: Grant, request: Request) -> Result<Response
     let batch = Batch { steps: wanted::steps(&body, api.config())?, key, end: wanted::end(&parts.headers)? };
     // The edge counted one.
     if let Some(meter) = parts.extensions.get::<Meter>() {
-        meter.more(u32::try_from(batch.steps.len()).unwrap_or(u32::MAX).saturating_sub(1)).await?;
+        let requests = u32::try_from(batch.steps.len()).unwrap_or(u32::MAX);
+        meter.requests(requests, batch.steps.iter().filter_map(Step::function)).await?;
     }
     let attempt = async || all(api, &grant, &context, &batch).await;
     let mut answered = attempt().await;

@@ -111,6 +111,12 @@ impl Step {
         [Method::GET, Method::HEAD].contains(&self.method)
     }
 
+    /// Returns the function that it calls, if it calls one.
+    pub(super) fn function(&self) -> Option<&str> {
+        let path = self.path.strip_prefix(MOUNT).unwrap_or(&self.path);
+        path.strip_prefix("/rpc/").and_then(|name| name.split('?').next())
+    }
+
     /// Reads it as the data API reads a request, with what earlier ones answered in it.
     pub(super) fn request(&self, api: &DataApi, limits: &ParseLimits, answers: &Answers) -> Result<ApiRequest> {
         let path = answers.path(&self.path)?;

@@ -127,8 +127,15 @@ async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 #[tokio::test]
 async fn whoever_asks_too_often_is_told_when_to_come_back_and_nobody_else_is() {
     let db = Db::new().await;
-    let rates =
-        RatesConfig { read_minute_max: 3, write_minute_max: 3, public_minute_max: 3, export_minute_max: 1, ..RatesConfig::default() };
+    let rates = RatesConfig {
+        read_minute_max: 3,
+        write_minute_max: 3,
+        public_minute_max: 3,
+        export_minute_max: 1,
+        report_generation_minute_max: 1,
+        operations: vec!["my_companies=report_generation".to_owned()],
+        ..RatesConfig::default()
+    };
     let server = Counting::start(&db, rates, |_| ()).await;
     let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
     let first = server.get(CUSTOMERS, &ann.token).await;
@@ -156,6 +163,12 @@ async fn whoever_asks_too_often_is_told_when_to_come_back_and_nobody_else_is() {
     let batch = |steps: usize| json!({ "requests": vec![step.clone(); steps] });
     let written = server.post("/batch/v1", &ann.token, batch(2)).await;
     assert_eq!(written.status, 200, "{}", written.body);
+    // So is a function that makes a report, also in a batch, which costs nothing when it is refused.
+    assert_eq!(server.post("/rest/v1/rpc/my_companies", &bob.token, json!({})).await.status, 200);
+    let reports = json!({ "requests": [{ "method": "POST", "path": "/rest/v1/rpc/my_companies", "body": {} }] });
+    for _ in 0..3 {
+        server.post("/batch/v1", &bob.token, reports.clone()).await.too_often("report_generation", "caller");
+    }
     server.post("/batch/v1", &ann.token, batch(2)).await.too_often("write", "caller");
     // Without a token, or with a bad one, the address counts, and what a client says of it does not.
     for number in 0..3 {
