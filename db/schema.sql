@@ -5668,7 +5668,8 @@ begin
   foreach v_table in array array['email_logs', 'webhook_logs', 'activities'] loop
     v_count := v_count + app.expire_logs(v_table, p_limit);
   end loop;
-  v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit);
+  v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit)
+             + app.expire_rate_limits(p_limit);
   -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
   delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop
@@ -5821,6 +5822,20 @@ begin
   return v_count;
 end $_$;
 ALTER FUNCTION app.expire_logs(p_table text, p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.expire_rate_limits(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  delete from public.api_rate_limits l
+   where l.id = any (array(select o.id from public.api_rate_limits o where o.window_end < now() - interval '1 day' order by o.window_end limit p_limit));
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.expire_rate_limits(p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.expire_security_events(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -12474,10 +12489,6 @@ begin
          is_blocked = l.request_count::bigint + excluded.request_count > excluded.rate_limit,
          blocked_until = case when l.request_count::bigint + excluded.request_count > excluded.rate_limit then l.window_end end, updated_at = now()
   returning l.request_count into v_count;
-  -- Of a key that was counted before, what is over goes; there are a few rows at most.
-  delete from public.api_rate_limits l
-   where l.identifier_type = 'key' and l.identifier_value = key and l.endpoint = coalesce(app.company_id()::text, '*')
-     and l.window_end < v_start - interval '1 hour';
   return v_count;
 end $$;
 ALTER FUNCTION public.increment_rate_limit(key text, amount integer, rate_limit integer) OWNER TO app_definer;
@@ -19930,7 +19941,7 @@ CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscrip
 
 CREATE TRIGGER note_use AFTER UPDATE ON app.api_key_uses FOR EACH ROW WHEN ((old.minute <> new.minute)) EXECUTE FUNCTION app.note_api_key_use();
 
-CREATE TRIGGER rate_limits_changed AFTER INSERT OR DELETE OR UPDATE ON app.rate_limit_rules FOR EACH STATEMENT EXECUTE FUNCTION app.rate_limits_changed();
+CREATE TRIGGER rate_limits_changed AFTER INSERT OR DELETE OR UPDATE ON app.rate_limit_rules FOR EACH ROW EXECUTE FUNCTION app.rate_limits_changed();
 
 CREATE TRIGGER refresh_deleted AFTER DELETE ON app.role_permissions REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.role_permissions_changed();
 
@@ -25439,6 +25450,8 @@ REVOKE ALL ON FUNCTION app.expire_deleted(p_table text, p_limit integer) FROM PU
 REVOKE ALL ON FUNCTION app.expire_idempotency_keys(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_logs(p_table text, p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.expire_rate_limits(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_security_events(p_limit integer) FROM PUBLIC;
 

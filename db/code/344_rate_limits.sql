@@ -14,8 +14,9 @@ begin
 end $$;
 alter function app.rate_limits_changed() owner to app_definer;
 revoke all on function app.rate_limits_changed() from public;
+-- Of each row: a company that goes and has no rules holds up nobody.
 create or replace trigger rate_limits_changed after insert or update or delete on app.rate_limit_rules
-  for each statement execute function app.rate_limits_changed();
+  for each row execute function app.rate_limits_changed();
 
 -- What servers ask for again and again: the rules if they are others than those of a version, and tiers of companies.
 create or replace function app.read_rate_limits(p_version bigint, p_companies uuid[]) returns jsonb
@@ -172,10 +173,6 @@ begin
          is_blocked = l.request_count::bigint + excluded.request_count > excluded.rate_limit,
          blocked_until = case when l.request_count::bigint + excluded.request_count > excluded.rate_limit then l.window_end end, updated_at = now()
   returning l.request_count into v_count;
-  -- Of a key that was counted before, what is over goes; there are a few rows at most.
-  delete from public.api_rate_limits l
-   where l.identifier_type = 'key' and l.identifier_value = key and l.endpoint = coalesce(app.company_id()::text, '*')
-     and l.window_end < v_start - interval '1 hour';
   return v_count;
 end $$;
 comment on function public.increment_rate_limit(text, integer, integer) is
@@ -183,6 +180,22 @@ comment on function public.increment_rate_limit(text, integer, integer) is
 alter function public.increment_rate_limit(text, integer, integer) owner to app_definer;
 revoke all on function public.increment_rate_limit(text, integer, integer) from public;
 grant execute on function public.increment_rate_limit(text, integer, integer) to service_role;
+
+-- What is over since a day says nothing any more, whoever counted it.
+create or replace function app.expire_rate_limits(p_limit integer) returns bigint
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  delete from public.api_rate_limits l
+   where l.id = any (array(select o.id from public.api_rate_limits o where o.window_end < now() - interval '1 day' order by o.window_end limit p_limit));
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+alter function app.expire_rate_limits(integer) owner to app_definer;
+revoke all on function app.expire_rate_limits(integer) from public;
 
 drop view if exists public.rate_limits;
 create view public.rate_limits with (security_invoker = true) as

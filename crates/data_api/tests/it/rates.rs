@@ -106,6 +106,13 @@ async fn a_program_counts_by_keys_of_its_own() {
     let keys = async |who: &Caller| server.get(who, "rate_limits?select=key,count&order=key").await.ok().to_string();
     assert!(!keys(&hers).await.contains("ratelimit:bob") && !keys(&his).await.contains("ratelimit:ann"));
 
+    // What is over since a day goes with the rest that is too old.
+    let superuser = server.db.superuser().await;
+    superuser.batch_execute("update public.api_rate_limits set window_start = window_start - interval '2 days', window_end = window_end - interval '2 days' where identifier_value = 'ratelimit:bob'").await.unwrap();
+    superuser.batch_execute("select app.expire(1000)").await.unwrap();
+    let left = superuser.query_one("select string_agg(distinct identifier_value, ' ') from public.api_rate_limits", &[]).await.unwrap();
+    assert_eq!(left.get::<_, String>(0), "ratelimit:ann");
+
     for who in [&ann, &bob] {
         count(who, json!({ "key": "x" })).await.refused(403, "42501");
         server.get(who, "rate_limits").await.refused(403, "42501");
