@@ -100,6 +100,11 @@ impl Limiter {
         &self.0.buckets
     }
 
+    /// Tells whether nobody is counted.
+    pub fn is_off(&self) -> bool {
+        self.0.config.mode == Some(Mode::Off)
+    }
+
     /// Returns the configured rates by class, for whoever wants to know; 0 is without a limit.
     pub fn configured(&self) -> Value {
         let rates = Class::ALL.map(|class| (class.name().to_owned(), Value::from(self.0.config.minute_max(class))));
@@ -113,7 +118,7 @@ impl Limiter {
 
     /// Counts a request that is all of these, or refuses it.
     pub async fn take(&self, asker: &Asker, classes: &[Class], cost: u32) -> Decision {
-        if self.0.config.mode == Some(Mode::Off) || cost == 0 {
+        if self.is_off() || cost == 0 {
             return Decision::default();
         }
         let now = self.0.clock.now();
@@ -131,7 +136,7 @@ impl Limiter {
 
     /// Tells whether a request of this class would be refused, and counts nothing.
     pub async fn look(&self, asker: &Asker, class: Class) -> Decision {
-        if self.0.config.mode == Some(Mode::Off) {
+        if self.is_off() {
             return Decision::default();
         }
         let held = self.held_against(asker, &[class], 1).into_iter().filter(|(limit, _)| !limit.is_shadow);
@@ -141,7 +146,7 @@ impl Limiter {
 
     /// Puts back what was taken for something that did not happen.
     pub async fn put_back(&self, asker: &Asker, classes: &[Class], cost: u32) {
-        if self.0.config.mode == Some(Mode::Off) {
+        if self.is_off() {
             return;
         }
         let demands: Vec<_> = self.held_against(asker, classes, cost).into_iter().map(|(_, demand)| demand).collect();
