@@ -5,7 +5,7 @@
 pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.agreed_lines(jsonb, _text)", &[Some(r##"[{"id": "#~d81"}]"##), Some("{id}")]),
     ("app.begin_domain_check(uuid, uuid, uuid, uuid)", &[Some("#~101"), None, Some("#~000"), Some("#~f91")]),
-    ("app.check_quota(text, int8)", &[Some("customers"), Some("1")]),
+    ("app.check_quota(text, int8)", &[Some("webhooks"), Some("1")]),
     ("app.claim_tasks(uuid, jsonb)", &[Some("#~fff"), Some(TASKS_WANTED)]),
     ("app.close_task(tasks, text, text, jsonb)", &[Some(TASK), Some("done"), None, None]),
     ("app.confirm_domain(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~f91"), None]),

@@ -251,13 +251,54 @@ async fn a_policy_asks_for_features_and_quotas() {
     let count = async |who: &Caller| server.post(who, "rpc/count_tiles", json!({}), "").await.ok();
     assert_eq!((count(&ann).await, count(&bob).await), (json!(1), json!(0)));
     let quota = async |who: &Caller, name: &str| server.post(who, "rpc/tile_quota", json!({ "name": name }), "").await;
-    assert_eq!(quota(&ann, "customers").await.ok(), Value::Null);
-    assert_eq!(quota(&bob, "customers").await.ok(), 500);
+    assert_eq!(quota(&ann, "webhooks").await.ok(), 50);
+    assert_eq!(quota(&bob, "webhooks").await.ok(), 10);
     assert_eq!(quota(&ann, "seats").await.ok(), 25);
-    assert_eq!(quota(&server.person("dora").await, "customers").await.ok(), 0);
+    assert_eq!(quota(&server.person("dora").await, "webhooks").await.ok(), 0);
     quota(&ann, "unicorns").await.refused(400, "22023");
     let used = async |who: &Caller, used: i64| server.post(who, "rpc/use_tiles", json!({ "used": used }), "").await;
     assert_eq!(used(&ann, 20).await.status, 204);
     used(&ann, 21).await.refused(402, "quota_exceeded");
-    used(&bob, 2).await.refused(402, "quota_exceeded");
+    used(&bob, 4).await.refused(402, "quota_exceeded");
+    set(&server, &ann.company_id, json!({ "tier": "enterprise" })).await;
+    assert_eq!(quota(&ann, "webhooks").await.ok(), Value::Null);
+}
+
+#[tokio::test]
+async fn a_company_has_no_more_keys_and_webhooks_than_its_tier_includes() {
+    let server = Server::new().await;
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let key = async |who: &Caller| server.auth(who, "api-keys", json!({ "name": "Till", "permissions": ["jobs:read"] })).await;
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        let made = key(&ann).await;
+        assert_eq!(made.status, 201, "{:?}", made.body);
+        keys.push(made.body["id"].as_str().unwrap().to_owned());
+    }
+    key(&ann).await.refused_by_auth(402, "quota_exceeded");
+    // Another company has its own, and one that was taken back leaves its place.
+    assert_eq!(key(&bob).await.status, 201);
+    let revoked = server.patch(&ann, &format!("api_keys?id=eq.{}", keys[0]), json!({ "revoked_at": "now" }), "").await;
+    assert_eq!(revoked.status, 204, "{:?}", revoked.body);
+    assert_eq!(key(&ann).await.status, 201);
+
+    let hook = |name: usize, active: bool| json!({ "name": format!("Hook {name}"), "url": "https://example.com/x", "is_active": active });
+    let many: Vec<Value> = (0..10).map(|name| hook(name, true)).collect();
+    assert_eq!(server.post(&ann, "webhooks", json!(many), "").await.status, 201);
+    server.post(&ann, "webhooks", hook(10, true), "").await.refused(402, "quota_exceeded");
+    server
+        .post(&server.service(), "webhooks", json!({ "company_id": ann.company_id, "name": "x", "url": "https://example.com/x" }), "")
+        .await
+        .refused(402, "quota_exceeded");
+    // One that rests takes no place before it works again.
+    assert_eq!(server.post(&ann, "webhooks", hook(10, false), "").await.status, 201);
+    let wake = async || server.patch(&ann, "webhooks?name=eq.Hook 10", json!({ "is_active": true }), "").await;
+    wake().await.refused(402, "quota_exceeded");
+    set(&server, &ann.company_id, json!({ "tier": "pro" })).await;
+    assert_eq!((wake().await.status, key(&ann).await.status), (204, 201));
+    // What is there stays when the tier includes less.
+    set(&server, &ann.company_id, json!({ "tier": "free" })).await;
+    let renamed = server.patch(&ann, "webhooks?name=eq.Hook 10", json!({ "name": "Hook 11" }), "").await;
+    assert_eq!(renamed.status, 204, "{:?}", renamed.body);
+    key(&ann).await.refused_by_auth(402, "quota_exceeded");
 }
