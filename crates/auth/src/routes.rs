@@ -103,6 +103,7 @@ fn programs() -> Router<Auth> {
         .route("/oauth/token", post(oauth_server::token))
         .route("/oauth/userinfo", get(oauth_server::userinfo).post(oauth_server::userinfo))
         .route("/oauth/revoke", post(oauth_server::revoke))
+        .route("/oauth/introspect", post(oauth_server::introspect))
         .route("/user/oauth/grants", get(oauth_server::grants).delete(oauth_server::revoke_grant))
         .route("/.well-known/oauth-authorization-server", get(oauth_server::metadata))
         .route("/.well-known/openid-configuration", get(oauth_server::openid))

@@ -102,6 +102,13 @@ pub(crate) async fn lock_live(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Re
     Ok(tx.query_opt(sql).await?.is_some())
 }
 
+/// Tells whether the caller's session is live, and locks nothing.
+pub(crate) async fn is_live(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Result<bool> {
+    let mut sql = given(caller.session()?, lifetime);
+    sql.text(" select s.id from auth.sessions s, given g where s.user_id = ").bind(caller.user_id.0).text("::uuid and ").text(LIVE);
+    Ok(tx.query_opt(sql).await?.is_some())
+}
+
 /// Tells how the caller's live session stands, and locks it with the account.
 pub(crate) async fn standing(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Result<Option<Standing>> {
     let mut sql = given(caller.session()?, lifetime);

@@ -463,10 +463,20 @@ async fn programs_find_everything_by_the_address_of_the_issuer() {
         "token_endpoint",
         "registration_endpoint",
         "revocation_endpoint",
+        "introspection_endpoint",
         "userinfo_endpoint",
         "jwks_uri",
     ];
-    let paths = ["", "/oauth/authorize", "/oauth/token", "/oauth/register", "/oauth/revoke", "/oauth/userinfo", "/.well-known/jwks.json"];
+    let paths = [
+        "",
+        "/oauth/authorize",
+        "/oauth/token",
+        "/oauth/register",
+        "/oauth/revoke",
+        "/oauth/introspect",
+        "/oauth/userinfo",
+        "/.well-known/jwks.json",
+    ];
     assert_eq!(told.map(|name| document[name].clone()), paths.map(|path| json!(format!("{at}{path}"))));
     let lists =
         ["response_types_supported", "grant_types_supported", "code_challenge_methods_supported", "id_token_signing_alg_values_supported"];

@@ -356,3 +356,46 @@ async fn a_program_gives_back_what_it_holds() {
     assert_eq!(form(&server, "/oauth/revoke", Some((id(&planner), "x")), &[("token", "x")]).await.status, 401);
     assert_eq!(revoke(&planner, "").await.body["error"], "invalid_request");
 }
+
+#[tokio::test]
+async fn a_program_asks_what_its_tokens_are_worth() {
+    let server = server(|_| ()).await;
+    let (planner, other) = (planner(&server).await, planner(&server).await);
+    let ann = server.sign_up("ann@example.com").await;
+    let held = tokens(&server, &planner, &ann, &[("prompt", "consent")]).await;
+    let (access, refreshes) = (held["access_token"].as_str().unwrap(), held["refresh_token"].as_str().unwrap());
+    let ask = async |client: &Value, text: &str| {
+        form(&server, "/oauth/introspect", Some((id(client), client["client_secret"].as_str().unwrap())), &[("token", text)]).await
+    };
+    let told = ask(&planner, access).await.ok();
+    let known = |name: &str| told[name].clone();
+    assert_eq!((known("active"), known("token_type"), known("exp")), (json!(true), json!("Bearer"), json!(START + 3600)));
+    assert_eq!((known("sub"), known("client_id")), (ann["user"]["id"].clone(), planner["client_id"].clone()));
+    assert_eq!((known("scope"), known("iss")), (held["scope"].clone(), json!("http://localhost:54321/auth/v1")));
+    let told = ask(&planner, refreshes).await.ok();
+    assert_eq!((&told["active"], told.get("token_type"), &told["scope"]), (&json!(true), None, &held["scope"]));
+    // Of what is not its own it learns as much as of nonsense.
+    let nothing = json!({ "active": false });
+    for (client, text) in
+        [(&other, access), (&other, refreshes), (&planner, token(&ann)), (&planner, ann["refresh_token"].as_str().unwrap())]
+    {
+        assert_eq!(ask(client, text).await.ok(), nothing);
+    }
+    assert_eq!(ask(&planner, "nonsense").await.ok(), nothing);
+    // Nobody asks who does not prove that he is a program.
+    assert_eq!(form(&server, "/oauth/introspect", Some((id(&planner), "wrong")), &[("token", access)]).await.status, 401);
+    assert_eq!(form(&server, "/oauth/introspect", None, &[("token", access)]).await.status, 401);
+    assert_eq!(ask(&planner, "").await.body["error"], "invalid_request");
+    // A refresh token that was used is worth nothing; what is over is over at once.
+    let fresh = refresh(&server, &planner, &held).await.ok();
+    assert_eq!(ask(&planner, refreshes).await.ok(), nothing);
+    let access = fresh["access_token"].as_str().unwrap();
+    assert_eq!(ask(&planner, access).await.ok()["active"], true);
+    server.sql("update auth.users set banned_until = '2099-01-01'").await;
+    assert_eq!(ask(&planner, access).await.ok(), nothing);
+    server.sql("update auth.users set banned_until = null").await;
+    assert_eq!(ask(&planner, access).await.ok()["active"], true);
+    server.sql("update auth.sessions set revoked_at = now() where oauth_client_id is not null").await;
+    assert_eq!(ask(&planner, access).await.ok(), nothing);
+    assert_eq!(ask(&planner, fresh["refresh_token"].as_str().unwrap()).await.ok(), nothing);
+}
