@@ -166,7 +166,6 @@ pub(super) async fn confirm_email(tx: &Tx, user_id: UserId, drops_password: bool
          changed as (
            update auth.users u
               set encrypted_password = case when g.drops and u.email_confirmed_at is null then null else u.encrypted_password end,
-                  password_is_long = case when g.drops and u.email_confirmed_at is null then null else u.password_is_long end,
                   email_confirmed_at = coalesce(u.email_confirmed_at, g.now),
                   email_proved_at = coalesce(u.email_proved_at, g.now),
                   raw_user_meta_data = case when u.email_confirmed_at is null
@@ -315,9 +314,8 @@ pub(super) async fn forget_changes(tx: &Tx, user_id: UserId) -> Result<()> {
 
 /// Drops a password that was chosen before the number was proved: whoever comes by a code did not need to know of it.
 pub(super) async fn drop_unproved_password(tx: &Tx, user_id: UserId) -> Result<()> {
-    let mut sql = Sql::new(
-        "update auth.users u set encrypted_password = null, password_is_long = null where u.phone_confirmed_at is null and u.email_confirmed_at is null ",
-    );
+    let mut sql =
+        Sql::new("update auth.users u set encrypted_password = null where u.phone_confirmed_at is null and u.email_confirmed_at is null ");
     sql.text("and u.encrypted_password is not null and u.id = ").bind(user_id).text("::uuid");
     tx.execute(sql).await?;
     Ok(())

@@ -116,17 +116,18 @@ async fn lock(tx: &Tx, known: Known<'_>) -> Result<Option<UserId>> {
 async fn give(tx: &Tx, id: UserId, password: (Option<String>, bool), said: (&Map<String, Value>, Timestamp)) -> Result<()> {
     let ((hash, is_long), (metadata, now)) = (password, said);
     let mut sql = Sql::new("with given as (select ");
-    sql.bind(id).text("::uuid as id, ").bind(hash).text("::text as hash, ").bind(is_long).text("::boolean as is_long, ");
+    sql.bind(id).text("::uuid as id, ").bind(hash).text("::text as hash, ");
     sql.bind(Value::Object(metadata.clone())).text("::jsonb as metadata, ").bind(now).text(
         "::timestamptz as now)
          update auth.users u
-            set encrypted_password = g.hash, password_is_long = case when g.hash is not null then g.is_long end,
+            set encrypted_password = g.hash,
                 -- What an operator said of somebody whom he invited stays.
                 raw_user_meta_data = case when u.invited_at is null then g.metadata else u.raw_user_meta_data || g.metadata end,
                 updated_at = g.now
            from given g where u.id = g.id",
     );
-    tx.execute(sql).await.map(drop)
+    tx.execute(sql).await?;
+    note_length(tx, id, is_long).await
 }
 
 /// The account `u` is known by this, nobody proved that, and nobody is in it by another way.

@@ -30,7 +30,6 @@ pub(crate) async fn take(tx: &Tx, user_id: UserId, kept: Kept, now: Timestamp) -
          emptied as (
            update auth.users u
               set encrypted_password = case when g.keeps then u.encrypted_password end,
-                  password_is_long = case when g.keeps then u.password_is_long end,
                   phone = null, phone_confirmed_at = null, phone_change = null, email_change = null, updated_at = g.now
              from given g where u.id = g.id
            returning u.id),
