@@ -80,6 +80,13 @@ async fn a_deleted_company_is_closed_and_comes_back_until_its_date() {
     assert_eq!(rpc(&server, &owner, "restore_company", id.clone()).await.ok()["deleted_at"], Value::Null);
     assert_eq!(server.get(&admin, "customers?select=first_name").await.ok(), json!([{ "first_name": "Ada" }]));
 
+    // The operator closes a company in which he works, and says its slug, too.
+    let (service, operator) = (server.service(), server.service().working_in(&ann.company_id));
+    rpc(&server, &service, "delete_company", json!({ "slug": "ann" })).await.refused(403, "company_required");
+    rpc(&server, &operator, "delete_company", json!({ "slug": "carl" })).await.refused(422, "company_slug_mismatch");
+    assert_eq!(rpc(&server, &operator, "delete_company", json!({ "slug": "ann" })).await.ok()["deleted_by"], Value::Null);
+    assert_eq!(rpc(&server, &service, "restore_company", id.clone()).await.ok()["deleted_at"], Value::Null);
+
     assert_eq!(rpc(&server, &ann.working_in(&ann.company_id), "delete_company", json!({ "slug": "ann" })).await.status, 200);
     run(&server, "update public.companies set permanent_delete_scheduled_at = now() - interval '1 second' where slug = 'ann'").await;
     for who in [&owner, &server.service()] {

@@ -7,9 +7,9 @@ use aws_lc_rs::rand;
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use kernel::{Error, Result, Secret};
+use kernel::{Error, Kind, Result, Secret};
 use postgres::Sql;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -35,6 +35,28 @@ impl Backend {
         Ok(Some(Secret::new(password)))
     }
 
+    /// Opens a session of support in the place of a member. What the route refuses is refused with its code.
+    pub(crate) async fn impersonate(&self, keys: &KeyRing, slug: &str, member: &str, mut wish: Value) -> Result<Value> {
+        let missing = |code, what: String| Error::new(Kind::NotFound, code, what);
+        let mut statement = Sql::new("select c.id::text as id from public.companies c where c.deleted_at is null and c.slug = ");
+        statement.bind(slug).text("::text");
+        let answer = self.ask(statement, "looks for the company that support works in").await?;
+        let company = answer.rows.first().ok_or_else(|| missing("company_not_found", format!("there is no company {slug}")))?;
+        let company: String = company.try_get("id").map_err(Error::internal)?;
+        let found = self.account(member, "looks for the member whom support stands for").await?;
+        let (id, _) = found.ok_or_else(|| missing("user_not_found", format!("there is no account with the address {member}")))?;
+        if let Some(wish) = wish.as_object_mut() {
+            wish.insert("company_id".to_owned(), json!(company));
+            wish.retain(|_, value| !value.is_null());
+        }
+        let (status, told) = self.told_administrator(keys, Method::POST, &format!("/admin/users/{id}/impersonate"), Some(wish)).await?;
+        if status.is_success() {
+            return Ok(told);
+        }
+        let message = ["msg", "message"].iter().find_map(|name| told.get(*name)?.as_str()).unwrap_or("support was refused").to_owned();
+        Err(Error::new(Kind::from_status(status.as_u16()), "support_refused", message))
+    }
+
     /// Returns the id of an account, and whether it has a password.
     pub(super) async fn account(&self, email: &str, reason: &'static str) -> Result<Option<(String, bool)>> {
         let mut statement = Sql::new("select u.id::text as id, u.encrypted_password is not null as has_password from auth.users u where ");
@@ -51,6 +73,12 @@ impl Backend {
     }
 
     async fn as_administrator(&self, keys: &KeyRing, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
+        let (status, told) = self.told_administrator(keys, method, path, body).await?;
+        if status.is_success() { Ok(told) } else { Err(Error::internal(format!("the account was not changed: {status} {told}"))) }
+    }
+
+    /// Asks a route with the service key.
+    async fn told_administrator(&self, keys: &KeyRing, method: Method, path: &str, body: Option<Value>) -> Result<(StatusCode, Value)> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -64,8 +92,7 @@ impl Backend {
         };
         let status = response.status();
         let body = response.into_body().collect().await.map_err(Error::internal)?.to_bytes();
-        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if status.is_success() { Ok(told) } else { Err(Error::internal(format!("the account was not changed: {status} {told}"))) }
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 }
 

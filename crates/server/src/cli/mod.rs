@@ -3,17 +3,20 @@
 //! Invariant: standard output has what was asked for and nothing else; everything else goes to standard error.
 
 mod audit;
+mod companies;
 mod completions;
 mod import;
 mod keys;
 mod mail;
 mod migrate;
+mod own;
 mod place;
 mod psql;
 mod seed;
 mod serve;
 mod settings;
 mod status;
+mod support;
 mod typescript;
 mod users;
 
@@ -64,6 +67,8 @@ enum Command {
     Import(import::Import),
     Keys(keys::Keys),
     Users(users::Users),
+    Companies(companies::Companies),
+    Support(support::Support),
     Audit(audit::Audit),
     Mail(mail::Mail),
     Psql(psql::Psql),
@@ -164,6 +169,8 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Import(command) => Box::pin(command.run(&settings)).await,
         Command::Keys(command) => Box::pin(command.run(&settings)).await,
         Command::Users(command) => Box::pin(command.run(&settings)).await,
+        Command::Companies(command) => Box::pin(command.run(&settings)).await,
+        Command::Support(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),

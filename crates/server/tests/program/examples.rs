@@ -40,12 +40,23 @@ fn every_example_beside_a_server_runs() {
     for example in examples {
         let words = words_here(&example);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if words.starts_with(&["support", "begin"]) {
+            agrees(&desk, true);
+        }
         let output = desk.run(&words);
         assert!(output.status.success(), "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
         assert!(!output.stdout.is_empty(), "{example} says nothing");
         if words.starts_with(&["migrate", "down"]) {
             assert!(desk.run(&["migrate", "up"]).status.success());
         }
+    }
+    // What there is not, and what was not agreed to, is refused with its code.
+    let begin =
+        ["support", "begin", "demo-plumbing", "owner@demo.thorbis.example", "--operator", "sam@support.example", "--reason", "none"];
+    for (words, code) in [(&["companies", "show", "nowhere"][..], "company_not_found"), (&begin, "support_refused")] {
+        agrees(&desk, false);
+        let refused = desk.run(words);
+        assert!(!refused.status.success() && text(&refused.stderr).contains(code), "{words:?}: {}", text(&refused.stderr));
     }
     assert!(serving.stop().success());
 }
@@ -79,6 +90,14 @@ fn every_example_of_rows_by_the_million_runs() {
         assert!(output.status.success(), "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
         assert!(!output.stdout.is_empty(), "{example} says nothing");
     }
+}
+
+/// Says for the demo company whether support may work in it.
+fn agrees(desk: &Desk, open: bool) {
+    let end = "update public.support_consents set revoked_at = now() where revoked_at is null";
+    let begin = "insert into public.support_consents (company_id) select c.id from public.companies c where c.slug = 'demo-plumbing'";
+    let words = ["psql", "--", "-c", "set role app_owner", "-c", end, "-c", if open { begin } else { "select 1" }];
+    assert!(desk.run(&words).status.success());
 }
 
 /// The examples of all helps, each once: a command shows those of its subcommands again.
