@@ -95,6 +95,10 @@ begin
   if to_regprocedure('app.audit_table(regclass, text)') is not null then
     perform app.audit_table(p_table, p_tenant_column);
   end if;
+  -- The same of events.
+  if to_regprocedure('app.tell_of_table(regclass)') is not null and to_regprocedure('app.note_event()') is not null then
+    perform app.tell_of_table(p_table);
+  end if;
   -- The same of the wall around a debt; where its migration went back, what it calls is gone, too.
   if to_regprocedure('app.refuse_unpaid()') is not null then
     perform app.wall_unpaid(p_table, p_tenant_column);

@@ -127,7 +127,8 @@ begin
                                 then format('old.%1$I is distinct from new.%1$I', a.attname)
                                 else format('to_jsonb(old.%1$I) is distinct from to_jsonb(new.%1$I)', a.attname) end,
                            a.attname, a.attname, a.attname, a.attname, a.attname), e'\n' order by a.attname::text collate "default")
-           filter (where a.attname not in ('updated_at', 'version', 'search_vector', 'last_used_at', 'last_used_ip')),
+           filter (where a.attname not in ('updated_at', 'version', 'search_vector', 'last_used_at', 'last_used_ip',
+                                                 'last_triggered_at', 'success_count', 'failure_count')),
          string_agg(format('%L, new.%I', a.attname, a.attname), ', ' order by a.attnum) filter (where a.attname ~ '_id$'),
          bool_or(a.attname = 'id'), bool_or(a.attname = 'deleted_at')
     into v_lines, v_keys, v_has_id, v_has_mark

@@ -106,6 +106,8 @@ begin
   -- What is left goes with it at once, in whatever time a statement has: if that is too short, the others get their turn.
   begin
     delete from public.companies c where c.id = v_company;
+    -- They have no key to it, so that what goes with a company can be told of.
+    delete from app.events e where e.company_id = v_company;
   exception when query_canceled or others then
     get stacked diagnostics v_state = returned_sqlstate, v_rule = constraint_name;
     if v_state <> '57014' and app.is_fault_of_server(v_state) then

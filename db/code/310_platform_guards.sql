@@ -85,19 +85,25 @@ create or replace function app.guard_webhook() returns trigger
   set search_path = ''
 as $$
 begin
-  if new.url is not null and (new.url !~ '^https://[a-zA-Z0-9.-]+(:[0-9]{1,5})?(/|\?|$)'
+  -- What nobody but the server can seal is set where it does: the columns show that there is something.
+  if new.secret is not null or exists (select from jsonb_each(new.custom_headers) h where h.value <> '"***"') then
+    raise exception using errcode = 'TH422', constraint = 'webhook_secret_unsettable',
+      message = 'The secret of a webhook and the values of its headers are set at /api/v1/webhooks.';
+  end if;
+  -- Receivers of a developer or a test are on this machine; when it is sent, the server looks again.
+  if new.url is not null and coalesce(current_setting('app.private_webhooks', true), '') <> 'on' and (new.url !~ '^https://[a-zA-Z0-9.-]+(:[0-9]{1,5})?(/|\?|$)'
      or new.url ~ '^https://(localhost|[0-9.]+|[a-zA-Z0-9.-]*\.(localhost|local|internal))([:/?]|$)') then
     raise exception using errcode = 'TH422', constraint = 'webhook_url_invalid',
       message = 'A webhook goes to an https address of a host with a public name.';
   end if;
-  if exists (select from unnest(new.events) e where e !~ '^([a-z_]+\.[a-z_]+|\*)$') then
+  if exists (select from unnest(new.events) e where e !~ '^([a-z_]+\.([a-z_]+|\*)|\*)$') then
     raise exception using errcode = 'TH422', constraint = 'webhook_event_invalid',
-      message = 'An event is written noun.verb, such as invoice.paid, or * for all.';
+      message = 'An event is written noun.verb, such as invoice.paid, noun.* or * for all.';
   end if;
   return new;
 end $$;
 revoke all on function app.guard_webhook() from public;
-create or replace trigger guard before insert or update of url, events on public.webhooks for each row execute function app.guard_webhook();
+create or replace trigger guard before insert or update of url, events, secret, custom_headers on public.webhooks for each row execute function app.guard_webhook();
 
 -- The file of a job is the job's: who works on the job reads it.
 create or replace function app.file_job() returns trigger

@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use kernel::{Authority, Clock, CompanyId, Error, Grant, RequestContext, Result};
+use kernel::{Authority, Clock, CompanyId, Error, Grant, RequestContext, Result, Secret};
 use limits::Limiter;
 use outbound::{Outbound, Seal};
 use postgres::{Access, Database, Row, Sql, Tx};
-
 use url::Url;
+use uuid::Uuid;
 
 use crate::api_keys::Uses;
 use crate::config::AuthConfig;
 use crate::external::{self, Documents, Provider};
 use crate::hooks::Hooks;
 use crate::issuers::Issuers;
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, Place};
 use crate::limits::Limits;
 use crate::origin;
 use crate::passwords::Passwords;
@@ -135,6 +135,16 @@ impl Auth {
     /// Returns what opens the messages that wait to be sent.
     pub fn seal(&self) -> Result<Seal> {
         Seal::new(self.keys().ring.refresh_keys().map(|key| key.expose().as_slice()))
+    }
+
+    /// Seals a secret of another crate's for one row.
+    pub fn seal_secret(&self, place: Place, row: Uuid, secret: &[u8]) -> Result<String> {
+        self.keys().ring.seal(place, row, secret).map_err(Error::internal)
+    }
+
+    /// Opens what was sealed for this row.
+    pub fn open_secret(&self, place: Place, row: Uuid, sealed: &str) -> Result<Secret<Vec<u8>>> {
+        self.keys().ring.unseal(place, row, sealed).map_err(Error::internal)
     }
 
     /// Returns what sends mail and SMS.

@@ -45,6 +45,9 @@ pub const CUSTOM_PROVIDER_SECRET: Place = Place { schema: "auth", table: "custom
 pub const SIGN_ON_SECRET: Place =
     Place { schema: "auth", table: "sign_on_secrets", column: "client_secret", bound_to: Some(["public", "sign_on_providers"]) };
 
+/// What deliveries of webhooks are signed with, and the values of their own headers.
+pub const WEBHOOK_SECRET: Place = Place { schema: "app", table: "webhook_secrets", column: "secret", bound_to: None };
+
 /// A key that seals.
 #[derive(Clone)]
 pub(super) struct SealingKey {

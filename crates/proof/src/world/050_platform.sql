@@ -50,6 +50,13 @@ begin
     insert into public.webhook_logs (company_id, id, webhook_id, event_type, payload)
     values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), 'invoice.paid', jsonb_build_object('note', v_canary)),
            (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), 'job.completed', jsonb_build_object('note', v_canary));
+    insert into app.webhook_secrets (company_id, id, webhook_id, sort, secret)
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), 'signing', v_canary);
+    insert into app.webhook_deliveries (company_id, id, webhook_id, due_at)
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), now());
+    insert into app.webhook_states (company_id, webhook_id, failures) values (v_company, proof.id(v_letter, 'e01'), 1);
+    insert into app.events (company_id, id, names, row_id, payload)
+    values (v_company, proof.id(v_letter, 'e01'), '{invoice.paid}', proof.id(v_letter, 'e01'), jsonb_build_object('data', v_canary));
     -- Everybody has one row of these: whose it is decides who reaches it.
     insert into public.notification_preferences (company_id, id, user_id, quiet_hours_timezone)
     select v_company, proof.id(case when n = 8 then 'c' else v_letter end, 'e0' || n), proof.id(v_letter, '10' || n), v_canary
@@ -170,6 +177,7 @@ end $$;
 -- What was written of all this by triggers is neither in the words nor under the ids of this world.
 delete from public.audit_logs where id::text not like '01900000-0000-7000-8000-%';
 delete from public.activities where id::text not like '01900000-0000-7000-8000-%';
+delete from app.events where id::text not like '01900000-0000-7000-8000-%';
 insert into app.audit_batches (company_id, number, first_xid, below_xid, row_count, row_ids, row_digests, previous_digest, digest)
 select proof.id(l, '000'), 1, '0', '1', 1, array[proof.id(l, 'e01')], sha256(l::bytea), '', sha256(l::bytea) from unnest(array['a', 'b']) l;
 insert into app.idempotency_keys (company_id, caller_id, caller_role, route, key, fingerprint, status, headers, body, expires_at)

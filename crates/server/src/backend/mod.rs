@@ -10,6 +10,7 @@ mod listening;
 mod rate_rules;
 mod rates;
 mod rights;
+mod vault;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use axum::{Router, middleware};
 use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
 use limits::{Buckets, Keys, Limiter, Mode};
+use messaging::{Messaging, MessagingOptions};
 use outbound::{Outbound, OutboundOptions};
 use postgres::feed::{Feed, FeedOptions, FeedStatus};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
@@ -33,6 +35,7 @@ use crate::start::StartError;
 use crate::tasks;
 
 use listening::Listening;
+use vault::RingVault;
 
 /// A change feed that lags by more is worth a word.
 const FEED_LAG: Duration = Duration::from_secs(5);
@@ -58,6 +61,7 @@ struct Inner {
     redis: Option<Link>,
     outbound: Outbound,
     queue: Queue,
+    messaging: Messaging,
     data_api: DataApi,
     /// Who tells of changed rows, until it works.
     feed: Mutex<Option<Feed>>,
@@ -97,12 +101,20 @@ impl Backend {
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
-            clock,
+            clock: Arc::clone(&clock),
             outbound: Some(outbound.clone()),
             config: auth_config(settings),
             keys,
             public_url: public_url.to_owned(),
             limiter: limiter.clone(),
+        })?;
+        let messaging = Messaging::new(MessagingOptions {
+            database: database.clone(),
+            authority: Arc::clone(&authority),
+            clock,
+            outbound: outbound.clone(),
+            vault: Arc::new(RingVault(auth.clone())),
+            config: settings.messaging.clone(),
         })?;
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
@@ -121,6 +133,7 @@ impl Backend {
             redis,
             outbound,
             queue,
+            messaging,
             data_api,
             feed,
             feed_status,
@@ -268,6 +281,24 @@ impl Backend {
     /// Does tasks until told to stop. Those under way are finished.
     pub(crate) async fn work(self, stop: CancellationToken) {
         Worker::new(self.0.queue.clone(), tasks::kinds()).run(stop).await;
+    }
+
+    /// Delivers webhooks until told to stop. Deliveries that are under way when that happens are finished.
+    pub(crate) async fn follow_webhooks(self, stop: CancellationToken) {
+        let messaging = &self.0.messaging;
+        while stop.run_until_cancelled(messaging.woken()).await.is_some() {
+            match Box::pin(messaging.pass()).await {
+                // There may be more.
+                Ok(pass) if pass.is_busy() => messaging.wake(),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(code = error.code(), "webhooks could not be looked at: {}", error.message()),
+            }
+        }
+    }
+
+    /// Returns the routes of companies' webhooks, behind the auth layer.
+    pub(crate) fn webhook_routes(&self) -> Router {
+        self.guarded(messaging::router(self.0.messaging.clone()))
     }
 
     /// Returns the routes of the data API, behind the auth layer.

@@ -14,6 +14,7 @@ use auth::config::AuthConfig;
 use data_api::DataApiConfig;
 use kernel::Secret;
 use limits::RatesConfig;
+use messaging::MessagingConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
@@ -82,6 +83,8 @@ pub struct Settings {
     pub outbound: OutboundConfig,
     /// Background work.
     pub queue: QueueConfig,
+    /// Webhooks.
+    pub messaging: MessagingConfig,
     /// What is done again and again.
     pub maintenance: Maintenance,
     /// `/metrics`.
@@ -302,6 +305,7 @@ impl Default for Settings {
             data_api: DataApiConfig::default(),
             outbound: OutboundConfig::default(),
             queue: QueueConfig::default(),
+            messaging: MessagingConfig::default(),
             maintenance: Maintenance::default(),
             metrics: Metrics::default(),
             log: Log::default(),

@@ -38,6 +38,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     let feed = settings.change_feed.faults().into_iter();
     broken.extend(feed.map(|(key, allowed)| (format!("change_feed.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.queue.faults().into_iter().map(|(key, allowed)| (format!("queue.{key}"), format!("allowed: {allowed}"))));
+    broken
+        .extend(settings.messaging.faults().into_iter().map(|(key, allowed)| (format!("messaging.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.data_api.faults().into_iter().map(|(key, allowed)| (format!("data_api.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.auth.faults().into_iter().map(|(key, allowed)| (format!("auth.{key}"), format!("allowed: {allowed}"))));
     broken

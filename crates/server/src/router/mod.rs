@@ -10,6 +10,7 @@
 //! | `/.well-known/…` | where the OAuth server is, for programs that look at the root | anybody |
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
 //! | `/batch/v1` | several of its requests in one transaction | the same |
+//! | `/api/v1/webhooks` | webhooks of companies | the same |
 //! | `/mailbox` | messages kept instead of sent, in development | the service key |
 
 mod front;
@@ -54,6 +55,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/rest/v1", backend.data_api_routes())
             .nest("/rest/v1/", backend.data_api_root())
             .nest("/batch/v1", backend.batch_routes())
+            .nest("/api/v1/webhooks", backend.webhook_routes())
     };
     let routes = match backend.mailbox_routes() {
         Some(mailbox) => routes.nest("/mailbox", mailbox),

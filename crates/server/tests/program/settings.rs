@@ -34,6 +34,7 @@ const SOURCES: &[&str] = &[
     "crates/outbound/src/config.rs",
     "crates/postgres/src/feed/config.rs",
     "crates/queue/src/config.rs",
+    "crates/messaging/src/config.rs",
 ];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
 const IMPOSSIBLE: [&str; 6] = ["\u{1}", "0", "1", "4294967295", "9223372036854775807", ""];
@@ -188,7 +189,11 @@ fn shown(default: &Value) -> String {
     match default {
         Value::Null => "not set".to_owned(),
         Value::Array(items) if items.is_empty() => "none".to_owned(),
-        Value::Array(items) => items.iter().map(|item| format!("`{}`", item.as_str().unwrap())).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| format!("`{}`", item.as_str().map_or_else(|| item.to_string(), str::to_owned)))
+            .collect::<Vec<_>>()
+            .join(", "),
         Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),
     }

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-outbound", Floor::At(2)),
     ("thorbis-queue", Floor::At(2)),
     ("thorbis-auth", Floor::At(3)),
+    ("thorbis-messaging", Floor::At(3)),
     ("thorbis-data-api", Floor::At(4)),
     ("thorbis-server", Floor::At(5)),
     ("thorbis-load", Floor::Tool),

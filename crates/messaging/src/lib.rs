@@ -1,0 +1,13 @@
+//! What companies and other programs tell each other: webhooks out, and webhooks in.
+//!
+//! Invariant: what goes out was written down in the transaction of the change that it tells of; what comes in is written down before it is
+//! answered. Nothing is sent or done inside a transaction that somebody waits for.
+
+pub mod config;
+pub mod webhooks;
+
+mod state;
+
+pub use config::MessagingConfig;
+pub use state::{Messaging, MessagingOptions, Vault};
+pub use webhooks::{Pass, router};
