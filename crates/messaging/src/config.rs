@@ -4,12 +4,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::inbound::InboundConfig;
+
 /// The settings of what companies and other programs tell each other.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MessagingConfig {
     /// Webhooks of companies.
     pub webhooks: WebhookConfig,
+    /// Webhooks that come in.
+    pub inbound: InboundConfig,
 }
 
 /// The settings of webhooks of companies.
@@ -94,6 +98,7 @@ impl MessagingConfig {
             (!(10..=60_000).contains(&webhooks.poll_interval_ms), ("webhooks.poll_interval_ms", "10 to 60000")),
         ]
         .into_iter()
+        .chain(self.inbound.faults())
         .filter_map(|(impossible, fault)| impossible.then_some(fault))
         .collect()
     }

@@ -4,10 +4,12 @@
 //! answered. Nothing is sent or done inside a transaction that somebody waits for.
 
 pub mod config;
+pub mod inbound;
 pub mod webhooks;
 
 mod state;
 
 pub use config::MessagingConfig;
+pub use inbound::router as inbound_router;
 pub use state::{Messaging, MessagingOptions, Vault};
 pub use webhooks::{Pass, router};

@@ -42,6 +42,8 @@ pub struct MessagingOptions {
     pub vault: Arc<dyn Vault>,
     /// The settings.
     pub config: MessagingConfig,
+    /// The address that others have of this server.
+    pub public_url: String,
 }
 
 struct Inner {
@@ -65,6 +67,10 @@ impl Messaging {
     /// Returns the settings.
     pub fn config(&self) -> &MessagingConfig {
         &self.0.options.config
+    }
+
+    pub(crate) fn public_url(&self) -> &str {
+        &self.0.options.public_url
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -6,6 +6,8 @@ mod deliveries;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod inbound;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod routes;

@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kernel::{Authority, Clock, CompanyId, Principal, Result, Secret, Subject, UserId};
 use messaging::config::WebhookConfig;
+use messaging::inbound::InboundConfig;
 use messaging::{Messaging, MessagingConfig, MessagingOptions, Pass, Vault};
 use outbound::{Outbound, OutboundConfig, OutboundOptions, Seal};
 use serde_json::{Value, json};
@@ -83,6 +84,15 @@ impl Shop {
     }
 
     pub(crate) async fn with(webhooks: WebhookConfig) -> Self {
+        Self::build(webhooks, InboundConfig::default()).await
+    }
+
+    /// One that providers tell things.
+    pub(crate) async fn listening(inbound: InboundConfig) -> Self {
+        Self::build(WebhookConfig::default(), inbound).await
+    }
+
+    async fn build(webhooks: WebhookConfig, inbound: InboundConfig) -> Self {
         let db = testkit::Db::new().await;
         let clock = Arc::new(Forward::default());
         #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
@@ -102,10 +112,15 @@ impl Shop {
             clock: Arc::<Forward>::clone(&clock),
             outbound: outbound.clone(),
             vault: Arc::new(Turned),
-            config: MessagingConfig { webhooks },
+            config: MessagingConfig { webhooks, inbound },
+            public_url: "https://api.example.com/".to_owned(),
         })
         .unwrap();
         Self { db, messaging, outbound, authority, clock }
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now().as_second()
     }
 
     pub(crate) fn wait(&self, seconds: i64) {

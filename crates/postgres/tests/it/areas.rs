@@ -197,6 +197,8 @@ pub(crate) const AREAS: &[Area] = &[
             "app.webhook_secrets",
             "app.webhook_deliveries",
             "app.webhook_states",
+            "app.inbound_events",
+            "app.inbound_states",
             "app.captured_messages",
             "app.task_kinds",
             "app.task_limits",

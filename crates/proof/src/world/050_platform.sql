@@ -57,6 +57,9 @@ begin
     insert into app.webhook_states (company_id, webhook_id, failures) values (v_company, proof.id(v_letter, 'e01'), 1);
     insert into app.events (company_id, id, names, row_id, payload)
     values (v_company, proof.id(v_letter, 'e01'), '{invoice.paid}', proof.id(v_letter, 'e01'), jsonb_build_object('data', v_canary));
+    insert into app.inbound_events (provider, event_key, event_type, payload, said_at, due_at, received_at)
+    values ('clerk', v_canary, v_canary, jsonb_build_object('data', v_canary), now(), now(), now());
+    insert into app.inbound_states (provider, object_key, said_at) values ('clerk', v_canary, now());
     -- Everybody has one row of these: whose it is decides who reaches it.
     insert into public.notification_preferences (company_id, id, user_id, quiet_hours_timezone)
     select v_company, proof.id(case when n = 8 then 'c' else v_letter end, 'e0' || n), proof.id(v_letter, '10' || n), v_canary

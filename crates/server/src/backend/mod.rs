@@ -115,6 +115,7 @@ impl Backend {
             outbound: outbound.clone(),
             vault: Arc::new(RingVault(auth.clone())),
             config: settings.messaging.clone(),
+            public_url: public_url.to_owned(),
         })?;
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
@@ -294,6 +295,24 @@ impl Backend {
                 Err(error) => tracing::debug!(code = error.code(), "webhooks could not be looked at: {}", error.message()),
             }
         }
+    }
+
+    /// Does what providers told until told to stop.
+    pub(crate) async fn follow_providers(self, stop: CancellationToken) {
+        let messaging = &self.0.messaging;
+        while stop.run_until_cancelled(messaging.woken()).await.is_some() {
+            match Box::pin(messaging.pass_inbound()).await {
+                Ok(0) => {}
+                // There may be more.
+                Ok(_) => messaging.wake(),
+                Err(error) => tracing::debug!(code = error.code(), "what providers told could not be looked at: {}", error.message()),
+            }
+        }
+    }
+
+    /// Returns the route on which providers tell this server things. They are known by their signatures.
+    pub(crate) fn inbound_routes(&self) -> Router {
+        messaging::inbound_router(self.0.messaging.clone())
     }
 
     /// Returns the routes of companies' webhooks, behind the auth layer.

@@ -35,6 +35,7 @@ const SOURCES: &[&str] = &[
     "crates/postgres/src/feed/config.rs",
     "crates/queue/src/config.rs",
     "crates/messaging/src/config.rs",
+    "crates/messaging/src/inbound/config.rs",
 ];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
 const IMPOSSIBLE: [&str; 6] = ["\u{1}", "0", "1", "4294967295", "9223372036854775807", ""];
@@ -158,7 +159,7 @@ fn allowed(key: &str, default: &Value) -> String {
         said.retain(|words| words != "a text");
     }
     match default {
-        _ if key == "auth.issuers.list" => "tables of a file".to_owned(),
+        _ if key == "auth.issuers.list" || key == "messaging.inbound.others" => "tables of a file".to_owned(),
         _ if !said.is_empty() => said.join("; "),
         Value::Number(_) => "a whole number".to_owned(),
         Value::Array(_) => "texts".to_owned(),

@@ -1,0 +1,215 @@
+//! What other programs tell this server: verified, kept once, done in whatever order it comes.
+
+use aws_lc_rs::hmac;
+use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, Request};
+use kernel::Secret;
+use messaging::inbound::{InboundConfig, OtherConfig, SignedConfig, StripeConfig, TwilioConfig};
+use outbound::signing::{SigningKey, signed_headers};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::shop::Shop;
+
+const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const NEW: &str = "whsec_c2VjcmV0LXRoYXQtaXMtbmV3LWVub3VnaA==";
+const STRIPE: &str = "whsec_test_secret";
+
+fn config() -> InboundConfig {
+    let secrets = |all: &[&str]| all.iter().map(|secret| Secret::new((*secret).to_owned())).collect::<Vec<_>>();
+    let mut config = InboundConfig {
+        body_bytes_max: 4096,
+        stripe: StripeConfig { secrets: secrets(&[STRIPE]), tiers: vec!["price_pro=pro".to_owned()] },
+        twilio: TwilioConfig { tokens: secrets(&["12345"]) },
+        resend: SignedConfig { secrets: secrets(&[OLD]) },
+        others: vec![OtherConfig { name: "till".to_owned(), secrets: secrets(&[OLD]) }],
+        ..InboundConfig::default()
+    };
+    config.clerk.secrets = secrets(&[NEW, OLD]);
+    config
+}
+
+/// Calls as a provider does; returns the status and the code of a refusal.
+async fn tell(shop: &Shop, path: &str, headers: HeaderMap, body: &str) -> (u16, String) {
+    let mut request = Request::builder().method("POST").uri(path).body(Body::from(body.to_owned())).unwrap();
+    request.headers_mut().extend(headers);
+    let response =
+        axum::Router::new().nest("/webhooks/v1", messaging::inbound_router(shop.messaging.clone())).oneshot(request).await.unwrap();
+    let status = response.status().as_u16();
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    (status, body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+fn signed(shop: &Shop, id: &str, body: &str) -> HeaderMap {
+    signed_headers(id, shop.now(), body, &[SigningKey::parse(OLD).unwrap()]).unwrap()
+}
+
+/// As Clerk tells it, so many seconds ago.
+async fn clerk(shop: &Shop, id: &str, event: &str, data: Value, ago: i64) {
+    let body = json!({ "object": "event", "type": event, "timestamp": (shop.now() - ago) * 1000, "data": data }).to_string();
+    // Under the names that Clerk's headers have.
+    let ours = signed(shop, id, &body);
+    let headers = ["id", "timestamp", "signature"].map(|name| {
+        let value = ours[format!("webhook-{name}").as_str()].clone();
+        (http::HeaderName::from_bytes(format!("svix-{name}").as_bytes()).unwrap(), value)
+    });
+    assert_eq!(tell(shop, "/webhooks/v1/clerk", HeaderMap::from_iter(headers), &body).await.0, 200);
+}
+
+async fn stripe(shop: &Shop, id: &str, object: Value, ago: i64) -> u16 {
+    let event = json!({ "id": id, "type": "customer.subscription.updated", "created": shop.now() - ago, "data": { "object": object } });
+    let (body, now) = (event.to_string(), shop.now());
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, STRIPE.as_bytes()), format!("{now}.{body}").as_bytes());
+    let hex = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let headers = HeaderMap::from_iter([(http::HeaderName::from_static("stripe-signature"), format!("t={now},v1={hex}").parse().unwrap())]);
+    tell(shop, "/webhooks/v1/stripe", headers, &body).await.0
+}
+
+async fn outcome(shop: &Shop, key: &str) -> String {
+    shop.ask(&format!("select status || ' ' || coalesce(outcome, '') from app.inbound_events where event_key = '{key}'")).await
+}
+
+#[tokio::test]
+async fn clerks_people_and_companies_are_ours_in_whatever_order_they_come() {
+    let shop = Shop::listening(config()).await;
+    let membership = |role: &str| json!({ "id": "orgmem_1", "role": role, "organization": { "id": "org_1" }, "public_user_data": { "user_id": "user_1" } });
+    let user = |name: &str| {
+        json!({ "id": "user_1", "first_name": name, "last_name": "Lee", "primary_email_address_id": "idn_2",
+                "email_addresses": [{ "id": "idn_1", "email_address": "old@example.com" },
+                                    { "id": "idn_2", "email_address": "Ann@Example.com", "verification": { "status": "verified" } }] })
+    };
+    clerk(&shop, "msg_1", "organizationMembership.created", membership("org:admin"), 50).await;
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 0);
+    assert_eq!(outcome(&shop, "msg_1").await, "pending what it speaks of is not known yet");
+    clerk(&shop, "msg_3", "user.updated", user("Anne"), 40).await;
+    clerk(&shop, "msg_2", "user.created", user("Ann"), 60).await;
+    clerk(&shop, "msg_4", "organization.created", json!({ "id": "org_1", "name": "Ann's Plumbing", "slug": "anns-plumbing" }), 55).await;
+    for _ in 0..2 {
+        clerk(&shop, "msg_3", "user.updated", user("Anne"), 40).await;
+    }
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 3);
+    shop.wait(10);
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 1);
+    assert_eq!(outcome(&shop, "msg_1").await, "done applied");
+    let members =
+        "select string_agg(concat_ws('|', c.slug, c.name, u.name, u.email, u.email_verified, m.role, m.status, m.archived_at is null,
+                                               c.owner_id = u.id), ';')
+                     from public.companies c join public.team_members m on m.company_id = c.id join public.users u on u.id = m.user_id
+                    where c.external_id = 'org_1' and u.external_id = 'user_1'";
+    assert_eq!(shop.ask(members).await, "anns-plumbing|Ann's Plumbing|Anne Lee|ann@example.com|t|owner|active|t|t");
+
+    // A second member comes, changes, goes, and what is late changes nothing.
+    let other = |role: &str| json!({ "id": "orgmem_2", "role": role, "organization": { "id": "org_1" }, "public_user_data": { "user_id": "user_2" } });
+    clerk(&shop, "msg_5", "user.created", json!({ "id": "user_2", "first_name": "Bob", "email_addresses": [] }), 30).await;
+    clerk(&shop, "msg_6", "organizationMembership.created", other("org:member"), 29).await;
+    clerk(&shop, "msg_7", "organizationMembership.deleted", other("org:member"), 27).await;
+    clerk(&shop, "msg_8", "organizationMembership.updated", other("org:admin"), 28).await;
+    clerk(&shop, "msg_9", "user.deleted", json!({ "id": "user_2", "deleted": true }), 20).await;
+    clerk(&shop, "msg_10", "user.updated", json!({ "id": "user_2", "first_name": "Back" }), 21).await;
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 6);
+    let second = "select concat_ws('|', m.role, m.status, m.archived_at is null, u.is_active, u.name)
+                    from public.team_members m join public.users u on u.id = m.user_id where u.external_id = 'user_2'";
+    assert_eq!(shop.ask(second).await, "admin|suspended|f|f|Back", "they are done in the order in which they happened");
+    clerk(&shop, "msg_11", "organizationMembership.updated", other("org:admin"), 28).await;
+    clerk(&shop, "msg_12", "user.updated", json!({ "id": "user_2", "first_name": "Again" }), 21).await;
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 2);
+    assert_eq!((outcome(&shop, "msg_11").await, outcome(&shop, "msg_12").await), ("done older".to_owned(), "done older".to_owned()));
+    assert_eq!(shop.ask(second).await, "admin|suspended|f|f|Back");
+    assert_eq!(shop.ask("select count(*) from app.inbound_events").await, "12", "each once");
+}
+
+#[tokio::test]
+async fn a_subscription_at_stripe_is_the_companys() {
+    let shop = Shop::listening(config()).await;
+    let (ann, bob) = (shop.owner("ann").await, shop.owner("bob").await);
+    let object = |status: &str, seats: i64| {
+        json!({ "id": "sub_1", "customer": "cus_1", "status": status, "metadata": { "company_id": ann.company }, "cancel_at_period_end": false,
+                "items": { "data": [{ "quantity": seats, "current_period_end": 1_798_761_600,
+                                      "price": { "id": "price_pro", "unit_amount": 4900, "currency": "usd", "recurring": { "interval": "month" } } }] } })
+    };
+    let standing = format!(
+        "select concat_ws('|', subscription_tier, subscription_status, max_seats) from public.companies where id = '{}'",
+        ann.company
+    );
+    assert_eq!(stripe(&shop, "evt_2", object("past_due", 9), 10).await, 200);
+    assert_eq!(stripe(&shop, "evt_1", object("active", 7), 20).await, 200);
+    assert_eq!(stripe(&shop, "evt_2", object("past_due", 9), 10).await, 200);
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 2);
+    assert_eq!(shop.ask(&standing).await, "pro|past_due|9");
+    assert_eq!(stripe(&shop, "evt_0", object("active", 7), 15).await, 200);
+    let mut unnamed = object("active", 8);
+    unnamed["metadata"] = json!({});
+    assert_eq!(stripe(&shop, "evt_3", unnamed, 5).await, 200);
+    let mut unknown = object("active", 1);
+    unknown["items"]["data"][0]["price"]["id"] = json!("price_other");
+    assert_eq!(stripe(&shop, "evt_4", unknown, 4).await, 200);
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 2);
+    assert_eq!((outcome(&shop, "evt_0").await, outcome(&shop, "evt_3").await), ("done older".to_owned(), "done applied".to_owned()));
+    assert!(outcome(&shop, "evt_4").await.starts_with("pending subscription_invalid: "), "{}", outcome(&shop, "evt_4").await);
+    assert_eq!(shop.ask(&standing).await, "pro|active|8", "the customer is known");
+    assert_eq!(shop.ask(&format!("select subscription_tier from public.companies where id = '{}'", bob.company)).await, "free");
+    // It is tried for a while and then given up.
+    for _ in 0..16 {
+        shop.wait(7300);
+        shop.messaging.pass_inbound().await.unwrap();
+    }
+    assert!(outcome(&shop, "evt_4").await.starts_with("failed subscription_invalid: "));
+}
+
+#[tokio::test]
+async fn messages_are_followed_and_nobody_is_believed_without_a_signature() {
+    let shop = Shop::listening(config()).await;
+    let ann = shop.owner("ann").await;
+    let company = ann.company;
+    shop.sql(&format!(
+        "insert into public.email_logs (company_id, \"to\", \"from\", subject, template_type, resend_id, status)
+         values ('{company}', 'eve@example.com', 'no-reply@example.com', 'S', 'x', 're_1', 'sent')"
+    ))
+    .await;
+    let bounced = json!({ "type": "email.bounced", "created_at": "2026-11-22T00:00:00Z",
+                          "data": { "email_id": "re_1", "to": ["Eve@example.com"], "bounce": { "type": "Permanent" }, "tags": { "company_id": company } } });
+    let delivered = json!({ "type": "email.delivered", "created_at": "2026-11-21T23:59:59Z",
+                            "data": { "email_id": "re_1", "to": ["Eve@example.com"], "tags": { "company_id": company } } });
+    for (id, body) in [("a", bounced.to_string()), ("b", delivered.to_string())] {
+        assert_eq!(tell(&shop, "/webhooks/v1/resend", signed(&shop, id, &body), &body).await.0, 200);
+    }
+    // Twilio's rule: the address, and the form in the order of its names.
+    let path = format!("/webhooks/v1/twilio?company_id={company}");
+    let twilio = |message: &str| {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"12345");
+        let signature = STANDARD.encode(hmac::sign(&key, format!("https://api.example.com{path}{message}").as_bytes()));
+        HeaderMap::from_iter([(http::HeaderName::from_static("x-twilio-signature"), signature.parse().unwrap())])
+    };
+    let form = "MessageStatus=delivered&MessageSid=SM1";
+    assert_eq!(tell(&shop, &path, twilio("MessageSidSM1MessageStatusdelivered"), form).await.0, 200);
+    let other = json!({ "type": "sale", "total": 7 }).to_string();
+    assert_eq!(tell(&shop, "/webhooks/v1/till", signed(&shop, "c", &other), &other).await.0, 200);
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 4);
+    assert_eq!(
+        shop.ask("select concat_ws('|', status, delivered_at is not null, bounced_at is not null) from public.email_logs").await,
+        "bounced|t|t"
+    );
+    assert_eq!(shop.ask("select concat_ws('|', kind, address_key, reason) from public.suppressions").await, "email|eve@example.com|bounce");
+    assert_eq!(outcome(&shop, "SM1:delivered").await, "done older, or of no message");
+    assert_eq!(outcome(&shop, "c").await, "done kept");
+
+    let body = "{}";
+    let refused = (400, "webhook_signature_invalid".to_owned());
+    for provider in ["clerk", "resend", "till", "stripe", "twilio"] {
+        let path = format!("/webhooks/v1/{provider}");
+        assert_eq!(tell(&shop, &path, HeaderMap::new(), body).await, refused, "{provider}");
+        let forged =
+            signed_headers("d", shop.now(), body, &[SigningKey::parse(SigningKey::generate().unwrap().expose()).unwrap()]).unwrap();
+        assert_eq!(tell(&shop, &path, forged, body).await, refused, "{provider}");
+    }
+    let old = signed(&shop, "e", body);
+    shop.wait(301);
+    assert_eq!(tell(&shop, "/webhooks/v1/till", old, body).await, refused);
+    let large = format!("\"{}\"", "x".repeat(5000));
+    assert_eq!(tell(&shop, "/webhooks/v1/till", signed(&shop, "f", &large), &large).await, (413, "webhook_too_large".to_owned()));
+    assert_eq!(tell(&shop, "/webhooks/v1/nobody", HeaderMap::new(), body).await, (404, "webhook_provider_unknown".to_owned()));
+    assert_eq!(shop.ask("select count(*) from app.inbound_events").await, "4");
+}
