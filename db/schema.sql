@@ -7288,6 +7288,27 @@ begin
 end $$;
 ALTER FUNCTION app.guard_service_plan() OWNER TO app_owner;
 
+CREATE FUNCTION app.guard_sign_on_address() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  -- Where the migration of the providers went back there is nothing to guard.
+  if to_regclass('public.sign_on_providers') is null then
+    return new;
+  end if;
+  if app.must_sign_on(old.id, '[]') and not exists (
+       select from public.team_members m
+        where m.user_id = old.id and m.status = 'active' and m.archived_at is null
+          and app.owns_domain(m.company_id, split_part(old.email_key, '@', 2))
+          and app.owns_domain(m.company_id, split_part(lower(btrim(coalesce(new.email, ''))), '@', 2))) then
+    raise exception using errcode = 'TH403', constraint = 'sso_required',
+      message = 'Your company has you sign in by this address.', hint = 'Another one has to be of a domain of the company, too.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_sign_on_address() OWNER TO app_definer;
+
 CREATE FUNCTION app.guard_sign_on_provider() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -8964,7 +8985,7 @@ begin
 end $$;
 ALTER FUNCTION app.move_stock(p_company_id uuid, p_move public.stock_moves, p_on_hand numeric, p_reserved numeric) OWNER TO app_owner;
 
-CREATE FUNCTION app.must_sign_on(p_user_id uuid) RETURNS boolean
+CREATE FUNCTION app.must_sign_on(p_user_id uuid, p_amr jsonb) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -8973,10 +8994,12 @@ CREATE FUNCTION app.must_sign_on(p_user_id uuid) RETURNS boolean
                    join public.companies c on c.id = m.company_id
                      and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
                    join auth.users u on u.id = m.user_id
-                  where m.user_id = p_user_id and m.role <> 'owner' and m.archived_at is null
-                    and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2)));
+                  where m.user_id = p_user_id and m.role <> 'owner' and m.status = 'active' and m.archived_at is null
+                    and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2))
+                    and not exists (select from jsonb_array_elements(p_amr) w (way)
+                                     where starts_with(w.way ->> 'provider', 'sso:' || m.company_id || ':')));
 $$;
-ALTER FUNCTION app.must_sign_on(p_user_id uuid) OWNER TO app_definer;
+ALTER FUNCTION app.must_sign_on(p_user_id uuid, p_amr jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.needs_second_factor(p_role text, p_company_demands boolean) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -19955,6 +19978,8 @@ CREATE TRIGGER refresh_updated AFTER UPDATE ON app.role_permissions REFERENCING 
 
 CREATE TRIGGER forget_password_class BEFORE UPDATE OF encrypted_password ON auth.users FOR EACH ROW WHEN ((old.encrypted_password IS DISTINCT FROM new.encrypted_password)) EXECUTE FUNCTION app.forget_password_class();
 
+CREATE TRIGGER guard_sign_on_address BEFORE UPDATE OF email ON auth.users FOR EACH ROW WHEN (((old.email IS DISTINCT FROM new.email) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION app.guard_sign_on_address();
+
 CREATE TRIGGER note_account AFTER INSERT OR UPDATE OF encrypted_password, email, phone, banned_until, deleted_at ON auth.users FOR EACH ROW EXECUTE FUNCTION app.note_account();
 
 CREATE TRIGGER note_factor_made AFTER INSERT ON auth.mfa_factors FOR EACH ROW WHEN ((new.status = 'verified'::text)) EXECUTE FUNCTION app.note_factor();
@@ -25586,6 +25611,8 @@ REVOKE ALL ON FUNCTION app.guard_service_package() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_service_plan() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_sign_on_address() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_sign_on_provider() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_soft_delete() FROM PUBLIC;
@@ -25977,8 +26004,8 @@ GRANT SELECT ON TABLE public.stock_moves TO authenticated;
 REVOKE ALL ON FUNCTION app.move_stock(p_company_id uuid, p_move public.stock_moves, p_on_hand numeric, p_reserved numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.move_stock(p_company_id uuid, p_move public.stock_moves, p_on_hand numeric, p_reserved numeric) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.must_sign_on(p_user_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.must_sign_on(p_user_id uuid) TO service_role;
+REVOKE ALL ON FUNCTION app.must_sign_on(p_user_id uuid, p_amr jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.must_sign_on(p_user_id uuid, p_amr jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.needs_second_factor(p_role text, p_company_demands boolean) FROM PUBLIC;
 

@@ -69,9 +69,10 @@ alter function app.join_by_sign_on(uuid, uuid, uuid) owner to app_definer;
 revoke all on function app.join_by_sign_on(uuid, uuid, uuid) from public;
 grant execute on function app.join_by_sign_on(uuid, uuid, uuid) to service_role;
 
--- Whether a person has to sign in with the provider of a company: an active member of one that is there, not its owner, with an address of
--- its domain.
-create or replace function app.must_sign_on(p_user_id uuid) returns boolean
+-- Whether a person who came in these ways (auth.sessions.amr) has to come with the provider of a company: an active member, not its owner,
+-- with an address of its domain.
+drop function if exists app.must_sign_on(uuid);
+create or replace function app.must_sign_on(p_user_id uuid, p_amr jsonb) returns boolean
   language sql stable security definer
   set search_path = ''
 as $$
@@ -82,8 +83,35 @@ as $$
                      and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
                    join auth.users u on u.id = m.user_id
                   where m.user_id = p_user_id and m.role <> 'owner' and m.status = 'active' and m.archived_at is null
-                    and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2)));
+                    and app.owns_domain(m.company_id, split_part(u.email_key, '@', 2))
+                    and not exists (select from jsonb_array_elements(p_amr) w (way)
+                                     where starts_with(w.way ->> 'provider', 'sso:' || m.company_id || ':')));
 $$;
-alter function app.must_sign_on(uuid) owner to app_definer;
-revoke all on function app.must_sign_on(uuid) from public;
-grant execute on function app.must_sign_on(uuid) to service_role;
+alter function app.must_sign_on(uuid, jsonb) owner to app_definer;
+revoke all on function app.must_sign_on(uuid, jsonb) from public;
+grant execute on function app.must_sign_on(uuid, jsonb) to service_role;
+
+-- Nobody leaves that rule by another address: it stays one of his company's. An account that is deleted loses it.
+create or replace function app.guard_sign_on_address() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  -- Where the migration of the providers went back there is nothing to guard.
+  if to_regclass('public.sign_on_providers') is null then
+    return new;
+  end if;
+  if app.must_sign_on(old.id, '[]') and not exists (
+       select from public.team_members m
+        where m.user_id = old.id and m.status = 'active' and m.archived_at is null
+          and app.owns_domain(m.company_id, split_part(old.email_key, '@', 2))
+          and app.owns_domain(m.company_id, split_part(lower(btrim(coalesce(new.email, ''))), '@', 2))) then
+    raise exception using errcode = 'TH403', constraint = 'sso_required',
+      message = 'Your company has you sign in by this address.', hint = 'Another one has to be of a domain of the company, too.';
+  end if;
+  return new;
+end $$;
+alter function app.guard_sign_on_address() owner to app_definer;
+revoke all on function app.guard_sign_on_address() from public;
+create or replace trigger guard_sign_on_address before update of email on auth.users for each row
+  when (old.email is distinct from new.email and new.deleted_at is null) execute function app.guard_sign_on_address();

@@ -202,6 +202,11 @@ async fn as_newcomer(auth: &Auth, device: Device, presented: Presented) -> Resul
     note_length(&tx, user_id, is_long).await?;
     prove_email(&tx, user_id, auth.now()).await?;
     let member = accept(&tx, user_id, None, presented.token.expose()).await?;
+    if must_sign_on(&tx, user_id).await? {
+        tx.commit().await?;
+        tracing::info!(%user_id, company_id = ?member.get("company_id"), "accepted an invitation of a company with its own sign-on");
+        return Ok(json!({ "member": member }));
+    }
     let new = NewSession { user_id, verified_hash: Some(&hash), renewed_hash: None, device, method: "password", provider: "email" };
     let session = sessions::open(auth, &tx, new).await?;
     let answer = session.answer(auth)?;
@@ -231,6 +236,13 @@ async fn account(auth: &Auth, tx: &Tx, device: &Device, new: (&Email, &str, &Map
     let newcomer = Newcomer { id, provider: "email", email: email.as_str(), phone: "", user_metadata: metadata };
     auth.before_user(tx, device, newcomer).await?;
     if create(tx, &user).await? { Ok((id, true)) } else { Err(taken()) }
+}
+
+/// Tells whether somebody has to sign in with the provider of his company from now on.
+async fn must_sign_on(tx: &Tx, user_id: UserId) -> Result<bool> {
+    let mut sql = Sql::new("select app.must_sign_on(");
+    sql.bind(user_id).text("::uuid, '[]') as must");
+    tx.query_one(sql).await?.try_get("must").map_err(Error::internal)
 }
 
 async fn accept(tx: &Tx, user_id: UserId, session: Option<Uuid>, token: &str) -> Result<Value> {

@@ -26,7 +26,7 @@ const COMPANY_WORKS: &str =
 const SCOPES: [&str; 3] = ["openid", "email", "profile"];
 
 /// Tells whether a name is that of a company's provider.
-pub(super) fn is_one(name: &str) -> bool {
+pub(crate) fn is_one(name: &str) -> bool {
     name.starts_with(PREFIX)
 }
 
@@ -40,7 +40,7 @@ pub(super) fn of(name: &str) -> Option<CompanyId> {
     parts(name).map(|(company, _)| company)
 }
 
-/// Where a company's providers send browsers back to. Not below the address of all others, since some of those send browsers anywhere below.
+/// Where a company's providers send browsers back to. Not below the address of all others: some of those send browsers anywhere below it.
 pub(super) fn callback_url(auth: &Auth, company: CompanyId) -> String {
     format!("{}/sso/callback/{company}", auth.issuer())
 }
@@ -130,15 +130,4 @@ async fn refuse_other_domains(tx: &Tx, company: CompanyId, email: &str) -> Resul
         return Ok(());
     }
     Err(Error::new(Kind::Forbidden, "sso_domain_not_proved", "The company did not prove that the domain of this address is its own"))
-}
-
-/// Refuses a sign-in with a password to whom his company has sign in with its provider.
-pub(crate) async fn refuse_password(auth: &Auth, user_id: UserId) -> Result<()> {
-    let mut sql = Sql::new("select app.must_sign_on(");
-    sql.bind(user_id).text("::uuid) as must");
-    let row = auth.read_one(sql, "look up how somebody signs in").await?;
-    match row.map(|row| row.try_get("must")).transpose().map_err(Error::internal)? {
-        Some(true) => Err(Error::new(Kind::Forbidden, "sso_required", "Your company has you sign in with its own provider")),
-        _ => Ok(()),
-    }
 }

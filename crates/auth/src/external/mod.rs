@@ -22,6 +22,7 @@ mod unlink;
 
 pub(crate) use authorize::{authorize, link as link_url};
 pub(crate) use callback::{get as callback, of_company as company_callback, post as posted_callback};
+pub(crate) use company::is_one as is_companys;
 pub(crate) use discovery::Documents;
 pub(crate) use grant::by_id_token;
 use kernel::{Result, Secret, UserId};

@@ -125,7 +125,6 @@ async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Resul
         return Err(invalid_credentials());
     };
     may_sign_in(&credentials, is_phone)?;
-    external::company::refuse_password(auth, credentials.user_id).await?;
     let renewed = if let Outcome::Outdated(renewed) = &outcome { Some(renewed.as_str()) } else { None };
     let new = NewSession {
         user_id: credentials.user_id,

@@ -1,7 +1,7 @@
 //! Sessions: one sign-in on one device, and the tokens that speak for it.
 //!
 //! Invariant: an access token is written only from rows read in the same transaction that opened or refreshed the session, so it
-//! never names a company of which the user is no active member.
+//! never names a company of which the user is no active member, and is written for nobody who came otherwise than his company demands.
 
 mod grants;
 mod held;
@@ -13,7 +13,7 @@ mod refresh_token;
 pub(crate) use grants::{refresh, token};
 pub(crate) use held::{Holder, NewHeld, is_held, open_held, revoke_held, revoke_held_of};
 use jiff::Timestamp;
-use kernel::{CompanyId, Error, Result, SessionId, UserId};
+use kernel::{CompanyId, Error, Kind, Result, SessionId, UserId};
 pub(crate) use list::{end, list};
 pub(crate) use logout::logout;
 use postgres::Tx;
@@ -57,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) hooked: Option<Map<String, Value>>,
     /// Who of support works in it, in the user's place.
     pub(crate) support: Option<Support>,
+    /// His company has its user sign in with its own provider, and he did not.
+    must_sign_on: bool,
 }
 
 /// The company that a session works in, and what its user is there.
@@ -99,6 +101,9 @@ pub(crate) async fn open(auth: &Auth, tx: &Tx, new: NewSession<'_>) -> Result<Se
 /// Reads a session that this transaction made or locked, for a token that is wanted by this method.
 pub(crate) async fn read(auth: &Auth, tx: &Tx, id: SessionId, method: &str) -> Result<Session> {
     let mut session = queries::find(tx, id).await?.ok_or_else(|| Error::internal("a session in use is gone"))?;
+    if session.must_sign_on {
+        return Err(Error::new(Kind::Forbidden, "sso_required", "Your company has you sign in with its own provider"));
+    }
     if auth.hooks().changes_tokens() {
         let claims = session.claims(auth);
         session.hooked = Some(auth.hooked_claims(tx, claims, method).await?);

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::held::{self, Holder};
 use super::{Company, Lifetime, NewSession, RefreshToken, Session};
+use crate::errors::object;
+use crate::external;
 use crate::input::Caller;
 use crate::support::Support;
 use crate::users::User;
@@ -49,14 +51,17 @@ pub(crate) struct Standing {
 
 /// Makes a session and notes the sign-in, if the password is still the one that was verified, where one was, and the user may sign in.
 pub(crate) async fn create(tx: &Tx, id: SessionId, new: &NewSession<'_>, lifetime: Lifetime) -> Result<bool> {
-    let amr = json!([{ "method": new.method, "timestamp": lifetime.now.as_second() }]);
+    let mut way = object([("method", json!(new.method)), ("timestamp", json!(lifetime.now.as_second()))]);
+    if external::is_companys(new.provider) {
+        way.insert("provider".to_owned(), json!(new.provider));
+    }
     let mut sql = Sql::new("with given as (select ");
     sql.bind(id.0).text("::uuid as id, ").bind(new.user_id.0).text("::uuid as user_id, ");
     sql.bind(new.verified_hash.map(str::to_owned)).text("::text as hash, ").bind(new.provider).text("::text as provider, ");
     sql.bind(new.renewed_hash.map(str::to_owned)).text("::text as renewed, ");
     sql.bind(new.device.user_agent.clone()).text("::text as user_agent, ");
     sql.bind(new.device.address.clone()).text("::inet as ip, ");
-    sql.bind(amr).text("::jsonb as amr, ").bind(lifetime.idle_seconds).text("::bigint as idle, ");
+    sql.bind(json!([way])).text("::jsonb as amr, ").bind(lifetime.idle_seconds).text("::bigint as idle, ");
     sql.bind(lifetime.now.to_string()).text(
         "::timestamptz as now),
          signed as (
@@ -184,7 +189,7 @@ pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
     let mut sql = Sql::new("select ");
     sql.text(COLUMNS).text(",").text(held::COLUMNS).text(
         ", s.refresh_counter, s.aal, s.amr, m.company_id as active_company_id, m.role as member_role, c.industry, c.slug,
-            s.impersonated_by, s.not_after
+            s.impersonated_by, s.not_after, s.impersonated_by is null and app.must_sign_on(s.user_id, s.amr) as must_sign_on
            from auth.sessions s
            join auth.users u on u.id = s.user_id
            left join (public.team_members m
@@ -204,6 +209,7 @@ pub(crate) async fn find(tx: &Tx, id: SessionId) -> Result<Option<Session>> {
         holder: Holder::from_row(&row)?,
         hooked: None,
         support: support(&row)?,
+        must_sign_on: row.try_get("must_sign_on").map_err(Error::internal)?,
     }))
 }
 

@@ -17,7 +17,7 @@ impl Server {
     }
 
     /// Returns the token of the newest mail to an address.
-    async fn invitation_token(&self, email: &str) -> String {
+    pub(crate) async fn invitation_token(&self, email: &str) -> String {
         let text = self.message(email).await.text;
         text.split_once("#invitation_token=").unwrap().1.split_once('&').unwrap().0.to_owned()
     }

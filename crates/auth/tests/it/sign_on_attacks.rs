@@ -4,9 +4,10 @@ use auth::AuthConfig;
 use auth::config::ExternalConfig;
 use serde_json::{Value, json};
 
+use crate::authenticator::Authenticator;
 use crate::external::{begin, come_back, google, led, me, value};
 use crate::provider::Provider;
-use crate::server::{Server, token};
+use crate::server::{Answer, PASSWORD, Server, claims, token};
 use crate::sign_on::{company, described};
 
 /// A server, and a stranger with a company and a provider of his own: its name, and his session.
@@ -21,6 +22,7 @@ async fn stranger(config: AuthConfig) -> (Server, Provider, String, Value) {
     (server, provider, name, eve)
 }
 
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const PKCE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=s256";
 
 /// What an address says.
@@ -42,8 +44,8 @@ fn instead(page: &str, name: &str, value: &str) -> String {
 async fn a_code_of_one_provider_is_never_shown_to_another() {
     let honest = Provider::start().await;
     let (server, evil, name, _) = stranger(AuthConfig { autoconfirm: true, ..google(&honest) }).await;
-    // Eve begins with the honest provider herself. Ann follows Eve's address, and Eve's provider sends her on to the honest one, which knows
-    // Ann, with what Eve began and the state of Ann's way.
+    // Eve begins with the honest provider herself. Ann follows Eve's address, and Eve's provider sends her on to the honest one, which
+    // knows Ann, with what Eve began and the state of Ann's way.
     let (eves, _) = begin(&server, &format!("provider=google&{PKCE}")).await;
     let (anns, cookie) = begin(&server, &format!("provider={name}")).await;
     let back = honest.agree(&instead(&eves, "state", &part(&anns, "state")));
@@ -134,4 +136,61 @@ async fn a_companys_provider_proves_no_address_of_others() {
     server.call("DELETE", &format!("/user/identities/{email}"), Some(value(&said, "access_token")), None).await.ok();
     let known = format!("select coalesce(email, '-') || coalesce(email_proved_at::text, '-') from auth.users where id = '{id}'");
     assert_eq!(server.ask(&known).await, "--");
+}
+
+#[tokio::test]
+async fn who_has_to_sign_on_comes_in_no_other_way() {
+    let provider = Provider::start().await;
+    let external = ExternalConfig { private_addresses_allowed: true, ..google(&provider).external };
+    let server = Server::with(AuthConfig { external, ..AuthConfig::default() }).await;
+    let (acme, owner) = company(&server, "acme").await;
+    let ann = server.sign_up("ann@acme.example").await;
+    let mut device = Authenticator::new();
+    server.new_passkey(&ann, &mut device).await.ok();
+    let id = ann["user"]["id"].as_str().unwrap();
+    server.sql("update auth.users set email_proved_at = now()").await;
+    server.sql(&format!("insert into public.team_members (company_id, user_id) values ('{acme}', '{id}')")).await;
+    provider.person(json!({ "sub": "1", "email": "ann@acme.example", "email_verified": true }));
+    let mut wish = described(&provider.url);
+    wish["is_enforced"] = json!(true);
+    let made = server.call("POST", "/sign-on/providers", Some(token(&owner)), Some(wish)).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+
+    let refused = |answer: &Answer| answer.refused(403, "sso_required", "Your company has you sign in with its own provider");
+    let body = json!({ "email": "ann@acme.example", "password": PASSWORD });
+    refused(&server.post("/token?grant_type=password", body).await);
+    refused(&server.refresh(&ann).await);
+    refused(&server.by_passkey(&mut device).await);
+    server.post("/otp", json!({ "email": "ann@acme.example" })).await.ok();
+    let letter = server.message("ann@acme.example").await;
+    refused(&server.post("/verify", json!({ "token_hash": letter.token(), "type": "magiclink" })).await);
+    let (page, cookie) = begin(&server, "provider=google").await;
+    let said = led(&come_back(&server, &provider.agree(&page), cookie.as_deref()).await).1;
+    assert_eq!((value(&said, "error_code"), value(&said, "access_token")), ("sso_required", ""));
+    let (page, _) = begin(&server, &format!("provider=google&{PKCE}")).await;
+    let said = led(&come_back(&server, &provider.agree(&page), None).await).1;
+    let exchange = json!({ "auth_code": value(&said, "code"), "code_verifier": VERIFIER });
+    refused(&server.post("/token?grant_type=pkce", exchange).await);
+    let brought = json!({ "provider": "google", "id_token": provider.id_token(None) });
+    refused(&server.post("/token?grant_type=id_token", brought).await);
+    // What is still good of an earlier session does not lead out of the rule.
+    let away = server.call("PUT", "/user", Some(token(&ann)), Some(json!({ "email": "ann@mail.example" }))).await;
+    away.refused(403, "sso_required", "Your company has you sign in by this address.");
+    server.call("PUT", "/user", Some(token(&ann)), Some(json!({ "email": "lee@acme.example" }))).await.ok();
+
+    // With the provider she is in, and stays.
+    provider.person(json!({ "sub": "1", "email": "lee@acme.example" }));
+    server.sql("update auth.users set email_proved_at = now()").await;
+    let (page, cookie) = begin(&server, &format!("provider=sso:{acme}:{}", made.body["id"].as_str().unwrap())).await;
+    let said = led(&come_back(&server, &provider.agree(&page), cookie.as_deref()).await).1;
+    assert_eq!(me(&server, &said).await["id"], ann["user"]["id"]);
+    let session = server.refresh(&json!({ "refresh_token": value(&said, "refresh_token") })).await.ok();
+    assert!(claims(&session)["amr"][0]["provider"].as_str().unwrap().starts_with(&format!("sso:{acme}:")));
+
+    // Who accepts an invitation becomes a member, and comes with the provider.
+    let invitation = json!({ "email": "new@acme.example", "role": "technician" });
+    server.call("POST", &format!("/companies/{acme}/invitations"), Some(token(&owner)), Some(invitation)).await;
+    let invited = server.invitation_token("new@acme.example").await;
+    let accepted = server.post("/invitations/accept", json!({ "token": invited, "password": PASSWORD })).await.ok();
+    assert!(accepted.get("session").is_none() && accepted["member"]["status"] == "active", "{accepted}");
 }
