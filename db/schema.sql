@@ -5876,7 +5876,7 @@ CREATE FUNCTION app.feed_tables() RETURNS SETOF regclass
     SET search_path TO ''
     AS $$
   select c.oid::regclass
-    from app.protected_tables t
+    from (select table_name from app.protected_tables union all select 'app.cache_flushes') t
     join pg_catalog.pg_class c on c.oid = to_regclass(t.table_name)
    where c.relkind in ('r', 'p') and pg_catalog.pg_has_role('app_owner', c.relowner, 'usage')
      and t.table_name not in ('public.audit_logs', 'public.email_logs', 'public.webhook_logs')
@@ -13837,6 +13837,23 @@ ALTER TABLE app.backfills OWNER TO app_owner;
 
 COMMENT ON TABLE app.backfills IS 'How far each filling of a column in batches has come.';
 
+CREATE TABLE app.cache_flushes (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    tag text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT cache_flushes_tag_check CHECK ((tag ~ '^([a-z_][a-z0-9_]*:([*]|[0-9a-f-]{36})|[*])$'::text))
+);
+ALTER TABLE ONLY app.cache_flushes FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.cache_flushes OWNER TO app_owner;
+
+COMMENT ON TABLE app.cache_flushes IS 'What servers are told to read anew; kept for an hour.';
+
+COMMENT ON COLUMN app.cache_flushes.id IS 'The time of it.';
+
+COMMENT ON COLUMN app.cache_flushes.tag IS 'A table and a company, or * for all: customers:*.';
+
+COMMENT ON COLUMN app.cache_flushes.created_at IS 'When it was asked for.';
+
 CREATE TABLE app.captured_messages (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     channel text NOT NULL,
@@ -18418,6 +18435,9 @@ ALTER TABLE ONLY app.auth_settings
 ALTER TABLE ONLY app.backfills
     ADD CONSTRAINT backfills_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY app.cache_flushes
+    ADD CONSTRAINT cache_flushes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY app.captured_messages
     ADD CONSTRAINT captured_messages_pkey PRIMARY KEY (id);
 
@@ -22305,6 +22325,8 @@ CREATE POLICY app_definer_all ON app.auth_settings TO app_definer USING (true) W
 
 CREATE POLICY app_definer_all ON app.backfills TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.cache_flushes TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.captured_messages TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.change_outbox TO app_definer USING (true) WITH CHECK (true);
@@ -22361,6 +22383,8 @@ CREATE POLICY app_owner_all ON app.auth_settings TO app_owner USING (true) WITH 
 
 CREATE POLICY app_owner_all ON app.backfills TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.cache_flushes TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.captured_messages TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.change_outbox TO app_owner USING (true) WITH CHECK (true);
@@ -22415,6 +22439,8 @@ ALTER TABLE app.auth_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.backfills ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.cache_flushes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.captured_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.change_outbox ENABLE ROW LEVEL SECURITY;
@@ -22466,6 +22492,8 @@ CREATE POLICY service_role_all ON app.audit_seal TO service_role USING (true) WI
 CREATE POLICY service_role_all ON app.auth_settings TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.backfills TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.cache_flushes TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.captured_messages TO service_role USING (true) WITH CHECK (true);
 
@@ -24566,6 +24594,8 @@ CREATE POLICY service_role_all ON storage.objects TO service_role USING (true) W
 CREATE PUBLICATION thorbis_changes WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);
 ALTER PUBLICATION thorbis_changes OWNER TO app_owner;
 
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY app.cache_flushes;
+
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.absences;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.activities;
@@ -26647,6 +26677,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.auth_settings TO app_definer;
 GRANT SELECT ON TABLE app.auth_settings TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backfills TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO service_role;

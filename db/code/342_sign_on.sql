@@ -77,7 +77,6 @@ create or replace function app.must_sign_on(p_user_id uuid, p_amr jsonb) returns
   set search_path = ''
 as $$
   select exists (select from public.team_members m
-                   join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null
                    join public.sign_on_providers p on p.company_id = m.company_id and p.is_enabled and p.is_enforced
                    join public.companies c on c.id = m.company_id
                      and c.deleted_at is null and c.archived_at is null and c.suspended_at is null

@@ -7,7 +7,7 @@ create or replace function app.feed_tables() returns setof regclass
   set search_path = ''
 as $$
   select c.oid::regclass
-    from app.protected_tables t
+    from (select table_name from app.protected_tables union all select 'app.cache_flushes') t
     join pg_catalog.pg_class c on c.oid = to_regclass(t.table_name)
    where c.relkind in ('r', 'p') and pg_catalog.pg_has_role('app_owner', c.relowner, 'usage')
      and t.table_name not in ('public.audit_logs', 'public.email_logs', 'public.webhook_logs')
@@ -111,6 +111,15 @@ end;
 alter function app.forget_changes(text) owner to app_definer;
 revoke all on function app.forget_changes(text) from public;
 grant execute on function app.changes_are_kept(), app.kept_changes(text, integer), app.forget_changes(text) to service_role;
+
+-- Servers are told by a row; the service asks for it.
+do $$
+begin
+  if to_regclass('app.cache_flushes') is not null then
+    revoke all on app.cache_flushes from public, anon, authenticated, service_role;
+    grant select, insert, update, delete on app.cache_flushes to service_role;
+  end if;
+end $$;
 
 -- What the log is read through.
 do $$

@@ -4,6 +4,7 @@
 
 use std::ops::RangeInclusive;
 
+use cache::CacheConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
@@ -13,6 +14,8 @@ use crate::request::{ParseLimits, TransactionEnd};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataApiConfig {
+    /// Reads that are kept.
+    pub cache: CacheConfig,
     /// The schemas that are served. The first is the one that a request means when it names none.
     pub schemas: Vec<String>,
     /// Rows that one answer may have.
@@ -112,6 +115,7 @@ impl Default for DataApiConfig {
     fn default() -> Self {
         let limits = ParseLimits::default();
         Self {
+            cache: CacheConfig::default(),
             schemas: ["public", "shared", "home_services"].map(str::to_owned).to_vec(),
             rows_max: 1000,
             plan_cost_max: 0,

@@ -14,6 +14,7 @@ mod explain;
 mod failure;
 mod html;
 mod idempotency;
+mod kept;
 mod limits;
 mod openapi;
 mod paging;
@@ -35,7 +36,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Authority, Error, Principal, Result};
+use cache::Stats;
+use kernel::{Authority, ChangeListener, Error, Principal, Result};
 use postgres::catalog::Catalog;
 use postgres::{Database, Sql};
 use tokio::sync::Semaphore;
@@ -48,6 +50,7 @@ pub use typescript::typescript;
 
 use crate::costs::{Costs, Guard};
 use crate::estimate::Estimates;
+use crate::kept::Store;
 use crate::limits::{Limits, LimitsByRole};
 use crate::plan::{Caller, Surroundings};
 use crate::schema::SchemaCache;
@@ -64,6 +67,7 @@ struct Inner {
     estimates: Estimates,
     /// One for each large result that may be on its way.
     streams: Arc<Semaphore>,
+    kept: Option<Store>,
     config: DataApiConfig,
 }
 
@@ -80,6 +84,8 @@ impl DataApi {
         // Others need connections, too.
         let streams_max = config.streams_max.min(database.pool_status().size_max.div_ceil(2));
         let streams = Arc::new(Semaphore::new(streams_max));
+        // Of a database that is not ours nothing is told.
+        let kept = if database.is_alone() { None } else { Store::new(&config.cache) };
         Ok(Self(Arc::new(Inner {
             database,
             schema,
@@ -87,6 +93,7 @@ impl DataApi {
             costs: Costs::new(&config),
             estimates,
             streams,
+            kept,
             config,
         })))
     }
@@ -122,6 +129,20 @@ impl DataApi {
     /// Returns what is known of tables and functions, for who looks into the server; nothing before they are known.
     pub fn described(&self) -> Option<serde_json::Value> {
         Some(described::described(&*self.0.schema.current()?, &self.0.config.schemas))
+    }
+
+    /// Returns what the change feed tells of changes; nothing where no reads are kept.
+    pub fn listener(&self) -> Option<Arc<dyn ChangeListener>> {
+        Some(self.kept()?.cache().listener())
+    }
+
+    /// Returns the numbers of what is kept; nothing where no reads are.
+    pub async fn cache_stats(&self) -> Option<Stats> {
+        Some(self.kept()?.cache().stats().await)
+    }
+
+    fn kept(&self) -> Option<&Store> {
+        self.0.kept.as_ref()
     }
 
     fn database(&self) -> &Database {

@@ -23,7 +23,7 @@ use crate::plan::{self, Caller, Plan};
 use crate::request::{self, ApiRequest, Target, Wanted};
 use crate::run::Planned;
 use crate::timing::Timing;
-use crate::{html, repeat, response, root};
+use crate::{html, kept, repeat, response, root};
 
 /// Returns the routes, to be mounted at `/rest/v1`. They need a `Principal` in the request's extensions, and pass on a
 /// `RequestContext` where there is one.
@@ -156,7 +156,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
                 // For the next request: this one's transaction is over.
                 api.schema().newer_than(Some(&catalog)).await?;
             }
-            return answered.map(|response| timing.on(response));
+            return answered.map(|response| timing.on(kept::not_modified(&parts.headers, response)));
         }
         Err(error) if plan::may_be_outdated(&error) => error,
         Err(error) => return Err(error),
@@ -167,7 +167,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     timing.planned();
     context.function_settings = plan.settings();
     let asked = Asked { api, grant, context: &context, request: &request, catalog: &newer };
-    execute(asked, &plan, key.as_ref()).await.map(|response| timing.on(response))
+    execute(asked, &plan, key.as_ref()).await.map(|response| timing.on(kept::not_modified(&parts.headers, response)))
 }
 
 /// Fits a request to what there is: the form of its answer is chosen, and labelled texts are cleaned.

@@ -10,6 +10,7 @@ use postgres::{Access, Row, Sql, Tx};
 use crate::DataApi;
 use crate::config::DataApiConfig;
 use crate::idempotency::Key;
+use crate::kept::{Asked, Question};
 use crate::plan::{self, CallPlan, Checks, Plan, ResultKind};
 use crate::request::{ApiRequest, MediaType};
 use crate::stream::{self, Expected};
@@ -66,12 +67,27 @@ pub(crate) async fn run(
     key: Option<&Key>,
 ) -> Result<Answered> {
     let (grant, access) = needed(grant, planned.plan);
+    let question = Question::of(api, grant.principal(), planned, key);
+    let mut turn = None;
+    if let Some(question) = &question {
+        match Box::pin(question.ask(api, &grant, context, planned)).await? {
+            Asked::Kept(answered) => return Ok(answered),
+            Asked::Read(read) => turn = Some((question, read)),
+        }
+    }
     let statement = query::statement(planned.plan, planned.request);
     let expected = stream::expected(api, &grant, context, planned, &statement).await?;
     if let Some(large) = expected.as_ref().and_then(Expected::large) {
         return Box::pin(stream::run(api, &grant, context, planned, large)).await;
     }
-    let answered = whole(api, (&grant, access), context, (planned, statement), key).await?;
+    let read = match turn {
+        Some((question, turn)) => Box::pin(question.read(turn, (api, &grant, context), planned)).await?,
+        None => None,
+    };
+    let answered = match read {
+        Some(answered) => answered,
+        None => whole(api, (&grant, access), context, (planned, statement), key).await?,
+    };
     if let Some(expected) = expected {
         expected.came(api, &answered);
     }

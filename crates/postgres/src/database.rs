@@ -3,10 +3,10 @@
 //! Invariant: there is no way to a connection but [`Database::begin`] and [`Database::run`], and both take a grant.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use kernel::{Grant, RequestContext, Result};
+use kernel::{CompanyId, Grant, RequestContext, Result};
 
 use crate::alone::Alone;
 use crate::error::from_wire;
@@ -17,6 +17,7 @@ use crate::pool::{Pool, Use};
 use crate::row::Row;
 use crate::sql::Sql;
 use crate::tx::{self, Access, Tx};
+use crate::writes::{Noted, OwnWrites};
 
 /// The pool of the server login's connections. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub struct Database {
     pool: Pool,
     statement_timeout: Duration,
     alone: Option<Arc<ArcSwap<Alone>>>,
+    writes: Arc<OwnWrites>,
 }
 
 /// What one statement gave, and for whom it ran.
@@ -40,7 +42,7 @@ impl Database {
     pub fn new(options: PoolOptions) -> Result<Self> {
         let statement_timeout = options.statement_timeout;
         let alone = options.alone.clone();
-        Ok(Self { pool: Pool::new(options)?, statement_timeout, alone })
+        Ok(Self { pool: Pool::new(options)?, statement_timeout, alone, writes: Arc::new(OwnWrites::new()) })
     }
 
     /// Runs one statement in a transaction of its own, in one round trip. An error leaves nothing behind.
@@ -77,6 +79,11 @@ impl Database {
         self.alone.is_some()
     }
 
+    /// Returns when a caller wrote last through this pool what may be about a company.
+    pub fn last_write(&self, company: CompanyId) -> Option<Instant> {
+        self.writes.last(company)
+    }
+
     /// Returns how the pool is.
     pub fn pool_status(&self) -> PoolStatus {
         self.pool.status()
@@ -94,13 +101,16 @@ impl Database {
 
     async fn run_on(&self, purpose: Use, opening: Opening, access: Access, statement: Sql) -> Result<Answer> {
         let connection = self.pool.acquire(purpose).await?;
-        let (opened, rows) = Box::pin(tx::run(connection, opening, access, statement)).await?;
-        Ok(Answer { opened, rows })
+        let noted = Noted::of(&self.writes, &opening, access);
+        let ran = Box::pin(tx::run(connection, opening, access, statement)).await;
+        noted.ended(ran.as_ref().map(|(opened, _)| opened.company_id));
+        ran.map(|(opened, rows)| Answer { opened, rows })
     }
 
     pub(crate) async fn begin_with(&self, opening: Opening, access: Access) -> Result<Tx> {
         let connection = self.pool.acquire(Use::Alone).await?;
-        Box::pin(Tx::open(connection, opening, access)).await
+        let noted = Noted::of(&self.writes, &opening, access);
+        Ok(Box::pin(Tx::open(connection, opening, access)).await?.noted(noted))
     }
 
     fn usual(&self, grant: &Grant, context: &RequestContext, access: Access) -> Opening {

@@ -19,6 +19,7 @@ mod sql;
 mod streaming;
 mod tx;
 mod wire;
+mod writes;
 
 pub use alone::Alone;
 pub use database::{Answer, Database};

@@ -67,6 +67,8 @@ pub(crate) struct Opening {
     isolation: Isolation,
     /// Whether every caller may have it run.
     is_ours: bool,
+    /// Whether the server itself works, in no company.
+    is_of_system: bool,
 }
 
 impl Opening {
@@ -92,7 +94,8 @@ impl Opening {
             Subject::Pass(pass) => pass.kind.database_role(),
             Subject::Service | Subject::System { .. } => "service_role",
         };
-        Self { text, role: Cow::Borrowed(role), values, isolation: Isolation::Usual, is_ours: true }
+        let is_of_system = matches!(principal.subject(), Subject::System { .. }) && principal.requested_company().is_none();
+        Self { text, role: Cow::Borrowed(role), values, isolation: Isolation::Usual, is_ours: true, is_of_system }
     }
 
     /// The same for a database that is not ours.
@@ -102,12 +105,17 @@ impl Opening {
             _ => Cow::Borrowed(""),
         };
         let (values, isolation) = (alone.values(grant, context, access), alone.isolation(grant, context));
-        Self { text: Alone::text(), role, values, isolation, is_ours: false }
+        Self { text: Alone::text(), role, values, isolation, is_ours: false, is_of_system: false }
     }
 
     /// The PostgreSQL role that the statements behind it run as.
     pub(crate) fn role(&self) -> Cow<'static, str> {
         self.role.clone()
+    }
+
+    /// Tells whether the server itself works, in no company.
+    pub(crate) fn is_of_system(&self) -> bool {
+        self.is_of_system
     }
 
     /// Returns what begins its transaction.

@@ -15,6 +15,7 @@ use crate::pool::Lease;
 use crate::row::Row;
 use crate::sql::Sql;
 use crate::wire::{Connection, Fault, Part, Rows, Step};
+use crate::writes::Noted;
 
 /// Whether a transaction may write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,12 +33,19 @@ pub struct Tx {
     opened: Opened,
     /// A statement failed: PostgreSQL would answer a commit with a silent rollback.
     failed: AtomicBool,
+    noted: Noted,
 }
 
 impl Tx {
     /// Begins and opens in one round trip.
     pub(crate) async fn open(connection: Lease, opening: Opening, access: Access) -> Result<Self> {
-        let mut tx = Self { connection: Some(connection), role: opening.role(), opened: Opened::default(), failed: AtomicBool::new(false) };
+        let mut tx = Self {
+            connection: Some(connection),
+            role: opening.role(),
+            opened: Opened::default(),
+            failed: AtomicBool::new(false),
+            noted: Noted::default(),
+        };
         let steps = [Step::once(opening.begin(access)), opening.step()];
         let parts = match answer(tx.connection()?, &steps).await {
             Ok(parts) => Ok(parts),
@@ -94,7 +102,15 @@ impl Tx {
         if self.failed.load(Ordering::Relaxed) {
             return Err(Error::internal("a statement failed and its transaction was to be committed all the same"));
         }
-        self.end("commit").await
+        let ended = self.end("commit").await;
+        self.noted.ended(ended.as_ref().map(|()| self.opened.company_id));
+        ended
+    }
+
+    /// Has its end noted.
+    pub(crate) fn noted(mut self, noted: Noted) -> Self {
+        self.noted = noted;
+        self
     }
 
     /// Rolls back.

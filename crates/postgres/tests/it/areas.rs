@@ -199,6 +199,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.webhook_states",
             "app.inbound_events",
             "app.inbound_states",
+            "app.cache_flushes",
             "app.captured_messages",
             "app.task_kinds",
             "app.task_limits",

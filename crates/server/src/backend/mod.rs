@@ -124,6 +124,7 @@ impl Backend {
         config.plan_enabled.get_or_insert(settings.is_development());
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
+        let feed = data_api.listener().into_iter().fold(feed, Feed::with);
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
         let version = OnceLock::new();
         Ok(Self(Arc::new(Inner {
@@ -182,6 +183,11 @@ impl Backend {
         if let Some(feed) = feed {
             stop.run_until_cancelled(Box::pin(feed.run())).await;
         }
+    }
+
+    /// Returns the numbers of what is kept.
+    pub(crate) async fn cache_stats(&self) -> Option<cache::Stats> {
+        self.0.data_api.cache_stats().await
     }
 
     /// Returns what is worse than it should be with the way in which changed rows come.

@@ -3,6 +3,7 @@
 //! Invariant: standard output has what was asked for and nothing else; everything else goes to standard error.
 
 mod audit;
+mod cache;
 mod companies;
 mod completions;
 mod import;
@@ -71,6 +72,7 @@ enum Command {
     Support(support::Support),
     Audit(audit::Audit),
     Mail(mail::Mail),
+    Cache(cache::Cache),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -173,6 +175,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Support(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
+        Command::Cache(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

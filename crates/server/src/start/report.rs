@@ -51,6 +51,7 @@ impl Reporter {
             cluster: None,
             ready: false,
             degraded: Vec::new(),
+            cache: None,
         };
         Self { folder: folder.to_owned(), health, cluster, backend, numbers, fixed }
     }
@@ -96,6 +97,7 @@ impl Reporter {
         }
         let database_version = self.backend.database_version();
         let cluster = cluster.map(|status| status.facts.into());
-        State { ready: checks.ready(), degraded, database_version, cluster, ..self.fixed.clone() }
+        let cache = self.backend.cache_stats().await;
+        State { ready: checks.ready(), degraded, database_version, cluster, cache, ..self.fixed.clone() }
     }
 }

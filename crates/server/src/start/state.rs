@@ -36,6 +36,9 @@ pub(crate) struct State {
     pub(crate) ready: bool,
     /// What does not work, or worse than it should, in sentences.
     pub(crate) degraded: Vec<String>,
+    /// The numbers of what is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cache: Option<cache::Stats>,
 }
 
 /// Where the private cluster is.
@@ -134,6 +137,7 @@ mod tests {
             cluster: None,
             ready: true,
             degraded: vec![],
+            cache: None,
         };
         state.write(home.path()).unwrap();
         assert_eq!(State::look(home.path()).unwrap(), Look::Nothing, "left behind by a killed server");

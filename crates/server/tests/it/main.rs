@@ -8,6 +8,8 @@ mod audit;
 #[cfg(test)]
 mod bare;
 #[cfg(test)]
+mod cached;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod nodes;

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-postgres", Floor::At(1)),
     ("thorbis-redis-link", Floor::At(1)),
     ("thorbis-limits", Floor::At(2)),
+    ("thorbis-cache", Floor::At(1)),
     ("thorbis-outbound", Floor::At(2)),
     ("thorbis-queue", Floor::At(2)),
     ("thorbis-auth", Floor::At(3)),

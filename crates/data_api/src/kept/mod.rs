@@ -1,0 +1,87 @@
+//! Reads that are kept: plain reads of a few tables are answered from memory as long as nothing changed in them.
+//!
+//! Invariant: the caller's own transaction is opened for every answer, whether it was kept or not, and what it says of company and
+//! permissions must be what the answer was read with. Only members who may read all rows of the table get or give anything here, so that
+//! an answer does not depend on who asks.
+
+mod question;
+mod turn;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::cache::{Cache, CacheConfig, Entry, Found, Key};
+use aws_lc_rs::digest::{Context, SHA256};
+use kernel::{CompanyId, Error, Grant, RequestContext, Result, SessionId, UserId};
+use moka::future::Cache as Seen;
+use postgres::{Opened, Sql};
+
+use crate::DataApi;
+use crate::run::{Answered, Outcome, Planned, answered};
+
+pub(crate) use question::Question;
+pub(crate) use turn::{Asked, not_modified};
+
+/// Callers whose rights are remembered, to look in the right place at once.
+const SEEN_MAX: u64 = 100_000;
+/// Seconds that they are.
+const SEEN: Duration = Duration::from_mins(30);
+
+/// What is kept for the data API.
+#[derive(Debug)]
+pub(crate) struct Store {
+    cache: Cache<Stored>,
+    lives: HashMap<String, Duration>,
+    seen: Seen<Who, Arc<Rights>>,
+}
+
+/// An answer that is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    outcome: Outcome,
+    etag: Arc<str>,
+}
+
+/// Who asks, as far as it is known before the transaction opens.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Who {
+    user: UserId,
+    session: Option<SessionId>,
+    company: Option<CompanyId>,
+}
+
+/// What the opening of a transaction said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Rights {
+    company: CompanyId,
+    member_role: Option<String>,
+    permissions: String,
+}
+
+impl Store {
+    /// Makes it; none where nothing is to be kept.
+    pub(crate) fn new(config: &CacheConfig) -> Option<Self> {
+        let lives: HashMap<String, Duration> = config.lives().map(|(table, life)| (table.to_owned(), life)).collect();
+        let seen = Seen::builder().max_capacity(SEEN_MAX).time_to_live(SEEN).build();
+        (config.enabled && !lives.is_empty()).then(|| Self { cache: Cache::new(config), lives, seen })
+    }
+
+    /// Returns the cache.
+    pub(crate) fn cache(&self) -> &Cache<Stored> {
+        &self.cache
+    }
+}
+
+impl Rights {
+    /// Reads what a transaction of a member said; nothing of one without a company.
+    fn of(opened: &Opened, permissions: Option<String>) -> Option<Self> {
+        let Opened { company_id, member_role } = opened;
+        Some(Self { company: (*company_id)?, member_role: member_role.clone(), permissions: permissions.unwrap_or_default() })
+    }
+
+    /// Tells whether all rows of a noun may be read.
+    fn reads_all(&self, noun: &str) -> bool {
+        self.permissions.contains(&format!(",{noun}:read,"))
+    }
+}

@@ -1,0 +1,92 @@
+//! When this process wrote last for a company: what it keeps of that company's rows counts again when it was told of everything until then.
+//!
+//! Invariant: a write is noted before anybody is told that it is done. Companies share places, so that it is never forgotten and costs no
+//! more than a word; sharing one makes a company seem to have written that did not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use kernel::{CompanyId, Error, Kind};
+
+use crate::opening::Opening;
+use crate::tx::Access;
+
+/// A transaction that is to be noted when it ends.
+#[derive(Debug, Default)]
+pub(crate) struct Noted(Option<Arc<OwnWrites>>);
+
+/// Places.
+const PLACES: u64 = 4096;
+
+/// When was written, in microseconds from a beginning; 0 for never.
+#[derive(Debug)]
+pub(crate) struct OwnWrites {
+    begun: Instant,
+    places: Box<[AtomicU64]>,
+    for_no_company: AtomicU64,
+}
+
+impl OwnWrites {
+    pub(crate) fn new() -> Self {
+        let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
+        Self { begun: Instant::now(), places, for_no_company: AtomicU64::new(0) }
+    }
+
+    /// Notes that something was written for a company; for none it may be about any.
+    pub(crate) fn note(&self, company: Option<CompanyId>) {
+        let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1);
+        let place = company.map_or(Some(&self.for_no_company), |company| self.place(company));
+        if let Some(place) = place {
+            place.fetch_max(now, Ordering::AcqRel);
+        }
+    }
+
+    /// Returns when something was written last that may be about a company.
+    pub(crate) fn last(&self, company: CompanyId) -> Option<Instant> {
+        let own = self.place(company).map_or(0, |place| place.load(Ordering::Acquire));
+        let last = own.max(self.for_no_company.load(Ordering::Acquire));
+        (last > 0).then(|| self.begun.checked_add(Duration::from_micros(last))).flatten()
+    }
+
+    fn place(&self, company: CompanyId) -> Option<&AtomicU64> {
+        // The end of an id is by chance.
+        let (_, end) = company.0.as_u64_pair();
+        self.places.get(usize::try_from(end % PLACES).unwrap_or_default())
+    }
+}
+
+impl Noted {
+    /// Notes it where it may write. What the server does by itself, for nobody who waits to read it, is told by the feed in time.
+    pub(crate) fn of(writes: &Arc<OwnWrites>, opening: &Opening, access: Access) -> Self {
+        Self((access == Access::Write && !opening.is_of_system()).then(|| Arc::clone(writes)))
+    }
+
+    /// It ended, in this company if it is known. Nothing is kept of what was refused; of what was cut off nobody knows.
+    pub(crate) fn ended(&self, outcome: Result<Option<CompanyId>, &Error>) {
+        let Some(writes) = &self.0 else { return };
+        match outcome {
+            Ok(company) => writes.note(company),
+            Err(error) if error.kind() == Kind::Unavailable => writes.note(None),
+            Err(_refused) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_is_found_by_its_company_and_one_of_none_by_all() {
+        let company = |last: u8| CompanyId(uuid::Uuid::from_bytes([last; 16]));
+        let writes = OwnWrites::new();
+        assert_eq!(writes.last(company(1)), None);
+        let before = Instant::now();
+        writes.note(Some(company(1)));
+        assert!(writes.last(company(1)).is_some_and(|last| last >= before));
+        assert_eq!(writes.last(company(2)), None);
+        writes.note(None);
+        assert!(writes.last(company(2)).is_some_and(|last| last >= before));
+    }
+}
