@@ -153,7 +153,7 @@ async fn rights(one: &Node, other: &Node, ann: &Caller) {
     let (mut bob, bob_id) = other.sign_up("bob").await;
     let invited = one.change(ann, ("POST", "/rest/v1/rpc/invite_member"), json!({ "email": "bob@example.com", "role": "csr" })).await;
     other.change(&bob, ("POST", "/rest/v1/rpc/accept_invitation"), json!({ "token": invited["token"] })).await;
-    bob.company.clone_from(ann.company);
+    bob.company.clone_from(&ann.company);
     let row = format!("/rest/v1/team_members?user_id=eq.{bob_id}");
     for round in 0..10 {
         assert!(other.kept(&bob, LIST).await.1.contains("Ada"));
