@@ -90,7 +90,6 @@ select app.protect('public.notification_templates', 'notification_templates');
 select app.protect('public.suppressions', 'suppressions', p_verbs => '{read,create,delete}');
 select app.protect('public.file_storage', 'files', p_soft_delete => true, p_own_column => 'uploaded_by', p_parent_table => 'public.jobs', p_parent_column => 'job_id');
 select app.protect('public.attachments', 'files', p_soft_delete => true, p_own_column => 'uploaded_by', p_parent_table => 'public.jobs', p_parent_column => 'job_id');
-select app.protect('public.background_jobs', 'tasks', p_verbs => '{read}');
 select app.protect('public.customer_reviews', 'reviews', p_soft_delete => true);
 select app.protect('public.public_links', 'public_links');
 select app.protect('public.import_runs', 'imports', p_verbs => '{read,create,update}');

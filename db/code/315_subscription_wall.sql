@@ -31,7 +31,7 @@ as $$
 begin
   if p_tenant_column is null
      or p_table::text in ('public.companies', 'public.audit_logs', 'public.activities', 'public.role_change_log', 'public.ownership_transfers',
-                        'public.support_consents', 'public.support_sessions') then
+                        'public.support_consents', 'public.support_sessions', 'app.tasks', 'app.done_tasks', 'app.dead_tasks') then
     execute format('drop trigger if exists a_subscription_wall on %s', p_table);
   elsif p_table::text in ('public.team_members', 'public.invitations', 'public.api_keys') then
     execute format('create or replace trigger a_subscription_wall before insert on %s for each row

@@ -181,16 +181,16 @@ begin
   delete from app.tasks t where t.company_id = p_task.company_id and t.id = p_task.id;
   if p_outcome = 'dead' then
     insert into app.dead_tasks (company_id, id, kind, rank, run_at, attempt, attempts_max, worker, limit_key, unique_key, payload, progress_percent,
-                                progress_message, errors, created_by, created_at, started_at, finished_at)
+                                progress_message, errors, created_by, created_at, started_at, finished_at, label)
     values (p_task.company_id, p_task.id, p_task.kind, p_task.rank, p_task.run_at, p_task.attempt, p_task.attempts_max, p_task.worker,
             p_task.limit_key, p_task.unique_key, p_task.payload, p_task.progress_percent, p_task.progress_message, v_errors, p_task.created_by,
-            p_task.created_at, p_task.started_at, now());
+            p_task.created_at, p_task.started_at, now(), p_task.label);
   else
     insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, worker, unique_key, payload, progress_percent,
-                                progress_message, errors, result, created_by, created_at, started_at, finished_at)
+                                progress_message, errors, result, created_by, created_at, started_at, finished_at, label)
     values (p_task.company_id, p_task.id, p_task.kind, p_outcome, p_task.rank, p_task.run_at, p_task.attempt, p_task.attempts_max, p_task.worker,
             p_task.unique_key, p_task.payload, p_task.progress_percent, p_task.progress_message, v_errors, p_result, p_task.created_by,
-            p_task.created_at, p_task.started_at, now());
+            p_task.created_at, p_task.started_at, now(), p_task.label);
   end if;
 end $$;
 revoke all on function app.close_task(app.tasks, text, text, jsonb) from public;
@@ -239,9 +239,9 @@ begin
      where d.kind = p_kind and d.redriven_as is null and (p_company_id is null or d.company_id = p_company_id) and (p_ids is null or d.id = any (p_ids))
      order by d.finished_at limit least(p_rows_max, 10000) for update skip locked
   loop
-    insert into app.tasks (company_id, id, kind, rank, attempts_max, limit_key, unique_key, payload, errors, created_by, created_at)
+    insert into app.tasks (company_id, id, kind, rank, attempts_max, limit_key, unique_key, payload, errors, created_by, created_at, label)
     select v_dead.company_id, app.uuid_v7(), v_dead.kind, v_dead.rank, k.attempts_max, v_dead.limit_key, v_dead.unique_key, v_dead.payload,
-           v_dead.errors, v_dead.created_by, v_dead.created_at
+           v_dead.errors, v_dead.created_by, v_dead.created_at, v_dead.label
       from app.task_kinds k where k.name = v_dead.kind
     on conflict (company_id, kind, unique_key) where unique_key is not null do nothing
     returning id into v_id;

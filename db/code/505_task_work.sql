@@ -183,13 +183,14 @@ begin
   with closed as (
     delete from app.tasks t
      using unnest(p_company_ids, p_ids, p_attempts) g (company_id, id, attempt)
-     where t.company_id = g.company_id and t.id = g.id and t.state = 'running' and t.worker = p_worker and t.attempt = g.attempt and t.rerun is null
+     -- Said so that each is found by its key, and not all that the process holds compared with each.
+     where t.company_id = g.company_id and t.id = g.id and t.worker is not distinct from p_worker and t.attempt = g.attempt and t.rerun is null
     returning t.*),
   kept as (
     insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, worker, unique_key, payload, progress_percent,
-                                progress_message, errors, result, created_by, created_at, started_at, finished_at)
+                                progress_message, errors, result, created_by, created_at, started_at, finished_at, label)
     select c.company_id, c.id, c.kind, 'done', c.rank, c.run_at, c.attempt, c.attempts_max, c.worker, c.unique_key, c.payload, c.progress_percent,
-           c.progress_message, c.errors, p_results -> c.id::text, c.created_by, c.created_at, c.started_at, now()
+           c.progress_message, c.errors, p_results -> c.id::text, c.created_by, c.created_at, c.started_at, now(), c.label
       from closed c)
   select array(select c.id from closed c), array(select l.lane from closed c cross join unnest(c.lanes) l (lane)) into v_done, v_lanes;
   if v_lanes <> '{}' then

@@ -11,6 +11,10 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.confirm_domain(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~f91"), None]),
     ("app.declare_task_kinds(jsonb)", &[Some("[]")]),
     ("app.document_totals(jsonb, int8, numeric)", &[Some("[]"), Some("1"), Some("1")]),
+    (
+        "app.enqueue_as_caller(text, jsonb, uuid, timestamptz, int4, text, uuid)",
+        &[Some("export_~"), Some("{}"), Some("#~000"), None, None, None, None],
+    ),
     ("app.enqueue_task(text, jsonb, uuid, timestamptz, int4, text, text, text, uuid)", TASK_PUT),
     ("app.enqueue_tasks(jsonb)", &[Some(r##"[{"kind": "export_~", "company_id": "#~000"}]"##)]),
     ("app.finish_tasks(uuid, _uuid, _uuid, _int2, jsonb)", &[Some("#~fff"), Some("{#~000}"), Some("{#~e01}"), Some("{1}"), Some("{}")]),

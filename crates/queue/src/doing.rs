@@ -198,6 +198,8 @@ impl Bench {
         let payload = claimed.payload.take();
         let outcome = self.watched(known, &running, payload).await;
         locked(&self.stops).remove(&claimed.id);
+        // It may have ended by itself although somebody cancelled it.
+        locked(&self.cancelled).retain(|id| *id != claimed.id);
         let took = begun.elapsed();
         self.note_pace(took);
         metrics::counter!("tasks_total", "kind" => known.name, "outcome" => outcome.name()).increment(1);

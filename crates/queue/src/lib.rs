@@ -14,6 +14,7 @@ mod coalesce;
 mod doing;
 mod finishing;
 mod kinds;
+mod overview;
 mod queue;
 mod ring;
 mod running;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use config::QueueConfig;
 pub use kinds::{Field, FieldType, Kind, Kinds, Rules};
+pub use overview::{Chosen, KindState, Listed};
 pub use queue::{Queue, QueueOptions};
 pub use running::{Failure, Running};
 pub use task::{NewTask, OnConflict};

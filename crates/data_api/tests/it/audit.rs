@@ -143,7 +143,7 @@ async fn every_table_of_a_company_is_audited_and_every_label_is_known() {
     let missing: String = client.query_one(missing, &[]).await.unwrap().get(0);
     assert_eq!(
         missing,
-        "public.activities, public.audit_logs, public.background_jobs, public.bookings, public.email_logs, public.jobs_archive, \
+        "app.dead_tasks, app.done_tasks, app.tasks, public.activities, public.audit_logs, public.bookings, public.email_logs, public.jobs_archive, \
          public.jobs_archive_restricted, public.ownership_transfers, public.price_history, public.role_change_log, public.stock_moves, public.technician_positions, \
          public.webhook_logs"
     );
@@ -185,7 +185,6 @@ const IMPERSONAL: &[&str] = &[
     "attachments.file_name",
     "attachments.original_file_name",
     "audit_logs.table_name",
-    "background_jobs.job_name",
     "companies.address",
     "companies.address2",
     "companies.email",

@@ -131,6 +131,8 @@ mod streams;
 #[cfg(test)]
 mod subscriptions;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod tenancy;
 #[cfg(test)]
 mod together;

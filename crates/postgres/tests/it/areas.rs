@@ -161,7 +161,6 @@ pub(crate) const AREAS: &[Area] = &[
             "api_rate_limits",
             "public_links",
             "verification_tokens",
-            "background_jobs",
             "import_runs",
             "posts",
             "chats",

@@ -87,8 +87,6 @@ begin
            case n when 0 then proof.id(v_letter, '805') when 1 then proof.id(v_letter, '801') end,
            case when n = 0 then proof.id(v_letter, 'e00') end, case when n = 1 then proof.id(v_letter, 'e00') end
       from generate_series(0, 9) n;
-    insert into public.background_jobs (company_id, id, job_type, job_name)
-    values (v_company, proof.id(v_letter, 'e01'), 'export', v_canary), (v_company, proof.id('c', 'e02'), 'export', v_canary);
     insert into public.customer_reviews (company_id, id, customer_id, job_id, technician_id, responded_by, rating, review_text)
     values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, '601'), proof.id(v_letter, '801'), v_tech, v_member, 5, v_canary),
            (v_company, proof.id('c', 'e02'), proof.id(v_letter, '602'), null, null, null, 1, v_canary);
@@ -168,9 +166,11 @@ begin
     insert into app.task_workers (id, node) values (proof.id(v_letter, 'e01'), v_canary);
     insert into app.task_slots (lane, running) values ('company:' || v_company, 0);
     insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, payload, progress_percent, errors, created_at, finished_at)
-    values (v_company, proof.id(v_letter, 'e03'), 'export_' || v_letter, 'done', 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now());
+    values (v_company, proof.id(v_letter, 'e03'), 'export_' || v_letter, 'done', 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now()),
+           (v_company, proof.id('c', 'e05'), 'export_' || v_letter, 'done', 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now());
     insert into app.dead_tasks (company_id, id, kind, rank, run_at, attempt, attempts_max, payload, progress_percent, errors, created_at, finished_at)
-    values (v_company, proof.id(v_letter, 'e04'), 'export_' || v_letter, 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now());
+    values (v_company, proof.id(v_letter, 'e04'), 'export_' || v_letter, 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now()),
+           (v_company, proof.id('c', 'e06'), 'export_' || v_letter, 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now());
     insert into storage.buckets (id, name, owner) values (v_canary, v_canary, proof.id(v_letter, '105'));
     insert into storage.objects (id, bucket_id, name, owner)
     values (proof.id(v_letter, 'e01'), v_canary, v_company || '/' || v_canary || '.pdf', proof.id(v_letter, '105'));

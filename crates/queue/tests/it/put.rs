@@ -25,7 +25,7 @@ async fn a_task_is_there_when_its_transaction_is_committed_and_never_otherwise()
     let expected = json!({
         "company_id": company, "id": id, "kind": "obey", "outcome": "done", "rank": 0, "attempt": 1, "attempts_max": 2, "unique_key": null,
         "payload": { "name": "one", "act": "" }, "progress_percent": 50, "progress_message": "half of it", "errors": [],
-        "result": { "said": "one" }, "created_by": null
+        "result": { "said": "one" }, "created_by": null, "label": null
     });
     assert_eq!(row, expected);
     assert_eq!(shop.ask("select count(*) from app.tasks").await, "0");
@@ -49,7 +49,7 @@ async fn sql_puts_tasks_in_too_and_nobody_but_the_service_does() {
     }
     for role in ["anon", "authenticated", "guest"] {
         for sql in
-            ["select app.enqueue_task('obey')", "select app.enqueue_tasks('[]')", "select from app.tasks", "select from app.done_tasks"]
+            ["select app.enqueue_task('obey')", "select app.enqueue_tasks('[]')", "delete from app.tasks", "delete from app.done_tasks"]
         {
             let error = superuser.batch_execute(&format!("begin; set local role {role}; {sql}; commit")).await.unwrap_err();
             assert_eq!(error.code().unwrap().code(), "42501", "{role}: {sql}");

@@ -25,7 +25,7 @@ use messaging::{Messaging, MessagingOptions};
 use outbound::{Outbound, OutboundOptions};
 use postgres::feed::{Feed, FeedOptions, FeedStatus};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
-use queue::{Queue, QueueOptions, Worker};
+use queue::{Kinds, Queue, QueueOptions, Worker};
 use redis_link::Link;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,7 @@ struct Inner {
     outbound: Outbound,
     queue: Queue,
     messaging: Messaging,
+    kinds: Kinds,
     data_api: DataApi,
     /// Who tells of changed rows, until it works.
     feed: Mutex<Option<Feed>>,
@@ -117,6 +118,7 @@ impl Backend {
             config: settings.messaging.clone(),
             public_url: public_url.to_owned(),
         })?;
+        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() });
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
             config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
@@ -136,6 +138,7 @@ impl Backend {
             outbound,
             queue,
             messaging,
+            kinds,
             data_api,
             feed,
             feed_status,
@@ -153,7 +156,7 @@ impl Backend {
         self.0.auth.publish_settings().await?;
         self.0.auth.declare_company_rules().await?;
         self.open_rates().await?;
-        self.0.queue.declare(&tasks::kinds()).await?;
+        self.0.queue.declare(&self.0.kinds).await?;
         rights.judge(settings)
     }
 
@@ -287,7 +290,16 @@ impl Backend {
 
     /// Does tasks until told to stop. Those under way are finished.
     pub(crate) async fn work(self, stop: CancellationToken) {
-        Worker::new(self.0.queue.clone(), tasks::kinds()).run(stop).await;
+        self.worker().run(stop).await;
+    }
+
+    /// Does what there is to do now.
+    pub(crate) async fn work_until_idle(&self) {
+        self.worker().drain().await;
+    }
+
+    fn worker(&self) -> Worker {
+        Worker::new(self.0.queue.clone(), self.0.kinds.clone())
     }
 
     /// Delivers webhooks until told to stop. Deliveries that are under way when that happens are finished.

@@ -18,8 +18,10 @@ mod serve;
 mod settings;
 mod status;
 mod support;
+mod tasks;
 mod typescript;
 mod users;
+mod worker;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,6 +64,7 @@ struct Common {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Worker(worker::Worker),
     Status(status::Status),
     Migrate(migrate::Migrate),
     Seed(seed::Seed),
@@ -73,6 +76,7 @@ enum Command {
     Audit(audit::Audit),
     Mail(mail::Mail),
     Cache(cache::Cache),
+    Tasks(tasks::Tasks),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -165,6 +169,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
             Some(alone) => command.run_alone(alone, settings).await,
             None => command.run(settings).await,
         },
+        Command::Worker(command) => Box::pin(command.run(&settings)).await,
         Command::Status(command) => command.run(&settings),
         Command::Migrate(command) => command.run(&settings).await,
         Command::Seed(command) => command.run(&settings).await,
@@ -176,6 +181,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
+        Command::Tasks(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

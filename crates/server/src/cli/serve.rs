@@ -135,14 +135,15 @@ fn raise_file_limit(connections_max: usize) {
     }
 }
 
-struct Signals {
+/// What tells a process to stop.
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -151,7 +152,7 @@ impl Signals {
     }
 
     /// Returns when the server is told to stop. A hangup is no reason: keys and certificates are taken anew by themselves.
-    async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,

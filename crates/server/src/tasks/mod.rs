@@ -3,12 +3,15 @@
 //! Invariant: a kind is one file; what is not listed here is done by nobody.
 
 mod refresh_reports;
+mod send_message;
 
 use queue::Kinds;
 
-pub(crate) use refresh_reports::RefreshReports;
+use refresh_reports::RefreshReports;
+pub(crate) use send_message::Desk;
+use send_message::{SendEmail, SendSms};
 
 /// Returns all kinds.
-pub(crate) fn kinds() -> Kinds {
-    Kinds::default().with(RefreshReports)
+pub(crate) fn kinds(desk: Desk) -> Kinds {
+    Kinds::default().with(RefreshReports).with(SendEmail(desk.clone())).with(SendSms(desk))
 }

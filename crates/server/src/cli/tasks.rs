@@ -1,0 +1,211 @@
+//! `thorbis tasks`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use kernel::{Authority, CompanyId};
+use postgres::{Database, PoolOptions};
+use queue::{Chosen, Queue, QueueOptions};
+use uuid::Uuid;
+
+use super::{CliError, place, say};
+use crate::config::Settings;
+
+/// Tasks that one call cancels or puts in again.
+const ROWS_MAX: i64 = 10_000;
+
+/// See and look after background work
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  thorbis tasks list --status failed
+  thorbis tasks show")]
+pub(super) struct Tasks {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which tasks.
+#[derive(Debug, Args)]
+struct Which {
+    /// Of this kind
+    #[arg(long)]
+    kind: Option<String>,
+    /// Of the company with this id
+    #[arg(long)]
+    company: Option<Uuid>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print tasks, those first that something happened to last
+    #[command(after_help = "\
+Examples:
+  thorbis tasks list
+  thorbis tasks list --status pending --kind refresh_reports --limit 5")]
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// How they are
+        #[arg(long, value_parser = ["pending", "running", "completed", "failed", "cancelled"])]
+        status: Option<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: i64,
+    },
+    /// Print how many tasks of each kind there are, or everything about one task
+    #[command(after_help = "\
+Examples:
+  thorbis tasks show")]
+    Show {
+        /// The task's id
+        id: Option<Uuid>,
+    },
+    /// Cancel a task, or all unfinished ones of a kind: what runs is told to stop
+    #[command(after_help = "\
+Examples:
+  thorbis tasks cancel --kind refresh_reports")]
+    Cancel {
+        /// The task's id; `--company` says whose it is
+        #[arg(required_unless_present = "kind", conflicts_with = "kind")]
+        id: Option<Uuid>,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Put tasks that died in again
+    #[command(after_help = "\
+Examples:
+  thorbis tasks redrive refresh_reports")]
+    Redrive {
+        /// Their kind
+        kind: String,
+        /// Of the company with this id
+        #[arg(long)]
+        company: Option<Uuid>,
+        /// How many at most
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(i64).range(1..=ROWS_MAX))]
+        limit: i64,
+    },
+    /// Let nothing of a kind, of a company, or of a kind of a company begin
+    #[command(after_help = "\
+Examples:
+  thorbis tasks pause --kind refresh_reports --until \"2026-12-24 18:00+01\"
+  thorbis tasks pause --kind refresh_reports --drain")]
+    Pause {
+        #[command(flatten)]
+        which: Which,
+        /// Until this moment and not until somebody resumes it
+        #[arg(long)]
+        until: Option<String>,
+        /// Finish what is there and take nothing new instead
+        #[arg(long, conflicts_with = "until")]
+        drain: bool,
+    },
+    /// Let it begin again
+    #[command(after_help = "\
+Examples:
+  thorbis tasks resume --kind refresh_reports")]
+    Resume {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+impl Tasks {
+    pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
+        let (config, place) = place::connect(settings).await?;
+        let outcome = Box::pin(self.answer(settings, config)).await;
+        if let Some(place) = place {
+            place.leave().await?;
+        }
+        say(&outcome?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn answer(&self, settings: &Settings, server: postgres::Config) -> Result<String, CliError> {
+        let options =
+            PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(server) };
+        let database = Database::new(options)?;
+        #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
+        let authority = Authority::establish();
+        let node = "thorbis tasks".to_owned();
+        let queue = Queue::new(QueueOptions { database: database.clone(), authority, config: settings.queue.clone(), node, listen: None })?;
+        let said = self.said(&queue).await;
+        database.close();
+        said
+    }
+
+    async fn said(&self, queue: &Queue) -> Result<String, CliError> {
+        match &self.command {
+            Command::List { which, status, limit } => list(queue, &which.chosen(status.as_deref()), *limit).await,
+            Command::Show { id: None } => kinds(queue).await,
+            Command::Show { id: Some(id) } => show(queue, *id).await,
+            Command::Cancel { id, which } => {
+                let company = which.company.map(CompanyId);
+                let count = match (id, &which.kind) {
+                    (Some(id), _) => i64::from(queue.cancel(company, *id).await?),
+                    (None, Some(kind)) => queue.cancel_kind(kind, company, ROWS_MAX).await?,
+                    (None, None) => 0,
+                };
+                if id.is_some() && count == 0 {
+                    return Err(CliError::refused(
+                        "task_not_found",
+                        "no unfinished task of that company has this id (--company says whose it is)",
+                    ));
+                }
+                Ok(format!("{count} tasks are cancelled, or told to stop where they run"))
+            }
+            Command::Redrive { kind, company, limit } => {
+                let count = queue.redrive(kind, company.map(CompanyId), *limit).await?;
+                Ok(format!("{count} tasks are put in again"))
+            }
+            Command::Pause { which, until, drain } => {
+                let until = (!drain).then(|| until.as_deref().unwrap_or("infinity"));
+                queue.pause(&which.chosen(None), until, *drain).await?;
+                Ok(if *drain { "what is there is finished, and nothing new is taken" } else { "nothing more begins; what runs goes on" }
+                    .to_owned())
+            }
+            Command::Resume { which } => {
+                queue.pause(&which.chosen(None), None, false).await?;
+                Ok("tasks begin again".to_owned())
+            }
+        }
+    }
+}
+
+impl Which {
+    fn chosen(&self, status: Option<&str>) -> Chosen {
+        Chosen { kind: self.kind.clone(), company_id: self.company.map(CompanyId), status: status.map(str::to_owned) }
+    }
+}
+
+async fn list(queue: &Queue, chosen: &Chosen, limit: i64) -> Result<String, CliError> {
+    let tasks = queue.list(chosen, limit).await?;
+    let lines = tasks.iter().map(|task| {
+        let company = task.company_id.map_or_else(|| "-".to_owned(), |company| company.to_string());
+        let error = task.error.as_deref().map(|error| format!("  {error}")).unwrap_or_default();
+        format!("{}  {:9}  {}  {}  {}  tried again {} times{error}", task.id, task.status, task.kind, task.run_at, company, task.retries)
+    });
+    Ok(if tasks.is_empty() { "no tasks".to_owned() } else { lines.collect::<Vec<_>>().join("\n") })
+}
+
+async fn kinds(queue: &Queue) -> Result<String, CliError> {
+    let kinds = queue.kinds().await?;
+    let lines = kinds.iter().map(|kind| {
+        let paused = kind.paused_until.as_deref().map(|until| format!("  paused until {until}")).unwrap_or_default();
+        let draining = if kind.is_draining { "  draining" } else { "" };
+        let (ready, running, later, waiting, dead) = (kind.ready, kind.running, kind.later, kind.waiting, kind.dead);
+        format!("{:24}  ready {ready}  running {running}  later {later}  waiting {waiting}  dead {dead}{paused}{draining}", kind.name)
+    });
+    Ok(if kinds.is_empty() { "no kinds of tasks: no server has started here yet".to_owned() } else { lines.collect::<Vec<_>>().join("\n") })
+}
+
+async fn show(queue: &Queue, id: Uuid) -> Result<String, CliError> {
+    let tasks = queue.show(id).await?;
+    if tasks.is_empty() {
+        return Err(CliError::refused("task_not_found", "there is no task with this id"));
+    }
+    let shown =
+        tasks.iter().map(|task| serde_json::to_string_pretty(task).map_err(kernel::Error::internal)).collect::<kernel::Result<Vec<_>>>()?;
+    Ok(shown.join("\n"))
+}

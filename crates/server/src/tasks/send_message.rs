@@ -1,0 +1,121 @@
+//! Messages of a company to its own customers and members: `send_email` and `send_sms`.
+//!
+//! Invariant: what is sent goes into the outbox together with the end of the task, so that it is there once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::Auth;
+use kernel::Error;
+use outbound::{Asked, Channel, Limits, Message, Outbound, Posting};
+use postgres::{Sql, Tx};
+use queue::{Failure, Field, FieldType, Kind, Rules, Running};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Who may have a company write to somebody.
+const PERMISSION: &str = "communications:create";
+/// Which reason stands in the outbox.
+const PURPOSE: &str = "task";
+/// After how long a message comes back whose company has written too much in this hour.
+const TOO_MANY: Duration = Duration::from_mins(15);
+/// The company's own limit of an hour is the one that counts.
+const LIMITS: Limits = Limits { pause_seconds: 0, recipient_hour_max: i64::MAX, client_hour_max: i64::MAX };
+
+/// What writes messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    pub(crate) outbound: Outbound,
+    pub(crate) auth: Auth,
+}
+
+/// A mail.
+#[derive(Clone, Debug)]
+pub(crate) struct SendEmail(pub(crate) Desk);
+
+/// An SMS.
+#[derive(Clone, Debug)]
+pub(crate) struct SendSms(pub(crate) Desk);
+
+/// A mail to somebody.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Email {
+    to: String,
+    subject: String,
+    text: String,
+}
+
+/// An SMS to somebody.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Sms {
+    to: String,
+    text: String,
+}
+
+const fn field(name: &'static str, field_type: FieldType) -> Field {
+    Field { name, field_type, is_required: true }
+}
+
+impl Kind for SendEmail {
+    const NAME: &'static str = "send_email";
+    type Payload = Email;
+
+    fn rules(&self) -> Rules {
+        const FIELDS: &[Field] =
+            &[field("to", FieldType::Email), field("subject", FieldType::Text(200)), field("text", FieldType::Text(20_000))];
+        Rules { permission: Some(PERMISSION), fields: FIELDS, ..Rules::default() }
+    }
+
+    async fn run(&self, task: Arc<Running>, email: Email) -> Result<Value, Failure> {
+        self.0.put(&task, Channel::Mail, &email.to, (email.subject, email.text)).await
+    }
+}
+
+impl Kind for SendSms {
+    const NAME: &'static str = "send_sms";
+    type Payload = Sms;
+
+    fn rules(&self) -> Rules {
+        const FIELDS: &[Field] = &[field("to", FieldType::Phone), field("text", FieldType::Text(1000))];
+        Rules { permission: Some(PERMISSION), fields: FIELDS, ..Rules::default() }
+    }
+
+    async fn run(&self, task: Arc<Running>, sms: Sms) -> Result<Value, Failure> {
+        self.0.put(&task, Channel::Sms, &sms.to, (String::new(), sms.text)).await
+    }
+}
+
+impl Desk {
+    async fn put(&self, task: &Running, channel: Channel, recipient: &str, (subject, text): (String, String)) -> Result<Value, Failure> {
+        let Some(company_id) = task.company_id() else { return Err(Failure::never("a message is of a company")) };
+        if !self.outbound.sends(channel) {
+            return Err(Failure::never("this installation has no way out for it"));
+        }
+        let tx = task.begin("writes a message of a company").await?;
+        let sender_name = name(&tx).await?;
+        let message = Message { sender_name, subject, text, html: String::new(), payload: None };
+        let posting = Posting {
+            company_id: Some(company_id),
+            channel,
+            purpose: PURPOSE,
+            recipient,
+            client: None,
+            message: &message,
+            is_withheld: false,
+        };
+        match self.outbound.put(&tx, &self.auth.seal()?, posting, LIMITS).await? {
+            Asked::Taken => {}
+            Asked::Pause(_) | Asked::TooMany => return Err(Failure::not_yet(TOO_MANY)),
+        }
+        task.finish_within(&tx, json!({})).await?;
+        tx.commit().await?;
+        self.outbound.wake();
+        Ok(Value::Null)
+    }
+}
+
+/// The name of the company that the transaction is of.
+async fn name(tx: &Tx) -> kernel::Result<String> {
+    let row = tx.query_one(Sql::new("select c.name from public.companies c where c.id = app.company_id()")).await?;
+    row.try_get("name").map_err(Error::internal)
+}
