@@ -30,6 +30,15 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         &[Some("#~000"), Some("#~e01"), Some("new~@example.com"), None, Some(TOKEN_HASH), Some("true")],
     ),
     ("app.mail_invitation(uuid, uuid, uuid, text, text, text, uuid, uuid, text)", MAILED),
+    ("app.keep_webhook_headers(uuid, uuid, text, _text)", &[Some("#~e01"), Some("#~ffe"), Some("sealed"), Some("{}")]),
+    ("app.keep_webhook_secret(uuid, uuid, text, int4)", &[Some("#~e01"), Some("#~fff"), Some("sealed"), Some("60")]),
+    ("app.own_webhook(uuid)", &[Some("#~e01")]),
+    (
+        "app.replay_webhook(uuid, timestamptz, timestamptz, int4, timestamptz)",
+        &[Some("#~e01"), Some("2020-01-01"), Some("2020-01-02"), Some("10"), Some("2026-01-01")],
+    ),
+    ("app.resend_webhook_delivery(uuid, uuid, timestamptz)", &[Some("#~e01"), Some("#~e01"), Some("2026-01-01")]),
+    ("app.test_webhook(uuid, timestamptz)", &[Some("#~e01"), Some("2026-01-01")]),
     ("app.make_link(jsonb)", &[Some(NEW_LINK)]),
     ("app.make_api_key(jsonb, int4)", &[Some(NEW_KEY), Some("100")]),
     (

@@ -20,16 +20,18 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
  order by 1, 2";
 
 /// Functions for the service that keep something for all companies.
-const UPKEEP: [&str; 11] = [
+const UPKEEP: [&str; 13] = [
     "app.beat_worker",
     "app.claim_tasks",
     "app.close_task",
     "app.expire",
     "app.expire_company",
+    "app.fan_out_events",
     "app.redrive_tasks",
     "app.refresh_figures",
     "app.retire_worker",
     "app.seal_audit",
+    "app.take_webhook_deliveries",
     "app.tend_tasks",
     "public.refresh_reporting_views",
 ];

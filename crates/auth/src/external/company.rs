@@ -3,7 +3,7 @@
 //! Invariant: a company says who its people are by addresses of domains that it proved and by no others. Identities of its provider are
 //! apart from all others: each provider is a name of its own, and never one that somebody else's account is linked by.
 
-use kernel::{CompanyId, Error, Kind, Result, UserId};
+use kernel::{CompanyId, Error, Kind, Result};
 use outbound::http::NamedBy;
 use postgres::{Sql, Tx};
 use uuid::Uuid;

@@ -15,7 +15,7 @@ insert into app.task_kinds (name, attempts_max, timeout_ms, priority, permission
      {"name": "job_id", "type": "id", "is_required": false}]'),
   ('generate_report', 1, 1000, 0, null, '[]')"#;
 
-fn email(payload: Value) -> Value {
+fn email(payload: &Value) -> Value {
     json!({ "job_type": "send_email", "payload": payload })
 }
 

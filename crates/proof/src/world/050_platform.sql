@@ -51,12 +51,15 @@ begin
     values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), 'invoice.paid', jsonb_build_object('note', v_canary)),
            (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), 'job.completed', jsonb_build_object('note', v_canary));
     insert into app.webhook_secrets (company_id, id, webhook_id, sort, secret)
-    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), 'signing', v_canary);
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), 'signing', v_canary),
+           (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), 'signing', v_canary);
     insert into app.webhook_deliveries (company_id, id, webhook_id, due_at)
-    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), now());
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), now()),
+           (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), now());
     insert into app.webhook_states (company_id, webhook_id, failures) values (v_company, proof.id(v_letter, 'e01'), 1);
     insert into app.events (company_id, id, names, row_id, payload)
-    values (v_company, proof.id(v_letter, 'e01'), '{invoice.paid}', proof.id(v_letter, 'e01'), jsonb_build_object('data', v_canary));
+    values (v_company, proof.id(v_letter, 'e01'), '{invoice.paid}', proof.id(v_letter, 'e01'), jsonb_build_object('data', v_canary)),
+           (v_company, proof.id('c', 'e02'), '{job.completed}', proof.id('c', 'e02'), jsonb_build_object('data', v_canary));
     insert into app.inbound_events (provider, event_key, event_type, payload, said_at, due_at, received_at)
     values ('clerk', v_canary, v_canary, jsonb_build_object('data', v_canary), now(), now(), now());
     insert into app.inbound_states (provider, object_key, said_at) values ('clerk', v_canary, now());
