@@ -168,23 +168,26 @@ declare
   v_row    public.invitations := app.open_invitation(p_token);
   v_member public.team_members;
 begin
-  if not exists (select from auth.users u where u.id = p_user_id and u.email_key = v_row.email_key
-                    and u.email_confirmed_at is not null) then
+  -- Whoever has a token that was mailed reads the mailbox. Of one that was handed over nothing follows, and an address that merely counts
+  -- as confirmed may be anybody's.
+  if v_row.is_mailed then
+    update auth.users u set email_proved_at = now()
+     where u.id = p_user_id and u.email_key = v_row.email_key and u.email_confirmed_at is not null and u.email_proved_at is null;
+  end if;
+  if not exists (select from auth.users u where u.id = p_user_id and u.email_key = v_row.email_key and u.email_proved_at is not null) then
     raise exception using errcode = 'TH403', constraint = 'invitation_other_address',
-      message = 'This invitation is for another, confirmed e-mail address.';
+      message = 'This invitation is for another e-mail address, or for one that you have to prove first.',
+      hint = 'Sign in with a link or code that is mailed to the address.';
   end if;
   if exists (select from public.team_members m where m.company_id = v_row.company_id and m.user_id = p_user_id) then
     raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already.';
   end if;
-  perform app.take_seat(v_row.company_id, true);
   insert into public.team_members (company_id, user_id, role, role_id, department_id, invited_by, invited_at)
   values (v_row.company_id, p_user_id, v_row.role, v_row.role_id, v_row.department_id, v_row.invited_by, v_row.created_at)
   returning * into v_member;
   update public.invitations i set used_at = now(), accepted_by = p_user_id
    where i.company_id = v_row.company_id and i.id = v_row.id;
-  -- A session without a company takes the first one its person joins.
-  update auth.sessions s set active_company_id = v_row.company_id
-   where s.id = p_session_id and s.user_id = p_user_id and s.active_company_id is null;
+  perform app.activate_if_none(v_row.company_id, p_user_id, p_session_id);
   return v_member;
 end $$;
 ALTER FUNCTION app.accept_invitation_as(p_user_id uuid, p_session_id uuid, p_token text) OWNER TO app_definer;
@@ -196,7 +199,7 @@ CREATE FUNCTION app.act_for(p_user_id uuid, p_session_id uuid, p_company_id uuid
 begin
   -- A service program that works in one company acts for nobody in another.
   if app.company_id() is not null and app.company_id() is distinct from p_company_id then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
   perform set_config('request.jwt.claims', o.claims, true), set_config('app.company_id', o.company_id::text, true),
           set_config('app.user_id', o.user_id::text, true), set_config('app.member_role', o.member_role, true),
@@ -218,14 +221,14 @@ CREATE FUNCTION app.acting_support() RETURNS jsonb
     RETURN CASE WHEN (auth.jwt() ? 'impersonated_by'::text) THEN jsonb_build_object('impersonated_by', (auth.jwt() -> 'impersonated_by'::text)) ELSE '{}'::jsonb END;
 ALTER FUNCTION app.acting_support() OWNER TO app_owner;
 
-CREATE FUNCTION app.activate_if_none(p_company_id uuid) RETURNS void
+CREATE FUNCTION app.activate_if_none(p_company_id uuid, p_user_id uuid, p_session_id uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
     AS $$
   update auth.sessions s set active_company_id = p_company_id
-   where s.id = (auth.jwt() ->> 'session_id')::uuid and s.user_id = auth.uid() and s.active_company_id is null;
+   where s.id = p_session_id and s.user_id = p_user_id and s.active_company_id is null;
 $$;
-ALTER FUNCTION app.activate_if_none(p_company_id uuid) OWNER TO app_definer;
+ALTER FUNCTION app.activate_if_none(p_company_id uuid, p_user_id uuid, p_session_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.add_figures_of_customer_reviews() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -385,6 +388,75 @@ CREATE FUNCTION app.add_figures_of_payments() RETURNS trigger
          group by f.company_id, f.scope, f.subject, f.month, f.currency having sum(c.sign * f.collected) <> 0;
       end if; return null; end$$;
 ALTER FUNCTION app.add_figures_of_payments() OWNER TO app_definer;
+
+CREATE TABLE public.invitations (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    email text NOT NULL,
+    email_key text GENERATED ALWAYS AS (lower(btrim(email))) STORED,
+    name text,
+    role text NOT NULL,
+    role_id uuid,
+    department_id uuid,
+    token_hash text NOT NULL,
+    invited_by uuid,
+    expires_at timestamp with time zone DEFAULT (now() + '7 days'::interval) NOT NULL,
+    used_at timestamp with time zone,
+    accepted_by uuid,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone,
+    is_mailed boolean DEFAULT false NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT invitations_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
+    CONSTRAINT invitations_name_check CHECK ((length(name) <= 200)),
+    CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
+    CONSTRAINT invitations_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text))
+);
+ALTER TABLE ONLY public.invitations FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.invitations OWNER TO app_owner;
+
+COMMENT ON TABLE public.invitations IS 'Who was asked to join a company, and as what.';
+
+COMMENT ON COLUMN public.invitations.email IS 'pii:email';
+
+COMMENT ON COLUMN public.invitations.email_key IS 'pii:email';
+
+COMMENT ON COLUMN public.invitations.name IS 'pii:name';
+
+COMMENT ON COLUMN public.invitations.token_hash IS 'secret';
+
+COMMENT ON COLUMN public.invitations.revoked_at IS 'When it was taken back, or another one took its place.';
+
+COMMENT ON COLUMN public.invitations.is_mailed IS 'Whether the token went to the address alone, so that it proves the address.';
+
+CREATE FUNCTION app.add_invitation(p_row public.invitations) RETURNS public.invitations
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_rules app.company_rules;
+  v_row   public.invitations;
+begin
+  select * into v_rules from app.company_rules;
+  perform from public.companies c where c.id = p_row.company_id for no key update;
+  -- A new invitation to the same address takes the place of the open one.
+  update public.invitations i set revoked_at = now()
+   where i.company_id = p_row.company_id and i.email_key = lower(btrim(p_row.email)) and i.used_at is null and i.revoked_at is null;
+  if (select count(*) from public.invitations i
+       where i.company_id = p_row.company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now()) >= v_rules.invitations_open_max then
+    raise exception using errcode = 'TH409', constraint = 'invitations_exhausted',
+      message = format('A company has at most %s open invitations.', v_rules.invitations_open_max), hint = 'Revoke those that nobody accepts.';
+  end if;
+  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, invited_by, expires_at, is_mailed, sent_at)
+  values (p_row.company_id, btrim(p_row.email), left(p_row.name, 200), p_row.role, p_row.role_id, p_row.department_id, p_row.token_hash,
+          p_row.invited_by, now() + make_interval(secs => v_rules.invitation_seconds), p_row.is_mailed,
+          case when p_row.is_mailed then now() end)
+  returning * into v_row;
+  return v_row;
+end $$;
+ALTER FUNCTION app.add_invitation(p_row public.invitations) OWNER TO app_definer;
 
 CREATE FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
@@ -691,22 +763,31 @@ CREATE FUNCTION app.apply_scim_groups(p_company_id uuid, p_member_ids uuid[]) RE
     SET search_path TO ''
     AS $$
 declare
-  v_row  record;
-  v_now  record;
+  v_row     record;
+  v_now     record;
+  v_waiting text;
 begin
   for v_row in
     select s.id, s.user_id, s.granted_role, s.granted_role_id, s.granted_department_id, m.role, m.role_id, m.department_id
       from auth.scim_users s
       join public.team_members m on m.company_id = s.company_id and m.user_id = s.user_id and m.role <> 'owner'
      where s.company_id = p_company_id and (p_member_ids is null or s.id = any (p_member_ids))
+       and not exists (select from public.scim_tokens t
+                        where t.company_id = s.company_id and t.created_by = s.user_id and t.revoked_at is null and t.expires_at > now())
      order by s.id
   loop
     v_now := app.scim_grant(p_company_id, v_row.id);
+    v_waiting := null;
+    if v_now.role = 'admin' and v_row.role <> 'admin' and app.has_short_password(v_row.user_id) then
+      v_waiting := v_now.role;
+      v_now.role := v_row.granted_role;
+      v_now.role_id := v_row.granted_role_id;
+    end if;
     -- Where no group says anything, what a group gave goes; what people gave stays.
-    if v_now.role is null and (v_row.granted_role, v_row.granted_role_id) is not distinct from (v_row.role, v_row.role_id) then
+    if v_waiting is null and v_now.role is null and (v_row.granted_role, v_row.granted_role_id) is not distinct from (v_row.role, v_row.role_id) then
       v_row.role := 'member';
       v_row.role_id := null;
-    elsif v_now.role is not null then
+    elsif v_waiting is null and v_now.role is not null then
       v_row.role := v_now.role;
       v_row.role_id := v_now.role_id;
     end if;
@@ -722,10 +803,10 @@ begin
        and (m.role, m.role_id, m.department_id) is distinct from (v_row.role, v_row.role_id, v_row.department_id);
     perform set_config('app.change_reason', '', true);
     update auth.scim_users s
-       set granted_role = v_now.role, granted_role_id = v_now.role_id, granted_department_id = v_now.department_id
+       set granted_role = v_now.role, granted_role_id = v_now.role_id, granted_department_id = v_now.department_id, waiting_role = v_waiting
      where s.company_id = p_company_id and s.id = v_row.id
-       and (s.granted_role, s.granted_role_id, s.granted_department_id)
-           is distinct from (v_now.role, v_now.role_id, v_now.department_id);
+       and (s.granted_role, s.granted_role_id, s.granted_department_id, s.waiting_role)
+           is distinct from (v_now.role, v_now.role_id, v_now.department_id, v_waiting);
   end loop;
 end $$;
 ALTER FUNCTION app.apply_scim_groups(p_company_id uuid, p_member_ids uuid[]) OWNER TO app_definer;
@@ -1485,6 +1566,7 @@ begin
   if old.responded_by is distinct from new.responded_by then v_changed := v_changed || 'responded_by'::text; v_old := v_old || jsonb_build_object('responded_by', old.responded_by); v_new := v_new || jsonb_build_object('responded_by', new.responded_by); end if;
   if old.response_text is distinct from new.response_text then v_changed := v_changed || 'response_text'::text; v_old := v_old || jsonb_build_object('response_text', old.response_text); v_new := v_new || jsonb_build_object('response_text', new.response_text); end if;
   if old.review_text is distinct from new.review_text then v_changed := v_changed || 'review_text'::text; v_old := v_old || jsonb_build_object('review_text', old.review_text); v_new := v_new || jsonb_build_object('review_text', new.review_text); end if;
+  if old.reviewed is distinct from new.reviewed then v_changed := v_changed || 'reviewed'::text; v_old := v_old || jsonb_build_object('reviewed', old.reviewed); v_new := v_new || jsonb_build_object('reviewed', new.reviewed); end if;
   if old.sentiment_label is distinct from new.sentiment_label then v_changed := v_changed || 'sentiment_label'::text; v_old := v_old || jsonb_build_object('sentiment_label', old.sentiment_label); v_new := v_new || jsonb_build_object('sentiment_label', new.sentiment_label); end if;
   if old.sentiment_score is distinct from new.sentiment_score then v_changed := v_changed || 'sentiment_score'::text; v_old := v_old || jsonb_build_object('sentiment_score', old.sentiment_score); v_new := v_new || jsonb_build_object('sentiment_score', new.sentiment_score); end if;
   if old.source is distinct from new.source then v_changed := v_changed || 'source'::text; v_old := v_old || jsonb_build_object('source', old.source); v_new := v_new || jsonb_build_object('source', new.source); end if;
@@ -3862,15 +3944,13 @@ begin
   if old.custom_headers is distinct from new.custom_headers then v_changed := v_changed || 'custom_headers'::text; v_old := v_old || jsonb_build_object('custom_headers', old.custom_headers); v_new := v_new || jsonb_build_object('custom_headers', new.custom_headers); end if;
   if old.disabled_reason is distinct from new.disabled_reason then v_changed := v_changed || 'disabled_reason'::text; v_old := v_old || jsonb_build_object('disabled_reason', old.disabled_reason); v_new := v_new || jsonb_build_object('disabled_reason', new.disabled_reason); end if;
   if old.events is distinct from new.events then v_changed := v_changed || 'events'::text; v_old := v_old || jsonb_build_object('events', old.events); v_new := v_new || jsonb_build_object('events', new.events); end if;
-  if old.failure_count is distinct from new.failure_count then v_changed := v_changed || 'failure_count'::text; v_old := v_old || jsonb_build_object('failure_count', old.failure_count); v_new := v_new || jsonb_build_object('failure_count', new.failure_count); end if;
   if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
   if old.ip_whitelist is distinct from new.ip_whitelist then v_changed := v_changed || 'ip_whitelist'::text; v_old := v_old || jsonb_build_object('ip_whitelist', old.ip_whitelist); v_new := v_new || jsonb_build_object('ip_whitelist', new.ip_whitelist); end if;
   if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
-  if old.last_triggered_at is distinct from new.last_triggered_at then v_changed := v_changed || 'last_triggered_at'::text; v_old := v_old || jsonb_build_object('last_triggered_at', old.last_triggered_at); v_new := v_new || jsonb_build_object('last_triggered_at', new.last_triggered_at); end if;
+  if old.is_ordered is distinct from new.is_ordered then v_changed := v_changed || 'is_ordered'::text; v_old := v_old || jsonb_build_object('is_ordered', old.is_ordered); v_new := v_new || jsonb_build_object('is_ordered', new.is_ordered); end if;
   if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
   if old.retry_policy is distinct from new.retry_policy then v_changed := v_changed || 'retry_policy'::text; v_old := v_old || jsonb_build_object('retry_policy', old.retry_policy); v_new := v_new || jsonb_build_object('retry_policy', new.retry_policy); end if;
   if old.secret is distinct from new.secret then v_changed := v_changed || 'secret'::text; v_old := v_old || jsonb_build_object('secret', old.secret); v_new := v_new || jsonb_build_object('secret', new.secret); end if;
-  if old.success_count is distinct from new.success_count then v_changed := v_changed || 'success_count'::text; v_old := v_old || jsonb_build_object('success_count', old.success_count); v_new := v_new || jsonb_build_object('success_count', new.success_count); end if;
   if old.timeout_seconds is distinct from new.timeout_seconds then v_changed := v_changed || 'timeout_seconds'::text; v_old := v_old || jsonb_build_object('timeout_seconds', old.timeout_seconds); v_new := v_new || jsonb_build_object('timeout_seconds', new.timeout_seconds); end if;
   if old.url is distinct from new.url then v_changed := v_changed || 'url'::text; v_old := v_old || jsonb_build_object('url', old.url); v_new := v_new || jsonb_build_object('url', new.url); end if;
   if v_changed <> '{}' then
@@ -4009,10 +4089,8 @@ CREATE FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) RETURN
 declare
   v_needed constant text := case p_new.payment_type when 'refund' then 'payments:refund' when 'credit' then 'credit_notes:create' end;
 begin
-  if v_needed is not null and (p_new.status, p_new.payment_type) is distinct from (p_old ->> 'status', p_old ->> 'payment_type')
-     and not app.has_permission(v_needed) then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = format('You need the permission %s.', v_needed);
+  if v_needed is not null and (p_new.status, p_new.payment_type) is distinct from (p_old ->> 'status', p_old ->> 'payment_type') then
+    perform app.demand(v_needed);
   end if;
   if p_new.invoice_id is not null and p_new.invoice_id is distinct from (p_old ->> 'invoice_id')::uuid
      and not exists (select from public.invoices i where i.company_id = p_new.company_id and i.id = p_new.invoice_id) then
@@ -4043,6 +4121,17 @@ begin
   return new;
 end $_$;
 ALTER FUNCTION app.be_only_default() OWNER TO app_owner;
+
+CREATE FUNCTION app.beat_worker(p_worker uuid, p_node text) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  insert into app.task_workers as w (id, node) values (p_worker, p_node) on conflict (id) do update set beat_at = now();
+  return query select t.id from app.tasks t where t.state = 'running' and t.worker = p_worker and t.is_cancelled;
+end $$;
+ALTER FUNCTION app.beat_worker(p_worker uuid, p_node text) OWNER TO app_owner;
 
 CREATE TABLE public.company_domains (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -4355,6 +4444,30 @@ begin
 end $$;
 ALTER FUNCTION app.caller() OWNER TO app_owner;
 
+CREATE FUNCTION app.cancel_task(p_company_id uuid, p_id uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_task app.tasks;
+begin
+  perform app.keep_to_company(coalesce(p_company_id, app.no_company()));
+  select * into v_task from app.tasks t where t.company_id = coalesce(p_company_id, app.no_company()) and t.id = p_id for update;
+  if not found then
+    return 'finished';
+  elsif v_task.state = 'running' then
+    update app.tasks t set is_cancelled = true, rerun = null where t.company_id = v_task.company_id and t.id = v_task.id;
+    -- It is rare, and somebody waits for it: whoever runs it hears of it now and not at its next beat.
+    perform pg_notify('thorbis_tasks', 'cancel');
+    return 'cancelling';
+  end if;
+  perform app.close_task(v_task, 'cancelled', null, null);
+  return 'cancelled';
+end $$;
+ALTER FUNCTION app.cancel_task(p_company_id uuid, p_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.cancel_task(p_company_id uuid, p_id uuid) IS 'Cancels a task: at once where it has not begun, else by telling it.';
+
 CREATE FUNCTION app.categories_added() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4391,6 +4504,65 @@ CREATE FUNCTION app.changes_are_kept() RETURNS boolean
     SET search_path TO ''
     RETURN (EXISTS (SELECT FROM pg_trigger WHERE (pg_trigger.tgname = 'keep_change'::name)));
 ALTER FUNCTION app.changes_are_kept() OWNER TO app_owner;
+
+CREATE TABLE public.webhooks (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name text NOT NULL,
+    url text,
+    secret text,
+    events text[] DEFAULT '{}'::text[] NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    retry_policy jsonb DEFAULT '{}'::jsonb NOT NULL,
+    timeout_seconds integer DEFAULT 30 NOT NULL,
+    ip_whitelist text[] DEFAULT '{}'::text[] NOT NULL,
+    custom_headers jsonb DEFAULT '{}'::jsonb NOT NULL,
+    last_triggered_at timestamp with time zone,
+    success_count bigint DEFAULT 0 NOT NULL,
+    failure_count bigint DEFAULT 0 NOT NULL,
+    disabled_reason text,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_ordered boolean DEFAULT false NOT NULL,
+    CONSTRAINT webhooks_custom_headers_check CHECK ((jsonb_typeof(custom_headers) = 'object'::text)),
+    CONSTRAINT webhooks_disabled_reason_check CHECK ((length(disabled_reason) <= 500)),
+    CONSTRAINT webhooks_events_check CHECK ((cardinality(events) <= 100)),
+    CONSTRAINT webhooks_failure_count_check CHECK ((failure_count >= 0)),
+    CONSTRAINT webhooks_ip_whitelist_check CHECK ((cardinality(ip_whitelist) <= 100)),
+    CONSTRAINT webhooks_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT webhooks_retry_policy_check CHECK ((jsonb_typeof(retry_policy) = 'object'::text)),
+    CONSTRAINT webhooks_secret_check CHECK ((length(secret) <= 4000)),
+    CONSTRAINT webhooks_success_count_check CHECK ((success_count >= 0)),
+    CONSTRAINT webhooks_timeout_seconds_check CHECK (((timeout_seconds >= 1) AND (timeout_seconds <= 60))),
+    CONSTRAINT webhooks_url_check CHECK ((length(url) <= 2048))
+);
+ALTER TABLE ONLY public.webhooks FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.webhooks OWNER TO app_owner;
+
+COMMENT ON TABLE public.webhooks IS 'Where a company wants to be told of events.';
+
+COMMENT ON COLUMN public.webhooks.secret IS 'secret';
+
+COMMENT ON COLUMN public.webhooks.custom_headers IS 'secret';
+
+COMMENT ON COLUMN public.webhooks.is_ordered IS 'Whether what happens to one row is delivered in its order: what fails holds back what follows.';
+
+CREATE FUNCTION app.check_deliverable(p_webhook public.webhooks) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if not p_webhook.is_active or p_webhook.url is null
+     or not exists (select from app.webhook_secrets s
+                     where s.company_id = p_webhook.company_id and s.webhook_id = p_webhook.id and s.sort = 'signing') then
+    raise exception using errcode = 'TH422', constraint = 'webhook_not_at_work',
+      message = 'Nothing is sent to a webhook that is not active, or has no address or no secret.',
+      hint = 'POST /api/v1/webhooks/{id}/rotate-secret makes a secret.';
+  end if;
+end $$;
+ALTER FUNCTION app.check_deliverable(p_webhook public.webhooks) OWNER TO app_owner;
 
 CREATE FUNCTION app.check_figures(p_noun text, p_sent jsonb, p_before jsonb, p_computed jsonb) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -4724,30 +4896,24 @@ begin
 end $$;
 ALTER FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) OWNER TO app_owner;
 
-CREATE FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean DEFAULT false) RETURNS void
+CREATE FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean, p_more integer DEFAULT 0) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_seats integer;
-  v_used  bigint;
 begin
   select c.max_seats into v_seats from public.companies c where c.id = p_company_id for no key update;
-  select count(*) into v_used from public.team_members m
-   where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null;
-  if p_with_invitations then
-    v_used := v_used + (select count(*) from public.invitations i
-                         where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
-  end if;
-  if v_used > v_seats then
+  if app.seats_taken(p_company_id, p_with_invitations) + p_more > v_seats then
     raise exception using errcode = 'TH402', constraint = 'seats_exceeded',
       message = format('The subscription of the company has %s seats, and all are taken.', v_seats),
       hint = 'Suspend or remove a member, revoke an invitation, or take more seats.';
   end if;
 end $$;
-ALTER FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean) OWNER TO app_definer;
+ALTER FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean, p_more integer) OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean) IS 'Refuses with seats_exceeded when a company has more active members, and where that is said open invitations, than seats.';
+COMMENT ON FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean, p_more integer) IS 'Refuses with seats_exceeded when a company has, or with so many more would have, more active members than seats; where that is said, open
+   invitations count, too.';
 
 CREATE FUNCTION app.check_shares(p_payment public.payments) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -4830,12 +4996,7 @@ CREATE FUNCTION app.check_support_manager() RETURNS void
     AS $$
 begin
   perform app.refuse_impersonation();
-  if app.company_id() is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
-  end if;
-  if not app.has_permission('support_access:manage') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission support_access:manage.';
-  end if;
+  perform app.demand('support_access:manage');
 end $$;
 ALTER FUNCTION app.check_support_manager() OWNER TO app_owner;
 
@@ -4879,6 +5040,55 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.check_visit() OWNER TO app_definer;
+
+CREATE FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) RETURNS TABLE(company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_task      record;
+  v_kinds     text[];
+  v_companies uuid[];
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  v_kinds := array(select k.name from app.task_kinds k
+                    where k.max_running is not null or k.max_running_per_company is not null or k.max_running_per_key is not null
+                       or k.paused_until > now());
+  v_companies := array(select distinct l.company_id from jsonb_to_recordset(p_wanted) w (company_id uuid)
+                         join app.task_limits l on l.company_id = w.company_id
+                        where l.max_running is not null or l.paused_until > now());
+  for v_task in
+    update app.tasks t set state = 'running', attempt = t.attempt + 1, worker = p_worker, started_at = now()
+      from (select p.id, p.company_id
+              from jsonb_to_recordset(p_wanted) w (company_id uuid, rows integer, rank smallint, run_at timestamptz, id uuid)
+             cross join lateral (
+               select r.id, r.company_id from app.tasks r
+                where r.state = 'ready' and r.company_id = w.company_id and (r.rank, r.run_at, r.id) >= (w.rank, w.run_at, w.id)
+                order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
+     where t.company_id = c.company_id and t.id = c.id
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key
+  loop
+    company_id := v_task.company_id;
+    id := v_task.id;
+    kind := v_task.kind;
+    attempt := v_task.attempt;
+    rank := v_task.rank;
+    run_at := v_task.run_at;
+    payload := v_task.payload;
+    if (v_task.kind = any (v_kinds) or v_task.company_id = any (v_companies))
+       and app.take_slots(v_task.company_id, v_task.id, v_task.kind, v_task.limit_key) is null then
+      kind := null;
+      payload := null;
+    end if;
+    return next;
+  end loop;
+end $$;
+ALTER FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) OWNER TO app_owner;
 
 CREATE TABLE public.stock_reservations (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -4930,6 +5140,122 @@ begin
   return v_reservation;
 end $$;
 ALTER FUNCTION app.close_reservation(p_reservation public.stock_reservations, p_released numeric, p_used numeric) OWNER TO app_owner;
+
+CREATE TABLE app.tasks (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    state text DEFAULT 'ready'::text NOT NULL,
+    rank smallint DEFAULT 0 NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempt smallint DEFAULT 0 NOT NULL,
+    attempts_max smallint NOT NULL,
+    crashes smallint DEFAULT 0 NOT NULL,
+    worker uuid,
+    started_at timestamp with time zone,
+    lanes text[],
+    waits_for text,
+    limit_key text,
+    unique_key text,
+    rerun jsonb,
+    is_cancelled boolean DEFAULT false NOT NULL,
+    payload jsonb NOT NULL,
+    progress_percent smallint DEFAULT 0 NOT NULL,
+    progress_message text,
+    errors jsonb DEFAULT '[]'::jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    label text,
+    CONSTRAINT tasks_label_check CHECK ((length(label) <= 200)),
+    CONSTRAINT tasks_limit_key_check CHECK (((length(limit_key) >= 1) AND (length(limit_key) <= 200))),
+    CONSTRAINT tasks_payload_check CHECK (((jsonb_typeof(payload) = 'object'::text) AND (pg_column_size(payload) <= 1048576))),
+    CONSTRAINT tasks_progress_message_check CHECK ((length(progress_message) <= 500)),
+    CONSTRAINT tasks_progress_percent_check CHECK (((progress_percent >= 0) AND (progress_percent <= 100))),
+    CONSTRAINT tasks_running_worker_check CHECK (((state = 'running'::text) = (worker IS NOT NULL))),
+    CONSTRAINT tasks_state_check CHECK ((state = ANY (ARRAY['ready'::text, 'running'::text, 'later'::text, 'waiting'::text]))),
+    CONSTRAINT tasks_unique_key_check CHECK (((length(unique_key) >= 1) AND (length(unique_key) <= 200))),
+    CONSTRAINT tasks_waiting_lane_check CHECK (((state = 'waiting'::text) = (waits_for IS NOT NULL)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='500', autovacuum_vacuum_cost_delay='0');
+ALTER TABLE ONLY app.tasks FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.tasks OWNER TO app_owner;
+
+COMMENT ON TABLE app.tasks IS 'Background work that is not finished.';
+
+COMMENT ON COLUMN app.tasks.rerun IS 'secret';
+
+COMMENT ON COLUMN app.tasks.payload IS 'secret';
+
+COMMENT ON COLUMN app.tasks.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.tasks.label IS 'pii:text';
+
+CREATE FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_errors constant jsonb := app.with_error(p_task.errors, p_task.attempt, p_error);
+begin
+  delete from app.tasks t where t.company_id = p_task.company_id and t.id = p_task.id;
+  if p_outcome = 'dead' then
+    insert into app.dead_tasks (company_id, id, kind, rank, run_at, attempt, attempts_max, worker, limit_key, unique_key, payload, progress_percent,
+                                progress_message, errors, created_by, created_at, started_at, finished_at, label)
+    values (p_task.company_id, p_task.id, p_task.kind, p_task.rank, p_task.run_at, p_task.attempt, p_task.attempts_max, p_task.worker,
+            p_task.limit_key, p_task.unique_key, p_task.payload, p_task.progress_percent, p_task.progress_message, v_errors, p_task.created_by,
+            p_task.created_at, p_task.started_at, now(), p_task.label);
+  else
+    insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, worker, unique_key, payload, progress_percent,
+                                progress_message, errors, result, created_by, created_at, started_at, finished_at, label)
+    values (p_task.company_id, p_task.id, p_task.kind, p_outcome, p_task.rank, p_task.run_at, p_task.attempt, p_task.attempts_max, p_task.worker,
+            p_task.unique_key, p_task.payload, p_task.progress_percent, p_task.progress_message, v_errors, p_result, p_task.created_by,
+            p_task.created_at, p_task.started_at, now(), p_task.label);
+  end if;
+end $$;
+ALTER FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) RETURNS TABLE(company_id uuid, weight smallint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_next uuid := p_after;
+begin
+  for i in 1 .. p_rows_max loop
+    if v_next is null then
+      select t.company_id into v_next from app.tasks t where t.state = 'ready' order by t.company_id limit 1;
+    else
+      select t.company_id into v_next from app.tasks t where t.state = 'ready' and t.company_id > v_next order by t.company_id limit 1;
+    end if;
+    exit when not found;
+    company_id := v_next;
+    weight := coalesce((select l.weight from app.task_limits l where l.company_id = v_next and l.kind = '*'), 1);
+    return next;
+  end loop;
+end $$;
+ALTER FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.company_tables() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  with recursive ours as (
+    select t.table_name, to_regclass(t.table_name)::oid as id from app.protected_tables t
+     where to_regclass(t.table_name) is not null and t.tenant_column = 'company_id' and t.table_name not in ('public.team_members', 'public.audit_logs')
+  ), holds as (
+    select distinct k.conrelid as child, k.confrelid as parent
+      from pg_catalog.pg_constraint k join ours c on c.id = k.conrelid join ours p on p.id = k.confrelid
+     where k.contype = 'f' and k.confdeltype in ('a', 'r', 'c') and k.conparentid = 0 and k.conrelid <> k.confrelid
+  ), floors (id, floor) as (
+    -- Keys that go in a circle end at some floor; those are then taken as they come.
+    select o.id, 0 from ours o union select h.parent, f.floor + 1 from floors f join holds h on h.child = f.id where f.floor < 20
+  )
+  select o.table_name from ours o join floors f on f.id = o.id group by o.table_name order by max(f.floor), o.table_name
+$$;
+ALTER FUNCTION app.company_tables() OWNER TO app_owner;
 
 CREATE FUNCTION app.company_timezone_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5002,15 +5328,6 @@ begin
   return app.settle_domain(p_company_id, p_id, 'dns', p_proof);
 end $$;
 ALTER FUNCTION app.confirm_domain(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_proof text) OWNER TO app_definer;
-
-CREATE FUNCTION app.confirmed_domain(p_user_id uuid) RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-  select split_part(u.email_key, '@', 2) from auth.users u
-   where u.id = p_user_id and u.email_confirmed_at is not null and u.deleted_at is null
-$$;
-ALTER FUNCTION app.confirmed_domain(p_user_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.copy_crew(p_company_id uuid, p_job_id uuid) RETURNS void
     LANGUAGE sql
@@ -5403,6 +5720,53 @@ ALTER FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) OWNER TO
 
 COMMENT ON FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) IS 'Declares the statuses of a table: {"sent": {"next": ["paid"], "needs": ["customer_id"], "first": true}, "void": {"instead": "cancelled"}}.';
 
+CREATE TABLE app.task_kinds (
+    name text NOT NULL,
+    attempts_max smallint NOT NULL,
+    timeout_ms integer NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
+    permission text,
+    fields jsonb DEFAULT '[]'::jsonb NOT NULL,
+    max_running integer,
+    max_running_per_company integer,
+    max_running_per_key integer,
+    paused_until timestamp with time zone,
+    is_draining boolean DEFAULT false NOT NULL,
+    declared_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT task_kinds_attempts_max_check CHECK (((attempts_max >= 1) AND (attempts_max <= 100))),
+    CONSTRAINT task_kinds_fields_check CHECK ((jsonb_typeof(fields) = 'array'::text)),
+    CONSTRAINT task_kinds_max_running_check CHECK ((max_running >= 0)),
+    CONSTRAINT task_kinds_max_running_per_company_check CHECK ((max_running_per_company >= 0)),
+    CONSTRAINT task_kinds_max_running_per_key_check CHECK ((max_running_per_key >= 0)),
+    CONSTRAINT task_kinds_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+    CONSTRAINT task_kinds_permission_check CHECK ((length(permission) <= 120)),
+    CONSTRAINT task_kinds_priority_check CHECK (((priority >= '-1000'::integer) AND (priority <= 1000))),
+    CONSTRAINT task_kinds_timeout_ms_check CHECK (((timeout_ms >= 1) AND (timeout_ms <= 86400000)))
+);
+ALTER TABLE ONLY app.task_kinds FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.task_kinds OWNER TO app_owner;
+
+COMMENT ON TABLE app.task_kinds IS 'Sorts of tasks: declared by the program; how many run at once, and pauses, are changed at run time.';
+
+CREATE FUNCTION app.declare_task_kinds(p_kinds jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ INSERT INTO app.task_kinds AS k (name, attempts_max, timeout_ms, priority, permission, fields, max_running, max_running_per_company, max_running_per_key)  SELECT d.name,
+             d.attempts_max,
+             d.timeout_ms,
+             d.priority,
+             d.permission,
+             d.fields,
+             d.max_running,
+             d.max_running_per_company,
+             d.max_running_per_key
+            FROM jsonb_to_recordset(declare_task_kinds.p_kinds) d(name text, attempts_max smallint, timeout_ms integer, priority smallint, permission text, fields jsonb, max_running integer, max_running_per_company integer, max_running_per_key integer)
+           ORDER BY d.name ON CONFLICT(name) DO UPDATE SET attempts_max = excluded.attempts_max, timeout_ms = excluded.timeout_ms, priority = excluded.priority, permission = excluded.permission, fields = excluded.fields, declared_at = now()
+   WHERE (((((k.attempts_max IS DISTINCT FROM excluded.attempts_max) OR (k.timeout_ms IS DISTINCT FROM excluded.timeout_ms)) OR (k.priority IS DISTINCT FROM excluded.priority)) OR (k.permission IS DISTINCT FROM excluded.permission)) OR (k.fields IS DISTINCT FROM excluded.fields));
+END;
+ALTER FUNCTION app.declare_task_kinds(p_kinds jsonb) OWNER TO app_owner;
+
 CREATE FUNCTION app.deleted_rows_kept(p_company_id uuid) RETURNS interval
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -5413,6 +5777,34 @@ CREATE FUNCTION app.deleted_rows_kept(p_company_id uuid) RETURNS interval
         and (p_company_id = app.company_id() or current_setting('role') not in ('anon', 'authenticated'))), 'deleted_rows'))
 $$;
 ALTER FUNCTION app.deleted_rows_kept(p_company_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook record;
+  v_count   integer := 0;
+begin
+  for v_webhook in
+    select w.id, w.is_ordered, n.name
+      from public.webhooks w
+      cross join lateral (
+        select n.name from unnest(p_names) with ordinality n (name, place)
+         where w.events && array[n.name, split_part(n.name, '.', 1) || '.*', '*'] order by n.place limit 1) n
+     where w.company_id = p_company_id and w.id = coalesce(p_webhook_id, w.id) and w.is_active and w.url is not null
+       and exists (select from app.webhook_secrets s where s.company_id = w.company_id and s.webhook_id = w.id and s.sort = 'signing')
+       -- Nobody hears of a company that is deleted: how its rows go is not what happens to them.
+       and exists (select from public.companies c where c.id = w.company_id and c.deleted_at is null)
+  loop
+    perform app.put_delivery(p_company_id, v_webhook.id, p_event_id, v_webhook.name,
+                             jsonb_build_object('type', v_webhook.name, 'timestamp', p_at, 'company_id', p_company_id) || p_payload,
+                             case when v_webhook.is_ordered then p_row_id end, p_number, p_now);
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $$;
+ALTER FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) OWNER TO app_owner;
 
 CREATE FUNCTION app.demand(p_permission text, p_assigned boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -5489,6 +5881,35 @@ end $_$;
 ALTER FUNCTION app.domain_company(p_domain text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.domain_company(p_domain text) IS 'The company that proved that a mail domain is its own.';
+
+CREATE FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_partition record;
+  v_dropped   text[] := '{}';
+begin
+  if p_done_days not between 1 and 3650 or p_dead_days not between 1 and 3650 then
+    raise exception using errcode = '22023', message = 'tasks that are over are kept for 1 to 3650 days';
+  end if;
+  for v_partition in
+    select c.relname as name from pg_catalog.pg_inherits i
+      join pg_catalog.pg_class c on c.oid = i.inhrelid
+     cross join lateral (select case when i.inhparent = 'app.done_tasks'::regclass then p_done_days else p_dead_days end as days) k
+     where i.inhparent in ('app.done_tasks'::regclass, 'app.dead_tasks'::regclass)
+       and to_date(right(c.relname, 10), 'YYYY_MM_DD') + 7 <= (now() at time zone 'UTC')::date - k.days
+     order by c.relname
+  loop
+    execute format('drop table app.%I', v_partition.name);
+    v_dropped := v_dropped || v_partition.name::text;
+  end loop;
+  return v_dropped;
+end $$;
+ALTER FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) IS 'Takes away weeks of finished tasks that are older than they are kept; returns their names.';
 
 CREATE FUNCTION app.e164(p_phone text, p_country text DEFAULT 'USA'::text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
@@ -5606,6 +6027,148 @@ begin
 end $$;
 ALTER FUNCTION app.end_support(p_company_id uuid, p_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.enqueue_as_caller(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_label text, p_id uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_is_service constant boolean := current_setting('role') = 'service_role';
+  v_company    constant uuid := coalesce(p_company_id, app.company_id());
+  v_kind       app.task_kinds;
+  v_fault      text;
+  v_id         uuid;
+begin
+  select * into v_kind from app.task_kinds k where k.name = p_kind;
+  if not v_is_service then
+    if v_company is distinct from app.company_id() or v_company is null then
+      raise exception using errcode = '42501', message = 'A task is of the company that is active.';
+    elsif v_kind.permission is null or not app.has_permission(v_kind.permission) then
+      raise exception using errcode = '42501', message = format('You may put in no task of the kind "%s".', left(coalesce(p_kind, ''), 80)),
+        hint = case when v_kind.permission is null then 'Only the server does.' else format('You need the permission %s.', v_kind.permission) end;
+    end if;
+  end if;
+  if v_kind.name is null then
+    raise exception using errcode = '22023', message = format('There is no kind of task "%s".', left(coalesce(p_kind, ''), 80));
+  elsif p_priority not between -100 and 100 then
+    raise exception using errcode = '22023', message = 'The priority of a task is between -100 and 100.';
+  end if;
+  -- Of what only the service puts in its program knows.
+  if v_kind.permission is not null then
+    v_fault := app.payload_fault(v_kind.fields, coalesce(p_payload, '{}'), v_company);
+    if v_fault is not null then
+      raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
+    end if;
+  end if;
+  v_id := app.enqueue_task(p_kind, p_payload, v_company, p_run_at, p_priority, p_id => p_id);
+  if p_label is not null then
+    update app.tasks t set label = left(p_label, 200) where t.company_id = coalesce(v_company, app.no_company()) and t.id = v_id;
+  end if;
+  return v_id;
+end $$;
+ALTER FUNCTION app.enqueue_as_caller(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_label text, p_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.enqueue_shown_task() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_given   constant jsonb := jsonb_strip_nulls(to_jsonb(new) - '{payload,metadata}'::text[]);
+  v_run_at  constant timestamptz := (coalesce(v_given ->> 'run_at', v_given ->> 'scheduled_for', v_given ->> 'scheduled_at'))::timestamptz;
+  v_company constant uuid := coalesce(new.company_id, app.company_id());
+  v_said    text;
+  v_id      uuid;
+begin
+  select g.key into v_said from jsonb_each(v_given) g
+   where g.key <> all ('{id,company_id,job_type,job_name,priority,status,run_at,scheduled_for,scheduled_at,created_at,updated_at}')
+     and g.value not in ('0', '3') order by g.key limit 1;
+  if found or coalesce(new.status, 'pending') <> 'pending' then
+    raise exception using errcode = '22023', message = format('%s of a task is said by those who do it.', coalesce(v_said, 'status'));
+  end if;
+  v_id := app.enqueue_as_caller(new.job_type, new.payload, new.company_id, v_run_at, new.priority, v_given ->> 'job_name', new.id);
+  return jsonb_populate_record(new, v_given || jsonb_build_object('id', v_id, 'company_id', v_company, 'status', 'pending',
+    'priority', coalesce(new.priority, 0), 'retry_count', 0, 'progress_percent', 0, 'payload', coalesce(new.payload, '{}'),
+    'scheduled_for', coalesce(v_run_at, now()), 'scheduled_at', coalesce(v_run_at, now()), 'run_at', coalesce(v_run_at, now()),
+    'created_at', now(), 'updated_at', now()));
+end $$;
+ALTER FUNCTION app.enqueue_shown_task() OWNER TO app_owner;
+
+CREATE FUNCTION app.enqueue_task(p_kind text, p_payload jsonb DEFAULT '{}'::jsonb, p_company_id uuid DEFAULT app.company_id(), p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_priority integer DEFAULT NULL::integer, p_unique_key text DEFAULT NULL::text, p_on_conflict text DEFAULT 'skip'::text, p_limit_key text DEFAULT NULL::text, p_id uuid DEFAULT NULL::uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := coalesce(p_company_id, app.no_company());
+  v_kind    constant app.task_kinds := app.task_kind_of(p_kind, v_company);
+  v_run_at  constant timestamptz := greatest(coalesce(p_run_at, now()), now());
+  v_state   constant text := case when v_run_at > now() then 'later' else 'ready' end;
+  v_id      constant uuid := coalesce(p_id, app.uuid_v7());
+  v_there   app.tasks;
+begin
+  if p_on_conflict not in ('skip', 'replace', 'earliest', 'error') then
+    raise exception using errcode = 'TH422', constraint = 'task_conflict_invalid',
+      message = 'What is done with a task that is there already is skip, replace, earliest or error.';
+  end if;
+  if p_priority not between -1000 and 1000 then
+    raise exception using errcode = 'TH422', constraint = 'task_priority_invalid', message = 'A priority is between -1000 and 1000.';
+  end if;
+  loop
+    insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, unique_key, payload, created_by)
+    values (v_company, v_id, p_kind, v_state, -coalesce(p_priority, v_kind.priority), v_run_at, v_kind.attempts_max, p_limit_key, p_unique_key,
+            coalesce(p_payload, '{}'), auth.uid())
+    on conflict (company_id, kind, unique_key) where unique_key is not null do nothing;
+    if found then
+      return v_id;
+    end if;
+    select * into v_there from app.tasks t
+     where t.company_id = v_company and t.kind = p_kind and t.unique_key = p_unique_key for no key update;
+    -- Otherwise it was finished between the two.
+    exit when found;
+  end loop;
+  case
+    when p_on_conflict = 'error' then
+      raise exception using errcode = 'TH409', constraint = 'task_exists',
+        message = 'There is an unfinished task with this key.', detail = jsonb_build_object('id', v_there.id)::text;
+    when p_on_conflict = 'replace' and v_there.state = 'running' then
+      update app.tasks t set rerun = jsonb_build_object('payload', coalesce(p_payload, '{}'), 'run_at', v_run_at)
+       where t.company_id = v_company and t.id = v_there.id;
+    when p_on_conflict = 'replace' then
+      update app.tasks t set payload = coalesce(p_payload, '{}'), run_at = v_run_at, state = v_state, waits_for = null, attempt = 0
+       where t.company_id = v_company and t.id = v_there.id;
+    when p_on_conflict = 'earliest' and v_there.state in ('ready', 'later') and v_there.run_at > v_run_at then
+      update app.tasks t set run_at = v_run_at, state = v_state where t.company_id = v_company and t.id = v_there.id;
+    else null;
+  end case;
+  return v_there.id;
+end $$;
+ALTER FUNCTION app.enqueue_task(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_unique_key text, p_on_conflict text, p_limit_key text, p_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.enqueue_task(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_unique_key text, p_on_conflict text, p_limit_key text, p_id uuid) IS 'Puts a task in, to be done after this transaction commits; returns its id, or that of the unfinished one with the same unique key.';
+
+CREATE FUNCTION app.enqueue_tasks(p_tasks jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_user  constant uuid := auth.uid();
+  v_count bigint;
+begin
+  with given as (
+    select * from jsonb_to_recordset(p_tasks)
+        n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text)),
+  kinds as materialized (
+    select k.* from (select distinct n.kind, coalesce(n.company_id, app.no_company()) as company_id from given n) n
+     cross join lateral (select n.company_id, (app.task_kind_of(n.kind, n.company_id)).*) k)
+  insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by)
+  select k.company_id, coalesce(n.id, app.uuid_v7()), n.kind, case when n.run_at > now() then 'later' else 'ready' end,
+         -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user
+    from given n join kinds k on k.name = n.kind and k.company_id = coalesce(n.company_id, app.no_company());
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.enqueue_tasks(p_tasks jsonb) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.enqueue_tasks(p_tasks jsonb) IS 'Puts many tasks in at once; returns how many.';
+
 CREATE FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -5654,6 +6217,18 @@ begin
 end $$;
 ALTER FUNCTION app.equipment_serviced() OWNER TO app_definer;
 
+CREATE FUNCTION app.event_nouns() RETURNS TABLE(noun text, table_name text, permission text)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select app.entity_of(split_part(t.table_name, '.', 2)), t.table_name, t.noun || ':read'
+    from app.protected_tables t
+   where starts_with(t.table_name, 'public.') and t.tenant_column is not null and t.table_name <> all (app.untold_tables())
+$$;
+ALTER FUNCTION app.event_nouns() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.event_nouns() IS 'What rows of a table are called in events, and the permission to read them.';
+
 CREATE FUNCTION app.expire(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -5669,7 +6244,8 @@ begin
     v_count := v_count + app.expire_logs(v_table, p_limit);
   end loop;
   v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit)
-             + app.expire_rate_limits(p_limit);
+             + app.expire_portal_sessions(p_limit) + app.expire_invitations(p_limit) + app.expire_rate_limits(p_limit) + app.expire_events(p_limit)
+             + app.expire_inbound_events(p_limit);
   -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
   delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop
@@ -5679,15 +6255,12 @@ begin
   if v_count < p_limit then
     v_count := v_count + app.archive_jobs(greatest(p_limit / 20, 1));
   end if;
-  if v_count < p_limit then
-    v_count := v_count + app.expire_company(p_limit);
-  end if;
   return v_count;
 end $$;
 ALTER FUNCTION app.expire(p_limit integer) OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.expire(p_limit integer) IS 'Takes away a batch of what is older than its company keeps it, of companies whose date has come, and moves completed jobs into jobs_archive; returns how many rows
-   it dealt with. Those that could not go stand in app.retention_held.';
+COMMENT ON FUNCTION app.expire(p_limit integer) IS 'Takes away a batch of what is older than its company keeps it, and moves completed jobs into jobs_archive; returns how many rows it dealt
+   with. Those that could not go stand in app.retention_held.';
 
 CREATE FUNCTION app.expire_audit(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5713,47 +6286,51 @@ ALTER FUNCTION app.expire_audit(p_limit integer) OWNER TO app_owner;
 CREATE FUNCTION app.expire_company(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
   v_company uuid;
   v_table   text;
   v_state   text;
-  v_rows    bigint;
+  v_rule    text;
   v_count   bigint := 0;
 begin
-  select c.id into v_company from public.companies c
+  if p_limit not between 1 and 10000 then
+    raise exception using errcode = '22023', message = 'a batch has 1 to 10000 rows';
+  end if;
+  select c.id into v_company
+    from public.companies c
+    left join app.retention_held h on h.company_id = c.id and h.table_name = 'public.companies' and h.row_id = c.id
    where c.deleted_at is not null and c.permanent_delete_scheduled_at <= now()
-   order by c.permanent_delete_scheduled_at, c.id limit 1 for update skip locked;
+     and (h.tried_at is null or h.tried_at <= now() - interval '1 day')
+   order by h.tried_at nulls first, c.permanent_delete_scheduled_at, c.id limit 1 for update of c skip locked;
   if not found then
     return 0;
   end if;
-  for v_table in
-    select t.table_name from app.protected_tables t
-     where t.tenant_column = 'company_id' and t.table_name not in ('public.team_members', 'public.audit_logs') order by t.table_name
-  loop
+  for v_table in select * from app.company_tables() loop
     exit when v_count >= p_limit;
-    begin
-      execute format('delete from %1$s where (tableoid, ctid) in (select t.tableoid, t.ctid from %1$s t where t.company_id = $1 limit $2)',
-                     v_table::regclass) using v_company, p_limit - v_count;
-      get diagnostics v_rows = row_count;
-      v_count := v_count + v_rows;
-    exception when others then
-      get stacked diagnostics v_state = returned_sqlstate;
-      -- A server without room, or at its end, says nothing about the rows.
-      if v_state ~ '^(53|57|58|XX)' then
-        raise;
-      end if;
-    end;
+    v_count := v_count + app.expire_rows(v_company, v_table, p_limit - v_count::integer);
   end loop;
-  if v_count = 0 then
-    delete from public.companies c where c.id = v_company;
-    v_count := 1;
+  if v_count > 0 then
+    return v_count;
   end if;
-  return v_count;
-end $_$;
+  -- What is left goes with it at once, in whatever time a statement has: if that is too short, the others get their turn.
+  begin
+    delete from public.companies c where c.id = v_company;
+    -- They have no key to it, so that what goes with a company can be told of.
+    delete from app.events e where e.company_id = v_company;
+  exception when query_canceled or others then
+    get stacked diagnostics v_state = returned_sqlstate, v_rule = constraint_name;
+    if v_state <> '57014' and app.is_fault_of_server(v_state) then
+      raise;
+    end if;
+    perform app.hold_back(v_company, 'public.companies', v_company, coalesce(nullif(v_rule, ''), v_state));
+  end;
+  return 1;
+end $$;
 ALTER FUNCTION app.expire_company(p_limit integer) OWNER TO app_owner;
 
-COMMENT ON FUNCTION app.expire_company(p_limit integer) IS 'Takes away a batch of the rows of a company whose date has come, and the company itself with the last of them; returns how many.';
+COMMENT ON FUNCTION app.expire_company(p_limit integer) IS 'Takes away a batch of the rows of a company whose date has come, and the company itself with the last of them; returns how many were
+   tried. What could not go stands in app.retention_held.';
 
 CREATE FUNCTION app.expire_deleted(p_table text, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5778,8 +6355,7 @@ begin
       delete from app.retention_held h where h.company_id = v_row.company_id and h.table_name = p_table and h.row_id = v_row.id;
     exception when others then
       get stacked diagnostics v_state = returned_sqlstate, v_rule = constraint_name;
-      -- A server without room, or at its end, says nothing about the row.
-      if v_state ~ '^(53|57|58|XX)' then
+      if app.is_fault_of_server(v_state) then
         raise;
       end if;
       perform app.hold_back(v_row.company_id, p_table, v_row.id, coalesce(nullif(v_rule, ''), v_state));
@@ -5789,6 +6365,21 @@ begin
   return v_count;
 end $_$;
 ALTER FUNCTION app.expire_deleted(p_table text, p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.expire_events(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  with old as (select e.company_id, e.id from app.events e where e.created_at < now() - interval '30 days' order by e.created_at limit p_limit
+                  for update skip locked)
+  delete from app.events e using old where e.company_id = old.company_id and e.id = old.id;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.expire_events(p_limit integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.expire_idempotency_keys(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5803,6 +6394,39 @@ begin
   return v_count;
 end $$;
 ALTER FUNCTION app.expire_idempotency_keys(p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.expire_inbound_events(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  with old as (select e.id from app.inbound_events e
+                where e.received_at < now() - interval '90 days' and e.status <> 'pending' order by e.received_at limit p_limit)
+  delete from app.inbound_events e using old where e.id = old.id;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.expire_inbound_events(p_limit integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.expire_invitations(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  delete from public.invitations i
+   where (i.company_id, i.id) in (
+           select o.company_id, o.id from public.invitations o left join public.company_settings s on s.company_id = o.company_id
+            where o.used_at is null and o.expires_at <= now() - interval '7 days'
+              and o.expires_at <= now() - make_interval(days => app.kept_days(s.retention, 'deleted_rows'))
+            order by o.expires_at limit p_limit for update of o skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.expire_invitations(p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.expire_logs(p_table text, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5823,6 +6447,21 @@ begin
 end $_$;
 ALTER FUNCTION app.expire_logs(p_table text, p_limit integer) OWNER TO app_definer;
 
+CREATE FUNCTION app.expire_portal_sessions(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  delete from auth.portal_sessions p
+   where (p.company_id, p.id) in (select o.company_id, o.id from auth.portal_sessions o where o.expires_at <= now() - interval '1 day'
+                                   order by o.expires_at limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.expire_portal_sessions(p_limit integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.expire_rate_limits(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -5836,6 +6475,55 @@ begin
   return v_count;
 end $$;
 ALTER FUNCTION app.expire_rate_limits(p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.expire_rows(p_company_id uuid, p_table text, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_key   text;
+  v_batch text;
+  v_row   record;
+  v_state text;
+  v_rule  text;
+  v_count bigint := 0;
+begin
+  -- By its id, or else by all of its key, or else by all that it says.
+  select coalesce(min('t.id') filter (where a.attname = 'id' and a.atttypid = 'uuid'::regtype),
+                  format('md5(row(%s)::text)::uuid', coalesce(string_agg(format('t.%I', a.attname), ', ' order by a.attnum), 't.*'))) into v_key
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+   where i.indrelid = p_table::regclass and i.indisprimary;
+  v_batch := format('select t.tableoid, t.ctid, %1$s as id from %2$s t
+                      where t.company_id = $1 and not exists (select from app.retention_held h
+                             where h.company_id = $1 and h.table_name = %3$L and h.row_id = %1$s and h.tried_at > now() - interval ''1 day'')
+                      order by %1$s limit $2 for update of t skip locked', v_key, p_table::regclass, p_table);
+  begin
+    execute format('delete from %s where (tableoid, ctid) in (select b.tableoid, b.ctid from (%s) b)', p_table::regclass, v_batch)
+      using p_company_id, p_limit;
+    get diagnostics v_count = row_count;
+    return v_count;
+  exception when others then
+    get stacked diagnostics v_state = returned_sqlstate;
+    if app.is_fault_of_server(v_state) then
+      raise;
+    end if;
+  end;
+  for v_row in execute v_batch using p_company_id, p_limit loop
+    begin
+      execute format('delete from %s where tableoid = $1 and ctid = $2', p_table::regclass) using v_row.tableoid, v_row.ctid;
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate, v_rule = constraint_name;
+      if app.is_fault_of_server(v_state) then
+        raise;
+      end if;
+      perform app.hold_back(p_company_id, p_table, v_row.id, coalesce(nullif(v_rule, ''), v_state));
+    end;
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $_$;
+ALTER FUNCTION app.expire_rows(p_company_id uuid, p_table text, p_limit integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.expire_security_events(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5852,6 +6540,28 @@ begin
   return v_count;
 end $$;
 ALTER FUNCTION app.expire_security_events(p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count integer;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('app.fan_out_events', 0)) then
+    return 0;
+  end if;
+  with untold as (
+    select e.company_id, e.id, e.number, e.names, e.row_id, e.payload, e.created_at
+      from app.events e where e.told_at is null order by e.number limit p_limit for update
+  ), told as (
+    update app.events e set told_at = p_now from untold u where e.company_id = u.company_id and e.id = u.id
+  )
+  select count(app.deliver_event(u.company_id, u.id, u.number, u.names, u.row_id, u.payload, u.created_at, null, p_now)) into v_count
+    from (select * from untold order by number) u;
+  return v_count;
+end $$;
+ALTER FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.feed_columns() RETURNS TABLE(relation bigint, schema text, name text, columns text, key text, hidden text, computed text)
     LANGUAGE sql STABLE
@@ -5958,6 +6668,38 @@ begin
 end $$;
 ALTER FUNCTION app.file_job() OWNER TO app_owner;
 
+CREATE FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+declare
+  v_done  uuid[];
+  v_lanes text[];
+begin
+  with closed as (
+    delete from app.tasks t
+     using unnest(p_company_ids, p_ids, p_attempts) g (company_id, id, attempt)
+     -- Said so that each is found by its key, and not all that the process holds compared with each.
+     where t.company_id = g.company_id and t.id = g.id and t.worker is not distinct from p_worker and t.attempt = g.attempt and t.rerun is null
+    returning t.*),
+  kept as (
+    insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, worker, unique_key, payload, progress_percent,
+                                progress_message, errors, result, created_by, created_at, started_at, finished_at, label)
+    select c.company_id, c.id, c.kind, 'done', c.rank, c.run_at, c.attempt, c.attempts_max, c.worker, c.unique_key, c.payload, c.progress_percent,
+           c.progress_message, c.errors, p_results -> c.id::text, c.created_by, c.created_at, c.started_at, now(), c.label
+      from closed c)
+  select array(select c.id from closed c), array(select l.lane from closed c cross join unnest(c.lanes) l (lane)) into v_done, v_lanes;
+  if v_lanes <> '{}' then
+    perform app.give_slots(v_lanes);
+  end if;
+  return v_done;
+end $$;
+ALTER FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) OWNER TO app_owner;
+
 CREATE FUNCTION app.first_id_of(p_at timestamp with time zone) RETURNS uuid
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -6008,6 +6750,18 @@ CREATE FUNCTION app.forget_changes(p_before text) RETURNS void
 END;
 ALTER FUNCTION app.forget_changes(p_before text) OWNER TO app_definer;
 
+CREATE FUNCTION app.forget_company_tasks() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from app.tasks t where t.company_id = old.id;
+  delete from app.done_tasks t where t.company_id = old.id;
+  delete from app.dead_tasks t where t.company_id = old.id;
+  return null;
+end $$;
+ALTER FUNCTION app.forget_company_tasks() OWNER TO app_definer;
+
 CREATE FUNCTION app.forget_password_class() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -6024,13 +6778,50 @@ CREATE FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_
     RETURN (((p_prefix || COALESCE(('-'::text || p_year), ''::text)) || '-'::text) || lpad((p_value)::text, GREATEST(p_digits, length((p_value)::text)), '0'::text));
 ALTER FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) OWNER TO app_owner;
 
+CREATE FUNCTION app.give_slots(p_lanes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_lane record;
+begin
+  for v_lane in select l.lane, count(*)::integer as slots from unnest(p_lanes) l (lane) group by l.lane order by l.lane loop
+    update app.task_slots s set running = greatest(s.running - v_lane.slots, 0) where s.lane = v_lane.lane;
+    perform app.wake_lane(v_lane.lane, v_lane.slots);
+  end loop;
+end $$;
+ALTER FUNCTION app.give_slots(p_lanes text[]) OWNER TO app_owner;
+
+CREATE FUNCTION app.give_up_webhook_deliveries(p_now timestamp with time zone, p_days integer, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  with old as (
+    select d.company_id, d.id from app.webhook_deliveries d
+      join public.webhooks w on w.company_id = d.company_id and w.id = d.webhook_id and not w.is_active
+     where d.due_at <= p_now - make_interval(days => p_days) and coalesce(d.taken_until <= p_now, true)
+     order by d.due_at limit p_limit for update of d skip locked
+  ), gone as (
+    delete from app.webhook_deliveries d using old where d.company_id = old.company_id and d.id = old.id returning d.company_id, d.id
+  )
+  update public.webhook_logs l set status = 'failed', next_retry_at = null, error_message = 'The webhook was not at work.'
+    from gone where l.company_id = gone.company_id and l.id = gone.id;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.give_up_webhook_deliveries(p_now timestamp with time zone, p_days integer, p_limit integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.guard_api_key() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 begin
-  if tg_op = 'UPDATE' and old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at then
-    raise exception using errcode = 'TH422', constraint = 'api_key_revoked', message = 'A key that was taken back stays so.',
+  if tg_op = 'UPDATE' and (old.revoked_at is not null and new.revoked_at is distinct from old.revoked_at
+                           or old.expires_at <= now() and new.expires_at is distinct from old.expires_at) then
+    raise exception using errcode = 'TH422', constraint = 'api_key_revoked', message = 'A key that was taken back or is over stays so.',
       hint = 'Make another one.';
   end if;
   if tg_op = 'INSERT' or new.permissions is distinct from old.permissions then
@@ -6353,9 +7144,8 @@ begin
         message = 'This estimate was valid until a time that is past.',
         hint = 'Put it back to draft, or give it a later valid_until.';
     end if;
-    if current_user = 'authenticated' and not app.has_permission('estimates:approve') then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied',
-        message = 'You need the permission estimates:approve.';
+    if current_user = 'authenticated' then
+      perform app.demand('estimates:approve');
     end if;
   end if;
   case new.status
@@ -6716,14 +7506,11 @@ begin
     raise exception using errcode = 'TH403', constraint = 'member_outranks',
       message = 'Only the owner and admins may change an owner or admin.';
   end if;
-  if (p_old.role, p_old.role_id) is distinct from (p_new.role, p_new.role_id)
-     and not app.has_permission('members:change_role') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission members:change_role.';
+  if (p_old.role, p_old.role_id) is distinct from (p_new.role, p_new.role_id) then
+    perform app.demand('members:change_role');
   end if;
-  if p_old.permissions is distinct from p_new.permissions and not app.has_permission('members:set_permissions') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission members:set_permissions.';
+  if p_old.permissions is distinct from p_new.permissions then
+    perform app.demand('members:set_permissions');
   end if;
   perform app.check_grantable(p_old.effective_permissions, p_new.effective_permissions);
 end $$;
@@ -6811,8 +7598,7 @@ CREATE FUNCTION app.guard_owner_password() RETURNS trigger
     SET search_path TO ''
     AS $$
 begin
-  if exists (select from auth.users u
-              where u.id = new.user_id and u.encrypted_password is not null and u.password_is_long is not true) then
+  if app.has_short_password(new.user_id) then
     raise exception using errcode = 'TH422', constraint = 'weak_password', detail = '{"reasons": ["length"]}',
       message = format('Owners and admins need a password of at least %s characters.',
                        (select r.password_characters_min from app.company_rules r)),
@@ -7051,9 +7837,8 @@ begin
   end if;
   select * into v_approval from app.purchase_approval(new.company_id, new.total_amount);
   if new.status = 'approved' then
-    if current_user = 'authenticated' and not app.has_permission('purchase_orders:approve') then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied',
-        message = 'You need the permission purchase_orders:approve.';
+    if current_user = 'authenticated' then
+      perform app.demand('purchase_orders:approve');
     end if;
     if current_user = 'authenticated' and not v_approval.is_approver then
       raise exception using errcode = 'TH403', constraint = 'purchase_order_approver_required',
@@ -7161,6 +7946,29 @@ begin
 end $_$;
 ALTER FUNCTION app.guard_retention() OWNER TO app_owner;
 
+CREATE FUNCTION app.guard_retry_policy() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+begin
+  if exists (select from jsonb_each(new.retry_policy) e
+              where not case e.key
+                when 'max_retries' then e.value #>> '{}' ~ '^([0-9]|1[0-9]|20)$' and jsonb_typeof(e.value) = 'number'
+                when 'backoff' then e.value in ('"exponential"', '"linear"', '"fixed"')
+                when 'delay_seconds' then e.value #>> '{}' ~ '^[1-9][0-9]{0,4}$' and jsonb_typeof(e.value) = 'number'
+                else false end) then
+    raise exception using errcode = 'TH422', constraint = 'webhook_retry_policy_invalid',
+      message = 'This policy of tries cannot be read.',
+      hint = 'max_retries 0 to 20, backoff exponential, linear or fixed, delay_seconds 1 to 99999.';
+  end if;
+  -- Whoever sets it to work again begins anew.
+  if tg_op = 'UPDATE' and new.is_active and not old.is_active then
+    new.disabled_reason := null;
+  end if;
+  return new;
+end $_$;
+ALTER FUNCTION app.guard_retry_policy() OWNER TO app_owner;
+
 CREATE FUNCTION app.guard_schedule() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -7215,10 +8023,7 @@ begin
   -- Who may not write mappings at all is refused by the policies.
   if new.role is not null and current_user = 'authenticated'
      and (app.has_permission('directory:create') or app.has_permission('directory:update')) then
-    if not app.has_permission('members:change_role') then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied',
-        message = 'You need the permission members:change_role.';
-    end if;
+    perform app.demand('members:change_role');
     perform app.check_grantable('', app.effective_permissions(new.company_id, new.role, new.role_id, '{}'));
   end if;
   return new;
@@ -7513,18 +8318,55 @@ CREATE FUNCTION app.guard_webhook() RETURNS trigger
     SET search_path TO ''
     AS $_$
 begin
-  if new.url is not null and (new.url !~ '^https://[a-zA-Z0-9.-]+(:[0-9]{1,5})?(/|\?|$)'
+  -- What nobody but the server can seal is set where it does: the columns show that there is something.
+  if new.secret is not null or exists (select from jsonb_each(new.custom_headers) h where h.value <> '"***"') then
+    raise exception using errcode = 'TH422', constraint = 'webhook_secret_unsettable',
+      message = 'The secret of a webhook and the values of its headers are set at /api/v1/webhooks.';
+  end if;
+  -- Receivers of a developer or a test are on this machine; when it is sent, the server looks again.
+  if new.url is not null and coalesce(current_setting('app.private_webhooks', true), '') <> 'on' and (new.url !~ '^https://[a-zA-Z0-9.-]+(:[0-9]{1,5})?(/|\?|$)'
      or new.url ~ '^https://(localhost|[0-9.]+|[a-zA-Z0-9.-]*\.(localhost|local|internal))([:/?]|$)') then
     raise exception using errcode = 'TH422', constraint = 'webhook_url_invalid',
       message = 'A webhook goes to an https address of a host with a public name.';
   end if;
-  if exists (select from unnest(new.events) e where e !~ '^([a-z_]+\.[a-z_]+|\*)$') then
+  if exists (select from unnest(new.events) e where e !~ '^([a-z_]+\.([a-z_]+|\*)|\*)$') then
     raise exception using errcode = 'TH422', constraint = 'webhook_event_invalid',
-      message = 'An event is written noun.verb, such as invoice.paid, or * for all.';
+      message = 'An event is written noun.verb, such as invoice.paid, noun.* or * for all.';
   end if;
   return new;
 end $_$;
 ALTER FUNCTION app.guard_webhook() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_webhook_events() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_event   text;
+  v_missing text;
+begin
+  foreach v_event in array new.events loop
+    if v_event <> '*' and not exists (select from app.event_nouns() n where n.noun = split_part(v_event, '.', 1)) then
+      raise exception using errcode = 'TH422', constraint = 'webhook_event_invalid',
+        message = format('There are no events of "%s".', split_part(v_event, '.', 1)),
+        hint = 'GET /api/v1/webhooks/events lists what there is.';
+    end if;
+  end loop;
+  -- Whoever may have no webhooks at all is refused for that.
+  if current_user = 'authenticated' and (app.has_permission('webhooks:create') or app.has_permission('webhooks:update')) then
+    select n.permission into v_missing
+      from app.event_nouns() n
+     where exists (select from unnest(new.events) e (name) where e.name = '*' or split_part(e.name, '.', 1) = n.noun)
+       and not app.has_permission(n.permission)
+     order by n.permission limit 1;
+    if v_missing is not null then
+      raise exception using errcode = 'TH403', constraint = 'webhook_event_denied',
+        message = format('You need the permission %s to have these events sent.', v_missing);
+    end if;
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_webhook_events() OWNER TO app_owner;
 
 CREATE FUNCTION app.has_feature(p_feature text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -7552,6 +8394,16 @@ CREATE FUNCTION app.has_pii_access() RETURNS boolean
 ALTER FUNCTION app.has_pii_access() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.has_pii_access() IS 'Whether the caller reads what is marked as personal: (select app.has_pii_access()) or not (settings ? ''pii_restricted'').';
+
+CREATE FUNCTION app.has_short_password(p_user_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select exists (select from auth.users u where u.id = p_user_id and u.encrypted_password is not null and u.password_is_long is not true)
+$$;
+ALTER FUNCTION app.has_short_password(p_user_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.has_short_password(p_user_id uuid) IS 'Whether somebody''s password is not known to be as long as owners and admins need.';
 
 CREATE FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) RETURNS void
     LANGUAGE sql
@@ -7618,23 +8470,20 @@ CREATE FUNCTION app.invite_by_directory(p_company_id uuid, p_member_id uuid, p_e
     SET search_path TO ''
     AS $$
 declare
-  v_rules app.company_rules;
+  v_row public.invitations;
 begin
   -- Who works in one company invites nobody into another.
   if app.company_id() is not null and app.company_id() is distinct from p_company_id then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
-  select * into v_rules from app.company_rules;
-  perform app.take_seat(p_company_id, false);
-  if (select count(*) from public.invitations i where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null)
-       >= v_rules.invitations_open_max then
-    raise exception using errcode = 'TH409', constraint = 'invitations_exhausted',
-      message = format('A company has at most %s open invitations.', v_rules.invitations_open_max), hint = 'Revoke those that nobody accepts.';
-  end if;
-  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, expires_at, is_mailed, sent_at)
-  select p_company_id, p_email, left(p_name, 200), coalesce(g.role, 'member'), g.role_id, g.department_id, p_token_hash,
-         now() + make_interval(secs => v_rules.invitation_seconds), p_is_mailed, case when p_is_mailed then now() end
+  select coalesce(g.role, 'member'), g.role_id, g.department_id into v_row.role, v_row.role_id, v_row.department_id
     from app.scim_grant(p_company_id, p_member_id) g;
+  v_row.company_id := p_company_id;
+  v_row.email := p_email;
+  v_row.name := p_name;
+  v_row.token_hash := p_token_hash;
+  v_row.is_mailed := p_is_mailed;
+  perform app.add_invitation(v_row);
 end $$;
 ALTER FUNCTION app.invite_by_directory(p_company_id uuid, p_member_id uuid, p_email text, p_name text, p_token_hash text, p_is_mailed boolean) OWNER TO app_definer;
 
@@ -7682,11 +8531,29 @@ CREATE FUNCTION app.is_done(p_status text, p_actual_end timestamp with time zone
     RETURN ((p_status = ANY (ARRAY['completed'::text, 'invoiced'::text, 'paid'::text])) OR ((p_status = 'archived'::text) AND (p_actual_end IS NOT NULL)));
 ALTER FUNCTION app.is_done(p_status text, p_actual_end timestamp with time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.is_fault_of_server(p_state text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN (p_state ~ '^(53|57|58|XX)'::text);
+ALTER FUNCTION app.is_fault_of_server(p_state text) OWNER TO app_owner;
+
 CREATE FUNCTION app.is_id_list(p_value jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT
     SET search_path TO ''
     RETURN CASE WHEN (jsonb_typeof(p_value) <> 'array'::text) THEN false ELSE (((jsonb_array_length(p_value) >= 1) AND (jsonb_array_length(p_value) <= 1000)) AND (NOT (EXISTS (SELECT FROM jsonb_array_elements(is_id_list.p_value) e(value) WHERE ((jsonb_typeof(e.value) <> 'string'::text) OR ((e.value #>> '{}'::text[]) !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'::text)))))) END;
 ALTER FUNCTION app.is_id_list(p_value jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.is_news(p_provider text, p_key text, p_said_at timestamp with time zone, p_is_gone boolean) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  insert into app.inbound_states as s (provider, object_key, said_at, is_gone) values (p_provider, p_key, p_said_at, p_is_gone)
+  on conflict (provider, object_key) do update set said_at = excluded.said_at, is_gone = excluded.is_gone
+     where s.said_at < excluded.said_at or s.said_at = excluded.said_at and not s.is_gone;
+  return found;
+end $$;
+ALTER FUNCTION app.is_news(p_provider text, p_key text, p_said_at timestamp with time zone, p_is_gone boolean) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_open_at(p_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -7739,6 +8606,13 @@ begin
      and p_at < p_day + v_closes + case when v_closes <= v_opens then interval '1 day' else interval '0' end;
 end $_$;
 ALTER FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) OWNER TO app_owner;
+
+CREATE FUNCTION app.is_program() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN COALESCE((substr((auth.jwt() ->> 'session_id'::text), 15, 1) = '8'::text), false);
+ALTER FUNCTION app.is_program() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.is_program() IS 'Whether a program of others acts here for the user.';
 
 CREATE FUNCTION app.is_public_mail_domain(p_domain text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -7862,8 +8736,9 @@ CREATE FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_use
     SET search_path TO ''
     AS $$
 declare
-  v_provider public.sign_on_providers;
-  v_member   public.team_members;
+  v_provider   public.sign_on_providers;
+  v_member     public.team_members;
+  v_invitation public.invitations;
 begin
   select p.* into v_provider from public.sign_on_providers p join public.companies c on c.id = p.company_id
    where p.company_id = p_company_id and p.id = p_provider_id and p.is_enabled
@@ -7876,10 +8751,23 @@ begin
   if found then
     return v_member.status = 'active' and v_member.archived_at is null;
   end if;
-  if v_provider.joins then
-    insert into public.team_members (company_id, user_id, role) values (p_company_id, p_user_id, v_provider.default_role);
+  if not v_provider.joins then
+    return false;
   end if;
-  return v_provider.joins;
+  -- The company before its invitations, as whoever invites has it.
+  perform from public.companies c where c.id = p_company_id for no key update;
+  select i.* into v_invitation from public.invitations i join auth.users u on u.email_key = i.email_key and u.email_confirmed_at is not null
+   where i.company_id = p_company_id and u.id = p_user_id and i.used_at is null and i.revoked_at is null and i.expires_at > now()
+     for no key update of i;
+  if v_invitation.id is null and app.was_removed(p_company_id, p_user_id) then
+    return false;
+  end if;
+  perform app.take_seat(p_company_id, v_invitation.id is not null);
+  insert into public.team_members (company_id, user_id, role, role_id, department_id, invited_by, invited_at)
+  values (p_company_id, p_user_id, coalesce(v_invitation.role, v_provider.default_role), v_invitation.role_id, v_invitation.department_id,
+          v_invitation.invited_by, v_invitation.created_at);
+  update public.invitations i set used_at = now(), accepted_by = p_user_id where i.company_id = p_company_id and i.id = v_invitation.id;
+  return true;
 end $$;
 ALTER FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) OWNER TO app_definer;
 
@@ -8004,6 +8892,27 @@ ALTER FUNCTION app.keep_changes(p_on boolean) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.keep_changes(p_on boolean) IS 'Has changes of rows kept for servers that poll them, or no longer. Every migrate calls it, as the server''s login may read the log or not.';
 
+CREATE FUNCTION app.keep_event_interest() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := case when tg_op = 'DELETE' then old.company_id else new.company_id end;
+  v_wanted  text[];
+begin
+  select array_agg(distinct e.name) into v_wanted
+    from public.webhooks w, unnest(w.events) e (name)
+   where w.company_id = v_company and w.is_active;
+  if v_wanted is null then
+    delete from app.event_interest i where i.company_id = v_company;
+  elsif exists (select from public.companies c where c.id = v_company) then
+    insert into app.event_interest (company_id, wanted) values (v_company, v_wanted)
+    on conflict (company_id) do update set wanted = excluded.wanted where event_interest.wanted <> excluded.wanted;
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.keep_event_interest() OWNER TO app_definer;
+
 CREATE FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -8015,6 +8924,18 @@ begin
           now() + make_interval(hours => least(p_hours, 24 * 30)));
 end $$;
 ALTER FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.keep_inbound_event(p_provider text, p_key text, p_type text, p_said_at timestamp with time zone, p_payload jsonb, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  insert into app.inbound_events (provider, event_key, event_type, said_at, payload, due_at, received_at)
+  values (p_provider, p_key, p_type, least(p_said_at, p_now + interval '5 minutes'), p_payload, p_now, p_now)
+  on conflict (provider, event_key) do nothing;
+  return found;
+end $$;
+ALTER FUNCTION app.keep_inbound_event(p_provider text, p_key text, p_type text, p_said_at timestamp with time zone, p_payload jsonb, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_lines regclass, p_column text, p_lines_noun text, p_kept text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
@@ -8072,6 +8993,67 @@ begin
 end $$;
 ALTER FUNCTION app.keep_owing_customer() OWNER TO app_definer;
 
+CREATE FUNCTION app.keep_programs_company() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  new.active_company_id := old.active_company_id;
+  return new;
+end $$;
+ALTER FUNCTION app.keep_programs_company() OWNER TO app_owner;
+
+CREATE FUNCTION app.keep_to_company(p_company_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if app.company_id() is not null and p_company_id not in (app.company_id(), app.no_company()) then
+    raise exception using errcode = '42501', message = 'This transaction is of another company.';
+  end if;
+end $$;
+ALTER FUNCTION app.keep_to_company(p_company_id uuid) OWNER TO app_owner;
+
+CREATE FUNCTION app.keep_webhook_headers(p_webhook_id uuid, p_id uuid, p_sealed text, p_names text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook constant public.webhooks := app.own_webhook(p_webhook_id);
+begin
+  delete from app.webhook_secrets s where s.company_id = v_webhook.company_id and s.webhook_id = v_webhook.id and s.sort = 'headers';
+  if p_names <> '{}' then
+    insert into app.webhook_secrets (company_id, id, webhook_id, sort, secret)
+    values (v_webhook.company_id, p_id, v_webhook.id, 'headers', p_sealed);
+  end if;
+  update public.webhooks w
+     set custom_headers = coalesce((select jsonb_object_agg(n.name, '***') from unnest(p_names) n (name)), '{}')
+   where w.company_id = v_webhook.company_id and w.id = v_webhook.id;
+end $$;
+ALTER FUNCTION app.keep_webhook_headers(p_webhook_id uuid, p_id uuid, p_sealed text, p_names text[]) OWNER TO app_definer;
+
+CREATE FUNCTION app.keep_webhook_secret(p_webhook_id uuid, p_id uuid, p_sealed text, p_overlap_seconds integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook constant public.webhooks := app.own_webhook(p_webhook_id);
+begin
+  perform from public.webhooks w where w.company_id = v_webhook.company_id and w.id = v_webhook.id for no key update;
+  delete from app.webhook_secrets s
+   where s.company_id = v_webhook.company_id and s.webhook_id = v_webhook.id and s.sort = 'signing' and s.expires_at <= now();
+  if (select count(*) from app.webhook_secrets s
+       where s.company_id = v_webhook.company_id and s.webhook_id = v_webhook.id and s.sort = 'signing') >= 5 then
+    raise exception using errcode = 'TH422', constraint = 'webhook_secrets_too_many',
+      message = 'A webhook signs with at most five secrets at a time.', hint = 'Let one of them end first, or give overlap_seconds 0.';
+  end if;
+  update app.webhook_secrets s set expires_at = least(coalesce(s.expires_at, 'infinity'), now() + make_interval(secs => p_overlap_seconds))
+   where s.company_id = v_webhook.company_id and s.webhook_id = v_webhook.id and s.sort = 'signing';
+  insert into app.webhook_secrets (company_id, id, webhook_id, sort, secret)
+  values (v_webhook.company_id, p_id, v_webhook.id, 'signing', p_sealed);
+end $$;
+ALTER FUNCTION app.keep_webhook_secret(p_webhook_id uuid, p_id uuid, p_sealed text, p_overlap_seconds integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.kept_changes(p_since text, p_rows_max integer) RETURNS TABLE(snapshot text, xid text, relation bigint, kind text, new_row text, old_row text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -8100,7 +9082,7 @@ CREATE FUNCTION app.key_maker() RETURNS uuid
 begin
   if auth.uid() is null then
     raise exception using errcode = 'TH403', constraint = 'member_required',
-      message = 'Only a member makes API keys, not a key.';
+      message = 'Only a member makes keys, not a key.';
   end if;
   return auth.uid();
 end $$;
@@ -8361,48 +9343,6 @@ begin
 end $$;
 ALTER FUNCTION app.log_role_change() OWNER TO app_definer;
 
-CREATE TABLE public.invitations (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    email text NOT NULL,
-    email_key text GENERATED ALWAYS AS (lower(btrim(email))) STORED,
-    name text,
-    role text NOT NULL,
-    role_id uuid,
-    department_id uuid,
-    token_hash text NOT NULL,
-    invited_by uuid,
-    expires_at timestamp with time zone DEFAULT (now() + '7 days'::interval) NOT NULL,
-    used_at timestamp with time zone,
-    accepted_by uuid,
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    revoked_at timestamp with time zone,
-    is_mailed boolean DEFAULT false NOT NULL,
-    sent_at timestamp with time zone,
-    CONSTRAINT invitations_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
-    CONSTRAINT invitations_name_check CHECK ((length(name) <= 200)),
-    CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'manager'::text, 'dispatcher'::text, 'technician'::text, 'csr'::text, 'member'::text, 'viewer'::text]))),
-    CONSTRAINT invitations_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text))
-);
-ALTER TABLE ONLY public.invitations FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.invitations OWNER TO app_owner;
-
-COMMENT ON TABLE public.invitations IS 'Who was asked to join a company, and as what.';
-
-COMMENT ON COLUMN public.invitations.email IS 'pii:email';
-
-COMMENT ON COLUMN public.invitations.email_key IS 'pii:email';
-
-COMMENT ON COLUMN public.invitations.name IS 'pii:name';
-
-COMMENT ON COLUMN public.invitations.token_hash IS 'secret';
-
-COMMENT ON COLUMN public.invitations.revoked_at IS 'When it was taken back, or another one took its place.';
-
-COMMENT ON COLUMN public.invitations.is_mailed IS 'Whether the token went to the address alone, so that it proves the address.';
-
 CREATE FUNCTION app.mail_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text) RETURNS public.invitations
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -8420,9 +9360,7 @@ CREATE FUNCTION app.make_api_key(p_key jsonb, p_count_max integer) RETURNS jsonb
 declare
   v_key public.api_keys;
 begin
-  if not app.has_permission('api_keys:create') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission api_keys:create.';
-  end if;
+  perform app.demand('api_keys:create');
   v_key := jsonb_populate_record(null::public.api_keys, p_key);
   v_key.company_id := app.company_id();
   v_key.created_by := app.key_maker();
@@ -8451,7 +9389,8 @@ begin
                                 then format('old.%1$I is distinct from new.%1$I', a.attname)
                                 else format('to_jsonb(old.%1$I) is distinct from to_jsonb(new.%1$I)', a.attname) end,
                            a.attname, a.attname, a.attname, a.attname, a.attname), e'\n' order by a.attname::text collate "default")
-           filter (where a.attname not in ('updated_at', 'version', 'search_vector', 'last_used_at', 'last_used_ip')),
+           filter (where a.attname not in ('updated_at', 'version', 'search_vector', 'last_used_at', 'last_used_ip',
+                                                 'last_triggered_at', 'success_count', 'failure_count')),
          string_agg(format('%L, new.%I', a.attname, a.attname), ', ' order by a.attnum) filter (where a.attname ~ '_id$'),
          bool_or(a.attname = 'id'), bool_or(a.attname = 'deleted_at')
     into v_lines, v_keys, v_has_id, v_has_mark
@@ -8479,17 +9418,9 @@ CREATE FUNCTION app.make_invitation(p_email text, p_role text, p_name text, p_ro
 declare
   v_user    uuid := app.caller();
   v_company uuid := app.company_id();
-  v_key     text := lower(btrim(p_email));
-  v_rules   app.company_rules;
   v_row     public.invitations;
 begin
-  if v_company is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
-  end if;
-  if not app.has_permission('members:invite') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission members:invite.';
-  end if;
+  perform app.demand('members:invite');
   if p_role is null or p_role not in ('admin', 'manager', 'dispatcher', 'technician', 'csr', 'member', 'viewer')
      or p_role_id is not null and not exists (select from public.custom_roles r where r.company_id = v_company and r.id = p_role_id) then
     raise exception using errcode = 'TH422', constraint = 'role_unknown', message = 'Nobody can be invited as this.',
@@ -8501,25 +9432,19 @@ begin
   end if;
   perform app.check_grantable('', app.effective_permissions(v_company, p_role, p_role_id, '{}'));
   if exists (select from public.team_members m join auth.users u on u.id = m.user_id
-              where m.company_id = v_company and u.email_key = v_key) then
+              where m.company_id = v_company and u.email_key = lower(btrim(p_email))) then
     raise exception using errcode = 'TH409', constraint = 'already_member', message = 'This person is a member already.';
   end if;
-  select * into v_rules from app.company_rules;
-  perform from public.companies c where c.id = v_company for no key update;
-  -- A new invitation to the same address takes the place of the open one.
-  update public.invitations i set revoked_at = now()
-   where i.company_id = v_company and i.email_key = v_key and i.used_at is null and i.revoked_at is null;
-  perform app.take_seat(v_company, false);
-  if (select count(*) from public.invitations i where i.company_id = v_company and i.used_at is null and i.revoked_at is null)
-       >= v_rules.invitations_open_max then
-    raise exception using errcode = 'TH409', constraint = 'invitations_exhausted',
-      message = format('A company has at most %s open invitations.', v_rules.invitations_open_max), hint = 'Revoke those that nobody accepts.';
-  end if;
-  insert into public.invitations (company_id, email, name, role, role_id, department_id, token_hash, invited_by, expires_at, is_mailed, sent_at)
-  values (v_company, btrim(p_email), left(p_name, 200), p_role, p_role_id, p_department_id, p_token_hash, v_user,
-          now() + make_interval(secs => v_rules.invitation_seconds), p_is_mailed, case when p_is_mailed then now() end)
-  returning * into v_row;
-  return v_row;
+  v_row.company_id := v_company;
+  v_row.email := p_email;
+  v_row.name := p_name;
+  v_row.role := p_role;
+  v_row.role_id := p_role_id;
+  v_row.department_id := p_department_id;
+  v_row.token_hash := p_token_hash;
+  v_row.invited_by := v_user;
+  v_row.is_mailed := p_is_mailed;
+  return app.add_invitation(v_row);
 end $$;
 ALTER FUNCTION app.make_invitation(p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text, p_is_mailed boolean) OWNER TO app_definer;
 
@@ -8531,9 +9456,7 @@ declare
   v_link  public.public_links := jsonb_populate_record(null::public.public_links, p_link);
   v_reads text;
 begin
-  if not app.has_permission('public_links:create') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission public_links:create.';
-  end if;
+  perform app.demand('public_links:create');
   v_link.company_id := app.company_id();
   v_link.expires_at := coalesce(v_link.expires_at, now() + interval '72 hours');
   if v_link.expires_at <= now() then
@@ -8550,9 +9473,7 @@ begin
                                               case when v_link.invoice_id is not null then 'invoices:read' end,
                                               case when v_link.contract_id is not null then 'contracts:read' end,
                                               case when v_link.job_id is not null then 'jobs:read' end], null) loop
-    if not app.has_permission(v_reads) then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied', message = format('You need the permission %s.', v_reads);
-    end if;
+    perform app.demand(v_reads);
   end loop;
   insert into public.public_links (company_id, id, token_hash, purpose, estimate_id, invoice_id, contract_id, job_id, customer_id, expires_at, uses_max)
   values (v_link.company_id, v_link.id, v_link.token_hash, v_link.purpose, v_link.estimate_id, v_link.invoice_id, v_link.contract_id, v_link.job_id,
@@ -8589,6 +9510,66 @@ end $$;
 ALTER FUNCTION app.make_partitions(p_months_ahead integer) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.make_partitions(p_months_ahead integer) IS 'Makes the partitions of the coming months where they are missing; returns their names.';
+
+CREATE FUNCTION app.make_scim_token(p_id uuid, p_name text, p_token_hash text, p_token_prefix text, p_expires_at timestamp with time zone, p_now timestamp with time zone, p_count_max integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := app.company_id();
+begin
+  if not (app.has_permission('directory:create') and app.has_permission('members:change_role')) then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied',
+      message = 'You need the permissions directory:create and members:change_role.';
+  end if;
+  perform app.check_grantable('', app.effective_permissions(v_company, 'admin', null, '{}'));
+  -- One at a time, so that the count is true.
+  perform from public.companies c where c.id = v_company for no key update;
+  if (select count(*) from public.scim_tokens t where t.company_id = v_company and t.revoked_at is null and t.expires_at > p_now)
+       >= p_count_max then
+    raise exception using errcode = 'TH422', constraint = 'scim_tokens_exhausted',
+      message = 'The company has as many tokens as it can have; take one back first';
+  end if;
+  insert into public.scim_tokens (company_id, id, name, token_hash, token_prefix, expires_at, created_by)
+  values (v_company, p_id, p_name, p_token_hash, p_token_prefix, p_expires_at, app.key_maker());
+end $$;
+ALTER FUNCTION app.make_scim_token(p_id uuid, p_name text, p_token_hash text, p_token_prefix text, p_expires_at timestamp with time zone, p_now timestamp with time zone, p_count_max integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.make_task_partitions(p_weeks_ahead integer DEFAULT 2) RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_table text;
+  v_week  integer;
+  v_day   date;
+  v_name  text;
+  v_made  text[] := '{}';
+begin
+  if p_weeks_ahead not between 0 and 52 then
+    raise exception using errcode = '22023', message = 'partitions are made 0 to 52 weeks ahead';
+  end if;
+  foreach v_table in array array['done_tasks', 'dead_tasks'] loop
+    for v_week in 0 .. p_weeks_ahead loop
+      v_day := date_trunc('week', now() at time zone 'UTC')::date + 7 * v_week;
+      v_name := v_table || to_char(v_day, '_YYYY_MM_DD');
+      continue when to_regclass(format('app.%I', v_name)) is not null;
+      -- Whoever makes the same one at the same time waits, and finds it made.
+      perform pg_advisory_xact_lock(hashtextextended('partition ' || v_name, 0));
+      continue when to_regclass(format('app.%I', v_name)) is not null;
+      execute format('create table app.%I (like app.%I including defaults including constraints including comments)', v_name, v_table);
+      perform app.enclose(format('app.%I', v_name)::regclass);
+      execute format('alter table app.%I attach partition app.%I for values from (%L) to (%L)',
+                     v_table, v_name, v_day::timestamp at time zone 'UTC', (v_day + 7)::timestamp at time zone 'UTC');
+      v_made := v_made || v_name;
+    end loop;
+  end loop;
+  return v_made;
+end $$;
+ALTER FUNCTION app.make_task_partitions(p_weeks_ahead integer) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.make_task_partitions(p_weeks_ahead integer) IS 'Makes the partitions of this week and the coming ones where they are missing; returns their names.';
 
 CREATE FUNCTION app.mark_as_deleted() RETURNS trigger
     LANGUAGE plpgsql
@@ -9019,6 +10000,11 @@ CREATE FUNCTION app.next_number(p_company_id uuid, p_name text) RETURNS bigint
 $$;
 ALTER FUNCTION app.next_number(p_company_id uuid, p_name text) OWNER TO app_owner;
 
+CREATE FUNCTION app.no_company() RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    RETURN '00000000-0000-0000-0000-000000000000'::uuid;
+ALTER FUNCTION app.no_company() OWNER TO app_owner;
+
 CREATE FUNCTION app.note_account() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -9151,6 +10137,30 @@ begin
 end $$;
 ALTER FUNCTION app.note_api_key_use() OWNER TO app_definer;
 
+CREATE FUNCTION app.note_event() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company uuid;
+  v_wanted  text[];
+begin
+  if tg_op = 'DELETE' then
+    v_company := old.company_id;
+  else
+    v_company := new.company_id;
+  end if;
+  select i.wanted into v_wanted from app.event_interest i where i.company_id = v_company;
+  if v_wanted is not null then
+    perform app.write_event(v_company, v_wanted, tg_argv, case when tg_op <> 'INSERT' then to_jsonb(old) end,
+                            case when tg_op <> 'DELETE' then to_jsonb(new) end);
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.note_event() OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.note_event() IS 'After each row: writes what happened to it into app.events, if a webhook of its company asks for it.';
+
 CREATE FUNCTION app.note_factor() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -9203,6 +10213,23 @@ CREATE FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent
 $$;
 ALTER FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) OWNER TO app_definer;
 
+CREATE FUNCTION app.note_removal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if tg_op = 'DELETE' then
+    -- With a company or an account that goes nobody is removed from anything.
+    insert into app.removed_members as r (company_id, user_id, removed_by)
+    select c.id, u.id, auth.uid() from public.companies c, auth.users u where c.id = old.company_id and u.id = old.user_id
+    on conflict (company_id, user_id) do update set removed_by = excluded.removed_by, removed_at = excluded.removed_at;
+  else
+    delete from app.removed_members r where r.company_id = new.company_id and r.user_id = new.user_id;
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.note_removal() OWNER TO app_definer;
+
 CREATE FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_session_id uuid, p_details jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -9242,6 +10269,17 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.note_session() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  update app.tasks t set progress_percent = least(greatest(p_percent, 0), 100), progress_message = left(p_message, 500)
+   where t.company_id = p_company_id and t.id = p_id and t.state = 'running' and t.worker = p_worker and t.attempt = p_attempt;
+end $$;
+ALTER FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) OWNER TO app_owner;
 
 CREATE FUNCTION app.nothing_to_answer(p_what text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -9422,6 +10460,7 @@ declare
   v_is_due   boolean;
   v_active   uuid;
   v_support  text;
+  v_program  uuid;
 begin
   permissions := '';
   case p_kind
@@ -9442,8 +10481,8 @@ begin
           from auth.users u
          where u.id = p_user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now());
       else
-        select u.id, coalesce(p_company_id, s.active_company_id), s.aal, s.active_company_id, s.impersonated_by
-          into v_user, v_company, v_aal, v_active, v_support
+        select u.id, coalesce(p_company_id, s.active_company_id), s.aal, s.active_company_id, s.impersonated_by, s.oauth_client_id
+          into v_user, v_company, v_aal, v_active, v_support, v_program
           from auth.sessions s
           join auth.users u on u.id = s.user_id
          where s.id = p_session_id and s.user_id = p_user_id and s.revoked_at is null and (s.not_after is null or s.not_after > now())
@@ -9457,6 +10496,11 @@ begin
       if v_support is not null and v_company is distinct from v_active then
         raise exception using errcode = 'TH403', constraint = 'company_not_member',
           message = 'Support works in one company.';
+      end if;
+      -- So does a program: where its user was when he let it in.
+      if v_program is not null and v_company is distinct from v_active then
+        raise exception using errcode = 'TH403', constraint = 'company_not_member',
+          message = 'A program works in the company for which it was let in.';
       end if;
       if v_company is not null then
         select m.company_id, m.role, m.effective_permissions, c.writes_until, c.slug, c.industry, c.suspended_at is not null,
@@ -9488,7 +10532,8 @@ begin
         -- What support never does in a member's place, whoever he is.
         if v_support is not null then
           permissions := regexp_replace(permissions,
-            '(?<=,)([a-z_]+:(delete|restore|manage)(_assigned|_own)?|members:[a-z_]+|roles:[a-z_]+|invitations:[a-z_]+|api_keys:[a-z_]+),',
+            '(?<=,)([a-z_]+:(delete|restore|manage)(_assigned|_own)?|members:[a-z_]+|roles:[a-z_]+|invitations:[a-z_]+'
+              || '|api_keys:[a-z_]+|directory:[a-z_]+|company_domains:[a-z_]+),',
             '', 'g');
         end if;
       end if;
@@ -9515,6 +10560,7 @@ begin
     || case when user_id is null then '' else ',"sub":"' || user_id || '"' end
     || case when v_aal is null then '' else ',"aal":"' || v_aal || '"' end
     || case when v_support is null then '' else ',"impersonated_by":' || to_json(v_support) || ',"act":' || json_build_object('sub', v_support) end
+    || case when v_program is null then '' else ',"client_id":"' || v_program || '"' end
     || case when company_id is null then ',"company_id":null,"tenant_id":null,"subdomain":null,"industry":null,"member_role":null}'
             else ',"company_id":"' || company_id || '","tenant_id":"' || company_id || '","subdomain":"' || v_slug
               || '","industry":' || coalesce(to_json(v_industry)::text, 'null')
@@ -9614,6 +10660,24 @@ CREATE FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sum
 $$;
 ALTER FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) OWNER TO app_owner;
 
+CREATE FUNCTION app.own_webhook(p_id uuid) RETURNS public.webhooks
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook public.webhooks;
+begin
+  if not (app.has_permission('webhooks:update') or app.has_permission('webhooks:create') or current_setting('role', true) = 'service_role') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission webhooks:update.';
+  end if;
+  select w.* into v_webhook from public.webhooks w where w.company_id = app.company_id() and w.id = p_id;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'webhook_not_found', message = 'There is no such webhook.';
+  end if;
+  return v_webhook;
+end $$;
+ALTER FUNCTION app.own_webhook(p_id uuid) OWNER TO app_definer;
+
 CREATE FUNCTION app.owns_domain(p_company_id uuid, p_domain text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -9629,6 +10693,92 @@ CREATE FUNCTION app.partitioned_tables() RETURNS text[]
     SET search_path TO ''
     RETURN ARRAY['communications'::text, 'activities'::text, 'audit_logs'::text, 'webhook_logs'::text, 'email_logs'::text];
 ALTER FUNCTION app.partitioned_tables() OWNER TO app_owner;
+
+CREATE FUNCTION app.pause_tasks(p_kind text, p_company_id uuid, p_until timestamp with time zone, p_is_draining boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.keep_to_company(coalesce(p_company_id, app.no_company()));
+  if p_kind is not null and not exists (select from app.task_kinds k where k.name = p_kind) then
+    raise exception using errcode = 'TH422', constraint = 'task_kind_unknown', message = format('There is no kind of task "%s".', left(p_kind, 80));
+  end if;
+  if p_company_id is not null then
+    insert into app.task_limits as l (company_id, kind, paused_until, is_draining) values (p_company_id, coalesce(p_kind, '*'), p_until, p_is_draining)
+        on conflict (company_id, kind) do update set paused_until = p_until, is_draining = p_is_draining;
+  elsif p_kind is not null then
+    update app.task_kinds k set paused_until = p_until, is_draining = p_is_draining where k.name = p_kind;
+  else
+    raise exception using errcode = 'TH422', constraint = 'tasks_unnamed', message = 'Name a kind, a company or both.';
+  end if;
+end $$;
+ALTER FUNCTION app.pause_tasks(p_kind text, p_company_id uuid, p_until timestamp with time zone, p_is_draining boolean) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.pause_tasks(p_kind text, p_company_id uuid, p_until timestamp with time zone, p_is_draining boolean) IS 'Pauses tasks of a kind, a company or a kind of a company until a moment, or resumes them (null); draining ones take nothing new.';
+
+CREATE FUNCTION app.payload_fault(p_fields jsonb, p_payload jsonb, p_company_id uuid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_field record;
+  v_value jsonb;
+  v_text  text;
+  v_name  text;
+begin
+  if jsonb_typeof(p_payload) is distinct from 'object' then
+    return 'A payload is an object.';
+  end if;
+  select k.name into v_name from jsonb_object_keys(p_payload) k (name)
+   where not exists (select from jsonb_array_elements(p_fields) f where f ->> 'name' = k.name) order by k.name limit 1;
+  if found then
+    return format('There is no field "%s".', left(v_name, 80));
+  end if;
+  for v_field in select * from jsonb_to_recordset(p_fields) f (name text, type text, is_required boolean, length_max integer) loop
+    v_value := p_payload -> v_field.name;
+    v_text := v_value #>> '{}';
+    if v_text is null then
+      if v_field.is_required then
+        return format('The field "%s" is missing.', v_field.name);
+      end if;
+      continue;
+    end if;
+    if jsonb_typeof(v_value) <> (case when v_field.type in ('number', 'boolean', 'object') then v_field.type else 'string' end) then
+      return format('The field "%s" is a %s.', v_field.name, v_field.type);
+    end if;
+    case v_field.type
+      when 'text' then
+        if length(v_text) > v_field.length_max then
+          return format('The field "%s" has up to %s letters.', v_field.name, v_field.length_max);
+        end if;
+      when 'id' then
+        if v_text !~* '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' then
+          return format('The field "%s" is an id.', v_field.name);
+        end if;
+      when 'time' then
+        if v_text !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$' then
+          return format('The field "%s" is a moment with its zone, as 2026-11-24T09:00:00Z.', v_field.name);
+        end if;
+      when 'email' then
+        if not exists (select from public.customers c where c.company_id = p_company_id and c.email_key = lower(btrim(v_text)) and c.deleted_at is null)
+           and not exists (select from public.team_members m
+                            where m.company_id = p_company_id and lower(btrim(m.email)) = lower(btrim(v_text)) and m.status = 'active') then
+          return format('The field "%s" is the address of a customer or member of the company.', v_field.name);
+        end if;
+      when 'phone' then
+        if not exists (select from public.customers c
+                        where c.company_id = p_company_id and c.deleted_at is null
+                          and (app.phone_key(c.phone) = app.phone_key(v_text) or app.phone_key(c.secondary_phone) = app.phone_key(v_text)))
+           and not exists (select from public.team_members m
+                            where m.company_id = p_company_id and app.phone_key(m.phone) = app.phone_key(v_text) and m.status = 'active') then
+          return format('The field "%s" is the number of a customer or member of the company.', v_field.name);
+        end if;
+      else null;
+    end case;
+  end loop;
+  return null;
+end $_$;
+ALTER FUNCTION app.payload_fault(p_fields jsonb, p_payload jsonb, p_company_id uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.permissions_of_guest(p_role text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -9871,6 +11021,10 @@ begin
   if to_regprocedure('app.audit_table(regclass, text)') is not null then
     perform app.audit_table(p_table, p_tenant_column);
   end if;
+  -- The same of events.
+  if to_regprocedure('app.tell_of_table(regclass)') is not null and to_regprocedure('app.note_event()') is not null then
+    perform app.tell_of_table(p_table);
+  end if;
   -- The same of the wall around a debt; where its migration went back, what it calls is gone, too.
   if to_regprocedure('app.refuse_unpaid()') is not null then
     perform app.wall_unpaid(p_table, p_tenant_column);
@@ -9879,6 +11033,15 @@ end $$;
 ALTER FUNCTION app.protect(p_table regclass, p_noun text, p_soft_delete boolean, p_assigned_column text, p_own_column text, p_tenant_column text, p_verbs text[], p_crew_column text, p_parent_table regclass, p_parent_column text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.protect(p_table regclass, p_noun text, p_soft_delete boolean, p_assigned_column text, p_own_column text, p_tenant_column text, p_verbs text[], p_crew_column text, p_parent_table regclass, p_parent_column text) IS 'Declares a table of a company: policies by permission, grants, triggers, and its row in app.protected_tables.';
+
+CREATE FUNCTION app.proved_domain(p_user_id uuid) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select split_part(u.email_key, '@', 2) from auth.users u
+   where u.id = p_user_id and u.email_proved_at is not null and u.deleted_at is null
+$$;
+ALTER FUNCTION app.proved_domain(p_user_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.publish_auth_settings(p_settings jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -9908,6 +11071,37 @@ begin
 end $$;
 ALTER FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) OWNER TO app_definer;
 
+CREATE FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_event_id uuid, p_type text, p_payload jsonb, p_order_key uuid, p_number bigint, p_now timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_id constant uuid := app.uuid_v7();
+begin
+  insert into public.webhook_logs (company_id, id, webhook_id, event_type, event_id, payload)
+  -- What is too large for a receiver is told without the row: he can read it.
+  values (p_company_id, v_id, p_webhook_id, p_type, p_event_id,
+          case when length(p_payload::text) <= 20000 then p_payload
+               else (p_payload - 'previous') || jsonb_build_object('data', jsonb_build_object('id', p_payload #> '{data,id}'), 'is_cut', true) end);
+  insert into app.webhook_deliveries (company_id, id, webhook_id, number, order_key, due_at)
+  values (p_company_id, v_id, p_webhook_id, p_number, p_order_key, p_now);
+  return v_id;
+end $$;
+ALTER FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_event_id uuid, p_type text, p_payload jsonb, p_order_key uuid, p_number bigint, p_now timestamp with time zone) OWNER TO app_owner;
+
+CREATE FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  update app.inbound_events e
+     set attempts = e.attempts + 1, outcome = left(p_reason, 500),
+         status = case when e.attempts + 1 >= p_attempts_max then 'failed' else 'pending' end,
+         finished_at = case when e.attempts + 1 >= p_attempts_max then p_now end,
+         due_at = p_now + make_interval(secs => least(7200, 5 * 2 ^ least(e.attempts, 20)))
+   where e.id = p_id and e.attempts = p_attempts and e.status = 'pending'
+$$;
+ALTER FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) OWNER TO app_definer;
+
 CREATE FUNCTION app.quota(p_quota text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -9933,6 +11127,36 @@ end $$;
 ALTER FUNCTION app.quota(p_quota text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.quota(p_quota text) IS 'How much of something the tier of the caller''s company includes; null is without a limit, 0 where there is no company.';
+
+CREATE FUNCTION app.quota_taken() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company public.companies;
+  v_most    bigint;
+  v_used    bigint;
+begin
+  select * into v_company from public.companies c where c.id = new.company_id for no key update;
+  select (t.quotas ->> tg_argv[0])::bigint into v_most from app.subscription_tiers t
+   where t.tier = app.current_tier(v_company.subscription_tier, v_company.writes_until);
+  if v_most is null then
+    return null;
+  end if;
+  if tg_argv[0] = 'api_keys' then
+    select count(*) into v_used from public.api_keys k
+     where k.company_id = new.company_id and k.revoked_at is null and coalesce(k.expires_at > now(), true);
+  else
+    select count(*) into v_used from public.webhooks w where w.company_id = new.company_id and w.is_active;
+  end if;
+  if v_used > v_most then
+    raise exception using errcode = 'TH402', constraint = 'quota_exceeded',
+      message = format('The subscription includes %s %s.', v_most, case tg_argv[0] when 'api_keys' then 'API keys' else tg_argv[0] end),
+      hint = 'A higher tier includes more: subscription_tiers() lists them.';
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.quota_taken() OWNER TO app_definer;
 
 CREATE FUNCTION app.rate_limits_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10177,6 +11401,60 @@ begin
 end $$;
 ALTER FUNCTION app.recount_months() OWNER TO app_owner;
 
+CREATE FUNCTION app.recount_task_slots() RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  -- No claim can be between taking a slot and saying so: both stand in one transaction, which this lock waits for.
+  lock table app.task_slots in share row exclusive mode;
+  with running as (
+    select l.lane, count(*)::integer as running from app.tasks t cross join unnest(t.lanes) l (lane) where t.state = 'running' group by l.lane),
+  wrong as (
+    update app.task_slots s set running = coalesce(r.running, 0)
+      from app.task_slots x left join running r on r.lane = x.lane
+     where s.lane = x.lane and s.running <> coalesce(r.running, 0)
+    returning 1)
+  select count(*) into v_count from wrong;
+  delete from app.task_slots s where s.running = 0;
+  return v_count;
+end $$;
+ALTER FUNCTION app.recount_task_slots() OWNER TO app_owner;
+
+CREATE FUNCTION app.redrive_tasks(p_kind text, p_company_id uuid DEFAULT NULL::uuid, p_ids uuid[] DEFAULT NULL::uuid[], p_rows_max integer DEFAULT 1000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_dead  app.dead_tasks;
+  v_id    uuid;
+  v_count bigint := 0;
+begin
+  for v_dead in
+    select d.* from app.dead_tasks d
+     where d.kind = p_kind and d.redriven_as is null and (p_company_id is null or d.company_id = p_company_id) and (p_ids is null or d.id = any (p_ids))
+     order by d.finished_at limit least(p_rows_max, 10000) for update skip locked
+  loop
+    insert into app.tasks (company_id, id, kind, rank, attempts_max, limit_key, unique_key, payload, errors, created_by, created_at, label)
+    select v_dead.company_id, app.uuid_v7(), v_dead.kind, v_dead.rank, k.attempts_max, v_dead.limit_key, v_dead.unique_key, v_dead.payload,
+           v_dead.errors, v_dead.created_by, v_dead.created_at, v_dead.label
+      from app.task_kinds k where k.name = v_dead.kind
+    on conflict (company_id, kind, unique_key) where unique_key is not null do nothing
+    returning id into v_id;
+    if found then
+      update app.dead_tasks d set redriven_as = v_id
+       where d.company_id = v_dead.company_id and d.id = v_dead.id and d.finished_at = v_dead.finished_at;
+      v_count := v_count + 1;
+    end if;
+  end loop;
+  return v_count;
+end $$;
+ALTER FUNCTION app.redrive_tasks(p_kind text, p_company_id uuid, p_ids uuid[], p_rows_max integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.redrive_tasks(p_kind text, p_company_id uuid, p_ids uuid[], p_rows_max integer) IS 'Puts dead tasks in again; returns how many.';
+
 CREATE FUNCTION app.refresh_effective_permissions() RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -10234,6 +11512,15 @@ ALTER FUNCTION app.refresh_figures(p_limit integer) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.refresh_figures(p_limit integer) IS 'Folds so many of the changes of figures at most; returns how many there were. Nothing waits for it, and figures are exact without it.';
 
+CREATE FUNCTION app.refuse_company() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+end $$;
+ALTER FUNCTION app.refuse_company() OWNER TO app_owner;
+
 CREATE FUNCTION app.refuse_impersonation() RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -10255,6 +11542,16 @@ begin
     message = format('A %s is of the same customer and in the same currency as what it settles.', p_what);
 end $$;
 ALTER FUNCTION app.refuse_other_parties(p_what text) OWNER TO app_owner;
+
+CREATE FUNCTION app.refuse_program() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception using errcode = 'TH403', constraint = 'oauth_client_not_allowed',
+    message = 'A program that acts for somebody does not change who gets in.';
+end $$;
+ALTER FUNCTION app.refuse_program() OWNER TO app_owner;
 
 CREATE FUNCTION app.refuse_repeated_payment() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10282,6 +11579,15 @@ begin
     detail = jsonb_build_object('company_id', new.company_id, 'id', v_first.id)::text;
 end $$;
 ALTER FUNCTION app.refuse_repeated_payment() OWNER TO app_definer;
+
+CREATE FUNCTION app.refuse_task_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception using errcode = '42501', message = 'Tasks are changed by those who do them.', hint = 'The operator cancels one by thorbis tasks cancel.';
+end $$;
+ALTER FUNCTION app.refuse_task_change() OWNER TO app_owner;
 
 CREATE FUNCTION app.refuse_unpaid() RETURNS trigger
     LANGUAGE plpgsql
@@ -10328,6 +11634,51 @@ begin
 end $$;
 ALTER FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) OWNER TO app_definer;
 
+CREATE FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook constant public.webhooks := app.own_webhook(p_id);
+  v_count   bigint;
+begin
+  perform app.check_deliverable(v_webhook);
+  if (select count(*) from (select from app.events e where e.company_id = v_webhook.company_id and e.created_at >= p_from
+                               and e.created_at < p_until limit p_limit + 1) n) > p_limit then
+    raise exception using errcode = 'TH422', constraint = 'webhook_replay_too_large',
+      message = format('More than %s events happened in this time.', p_limit), hint = 'Replay a shorter time.';
+  end if;
+  select coalesce(sum(app.deliver_event(e.company_id, e.id, e.number, e.names, e.row_id, e.payload, e.created_at, v_webhook.id, p_now)), 0)
+    into v_count
+    from (select * from app.events e where e.company_id = v_webhook.company_id and e.created_at >= p_from and e.created_at < p_until
+           order by e.number) e;
+  return v_count;
+end $$;
+ALTER FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) OWNER TO app_definer;
+
+CREATE FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook constant public.webhooks := app.own_webhook(p_id);
+begin
+  perform app.check_deliverable(v_webhook);
+  perform from public.webhook_logs l where l.company_id = v_webhook.company_id and l.id = p_delivery_id and l.webhook_id = v_webhook.id;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'webhook_delivery_not_found', message = 'There is no such delivery of this webhook.';
+  end if;
+  -- Under the same id, by which a receiver knows what he has already; one that waits goes at once.
+  insert into app.webhook_deliveries as d (company_id, id, webhook_id, attempts, due_at)
+  select l.company_id, l.id, l.webhook_id, jsonb_array_length(l.attempts), p_now from public.webhook_logs l
+   where l.company_id = v_webhook.company_id and l.id = p_delivery_id
+  on conflict (company_id, id) do update set due_at = least(d.due_at, p_now);
+  update public.webhook_logs l set status = 'retrying', next_retry_at = p_now
+   where l.company_id = v_webhook.company_id and l.id = p_delivery_id and l.status <> 'pending';
+  return p_delivery_id;
+end $$;
+ALTER FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) OWNER TO app_definer;
+
 CREATE FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -10347,6 +11698,21 @@ end $$;
 ALTER FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) IS 'Takes a block of numbers; returns the first of them.';
+
+CREATE FUNCTION app.retire_worker(p_worker uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_left  jsonb;
+begin
+  select coalesce(jsonb_agg(jsonb_build_object('company_id', t.company_id, 'id', t.id, 'attempt', t.attempt, 'outcome', 'back')), '[]')
+    into v_left from app.tasks t where t.state = 'running' and t.worker = p_worker;
+  perform app.settle_tasks(p_worker, v_left);
+  delete from app.task_workers w where w.id = p_worker;
+  return jsonb_array_length(v_left);
+end $$;
+ALTER FUNCTION app.retire_worker(p_worker uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.role_permissions_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -10368,10 +11734,7 @@ declare
   v_old public.api_keys;
   v_key public.api_keys;
 begin
-  if not (app.has_permission('api_keys:create') and app.has_permission('api_keys:update')) then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permissions api_keys:create and api_keys:update.';
-  end if;
+  perform app.demand('api_keys:create'), app.demand('api_keys:update');
   select k.* into v_old from public.api_keys k where k.company_id = app.company_id() and k.id = p_id for no key update;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'api_key_not_found', message = 'There is no such API key.';
@@ -10384,8 +11747,10 @@ begin
   v_key.company_id := v_old.company_id;
   v_key.created_by := app.key_maker();
   v_key.expires_at := now() + (v_old.expires_at - v_old.created_at);
+  -- Without an overlap it is taken back, for good.
   update public.api_keys k
-     set expires_at = least(coalesce(k.expires_at, 'infinity'), now() + make_interval(secs => p_overlap_seconds))
+     set expires_at = least(coalesce(k.expires_at, 'infinity'), now() + make_interval(secs => p_overlap_seconds)),
+         revoked_at = case when p_overlap_seconds = 0 then now() end, revoked_by = case when p_overlap_seconds = 0 then v_key.created_by end
    where k.company_id = v_old.company_id and k.id = v_old.id;
   -- The old one is one of those that are counted, and goes.
   return app.keep_api_key(v_key, p_count_max + 1);
@@ -10479,7 +11844,7 @@ declare
 begin
   update auth.scim_users s set user_id = new.user_id
    where s.company_id = new.company_id and s.user_id is null
-     and s.email_key = (select u.email_key from auth.users u where u.id = new.user_id and u.email_confirmed_at is not null)
+     and s.email_key = (select u.email_key from auth.users u where u.id = new.user_id and u.email_proved_at is not null)
   returning s.id into v_id;
   if v_id is not null then
     perform app.apply_scim_groups(new.company_id, array[v_id]);
@@ -10487,6 +11852,20 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.scim_member_came() OWNER TO app_definer;
+
+CREATE FUNCTION app.scim_password_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row record;
+begin
+  for v_row in select s.company_id, s.id from auth.scim_users s where s.user_id = new.id and s.waiting_role is not null order by s.company_id loop
+    perform app.apply_scim_groups(v_row.company_id, array[v_row.id]);
+  end loop;
+  return null;
+end $$;
+ALTER FUNCTION app.scim_password_changed() OWNER TO app_definer;
 
 CREATE FUNCTION app.scope_condition(p_table text, p_noun text, p_verb text, p_assigned_column text, p_own_column text, p_crew_column text, p_parent_table text, p_parent_column text) RETURNS text
     LANGUAGE sql STABLE
@@ -10646,6 +12025,17 @@ begin
 end $$;
 ALTER FUNCTION app.seat_taken() OWNER TO app_definer;
 
+CREATE FUNCTION app.seats_taken(p_company_id uuid, p_with_invitations boolean) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select (select count(*) from public.team_members m where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null)
+       + case when p_with_invitations
+              then (select count(*) from public.invitations i
+                     where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now()) else 0 end
+$$;
+ALTER FUNCTION app.seats_taken(p_company_id uuid, p_with_invitations boolean) OWNER TO app_definer;
+
 CREATE FUNCTION app.second_factor_age() RETURNS interval
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -10678,8 +12068,12 @@ CREATE FUNCTION app.set_mfa_due() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_demands boolean;
 begin
-  if not app.needs_second_factor(new.role, coalesce((select c.mfa_required from public.companies c where c.id = new.company_id), false)) then
+  -- Locked, so that whoever comes while the company begins to demand it waits, and then learns of it.
+  select c.mfa_required into v_demands from public.companies c where c.id = new.company_id for no key update;
+  if not app.needs_second_factor(new.role, coalesce(v_demands, false)) then
     new.mfa_due_at := null;
   elsif new.mfa_due_at is null then
     select now() + make_interval(secs => r.mfa_grace_seconds) into new.mfa_due_at from app.company_rules r;
@@ -10687,6 +12081,25 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.set_mfa_due() OWNER TO app_definer;
+
+CREATE FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) RETURNS public.companies
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company public.companies;
+begin
+  update public.companies c
+     set suspended_at = case when p_is_suspended then coalesce(c.suspended_at, now()) end,
+         suspension_reason = case when p_is_suspended then nullif(btrim(p_reason), '') end
+   where c.id = p_company_id and c.id = coalesce(app.company_id(), c.id)
+  returning * into v_company;
+  if not found then
+    perform app.refuse_company();
+  end if;
+  return v_company;
+end $$;
+ALTER FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) OWNER TO app_definer;
 
 CREATE FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) RETURNS public.company_domains
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10811,6 +12224,121 @@ begin
 end $$;
 ALTER FUNCTION app.settle_price_book(p_company_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.settle_tasks(p_worker uuid, p_results jsonb) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+  v_result  record;
+  v_task    app.tasks;
+  v_run_at  timestamptz;
+  v_lanes   text[] := '{}';
+  v_settled uuid[] := '{}';
+begin
+  for v_result in
+    select * from jsonb_to_recordset(p_results)
+        r (company_id uuid, id uuid, attempt smallint, outcome text, error text, result jsonb, delay_ms bigint)
+     order by r.company_id, r.id
+  loop
+    select * into v_task from app.tasks t
+     where t.company_id = v_result.company_id and t.id = v_result.id and t.state = 'running' and t.worker = p_worker and t.attempt = v_result.attempt
+       for update;
+    continue when not found;
+    v_settled := v_settled || v_task.id;
+    v_lanes := v_lanes || coalesce(v_task.lanes, '{}');
+    case
+      when v_task.rerun is not null then
+        v_run_at := greatest((v_task.rerun ->> 'run_at')::timestamptz, now());
+        update app.tasks t
+           set worker = null, lanes = null, rerun = null, started_at = null, run_at = v_run_at, payload = t.rerun -> 'payload', attempt = 0,
+               state = case when v_run_at > now() then 'later' else 'ready' end,
+               errors = app.with_error(t.errors, t.attempt, v_result.error)
+         where t.company_id = v_task.company_id and t.id = v_task.id;
+      when v_result.outcome = 'back' or v_result.outcome = 'failed' and v_task.attempt < v_task.attempts_max and not v_task.is_cancelled then
+        v_run_at := case when coalesce(v_result.delay_ms, 0) = 0 then v_task.run_at else now() + v_result.delay_ms * interval '1 millisecond' end;
+        update app.tasks t
+           set worker = null, lanes = null, started_at = null, run_at = v_run_at, state = case when v_run_at > now() then 'later' else 'ready' end,
+               attempt = case when v_result.outcome = 'back' then t.attempt - 1 else t.attempt end,
+               errors = app.with_error(t.errors, t.attempt, v_result.error)
+         where t.company_id = v_task.company_id and t.id = v_task.id;
+      else
+        perform app.close_task(v_task,
+          case when v_result.outcome = 'failed' then case when v_task.is_cancelled then 'cancelled' else 'dead' end else v_result.outcome end,
+          v_result.error, v_result.result);
+    end case;
+  end loop;
+  if v_lanes <> '{}' then
+    perform app.give_slots(v_lanes);
+  end if;
+  return v_settled;
+end $$;
+ALTER FUNCTION app.settle_tasks(p_worker uuid, p_results jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.settle_webhook_delivery(p_company_id uuid, p_id uuid, p_number integer, p_attempt jsonb, p_now timestamp with time zone, p_failing_days integer, p_failures_max integer, p_pause_seconds integer) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_delivery app.webhook_deliveries;
+  v_state    app.webhook_states;
+  v_is_sent  constant boolean := p_attempt ->> 'status' = 'sent';
+  v_reason   text;
+begin
+  select d.* into v_delivery from app.webhook_deliveries d
+   where d.company_id = p_company_id and d.id = p_id and d.attempts = p_number for update;
+  if not found then
+    return null;
+  end if;
+  update public.webhook_logs l
+     set status = p_attempt ->> 'status', http_status_code = (p_attempt ->> 'http_status_code')::integer,
+         response_body = left(p_attempt ->> 'response_body', 20000), response_time_ms = (p_attempt ->> 'response_time_ms')::integer,
+         retry_count = p_number - 1, next_retry_at = (p_attempt ->> 'next_at')::timestamptz,
+         error_message = left(p_attempt ->> 'error', 4000), sent_at = case when v_is_sent then p_now end,
+         attempts = l.attempts || jsonb_build_array(jsonb_strip_nulls(
+           (p_attempt - '{response_body,next_at,is_gone,status}'::text[]) || jsonb_build_object('at', p_now)))
+   where l.company_id = p_company_id and l.id = p_id;
+  if p_attempt ->> 'status' = 'retrying' then
+    update app.webhook_deliveries d set due_at = (p_attempt ->> 'next_at')::timestamptz, taken_until = null
+     where d.company_id = p_company_id and d.id = p_id;
+  else
+    delete from app.webhook_deliveries d where d.company_id = p_company_id and d.id = p_id;
+  end if;
+  insert into app.webhook_states as s (company_id, webhook_id, success_count, failure_count, last_triggered_at, failures, failing_since,
+                                       shown_at)
+  values (p_company_id, v_delivery.webhook_id, v_is_sent::integer, (not v_is_sent)::integer, p_now, (not v_is_sent)::integer,
+          case when not v_is_sent then p_now end, p_now)
+  on conflict (company_id, webhook_id) do update
+     set success_count = s.success_count + excluded.success_count, failure_count = s.failure_count + excluded.failure_count,
+         last_triggered_at = p_now, failures = case when v_is_sent then 0 else s.failures + 1 end,
+         failing_since = case when not v_is_sent then coalesce(s.failing_since, p_now) end,
+         shown_at = case when s.shown_at > p_now - interval '1 minute' then s.shown_at else p_now end
+  returning * into v_state;
+  -- Whoever always fails is left alone, longer and longer.
+  update app.webhook_states s
+     set closed_until = case when v_state.failures >= p_failures_max
+                             then p_now + make_interval(secs => least(3600, p_pause_seconds * 2 ^ least(v_state.failures - p_failures_max, 16))) end
+   where s.company_id = p_company_id and s.webhook_id = v_delivery.webhook_id
+     and (s.closed_until is not null or v_state.failures >= p_failures_max);
+  v_reason := case
+    when (p_attempt ->> 'is_gone')::boolean then 'The receiver answered 410: it wants no more.'
+    when v_state.failing_since <= p_now - make_interval(days => p_failing_days)
+      then format('Every delivery failed since %s.', to_char(v_state.failing_since at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) end;
+  if v_reason is null then
+    return 'settled';
+  end if;
+  update public.webhooks w set is_active = false, disabled_reason = v_reason
+   where w.company_id = p_company_id and w.id = v_delivery.webhook_id and w.is_active;
+  if not found then
+    return 'settled';
+  end if;
+  -- Whoever sets it to work again begins with a clean sheet.
+  update app.webhook_states s set failures = 0, failing_since = null, closed_until = null
+   where s.company_id = p_company_id and s.webhook_id = v_delivery.webhook_id;
+  return 'disabled';
+end $$;
+ALTER FUNCTION app.settle_webhook_delivery(p_company_id uuid, p_id uuid, p_number integer, p_attempt jsonb, p_now timestamp with time zone, p_failing_days integer, p_failures_max integer, p_pause_seconds integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.shape_phones() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -10845,6 +12373,18 @@ end $_$;
 ALTER FUNCTION app.shape_phones() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.shape_phones() IS 'Before insert or update: telephone numbers as E.164; what is none is refused.';
+
+CREATE FUNCTION app.show_webhook_state() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update public.webhooks w
+     set success_count = new.success_count, failure_count = new.failure_count, last_triggered_at = new.last_triggered_at
+   where w.company_id = new.company_id and w.id = new.webhook_id;
+  return null;
+end $$;
+ALTER FUNCTION app.show_webhook_state() OWNER TO app_definer;
 
 CREATE FUNCTION app.shown_api_key(p_key public.api_keys) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -10932,13 +12472,7 @@ CREATE FUNCTION app.stock_company(p_permission text) RETURNS uuid
     SET search_path TO ''
     AS $$
 begin
-  if app.company_id() is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'Say which company it is about.';
-  end if;
-  if auth.role() is distinct from 'service_role' and not app.has_permission(p_permission) then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = format('You need the permission %s.', p_permission);
-  end if;
+  perform app.demand(p_permission);
   return app.company_id();
 end $$;
 ALTER FUNCTION app.stock_company(p_permission text) OWNER TO app_owner;
@@ -10985,6 +12519,12 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.stock_receipts() OWNER TO app_definer;
+
+CREATE FUNCTION app.stripe_moment(p_seconds jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (jsonb_typeof(p_seconds) = 'number'::text) THEN to_char((to_timestamp(((p_seconds)::bigint)::double precision) AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'::text) ELSE NULL::text END;
+ALTER FUNCTION app.stripe_moment(p_seconds jsonb) OWNER TO app_owner;
 
 CREATE FUNCTION app.subscription_dates() RETURNS trigger
     LANGUAGE plpgsql
@@ -11232,26 +12772,11 @@ $$;
 ALTER FUNCTION app.take_scim_seat(p_company_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.take_seat(p_company_id uuid, p_is_invited boolean) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
     AS $$
-declare
-  v_seats integer;
-  v_taken bigint;
-begin
-  select c.max_seats into v_seats from public.companies c where c.id = p_company_id for no key update;
-  select count(*) into v_taken from public.team_members m
-   where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null;
-  if not p_is_invited then
-    v_taken := v_taken + (select count(*) from public.invitations i
-                           where i.company_id = p_company_id and i.used_at is null and i.revoked_at is null and i.expires_at > now());
-  end if;
-  if v_taken >= v_seats then
-    raise exception using errcode = 'TH402', constraint = 'seats_exceeded',
-      message = format('The subscription of the company has %s seats, and all are taken.', v_seats),
-      hint = 'Suspend or remove a member, revoke an invitation, or take more seats.';
-  end if;
-end $$;
+  select app.check_seats(p_company_id, not p_is_invited, 1)
+$$;
 ALTER FUNCTION app.take_seat(p_company_id uuid, p_is_invited boolean) OWNER TO app_definer;
 
 CREATE FUNCTION app.take_seat_here() RETURNS void
@@ -11261,6 +12786,125 @@ CREATE FUNCTION app.take_seat_here() RETURNS void
   select app.take_seat(app.company_id(), false)
 $$;
 ALTER FUNCTION app.take_seat_here() OWNER TO app_definer;
+
+CREATE FUNCTION app.take_slots(p_company_id uuid, p_id uuid, p_kind text, p_limit_key text) RETURNS text[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_lane  record;
+  v_taken text[] := '{}';
+begin
+  -- In one order, so that of two processes only one waits for the other.
+  for v_lane in select l.lane, l.running_max from app.task_lanes(p_kind, p_company_id, p_limit_key) l order by l.lane loop
+    insert into app.task_slots as s (lane, running) select v_lane.lane, 1 where v_lane.running_max > 0
+        on conflict (lane) do update set running = s.running + 1 where s.running < v_lane.running_max;
+    if not found then
+      update app.task_slots s set running = s.running - 1 where s.lane = any (v_taken);
+      update app.tasks t set state = 'waiting', waits_for = v_lane.lane, worker = null, started_at = null, attempt = t.attempt - 1
+       where t.company_id = p_company_id and t.id = p_id;
+      return null;
+    end if;
+    v_taken := v_taken || v_lane.lane;
+  end loop;
+  if v_taken <> '{}' then
+    update app.tasks t set lanes = v_taken where t.company_id = p_company_id and t.id = p_id;
+  end if;
+  return v_taken;
+end $$;
+ALTER FUNCTION app.take_slots(p_company_id uuid, p_id uuid, p_kind text, p_limit_key text) OWNER TO app_owner;
+
+CREATE FUNCTION app.take_webhook_deliveries(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer, p_per_webhook integer, p_failures_max integer) RETURNS TABLE(company_id uuid, id uuid, webhook_id uuid, attempts integer, url text, timeout_seconds integer, retry_policy jsonb, body text, event_type text, signing jsonb, headers jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+  with due as (
+    select d.company_id, d.id
+      from app.webhook_deliveries d
+      join public.webhooks w on w.company_id = d.company_id and w.id = d.webhook_id and w.is_active and w.url is not null
+      left join app.webhook_states s on s.company_id = d.company_id and s.webhook_id = d.webhook_id
+     where d.due_at <= p_now and coalesce(d.taken_until <= p_now, true) and coalesce(s.closed_until <= p_now, true)
+       and (d.order_key is null
+            or not exists (select from app.webhook_deliveries e
+                            where e.company_id = d.company_id and e.webhook_id = d.webhook_id and e.order_key = d.order_key
+                              and (e.number, e.id) < (d.number, d.id)))
+       and (select count(*) from app.webhook_deliveries b
+             where b.company_id = d.company_id and b.webhook_id = d.webhook_id and b.taken_until > p_now)
+           < case when s.failures >= p_failures_max then 1 else p_per_webhook end
+     order by d.due_at, d.id limit p_limit * 4
+  ), ranked as (
+    select d.company_id, d.id,
+           row_number() over (partition by d.company_id, d.webhook_id order by d.due_at, d.id) as place,
+           case when s.failures >= p_failures_max then 1 else p_per_webhook end as room
+      from due join app.webhook_deliveries d using (company_id, id)
+      left join app.webhook_states s on s.company_id = d.company_id and s.webhook_id = d.webhook_id
+  ), mine as (
+    select d.company_id, d.id from app.webhook_deliveries d join ranked r using (company_id, id)
+     where r.place <= r.room and d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
+     order by r.place, d.due_at limit p_limit for update of d skip locked
+  ), taken as (
+    update app.webhook_deliveries d
+       set attempts = d.attempts + 1, taken_until = p_now + make_interval(secs => p_lease_seconds)
+      from mine m where d.company_id = m.company_id and d.id = m.id
+    returning d.*
+  )
+  select t.company_id, t.id, t.webhook_id, t.attempts, w.url, w.timeout_seconds, w.retry_policy, l.payload::text, l.event_type,
+         (select jsonb_agg(jsonb_build_object('id', s.id, 'secret', s.secret) order by s.created_at desc, s.id) from app.webhook_secrets s
+           where s.company_id = t.company_id and s.webhook_id = t.webhook_id and s.sort = 'signing'
+             and coalesce(s.expires_at > p_now, true)),
+         (select jsonb_build_object('id', s.id, 'secret', s.secret) from app.webhook_secrets s
+           where s.company_id = t.company_id and s.webhook_id = t.webhook_id and s.sort = 'headers')
+    from taken t
+    join public.webhooks w on w.company_id = t.company_id and w.id = t.webhook_id
+    join public.webhook_logs l on l.company_id = t.company_id and l.id = t.id;
+end $$;
+ALTER FUNCTION app.take_webhook_deliveries(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer, p_per_webhook integer, p_failures_max integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.task_kind_of(p_kind text, p_company_id uuid) RETURNS app.task_kinds
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_kind app.task_kinds;
+begin
+  perform app.keep_to_company(p_company_id);
+  select * into v_kind from app.task_kinds k where k.name = p_kind;
+  if not found then
+    raise exception using errcode = 'TH422', constraint = 'task_kind_unknown', message = format('There is no kind of task "%s".', left(p_kind, 80));
+  end if;
+  if v_kind.is_draining or exists (select from app.task_limits l where l.company_id = p_company_id and l.kind in ('*', p_kind) and l.is_draining) then
+    raise exception using errcode = 'TH409', constraint = 'tasks_draining', message = format('No new tasks of the kind %s are taken.', p_kind),
+      hint = 'What is there is finished first; thorbis tasks resume takes new ones again.';
+  end if;
+  return v_kind;
+end $$;
+ALTER FUNCTION app.task_kind_of(p_kind text, p_company_id uuid) OWNER TO app_owner;
+
+CREATE FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) RETURNS TABLE(lane text, running_max integer)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_kind app.task_kinds;
+  v_own  app.task_limits;
+  v_all  app.task_limits;
+begin
+  select * into v_kind from app.task_kinds k where k.name = p_kind;
+  select * into v_own from app.task_limits l where l.company_id = p_company_id and l.kind = p_kind;
+  select * into v_all from app.task_limits l where l.company_id = p_company_id and l.kind = '*';
+  return query
+    select l.lane, l.running_max
+      from (values ('kind:' || p_kind, case when v_kind.paused_until > now() then 0 else v_kind.max_running end),
+                   ('company:' || p_company_id, case when v_all.paused_until > now() then 0 else v_all.max_running end),
+                   ('company:' || p_company_id || ':' || p_kind,
+                    case when v_own.paused_until > now() then 0 else coalesce(v_own.max_running, v_kind.max_running_per_company) end),
+                   ('key:' || p_company_id || ':' || p_kind || ':' || p_limit_key, v_kind.max_running_per_key)) l (lane, running_max)
+     where l.lane is not null and l.running_max is not null;
+end $$;
+ALTER FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) OWNER TO app_owner;
 
 CREATE FUNCTION app.team_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11319,6 +12963,95 @@ begin
           p_field, p_old, p_new, v_job, p_type in ('status_change', 'assignment_change', 'deleted'), v_user is null);
 end $$;
 ALTER FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_action text, p_job_id uuid, p_field text, p_old text, p_new text) OWNER TO app_definer;
+
+CREATE FUNCTION app.tell_of_table(p_table regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_noun text;
+begin
+  select n.noun into v_noun from app.event_nouns() n where n.table_name = p_table::text;
+  -- A company's own row has no column that names its company.
+  if v_noun is null or not exists (select from pg_catalog.pg_attribute a where a.attrelid = p_table and a.attname = 'company_id') then
+    execute format('drop trigger if exists zx_event on %s', p_table);
+    return;
+  end if;
+  execute format('create or replace trigger zx_event after insert or update or delete on %s for each row
+                    when (current_setting(''role'') <> ''app_owner'' or coalesce(current_setting(''app.unaudited'', true), '''') <> ''on'')
+                    execute function app.note_event(%L, %L, %L', p_table, v_noun, 'company_id', 'search_vector')
+    || coalesce((select string_agg(format(', %L', c), '' order by c) from unnest(app.secret_columns(p_table)) c), '') || ')';
+end $$;
+ALTER FUNCTION app.tell_of_table(p_table regclass) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.tell_of_table(p_table regclass) IS 'Has every change of a table''s rows told as an event. app.protect calls it.';
+
+CREATE FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) RETURNS TABLE(lost bigint, due bigint, woken bigint)
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_task app.tasks;
+  v_lane record;
+begin
+  lost := 0; due := 0; woken := 0;
+  if not pg_try_advisory_xact_lock(hashtextextended('thorbis tasks', 0)) then
+    return next;
+    return;
+  end if;
+  delete from app.task_workers w where w.beat_at < now() - p_dead_after_ms * interval '1 millisecond';
+  for v_task in
+    select t.* from app.tasks t
+     where t.state = 'running' and not exists (select from app.task_workers w where w.id = t.worker)
+     order by t.company_id, t.id limit p_rows_max for update skip locked
+  loop
+    lost := lost + 1;
+    if v_task.is_cancelled then
+      perform app.close_task(v_task, 'cancelled', null, null);
+    elsif v_task.crashes + 1 >= p_crashes_max then
+      perform app.close_task(v_task, 'dead', 'the process that ran it died', null);
+    else
+      update app.tasks t
+         set state = 'ready', worker = null, lanes = null, started_at = null, crashes = t.crashes + 1, attempts_max = t.attempts_max + 1,
+             errors = app.with_error(t.errors, t.attempt, 'the process that ran it died')
+       where t.company_id = v_task.company_id and t.id = v_task.id;
+    end if;
+    perform app.give_slots(v_task.lanes);
+  end loop;
+  update app.tasks t set state = 'ready'
+    from (select d.company_id, d.id from app.tasks d where d.state = 'later' and d.run_at <= now()
+           order by d.run_at limit p_rows_max for update skip locked) d
+   where t.company_id = d.company_id and t.id = d.id;
+  get diagnostics due = row_count;
+  -- Limits that were raised and pauses that are over.
+  for v_lane in
+    select w.lane, coalesce(l.running_max, p_rows_max) - coalesce(s.running, 0) as free
+      from (select distinct on (t.waits_for) t.waits_for as lane, t.kind, t.company_id, t.limit_key
+              from app.tasks t where t.state = 'waiting' order by t.waits_for, t.rank, t.run_at, t.id) w
+      left join app.task_slots s on s.lane = w.lane
+      left join lateral (select x.running_max from app.task_lanes(w.kind, w.company_id, w.limit_key) x where x.lane = w.lane) l on true
+  loop
+    if v_lane.free > 0 then
+      woken := woken + app.wake_lane(v_lane.lane, least(v_lane.free, p_rows_max));
+    end if;
+  end loop;
+  return next;
+end $$;
+ALTER FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.test_webhook(p_id uuid, p_now timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook constant public.webhooks := app.own_webhook(p_id);
+begin
+  perform app.check_deliverable(v_webhook);
+  return app.put_delivery(v_webhook.company_id, v_webhook.id, null, 'webhook.test',
+    jsonb_build_object('type', 'webhook.test', 'timestamp', p_now, 'company_id', v_webhook.company_id,
+                       'data', jsonb_build_object('id', v_webhook.id, 'name', v_webhook.name)), null, 0, p_now);
+end $$;
+ALTER FUNCTION app.test_webhook(p_id uuid, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.total_estimate() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11448,8 +13181,211 @@ COMMENT ON FUNCTION app.touch() IS 'Before each update: updated_at, version + 1;
 CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'public.background_jobs'::text];
+    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'app.tasks'::text, 'app.done_tasks'::text, 'app.dead_tasks'::text];
 ALTER FUNCTION app.unaudited_tables() OWNER TO app_owner;
+
+CREATE FUNCTION app.untold_tables() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text]);
+ALTER FUNCTION app.untold_tables() OWNER TO app_owner;
+
+CREATE TABLE app.inbound_events (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    provider text NOT NULL,
+    event_key text NOT NULL,
+    event_type text NOT NULL,
+    payload jsonb NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    outcome text,
+    attempts integer DEFAULT 0 NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT inbound_events_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT inbound_events_event_key_check CHECK (((length(event_key) >= 1) AND (length(event_key) <= 255))),
+    CONSTRAINT inbound_events_event_type_check CHECK ((length(event_type) <= 120)),
+    CONSTRAINT inbound_events_outcome_check CHECK ((length(outcome) <= 500)),
+    CONSTRAINT inbound_events_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 40))),
+    CONSTRAINT inbound_events_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'done'::text, 'failed'::text])))
+);
+ALTER TABLE ONLY app.inbound_events FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.inbound_events OWNER TO app_owner;
+
+COMMENT ON TABLE app.inbound_events IS 'Calls of providers whose signature was right: each once, with what became of it.';
+
+COMMENT ON COLUMN app.inbound_events.provider IS 'Who called.';
+
+COMMENT ON COLUMN app.inbound_events.event_key IS 'By what he knows it.';
+
+COMMENT ON COLUMN app.inbound_events.event_type IS 'What happened, in his words.';
+
+COMMENT ON COLUMN app.inbound_events.payload IS 'pii:text';
+
+COMMENT ON COLUMN app.inbound_events.status IS 'pending, done or failed.';
+
+COMMENT ON COLUMN app.inbound_events.outcome IS 'What was done of it, or why nothing was.';
+
+COMMENT ON COLUMN app.inbound_events.attempts IS 'How often it could not be used.';
+
+COMMENT ON COLUMN app.inbound_events.said_at IS 'When it happened, as he says.';
+
+COMMENT ON COLUMN app.inbound_events.due_at IS 'When it is tried.';
+
+COMMENT ON COLUMN app.inbound_events.received_at IS 'When it came first.';
+
+COMMENT ON COLUMN app.inbound_events.finished_at IS 'When it was settled.';
+
+CREATE FUNCTION app.use_clerk_event(p_event app.inbound_events, p_settings jsonb) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_data    constant jsonb := p_event.payload -> 'data';
+  v_noun    constant text := split_part(p_event.event_type, '.', 1);
+  v_is_gone constant boolean := split_part(p_event.event_type, '.', 2) = 'deleted';
+  v_prefix  constant text := p_settings ->> 'prefix';
+  v_user    uuid;
+  v_company uuid;
+begin
+  if p_event.event_type !~ '^(user|organization|organizationMembership)\.(created|updated|deleted)$' then
+    return 'ignored';
+  end if;
+  if coalesce(v_data ->> 'id', '') = '' then
+    return 'ignored: it names nothing';
+  end if;
+  if v_noun = 'organizationMembership' then
+    select u.id into v_user from public.users u where u.external_id = v_prefix || (v_data #>> '{public_user_data,user_id}');
+    select c.id into v_company from public.companies c where c.external_id = v_prefix || (v_data #>> '{organization,id}');
+    if (v_user is null or v_company is null) and not v_is_gone then
+      return 'waits';
+    end if;
+  end if;
+  if not app.is_news('clerk', v_data ->> 'id', p_event.said_at, v_is_gone) then
+    return 'older';
+  end if;
+  case v_noun
+    when 'user' then perform app.use_clerk_user(v_prefix || (v_data ->> 'id'), v_data, v_is_gone);
+    when 'organization' then perform app.use_clerk_organization(v_prefix || (v_data ->> 'id'), v_data, v_is_gone);
+    else perform app.use_clerk_membership(v_company, v_user, p_settings #>> array['roles', v_data ->> 'role'], v_is_gone);
+  end case;
+  return 'applied';
+end $_$;
+ALTER FUNCTION app.use_clerk_event(p_event app.inbound_events, p_settings jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.use_clerk_membership(p_company_id uuid, p_user_id uuid, p_role text, p_is_gone boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_role  text := coalesce(p_role, 'member');
+  v_owner uuid;
+begin
+  select c.owner_id into v_owner from public.companies c where c.id = p_company_id for no key update;
+  if p_is_gone then
+    -- An owner goes by handing the company on.
+    update public.team_members m set archived_at = now(), status = 'suspended'
+     where m.company_id = p_company_id and m.user_id = p_user_id and m.role <> 'owner' and m.archived_at is null;
+    return;
+  end if;
+  if v_owner is null and v_role = 'admin' then
+    v_role := 'owner';
+  end if;
+  insert into public.team_members as m (company_id, user_id, role) values (p_company_id, p_user_id, v_role)
+  on conflict (company_id, user_id) do update
+     set role = case when m.role = 'owner' then m.role else excluded.role end, archived_at = null, status = 'active';
+  if v_role = 'owner' then
+    update public.companies c set owner_id = p_user_id where c.id = p_company_id and c.owner_id is null;
+  end if;
+end $$;
+ALTER FUNCTION app.use_clerk_membership(p_company_id uuid, p_user_id uuid, p_role text, p_is_gone boolean) OWNER TO app_owner;
+
+CREATE FUNCTION app.use_clerk_organization(p_external_id text, p_data jsonb, p_is_gone boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_name constant text := left(coalesce(nullif(btrim(p_data ->> 'name'), ''), 'Company'), 200);
+  v_slug text := btrim(left(regexp_replace(lower(coalesce(p_data ->> 'slug', p_data ->> 'name', '')), '[^a-z0-9]+', '-', 'g'), 50), '-');
+begin
+  if p_is_gone then
+    update public.companies c set archived_at = now() where c.external_id = p_external_id and c.archived_at is null;
+    return;
+  end if;
+  update public.companies c set name = v_name, logo = coalesce(left(p_data ->> 'image_url', 2048), c.logo), archived_at = null
+   where c.external_id = p_external_id;
+  if found then
+    return;
+  end if;
+  if length(v_slug) < 2 or exists (select from public.companies c where c.slug = v_slug) then
+    v_slug := btrim(left(v_slug, 40) || '-' || substr(md5(p_external_id), 1, 8), '-');
+  end if;
+  -- Its first owner comes with the first membership of an administrator.
+  insert into public.companies (external_id, name, slug, logo) values (p_external_id, v_name, v_slug, left(p_data ->> 'image_url', 2048));
+end $$;
+ALTER FUNCTION app.use_clerk_organization(p_external_id text, p_data jsonb, p_is_gone boolean) OWNER TO app_owner;
+
+CREATE FUNCTION app.use_clerk_user(p_external_id text, p_data jsonb, p_is_gone boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_id      uuid;
+  v_address constant jsonb := (select a from jsonb_array_elements(
+      case jsonb_typeof(p_data -> 'email_addresses') when 'array' then p_data -> 'email_addresses' else '[]' end) a
+     order by a ->> 'id' = p_data ->> 'primary_email_address_id' desc nulls last limit 1);
+  v_email   constant text := nullif(lower(btrim(v_address ->> 'email_address')), '');
+  v_is_verified constant boolean := coalesce(v_address #>> '{verification,status}' = 'verified', false);
+  v_about   constant jsonb := jsonb_strip_nulls(jsonb_build_object('name', nullif(btrim(concat_ws(' ', p_data ->> 'first_name', p_data ->> 'last_name')), ''),
+                                                                   'avatar_url', p_data ->> 'image_url'));
+begin
+  select u.id into v_id from public.users u where u.external_id = p_external_id;
+  if p_is_gone then
+    delete from auth.sessions s where s.user_id = v_id;
+    update auth.users u set deleted_at = now() where u.id = v_id and u.deleted_at is null;
+  elsif v_id is null then
+    -- An address that somebody else has here is no way in: the account is known by Clerk's id alone.
+    insert into auth.users (email, email_confirmed_at, is_sso_user, raw_user_meta_data, raw_app_meta_data)
+    values (v_email, case when v_is_verified then now() end, true, v_about, '{"provider": "issuer", "providers": ["issuer"]}')
+    returning id into v_id;
+    insert into auth.identities (user_id, provider, provider_id, identity_data)
+    values (v_id, 'issuer', p_external_id, jsonb_build_object('sub', p_external_id, 'email_verified', v_is_verified));
+    update public.users u set external_id = p_external_id where u.id = v_id;
+  else
+    update auth.users u
+       set email = coalesce(v_email, u.email), raw_user_meta_data = u.raw_user_meta_data || v_about, deleted_at = null,
+           email_confirmed_at = case when v_is_verified then coalesce(u.email_confirmed_at, now()) end
+     where u.id = v_id and u.is_sso_user;
+  end if;
+end $$;
+ALTER FUNCTION app.use_clerk_user(p_external_id text, p_data jsonb, p_is_gone boolean) OWNER TO app_owner;
+
+CREATE FUNCTION app.use_inbound_event(p_id uuid, p_attempts integer, p_settings jsonb, p_now timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_event   app.inbound_events;
+  v_outcome text;
+begin
+  select e.* into v_event from app.inbound_events e
+   where e.id = p_id and e.status = 'pending' and e.attempts = p_attempts for update skip locked;
+  if not found then
+    return null;
+  end if;
+  v_outcome := case v_event.provider
+    when 'clerk' then app.use_clerk_event(v_event, p_settings)
+    when 'stripe' then app.use_stripe_event(v_event, p_settings -> 'tiers')
+    when 'twilio' then app.use_twilio_event(v_event)
+    when 'resend' then app.use_resend_event(v_event)
+    else 'kept' end;
+  if v_outcome <> 'waits' then
+    update app.inbound_events e set status = 'done', outcome = left(v_outcome, 500), finished_at = p_now where e.id = p_id;
+  end if;
+  return v_outcome;
+end $$;
+ALTER FUNCTION app.use_inbound_event(p_id uuid, p_attempts integer, p_settings jsonb, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.use_link() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11469,6 +13405,128 @@ begin
 end $$;
 ALTER FUNCTION app.use_link() OWNER TO app_definer;
 
+CREATE FUNCTION app.use_resend_event(p_event app.inbound_events) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_data   constant jsonb := p_event.payload -> 'data';
+  v_kind   constant text := split_part(p_event.event_type, '.', 2);
+  v_status constant text := case v_kind when 'sent' then 'sent' when 'delivered' then 'delivered' when 'bounced' then 'bounced'
+                                        when 'complained' then 'complained' when 'opened' then 'opened' when 'clicked' then 'clicked'
+                                        when 'failed' then 'failed' end;
+  v_rank   constant text[] := array['pending', 'sent', 'delivered', 'opened', 'clicked', 'failed', 'bounced', 'complained'];
+  v_tag    constant text := v_data #>> '{tags,company_id}';
+begin
+  if v_status is null then
+    return 'ignored';
+  end if;
+  if coalesce(v_tag, '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    return 'ignored: it names no company';
+  end if;
+  update public.email_logs l
+     set status = case when array_position(v_rank, l.status) < array_position(v_rank, v_status) then v_status else l.status end,
+         delivered_at = case when v_kind = 'delivered' then p_event.said_at else l.delivered_at end,
+         opened_at = case when v_kind = 'opened' then coalesce(l.opened_at, p_event.said_at) else l.opened_at end,
+         clicked_at = case when v_kind = 'clicked' then coalesce(l.clicked_at, p_event.said_at) else l.clicked_at end,
+         bounced_at = case when v_kind = 'bounced' then p_event.said_at else l.bounced_at end
+   where l.company_id = v_tag::uuid and l.resend_id = v_data ->> 'email_id';
+  if v_kind in ('bounced', 'complained') and coalesce(v_data #>> '{bounce,type}', 'Permanent') = 'Permanent'
+     and exists (select from public.companies c where c.id = v_tag::uuid) then
+    insert into public.suppressions (company_id, kind, address_key, reason)
+    select v_tag::uuid, 'email', lower(btrim(t.address)), case v_kind when 'bounced' then 'bounce' else 'complaint' end
+      from jsonb_array_elements_text(case jsonb_typeof(v_data -> 'to') when 'array' then v_data -> 'to' else '[]' end) t (address)
+     where length(btrim(t.address)) between 1 and 320
+    on conflict (company_id, kind, address_key) do nothing;
+  end if;
+  return 'applied';
+end $_$;
+ALTER FUNCTION app.use_resend_event(p_event app.inbound_events) OWNER TO app_owner;
+
+CREATE FUNCTION app.use_stripe_event(p_event app.inbound_events, p_tiers jsonb) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_object  constant jsonb := p_event.payload #> '{data,object}';
+  v_item    constant jsonb := v_object #> '{items,data,0}';
+  v_price   constant jsonb := v_item -> 'price';
+  v_status  constant text := case v_object ->> 'status'
+    when 'trialing' then 'trialing' when 'active' then 'active' when 'past_due' then 'past_due' when 'unpaid' then 'past_due'
+    when 'paused' then 'past_due' when 'incomplete' then 'incomplete' when 'incomplete_expired' then 'cancelled' when 'canceled' then 'cancelled' end;
+  v_tier    constant text := coalesce(p_tiers ->> (v_price ->> 'id'), p_tiers ->> (v_price ->> 'lookup_key'), v_object #>> '{metadata,tier}');
+  v_company uuid;
+begin
+  if p_event.event_type !~ '^customer\.subscription\.(created|updated|deleted|paused|resumed|trial_will_end)$' then
+    return 'ignored';
+  end if;
+  if v_object #>> '{metadata,company_id}' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    select c.id into v_company from public.companies c where c.id = (v_object #>> '{metadata,company_id}')::uuid;
+  else
+    select s.company_id into v_company from app.subscriptions s
+     where s.provider = 'stripe' and s.provider_customer_key = v_object ->> 'customer';
+  end if;
+  if v_company is null then
+    return 'waits';
+  end if;
+  return public.apply_subscription_event('stripe', p_event.event_key, p_event.said_at, v_company, jsonb_strip_nulls(jsonb_build_object(
+    'tier', v_tier,
+    'status', case when p_event.event_type = 'customer.subscription.deleted' then 'cancelled' else v_status end,
+    'seats', v_item -> 'quantity',
+    'trial_ends_at', app.stripe_moment(v_object -> 'trial_end'),
+    'current_period_start', app.stripe_moment(coalesce(v_item -> 'current_period_start', v_object -> 'current_period_start')),
+    'current_period_end', app.stripe_moment(coalesce(v_item -> 'current_period_end', v_object -> 'current_period_end')),
+    'cancel_at_period_end', v_object -> 'cancel_at_period_end',
+    'customer', v_object -> 'customer',
+    'subscription', v_object -> 'id',
+    'amount', v_price -> 'unit_amount',
+    'currency', upper(v_price ->> 'currency'),
+    'interval', case when v_price #>> '{recurring,interval}' in ('month', 'year') then v_price #>> '{recurring,interval}' end)));
+end $_$;
+ALTER FUNCTION app.use_stripe_event(p_event app.inbound_events, p_tiers jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.use_twilio_event(p_event app.inbound_events) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_said constant jsonb := p_event.payload;
+  v_rank constant text[] := array['accepted', 'queued', 'sending', 'sent', 'delivered', 'undelivered', 'failed', 'read'];
+begin
+  if coalesce(v_said ->> 'company_id', '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    return 'ignored: it names no company';
+  end if;
+  -- They come in any order: what is further on stays.
+  update public.communications c
+     set provider_status = v_said ->> 'MessageStatus',
+         delivered_at = case when v_said ->> 'MessageStatus' = 'delivered' then coalesce(c.delivered_at, p_event.received_at) else c.delivered_at end
+   where c.company_id = (v_said ->> 'company_id')::uuid and c.provider_message_id = v_said ->> 'MessageSid'
+     and coalesce(array_position(v_rank, c.provider_status), 0) < coalesce(array_position(v_rank, v_said ->> 'MessageStatus'), 0);
+  return case when found then 'applied' else 'older, or of no message' end;
+end $_$;
+ALTER FUNCTION app.use_twilio_event(p_event app.inbound_events) OWNER TO app_owner;
+
+CREATE FUNCTION app.wake_lane(p_lane text, p_slots integer) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ WITH woken AS (
+          UPDATE app.tasks t SET state = 'ready'::text, waits_for = NULL::text
+            FROM ( SELECT w_1.company_id,
+                     w_1.id
+                    FROM app.tasks w_1
+                   WHERE ((w_1.state = 'waiting'::text) AND (w_1.waits_for = wake_lane.p_lane))
+                   ORDER BY w_1.rank, w_1.run_at, w_1.id
+                  LIMIT wake_lane.p_slots
+                  FOR UPDATE OF w_1 SKIP LOCKED) w
+           WHERE ((t.company_id = w.company_id) AND (t.id = w.id))
+           RETURNING 1 AS "?column?"
+         )
+  SELECT count(*) AS count
+    FROM woken;
+END;
+ALTER FUNCTION app.wake_lane(p_lane text, p_slots integer) OWNER TO app_owner;
+
 CREATE FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -11476,7 +13534,7 @@ CREATE FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) RETURNS 
 begin
   if p_tenant_column is null
      or p_table::text in ('public.companies', 'public.audit_logs', 'public.activities', 'public.role_change_log', 'public.ownership_transfers',
-                        'public.support_consents', 'public.support_sessions') then
+                        'public.support_consents', 'public.support_sessions', 'app.tasks', 'app.done_tasks', 'app.dead_tasks') then
     execute format('drop trigger if exists a_subscription_wall on %s', p_table);
   elsif p_table::text in ('public.team_members', 'public.invitations', 'public.api_keys') then
     execute format('create or replace trigger a_subscription_wall before insert on %s for each row
@@ -11511,6 +13569,27 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.warn_duplicate_phone() OWNER TO app_owner;
+
+CREATE FUNCTION app.was_removed(p_company_id uuid, p_user_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select exists (select from app.removed_members r where r.company_id = p_company_id and r.user_id = p_user_id)
+$$;
+ALTER FUNCTION app.was_removed(p_company_id uuid, p_user_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.webhook_owners(p_company_id uuid, p_id uuid) RETURNS TABLE(email text, company text, webhook text, reason text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select u.email, c.name, w.name, w.disabled_reason
+    from public.webhooks w
+    join public.companies c on c.id = w.company_id
+    join public.team_members m on m.company_id = w.company_id and m.role = 'owner' and m.status = 'active' and m.archived_at is null
+    join auth.users u on u.id = m.user_id
+   where w.company_id = p_company_id and w.id = p_id and u.email is not null
+$$;
+ALTER FUNCTION app.webhook_owners(p_company_id uuid, p_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.weigh(p_names text, p_numbers text, p_places text, p_notes text) RETURNS tsvector
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -11631,6 +13710,12 @@ begin
 end $$;
 ALTER FUNCTION app.weigh_properties() OWNER TO app_owner;
 
+CREATE FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (p_error IS NULL) THEN p_errors ELSE (CASE WHEN (jsonb_array_length(p_errors) >= 10) THEN (p_errors - 0) ELSE p_errors END || jsonb_build_object('attempt', p_attempt, 'at', now(), 'error', "left"(p_error, 2000))) END;
+ALTER FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) OWNER TO app_owner;
+
 CREATE FUNCTION app.word_likeness(p_asked text, p_word text) RETURNS double precision
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -11747,6 +13832,50 @@ begin
           v_labels <> '{}', v_old.has_pii or v_new.has_pii, coalesce(p_key, '{}') || app.acting_support());
 end $_$;
 ALTER FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_noun   constant text := p_arguments[0];
+  v_hidden constant text[] := p_arguments[2:];
+  v_changed jsonb;
+  v_names   text[];
+begin
+  if p_old is null then
+    v_names := array[v_noun || '.created'];
+  elsif p_new is null then
+    -- What was marked as deleted has been told already.
+    if p_old ->> 'deleted_at' is not null then
+      return;
+    end if;
+    v_names := array[v_noun || '.deleted'];
+  else
+    select jsonb_object_agg(n.key, p_old -> n.key) into v_changed
+      from jsonb_each(p_new) n
+     where n.value is distinct from p_old -> n.key and n.key not in ('updated_at', 'version') and n.key <> all (v_hidden);
+    if v_changed is null then
+      return;
+    end if;
+    v_names := case
+      when v_changed ? 'deleted_at' and p_new ->> 'deleted_at' is not null then array[v_noun || '.deleted']
+      when v_changed ? 'deleted_at' then array[v_noun || '.restored']
+      -- What is deleted is nobody's news.
+      when p_new ->> 'deleted_at' is not null then '{}'
+      when v_changed ? 'status' and p_new ->> 'status' ~ '^[a-z_]{1,60}$'
+        then array[v_noun || '.' || (p_new ->> 'status'), v_noun || '.updated']
+      else array[v_noun || '.updated'] end;
+  end if;
+  if v_names = '{}' or not p_wanted && (v_names || array['*', v_noun || '.*']) then
+    return;
+  end if;
+  insert into app.events (company_id, names, row_id, payload)
+  values (p_company_id, v_names, (coalesce(p_new, p_old) ->> 'id')::uuid,
+          jsonb_build_object('data', coalesce(p_new, p_old) - v_hidden)
+            || case when v_changed is null then '{}' else jsonb_build_object('previous', v_changed) end);
+end $_$;
+ALTER FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) OWNER TO app_owner;
 
 CREATE FUNCTION app.write_line_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11987,7 +14116,7 @@ begin
   select c.subscription_status into v_status from public.companies c
    where c.id = company_id and company_id = coalesce(app.company_id(), company_id) for no key update;
   if not found then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
   if exists (select from app.subscription_events e where e.provider = apply_subscription_event.provider and e.event_key = event_id) then
     return 'repeated';
@@ -12058,12 +14187,7 @@ declare
   v_company constant uuid := app.company_id();
   v_email   constant text := nullif(btrim(change_billing.email), '');
 begin
-  if v_company is null then
-    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
-  end if;
-  if not app.has_permission('billing:manage') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission billing:manage.';
-  end if;
+  perform app.demand('billing:manage');
   if v_email is not null and (v_email not like '%_@_%' or length(v_email) > 254) then
     raise exception using errcode = 'TH422', constraint = 'billing_email_invalid', message = 'This is no e-mail address.';
   end if;
@@ -12279,10 +14403,8 @@ CREATE FUNCTION public.company_subscription() RETURNS jsonb
            'can_write', coalesce(c.writes_until > now(), true),
            'seats', jsonb_build_object(
              'max', c.max_seats,
-             'used', (select count(*) from public.team_members m
-                       where m.company_id = c.id and m.status = 'active' and m.archived_at is null),
-             'invited', (select count(*) from public.invitations i
-                          where i.company_id = c.id and i.used_at is null and i.expires_at > now())),
+             'used', app.seats_taken(c.id, false),
+             'invited', app.seats_taken(c.id, true) - app.seats_taken(c.id, false)),
            'features', to_jsonb(t.features),
            'quotas', t.quotas)
       || case when app.has_permission('billing:manage') or current_setting('role') = 'service_role' then jsonb_build_object('billing', jsonb_build_object(
@@ -12339,7 +14461,7 @@ begin
       message = format('The slug "%s" is taken.', v_slug);
   end;
   insert into public.team_members (company_id, user_id, role, status) values (v_company.id, v_user, 'owner', 'active');
-  perform app.activate_if_none(v_company.id);
+  perform app.activate_if_none(v_company.id, v_user, (auth.jwt() ->> 'session_id')::uuid);
   return v_company;
 end $_$;
 ALTER FUNCTION public.create_company_with_owner(name text, slug text, industry text) OWNER TO app_definer;
@@ -12483,8 +14605,9 @@ begin
       message = 'A consent is for 1 to 720 hours, or without hours until it is taken back; its reason has at most 500 characters.';
   end if;
   -- The new one takes the place of the open one; whoever works under that goes.
-  perform app.end_support(v_company, null);
+  -- First the consent, which whoever is just opening a session holds: when it is had, his session is there to be ended.
   update public.support_consents c set revoked_at = now(), revoked_by = auth.uid() where c.company_id = v_company and c.revoked_at is null;
+  perform app.end_support(v_company, null);
   insert into public.support_consents (company_id, granted_by, reason, expires_at)
   values (v_company, auth.uid(), nullif(btrim(grant_support_access.reason), ''), now() + make_interval(hours => grant_support_access.hours))
   returning * into v_row;
@@ -12546,29 +14669,32 @@ CREATE FUNCTION public.join_company(company_id uuid) RETURNS public.team_members
 declare
   v_user   uuid := app.caller();
   v_domain public.company_domains;
+  v_status text;
   v_member public.team_members;
 begin
   select d.* into v_domain from public.company_domains d join public.companies c on c.id = d.company_id
-   where d.company_id = join_company.company_id and d.domain = app.confirmed_domain(v_user)
+   where d.company_id = join_company.company_id and d.domain = app.proved_domain(v_user)
      and d.verified_at is not null and d.join_mode <> 'nobody'
      and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
-     for key share of d;
+     for share of d;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'company_not_joinable',
-      message = 'Your confirmed address lets you join no such company.', hint = 'joinable_companies() lists what it lets you join.';
+      message = 'Your address lets you join no such company.',
+      hint = 'joinable_companies() lists what an address that you proved lets you join: sign in once with a link or code that is mailed to it.';
   end if;
   if exists (select from public.team_members m where m.company_id = v_domain.company_id and m.user_id = v_user) then
     raise exception using errcode = 'TH409', constraint = 'already_member', message = 'You are a member already, or asked to be one.';
   end if;
-  if v_domain.join_mode = 'join' then
+  -- Whoever was removed asks, where others just join.
+  v_status := case when v_domain.join_mode = 'join' and not app.was_removed(v_domain.company_id, v_user) then 'active' else 'requested' end;
+  if v_status = 'active' then
     perform app.take_seat(v_domain.company_id, false);
   end if;
   insert into public.team_members (company_id, user_id, role, status, joined_at)
-  values (v_domain.company_id, v_user, v_domain.join_role, case v_domain.join_mode when 'join' then 'active' else 'requested' end,
-          case v_domain.join_mode when 'join' then now() end)
+  values (v_domain.company_id, v_user, v_domain.join_role, v_status, case v_status when 'active' then now() end)
   returning * into v_member;
   if v_member.status = 'active' then
-    perform app.activate_if_none(v_member.company_id);
+    perform app.activate_if_none(v_member.company_id, v_user, (auth.jwt() ->> 'session_id')::uuid);
   end if;
   return v_member;
 end $$;
@@ -12583,13 +14709,13 @@ CREATE FUNCTION public.joinable_companies() RETURNS TABLE(id uuid, name text, lo
   select c.id, c.name, c.logo, d.domain, d.join_mode
     from public.company_domains d
     join public.companies c on c.id = d.company_id
-   where d.domain = app.confirmed_domain(auth.uid()) and d.verified_at is not null and d.join_mode <> 'nobody'
+   where d.domain = app.proved_domain(auth.uid()) and d.verified_at is not null and d.join_mode <> 'nobody'
      and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
      and not exists (select from public.team_members m where m.company_id = c.id and m.user_id = auth.uid());
 $$;
 ALTER FUNCTION public.joinable_companies() OWNER TO app_definer;
 
-COMMENT ON FUNCTION public.joinable_companies() IS 'The company that the caller''s confirmed address lets him join, or ask to join.';
+COMMENT ON FUNCTION public.joinable_companies() IS 'The company that the address which the caller proved lets him join, or ask to join.';
 
 CREATE FUNCTION public.leave_review(rating integer, review_text text DEFAULT NULL::text, job_id uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
@@ -12614,9 +14740,19 @@ begin
     perform app.nothing_to_answer('job');
   end if;
   perform app.use_link();
-  insert into public.customer_reviews (company_id, customer_id, job_id, rating, review_text)
-  values (app.company_id(), v_customer, v_job, leave_review.rating, left(leave_review.review_text, 5000))
-  returning id into v_id;
+  -- One at a time, so that the second finds the first.
+  perform from public.customers c where c.company_id = app.company_id() and c.id = v_customer for no key update;
+  update public.customer_reviews r
+     set rating = leave_review.rating, review_text = left(leave_review.review_text, 5000), moderation_status = 'pending', is_public = false
+   where r.company_id = app.company_id() and r.customer_id = v_customer
+     and (v_job is null and r.reviewed = 'company' or r.reviewed = 'job' and r.job_id = v_job)
+  returning r.id into v_id;
+  if not found then
+    insert into public.customer_reviews (company_id, customer_id, job_id, rating, review_text, reviewed)
+    values (app.company_id(), v_customer, v_job, leave_review.rating, left(leave_review.review_text, 5000),
+            case when v_job is null then 'company' else 'job' end)
+    returning id into v_id;
+  end if;
   return jsonb_build_object('id', v_id);
 end $$;
 ALTER FUNCTION public.leave_review(rating integer, review_text text, job_id uuid) OWNER TO app_definer;
@@ -12791,7 +14927,7 @@ CREATE FUNCTION public.my_deleted_companies() RETURNS TABLE(id uuid, name text, 
     AS $$
   select c.id, c.name, c.slug, c.deleted_at, c.permanent_delete_scheduled_at
     from public.companies c
-   where c.owner_id = auth.uid() and c.deleted_at is not null
+   where c.owner_id = auth.uid() and c.deleted_at is not null and coalesce(c.permanent_delete_scheduled_at > now(), true)
    order by c.deleted_at desc, c.id;
 $$;
 ALTER FUNCTION public.my_deleted_companies() OWNER TO app_definer;
@@ -12805,8 +14941,9 @@ CREATE FUNCTION public.open_link() RETURNS jsonb
 declare
   v_link public.public_links;
 begin
+  -- Locked, so that of two who open it at once the second finds it open.
   select l.* into v_link from public.public_links l
-   where l.company_id = app.company_id() and l.id = (auth.jwt() ->> 'pass_id')::uuid and app.member_role() = 'link';
+   where l.company_id = app.company_id() and l.id = (auth.jwt() ->> 'pass_id')::uuid and app.member_role() = 'link' for no key update;
   if not found then
     perform app.nothing_to_answer('link');
   end if;
@@ -13057,21 +15194,11 @@ ALTER FUNCTION public.restore_company(company_id uuid) OWNER TO app_definer;
 COMMENT ON FUNCTION public.restore_company(company_id uuid) IS 'Brings a deleted company back: for its owner, until it goes for good.';
 
 CREATE FUNCTION public.resume_company(company_id uuid) RETURNS public.companies
-    LANGUAGE plpgsql
+    LANGUAGE sql
     SET search_path TO ''
     AS $$
-#variable_conflict use_column
-declare
-  v_company public.companies;
-begin
-  update public.companies c set suspended_at = null, suspension_reason = null
-   where c.id = resume_company.company_id and c.id = coalesce(app.company_id(), c.id)
-  returning * into v_company;
-  if not found then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
-  end if;
-  return v_company;
-end $$;
+  select * from app.set_suspension(resume_company.company_id, false, null)
+$$;
 ALTER FUNCTION public.resume_company(company_id uuid) OWNER TO app_owner;
 
 COMMENT ON FUNCTION public.resume_company(company_id uuid) IS 'Lets the members of a suspended company in again.';
@@ -13083,10 +15210,7 @@ CREATE FUNCTION public.revoke_invitation(id uuid) RETURNS void
 #variable_conflict use_column
 begin
   perform app.caller();
-  if not app.has_permission('invitations:delete') then
-    raise exception using errcode = 'TH403', constraint = 'permission_denied',
-      message = 'You need the permission invitations:delete.';
-  end if;
+  perform app.demand('invitations:delete');
   update public.invitations i set revoked_at = now()
    where i.company_id = app.company_id() and i.id = revoke_invitation.id and i.used_at is null and i.revoked_at is null;
   if not found then
@@ -13439,7 +15563,7 @@ begin
   select * into v_company from public.companies c
    where c.id = company_id and company_id = coalesce(app.company_id(), company_id) for no key update;
   if not found then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
+    perform app.refuse_company();
   end if;
   select * into v_known from app.subscriptions s where s.company_id = set_company_subscription.company_id;
   v_said := jsonb_strip_nulls(jsonb_build_object(
@@ -13566,22 +15690,11 @@ ALTER FUNCTION public.subscription_tiers() OWNER TO app_definer;
 COMMENT ON FUNCTION public.subscription_tiers() IS 'What each tier includes. A quota that is null has no limit.';
 
 CREATE FUNCTION public.suspend_company(company_id uuid, reason text DEFAULT NULL::text) RETURNS public.companies
-    LANGUAGE plpgsql
+    LANGUAGE sql
     SET search_path TO ''
     AS $$
-#variable_conflict use_column
-declare
-  v_company public.companies;
-begin
-  update public.companies c
-     set suspended_at = coalesce(c.suspended_at, now()), suspension_reason = nullif(btrim(suspend_company.reason), '')
-   where c.id = suspend_company.company_id and c.id = coalesce(app.company_id(), c.id)
-  returning * into v_company;
-  if not found then
-    raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
-  end if;
-  return v_company;
-end $$;
+  select * from app.set_suspension(suspend_company.company_id, true, suspend_company.reason)
+$$;
 ALTER FUNCTION public.suspend_company(company_id uuid, reason text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION public.suspend_company(company_id uuid, reason text) IS 'Keeps all members out at their next request; they are told the reason.';
@@ -13927,6 +16040,325 @@ ALTER TABLE app.counters OWNER TO app_owner;
 
 COMMENT ON TABLE app.counters IS 'The last number given, per company and kind. Taken last in a transaction: the row stays locked until commit.';
 
+CREATE TABLE app.dead_tasks (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    limit_key text,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    redriven_as uuid,
+    label text
+)
+PARTITION BY RANGE (finished_at);
+ALTER TABLE ONLY app.dead_tasks FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.dead_tasks OWNER TO app_owner;
+
+COMMENT ON TABLE app.dead_tasks IS 'Tasks that nobody tries any more. Partitioned by the week in which they were given up.';
+
+COMMENT ON COLUMN app.dead_tasks.payload IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks.label IS 'pii:text';
+
+CREATE TABLE app.dead_tasks_2026_11_16 (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    limit_key text,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    redriven_as uuid,
+    label text
+);
+ALTER TABLE ONLY app.dead_tasks_2026_11_16 FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.dead_tasks_2026_11_16 OWNER TO app_owner;
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_16.payload IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_16.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_16.label IS 'pii:text';
+
+CREATE TABLE app.dead_tasks_2026_11_23 (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    limit_key text,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    redriven_as uuid,
+    label text
+);
+ALTER TABLE ONLY app.dead_tasks_2026_11_23 FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.dead_tasks_2026_11_23 OWNER TO app_owner;
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_23.payload IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_23.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_23.label IS 'pii:text';
+
+CREATE TABLE app.dead_tasks_2026_11_30 (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    limit_key text,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    redriven_as uuid,
+    label text
+);
+ALTER TABLE ONLY app.dead_tasks_2026_11_30 FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.dead_tasks_2026_11_30 OWNER TO app_owner;
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_30.payload IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_30.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_30.label IS 'pii:text';
+
+CREATE TABLE app.done_tasks (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    result jsonb,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    label text,
+    CONSTRAINT done_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'cancelled'::text])))
+)
+PARTITION BY RANGE (finished_at);
+ALTER TABLE ONLY app.done_tasks FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.done_tasks OWNER TO app_owner;
+
+COMMENT ON TABLE app.done_tasks IS 'Tasks that were done or cancelled, for a while. Partitioned by the week in which they were finished.';
+
+COMMENT ON COLUMN app.done_tasks.payload IS 'secret';
+
+COMMENT ON COLUMN app.done_tasks.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks.result IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks.label IS 'pii:text';
+
+CREATE TABLE app.done_tasks_2026_11_16 (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    result jsonb,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    label text,
+    CONSTRAINT done_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'cancelled'::text])))
+);
+ALTER TABLE ONLY app.done_tasks_2026_11_16 FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.done_tasks_2026_11_16 OWNER TO app_owner;
+
+COMMENT ON COLUMN app.done_tasks_2026_11_16.payload IS 'secret';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_16.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_16.result IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_16.label IS 'pii:text';
+
+CREATE TABLE app.done_tasks_2026_11_23 (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    result jsonb,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    label text,
+    CONSTRAINT done_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'cancelled'::text])))
+);
+ALTER TABLE ONLY app.done_tasks_2026_11_23 FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.done_tasks_2026_11_23 OWNER TO app_owner;
+
+COMMENT ON COLUMN app.done_tasks_2026_11_23.payload IS 'secret';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_23.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_23.result IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_23.label IS 'pii:text';
+
+CREATE TABLE app.done_tasks_2026_11_30 (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    result jsonb,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    label text,
+    CONSTRAINT done_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'cancelled'::text])))
+);
+ALTER TABLE ONLY app.done_tasks_2026_11_30 FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.done_tasks_2026_11_30 OWNER TO app_owner;
+
+COMMENT ON COLUMN app.done_tasks_2026_11_30.payload IS 'secret';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_30.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_30.result IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks_2026_11_30.label IS 'pii:text';
+
+CREATE TABLE app.event_interest (
+    company_id uuid NOT NULL,
+    wanted text[] NOT NULL,
+    CONSTRAINT event_interest_wanted_check CHECK ((cardinality(wanted) > 0))
+);
+ALTER TABLE ONLY app.event_interest FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.event_interest OWNER TO app_owner;
+
+COMMENT ON TABLE app.event_interest IS 'The events that webhooks of a company ask for; without a row nothing of it is written down.';
+
+COMMENT ON COLUMN app.event_interest.company_id IS 'The company.';
+
+COMMENT ON COLUMN app.event_interest.wanted IS 'Names as webhooks have them: job.completed, job.*, or * for all.';
+
+CREATE TABLE app.events (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    number bigint NOT NULL,
+    names text[] NOT NULL,
+    row_id uuid,
+    payload jsonb NOT NULL,
+    told_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT events_names_check CHECK (((cardinality(names) >= 1) AND (cardinality(names) <= 3)))
+);
+ALTER TABLE ONLY app.events FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.events OWNER TO app_owner;
+
+COMMENT ON TABLE app.events IS 'What happened to rows that a webhook asks for, written with the change; handed on after its commit, and kept for replays.';
+
+COMMENT ON COLUMN app.events.company_id IS 'Whose row it is.';
+
+COMMENT ON COLUMN app.events.number IS 'The order of what happened to one row.';
+
+COMMENT ON COLUMN app.events.names IS 'What it is called, the most telling name first: job.completed, job.updated.';
+
+COMMENT ON COLUMN app.events.row_id IS 'The row.';
+
+COMMENT ON COLUMN app.events.payload IS 'pii:text';
+
+COMMENT ON COLUMN app.events.told_at IS 'When deliveries were made of it.';
+
+COMMENT ON COLUMN app.events.created_at IS 'When it happened.';
+
+ALTER TABLE app.events ALTER COLUMN number ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME app.events_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE app.figure_changes (
     company_id uuid NOT NULL,
     scope text NOT NULL,
@@ -13977,6 +16409,27 @@ ALTER TABLE ONLY app.idempotency_keys FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.idempotency_keys OWNER TO app_owner;
 
 COMMENT ON TABLE app.idempotency_keys IS 'Answers to writes that came with an Idempotency-Key, by caller and route, until they expire.';
+
+CREATE TABLE app.inbound_states (
+    provider text NOT NULL,
+    object_key text NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    is_gone boolean DEFAULT false NOT NULL,
+    CONSTRAINT inbound_states_object_key_check CHECK (((length(object_key) >= 1) AND (length(object_key) <= 512))),
+    CONSTRAINT inbound_states_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 40)))
+);
+ALTER TABLE ONLY app.inbound_states FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.inbound_states OWNER TO app_owner;
+
+COMMENT ON TABLE app.inbound_states IS 'As of when something is known that a provider tells of: what he says of an earlier time changes nothing.';
+
+COMMENT ON COLUMN app.inbound_states.provider IS 'The provider.';
+
+COMMENT ON COLUMN app.inbound_states.object_key IS 'What he calls it.';
+
+COMMENT ON COLUMN app.inbound_states.said_at IS 'The time that was told of last.';
+
+COMMENT ON COLUMN app.inbound_states.is_gone IS 'Whether it is no more.';
 
 CREATE TABLE app.migrations (
     version text NOT NULL,
@@ -14117,6 +16570,17 @@ COMMENT ON TABLE app.rate_limit_state IS 'One row: by its version servers see th
 COMMENT ON COLUMN app.rate_limit_state.version IS 'One more with every statement that changes rules.';
 
 COMMENT ON COLUMN app.rate_limit_state.configured IS 'Rates in a minute by class, as the server that started last has them; 0 is without a limit.';
+
+CREATE TABLE app.removed_members (
+    company_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    removed_by uuid,
+    removed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY app.removed_members FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.removed_members OWNER TO app_owner;
+
+COMMENT ON TABLE app.removed_members IS 'Who was a member of a company, or asked to be one, and was taken out. Written by triggers of public.team_members; ends when he is let in again.';
 
 CREATE TABLE app.retention_held (
     company_id uuid NOT NULL,
@@ -14265,6 +16729,141 @@ COMMENT ON COLUMN app.subscriptions.reason IS 'Why it was set by hand, the last 
 COMMENT ON COLUMN app.subscriptions.last_said_at IS 'When what holds now was said; -infinity before anything was.';
 
 COMMENT ON COLUMN app.subscriptions.last_event_key IS 'The event that said it; of two at one moment the greater key counts.';
+
+CREATE TABLE app.task_limits (
+    company_id uuid NOT NULL,
+    kind text NOT NULL,
+    max_running integer,
+    weight smallint DEFAULT 1 NOT NULL,
+    paused_until timestamp with time zone,
+    is_draining boolean DEFAULT false NOT NULL,
+    CONSTRAINT task_limits_kind_check CHECK (((kind = '*'::text) OR (kind ~ '^[a-z][a-z0-9_]{0,62}$'::text))),
+    CONSTRAINT task_limits_max_running_check CHECK ((max_running >= 0)),
+    CONSTRAINT task_limits_weight_check CHECK (((weight >= 1) AND (weight <= 100)))
+);
+ALTER TABLE ONLY app.task_limits FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.task_limits OWNER TO app_owner;
+
+COMMENT ON TABLE app.task_limits IS 'What differs for a company: how many of its tasks run at once, its share beside others, pauses.';
+
+CREATE TABLE app.task_slots (
+    lane text NOT NULL,
+    running integer NOT NULL,
+    CONSTRAINT task_slots_lane_check CHECK (((length(lane) >= 1) AND (length(lane) <= 400))),
+    CONSTRAINT task_slots_running_check CHECK ((running >= 0))
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY app.task_slots FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.task_slots OWNER TO app_owner;
+
+COMMENT ON TABLE app.task_slots IS 'How many tasks run in each lane that has a limit.';
+
+CREATE TABLE app.task_workers (
+    id uuid NOT NULL,
+    node text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    beat_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT task_workers_node_check CHECK (((length(node) >= 1) AND (length(node) <= 200)))
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY app.task_workers FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.task_workers OWNER TO app_owner;
+
+COMMENT ON TABLE app.task_workers IS 'Processes that do tasks; one that beats no more has lost its tasks to others.';
+
+CREATE TABLE app.webhook_deliveries (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    number bigint DEFAULT 0 NOT NULL,
+    order_key uuid,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    taken_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhook_deliveries_attempts_check CHECK ((attempts >= 0))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='500');
+ALTER TABLE ONLY app.webhook_deliveries FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.webhook_deliveries OWNER TO app_owner;
+
+COMMENT ON TABLE app.webhook_deliveries IS 'Deliveries of webhooks that are not settled. Each stands in public.webhook_logs under its id.';
+
+COMMENT ON COLUMN app.webhook_deliveries.webhook_id IS 'Where it goes.';
+
+COMMENT ON COLUMN app.webhook_deliveries.number IS 'Its place behind others of the same order key.';
+
+COMMENT ON COLUMN app.webhook_deliveries.order_key IS 'What it is delivered in order of; null where the order does not matter.';
+
+COMMENT ON COLUMN app.webhook_deliveries.attempts IS 'How often it was begun; whoever settles it says which one it was.';
+
+COMMENT ON COLUMN app.webhook_deliveries.due_at IS 'When it is tried.';
+
+COMMENT ON COLUMN app.webhook_deliveries.taken_until IS 'Until when a server is at it; then it is another one''s.';
+
+COMMENT ON COLUMN app.webhook_deliveries.created_at IS 'When it was made.';
+
+CREATE TABLE app.webhook_secrets (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    sort text NOT NULL,
+    secret text NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhook_secrets_secret_check CHECK ((length(secret) <= 40000)),
+    CONSTRAINT webhook_secrets_sort_check CHECK ((sort = ANY (ARRAY['signing'::text, 'headers'::text])))
+);
+ALTER TABLE ONLY app.webhook_secrets FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.webhook_secrets OWNER TO app_owner;
+
+COMMENT ON TABLE app.webhook_secrets IS 'What deliveries of a webhook are signed with, several while one is replaced, and the values of its own headers.';
+
+COMMENT ON COLUMN app.webhook_secrets.webhook_id IS 'The webhook.';
+
+COMMENT ON COLUMN app.webhook_secrets.sort IS 'signing or headers.';
+
+COMMENT ON COLUMN app.webhook_secrets.secret IS 'secret';
+
+COMMENT ON COLUMN app.webhook_secrets.expires_at IS 'Until when it signs beside its successor.';
+
+COMMENT ON COLUMN app.webhook_secrets.created_at IS 'When it was made.';
+
+CREATE TABLE app.webhook_states (
+    company_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    success_count bigint DEFAULT 0 NOT NULL,
+    failure_count bigint DEFAULT 0 NOT NULL,
+    last_triggered_at timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    closed_until timestamp with time zone,
+    shown_at timestamp with time zone,
+    CONSTRAINT webhook_states_failure_count_check CHECK ((failure_count >= 0)),
+    CONSTRAINT webhook_states_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT webhook_states_success_count_check CHECK ((success_count >= 0))
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY app.webhook_states FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.webhook_states OWNER TO app_owner;
+
+COMMENT ON TABLE app.webhook_states IS 'How the deliveries of a webhook fare.';
+
+COMMENT ON COLUMN app.webhook_states.webhook_id IS 'The webhook.';
+
+COMMENT ON COLUMN app.webhook_states.success_count IS 'Deliveries that were taken.';
+
+COMMENT ON COLUMN app.webhook_states.failure_count IS 'Attempts that failed.';
+
+COMMENT ON COLUMN app.webhook_states.last_triggered_at IS 'The last attempt.';
+
+COMMENT ON COLUMN app.webhook_states.failures IS 'Attempts that failed since the last that did not.';
+
+COMMENT ON COLUMN app.webhook_states.failing_since IS 'The first of these.';
+
+COMMENT ON COLUMN app.webhook_states.closed_until IS 'Until when nothing is tried; then one delivery tries first.';
+
+COMMENT ON COLUMN app.webhook_states.shown_at IS 'When the counters were last shown on the webhook''s own row.';
 
 CREATE TABLE auth.security_events (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -14737,6 +17336,7 @@ CREATE TABLE auth.scim_users (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    waiting_role text,
     CONSTRAINT scim_users_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND (length((attributes)::text) <= 65536))),
     CONSTRAINT scim_users_email_key_check CHECK (((length(email_key) >= 3) AND (length(email_key) <= 254))),
     CONSTRAINT scim_users_user_name_key_check CHECK (((length(user_name_key) >= 1) AND (length(user_name_key) <= 1000)))
@@ -14759,6 +17359,8 @@ COMMENT ON COLUMN auth.scim_users.granted_role IS 'The role that groups gave las
 COMMENT ON COLUMN auth.scim_users.granted_role_id IS 'The custom role that groups gave last.';
 
 COMMENT ON COLUMN auth.scim_users.granted_department_id IS 'The department that groups gave last.';
+
+COMMENT ON COLUMN auth.scim_users.waiting_role IS 'The role that groups give and that waits until the member''s password is long enough for it.';
 
 CREATE TABLE auth.sessions (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -15212,50 +17814,105 @@ ALTER TABLE public.audit_log OWNER TO app_owner;
 
 COMMENT ON VIEW public.audit_log IS 'audit_logs, as other programs call it and its columns. What log_audit_event was told is REPORTED, with the action that was named.';
 
-CREATE TABLE public.background_jobs (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    job_type text NOT NULL,
-    job_name text,
-    priority integer DEFAULT 0 NOT NULL,
-    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
-    status text DEFAULT 'pending'::text NOT NULL,
-    started_at timestamp with time zone,
-    completed_at timestamp with time zone,
-    failed_at timestamp with time zone,
-    error_message text,
-    error_stack text,
-    retry_count integer DEFAULT 0 NOT NULL,
-    max_retries integer DEFAULT 3 NOT NULL,
-    next_retry_at timestamp with time zone,
-    progress_percent integer DEFAULT 0 NOT NULL,
-    progress_message text,
-    result jsonb,
-    scheduled_for timestamp with time zone,
-    run_at timestamp with time zone,
-    worker_id text,
-    execution_time_ms integer,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT background_jobs_error_message_check CHECK ((length(error_message) <= 4000)),
-    CONSTRAINT background_jobs_error_stack_check CHECK ((length(error_stack) <= 20000)),
-    CONSTRAINT background_jobs_execution_time_ms_check CHECK ((execution_time_ms >= 0)),
-    CONSTRAINT background_jobs_job_name_check CHECK ((length(job_name) <= 200)),
-    CONSTRAINT background_jobs_job_type_check CHECK (((length(job_type) >= 1) AND (length(job_type) <= 120))),
-    CONSTRAINT background_jobs_max_retries_check CHECK ((max_retries >= 0)),
-    CONSTRAINT background_jobs_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT background_jobs_payload_check CHECK ((jsonb_typeof(payload) = 'object'::text)),
-    CONSTRAINT background_jobs_progress_message_check CHECK ((length(progress_message) <= 500)),
-    CONSTRAINT background_jobs_progress_percent_check CHECK (((progress_percent >= 0) AND (progress_percent <= 100))),
-    CONSTRAINT background_jobs_retry_count_check CHECK ((retry_count >= 0)),
-    CONSTRAINT background_jobs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT background_jobs_worker_id_check CHECK ((length(worker_id) <= 120))
-);
-ALTER TABLE ONLY public.background_jobs FORCE ROW LEVEL SECURITY;
+CREATE VIEW public.background_jobs WITH (security_invoker='true') AS
+ SELECT t.id,
+    t.company_id,
+    t.kind AS job_type,
+    t.label AS job_name,
+    (- (t.rank)::integer) AS priority,
+    t.payload,
+        CASE t.state
+            WHEN 'running'::text THEN 'running'::text
+            ELSE 'pending'::text
+        END AS status,
+    t.started_at,
+    NULL::timestamp with time zone AS completed_at,
+    NULL::timestamp with time zone AS failed_at,
+    ((t.errors -> '-1'::integer) ->> 'error'::text) AS error_message,
+    NULL::text AS error_stack,
+    GREATEST((t.attempt - 1), 0) AS retry_count,
+    (t.attempts_max - 1) AS max_retries,
+        CASE
+            WHEN ((t.attempt > 0) AND (t.state = 'later'::text)) THEN t.run_at
+            ELSE NULL::timestamp with time zone
+        END AS next_retry_at,
+    (t.progress_percent)::integer AS progress_percent,
+    t.progress_message,
+    NULL::jsonb AS result,
+    t.run_at AS scheduled_for,
+    t.run_at,
+    (t.worker)::text AS worker_id,
+    NULL::integer AS execution_time_ms,
+    jsonb_build_object('errors', t.errors) AS metadata,
+    COALESCE(t.started_at, t.created_at) AS updated_at,
+    t.created_at
+   FROM app.tasks t
+UNION ALL
+ SELECT t.id,
+    t.company_id,
+    t.kind AS job_type,
+    t.label AS job_name,
+    (- (t.rank)::integer) AS priority,
+    t.payload,
+        CASE t.outcome
+            WHEN 'done'::text THEN 'completed'::text
+            ELSE 'cancelled'::text
+        END AS status,
+    t.started_at,
+        CASE t.outcome
+            WHEN 'done'::text THEN t.finished_at
+            ELSE NULL::timestamp with time zone
+        END AS completed_at,
+    NULL::timestamp with time zone AS failed_at,
+    ((t.errors -> '-1'::integer) ->> 'error'::text) AS error_message,
+    NULL::text AS error_stack,
+    GREATEST((t.attempt - 1), 0) AS retry_count,
+    (t.attempts_max - 1) AS max_retries,
+    NULL::timestamp with time zone AS next_retry_at,
+        CASE t.outcome
+            WHEN 'done'::text THEN 100
+            ELSE (t.progress_percent)::integer
+        END AS progress_percent,
+    t.progress_message,
+    t.result,
+    t.run_at AS scheduled_for,
+    t.run_at,
+    (t.worker)::text AS worker_id,
+    ((EXTRACT(epoch FROM (t.finished_at - t.started_at)) * (1000)::numeric))::integer AS execution_time_ms,
+    jsonb_build_object('errors', t.errors) AS metadata,
+    t.finished_at AS updated_at,
+    t.created_at
+   FROM app.done_tasks t
+UNION ALL
+ SELECT t.id,
+    t.company_id,
+    t.kind AS job_type,
+    t.label AS job_name,
+    (- (t.rank)::integer) AS priority,
+    t.payload,
+    'failed'::text AS status,
+    t.started_at,
+    NULL::timestamp with time zone AS completed_at,
+    t.finished_at AS failed_at,
+    ((t.errors -> '-1'::integer) ->> 'error'::text) AS error_message,
+    NULL::text AS error_stack,
+    GREATEST((t.attempt - 1), 0) AS retry_count,
+    (t.attempts_max - 1) AS max_retries,
+    NULL::timestamp with time zone AS next_retry_at,
+    t.progress_percent,
+    t.progress_message,
+    NULL::jsonb AS result,
+    t.run_at AS scheduled_for,
+    t.run_at,
+    (t.worker)::text AS worker_id,
+    ((EXTRACT(epoch FROM (t.finished_at - t.started_at)) * (1000)::numeric))::integer AS execution_time_ms,
+    jsonb_build_object('errors', t.errors) AS metadata,
+    t.finished_at AS updated_at,
+    t.created_at
+   FROM app.dead_tasks t;
 ALTER TABLE public.background_jobs OWNER TO app_owner;
 
-COMMENT ON TABLE public.background_jobs IS 'Background work of a company.';
+COMMENT ON VIEW public.background_jobs IS 'Background work of the company: what waits, runs, is done or failed. An insert puts in a task of a kind that lets the caller.';
 
 CREATE TABLE public.bookings (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -15791,6 +18448,7 @@ CREATE TABLE public.customer_reviews (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    reviewed text,
     CONSTRAINT customer_reviews_communication_rating_check CHECK (((communication_rating >= 1) AND (communication_rating <= 5))),
     CONSTRAINT customer_reviews_flag_reason_check CHECK ((length(flag_reason) <= 500)),
     CONSTRAINT customer_reviews_moderation_status_check CHECK ((moderation_status = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text]))),
@@ -15799,6 +18457,7 @@ CREATE TABLE public.customer_reviews (
     CONSTRAINT customer_reviews_rating_check CHECK (((rating >= 1) AND (rating <= 5))),
     CONSTRAINT customer_reviews_response_text_check CHECK ((length(response_text) <= 20000)),
     CONSTRAINT customer_reviews_review_text_check CHECK ((length(review_text) <= 20000)),
+    CONSTRAINT customer_reviews_reviewed_check CHECK ((reviewed = ANY (ARRAY['job'::text, 'company'::text]))),
     CONSTRAINT customer_reviews_sentiment_label_check CHECK ((length(sentiment_label) <= 40)),
     CONSTRAINT customer_reviews_sentiment_score_check CHECK (((sentiment_score >= ('-1'::integer)::numeric) AND (sentiment_score <= (1)::numeric))),
     CONSTRAINT customer_reviews_source_check CHECK ((source = ANY (ARRAY['platform'::text, 'email'::text, 'sms'::text, 'google'::text, 'yelp'::text, 'facebook'::text]))),
@@ -15815,6 +18474,8 @@ COMMENT ON COLUMN public.customer_reviews.review_text IS 'html';
 COMMENT ON COLUMN public.customer_reviews.sentiment_score IS 'From -1 to 1.';
 
 COMMENT ON COLUMN public.customer_reviews.response_text IS 'html';
+
+COMMENT ON COLUMN public.customer_reviews.reviewed IS 'What the customer himself reviewed, which he does once and then changes; null where the company entered it.';
 
 CREATE TABLE public.customer_tags (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -16646,6 +19307,30 @@ ALTER TABLE public.job_equipment OWNER TO app_owner;
 COMMENT ON TABLE public.job_equipment IS 'The equipment that a job is about.';
 
 COMMENT ON COLUMN public.job_equipment.work_performed IS 'html';
+
+CREATE VIEW public.job_queue WITH (security_invoker='true') AS
+ SELECT background_jobs.id,
+    background_jobs.company_id,
+    background_jobs.job_type,
+    background_jobs.payload,
+        CASE background_jobs.status
+            WHEN 'running'::text THEN 'processing'::text
+            WHEN 'cancelled'::text THEN 'failed'::text
+            ELSE background_jobs.status
+        END AS status,
+    background_jobs.priority,
+    background_jobs.retry_count,
+    background_jobs.max_retries,
+    background_jobs.scheduled_for AS scheduled_at,
+    background_jobs.started_at,
+    background_jobs.completed_at,
+    background_jobs.failed_at,
+    background_jobs.error_message,
+    background_jobs.created_at
+   FROM public.background_jobs;
+ALTER TABLE public.job_queue OWNER TO app_owner;
+
+COMMENT ON VIEW public.job_queue IS 'background_jobs by an older name, with fewer columns and other words.';
 
 CREATE TABLE public.job_tags (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -18235,6 +20920,9 @@ CREATE TABLE public.webhook_logs (
     error_message text,
     sent_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    event_id uuid,
+    attempts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT webhook_logs_attempts_check CHECK ((jsonb_typeof(attempts) = 'array'::text)),
     CONSTRAINT webhook_logs_error_message_check CHECK ((length(error_message) <= 4000)),
     CONSTRAINT webhook_logs_event_type_check CHECK (((length(event_type) >= 1) AND (length(event_type) <= 120))),
     CONSTRAINT webhook_logs_http_status_code_check CHECK ((http_status_code >= 0)),
@@ -18254,46 +20942,9 @@ COMMENT ON COLUMN public.webhook_logs.payload IS 'pii:text';
 
 COMMENT ON COLUMN public.webhook_logs.response_body IS 'pii:text';
 
-CREATE TABLE public.webhooks (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    name text NOT NULL,
-    url text,
-    secret text,
-    events text[] DEFAULT '{}'::text[] NOT NULL,
-    is_active boolean DEFAULT true NOT NULL,
-    retry_policy jsonb DEFAULT '{}'::jsonb NOT NULL,
-    timeout_seconds integer DEFAULT 30 NOT NULL,
-    ip_whitelist text[] DEFAULT '{}'::text[] NOT NULL,
-    custom_headers jsonb DEFAULT '{}'::jsonb NOT NULL,
-    last_triggered_at timestamp with time zone,
-    success_count bigint DEFAULT 0 NOT NULL,
-    failure_count bigint DEFAULT 0 NOT NULL,
-    disabled_reason text,
-    created_by uuid DEFAULT auth.uid(),
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT webhooks_custom_headers_check CHECK ((jsonb_typeof(custom_headers) = 'object'::text)),
-    CONSTRAINT webhooks_disabled_reason_check CHECK ((length(disabled_reason) <= 500)),
-    CONSTRAINT webhooks_events_check CHECK ((cardinality(events) <= 100)),
-    CONSTRAINT webhooks_failure_count_check CHECK ((failure_count >= 0)),
-    CONSTRAINT webhooks_ip_whitelist_check CHECK ((cardinality(ip_whitelist) <= 100)),
-    CONSTRAINT webhooks_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT webhooks_retry_policy_check CHECK ((jsonb_typeof(retry_policy) = 'object'::text)),
-    CONSTRAINT webhooks_secret_check CHECK ((length(secret) <= 4000)),
-    CONSTRAINT webhooks_success_count_check CHECK ((success_count >= 0)),
-    CONSTRAINT webhooks_timeout_seconds_check CHECK (((timeout_seconds >= 1) AND (timeout_seconds <= 60))),
-    CONSTRAINT webhooks_url_check CHECK ((length(url) <= 2048))
-);
-ALTER TABLE ONLY public.webhooks FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.webhooks OWNER TO app_owner;
+COMMENT ON COLUMN public.webhook_logs.event_id IS 'The event; its deliveries to several webhooks have the same.';
 
-COMMENT ON TABLE public.webhooks IS 'Where a company wants to be told of events.';
-
-COMMENT ON COLUMN public.webhooks.secret IS 'secret';
-
-COMMENT ON COLUMN public.webhooks.custom_headers IS 'secret';
+COMMENT ON COLUMN public.webhook_logs.attempts IS 'Every attempt: when, what was answered, how long it took, what went wrong.';
 
 CREATE TABLE public.zones (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -18414,6 +21065,18 @@ ALTER TABLE storage.objects OWNER TO app_owner;
 
 COMMENT ON TABLE storage.objects IS 'One row per file: its name in its bucket and what is known of it. The bytes are elsewhere.';
 
+ALTER TABLE ONLY app.dead_tasks ATTACH PARTITION app.dead_tasks_2026_11_16 FOR VALUES FROM ('2026-11-16 00:00:00+00') TO ('2026-11-23 00:00:00+00');
+
+ALTER TABLE ONLY app.dead_tasks ATTACH PARTITION app.dead_tasks_2026_11_23 FOR VALUES FROM ('2026-11-23 00:00:00+00') TO ('2026-11-30 00:00:00+00');
+
+ALTER TABLE ONLY app.dead_tasks ATTACH PARTITION app.dead_tasks_2026_11_30 FOR VALUES FROM ('2026-11-30 00:00:00+00') TO ('2026-12-07 00:00:00+00');
+
+ALTER TABLE ONLY app.done_tasks ATTACH PARTITION app.done_tasks_2026_11_16 FOR VALUES FROM ('2026-11-16 00:00:00+00') TO ('2026-11-23 00:00:00+00');
+
+ALTER TABLE ONLY app.done_tasks ATTACH PARTITION app.done_tasks_2026_11_23 FOR VALUES FROM ('2026-11-23 00:00:00+00') TO ('2026-11-30 00:00:00+00');
+
+ALTER TABLE ONLY app.done_tasks ATTACH PARTITION app.done_tasks_2026_11_30 FOR VALUES FROM ('2026-11-30 00:00:00+00') TO ('2026-12-07 00:00:00+00');
+
 ALTER TABLE ONLY app.api_key_uses
     ADD CONSTRAINT api_key_uses_pkey PRIMARY KEY (company_id, api_key_id);
 
@@ -18450,11 +21113,26 @@ ALTER TABLE ONLY app.company_rules
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_pkey PRIMARY KEY (company_id, name);
 
+ALTER TABLE ONLY app.event_interest
+    ADD CONSTRAINT event_interest_pkey PRIMARY KEY (company_id);
+
+ALTER TABLE ONLY app.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (company_id, id);
+
 ALTER TABLE ONLY app.figures
     ADD CONSTRAINT figures_pkey PRIMARY KEY (company_id, scope, subject, month, currency);
 
 ALTER TABLE ONLY app.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (company_id, caller_id, caller_role, route, key);
+
+ALTER TABLE ONLY app.inbound_events
+    ADD CONSTRAINT inbound_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.inbound_events
+    ADD CONSTRAINT inbound_events_provider_event_key_key UNIQUE (provider, event_key);
+
+ALTER TABLE ONLY app.inbound_states
+    ADD CONSTRAINT inbound_states_pkey PRIMARY KEY (provider, object_key);
 
 ALTER TABLE ONLY app.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (version);
@@ -18480,6 +21158,9 @@ ALTER TABLE ONLY app.rate_limit_rules
 ALTER TABLE ONLY app.rate_limit_state
     ADD CONSTRAINT rate_limit_state_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY app.removed_members
+    ADD CONSTRAINT removed_members_pkey PRIMARY KEY (company_id, user_id);
+
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_pkey PRIMARY KEY (company_id, table_name, row_id);
 
@@ -18503,6 +21184,30 @@ ALTER TABLE ONLY app.subscription_tiers
 
 ALTER TABLE ONLY app.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (company_id);
+
+ALTER TABLE ONLY app.task_kinds
+    ADD CONSTRAINT task_kinds_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY app.task_limits
+    ADD CONSTRAINT task_limits_pkey PRIMARY KEY (company_id, kind);
+
+ALTER TABLE ONLY app.task_slots
+    ADD CONSTRAINT task_slots_pkey PRIMARY KEY (lane);
+
+ALTER TABLE ONLY app.task_workers
+    ADD CONSTRAINT task_workers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.tasks
+    ADD CONSTRAINT tasks_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.webhook_states
+    ADD CONSTRAINT webhook_states_pkey PRIMARY KEY (company_id, webhook_id);
 
 ALTER TABLE ONLY auth.custom_providers
     ADD CONSTRAINT custom_providers_identifier_key UNIQUE (identifier);
@@ -18623,9 +21328,6 @@ ALTER TABLE ONLY public.attachments
 
 ALTER TABLE ONLY public.audit_logs
     ADD CONSTRAINT audit_logs_pkey PRIMARY KEY (company_id, id);
-
-ALTER TABLE ONLY public.background_jobs
-    ADD CONSTRAINT background_jobs_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_no_double_booking EXCLUDE USING gist (company_id WITH =, user_id WITH =, tstzrange(start_time, end_time) WITH &&);
@@ -19064,9 +21766,43 @@ CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btr
 
 CREATE INDEX change_outbox_xid_idx ON app.change_outbox USING btree (xid, id);
 
+CREATE INDEX dead_tasks_company_idx ON ONLY app.dead_tasks USING btree (company_id, id);
+
+CREATE INDEX dead_tasks_2026_11_16_company_id_id_idx ON app.dead_tasks_2026_11_16 USING btree (company_id, id);
+
+CREATE INDEX dead_tasks_kind_idx ON ONLY app.dead_tasks USING btree (kind, finished_at) WHERE (redriven_as IS NULL);
+
+CREATE INDEX dead_tasks_2026_11_16_kind_finished_at_idx ON app.dead_tasks_2026_11_16 USING btree (kind, finished_at) WHERE (redriven_as IS NULL);
+
+CREATE INDEX dead_tasks_2026_11_23_company_id_id_idx ON app.dead_tasks_2026_11_23 USING btree (company_id, id);
+
+CREATE INDEX dead_tasks_2026_11_23_kind_finished_at_idx ON app.dead_tasks_2026_11_23 USING btree (kind, finished_at) WHERE (redriven_as IS NULL);
+
+CREATE INDEX dead_tasks_2026_11_30_company_id_id_idx ON app.dead_tasks_2026_11_30 USING btree (company_id, id);
+
+CREATE INDEX dead_tasks_2026_11_30_kind_finished_at_idx ON app.dead_tasks_2026_11_30 USING btree (kind, finished_at) WHERE (redriven_as IS NULL);
+
+CREATE INDEX done_tasks_company_idx ON ONLY app.done_tasks USING btree (company_id, id);
+
+CREATE INDEX done_tasks_2026_11_16_company_id_id_idx ON app.done_tasks_2026_11_16 USING btree (company_id, id);
+
+CREATE INDEX done_tasks_2026_11_23_company_id_id_idx ON app.done_tasks_2026_11_23 USING btree (company_id, id);
+
+CREATE INDEX done_tasks_2026_11_30_company_id_id_idx ON app.done_tasks_2026_11_30 USING btree (company_id, id);
+
+CREATE INDEX events_company_created_at_idx ON app.events USING btree (company_id, created_at);
+
+CREATE INDEX events_created_at_idx ON app.events USING btree (created_at);
+
+CREATE INDEX events_untold_idx ON app.events USING btree (number) WHERE (told_at IS NULL);
+
 CREATE INDEX figure_changes_idx ON app.figure_changes USING btree (company_id, scope, subject);
 
 CREATE INDEX idempotency_keys_expires_at_idx ON app.idempotency_keys USING btree (expires_at);
+
+CREATE INDEX inbound_events_due_at_idx ON app.inbound_events USING btree (due_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX inbound_events_received_at_idx ON app.inbound_events USING btree (received_at);
 
 CREATE INDEX outbox_client_idx ON app.outbox USING btree (client, created_at);
 
@@ -19084,9 +21820,29 @@ CREATE INDEX rate_limit_rules_company_id_idx ON app.rate_limit_rules USING btree
 
 CREATE INDEX rate_limit_rules_tier_idx ON app.rate_limit_rules USING btree (tier);
 
+CREATE INDEX removed_members_user_id_idx ON app.removed_members USING btree (user_id);
+
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
 CREATE INDEX subscription_events_company_id_idx ON app.subscription_events USING btree (company_id, occurred_at DESC);
+
+CREATE INDEX tasks_later_idx ON app.tasks USING btree (run_at) WHERE (state = 'later'::text);
+
+CREATE INDEX tasks_ready_idx ON app.tasks USING btree (company_id, rank, run_at, id) WHERE (state = 'ready'::text);
+
+CREATE UNIQUE INDEX tasks_unique_key ON app.tasks USING btree (company_id, kind, unique_key) WHERE (unique_key IS NOT NULL);
+
+CREATE INDEX tasks_waiting_idx ON app.tasks USING btree (waits_for, rank, run_at, id) WHERE (state = 'waiting'::text);
+
+CREATE INDEX tasks_worker_idx ON app.tasks USING btree (worker) WHERE (state = 'running'::text);
+
+CREATE INDEX webhook_deliveries_due_at_idx ON app.webhook_deliveries USING btree (due_at);
+
+CREATE INDEX webhook_deliveries_webhook_id_idx ON app.webhook_deliveries USING btree (company_id, webhook_id, order_key, number);
+
+CREATE INDEX webhook_secrets_id_idx ON app.webhook_secrets USING btree (id);
+
+CREATE INDEX webhook_secrets_webhook_id_idx ON app.webhook_secrets USING btree (company_id, webhook_id);
 
 CREATE INDEX flow_states_expires_at_idx ON auth.flow_states USING btree (expires_at);
 
@@ -19137,6 +21893,8 @@ CREATE INDEX portal_sessions_expires_at_idx ON auth.portal_sessions USING btree 
 CREATE INDEX scim_group_members_member_id_idx ON auth.scim_group_members USING btree (company_id, member_id);
 
 CREATE INDEX scim_users_email_key_idx ON auth.scim_users USING btree (company_id, email_key) WHERE (user_id IS NULL);
+
+CREATE INDEX scim_users_waiting_idx ON auth.scim_users USING btree (user_id) WHERE (waiting_role IS NOT NULL);
 
 CREATE INDEX security_events_user_id_idx ON auth.security_events USING btree (user_id, id DESC);
 
@@ -19209,12 +21967,6 @@ CREATE INDEX audit_logs_user_id_idx ON ONLY public.audit_logs USING btree (compa
 CREATE INDEX audit_logs_id_idx ON ONLY public.audit_logs USING btree (id);
 
 CREATE INDEX audit_logs_xid_idx ON ONLY public.audit_logs USING btree (xid);
-
-CREATE INDEX background_jobs_created_at_idx ON public.background_jobs USING btree (company_id, created_at DESC, id);
-
-CREATE INDEX background_jobs_id_idx ON public.background_jobs USING btree (id);
-
-CREATE INDEX background_jobs_status_idx ON public.background_jobs USING btree (company_id, status, scheduled_for);
 
 CREATE INDEX bookings_user_id_idx ON public.bookings USING btree (company_id, user_id);
 
@@ -19317,6 +22069,10 @@ CREATE INDEX customer_reviews_customer_id_idx ON public.customer_reviews USING b
 CREATE INDEX customer_reviews_id_idx ON public.customer_reviews USING btree (id);
 
 CREATE INDEX customer_reviews_job_id_idx ON public.customer_reviews USING btree (company_id, job_id);
+
+CREATE UNIQUE INDEX customer_reviews_of_company_key ON public.customer_reviews USING btree (company_id, customer_id) WHERE (reviewed = 'company'::text);
+
+CREATE UNIQUE INDEX customer_reviews_of_job_key ON public.customer_reviews USING btree (company_id, customer_id, job_id) WHERE (reviewed = 'job'::text);
 
 CREATE INDEX customer_reviews_rating_idx ON public.customer_reviews USING btree (company_id, rating, created_at DESC);
 
@@ -19497,6 +22253,8 @@ CREATE INDEX inventory_low_stock_idx ON public.inventory USING btree (company_id
 CREATE INDEX invitations_created_at_idx ON public.invitations USING btree (company_id, created_at DESC, id);
 
 CREATE INDEX invitations_department_id_idx ON public.invitations USING btree (company_id, department_id);
+
+CREATE INDEX invitations_expires_at_idx ON public.invitations USING btree (expires_at) WHERE (used_at IS NULL);
 
 CREATE INDEX invitations_id_idx ON public.invitations USING btree (id);
 
@@ -19984,6 +22742,24 @@ CREATE INDEX zones_created_at_idx ON public.zones USING btree (company_id, creat
 
 CREATE INDEX zones_id_idx ON public.zones USING btree (id);
 
+ALTER INDEX app.dead_tasks_company_idx ATTACH PARTITION app.dead_tasks_2026_11_16_company_id_id_idx;
+
+ALTER INDEX app.dead_tasks_kind_idx ATTACH PARTITION app.dead_tasks_2026_11_16_kind_finished_at_idx;
+
+ALTER INDEX app.dead_tasks_company_idx ATTACH PARTITION app.dead_tasks_2026_11_23_company_id_id_idx;
+
+ALTER INDEX app.dead_tasks_kind_idx ATTACH PARTITION app.dead_tasks_2026_11_23_kind_finished_at_idx;
+
+ALTER INDEX app.dead_tasks_company_idx ATTACH PARTITION app.dead_tasks_2026_11_30_company_id_id_idx;
+
+ALTER INDEX app.dead_tasks_kind_idx ATTACH PARTITION app.dead_tasks_2026_11_30_kind_finished_at_idx;
+
+ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_16_company_id_id_idx;
+
+ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_23_company_id_id_idx;
+
+ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_30_company_id_id_idx;
+
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER note_use AFTER UPDATE ON app.api_key_uses FOR EACH ROW WHEN ((old.minute <> new.minute)) EXECUTE FUNCTION app.note_api_key_use();
@@ -19996,9 +22772,13 @@ CREATE TRIGGER refresh_inserted AFTER INSERT ON app.role_permissions REFERENCING
 
 CREATE TRIGGER refresh_updated AFTER UPDATE ON app.role_permissions REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.role_permissions_changed();
 
+CREATE TRIGGER show AFTER INSERT OR UPDATE OF shown_at ON app.webhook_states FOR EACH ROW EXECUTE FUNCTION app.show_webhook_state();
+
 CREATE TRIGGER forget_password_class BEFORE UPDATE OF encrypted_password ON auth.users FOR EACH ROW WHEN ((old.encrypted_password IS DISTINCT FROM new.encrypted_password)) EXECUTE FUNCTION app.forget_password_class();
 
 CREATE TRIGGER guard_sign_on_address BEFORE UPDATE OF email ON auth.users FOR EACH ROW WHEN (((old.email IS DISTINCT FROM new.email) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION app.guard_sign_on_address();
+
+CREATE TRIGGER keep_programs_company BEFORE UPDATE OF active_company_id ON auth.sessions FOR EACH ROW WHEN (((old.oauth_client_id IS NOT NULL) AND (new.active_company_id IS NOT NULL) AND (new.active_company_id IS DISTINCT FROM old.active_company_id))) EXECUTE FUNCTION app.keep_programs_company();
 
 CREATE TRIGGER note_account AFTER INSERT OR UPDATE OF encrypted_password, email, phone, banned_until, deleted_at ON auth.users FOR EACH ROW EXECUTE FUNCTION app.note_account();
 
@@ -20015,6 +22795,8 @@ CREATE TRIGGER note_login AFTER UPDATE ON auth.portal_sessions FOR EACH ROW WHEN
 CREATE TRIGGER note_login AFTER INSERT ON auth.sessions FOR EACH ROW EXECUTE FUNCTION app.note_session();
 
 CREATE TRIGGER note_logout AFTER UPDATE OF revoked_at ON auth.sessions FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION app.note_session();
+
+CREATE TRIGGER scim_password_changed AFTER UPDATE OF password_is_long, encrypted_password ON auth.users FOR EACH ROW WHEN (((new.password_is_long OR (new.encrypted_password IS NULL)) AND ((old.password_is_long IS DISTINCT FROM new.password_is_long) OR (old.encrypted_password IS DISTINCT FROM new.encrypted_password)))) EXECUTE FUNCTION app.scim_password_changed();
 
 CREATE TRIGGER support_ended AFTER UPDATE OF revoked_at ON auth.sessions FOR EACH ROW WHEN (((new.impersonated_by IS NOT NULL) AND (old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION app.support_ended();
 
@@ -20034,17 +22816,29 @@ CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.api_k
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE ON public.companies FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.company_domains FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.custom_roles FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.invitations FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.ownership_transfers FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.public_links FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.scim_mappings FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.scim_tokens FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.sign_on_providers FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.support_consents FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE ON public.team_members FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE OF url, secret, custom_headers, events, is_active ON public.webhooks FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_impersonation_update BEFORE UPDATE OF owner_id, archived_at, deleted_at, permanent_delete_scheduled_at, subscription_cancel_at_period_end ON public.companies FOR EACH ROW WHEN (((app.impersonated_by() IS NOT NULL) AND (((((old.owner_id IS DISTINCT FROM new.owner_id) OR (old.archived_at IS DISTINCT FROM new.archived_at)) OR (old.deleted_at IS DISTINCT FROM new.deleted_at)) OR (old.permanent_delete_scheduled_at IS DISTINCT FROM new.permanent_delete_scheduled_at)) OR (old.subscription_cancel_at_period_end IS DISTINCT FROM new.subscription_cancel_at_period_end)))) EXECUTE FUNCTION app.guard_impersonation();
 
@@ -20061,6 +22855,26 @@ CREATE TRIGGER a_lock_inserts BEFORE INSERT ON public.price_book_items FOR EACH 
 CREATE TRIGGER a_lock_moves BEFORE UPDATE OF parent_id, slug ON public.price_book_categories FOR EACH STATEMENT EXECUTE FUNCTION app.lock_price_book_first('alone');
 
 CREATE TRIGGER a_lock_moves BEFORE UPDATE OF category_id, deleted_at ON public.price_book_items FOR EACH STATEMENT EXECUTE FUNCTION app.lock_price_book_first('shared');
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.api_keys FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.company_domains FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.invitations FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.ownership_transfers FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.public_links FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.scim_mappings FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.scim_tokens FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.sign_on_providers FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.support_consents FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE OF url, secret, custom_headers, events, is_active ON public.webhooks FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
 
 CREATE TRIGGER a_shape_phones BEFORE INSERT OR UPDATE OF phone, support_phone, country ON public.companies FOR EACH ROW EXECUTE FUNCTION app.shape_phones('phone', 'support_phone');
 
@@ -20082,7 +22896,7 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT ON public.api_keys FOR EACH ROW
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.attachments FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
-CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.background_jobs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+CREATE TRIGGER a_subscription_wall BEFORE INSERT ON public.background_jobs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.bookings FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
@@ -20155,6 +22969,8 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.i
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.job_equipment FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT ON public.job_queue FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.job_tags FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
@@ -20324,6 +23140,14 @@ CREATE TRIGGER changed AFTER INSERT OR DELETE OR UPDATE ON public.scim_mappings 
 
 CREATE TRIGGER changed_first AFTER INSERT OR DELETE ON public.estimate_options FOR EACH ROW EXECUTE FUNCTION app.options_changed();
 
+CREATE TRIGGER check_quota AFTER INSERT ON public.api_keys FOR EACH ROW WHEN (((new.revoked_at IS NULL) AND (current_setting('role'::text) <> 'app_owner'::text))) EXECUTE FUNCTION app.quota_taken('api_keys');
+
+CREATE TRIGGER check_quota AFTER INSERT ON public.webhooks FOR EACH ROW WHEN ((new.is_active AND (current_setting('role'::text) <> 'app_owner'::text))) EXECUTE FUNCTION app.quota_taken('webhooks');
+
+CREATE TRIGGER check_quota_update AFTER UPDATE OF revoked_at, expires_at, company_id ON public.api_keys FOR EACH ROW WHEN (((new.revoked_at IS NULL) AND (current_setting('role'::text) <> 'app_owner'::text) AND (((old.revoked_at IS DISTINCT FROM new.revoked_at) OR (old.expires_at IS DISTINCT FROM new.expires_at)) OR (old.company_id IS DISTINCT FROM new.company_id)))) EXECUTE FUNCTION app.quota_taken('api_keys');
+
+CREATE TRIGGER check_quota_update AFTER UPDATE OF is_active, company_id ON public.webhooks FOR EACH ROW WHEN ((new.is_active AND (current_setting('role'::text) <> 'app_owner'::text) AND ((old.is_active IS DISTINCT FROM new.is_active) OR (old.company_id IS DISTINCT FROM new.company_id)))) EXECUTE FUNCTION app.quota_taken('webhooks');
+
 CREATE TRIGGER check_seats AFTER INSERT ON public.invitations FOR EACH ROW WHEN (((new.used_at IS NULL) AND (current_setting('role'::text) <> 'app_owner'::text))) EXECUTE FUNCTION app.seat_taken();
 
 CREATE TRIGGER check_seats AFTER INSERT ON public.team_members FOR EACH ROW WHEN (((new.status = 'active'::text) AND (new.archived_at IS NULL) AND (current_setting('role'::text) <> 'app_owner'::text))) EXECUTE FUNCTION app.seat_taken();
@@ -20384,6 +23208,10 @@ CREATE TRIGGER customer_money_updated AFTER UPDATE ON public.invoices REFERENCIN
 
 CREATE TRIGGER end_portal_sessions AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((old.portal_enabled AND (NOT new.portal_enabled)) OR ((old.status <> new.status) AND (new.status <> ALL (ARRAY['active'::text, 'inactive'::text]))) OR ((old.archived_at IS NULL) AND (new.archived_at IS NOT NULL)) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION app.end_portal_sessions();
 
+CREATE TRIGGER enqueue INSTEAD OF INSERT ON public.background_jobs FOR EACH ROW EXECUTE FUNCTION app.enqueue_shown_task();
+
+CREATE TRIGGER enqueue INSTEAD OF INSERT ON public.job_queue FOR EACH ROW EXECUTE FUNCTION app.enqueue_shown_task();
+
 CREATE TRIGGER equipment_serviced AFTER INSERT ON public.job_equipment REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.equipment_serviced();
 
 CREATE TRIGGER figures_by_timezone AFTER UPDATE OF business_timezone ON public.companies FOR EACH ROW WHEN ((old.business_timezone IS DISTINCT FROM new.business_timezone)) EXECUTE FUNCTION app.company_timezone_changed();
@@ -20427,6 +23255,8 @@ CREATE TRIGGER figures_updated AFTER UPDATE ON public.payments REFERENCING OLD T
 CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.file_job();
 
 CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.file_job();
+
+CREATE TRIGGER forget_tasks AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_tasks();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.absences FOR EACH ROW EXECUTE FUNCTION app.guard_own_time('absences');
 
@@ -20494,7 +23324,7 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.technician_positions FOR 
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.time_entries FOR EACH ROW EXECUTE FUNCTION app.guard_own_time('time_entries');
 
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OF url, events ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.guard_webhook();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OF url, events, secret, custom_headers ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.guard_webhook();
 
 CREATE TRIGGER guard_delete BEFORE DELETE ON public.price_book_categories FOR EACH ROW EXECUTE FUNCTION app.guard_category_delete();
 
@@ -20548,6 +23378,8 @@ CREATE TRIGGER guard_deletion BEFORE DELETE ON public.service_plans FOR EACH ROW
 
 CREATE TRIGGER guard_deletion BEFORE DELETE ON public.vendors FOR EACH ROW EXECUTE FUNCTION app.guard_deletion();
 
+CREATE TRIGGER guard_events BEFORE INSERT OR UPDATE OF events ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.guard_webhook_events();
+
 CREATE TRIGGER guard_first BEFORE INSERT ON public.estimate_options FOR EACH ROW WHEN (((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_estimate_option();
 
 CREATE TRIGGER guard_issued BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.invoice_number IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_issued_invoice();
@@ -20583,6 +23415,8 @@ CREATE TRIGGER guard_removal BEFORE DELETE ON public.estimate_options FOR EACH R
 CREATE TRIGGER guard_removal BEFORE DELETE ON public.job_team_assignments FOR EACH ROW WHEN (app.is_within_reach(old.company_id)) EXECUTE FUNCTION app.guard_team();
 
 CREATE TRIGGER guard_retention BEFORE INSERT OR UPDATE OF retention ON public.company_settings FOR EACH ROW EXECUTE FUNCTION app.guard_retention();
+
+CREATE TRIGGER guard_retry_policy BEFORE INSERT OR UPDATE OF retry_policy, is_active ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.guard_retry_policy();
 
 CREATE TRIGGER guard_soft_delete BEFORE INSERT OR UPDATE ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.guard_soft_delete('files', 'uploaded_by');
 
@@ -20658,6 +23492,10 @@ CREATE TRIGGER mfa_demand_changed AFTER UPDATE OF mfa_required ON public.compani
 
 CREATE TRIGGER note_made AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION app.note_api_key();
 
+CREATE TRIGGER note_removal AFTER DELETE ON public.team_members FOR EACH ROW EXECUTE FUNCTION app.note_removal();
+
+CREATE TRIGGER note_return AFTER INSERT OR UPDATE OF status ON public.team_members FOR EACH ROW WHEN ((new.status <> 'requested'::text)) EXECUTE FUNCTION app.note_removal();
+
 CREATE TRIGGER note_revoked AFTER UPDATE OF revoked_at ON public.api_keys FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION app.note_api_key();
 
 CREATE TRIGGER only_default_inserted BEFORE INSERT ON public.inventory_locations FOR EACH ROW WHEN ((new.is_default AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.be_only_default('name');
@@ -20697,6 +23535,10 @@ CREATE TRIGGER references_valid BEFORE INSERT OR UPDATE ON public.jobs FOR EACH 
 CREATE TRIGGER references_valid BEFORE INSERT OR UPDATE ON public.schedules FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.check_visit();
 
 CREATE TRIGGER refresh AFTER UPDATE OF permissions ON public.custom_roles FOR EACH ROW EXECUTE FUNCTION app.custom_role_changed();
+
+CREATE TRIGGER refuse INSTEAD OF DELETE OR UPDATE ON public.background_jobs FOR EACH ROW EXECUTE FUNCTION app.refuse_task_change();
+
+CREATE TRIGGER refuse INSTEAD OF DELETE OR UPDATE ON public.job_queue FOR EACH ROW EXECUTE FUNCTION app.refuse_task_change();
 
 CREATE TRIGGER scim_member_came AFTER INSERT ON public.team_members FOR EACH ROW EXECUTE FUNCTION app.scim_member_came();
 
@@ -20955,6 +23797,142 @@ CREATE TRIGGER write_lines_first AFTER INSERT ON public.estimates FOR EACH ROW W
 CREATE TRIGGER write_lines_first AFTER INSERT ON public.invoices FOR EACH ROW WHEN ((new.line_items <> '[]'::jsonb)) EXECUTE FUNCTION app.write_line_items('public.invoice_line_items', 'invoice_id', 'invoice_lines', '');
 
 CREATE TRIGGER write_lines_first AFTER INSERT ON public.purchase_orders FOR EACH ROW WHEN ((new.line_items <> '[]'::jsonb)) EXECUTE FUNCTION app.write_line_items('public.purchase_order_line_items', 'purchase_order_id', 'purchase_order_lines', 'quantity_received');
+
+CREATE TRIGGER zw_keep_event_interest AFTER INSERT OR DELETE OR UPDATE OF events, is_active ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.keep_event_interest();
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.absences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('absence', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.attachments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('attachment', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('communication', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.company_domains FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('company_domain', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('company_holiday', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('company_settings', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('contract', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.credit_notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('credit_note', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.custom_field_values FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('custom_field_value', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.custom_fields FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('custom_field', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.custom_roles FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('custom_role', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.customer_addresses FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('customer_address', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.customer_contacts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('customer_contact', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.customer_reviews FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('customer_review', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.customer_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('customer_tag', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('customer', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.departments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('department', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.equipment FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('equipment', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.equipment_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('equipment_tag', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.estimate_jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('estimate_job', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.estimate_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('estimate_line_item', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.estimate_options FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('estimate_option', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.estimates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('estimate', 'company_id', 'search_vector', 'acceptance_token');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.file_storage FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('file_storage', 'company_id', 'search_vector', 'encryption_key');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.form_submissions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('form_submission', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.form_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('form_template', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.import_runs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('import_run', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.inventory FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('inventory', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.inventory_locations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('inventory_location', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.invitations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('invitation', 'company_id', 'search_vector', 'token_hash');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.invoice_jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('invoice_job', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.invoice_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('invoice_line_item', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('invoice', 'company_id', 'search_vector', 'payment_token');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.job_equipment FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('job_equipment', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.job_tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('job_tag', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.job_team_assignments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('job_team_assignment', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('job', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.labor_rates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('labor_rate', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.member_skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('member_skill', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.member_zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('member_zone', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('note', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.notification_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('notification_template', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.payment_allocations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('payment_allocation', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.payment_methods FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('payment_method', 'company_id', 'search_vector', 'provider_token');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('payment', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.po_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('po_settings', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.posts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('post', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.price_book_categories FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('price_book_category', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.price_book_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('price_book_item', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.pricing_rules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('pricing_rule', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.properties FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('property', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.purchase_order_line_items FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('purchase_order_line_item', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.purchase_orders FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('purchase_order', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.recurrences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('recurrence', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.requests FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('request', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.schedules FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('schedule', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.service_packages FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('service_package', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.service_plans FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('service_plan', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.shifts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('shift', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('skill', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.stock_reservations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('stock_reservation', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.suppressions FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('suppression', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('tag', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('team_member', 'company_id', 'search_vector', 'voicemail_pin');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.time_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('time_entry', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.vendors FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('vendor', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('zone', 'company_id', 'search_vector');
 
 CREATE TRIGGER zy_activity AFTER INSERT OR UPDATE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_activity('customer', 'display_name', '');
 
@@ -21322,6 +24300,9 @@ ALTER TABLE ONLY app.api_key_uses
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.event_interest
+    ADD CONSTRAINT event_interest_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.figures
     ADD CONSTRAINT figures_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -21340,6 +24321,12 @@ ALTER TABLE ONLY app.rate_limit_rules
 ALTER TABLE ONLY app.rate_limit_rules
     ADD CONSTRAINT rate_limit_rules_tier_fkey FOREIGN KEY (tier) REFERENCES app.subscription_tiers(tier) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.removed_members
+    ADD CONSTRAINT removed_members_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.removed_members
+    ADD CONSTRAINT removed_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -21348,6 +24335,27 @@ ALTER TABLE ONLY app.subscription_events
 
 ALTER TABLE ONLY app.subscriptions
     ADD CONSTRAINT subscriptions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.task_limits
+    ADD CONSTRAINT task_limits_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_webhook_id_fkey FOREIGN KEY (company_id, webhook_id) REFERENCES public.webhooks(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_webhook_id_fkey FOREIGN KEY (company_id, webhook_id) REFERENCES public.webhooks(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.webhook_states
+    ADD CONSTRAINT webhook_states_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.webhook_states
+    ADD CONSTRAINT webhook_states_webhook_id_fkey FOREIGN KEY (company_id, webhook_id) REFERENCES public.webhooks(company_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.flow_states
     ADD CONSTRAINT flow_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
@@ -21471,9 +24479,6 @@ ALTER TABLE ONLY public.attachments
 
 ALTER TABLE ONLY public.attachments
     ADD CONSTRAINT attachments_uploaded_by_fkey FOREIGN KEY (company_id, uploaded_by) REFERENCES public.team_members(company_id, user_id) ON DELETE SET NULL (uploaded_by);
-
-ALTER TABLE ONLY public.background_jobs
-    ADD CONSTRAINT background_jobs_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_schedule_id_fkey FOREIGN KEY (company_id, schedule_id) REFERENCES public.schedules(company_id, id) ON DELETE CASCADE;
@@ -22335,11 +25340,35 @@ CREATE POLICY app_definer_all ON app.company_rules TO app_definer USING (true) W
 
 CREATE POLICY app_definer_all ON app.counters TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.dead_tasks TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.dead_tasks_2026_11_16 TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.dead_tasks_2026_11_23 TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.dead_tasks_2026_11_30 TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.done_tasks TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.done_tasks_2026_11_16 TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.done_tasks_2026_11_23 TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.done_tasks_2026_11_30 TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.event_interest TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.events TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.figure_changes TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.figures TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.idempotency_keys TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.inbound_events TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.inbound_states TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.migrations TO app_definer USING (true) WITH CHECK (true);
 
@@ -22355,6 +25384,8 @@ CREATE POLICY app_definer_all ON app.rate_limit_rules TO app_definer USING (true
 
 CREATE POLICY app_definer_all ON app.rate_limit_state TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.removed_members TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.retention_held TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.role_permissions TO app_definer USING (true) WITH CHECK (true);
@@ -22368,6 +25399,22 @@ CREATE POLICY app_definer_all ON app.subscription_events TO app_definer USING (t
 CREATE POLICY app_definer_all ON app.subscription_tiers TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.subscriptions TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.task_kinds TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.task_limits TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.task_slots TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.task_workers TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.tasks TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.webhook_deliveries TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.webhook_secrets TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.webhook_states TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.api_key_uses TO app_owner USING (true) WITH CHECK (true);
 
@@ -22393,11 +25440,35 @@ CREATE POLICY app_owner_all ON app.company_rules TO app_owner USING (true) WITH 
 
 CREATE POLICY app_owner_all ON app.counters TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.dead_tasks TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.dead_tasks_2026_11_16 TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.dead_tasks_2026_11_23 TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.dead_tasks_2026_11_30 TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.done_tasks TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.done_tasks_2026_11_16 TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.done_tasks_2026_11_23 TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.done_tasks_2026_11_30 TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.event_interest TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.events TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.figure_changes TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.figures TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.idempotency_keys TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.inbound_events TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.inbound_states TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.migrations TO app_owner USING (true) WITH CHECK (true);
 
@@ -22413,6 +25484,8 @@ CREATE POLICY app_owner_all ON app.rate_limit_rules TO app_owner USING (true) WI
 
 CREATE POLICY app_owner_all ON app.rate_limit_state TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.removed_members TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.retention_held TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.role_permissions TO app_owner USING (true) WITH CHECK (true);
@@ -22426,6 +25499,22 @@ CREATE POLICY app_owner_all ON app.subscription_events TO app_owner USING (true)
 CREATE POLICY app_owner_all ON app.subscription_tiers TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.subscriptions TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.task_kinds TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.task_limits TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.task_slots TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.task_workers TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.tasks TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.webhook_deliveries TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.webhook_secrets TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.webhook_states TO app_owner USING (true) WITH CHECK (true);
 
 ALTER TABLE app.applied_code ENABLE ROW LEVEL SECURITY;
 
@@ -22449,15 +25538,45 @@ ALTER TABLE app.company_rules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.counters ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.dead_tasks ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.dead_tasks_2026_11_16 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.dead_tasks_2026_11_23 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.dead_tasks_2026_11_30 ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY declared_read ON app.protected_tables FOR SELECT TO anon, authenticated USING (true);
 
 CREATE POLICY declared_read ON app.statuses FOR SELECT TO anon, authenticated USING (true);
+
+ALTER TABLE app.done_tasks ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.done_tasks_2026_11_16 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.done_tasks_2026_11_23 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.done_tasks_2026_11_30 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.event_interest ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.figure_changes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.figures ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.inbound_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.inbound_states ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY member_read ON app.dead_tasks FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON app.done_tasks FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON app.tasks FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
 
 ALTER TABLE app.migrations ENABLE ROW LEVEL SECURITY;
 
@@ -22472,6 +25591,8 @@ ALTER TABLE app.proved_domains ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.rate_limit_rules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.rate_limit_state ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.removed_members ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.retention_held ENABLE ROW LEVEL SECURITY;
 
@@ -22503,11 +25624,35 @@ CREATE POLICY service_role_all ON app.company_rules TO service_role USING (true)
 
 CREATE POLICY service_role_all ON app.counters TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.dead_tasks TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.dead_tasks_2026_11_16 TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.dead_tasks_2026_11_23 TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.dead_tasks_2026_11_30 TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.done_tasks TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.done_tasks_2026_11_16 TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.done_tasks_2026_11_23 TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.done_tasks_2026_11_30 TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.event_interest TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.events TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.figure_changes TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.figures TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.idempotency_keys TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.inbound_events TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.inbound_states TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.migrations TO service_role USING (true) WITH CHECK (true);
 
@@ -22523,6 +25668,8 @@ CREATE POLICY service_role_all ON app.rate_limit_rules TO service_role USING (tr
 
 CREATE POLICY service_role_all ON app.rate_limit_state TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.removed_members TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.retention_held TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.role_permissions TO service_role USING (true) WITH CHECK (true);
@@ -22537,6 +25684,22 @@ CREATE POLICY service_role_all ON app.subscription_tiers TO service_role USING (
 
 CREATE POLICY service_role_all ON app.subscriptions TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.task_kinds TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.task_limits TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.task_slots TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.task_workers TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.tasks TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.webhook_deliveries TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.webhook_secrets TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.webhook_states TO service_role USING (true) WITH CHECK (true);
+
 ALTER TABLE app.statuses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.subscription_events ENABLE ROW LEVEL SECURITY;
@@ -22544,6 +25707,28 @@ ALTER TABLE app.subscription_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.subscription_tiers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.subscriptions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.task_kinds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.task_limits ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.task_slots ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.task_workers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.tasks ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant_isolation ON app.dead_tasks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON app.done_tasks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON app.tasks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+ALTER TABLE app.webhook_deliveries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.webhook_secrets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.webhook_states ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY app_definer_all ON auth.custom_providers TO app_definer USING (true) WITH CHECK (true);
 
@@ -22724,8 +25909,6 @@ CREATE POLICY app_definer_all ON public.api_rate_limits TO app_definer USING (tr
 CREATE POLICY app_definer_all ON public.attachments TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.audit_logs TO app_definer USING (true) WITH CHECK (true);
-
-CREATE POLICY app_definer_all ON public.background_jobs TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.bookings TO app_definer USING (true) WITH CHECK (true);
 
@@ -22927,8 +26110,6 @@ CREATE POLICY app_owner_all ON public.attachments TO app_owner USING (true) WITH
 
 CREATE POLICY app_owner_all ON public.audit_logs TO app_owner USING (true) WITH CHECK (true);
 
-CREATE POLICY app_owner_all ON public.background_jobs TO app_owner USING (true) WITH CHECK (true);
-
 CREATE POLICY app_owner_all ON public.bookings TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.chats TO app_owner USING (true) WITH CHECK (true);
@@ -23120,8 +26301,6 @@ CREATE POLICY app_owner_all ON public.zones TO app_owner USING (true) WITH CHECK
 ALTER TABLE public.attachments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_logs ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE public.background_jobs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY;
 
@@ -23397,8 +26576,6 @@ CREATE POLICY member_create ON public.schedules FOR INSERT TO authenticated WITH
 
 CREATE POLICY member_create ON public.scim_mappings FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('directory:create'::text) AS has_permission));
 
-CREATE POLICY member_create ON public.scim_tokens FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('directory:create'::text) AS has_permission));
-
 CREATE POLICY member_create ON public.service_packages FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('price_book:create'::text) AS has_permission));
 
 CREATE POLICY member_create ON public.service_plans FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('service_plans:create'::text) AS has_permission));
@@ -23624,8 +26801,6 @@ CREATE POLICY member_read ON public.attachments FOR SELECT TO authenticated USIN
   WHERE ((parent.company_id = attachments.company_id) AND (parent.id = attachments.job_id))))) OR (( SELECT app.has_permission('files:read_own'::text) AS has_permission) AND (uploaded_by = ( SELECT auth.uid() AS uid)))));
 
 CREATE POLICY member_read ON public.audit_logs FOR SELECT TO authenticated USING (( SELECT app.has_permission('audit_logs:read'::text) AS has_permission));
-
-CREATE POLICY member_read ON public.background_jobs FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.bookings FOR SELECT TO authenticated USING ((( SELECT app.has_permission('schedules:read'::text) AS has_permission) OR (( SELECT app.has_permission('schedules:read_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
    FROM public.schedules parent
@@ -24145,8 +27320,6 @@ CREATE POLICY service_role_all ON public.attachments TO service_role USING (true
 
 CREATE POLICY service_role_all ON public.audit_logs TO service_role USING (true) WITH CHECK (true);
 
-CREATE POLICY service_role_all ON public.background_jobs TO service_role USING (true) WITH CHECK (true);
-
 CREATE POLICY service_role_all ON public.bookings TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.chats TO service_role USING (true) WITH CHECK (true);
@@ -24372,8 +27545,6 @@ CREATE POLICY tenant_isolation ON public.api_keys AS RESTRICTIVE TO anon, authen
 CREATE POLICY tenant_isolation ON public.attachments AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.audit_logs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
-
-CREATE POLICY tenant_isolation ON public.background_jobs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.bookings AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
@@ -24603,8 +27774,6 @@ ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.activities;
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.api_keys;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.attachments;
-
-ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.background_jobs;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.bookings;
 
@@ -24872,7 +28041,7 @@ GRANT ALL ON FUNCTION auth.jwt() TO app_definer;
 REVOKE ALL ON FUNCTION app.acting_support() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.acting_support() TO app_definer;
 
-REVOKE ALL ON FUNCTION app.activate_if_none(p_company_id uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.activate_if_none(p_company_id uuid, p_user_id uuid, p_session_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.add_figures_of_customer_reviews() FROM PUBLIC;
 
@@ -24885,6 +28054,12 @@ REVOKE ALL ON FUNCTION app.add_figures_of_jobs() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.add_figures_of_jobs_archive() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.add_figures_of_payments() FROM PUBLIC;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO service_role;
+GRANT SELECT,DELETE ON TABLE public.invitations TO authenticated;
+
+REVOKE ALL ON FUNCTION app.add_invitation(p_row public.invitations) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text) FROM PUBLIC;
 
@@ -25166,6 +28341,9 @@ GRANT ALL ON FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) 
 
 REVOKE ALL ON FUNCTION app.be_only_default() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.beat_worker(p_worker uuid, p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.beat_worker(p_worker uuid, p_node text) TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_domains TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_domains TO service_role;
 GRANT SELECT,DELETE ON TABLE public.company_domains TO authenticated;
@@ -25242,12 +28420,48 @@ GRANT ALL ON FUNCTION app.caller() TO authenticated;
 GRANT ALL ON FUNCTION app.caller() TO service_role;
 GRANT ALL ON FUNCTION app.caller() TO app_definer;
 
+REVOKE ALL ON FUNCTION app.cancel_task(p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.cancel_task(p_company_id uuid, p_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.categories_added() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.categories_moved() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.changes_are_kept() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.changes_are_kept() TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhooks TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhooks TO service_role;
+GRANT SELECT,DELETE ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(company_id) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(id) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(name),UPDATE(name) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(url),UPDATE(url) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(secret),UPDATE(secret) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(events),UPDATE(events) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(is_active),UPDATE(is_active) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(retry_policy),UPDATE(retry_policy) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(timeout_seconds),UPDATE(timeout_seconds) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(ip_whitelist),UPDATE(ip_whitelist) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(custom_headers),UPDATE(custom_headers) ON TABLE public.webhooks TO authenticated;
+
+GRANT UPDATE(version) ON TABLE public.webhooks TO authenticated;
+
+GRANT INSERT(is_ordered),UPDATE(is_ordered) ON TABLE public.webhooks TO authenticated;
+
+REVOKE ALL ON FUNCTION app.check_deliverable(p_webhook public.webhooks) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_deliverable(p_webhook public.webhooks) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.check_figures(p_noun text, p_sent jsonb, p_before jsonb, p_computed jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_figures(p_noun text, p_sent jsonb, p_before jsonb, p_computed jsonb) TO authenticated;
@@ -25353,7 +28567,7 @@ GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO app_define
 REVOKE ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean, p_more integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_shares(p_payment public.payments) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_shares(p_payment public.payments) TO app_definer;
@@ -25369,6 +28583,9 @@ GRANT ALL ON FUNCTION app.check_support_manager() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.check_visit() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stock_reservations TO app_definer;
 GRANT SELECT ON TABLE public.stock_reservations TO service_role;
 GRANT SELECT ON TABLE public.stock_reservations TO authenticated;
@@ -25376,14 +28593,25 @@ GRANT SELECT ON TABLE public.stock_reservations TO authenticated;
 REVOKE ALL ON FUNCTION app.close_reservation(p_reservation public.stock_reservations, p_released numeric, p_used numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.close_reservation(p_reservation public.stock_reservations, p_released numeric, p_used numeric) TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.tasks TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.tasks TO service_role;
+GRANT SELECT ON TABLE app.tasks TO authenticated;
+
+REVOKE ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) TO app_definer;
+GRANT ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.company_tables() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.company_timezone_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.compute_purchase_order() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.confirm_domain(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_proof text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.confirm_domain(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_proof text) TO service_role;
-
-REVOKE ALL ON FUNCTION app.confirmed_domain(p_user_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.copy_crew(p_company_id uuid, p_job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.copy_crew(p_company_id uuid, p_job_id uuid) TO app_definer;
@@ -25435,12 +28663,23 @@ GRANT ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb) TO service_rol
 
 REVOKE ALL ON FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) FROM PUBLIC;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_kinds TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_kinds TO service_role;
+
+REVOKE ALL ON FUNCTION app.declare_task_kinds(p_kinds jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.declare_task_kinds(p_kinds jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO app_owner;
 GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO authenticated;
+GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO service_role;
 GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.demand_of_guest(p_permission text) FROM PUBLIC;
@@ -25459,6 +28698,9 @@ GRANT ALL ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_ta
 
 REVOKE ALL ON FUNCTION app.domain_company(p_domain text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.domain_company(p_domain text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.e164(p_phone text, p_country text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.e164(p_phone text, p_country text) TO authenticated;
@@ -25479,6 +28721,18 @@ REVOKE ALL ON FUNCTION app.end_portal_sessions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.end_support(p_company_id uuid, p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.end_support(p_company_id uuid, p_id uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.enqueue_as_caller(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_label text, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.enqueue_as_caller(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_label text, p_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.enqueue_as_caller(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_label text, p_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.enqueue_shown_task() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.enqueue_task(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_unique_key text, p_on_conflict text, p_limit_key text, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.enqueue_task(p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamp with time zone, p_priority integer, p_unique_key text, p_on_conflict text, p_limit_key text, p_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.enqueue_tasks(p_tasks jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.enqueue_tasks(p_tasks jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) TO app_definer;
 
@@ -25495,6 +28749,11 @@ GRANT ALL ON FUNCTION app.equipment_names(p_name text, p_manufacturer text, p_mo
 
 REVOKE ALL ON FUNCTION app.equipment_serviced() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.event_nouns() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.event_nouns() TO app_definer;
+GRANT ALL ON FUNCTION app.event_nouns() TO authenticated;
+GRANT ALL ON FUNCTION app.event_nouns() TO service_role;
+
 REVOKE ALL ON FUNCTION app.expire(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.expire(p_limit integer) TO service_role;
 
@@ -25502,17 +28761,32 @@ REVOKE ALL ON FUNCTION app.expire_audit(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.expire_audit(p_limit integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.expire_company(p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.expire_company(p_limit integer) TO app_definer;
+GRANT ALL ON FUNCTION app.expire_company(p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.expire_deleted(p_table text, p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.expire_events(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.expire_events(p_limit integer) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.expire_idempotency_keys(p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.expire_inbound_events(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.expire_inbound_events(p_limit integer) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.expire_invitations(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_logs(p_table text, p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.expire_portal_sessions(p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.expire_rate_limits(p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.expire_rows(p_company_id uuid, p_table text, p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.expire_security_events(p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.feed_columns() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.feed_columns() TO service_role;
@@ -25537,6 +28811,9 @@ GRANT ALL ON FUNCTION app.figures_of_reviews(p_company_id uuid, p_technician_id 
 
 REVOKE ALL ON FUNCTION app.file_job() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.first_id_of(p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.first_id_of(p_at timestamp with time zone) TO app_definer;
 
@@ -25551,10 +28828,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.change_outbox TO app_definer;
 REVOKE ALL ON FUNCTION app.forget_changes(p_before text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.forget_changes(p_before text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.forget_company_tasks() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.give_slots(p_lanes text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.give_slots(p_lanes text[]) TO service_role;
+
+REVOKE ALL ON FUNCTION app.give_up_webhook_deliveries(p_now timestamp with time zone, p_days integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.give_up_webhook_deliveries(p_now timestamp with time zone, p_days integer, p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.guard_api_key() FROM PUBLIC;
 
@@ -25631,6 +28916,8 @@ REVOKE ALL ON FUNCTION app.guard_record() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_retention() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_retry_policy() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_schedule() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_scim_mapping() FROM PUBLIC;
@@ -25655,6 +28942,8 @@ REVOKE ALL ON FUNCTION app.guard_team() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_webhook() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_webhook_events() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.has_feature(p_feature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.has_feature(p_feature text) TO authenticated;
 GRANT ALL ON FUNCTION app.has_feature(p_feature text) TO service_role;
@@ -25671,6 +28960,8 @@ GRANT ALL ON FUNCTION app.has_pii_access() TO anon;
 GRANT ALL ON FUNCTION app.has_pii_access() TO authenticated;
 GRANT ALL ON FUNCTION app.has_pii_access() TO service_role;
 GRANT ALL ON FUNCTION app.has_pii_access() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.has_short_password(p_user_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) TO app_definer;
@@ -25731,10 +29022,16 @@ GRANT ALL ON FUNCTION app.is_computed_write() TO app_definer;
 REVOKE ALL ON FUNCTION app.is_done(p_status text, p_actual_end timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_done(p_status text, p_actual_end timestamp with time zone) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_fault_of_server(p_state text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_fault_of_server(p_state text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.is_id_list(p_value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO authenticated;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO service_role;
 GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_news(p_provider text, p_key text, p_said_at timestamp with time zone, p_is_gone boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_news(p_provider text, p_key text, p_said_at timestamp with time zone, p_is_gone boolean) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO anon;
@@ -25743,6 +29040,12 @@ GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO service_r
 
 REVOKE ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_program() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_program() TO anon;
+GRANT ALL ON FUNCTION app.is_program() TO authenticated;
+GRANT ALL ON FUNCTION app.is_program() TO service_role;
+GRANT ALL ON FUNCTION app.is_program() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_public_mail_domain(p_domain text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_public_mail_domain(p_domain text) TO authenticated;
@@ -25811,15 +29114,34 @@ REVOKE ALL ON FUNCTION app.keep_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_changes(p_on boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.keep_event_interest() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO anon;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO authenticated;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO guest;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO service_role;
 
+REVOKE ALL ON FUNCTION app.keep_inbound_event(p_provider text, p_key text, p_type text, p_said_at timestamp with time zone, p_payload jsonb, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_inbound_event(p_provider text, p_key text, p_type text, p_said_at timestamp with time zone, p_payload jsonb, p_now timestamp with time zone) TO service_role;
+
 REVOKE ALL ON FUNCTION app.keep_line_items(p_header regclass, p_header_noun text, p_lines regclass, p_column text, p_lines_noun text, p_kept text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_owing_customer() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_programs_company() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_to_company(p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_to_company(p_company_id uuid) TO app_definer;
+GRANT ALL ON FUNCTION app.keep_to_company(p_company_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.keep_webhook_headers(p_webhook_id uuid, p_id uuid, p_sealed text, p_names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_webhook_headers(p_webhook_id uuid, p_id uuid, p_sealed text, p_names text[]) TO authenticated;
+GRANT ALL ON FUNCTION app.keep_webhook_headers(p_webhook_id uuid, p_id uuid, p_sealed text, p_names text[]) TO service_role;
+
+REVOKE ALL ON FUNCTION app.keep_webhook_secret(p_webhook_id uuid, p_id uuid, p_sealed text, p_overlap_seconds integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_webhook_secret(p_webhook_id uuid, p_id uuid, p_sealed text, p_overlap_seconds integer) TO authenticated;
+GRANT ALL ON FUNCTION app.keep_webhook_secret(p_webhook_id uuid, p_id uuid, p_sealed text, p_overlap_seconds integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.kept_changes(p_since text, p_rows_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.kept_changes(p_since text, p_rows_max integer) TO service_role;
@@ -25881,10 +29203,6 @@ REVOKE ALL ON FUNCTION app.log_price() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.log_role_change() FROM PUBLIC;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invitations TO service_role;
-GRANT SELECT,DELETE ON TABLE public.invitations TO authenticated;
-
 REVOKE ALL ON FUNCTION app.mail_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.mail_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_email text, p_role text, p_name text, p_role_id uuid, p_department_id uuid, p_token_hash text) TO service_role;
 
@@ -25900,6 +29218,12 @@ GRANT ALL ON FUNCTION app.make_link(p_link jsonb) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.make_partitions(p_months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.make_partitions(p_months_ahead integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.make_scim_token(p_id uuid, p_name text, p_token_hash text, p_token_prefix text, p_expires_at timestamp with time zone, p_now timestamp with time zone, p_count_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_scim_token(p_id uuid, p_name text, p_token_hash text, p_token_prefix text, p_expires_at timestamp with time zone, p_now timestamp with time zone, p_count_max integer) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.make_task_partitions(p_weeks_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_task_partitions(p_weeks_ahead integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.mark_as_deleted() FROM PUBLIC;
 
@@ -26042,6 +29366,11 @@ REVOKE ALL ON FUNCTION app.needs_second_factor(p_role text, p_company_demands bo
 REVOKE ALL ON FUNCTION app.next_number(p_company_id uuid, p_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.next_number(p_company_id uuid, p_name text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.no_company() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.no_company() TO authenticated;
+GRANT ALL ON FUNCTION app.no_company() TO app_definer;
+GRANT ALL ON FUNCTION app.no_company() TO service_role;
+
 REVOKE ALL ON FUNCTION app.note_account() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_activity() FROM PUBLIC;
@@ -26049,6 +29378,8 @@ REVOKE ALL ON FUNCTION app.note_activity() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.note_api_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_api_key_use() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_event() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_factor() FROM PUBLIC;
 
@@ -26059,10 +29390,15 @@ REVOKE ALL ON FUNCTION app.note_portal_login() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.note_removal() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_session_id uuid, p_details jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_session_id uuid, p_details jsonb) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.note_session() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.nothing_to_answer(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.nothing_to_answer(p_what text) TO app_definer;
@@ -26100,11 +29436,21 @@ GRANT ALL ON FUNCTION app.ordered_lines(p_lines jsonb, p_after jsonb) TO app_def
 REVOKE ALL ON FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.own_webhook(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.own_webhook(p_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.own_webhook(p_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.owns_domain(p_company_id uuid, p_domain text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.owns_domain(p_company_id uuid, p_domain text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.partitioned_tables() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.partitioned_tables() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.pause_tasks(p_kind text, p_company_id uuid, p_until timestamp with time zone, p_is_draining boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.pause_tasks(p_kind text, p_company_id uuid, p_until timestamp with time zone, p_is_draining boolean) TO service_role;
+
+REVOKE ALL ON FUNCTION app.payload_fault(p_fields jsonb, p_payload jsonb, p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.payload_fault(p_fields jsonb, p_payload jsonb, p_company_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.permissions_of_guest(p_role text) FROM PUBLIC;
 
@@ -26165,6 +29511,8 @@ REVOKE ALL ON FUNCTION app.prepare_refund() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.protect(p_table regclass, p_noun text, p_soft_delete boolean, p_assigned_column text, p_own_column text, p_tenant_column text, p_verbs text[], p_crew_column text, p_parent_table regclass, p_parent_column text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.proved_domain(p_user_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.publish_auth_settings(p_settings jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.publish_auth_settings(p_settings jsonb) TO service_role;
 
@@ -26172,9 +29520,17 @@ REVOKE ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, 
 GRANT ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) TO authenticated;
 GRANT ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) TO service_role;
 
+REVOKE ALL ON FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_event_id uuid, p_type text, p_payload jsonb, p_order_key uuid, p_number bigint, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_event_id uuid, p_type text, p_payload jsonb, p_order_key uuid, p_number bigint, p_now timestamp with time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) TO service_role;
+
 REVOKE ALL ON FUNCTION app.quota(p_quota text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.quota(p_quota text) TO authenticated;
 GRANT ALL ON FUNCTION app.quota(p_quota text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.quota_taken() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.rate_limits_changed() FROM PUBLIC;
 
@@ -26195,10 +29551,19 @@ REVOKE ALL ON FUNCTION app.recount_customer_money() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.recount_months() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.recount_months() TO app_definer;
 
+REVOKE ALL ON FUNCTION app.recount_task_slots() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.recount_task_slots() TO service_role;
+
+REVOKE ALL ON FUNCTION app.redrive_tasks(p_kind text, p_company_id uuid, p_ids uuid[], p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.redrive_tasks(p_kind text, p_company_id uuid, p_ids uuid[], p_rows_max integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.refresh_effective_permissions() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.refresh_figures(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refresh_figures(p_limit integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.refuse_company() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.refuse_company() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.refuse_impersonation() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refuse_impersonation() TO anon;
@@ -26209,15 +29574,30 @@ GRANT ALL ON FUNCTION app.refuse_impersonation() TO app_definer;
 REVOKE ALL ON FUNCTION app.refuse_other_parties(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refuse_other_parties(p_what text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.refuse_program() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.refuse_repeated_payment() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.refuse_task_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.refuse_unpaid() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) TO service_role;
+
+REVOKE ALL ON FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) TO service_role;
+
 REVOKE ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.retire_worker(p_worker uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.retire_worker(p_worker uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.role_permissions_changed() FROM PUBLIC;
 
@@ -26233,6 +29613,8 @@ GRANT ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT ro
 REVOKE ALL ON FUNCTION app.scim_mapping_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.scim_member_came() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.scim_password_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.scope_condition(p_table text, p_noun text, p_verb text, p_assigned_column text, p_own_column text, p_crew_column text, p_parent_table text, p_parent_column text) FROM PUBLIC;
 
@@ -26253,6 +29635,8 @@ GRANT ALL ON FUNCTION app.search_keys(p_text text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.seat_taken() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.seats_taken(p_company_id uuid, p_with_invitations boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.second_factor_age() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.second_factor_age() TO anon;
 GRANT ALL ON FUNCTION app.second_factor_age() TO authenticated;
@@ -26264,6 +29648,9 @@ GRANT ALL ON FUNCTION app.secret_columns(p_table regclass) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.set_mfa_due() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) FROM PUBLIC;
@@ -26272,7 +29659,15 @@ GRANT ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[
 REVOKE ALL ON FUNCTION app.settle_price_book(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.settle_price_book(p_company_id uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.settle_tasks(p_worker uuid, p_results jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.settle_tasks(p_worker uuid, p_results jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.settle_webhook_delivery(p_company_id uuid, p_id uuid, p_number integer, p_attempt jsonb, p_now timestamp with time zone, p_failing_days integer, p_failures_max integer, p_pause_seconds integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.settle_webhook_delivery(p_company_id uuid, p_id uuid, p_number integer, p_attempt jsonb, p_now timestamp with time zone, p_failing_days integer, p_failures_max integer, p_pause_seconds integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.shape_phones() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.show_webhook_state() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) TO app_definer;
@@ -26296,6 +29691,9 @@ REVOKE ALL ON FUNCTION app.stock_company(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.stock_company(p_permission text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.stock_receipts() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.stripe_moment(p_seconds jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.stripe_moment(p_seconds jsonb) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.subscription_dates() FROM PUBLIC;
 
@@ -26332,9 +29730,31 @@ REVOKE ALL ON FUNCTION app.take_seat(p_company_id uuid, p_is_invited boolean) FR
 REVOKE ALL ON FUNCTION app.take_seat_here() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_seat_here() TO authenticated;
 
+REVOKE ALL ON FUNCTION app.take_slots(p_company_id uuid, p_id uuid, p_kind text, p_limit_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_slots(p_company_id uuid, p_id uuid, p_kind text, p_limit_key text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.take_webhook_deliveries(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer, p_per_webhook integer, p_failures_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_webhook_deliveries(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer, p_per_webhook integer, p_failures_max integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.task_kind_of(p_kind text, p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.task_kind_of(p_kind text, p_company_id uuid) TO app_definer;
+GRANT ALL ON FUNCTION app.task_kind_of(p_kind text, p_company_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.team_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_action text, p_job_id uuid, p_field text, p_old text, p_new text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.tell_of_table(p_table regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.test_webhook(p_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.test_webhook(p_id uuid, p_now timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.test_webhook(p_id uuid, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.total_estimate() FROM PUBLIC;
 
@@ -26347,12 +29767,55 @@ REVOKE ALL ON FUNCTION app.total_options() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.touch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.unaudited_tables() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.unaudited_tables() TO app_definer;
+GRANT ALL ON FUNCTION app.unaudited_tables() TO authenticated;
+GRANT ALL ON FUNCTION app.unaudited_tables() TO service_role;
+
+REVOKE ALL ON FUNCTION app.untold_tables() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.untold_tables() TO app_definer;
+GRANT ALL ON FUNCTION app.untold_tables() TO authenticated;
+GRANT ALL ON FUNCTION app.untold_tables() TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.inbound_events TO app_definer;
+GRANT SELECT ON TABLE app.inbound_events TO service_role;
+
+REVOKE ALL ON FUNCTION app.use_clerk_event(p_event app.inbound_events, p_settings jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.use_clerk_event(p_event app.inbound_events, p_settings jsonb) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.use_clerk_membership(p_company_id uuid, p_user_id uuid, p_role text, p_is_gone boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.use_clerk_membership(p_company_id uuid, p_user_id uuid, p_role text, p_is_gone boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.use_clerk_organization(p_external_id text, p_data jsonb, p_is_gone boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.use_clerk_organization(p_external_id text, p_data jsonb, p_is_gone boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.use_clerk_user(p_external_id text, p_data jsonb, p_is_gone boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.use_clerk_user(p_external_id text, p_data jsonb, p_is_gone boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.use_inbound_event(p_id uuid, p_attempts integer, p_settings jsonb, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.use_inbound_event(p_id uuid, p_attempts integer, p_settings jsonb, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.use_link() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.use_resend_event(p_event app.inbound_events) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.use_resend_event(p_event app.inbound_events) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.use_stripe_event(p_event app.inbound_events, p_tiers jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.use_stripe_event(p_event app.inbound_events, p_tiers jsonb) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.use_twilio_event(p_event app.inbound_events) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.use_twilio_event(p_event app.inbound_events) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.wake_lane(p_lane text, p_slots integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.wake_lane(p_lane text, p_slots integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.warn_duplicate_phone() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.was_removed(p_company_id uuid, p_user_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.webhook_owners(p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.webhook_owners(p_company_id uuid, p_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.weigh(p_names text, p_numbers text, p_places text, p_notes text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.weigh(p_names text, p_numbers text, p_places text, p_notes text) TO anon;
@@ -26376,6 +29839,10 @@ REVOKE ALL ON FUNCTION app.weigh_price_book_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.weigh_properties() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) TO app_definer;
+GRANT ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.word_likeness(p_asked text, p_word text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.word_likeness(p_asked text, p_word text) TO app_definer;
 
@@ -26397,6 +29864,9 @@ REVOKE ALL ON FUNCTION app.working_link(p_company_id uuid, p_id uuid, p_digest t
 
 REVOKE ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.write_line_items() FROM PUBLIC;
 
@@ -26688,9 +30158,37 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_rules TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.counters TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks TO service_role;
+GRANT SELECT ON TABLE app.dead_tasks TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks_2026_11_16 TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks_2026_11_23 TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks_2026_11_30 TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks TO service_role;
+GRANT SELECT ON TABLE app.done_tasks TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks_2026_11_16 TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks_2026_11_23 TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks_2026_11_30 TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.event_interest TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.events TO app_definer;
+GRANT SELECT ON TABLE app.events TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.figure_changes TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.idempotency_keys TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.inbound_states TO app_definer;
+GRANT SELECT ON TABLE app.inbound_states TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.migrations TO app_definer;
 
@@ -26710,6 +30208,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_rules TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_state TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.removed_members TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.retention_held TO app_definer;
 GRANT SELECT ON TABLE app.retention_held TO service_role;
@@ -26732,6 +30232,24 @@ GRANT SELECT ON TABLE app.subscription_tiers TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.subscriptions TO app_definer;
 GRANT SELECT ON TABLE app.subscriptions TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_limits TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_limits TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_slots TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_slots TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_workers TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_workers TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.webhook_deliveries TO app_definer;
+GRANT SELECT ON TABLE app.webhook_deliveries TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.webhook_secrets TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.webhook_secrets TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.webhook_states TO app_definer;
+GRANT SELECT ON TABLE app.webhook_states TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.security_events TO app_definer;
 GRANT SELECT ON TABLE auth.security_events TO service_role;
@@ -26862,9 +30380,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.attachments TO authenticated;
 GRANT SELECT ON TABLE public.audit_log TO authenticated;
 GRANT SELECT ON TABLE public.audit_log TO service_role;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.background_jobs TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.background_jobs TO service_role;
-GRANT SELECT ON TABLE public.background_jobs TO authenticated;
+GRANT SELECT,INSERT ON TABLE public.background_jobs TO authenticated;
+GRANT SELECT,INSERT ON TABLE public.background_jobs TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bookings TO app_definer;
 GRANT SELECT ON TABLE public.bookings TO service_role;
@@ -27290,6 +30807,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_equipment TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_equipment TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_equipment TO authenticated;
 
+GRANT SELECT,INSERT ON TABLE public.job_queue TO authenticated;
+GRANT SELECT,INSERT ON TABLE public.job_queue TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_tags TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_tags TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_tags TO authenticated;
@@ -27471,17 +30991,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scim_tokens TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scim_tokens TO service_role;
 GRANT SELECT,DELETE ON TABLE public.scim_tokens TO authenticated;
 
-GRANT INSERT(company_id) ON TABLE public.scim_tokens TO authenticated;
-
-GRANT INSERT(id) ON TABLE public.scim_tokens TO authenticated;
-
-GRANT INSERT(name),UPDATE(name) ON TABLE public.scim_tokens TO authenticated;
-
-GRANT INSERT(token_hash) ON TABLE public.scim_tokens TO authenticated;
-
-GRANT INSERT(token_prefix) ON TABLE public.scim_tokens TO authenticated;
-
-GRANT INSERT(expires_at) ON TABLE public.scim_tokens TO authenticated;
+GRANT UPDATE(name) ON TABLE public.scim_tokens TO authenticated;
 
 GRANT UPDATE(revoked_at) ON TABLE public.scim_tokens TO authenticated;
 
@@ -27569,10 +31079,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.votes_v2 TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_logs TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_logs TO service_role;
 GRANT SELECT ON TABLE public.webhook_logs TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhooks TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhooks TO service_role;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhooks TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.zones TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.zones TO service_role;

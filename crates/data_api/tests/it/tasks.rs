@@ -94,15 +94,15 @@ async fn a_payload_that_is_not_one_of_the_kind_is_refused() {
         json!({ "to": "jane@x.com", "text": "hi", "bcc": "stranger@x.com" }),
         json!([]),
     ] {
-        let answer = server.post(&ann, "job_queue", email(payload.clone()), "").await;
+        let answer = server.post(&ann, "job_queue", email(&payload), "").await;
         assert_eq!((answer.status, answer.body["code"].as_str()), (400, Some("22023")), "{payload}: {}", answer.text);
     }
     let good = json!({ "to": "jane@x.com", "text": "hi", "at": "2026-11-24T09:00:00Z", "copies": 2, "job_id": "01900000-0000-7000-8000-00000000a000" });
-    assert_eq!(server.post(&ann, "job_queue", email(good.clone()), "").await.status, 201);
+    assert_eq!(server.post(&ann, "job_queue", email(&good), "").await.status, 201);
     for (key, value) in
         [("status", json!("completed")), ("retry_count", json!(2)), ("started_at", json!("2026-01-01T00:00:00Z")), ("priority", json!(101))]
     {
-        let mut row = email(good.clone());
+        let mut row = email(&good);
         row[key] = value;
         let answer = server.post(&ann, "job_queue", row, "").await;
         assert_eq!((answer.status, answer.body["code"].as_str()), (400, Some("22023")), "{key}: {}", answer.text);
