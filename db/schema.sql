@@ -6470,7 +6470,8 @@ declare
   v_count bigint;
 begin
   delete from public.api_rate_limits l
-   where l.id = any (array(select o.id from public.api_rate_limits o where o.window_end < now() - interval '1 day' order by o.window_end limit p_limit));
+   where l.ctid = any (array(select o.ctid from public.api_rate_limits o
+                              where o.window_end < now() - interval '1 day' order by o.window_end limit p_limit for update skip locked));
   get diagnostics v_count = row_count;
   return v_count;
 end $$;

@@ -11,4 +11,4 @@ begin
   end if;
 end $$;
 drop publication if exists thorbis_changes;
-drop table app.change_outbox;
+drop table app.change_outbox cascade;

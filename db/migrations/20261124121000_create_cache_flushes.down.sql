@@ -10,4 +10,4 @@ begin
     alter publication thorbis_changes drop table app.cache_flushes;
   end if;
 end $$;
-drop table app.cache_flushes;
+drop table app.cache_flushes cascade;

@@ -10,4 +10,4 @@ comment on column public.sign_on_providers.client_secret is 'secret';
 update public.sign_on_providers p set client_secret = s.client_secret
   from auth.sign_on_secrets s where s.company_id = p.company_id and s.id = p.id;
 alter table public.sign_on_providers alter column client_secret set not null;
-drop table auth.sign_on_secrets;
+drop table auth.sign_on_secrets cascade;

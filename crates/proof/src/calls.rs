@@ -18,12 +18,15 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.enqueue_task(text, jsonb, uuid, timestamptz, int4, text, text, text, uuid)", TASK_PUT),
     ("app.enqueue_tasks(jsonb)", &[Some(r##"[{"kind": "export_~", "company_id": "#~000"}]"##)]),
     ("app.finish_tasks(uuid, _uuid, _uuid, _int2, jsonb)", &[Some("#~fff"), Some("{#~000}"), Some("{#~e01}"), Some("{1}"), Some("{}")]),
+    ("app.forget_changes(text)", &[Some("1:1:")]),
     ("app.give_slots(_text)", &[Some("{company:#~000}")]),
     ("app.guard_member_edit(team_members, team_members)", &[Some(MEMBER), Some(MEMBER)]),
     (
         "app.keep_idempotency_key(text, text, bytea, int4, jsonb, text, int4)",
         &[Some("POST /jobs"), Some("~ key"), Some(FINGERPRINT), Some("201"), Some("{}"), Some(""), Some("1")],
     ),
+    // Everything is seen already.
+    ("app.kept_changes(text, int4)", &[Some("9223372036854775807:9223372036854775807:"), Some("10")]),
     ("app.accept_invitation_as(uuid, uuid, text)", &[Some("#c101"), None, Some("~ invites")]),
     (
         "app.invite_by_directory(uuid, uuid, text, text, text, bool)",

@@ -308,8 +308,8 @@ async fn support_leaves_no_way_in_behind() {
         "insert into public.scim_tokens (company_id, name, token_hash, token_prefix, expires_at)
          values (app.company_id(), 'x', repeat('a', 64), 'scim_', now() + interval '1 day')",
         "insert into public.scim_mappings (company_id, group_name, role) values (app.company_id(), '*', 'admin')",
-        "insert into public.sign_on_providers (company_id, name, issuer, client_id, client_secret)
-         values (app.company_id(), 'x', 'https://x.example', 'x', 'x')",
+        "insert into public.sign_on_providers (company_id, name, issuer, client_id)
+         values (app.company_id(), 'x', 'https://x.example', 'x')",
         "insert into public.company_domains (company_id, domain) values (app.company_id(), 'x.example')",
         "insert into public.public_links (company_id, purpose) values (app.company_id(), 'book')",
         "insert into public.webhooks (company_id, name, url) values (app.company_id(), 'x', 'https://hooks.example.com')",

@@ -54,8 +54,8 @@ begin
     values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), 'signing', v_canary),
            (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), 'signing', v_canary);
     insert into app.webhook_deliveries (company_id, id, webhook_id, due_at)
-    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), now()),
-           (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), now());
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), now() + interval '1 day'),
+           (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), now() + interval '1 day');
     insert into app.webhook_states (company_id, webhook_id, failures) values (v_company, proof.id(v_letter, 'e01'), 1);
     insert into app.events (company_id, id, names, row_id, payload)
     values (v_company, proof.id(v_letter, 'e01'), '{invoice.paid}', proof.id(v_letter, 'e01'), jsonb_build_object('data', v_canary)),
@@ -144,6 +144,8 @@ begin
     values (v_company, 'company', v_canary, now(), now() + interval '1 hour', 100);
     insert into public.api_rate_limits (company_id, identifier_type, identifier_value, endpoint, window_start, window_end, rate_limit)
     values (v_company, 'key', v_canary, v_company::text, now(), now() + interval '1 hour', 100);
+    insert into app.change_outbox (relation, kind, new_row) values ('public.jobs'::regclass, 'I', v_canary);
+    insert into app.cache_flushes (tag) values ('jobs:' || v_company);
     insert into app.rate_limit_rules (class, company_id, minute_max) values ('read', v_company, 1200);
     insert into auth.one_time_tokens (user_id, purpose, token_hash, code_hash, sent_to, created_at, expires_at)
     values (proof.id(v_letter, '105'), 'recovery', sha256((v_letter || ' link')::bytea), sha256('code'), v_canary || '@example.com', now(), now());

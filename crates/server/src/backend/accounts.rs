@@ -37,14 +37,15 @@ impl Backend {
 
     /// Opens a session of support in the place of a member. What the route refuses is refused with its code.
     pub(crate) async fn impersonate(&self, keys: &KeyRing, slug: &str, member: &str, mut wish: Value) -> Result<Value> {
-        let missing = |code, what: String| Error::new(Kind::NotFound, code, what);
         let mut statement = Sql::new("select c.id::text as id from public.companies c where c.deleted_at is null and c.slug = ");
         statement.bind(slug).text("::text");
         let answer = self.ask(statement, "looks for the company that support works in").await?;
-        let company = answer.rows.first().ok_or_else(|| missing("company_not_found", format!("there is no company {slug}")))?;
+        let company = answer.rows.first();
+        let company = company.ok_or_else(|| Error::new(Kind::NotFound, "company_not_found", format!("there is no company {slug}")))?;
         let company: String = company.try_get("id").map_err(Error::internal)?;
         let found = self.account(member, "looks for the member whom support stands for").await?;
-        let (id, _) = found.ok_or_else(|| missing("user_not_found", format!("there is no account with the address {member}")))?;
+        let nobody = || Error::new(Kind::NotFound, "user_not_found", format!("there is no account with the address {member}"));
+        let (id, _) = found.ok_or_else(nobody)?;
         if let Some(wish) = wish.as_object_mut() {
             wish.insert("company_id".to_owned(), json!(company));
             wish.retain(|_, value| !value.is_null());

@@ -237,7 +237,7 @@ mod tests {
 
         let text = refused(&with(&[("THORBIS_LIMIT__BODY", "1")]));
         assert!(text.contains("`limit` (from the environment, THORBIS_LIMIT"), "{text}");
-        assert!(text.contains("limits, proxies, cors"), "{text}");
+        assert!(text.contains("limits, rates, proxies, cors"), "{text}");
     }
 
     #[test]

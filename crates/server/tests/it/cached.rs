@@ -140,7 +140,7 @@ async fn what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows()
         assert_eq!((status, how.as_str()), (200, ""), "{path} {body}");
     }
 
-    rights(one, other, &ann).await;
+    rights(&db, [one, other], &ann).await;
     own_writes(one, other, &ann).await;
     flushed_and_cut_off(&db, [one, other], &ann).await;
     for server in servers {
@@ -148,9 +148,10 @@ async fn what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows()
     }
 }
 
-async fn rights(one: &Node, other: &Node, ann: &Caller) {
+async fn rights(db: &Db, [one, other]: [&Node; 2], ann: &Caller) {
     // A right that is gone is gone at the next request.
     let (mut bob, bob_id) = other.sign_up("bob").await;
+    db.superuser().await.batch_execute("update auth.users set email_proved_at = now() where email = 'bob@example.com'").await.unwrap();
     let invited = one.change(ann, ("POST", "/rest/v1/rpc/invite_member"), json!({ "email": "bob@example.com", "role": "csr" })).await;
     other.change(&bob, ("POST", "/rest/v1/rpc/accept_invitation"), json!({ "token": invited["token"] })).await;
     bob.company.clone_from(&ann.company);

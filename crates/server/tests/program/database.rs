@@ -102,6 +102,11 @@ async fn missing_rights_are_named_and_too_many_are_refused() {
     let own = tempfile::tempdir().unwrap();
     let mut settings = elsewhere.settings(&own);
     settings.database.start_wait_ms = 30_000;
+    let (owner, connection) = tokio_postgres::connect(&elsewhere.migrator_url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // A cluster of ours gives it; others have to be asked.
+    let login = cluster.server_config().get_user().unwrap().to_owned();
+    owner.batch_execute(&format!("alter role {login} noreplication")).await.unwrap();
     let server = Box::pin(server::start(settings.clone())).await.unwrap();
     let degraded = server.degraded();
     assert!(degraded.iter().any(|sentence| sentence.contains("lacks REPLICATION")), "{degraded:?}");

@@ -267,7 +267,9 @@ fn sample(key: &str, default: &Value) -> String {
         ("outbound.sms.twilio_from", _) => "+15550100".to_owned(),
         (_, Value::Null) if key.rsplit('.').next() == Some("uri") => "pg-functions://postgres/public/a_hook".to_owned(),
         (_, Value::Null) => "/a/path/that/is/longer/than/32/bytes".to_owned(),
-        (_, Value::Array(items)) => items.iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(","),
+        (_, Value::Array(items)) => {
+            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(",")
+        }
         (_, Value::String(text)) => text.clone(),
         (_, other) => other.to_string(),
     }

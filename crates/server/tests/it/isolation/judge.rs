@@ -6,8 +6,8 @@ use percent_encoding::percent_decode_str;
 use super::asked::{Asked, MARK_B, WORD_B};
 use super::house::{Answer, Caller};
 
-/// Headers that are never the same twice, or tell how long something took.
-const PASSING: [&str; 4] = ["date", "x-request-id", "server-timing", "content-length"];
+/// Headers that are never the same twice, or tell how long something took or was kept.
+const PASSING: [&str; 6] = ["date", "x-request-id", "server-timing", "content-length", "age", "cache-status"];
 
 /// Who is of both companies is told by this which they are.
 const OF_BOTH: &str = "rpc/my_companies";
