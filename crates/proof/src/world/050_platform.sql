@@ -57,9 +57,10 @@ begin
     values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, 'e01'), now() + interval '1 day'),
            (v_company, proof.id('c', 'e02'), proof.id('c', 'e02'), now() + interval '1 day');
     insert into app.webhook_states (company_id, webhook_id, failures) values (v_company, proof.id(v_letter, 'e01'), 1);
-    insert into app.events (company_id, id, names, row_id, payload)
-    values (v_company, proof.id(v_letter, 'e01'), '{invoice.paid}', proof.id(v_letter, 'e01'), jsonb_build_object('data', v_canary)),
-           (v_company, proof.id('c', 'e02'), '{job.completed}', proof.id('c', 'e02'), jsonb_build_object('data', v_canary));
+    -- Told already: a server has nothing to do with them.
+    insert into app.events (company_id, id, names, row_id, payload, told_at)
+    values (v_company, proof.id(v_letter, 'e01'), '{invoice.paid}', proof.id(v_letter, 'e01'), jsonb_build_object('data', v_canary), now()),
+           (v_company, proof.id('c', 'e02'), '{job.completed}', proof.id('c', 'e02'), jsonb_build_object('data', v_canary), now());
     insert into app.inbound_events (provider, event_key, event_type, payload, said_at, due_at, received_at)
     values ('clerk', v_canary, v_canary, jsonb_build_object('data', v_canary), now(), now(), now());
     insert into app.inbound_states (provider, object_key, said_at) values ('clerk', v_canary, now());

@@ -91,7 +91,10 @@ impl Loaded {
 pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     let defaults = Settings { data_directory: sources.default_data_directory(), ..Settings::default() };
     let mut figment = Figment::from(Named { name: DEFAULT, values: Serialized::defaults(defaults) });
-    let lists = |key: &str| matches!(figment.find_value(key), Ok(Value::Array(..)));
+    let lists = |key: &str| match figment.find_value(key) {
+        Ok(Value::Array(_, items)) => Some(matches!(items.first(), Some(Value::Num(..)))),
+        _ => None,
+    };
     let variables = from_variables(sources, lists)?;
     let file = sources.flags.config.clone().or_else(|| sources.variable(FILE_VARIABLE).map(PathBuf::from));
     if let Some(file) = file {
@@ -136,8 +139,8 @@ impl Provider for Fixed {
     }
 }
 
-/// Reads the environment. `is_list` tells which keys hold lists.
-fn from_variables(sources: &Sources, is_list: impl Fn(&str) -> bool) -> Result<Dict, Faults> {
+/// Reads the environment. `list_of_numbers` tells which keys hold lists, and of what.
+fn from_variables(sources: &Sources, list_of_numbers: impl Fn(&str) -> Option<bool>) -> Result<Dict, Faults> {
     let mut values = Dict::new();
     for (short, key) in [("DATABASE_URL", "database.url"), ("MIGRATOR_URL", "database.migrator_url")] {
         if let Some(value) = sources.variable(short) {
@@ -155,7 +158,10 @@ fn from_variables(sources: &Sources, is_list: impl Fn(&str) -> bool) -> Result<D
             let origin = format!("from the environment, {name}");
             return Err(Faults(vec![Fault { key, origin, reason: "allowed: UTF-8".to_owned() }]));
         };
-        let value = if is_list(&key) { text::list_from_environment(value) } else { text::from_environment(value) };
+        let value = match list_of_numbers(&key) {
+            Some(of_numbers) => text::list_from_environment(value, of_numbers),
+            None => text::from_environment(value),
+        };
         insert(&mut values, &key, value);
     }
     Ok(values)

@@ -11,11 +11,14 @@ use figment::value::Value;
 use kernel::Secret;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-/// Returns the list that an environment variable's text stands for: items with commas, in brackets or not.
-pub(super) fn list_from_environment(text: &str) -> Value {
+/// Returns the list that an environment variable's text stands for: items with commas, in brackets or not; numbers where the default has some.
+pub(super) fn list_from_environment(text: &str, of_numbers: bool) -> Value {
     // An address of IPv6 with its port begins with a bracket too, but does not end with one.
     let items = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let items = items.split(',').map(str::trim).filter(|item| !item.is_empty());
+    if of_numbers {
+        return Value::from(items.map(from_environment).collect::<Vec<_>>());
+    }
     Value::from(items.map(|item| item.trim_matches('"').to_owned()).collect::<Vec<_>>())
 }
 
