@@ -20113,7 +20113,7 @@ COMMENT ON COLUMN public.purchase_order_line_items.description IS 'html';
 CREATE VIEW public.rate_limits WITH (security_invoker='true') AS
  SELECT l.identifier_value AS key,
     l.request_count AS count,
-    l.rate_limit AS "limit",
+    l.rate_limit,
     l.is_blocked,
     l.window_start,
     l.window_end AS reset_at

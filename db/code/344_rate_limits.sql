@@ -200,7 +200,7 @@ revoke all on function app.expire_rate_limits(integer) from public;
 
 drop view if exists public.rate_limits;
 create view public.rate_limits with (security_invoker = true) as
-select l.identifier_value as key, l.request_count as count, l.rate_limit as "limit", l.is_blocked, l.window_start, l.window_end as reset_at
+select l.identifier_value as key, l.request_count as count, l.rate_limit, l.is_blocked, l.window_start, l.window_end as reset_at
   from public.api_rate_limits l
  where l.identifier_type = 'key' and l.window_end > now() and l.endpoint = coalesce((select app.company_id())::text, '*');
 comment on view public.rate_limits is 'What increment_rate_limit counted in the minute that is running, a row for each key.';

@@ -95,8 +95,8 @@ async fn a_program_counts_by_keys_of_its_own() {
     // Unless the minute ends in between, which begins anew.
     assert!(counted == [1, 2, 3, 4] || counted[0] == 1 && counted[1] == 1, "{counted:?}");
     let now = count(&service, json!({ "key": "ratelimit:ann", "amount": 200 })).await.ok().as_i64().unwrap();
-    let row = server.get(&service, "rate_limits?select=count,limit,is_blocked&key=eq.ratelimit:ann").await.ok();
-    assert!(row == json!([]) || row == json!([{ "count": now, "limit": 100, "is_blocked": true }]), "{row}");
+    let row = server.get(&service, "rate_limits?select=count,rate_limit,is_blocked&key=eq.ratelimit:ann").await.ok();
+    assert!(row == json!([]) || row == json!([{ "count": now, "rate_limit": 100, "is_blocked": true }]), "{row}");
 
     // The same word of another company's program is another key.
     let within = |company: &str| Caller { works_in: Some(company.to_owned()), ..service.clone() };

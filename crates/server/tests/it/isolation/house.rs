@@ -68,6 +68,8 @@ impl House {
         settings.database.url = Some(Secret::new(url(&world.db.server_config())));
         settings.database.start_wait_ms = 10_000;
         settings.data_api.plan_enabled = Some(true);
+        // What the server does by itself changes rows of both companies.
+        settings.queue.worker = false;
         settings.maintenance.seal_interval_ms = 86_400_000;
         settings.maintenance.upkeep_interval_ms = 86_400_000;
         settings.log.filter = "off".to_owned();
