@@ -1,8 +1,8 @@
 //! Reads that are kept: plain reads of a few tables are answered from memory as long as nothing changed in them.
 //!
 //! Invariant: the caller's own transaction is opened for every answer, whether it was kept or not, and what it says of company and
-//! permissions must be what the answer was read with. Only members who may read all rows of the table get or give anything here, so that
-//! an answer does not depend on who asks.
+//! permissions must be what the answer was read with. Only members who may read all rows of the table get or give anything here, and only
+//! of tables without policies of a project's own, which may look at anything, so that an answer does not depend on who asks.
 
 mod question;
 mod turn;

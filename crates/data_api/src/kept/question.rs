@@ -34,7 +34,7 @@ impl<'a> Question<'a> {
         let Planned { request, plan: Plan::Read(read) } = planned else { return None };
         let relation = read.relation;
         let life = *store.lives.get(&relation.name).filter(|_| relation.schema == "public" && store.cache().is_open(&relation.name))?;
-        let declared = relation.declaration.as_ref().filter(|declared| declared.tenant_column.is_some())?;
+        let declared = relation.declaration.as_ref().filter(|declared| declared.tenant_column.is_some() && !declared.has_own_policies)?;
         let who = Who { user: principal.user_id()?, session: principal.session_id(), company: principal.requested_company() };
         let is_usual = key.is_none()
             && request.explain.is_none()

@@ -54,7 +54,8 @@ fn catalog() -> Catalog {
     let declared = |oid: u32, name: &str, soft_delete: bool| {
         serde_json::json!({
             "schema": "public", "relation": name, "oid": oid, "tenant_number": 1, "noun": name, "soft_delete": soft_delete,
-            "tenant_column": "company_id", "assigned_column": null, "own_column": null, "verbs": ["read"]
+            "tenant_column": "company_id", "assigned_column": null, "own_column": null, "verbs": ["read"],
+            "has_own_policies": false
         })
     };
     let declared = serde_json::json!([declared(1, "jobs", true), declared(2, "visits", false)]);

@@ -312,6 +312,7 @@ fn inherited(view: &Relation, lineage: &Lineage, tenants: &HashMap<Place, &Decla
             assigned_column: None,
             own_column: None,
             verbs: declaration.verbs.clone(),
+            has_own_policies: declaration.has_own_policies,
         })
     })
 }
@@ -330,9 +331,9 @@ mod tests {
         "comment":null}],"primary_key":["company_id","id"],"uniques":[["company_id","number"]],"foreign_keys":[]}],"functions":[],
         "has_declarations":true}"#;
     const DECLARED: &str = r#"[{"schema":"public","relation":"jobs","noun":"jobs","soft_delete":true,"tenant_column":"company_id",
-        "assigned_column":"assigned_to","own_column":null,"verbs":["read"]},
+        "assigned_column":"assigned_to","own_column":null,"verbs":["read"],"has_own_policies":false},
         {"schema":"other","relation":"jobs","noun":"x","soft_delete":false,"tenant_column":"c","assigned_column":null,"own_column":null,
-        "verbs":[]}]"#;
+        "verbs":[],"has_own_policies":true}]"#;
 
     #[test]
     fn a_declaration_finds_its_table() {

@@ -226,6 +226,8 @@ pub struct Declaration {
     pub own_column: Option<String>,
     /// What members may do at all.
     pub verbs: Vec<String>,
+    /// Whether what members read is also decided by policies that the declaration did not write.
+    pub has_own_policies: bool,
 }
 
 /// An aggregate over rows that makes a whole answer of one media type.

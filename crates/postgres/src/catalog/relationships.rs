@@ -356,7 +356,8 @@ mod tests {
         });
         let declared = |oid: u32, name: &str, tenant: &str| {
             json!({ "schema": "public", "relation": name, "oid": oid, "tenant_number": 1, "noun": name, "soft_delete": false,
-                    "tenant_column": tenant, "assigned_column": null, "own_column": null, "verbs": [] })
+                    "tenant_column": tenant, "assigned_column": null, "own_column": null, "verbs": [],
+                    "has_own_policies": false })
         };
         let mut declarations: Vec<Value> = [(1, "customers"), (2, "jobs"), (3, "settings"), (4, "tags"), (5, "customer_tags")]
             .map(|(oid, name)| declared(oid, name, "company_id"))

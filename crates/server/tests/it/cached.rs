@@ -143,6 +143,7 @@ async fn what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows()
     rights(&db, [one, other], &ann).await;
     own_writes(one, other, &ann).await;
     flushed_and_cut_off(&db, [one, other], &ann).await;
+    policies(&db, one, &ann).await;
     for server in servers {
         server.shutdown().await.unwrap();
     }
@@ -206,5 +207,26 @@ async fn flushed_and_cut_off(db: &Db, nodes: [&Node; 2], ann: &Caller) {
             assert!(cut.elapsed() < SOON + SOON, "what was lost with the feed is found all the same");
         }
         assert!(node.kept(ann, LIST).await.1.contains("Bea"));
+    }
+}
+
+/// What a policy of the project's own decides may depend on anything: such a table is not kept, whoever asks.
+async fn policies(db: &Db, node: &Node, ann: &Caller) {
+    let superuser = db.superuser().await;
+    let policy = "create policy two_factors on public.customers as restrictive for select to authenticated
+                  using ((select app.assurance_level()) >= 2)";
+    superuser.batch_execute(policy).await.unwrap();
+    let made = Instant::now();
+    while node.get(ann, LIST).await != (200, String::new(), "[]".to_owned()) {
+        assert!(made.elapsed() < PATIENCE, "one factor is not enough");
+    }
+    superuser.batch_execute("drop policy two_factors on public.customers").await.unwrap();
+    assert!(node.kept(ann, LIST).await.1.contains("Bea"));
+    let policy = "create policy two_factors on public.customers as restrictive for select to public
+                  using ((select app.assurance_level()) >= 1)";
+    superuser.batch_execute(policy).await.unwrap();
+    let made = Instant::now();
+    while !node.get(ann, LIST).await.1.is_empty() {
+        assert!(made.elapsed() < PATIENCE, "seen by the same eyes, and asked each time");
     }
 }
