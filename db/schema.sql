@@ -14866,7 +14866,9 @@ begin
     return query
       select v_company, m.month, m.currency, m.invoices, m.revenue, m.paid, m.outstanding,
              case when m.invoices = 0 then 0 else round(m.revenue::numeric / m.invoices)::bigint end, m.collected
-        from app.months_of(v_company) m order by m.month desc, m.currency;
+        from app.months_of(v_company) m
+       where (m.invoices, m.revenue, m.paid, m.outstanding, m.collected) <> (0, 0, 0, 0, 0)
+       order by m.month desc, m.currency;
     return;
   end if;
   return query
@@ -14878,7 +14880,7 @@ begin
 end $$;
 ALTER FUNCTION public.mv_monthly_revenue() OWNER TO app_definer;
 
-COMMENT ON FUNCTION public.mv_monthly_revenue() IS 'By month of issue and currency: invoices less credits, paid of them, outstanding; and collected in it. Needs reports:read.';
+COMMENT ON FUNCTION public.mv_monthly_revenue() IS 'By month of issue and currency: invoices less credits, paid of them, outstanding; and collected in it. A month in which all that is nothing has no row. Needs reports:read.';
 
 CREATE FUNCTION public.mv_technician_performance() RETURNS TABLE(technician_id uuid, company_id uuid, technician_name text, jobs_completed bigint, avg_job_duration_hours numeric, average_rating numeric, review_count bigint, currency text, total_revenue bigint, other_currencies jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -16927,6 +16929,7 @@ CREATE TABLE auth.users (
     reauthentication_token text DEFAULT ''::text,
     email_proved_at timestamp with time zone,
     password_is_long boolean,
+    phone_proved_at timestamp with time zone,
     CONSTRAINT users_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
     CONSTRAINT users_phone_check CHECK (((length(phone) >= 3) AND (length(phone) <= 32))),
     CONSTRAINT users_raw_app_meta_data_check CHECK ((jsonb_typeof(raw_app_meta_data) = 'object'::text)),

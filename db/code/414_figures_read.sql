@@ -137,7 +137,9 @@ begin
     return query
       select v_company, m.month, m.currency, m.invoices, m.revenue, m.paid, m.outstanding,
              case when m.invoices = 0 then 0 else round(m.revenue::numeric / m.invoices)::bigint end, m.collected
-        from app.months_of(v_company) m order by m.month desc, m.currency;
+        from app.months_of(v_company) m
+       where (m.invoices, m.revenue, m.paid, m.outstanding, m.collected) <> (0, 0, 0, 0, 0)
+       order by m.month desc, m.currency;
     return;
   end if;
   return query
@@ -148,7 +150,7 @@ begin
      order by f.month desc, f.currency;
 end $$;
 comment on function public.mv_monthly_revenue() is
-  'By month of issue and currency: invoices less credits, paid of them, outstanding; and collected in it. Needs reports:read.';
+  'By month of issue and currency: invoices less credits, paid of them, outstanding; and collected in it. A month in which all that is nothing has no row. Needs reports:read.';
 
 alter function public.company_kpis() owner to app_definer;
 alter function public.mv_customer_lifetime_value(uuid, integer) owner to app_definer;

@@ -228,7 +228,7 @@ async fn account(auth: &Auth, tx: &Tx, device: &Device, new: (&Email, &str, &Map
         }
         let wish = Change { confirm_email: true, hash: Some(hash), user_metadata: Some(metadata), ..Change::default() };
         change(tx, account.id, &wish, now).await?;
-        ways_in::take_unproved(tx, account.id, ways_in::Kept { password: true, flow_id: None }, now).await?;
+        ways_in::take_unproved(tx, account.id, ways_in::Kept { password: true, ..ways_in::Kept::default() }, now).await?;
         return Ok((account.id, false));
     }
     let id = UserId::new_v7();

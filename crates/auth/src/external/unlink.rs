@@ -83,6 +83,7 @@ async fn settle(tx: &Tx, user_id: UserId, removed: &str, now: Timestamp) -> Resu
             set encrypted_password = case when k.by_phone or (k.keeps_email and g.removed <> 'email') then u.encrypted_password end,
                 phone = case when k.by_phone then u.phone end,
                 phone_confirmed_at = case when k.by_phone then u.phone_confirmed_at end,
+                phone_proved_at = case when k.by_phone then u.phone_proved_at end,
                 email = case when k.keeps_email then u.email else k.verified end,
                 email_confirmed_at = case when k.keeps_email then u.email_confirmed_at when k.verified is not null then g.now end,
                 email_proved_at = case when k.keeps_email then u.email_proved_at when k.verified is not null then g.now end,

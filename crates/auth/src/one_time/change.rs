@@ -57,7 +57,7 @@ pub(crate) async fn phone(auth: &Auth, tx: &Tx, device: &Device, change: (UserId
     sql.bind(wanted.as_str()).text("::text where u.id = ").bind(user_id).text("::uuid");
     tx.execute(sql).await?;
     if auth.config().one_time.phone_autoconfirm {
-        return queries::settle_phone_change(tx, user_id, auth.now()).await.map_err(taken_phone);
+        return queries::settle_phone_change(tx, user_id, false, auth.now()).await.map_err(taken_phone);
     }
     let account = Account::by_id(tx, user_id, auth.now()).await?.ok_or_else(session_not_found)?;
     deliver(auth, tx, device, by_phone(Some(&account), Purpose::PhoneChange, wanted.as_str())).await

@@ -188,7 +188,8 @@ pub(super) async fn confirm_phone(tx: &Tx, user_id: UserId, now: Timestamp) -> R
         "::timestamptz as now),
          changed as (
            update auth.users u
-              set phone_confirmed_at = coalesce(u.phone_confirmed_at, g.now), updated_at = g.now
+              set phone_confirmed_at = coalesce(u.phone_confirmed_at, g.now), phone_proved_at = coalesce(u.phone_proved_at, g.now),
+                  updated_at = g.now
              from given g where u.id = g.id
            returning u.id)
          update auth.identities i
@@ -283,13 +284,13 @@ pub(crate) async fn settle_email_change(tx: &Tx, user_id: UserId, now: Timestamp
 }
 
 /// Makes the number that somebody wanted his own.
-pub(super) async fn settle_phone_change(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
+pub(super) async fn settle_phone_change(tx: &Tx, user_id: UserId, is_proved: bool, now: Timestamp) -> Result<()> {
     let mut sql = Sql::new("with given as (select ");
-    sql.bind(user_id).text("::uuid as id, ").bind(now).text(
+    sql.bind(user_id).text("::uuid as id, ").bind(is_proved).text("::boolean as proved, ").bind(now).text(
         "::timestamptz as now),
          changed as (
            update auth.users u
-              set phone = u.phone_change, phone_confirmed_at = g.now, phone_change = null, phone_change_sent_at = null,
+              set phone = u.phone_change, phone_confirmed_at = g.now, phone_proved_at = case when g.proved then g.now end, phone_change = null, phone_change_sent_at = null,
                   is_anonymous = false, updated_at = g.now
              from given g where u.id = g.id and u.phone_change is not null
            returning u.id, u.phone)

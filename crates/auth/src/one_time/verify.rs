@@ -185,7 +185,7 @@ async fn accept(auth: &Auth, tx: Tx, device: Device, used: Used, way: Way) -> Re
         Purpose::Confirmation | Purpose::Recovery => {
             let drops_password = used.purpose == Purpose::Recovery;
             // Whoever was in the account before its holder came prepared it. A sign-up's link confirms the password of that sign-up.
-            let kept = Kept { password: !drops_password, flow_id: used.flow_id };
+            let kept = Kept { password: !drops_password, flow_id: used.flow_id, ..Kept::default() };
             ways_in::take_unproved(&tx, account.id, kept, now).await?;
             queries::confirm_email(&tx, account.id, drops_password, now).await?;
             "email"
@@ -205,11 +205,12 @@ async fn accept(auth: &Auth, tx: Tx, device: Device, used: Used, way: Way) -> Re
             "email"
         }
         Purpose::PhoneConfirmation => {
+            ways_in::take_unproved_phone(&tx, account.id, used.flow_id, now).await?;
             queries::confirm_phone(&tx, account.id, now).await?;
             "phone"
         }
         Purpose::PhoneChange => {
-            queries::settle_phone_change(&tx, account.id, now).await.map_err(taken_phone)?;
+            queries::settle_phone_change(&tx, account.id, true, now).await.map_err(taken_phone)?;
             queries::forget(&tx, account.id).await?;
             "phone"
         }

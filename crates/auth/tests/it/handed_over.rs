@@ -1,6 +1,7 @@
 //! Accounts that were prepared under the address of somebody else, who comes.
 
 use auth::AuthConfig;
+use auth::config::OneTimeConfig;
 use serde_json::{Value, json};
 
 use crate::authenticator::Authenticator;
@@ -96,4 +97,41 @@ async fn who_comes_by_a_link_finds_nothing_that_was_prepared() {
     server.by_passkey(&mut own).await.ok();
     assert_eq!(server.user(&session).await.status, 200);
     server.post("/token?grant_type=password", json!({ "email": "ann@example.com", "password": "chosen by Ann alone" })).await.ok();
+}
+
+#[tokio::test]
+async fn who_comes_by_a_code_finds_nothing_that_was_prepared_under_his_number() {
+    let one_time = OneTimeConfig { phone_autoconfirm: true, ..OneTimeConfig::default() };
+    let server = Server::with(AuthConfig { one_time, ..AuthConfig::default() }).await;
+    let eve = server.post("/signup", json!({ "phone": "+15550100", "password": PASSWORD })).await.ok();
+    let mut device = Authenticator::new();
+    server.new_passkey(&eve, &mut device).await.ok();
+    server.call("POST", "/factors", Some(token(&eve)), Some(json!({ "factor_type": "totp", "friendly_name": "eve" }))).await.ok();
+    server.call("PUT", "/user", Some(token(&eve)), Some(json!({ "email": "eve@example.com" }))).await.ok();
+
+    let by_code = async || {
+        server.wait(60);
+        server.post("/otp", json!({ "phone": "+15550100" })).await.ok();
+        let code = server.message("+15550100").await.code;
+        server.post("/verify", json!({ "phone": "+15550100", "token": code, "type": "sms" })).await.ok()
+    };
+    let ann = by_code().await;
+    assert_eq!(ann["user"]["id"], eve["user"]["id"]);
+    assert_eq!(ann["user"]["email"], "");
+    assert_eq!(ann["user"]["app_metadata"]["providers"], json!(["phone"]));
+    assert_eq!(server.user(&eve).await.status, 403);
+    assert_eq!(server.refresh(&eve).await.status, 400);
+    assert_eq!(server.by_passkey(&mut device).await.body["code"], "webauthn_verification_failed");
+    for who in [json!({ "phone": "+15550100", "password": PASSWORD }), json!({ "email": "eve@example.com", "password": PASSWORD })] {
+        server.post("/token?grant_type=password", who).await.refused(400, "invalid_credentials", "Invalid login credentials");
+    }
+    assert_eq!(server.ask("select count(*) from auth.mfa_factors").await, "0");
+
+    // What its holder adds stays, from then on.
+    let mut own = Authenticator::new();
+    server.new_passkey(&ann, &mut own).await.ok();
+    server.call("PUT", "/user", Some(token(&ann)), Some(json!({ "password": "chosen by Ann alone" }))).await.ok();
+    by_code().await;
+    server.by_passkey(&mut own).await.ok();
+    server.post("/token?grant_type=password", json!({ "phone": "+15550100", "password": "chosen by Ann alone" })).await.ok();
 }

@@ -21,16 +21,13 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use totp_rs::{Builder, Secret as TotpSecret};
 
-use crate::external::{google, sign_in, value};
-use crate::provider::Provider;
-use crate::scim::{Directory, USER};
 use crate::server::{PASSWORD, START, Server, claims, token};
 
 const OLD: &str = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW: &str = "v1,whsec_c2VjcmV0LXRoYXQtaXMtbmV3LWVub3VnaA==";
 
 /// What the receiver answers.
-enum Say {
+pub(crate) enum Say {
     Json(Value),
     Plain(u16, &'static str, String),
     /// Come back later, so many times; then the JSON.
@@ -39,7 +36,7 @@ enum Say {
     Nothing,
 }
 
-struct Receiver {
+pub(crate) struct Receiver {
     url: String,
     say: Arc<Mutex<Say>>,
     heard: mpsc::UnboundedReceiver<Value>,
@@ -81,7 +78,7 @@ async fn hear(State((say, ears)): State<Ears>, headers: HeaderMap, body: Bytes) 
 }
 
 impl Receiver {
-    async fn new(say: Say) -> Self {
+    pub(crate) async fn new(say: Say) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (ears, heard) = mpsc::unbounded_channel();
@@ -91,7 +88,7 @@ impl Receiver {
         Self { url, say, heard }
     }
 
-    fn config(&self) -> HookConfig {
+    pub(crate) fn config(&self) -> HookConfig {
         by_http(&self.url)
     }
 
@@ -100,11 +97,11 @@ impl Receiver {
     }
 
     /// Returns what it was told, which may be on its way.
-    async fn hears(&mut self) -> Value {
+    pub(crate) async fn hears(&mut self) -> Value {
         tokio::time::timeout(Duration::from_secs(10), self.heard.recv()).await.unwrap().unwrap()
     }
 
-    fn heard_times(&mut self) -> usize {
+    pub(crate) fn heard_times(&mut self) -> usize {
         let mut times = 0;
         while self.heard.try_recv().is_ok() {
             times += 1;
@@ -117,12 +114,12 @@ fn by_http(url: &str) -> HookConfig {
     HookConfig { uri: Some(url.to_owned()), secrets: [OLD, NEW].map(|secret| Secret::new(secret.to_owned())).to_vec() }
 }
 
-fn by_function(name: &str) -> HookConfig {
+pub(crate) fn by_function(name: &str) -> HookConfig {
     HookConfig { uri: Some(format!("pg-functions://postgres/public/{name}")), secrets: Vec::new() }
 }
 
 /// Short waits, so that a failure is one soon.
-fn limits() -> HookLimits {
+pub(crate) fn limits() -> HookLimits {
     HookLimits { http_time_ms: 1500, http_retry_ms: 10, function_time_ms: 200, answer_bytes_max: 4096, ..HookLimits::default() }
 }
 
@@ -130,7 +127,7 @@ async fn with(hooks: HooksConfig) -> Server {
     Server::with(AuthConfig { hooks: HooksConfig { limits: limits(), ..hooks }, ..AuthConfig::default() }).await
 }
 
-async fn function(server: &Server, name: &str, body: &str) {
+pub(crate) async fn function(server: &Server, name: &str, body: &str) {
     let made = format!(
         "create function public.{name}(event jsonb) returns jsonb language plpgsql set search_path = '' as $f$ begin {body} end $f$;
          grant execute on function public.{name}(jsonb) to service_role"
@@ -339,70 +336,6 @@ async fn nobody_waits_as_long_as_somebody_for_the_hook_of_passwords() {
     // A hook that fails lets nobody in, and does not tell either that there is an account.
     let somebody = json!({ "email": "ann@example.com", "password": "wrong" });
     server.post("/token?grant_type=password", somebody).await.refused(400, "invalid_credentials", "Invalid login credentials");
-}
-
-#[tokio::test]
-async fn whoever_makes_an_account_asks_the_hooks() {
-    let provider = Provider::start().await;
-    let mut receiver = Receiver::new(Say::Plain(204, "text/plain", String::new())).await;
-    let hooks = HooksConfig {
-        before_user_created: by_function("not_eve"),
-        after_user_created: receiver.config(),
-        limits: limits(),
-        ..HooksConfig::default()
-    };
-    let anonymous = AnonymousConfig { enabled: true, ..AnonymousConfig::default() };
-    let server = Server::with(AuthConfig { autoconfirm: true, hooks, anonymous, ..google(&provider) }).await;
-    function(
-        &server,
-        "not_eve",
-        "if event #>> '{user,email}' like 'eve@%' or event #>> '{user,user_metadata,name}' = 'eve' then
-           return jsonb_build_object('error', jsonb_build_object('http_code', 403, 'message', 'Not her'));
-         end if;
-         return '{}';",
-    )
-    .await;
-    let directory = Directory::of(&server, "acme").await;
-    assert_eq!(receiver.hears().await["user"]["email"], "owner@acme.example");
-    let key = server.ring.service().token.expose().clone();
-    let with_key = async |path: &str, body: Value| server.call("POST", path, Some(&key), Some(body)).await;
-    let eve = "eve@example.com";
-    for (path, body) in [
-        ("/admin/users", json!({ "email": eve })),
-        ("/invite", json!({ "email": eve })),
-        ("/admin/generate_link", json!({ "type": "magiclink", "email": eve })),
-        ("/admin/generate_link", json!({ "type": "signup", "email": eve, "password": PASSWORD })),
-        ("/signup", json!({ "data": { "name": "eve" } })),
-    ] {
-        with_key(path, body).await.refused(403, "hook_refused", "Not her");
-    }
-    let comes = |sub: &str, email: &str| provider.person(json!({ "sub": sub, "email": email, "email_verified": true }));
-    comes("7", eve);
-    assert_eq!(value(&sign_in(&server, &provider, "google").await, "error_code"), "hook_refused");
-    let provisioned = |name: &str| json!({ "schemas": [USER], "userName": name, "active": true });
-    assert_eq!(directory.post("/Users", provisioned("eve@acme.example")).await.status, 403);
-    assert_eq!(server.ask("select count(*) from auth.users").await, "1");
-    assert_eq!(receiver.heard_times(), 0);
-
-    with_key("/admin/users", json!({ "email": "ann@example.com" })).await.ok();
-    assert_eq!(receiver.hears().await["user"]["email"], "ann@example.com");
-    with_key("/invite", json!({ "email": "bob@example.com" })).await.ok();
-    assert_eq!(receiver.hears().await["user"]["email"], "bob@example.com");
-    with_key("/admin/generate_link", json!({ "type": "magiclink", "email": "cid@example.com" })).await.ok();
-    assert_eq!(receiver.hears().await["user"]["email"], "cid@example.com");
-    server.post("/signup", json!({})).await.ok();
-    let told = receiver.hears().await;
-    assert_eq!((&told["user"]["is_anonymous"], &told["user"]["app_metadata"]), (&json!(true), &json!({})));
-    comes("8", "dan@example.com");
-    sign_in(&server, &provider, "google").await;
-    assert_eq!(receiver.hears().await["user"]["app_metadata"]["provider"], "google");
-    assert_eq!(directory.post("/Users", provisioned("fay@acme.example")).await.status, 201);
-    assert_eq!(receiver.hears().await["user"]["email"], "fay@acme.example");
-    // Who has an account already is none that was made.
-    sign_in(&server, &provider, "google").await;
-    server.wait(60);
-    with_key("/invite", json!({ "email": "bob@example.com" })).await.ok();
-    assert_eq!(receiver.heard_times(), 0);
 }
 
 #[tokio::test]

@@ -7,12 +7,12 @@ use totp_rs::{Builder, Secret};
 use crate::server::{Answer, PASSWORD, START, Server, claims, token};
 
 impl Server {
-    async fn invite(&self, who: &Value, company: &str, email: &str, role: &str) -> Answer {
+    pub(crate) async fn invite(&self, who: &Value, company: &str, email: &str, role: &str) -> Answer {
         let body = json!({ "email": email, "role": role });
         self.call("POST", &format!("/companies/{company}/invitations"), Some(token(who)), Some(body)).await
     }
 
-    async fn accept(&self, who: Option<&Value>, body: Value) -> Answer {
+    pub(crate) async fn accept(&self, who: Option<&Value>, body: Value) -> Answer {
         self.call("POST", "/invitations/accept", who.map(token), Some(body)).await
     }
 

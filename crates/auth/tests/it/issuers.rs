@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use auth::config::{IssuerConfig, IssuersConfig};
+use auth::config::{HooksConfig, IssuerConfig, IssuersConfig};
 use auth::{AuthConfig, Refusal};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaPair, KeySize};
@@ -19,6 +19,7 @@ use kernel::{Error, Principal, RequestContext, Result, SignedIn};
 use postgres::{Access, Sql};
 use serde_json::{Value, json};
 
+use crate::hooks::{by_function, function};
 use crate::server::{START, Server};
 
 /// What the issuer's server does.
@@ -261,6 +262,13 @@ async fn whom_nobody_knows_is_refused_by_name_or_made_where_it_is_configured() {
     let user = server.call("GET", "/user", Some(&eve), None).await.ok();
     assert_eq!((&user["email"], &user["user_metadata"]["name"]), (&json!("ann@example.com"), &json!("Eve")));
     assert_ne!(user["id"], json!(server.ask("select id from auth.users where email = 'ann@example.com' and not is_sso_user").await));
+    // Where a hook decides who gets an account, it is asked.
+    let issuers = IssuersConfig { list: vec![IssuerConfig { create_users: true, ..issuer.config() }], ..IssuersConfig::default() };
+    let hooks = HooksConfig { before_user_created: by_function("nobody"), ..HooksConfig::default() };
+    let guarded = Server::with(AuthConfig { issuers, hooks, ..AuthConfig::default() }).await;
+    function(&guarded, "nobody", "return '{\"error\": {\"http_code\": 403, \"message\": \"Nobody\"}}';").await;
+    refused(who(&guarded, &eve).await, 403, "hook_refused");
+    assert_eq!(guarded.ask("select count(*) from auth.users").await, "0");
     // A company is never made, and nobody becomes a member of one.
     refused(who(&server, &unknown).await, 403, "issuer_organization_unknown");
     let baker = issuer.token(&with(issuer.claims(), "sub", json!("user_2nQvEve")));

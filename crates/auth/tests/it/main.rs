@@ -52,6 +52,7 @@ mod limits;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod newcomers;
 mod oauth_attacks;
 #[cfg(test)]
 mod oauth_clients;

@@ -31,7 +31,7 @@ pub(crate) fn described(url: &str) -> Value {
 }
 
 /// The whole way; returns what the page was told.
-async fn sign_on(server: &Server, provider: &Provider, wish: Value) -> Vec<(String, String)> {
+pub(crate) async fn sign_on(server: &Server, provider: &Provider, wish: Value) -> Vec<(String, String)> {
     let answer = server.post("/sso", wish).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let cookie = answer.headers.get("set-cookie").map(|line| line.to_str().unwrap().split(';').next().unwrap().to_owned());

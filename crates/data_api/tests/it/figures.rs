@@ -58,7 +58,7 @@ select jsonb_build_object(
       'total_paid', (select coalesce(sum(paid_amount), 0) from bill where month = k.month and currency = k.currency),
       'total_outstanding', (select coalesce(sum(balance_amount), 0) from bill where month = k.month and currency = k.currency),
       'collected', (select coalesce(sum(net), 0) from money where month = k.month and currency = k.currency)) order by k.month, k.currency), '[]')
-     from (select month, currency from bill union select month, currency from money) k),
+     from (select month, currency from bill union (select month, currency from money group by month, currency having sum(net) <> 0)) k),
   'customers', (select jsonb_agg(jsonb_build_object(
       'id', c.id,
       'total_jobs', (select count(*) from job where customer_id = c.id),
@@ -284,6 +284,32 @@ async fn the_figures_are_the_plain_sums_whatever_is_written() {
     }
     let left: i64 = superuser.query_one("select count(*) from app.figure_changes", &[]).await.unwrap().get(0);
     assert_eq!(left, 0, "everything is folded");
+}
+
+#[tokio::test]
+async fn a_month_whose_payments_all_went_back_has_no_row_however_it_is_counted() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let ada = server.customer(&ann, "Ada").await;
+    let superuser = server.db.superuser().await;
+    superuser.batch_execute(ARBITRARY).await.unwrap();
+    let payments = format!(
+        "insert into public.payments (company_id, payment_number, customer_id, amount, payment_method, payment_type, status, currency, completed_at)
+         values ('{company}', 'P1', '{ada}', 500, 'cash', 'payment', 'completed', 'USD', '2026-03-10 12:00Z'),
+                ('{company}', 'P2', '{ada}', 700, 'cash', 'payment', 'completed', 'USD', '2026-04-10 12:00Z');
+         insert into public.payments (company_id, payment_number, customer_id, amount, payment_method, payment_type, status, currency, completed_at,
+                                      original_payment_id)
+         select '{company}', 'P3', '{ada}', 500, 'cash', 'refund', 'completed', 'USD', '2026-03-20 12:00Z', id
+           from public.payments where payment_number = 'P1'",
+        company = ann.company_id
+    );
+    superuser.batch_execute(&payments).await.unwrap();
+    let from_rows = format!("insert into app.month_recounts (company_id) values ('{}')", ann.company_id);
+    for change in ["select 1", from_rows.as_str(), "select app.refresh_figures()"] {
+        superuser.batch_execute(change).await.unwrap();
+        let months = server.post(&ann, "rpc/mv_monthly_revenue?select=month,currency,collected", json!({}), "").await.ok();
+        assert_eq!(months, json!([{ "month": "2026-04-01", "currency": "USD", "collected": 700 }]), "{change}");
+    }
 }
 
 #[tokio::test]
