@@ -12,7 +12,8 @@ cargo build --locked --quiet --release -p thorbis-server -p thorbis-load
 target=${CARGO_TARGET_DIR:-$root/target}/release
 command -v npm >/dev/null || { echo 'there is no npm on the search path: ./dev bench data-api has one'; exit 1; }
 . "$root/dev.d/server.sh"
-export THORBIS_LOG__FILTER=warn THORBIS_DATABASE__POOL_SIZE=$pool
+# Nothing is kept: what is measured is the way to PostgreSQL and back.
+export THORBIS_LOG__FILTER=warn THORBIS_DATABASE__POOL_SIZE=$pool THORBIS_DATA_API__CACHE__ENABLED=false
 start_server "$target/thorbis"
 anon=$(said 'anon key')
 # say LINE: a part of the outcome.
