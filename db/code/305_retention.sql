@@ -8,7 +8,8 @@ create or replace function app.kept_days(p_wanted jsonb, p_kind text) returns in
   set search_path = ''
   return coalesce((p_wanted ->> p_kind)::integer,
     case p_kind when 'email_logs' then 183 when 'activities' then 365 when 'webhook_logs' then 90 when 'audit_logs' then 2557
-                when 'deleted_rows' then 90 when 'completed_jobs' then 365 end);
+                when 'deleted_rows' then 90 when 'completed_jobs' then 365
+                when 'notifications' then 90 when 'notification_decisions' then 30 end);
 revoke all on function app.kept_days(jsonb, text) from public;
 grant execute on function app.kept_days(jsonb, text) to app_definer;
 
@@ -201,7 +202,7 @@ begin
   end loop;
   v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit)
              + app.expire_portal_sessions(p_limit) + app.expire_invitations(p_limit) + app.expire_rate_limits(p_limit) + app.expire_events(p_limit)
-             + app.expire_inbound_events(p_limit);
+             + app.expire_inbound_events(p_limit) + app.expire_notifications(p_limit);
   -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
   delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop

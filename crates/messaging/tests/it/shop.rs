@@ -112,7 +112,7 @@ impl Shop {
             clock: Arc::<Forward>::clone(&clock),
             outbound: outbound.clone(),
             vault: Arc::new(Turned),
-            config: MessagingConfig { webhooks, inbound },
+            config: MessagingConfig { webhooks, inbound, ..MessagingConfig::default() },
             public_url: "https://api.example.com/".to_owned(),
         })
         .unwrap();
