@@ -30,7 +30,8 @@ impl Messaging {
         let taken = rows::take(&tx, self.now(), config).await?;
         tx.commit().await?;
         let at_once = usize::try_from(config.events_at_once).unwrap_or(1);
-        let results: Vec<Result<bool>> = stream::iter(taken.into_iter().map(|taken| self.decide(taken))).buffer_unordered(at_once).collect().await;
+        let results: Vec<Result<bool>> =
+            stream::iter(taken.into_iter().map(|taken| self.decide(taken))).buffer_unordered(at_once).collect().await;
         let mut decided = Decided::default();
         for result in results {
             if result? {

@@ -83,7 +83,8 @@ pub(super) async fn plan(tx: &Tx, taken: Taken, sends: &[&str], now: Timestamp, 
         "digest_hour": config.digest_hour,
         "hours_max": config.disturb_hours_max,
     });
-    let mut sql = Sql::new("select p.topic, p.event, p.user_id, p.channel, p.decision, p.reason, p.window_end, p.priority, p.locale, p.params,");
+    let mut sql =
+        Sql::new("select p.topic, p.event, p.user_id, p.channel, p.decision, p.reason, p.window_end, p.priority, p.locale, p.params,");
     sql.text(" p.templates from app.plan_notifications(").bind(taken.company_id).text("::uuid, ").bind(taken.id).text("::uuid, ");
     sql.bind(rules).text("::jsonb, ").bind(now).text("::timestamptz) p");
     tx.query(sql).await?.iter().map(planned).collect()
@@ -149,7 +150,12 @@ pub(super) async fn hand_on(tx: &Tx, company_id: CompanyId, id: Uuid, error: Opt
 }
 
 /// Takes digests whose window is over, of one company or of all.
-pub(super) async fn due_digests(tx: &Tx, company_id: Option<CompanyId>, now: Timestamp, config: &NotificationConfig) -> Result<Vec<Digest>> {
+pub(super) async fn due_digests(
+    tx: &Tx,
+    company_id: Option<CompanyId>,
+    now: Timestamp,
+    config: &NotificationConfig,
+) -> Result<Vec<Digest>> {
     let mut sql = Sql::new("select d.company_id, d.id, d.locale, d.company, d.total, d.items from app.due_digests(");
     sql.bind(company_id).text("::uuid, ").bind(now).text("::timestamptz, ").bind(config.digests_max).text("::integer, ");
     sql.bind(config.digest_items_max).text("::integer) d");

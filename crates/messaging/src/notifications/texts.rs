@@ -239,7 +239,8 @@ mod tests {
         let said = say("email", "en", own);
         assert_eq!(said.subject, "You lead job J-1");
         assert!(said.note.unwrap().starts_with("the company's text in en cannot be used"));
-        let loops = json!({ "en": { "subject": "", "body": "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}" } });
+        let loops =
+            json!({ "en": { "subject": "", "body": "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}" } });
         assert!(say("in_app", "en", loops).note.unwrap().contains("fuel"));
         let long = json!({ "en": { "subject": "s".repeat(400), "body": "b".repeat(900) } });
         let said = say("in_app", "en", long);
@@ -248,7 +249,9 @@ mod tests {
 
     #[test]
     fn a_digest_lists_what_fits_and_counts_the_rest() {
-        let items: Vec<Item> = serde_json::from_value(json!([{ "subject": "One", "body": "First <i>\nmore" }, { "subject": null, "body": "Second" }])).unwrap();
+        let items: Vec<Item> =
+            serde_json::from_value(json!([{ "subject": "One", "body": "First <i>\nmore" }, { "subject": null, "body": "Second" }]))
+                .unwrap();
         let said = Texts::load().unwrap().digest("de-CH", "Ann", &items, 5).unwrap();
         assert_eq!(said.subject, "5 Nachrichten von Ann");
         assert_eq!(said.body, "One\nFirst <i>\n\n\nSecond\n\nUnd 3 weitere.");
