@@ -37,7 +37,8 @@ declare
 begin
   for v_entry in select e.key, e.value from jsonb_each(new.retention) e loop
     v_least := case v_entry.key when 'audit_logs' then 365 when 'completed_jobs' then 30
-                 when 'email_logs' then 7 when 'activities' then 7 when 'webhook_logs' then 7 when 'deleted_rows' then 7 end;
+                 when 'email_logs' then 7 when 'activities' then 7 when 'webhook_logs' then 7 when 'deleted_rows' then 7
+                 when 'notifications' then 7 when 'notification_decisions' then 7 end;
     if v_least is null or v_entry.value::text !~ '^[0-9]{1,5}$' or v_entry.value::text::integer not between v_least and 36500 then
       raise exception using errcode = 'TH422', constraint = 'retention_invalid',
         message = format('Retention of %s is not a number of days that can be kept.', left(v_entry.key, 40)),
