@@ -8276,7 +8276,8 @@ declare
 begin
   for v_entry in select e.key, e.value from jsonb_each(new.retention) e loop
     v_least := case v_entry.key when 'audit_logs' then 365 when 'completed_jobs' then 30
-                 when 'email_logs' then 7 when 'activities' then 7 when 'webhook_logs' then 7 when 'deleted_rows' then 7 end;
+                 when 'email_logs' then 7 when 'activities' then 7 when 'webhook_logs' then 7 when 'deleted_rows' then 7
+                 when 'notifications' then 7 when 'notification_decisions' then 7 end;
     if v_least is null or v_entry.value::text !~ '^[0-9]{1,5}$' or v_entry.value::text::integer not between v_least and 36500 then
       raise exception using errcode = 'TH422', constraint = 'retention_invalid',
         message = format('Retention of %s is not a number of days that can be kept.', left(v_entry.key, 40)),
@@ -8709,7 +8710,7 @@ begin
 end $$;
 ALTER FUNCTION app.guard_webhook_events() OWNER TO app_owner;
 
-CREATE FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_error text, p_now timestamp with time zone) RETURNS void
+CREATE FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -8721,11 +8722,15 @@ begin
      set status = case when p_error is null then 'sending' else 'failed' end, failed_at = case when p_error is not null then p_now end,
          failure_reason = left(p_error, 2000)
    where q.company_id = p_company_id and q.id = p_id and q.status = 'pending' returning q.* into v_row;
-  if found and p_error is not null then
+  if not found then
+    return;
+  elsif p_error is not null then
     perform app.note_delivery(v_row, 'withheld', 'failed', p_error);
+  else
+    insert into app.notification_messages (message_id, company_id, notification_id) select m, p_company_id, p_id from unnest(p_message_ids) m;
   end if;
 end $$;
-ALTER FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_error text, p_now timestamp with time zone) OWNER TO app_definer;
+ALTER FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.has_feature(p_feature text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -10777,13 +10782,21 @@ CREATE FUNCTION app.note_notification_end() RETURNS trigger
     SET search_path TO ''
     AS $$
 declare
-  v_row public.notification_queue;
+  v_message app.notification_messages;
+  v_row     public.notification_queue;
 begin
+  delete from app.notification_messages m where m.message_id = new.id returning m.* into v_message;
+  if not found then
+    return null;
+  end if;
   update public.notification_queue q
      set status = new.status, sent_at = case new.status when 'sent' then new.finished_at end, failed_at = case new.status when 'failed' then new.finished_at end,
          failure_reason = case new.status when 'failed' then left(new.error, 2000) end, retry_count = greatest(new.attempts - 1, 0),
-         provider = 'outbox'
-   where q.company_id = new.company_id and q.id = new.id and q.status = 'sending' returning q.* into v_row;
+         provider = 'outbox', provider_message_id = new.id::text
+   where q.company_id = v_message.company_id and q.id = v_message.notification_id and q.status = 'sending'
+     and (new.status = 'sent' or not exists (select from app.notification_messages m
+                                               where m.company_id = v_message.company_id and m.notification_id = v_message.notification_id))
+  returning q.* into v_row;
   if found and new.status = 'failed' then
     perform app.note_delivery(v_row, 'withheld', 'failed', new.error);
   end if;
@@ -17596,6 +17609,25 @@ COMMENT ON COLUMN app.notification_digests.sent_at IS 'When one mail was made of
 
 COMMENT ON COLUMN app.notification_digests.created_at IS 'When the first of it came.';
 
+CREATE TABLE app.notification_messages (
+    message_id uuid NOT NULL,
+    company_id uuid NOT NULL,
+    notification_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY app.notification_messages FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.notification_messages OWNER TO app_owner;
+
+COMMENT ON TABLE app.notification_messages IS 'Which messages of the outbox a notification is sent by, until they are.';
+
+COMMENT ON COLUMN app.notification_messages.message_id IS 'The message.';
+
+COMMENT ON COLUMN app.notification_messages.company_id IS 'Whose it is.';
+
+COMMENT ON COLUMN app.notification_messages.notification_id IS 'The notification.';
+
+COMMENT ON COLUMN app.notification_messages.created_at IS 'When it was handed on.';
+
 CREATE TABLE app.notification_sources (
     noun text NOT NULL,
     event text NOT NULL,
@@ -22376,6 +22408,9 @@ ALTER TABLE ONLY app.notification_digests
 ALTER TABLE ONLY app.notification_events
     ADD CONSTRAINT notification_events_pkey PRIMARY KEY (company_id, id);
 
+ALTER TABLE ONLY app.notification_messages
+    ADD CONSTRAINT notification_messages_pkey PRIMARY KEY (message_id);
+
 ALTER TABLE ONLY app.notification_sources
     ADD CONSTRAINT notification_sources_pkey PRIMARY KEY (noun, event, topic);
 
@@ -23079,6 +23114,8 @@ CREATE INDEX notification_events_due_at_idx ON app.notification_events USING btr
 CREATE INDEX notification_events_entity_idx ON app.notification_events USING btree (company_id, entity_id) WHERE (done_at IS NULL);
 
 CREATE UNIQUE INDEX notification_events_unique_key ON app.notification_events USING btree (company_id, unique_key) WHERE (unique_key IS NOT NULL);
+
+CREATE INDEX notification_messages_notification_id_idx ON app.notification_messages USING btree (company_id, notification_id);
 
 CREATE INDEX outbox_client_idx ON app.outbox USING btree (client, created_at);
 
@@ -25632,6 +25669,9 @@ ALTER TABLE ONLY app.notification_digests
 ALTER TABLE ONLY app.notification_digests
     ADD CONSTRAINT notification_digests_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.notification_messages
+    ADD CONSTRAINT notification_messages_notification_id_fkey FOREIGN KEY (company_id, notification_id) REFERENCES public.notification_queue(company_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.notification_sources
     ADD CONSTRAINT notification_sources_topic_fkey FOREIGN KEY (topic) REFERENCES app.notification_topics(name) ON DELETE CASCADE;
 
@@ -26718,6 +26758,8 @@ CREATE POLICY app_definer_all ON app.notification_digests TO app_definer USING (
 
 CREATE POLICY app_definer_all ON app.notification_events TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.notification_messages TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.notification_sources TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.notification_topics TO app_definer USING (true) WITH CHECK (true);
@@ -26827,6 +26869,8 @@ CREATE POLICY app_owner_all ON app.notification_decisions TO app_owner USING (tr
 CREATE POLICY app_owner_all ON app.notification_digests TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.notification_events TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.notification_messages TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.notification_sources TO app_owner USING (true) WITH CHECK (true);
 
@@ -26948,6 +26992,8 @@ ALTER TABLE app.notification_digests ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.notification_events ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.notification_messages ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.notification_sources ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.notification_topics ENABLE ROW LEVEL SECURITY;
@@ -27033,6 +27079,8 @@ CREATE POLICY service_role_all ON app.notification_decisions TO service_role USI
 CREATE POLICY service_role_all ON app.notification_digests TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.notification_events TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.notification_messages TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.notification_sources TO service_role USING (true) WITH CHECK (true);
 
@@ -30393,8 +30441,8 @@ REVOKE ALL ON FUNCTION app.guard_webhook() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_webhook_events() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_error text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_error text, p_now timestamp with time zone) TO service_role;
+REVOKE ALL ON FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.has_feature(p_feature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.has_feature(p_feature text) TO authenticated;
@@ -31751,6 +31799,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.month_recounts TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_digests TO app_definer;
 GRANT SELECT ON TABLE app.notification_digests TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_messages TO app_definer;
+GRANT SELECT ON TABLE app.notification_messages TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_sources TO app_definer;
 GRANT SELECT ON TABLE app.notification_sources TO service_role;

@@ -1,5 +1,5 @@
--- Sending what was decided. Invariant: whether somebody may be disturbed is asked when it is sent, not when it happened; what was handed to
--- the outbox stands there under the notification's id.
+-- Sending what was decided. Invariant: whether somebody may be disturbed is asked when it is sent, not when it happened; what was
+-- handed to the outbox is known by its messages until they are sent or given up.
 
 -- What a task that delivers a notification does: send it now (with where to and what), wait until a moment, or nothing more.
 create or replace function app.open_notification(p_company_id uuid, p_id uuid, p_now timestamptz)
@@ -66,8 +66,8 @@ $$;
 revoke all on function app.note_delivery(public.notification_queue, text, text, text) from public;
 grant execute on function app.note_delivery(public.notification_queue, text, text, text) to app_definer;
 
--- It is in the outbox, or can never be.
-create or replace function app.hand_on_notification(p_company_id uuid, p_id uuid, p_error text, p_now timestamptz) returns void
+-- It is in the outbox as these messages, or can never be.
+create or replace function app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamptz) returns void
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -79,27 +79,39 @@ begin
      set status = case when p_error is null then 'sending' else 'failed' end, failed_at = case when p_error is not null then p_now end,
          failure_reason = left(p_error, 2000)
    where q.company_id = p_company_id and q.id = p_id and q.status = 'pending' returning q.* into v_row;
-  if found and p_error is not null then
+  if not found then
+    return;
+  elsif p_error is not null then
     perform app.note_delivery(v_row, 'withheld', 'failed', p_error);
+  else
+    insert into app.notification_messages (message_id, company_id, notification_id) select m, p_company_id, p_id from unnest(p_message_ids) m;
   end if;
 end $$;
-alter function app.hand_on_notification(uuid, uuid, text, timestamptz) owner to app_definer;
-revoke all on function app.hand_on_notification(uuid, uuid, text, timestamptz) from public;
-grant execute on function app.hand_on_notification(uuid, uuid, text, timestamptz) to service_role;
+alter function app.hand_on_notification(uuid, uuid, uuid[], text, timestamptz) owner to app_definer;
+revoke all on function app.hand_on_notification(uuid, uuid, uuid[], text, timestamptz) from public;
+grant execute on function app.hand_on_notification(uuid, uuid, uuid[], text, timestamptz) to service_role;
 
--- What became of it in the outbox.
+-- What became of it in the outbox: of several messages one is enough, and it failed when the last one did.
 create or replace function app.note_notification_end() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
 declare
-  v_row public.notification_queue;
+  v_message app.notification_messages;
+  v_row     public.notification_queue;
 begin
+  delete from app.notification_messages m where m.message_id = new.id returning m.* into v_message;
+  if not found then
+    return null;
+  end if;
   update public.notification_queue q
      set status = new.status, sent_at = case new.status when 'sent' then new.finished_at end, failed_at = case new.status when 'failed' then new.finished_at end,
          failure_reason = case new.status when 'failed' then left(new.error, 2000) end, retry_count = greatest(new.attempts - 1, 0),
-         provider = 'outbox'
-   where q.company_id = new.company_id and q.id = new.id and q.status = 'sending' returning q.* into v_row;
+         provider = 'outbox', provider_message_id = new.id::text
+   where q.company_id = v_message.company_id and q.id = v_message.notification_id and q.status = 'sending'
+     and (new.status = 'sent' or not exists (select from app.notification_messages m
+                                               where m.company_id = v_message.company_id and m.notification_id = v_message.notification_id))
+  returning q.* into v_row;
   if found and new.status = 'failed' then
     perform app.note_delivery(v_row, 'withheld', 'failed', new.error);
   end if;
@@ -110,6 +122,8 @@ revoke all on function app.note_notification_end() from public;
 create or replace trigger note_notification_end after update of status on app.outbox
   for each row when (old.status = 'pending' and new.status in ('sent', 'failed') and new.purpose = 'notification')
   execute function app.note_notification_end();
+revoke all on app.notification_messages from public, anon, authenticated, service_role;
+grant select on app.notification_messages to service_role;
 
 -- Digests whose window is over: whose they are and what they gathered, the newest of it where it is too much.
 create or replace function app.due_digests(p_company_id uuid, p_now timestamptz, p_limit integer, p_items_max integer)

@@ -20,6 +20,7 @@ alter table public.notification_queue drop column archived_at cascade;
 alter table public.notification_queue drop column seen_at cascade;
 alter table public.notification_queue drop column digest_id cascade;
 alter table public.notification_queue drop column event_id cascade;
+drop table app.notification_messages cascade;
 drop table app.notification_digests cascade;
 drop table app.notification_decisions cascade;
 drop table app.notification_events cascade;

@@ -109,6 +109,23 @@ create index notification_digests_id_idx on app.notification_digests (id);
 create index notification_digests_due_idx on app.notification_digests (window_end) where sent_at is null;
 select app.enclose('app.notification_digests');
 
+-- One message for each device, where a notification goes to devices.
+create table app.notification_messages (
+  message_id      uuid primary key,
+  company_id      uuid not null,
+  notification_id uuid not null,
+  created_at      timestamptz not null default now(),
+  constraint notification_messages_notification_id_fkey foreign key (company_id, notification_id)
+    references public.notification_queue (company_id, id) on delete cascade
+);
+comment on table app.notification_messages is 'Which messages of the outbox a notification is sent by, until they are.';
+comment on column app.notification_messages.message_id is 'The message.';
+comment on column app.notification_messages.company_id is 'Whose it is.';
+comment on column app.notification_messages.notification_id is 'The notification.';
+comment on column app.notification_messages.created_at is 'When it was handed on.';
+create index notification_messages_notification_id_idx on app.notification_messages (company_id, notification_id);
+select app.enclose('app.notification_messages');
+
 alter table public.notification_queue add column event_id uuid;
 comment on column public.notification_queue.event_id is 'What happened; one person is told of it once by each way.';
 alter table public.notification_queue add column digest_id uuid;

@@ -14,6 +14,7 @@ use crate::Messaging;
 
 /// Which reason stands in the outbox; what becomes of messages with it is noted at their notification.
 const PURPOSE: &str = "notification";
+const NO_WAY: &str = "this installation has no way out for it";
 /// How many of a topic come in an hour was asked when it was decided.
 const LIMITS: Limits = Limits { pause_seconds: 0, recipient_hour_max: i64::MAX, client_hour_max: i64::MAX };
 
@@ -45,12 +46,12 @@ impl Messaging {
             "sms" => Channel::Sms,
             // Push messages have no way out yet, and are not planned without one.
             _ => {
-                rows::hand_on(tx, company_id, id, Some("this installation has no way out for it"), now).await?;
+                rows::hand_on(tx, (company_id, id), Err(NO_WAY), now).await?;
                 return Ok(Delivery::Done);
             }
         };
         if !self.outbound().sends(channel) {
-            rows::hand_on(tx, company_id, id, Some("this installation has no way out for it"), now).await?;
+            rows::hand_on(tx, (company_id, id), Err(NO_WAY), now).await?;
             return Ok(Delivery::Done);
         }
         let message = message(&letter);
@@ -63,8 +64,9 @@ impl Messaging {
             message: &message,
             is_withheld: false,
         };
-        match self.outbound().put_as(tx, id, &self.vault().outbox_seal()?, posting, LIMITS).await? {
-            Asked::Taken => rows::hand_on(tx, company_id, id, None, now).await?,
+        let message_id = Uuid::now_v7();
+        match self.outbound().put_as(tx, message_id, &self.vault().outbox_seal()?, posting, LIMITS).await? {
+            Asked::Taken => rows::hand_on(tx, (company_id, id), Ok(&[message_id]), now).await?,
             Asked::Pause(_) | Asked::TooMany => return Ok(Delivery::Full),
         }
         Ok(Delivery::Done)

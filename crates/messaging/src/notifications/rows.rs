@@ -142,10 +142,16 @@ pub(super) async fn open(tx: &Tx, company_id: CompanyId, id: Uuid, now: Timestam
     })
 }
 
-/// Notes that a notification is in the outbox, or why it can never be.
-pub(super) async fn hand_on(tx: &Tx, company_id: CompanyId, id: Uuid, error: Option<&str>, now: Timestamp) -> Result<()> {
+/// Notes as which messages a notification is in the outbox, or why it can never be.
+pub(super) async fn hand_on(
+    tx: &Tx,
+    (company_id, id): (CompanyId, Uuid),
+    handed: std::result::Result<&[Uuid], &str>,
+    now: Timestamp,
+) -> Result<()> {
     let mut sql = Sql::new("select app.hand_on_notification(");
-    sql.bind(company_id).text("::uuid, ").bind(id).text("::uuid, ").bind(error).text("::text, ").bind(now).text("::timestamptz)");
+    sql.bind(company_id).text("::uuid, ").bind(id).text("::uuid, array(select m::uuid from jsonb_array_elements_text(");
+    sql.bind(json!(handed.unwrap_or_default())).text("::jsonb) m), ").bind(handed.err()).text("::text, ").bind(now).text("::timestamptz)");
     tx.query(sql).await.map(drop)
 }
 

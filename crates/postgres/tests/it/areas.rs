@@ -203,6 +203,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.notification_events",
             "app.notification_decisions",
             "app.notification_digests",
+            "app.notification_messages",
             "app.inbound_events",
             "app.inbound_states",
             "app.cache_flushes",

@@ -91,6 +91,8 @@ begin
     insert into app.notification_digests (company_id, id, user_id, digest_group, window_end, sent_at)
     values (v_company, proof.id(v_letter, 'e01'), v_member, v_canary, now(), now()),
            (v_company, proof.id('c', 'e02'), v_tech, v_canary, now(), now());
+    insert into app.notification_messages (message_id, company_id, notification_id)
+    values (proof.id(v_letter, 'e01'), v_company, proof.id(v_letter, 'e01'));
     insert into public.suppressions (company_id, id, kind, address_key, reason, note)
     values (v_company, proof.id(v_letter, 'e01'), 'email', 'gone@example.com', 'bounce', v_canary),
            (v_company, proof.id('c', 'e02'), 'email', 'angry@example.com', 'complaint', v_canary);
