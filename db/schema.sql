@@ -2637,6 +2637,52 @@ begin
 end$$;
 ALTER FUNCTION app.audit_of_notes() OWNER TO app_definer;
 
+CREATE FUNCTION app.audit_of_notification_choices() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.channel is distinct from new.channel then v_changed := v_changed || 'channel'::text; v_old := v_old || jsonb_build_object('channel', old.channel); v_new := v_new || jsonb_build_object('channel', new.channel); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.enabled is distinct from new.enabled then v_changed := v_changed || 'enabled'::text; v_old := v_old || jsonb_build_object('enabled', old.enabled); v_new := v_new || jsonb_build_object('enabled', new.enabled); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.topic is distinct from new.topic then v_changed := v_changed || 'topic'::text; v_old := v_old || jsonb_build_object('topic', old.topic); v_new := v_new || jsonb_build_object('topic', new.topic); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_notification_choices() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_notification_defaults() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.channel is distinct from new.channel then v_changed := v_changed || 'channel'::text; v_old := v_old || jsonb_build_object('channel', old.channel); v_new := v_new || jsonb_build_object('channel', new.channel); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.enabled is distinct from new.enabled then v_changed := v_changed || 'enabled'::text; v_old := v_old || jsonb_build_object('enabled', old.enabled); v_new := v_new || jsonb_build_object('enabled', new.enabled); end if;
+  if old.hour_max is distinct from new.hour_max then v_changed := v_changed || 'hour_max'::text; v_old := v_old || jsonb_build_object('hour_max', old.hour_max); v_new := v_new || jsonb_build_object('hour_max', new.hour_max); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_mandatory is distinct from new.is_mandatory then v_changed := v_changed || 'is_mandatory'::text; v_old := v_old || jsonb_build_object('is_mandatory', old.is_mandatory); v_new := v_new || jsonb_build_object('is_mandatory', new.is_mandatory); end if;
+  if old.note is distinct from new.note then v_changed := v_changed || 'note'::text; v_old := v_old || jsonb_build_object('note', old.note); v_new := v_new || jsonb_build_object('note', new.note); end if;
+  if old.topic is distinct from new.topic then v_changed := v_changed || 'topic'::text; v_old := v_old || jsonb_build_object('topic', old.topic); v_new := v_new || jsonb_build_object('topic', new.topic); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_notification_defaults() OWNER TO app_definer;
+
 CREATE FUNCTION app.audit_of_notification_preferences() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2678,46 +2724,6 @@ begin
   return null;
 end$$;
 ALTER FUNCTION app.audit_of_notification_preferences() OWNER TO app_definer;
-
-CREATE FUNCTION app.audit_of_notification_queue() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
-    AS $$declare
-  v_changed text[] := '{}';
-  v_old jsonb := '{}';
-  v_new jsonb := '{}';
-begin
-  if old.body is distinct from new.body then v_changed := v_changed || 'body'::text; v_old := v_old || jsonb_build_object('body', old.body); v_new := v_new || jsonb_build_object('body', new.body); end if;
-  if old.body_html is distinct from new.body_html then v_changed := v_changed || 'body_html'::text; v_old := v_old || jsonb_build_object('body_html', old.body_html); v_new := v_new || jsonb_build_object('body_html', new.body_html); end if;
-  if old.channel is distinct from new.channel then v_changed := v_changed || 'channel'::text; v_old := v_old || jsonb_build_object('channel', old.channel); v_new := v_new || jsonb_build_object('channel', new.channel); end if;
-  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
-  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
-  if old.delivered_at is distinct from new.delivered_at then v_changed := v_changed || 'delivered_at'::text; v_old := v_old || jsonb_build_object('delivered_at', old.delivered_at); v_new := v_new || jsonb_build_object('delivered_at', new.delivered_at); end if;
-  if old.entity_id is distinct from new.entity_id then v_changed := v_changed || 'entity_id'::text; v_old := v_old || jsonb_build_object('entity_id', old.entity_id); v_new := v_new || jsonb_build_object('entity_id', new.entity_id); end if;
-  if old.entity_type is distinct from new.entity_type then v_changed := v_changed || 'entity_type'::text; v_old := v_old || jsonb_build_object('entity_type', old.entity_type); v_new := v_new || jsonb_build_object('entity_type', new.entity_type); end if;
-  if old.failed_at is distinct from new.failed_at then v_changed := v_changed || 'failed_at'::text; v_old := v_old || jsonb_build_object('failed_at', old.failed_at); v_new := v_new || jsonb_build_object('failed_at', new.failed_at); end if;
-  if old.failure_reason is distinct from new.failure_reason then v_changed := v_changed || 'failure_reason'::text; v_old := v_old || jsonb_build_object('failure_reason', old.failure_reason); v_new := v_new || jsonb_build_object('failure_reason', new.failure_reason); end if;
-  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
-  if old.max_retries is distinct from new.max_retries then v_changed := v_changed || 'max_retries'::text; v_old := v_old || jsonb_build_object('max_retries', old.max_retries); v_new := v_new || jsonb_build_object('max_retries', new.max_retries); end if;
-  if old.metadata is distinct from new.metadata then v_changed := v_changed || 'metadata'::text; v_old := v_old || jsonb_build_object('metadata', old.metadata); v_new := v_new || jsonb_build_object('metadata', new.metadata); end if;
-  if old.priority is distinct from new.priority then v_changed := v_changed || 'priority'::text; v_old := v_old || jsonb_build_object('priority', old.priority); v_new := v_new || jsonb_build_object('priority', new.priority); end if;
-  if old.provider is distinct from new.provider then v_changed := v_changed || 'provider'::text; v_old := v_old || jsonb_build_object('provider', old.provider); v_new := v_new || jsonb_build_object('provider', new.provider); end if;
-  if old.provider_message_id is distinct from new.provider_message_id then v_changed := v_changed || 'provider_message_id'::text; v_old := v_old || jsonb_build_object('provider_message_id', old.provider_message_id); v_new := v_new || jsonb_build_object('provider_message_id', new.provider_message_id); end if;
-  if old.provider_response is distinct from new.provider_response then v_changed := v_changed || 'provider_response'::text; v_old := v_old || jsonb_build_object('provider_response', old.provider_response); v_new := v_new || jsonb_build_object('provider_response', new.provider_response); end if;
-  if old.read_at is distinct from new.read_at then v_changed := v_changed || 'read_at'::text; v_old := v_old || jsonb_build_object('read_at', old.read_at); v_new := v_new || jsonb_build_object('read_at', new.read_at); end if;
-  if old.retry_count is distinct from new.retry_count then v_changed := v_changed || 'retry_count'::text; v_old := v_old || jsonb_build_object('retry_count', old.retry_count); v_new := v_new || jsonb_build_object('retry_count', new.retry_count); end if;
-  if old.scheduled_for is distinct from new.scheduled_for then v_changed := v_changed || 'scheduled_for'::text; v_old := v_old || jsonb_build_object('scheduled_for', old.scheduled_for); v_new := v_new || jsonb_build_object('scheduled_for', new.scheduled_for); end if;
-  if old.sent_at is distinct from new.sent_at then v_changed := v_changed || 'sent_at'::text; v_old := v_old || jsonb_build_object('sent_at', old.sent_at); v_new := v_new || jsonb_build_object('sent_at', new.sent_at); end if;
-  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
-  if old.subject is distinct from new.subject then v_changed := v_changed || 'subject'::text; v_old := v_old || jsonb_build_object('subject', old.subject); v_new := v_new || jsonb_build_object('subject', new.subject); end if;
-  if old.type is distinct from new.type then v_changed := v_changed || 'type'::text; v_old := v_old || jsonb_build_object('type', old.type); v_new := v_new || jsonb_build_object('type', new.type); end if;
-  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
-  if v_changed <> '{}' then
-    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
-  end if;
-  return null;
-end$$;
-ALTER FUNCTION app.audit_of_notification_queue() OWNER TO app_definer;
 
 CREATE FUNCTION app.audit_of_notification_templates() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5090,6 +5096,35 @@ begin
 end $$;
 ALTER FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) OWNER TO app_owner;
 
+CREATE FUNCTION app.close_digest(p_company_id uuid, p_id uuid, p_subject text, p_body text, p_body_html text, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_digest app.notification_digests;
+  v_id     uuid;
+begin
+  perform app.keep_to_company(p_company_id);
+  update app.notification_digests d set sent_at = p_now where d.company_id = p_company_id and d.id = p_id and d.sent_at is null returning d.* into v_digest;
+  if not found then
+    return false;
+  end if;
+  update public.notification_queue q set status = 'sent', sent_at = p_now, provider = 'digest'
+   where q.company_id = p_company_id and q.digest_id = p_id and q.status = 'pending';
+  if not found then
+    return false;
+  end if;
+  insert into public.notification_queue (company_id, user_id, type, channel, priority, subject, body, body_html, event_id, metadata)
+  values (p_company_id, v_digest.user_id, 'digest', 'email', 'normal', p_subject, p_body, p_body_html, p_id,
+          jsonb_build_object('digest_group', v_digest.digest_group))
+  on conflict (company_id, event_id, user_id, type, channel) where event_id is not null do nothing returning id into v_id;
+  if v_id is not null then
+    perform app.enqueue_task('deliver_notification', jsonb_build_object('notification_id', v_id), p_company_id);
+  end if;
+  return v_id is not null;
+end $$;
+ALTER FUNCTION app.close_digest(p_company_id uuid, p_id uuid, p_subject text, p_body text, p_body_html text, p_now timestamp with time zone) OWNER TO app_definer;
+
 CREATE TABLE public.stock_reservations (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -5664,6 +5699,163 @@ begin
 end $$;
 ALTER FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) OWNER TO app_owner;
 
+CREATE FUNCTION app.decide_notification(p_company_id uuid, p_user_id uuid, p_topic text, p_channel text, OUT is_enabled boolean, OUT reason text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_topic       app.notification_topics;
+  v_default     public.notification_defaults;
+  v_chosen      boolean;
+  v_preferences jsonb;
+begin
+  select * into v_topic from app.notification_topics t where t.name = p_topic;
+  if not found then
+    is_enabled := false; reason := 'topic_unknown'; return;
+  elsif p_channel = any (v_topic.mandatory_channels) then
+    is_enabled := true; reason := 'mandatory'; return;
+  end if;
+  select * into v_default from public.notification_defaults d
+   where d.company_id = p_company_id and d.topic = p_topic and d.channel = p_channel;
+  if v_default.is_mandatory then
+    is_enabled := true; reason := 'company_mandatory'; return;
+  end if;
+  select c.enabled into v_chosen from public.notification_choices c
+   where c.company_id = p_company_id and c.user_id = p_user_id and c.topic = p_topic and c.channel = p_channel;
+  if v_chosen is not null then
+    is_enabled := v_chosen; reason := case when v_chosen then 'chosen_on' else 'chosen_off' end; return;
+  end if;
+  select to_jsonb(p) into v_preferences from public.notification_preferences p where p.company_id = p_company_id and p.user_id = p_user_id;
+  if not (v_preferences ->> (p_channel || '_enabled'))::boolean then
+    is_enabled := false; reason := 'channel_off'; return;
+  -- A topic that has no column there is not spoken of.
+  elsif jsonb_typeof(v_preferences -> p_topic) = 'boolean' then
+    is_enabled := (v_preferences ->> p_topic)::boolean; reason := case when is_enabled then 'preferences' else 'topic_off' end; return;
+  elsif v_default.topic is not null then
+    is_enabled := v_default.enabled; reason := 'company_default'; return;
+  end if;
+  is_enabled := p_channel = any (v_topic.default_channels); reason := 'topic_default';
+end $$;
+ALTER FUNCTION app.decide_notification(p_company_id uuid, p_user_id uuid, p_topic text, p_channel text, OUT is_enabled boolean, OUT reason text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.decide_notification(p_company_id uuid, p_user_id uuid, p_topic text, p_channel text, OUT is_enabled boolean, OUT reason text) IS 'Whether a member is told of a topic by a channel, and what says so.';
+
+CREATE TABLE app.notification_events (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    names text[] NOT NULL,
+    topic text,
+    entity_type text,
+    entity_id uuid,
+    actor_id uuid,
+    user_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    permission text,
+    priority text,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    unique_key text,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    done_at timestamp with time zone,
+    error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_events_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT notification_events_entity_type_check CHECK ((length(entity_type) <= 60)),
+    CONSTRAINT notification_events_error_check CHECK ((length(error) <= 2000)),
+    CONSTRAINT notification_events_names_check CHECK (((cardinality(names) >= 1) AND (cardinality(names) <= 3))),
+    CONSTRAINT notification_events_payload_check CHECK ((jsonb_typeof(payload) = 'object'::text)),
+    CONSTRAINT notification_events_permission_check CHECK ((length(permission) <= 120)),
+    CONSTRAINT notification_events_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text]))),
+    CONSTRAINT notification_events_topic_check CHECK ((length(topic) <= 60)),
+    CONSTRAINT notification_events_unique_key_check CHECK (((length(unique_key) >= 1) AND (length(unique_key) <= 200))),
+    CONSTRAINT notification_events_user_ids_check CHECK ((cardinality(user_ids) <= 1000))
+)
+WITH (fillfactor='80');
+ALTER TABLE ONLY app.notification_events FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.notification_events OWNER TO app_owner;
+
+COMMENT ON TABLE app.notification_events IS 'What members may have to be told of, written with what happened, and decided on after its commit.';
+
+COMMENT ON COLUMN app.notification_events.company_id IS 'Whose it is.';
+
+COMMENT ON COLUMN app.notification_events.names IS 'What happened, the most telling name first; the topic where somebody asked for it.';
+
+COMMENT ON COLUMN app.notification_events.topic IS 'The topic, where somebody asked for it; null where the sources say it.';
+
+COMMENT ON COLUMN app.notification_events.entity_type IS 'What kind of row it is about.';
+
+COMMENT ON COLUMN app.notification_events.entity_id IS 'The row.';
+
+COMMENT ON COLUMN app.notification_events.actor_id IS 'Who did it; he is not told of what he did.';
+
+COMMENT ON COLUMN app.notification_events.user_ids IS 'Who is told, where somebody asked for it.';
+
+COMMENT ON COLUMN app.notification_events.permission IS 'Whose holders are told, where somebody asked for it.';
+
+COMMENT ON COLUMN app.notification_events.priority IS 'How urgent it is; null as its topic has it.';
+
+COMMENT ON COLUMN app.notification_events.payload IS 'pii:text';
+
+COMMENT ON COLUMN app.notification_events.unique_key IS 'The same again is the same notification.';
+
+COMMENT ON COLUMN app.notification_events.attempts IS 'How often it was begun to decide on it; whoever ends it says which one it was.';
+
+COMMENT ON COLUMN app.notification_events.due_at IS 'When it is decided on, or again where that failed.';
+
+COMMENT ON COLUMN app.notification_events.done_at IS 'When it was.';
+
+COMMENT ON COLUMN app.notification_events.error IS 'Why the last attempt failed.';
+
+COMMENT ON COLUMN app.notification_events.created_at IS 'When it happened.';
+
+CREATE FUNCTION app.decide_way(p_event app.notification_events, p_topic text, p_user_id uuid, p_channel text, p_priority text, p_rules jsonb, p_now timestamp with time zone, OUT decision text, OUT reason text, OUT window_end timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_decided  record;
+  v_address  constant text := app.notification_address(p_event.company_id, p_user_id, p_channel);
+  v_hour_max integer;
+  v_wish     public.notification_preferences;
+begin
+  select * into v_decided from app.decide_notification(p_event.company_id, p_user_id, p_topic, p_channel);
+  decision := 'withheld';
+  reason := v_decided.reason;
+  if not v_decided.is_enabled then
+    return;
+  elsif p_channel = 'in_app' then
+    null;
+  elsif not p_rules -> 'sends' ? p_channel then
+    reason := 'no_way'; return;
+  elsif v_address is null then
+    reason := 'no_address'; return;
+  elsif app.is_suppressed(p_event.company_id, p_channel, v_address) then
+    reason := 'suppressed'; return;
+  elsif p_event.created_at < p_now - make_interval(hours => (p_rules ->> 'hours_max')::integer) then
+    reason := 'too_old'; return;
+  end if;
+  decision := 'sent';
+  if p_priority = 'urgent' or v_decided.reason in ('mandatory', 'company_mandatory') then
+    return;
+  end if;
+  select coalesce((select d.hour_max from public.notification_defaults d
+                    where d.company_id = p_event.company_id and d.topic = p_topic and d.channel = p_channel),
+                  (p_rules -> 'hour_max' ->> p_channel)::integer) into v_hour_max;
+  if (select count(*) from public.notification_queue q
+       where q.company_id = p_event.company_id and q.user_id = p_user_id and q.type = p_topic and q.channel = p_channel
+         and q.created_at > p_now - interval '1 hour') >= v_hour_max then
+    decision := 'withheld'; reason := 'throttled'; return;
+  end if;
+  if p_channel = 'email' then
+    select * into v_wish from public.notification_preferences p where p.company_id = p_event.company_id and p.user_id = p_user_id;
+    if v_wish.digest_enabled and v_wish.digest_frequency <> 'realtime' then
+      decision := 'gathered';
+      reason := 'digest_' || v_wish.digest_frequency;
+      window_end := app.digest_end(v_wish.digest_frequency, v_wish.quiet_hours_timezone, (p_rules ->> 'digest_hour')::integer, p_now);
+    end if;
+  end if;
+end $$;
+ALTER FUNCTION app.decide_way(p_event app.notification_events, p_topic text, p_user_id uuid, p_channel text, p_priority text, p_rules jsonb, p_now timestamp with time zone, OUT decision text, OUT reason text, OUT window_end timestamp with time zone) OWNER TO app_owner;
+
 CREATE FUNCTION app.declare_company_rules(p_rules jsonb) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -5839,6 +6031,29 @@ begin
 end $$;
 ALTER FUNCTION app.demand_of_guest(p_permission text) OWNER TO app_owner;
 
+CREATE FUNCTION app.digest_end(p_frequency text, p_zone text, p_hour integer, p_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_zone  constant text := app.known_zone(p_zone);
+  v_local constant timestamp := p_at at time zone v_zone;
+  v_time  constant time := make_time(p_hour, 0, 0);
+  v_end   timestamptz;
+begin
+  case p_frequency
+    -- In the zone's hours, which some have at the half.
+    when 'hourly' then v_end := p_at + (date_trunc('hour', v_local) + interval '1 hour' - v_local);
+    when 'daily' then v_end := (v_local::date + case when v_local::time < v_time then 0 else 1 end + v_time) at time zone v_zone;
+    when 'weekly' then
+      v_end := (date_trunc('week', v_local)::date + case when v_local < date_trunc('week', v_local)::date + v_time then 0 else 7 end + v_time)
+               at time zone v_zone;
+    else return null;
+  end case;
+  return greatest(v_end, p_at + interval '1 minute');
+end $$;
+ALTER FUNCTION app.digest_end(p_frequency text, p_zone text, p_hour integer, p_at timestamp with time zone) OWNER TO app_owner;
+
 CREATE FUNCTION app.digits(p_text text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN translate(p_text, translate(p_text, '0123456789'::text, ''::text), ''::text);
@@ -5910,6 +6125,28 @@ end $$;
 ALTER FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) IS 'Takes away weeks of finished tasks that are older than they are kept; returns their names.';
+
+CREATE FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) RETURNS TABLE(company_id uuid, id uuid, user_id uuid, locale text, company text, total bigint, items jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+  with due as (
+    select d.company_id, d.id, d.user_id from app.notification_digests d
+     where d.sent_at is null and d.window_end <= p_now and (p_company_id is null or d.company_id = p_company_id)
+     order by d.window_end, d.id limit p_limit for update skip locked)
+  select d.company_id, d.id, d.user_id, r.locale, c.name,
+         (select count(*) from public.notification_queue q where q.company_id = d.company_id and q.digest_id = d.id and q.status = 'pending'),
+         (select coalesce(jsonb_agg(jsonb_build_object('subject', i.subject, 'body', i.body) order by i.created_at, i.id), '[]')
+            from (select q.id, q.subject, q.body, q.created_at from public.notification_queue q
+                   where q.company_id = d.company_id and q.digest_id = d.id and q.status = 'pending'
+                   order by q.created_at desc, q.id desc limit p_items_max) i)
+    from due d join public.companies c on c.id = d.company_id
+   cross join lateral app.notification_reader(d.company_id, d.user_id) r;
+end $$;
+ALTER FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.e164(p_phone text, p_country text DEFAULT 'USA'::text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
@@ -6245,7 +6482,7 @@ begin
   end loop;
   v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit)
              + app.expire_portal_sessions(p_limit) + app.expire_invitations(p_limit) + app.expire_rate_limits(p_limit) + app.expire_events(p_limit)
-             + app.expire_inbound_events(p_limit);
+             + app.expire_inbound_events(p_limit) + app.expire_notifications(p_limit);
   -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
   delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop
@@ -6447,6 +6684,43 @@ begin
 end $_$;
 ALTER FUNCTION app.expire_logs(p_table text, p_limit integer) OWNER TO app_definer;
 
+CREATE FUNCTION app.expire_notifications(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint := 0;
+  v_more  bigint;
+begin
+  with old as (
+    select x.company_id, x.id from public.companies c left join public.company_settings s on s.company_id = c.id
+     cross join lateral (select q.company_id, q.id from public.notification_queue q
+                          where q.company_id = c.id and q.created_at < now() - make_interval(days => app.kept_days(s.retention, 'notifications'))
+                          order by q.created_at limit p_limit) x limit p_limit)
+  delete from public.notification_queue q using old where q.company_id = old.company_id and q.id = old.id;
+  get diagnostics v_more = row_count;
+  v_count := v_count + v_more;
+  with old as (
+    select x.company_id, x.id from public.companies c left join public.company_settings s on s.company_id = c.id
+     cross join lateral (select d.company_id, d.id from app.notification_decisions d
+                          where d.company_id = c.id and d.id < app.first_id_of(now() - make_interval(days => app.kept_days(s.retention, 'notification_decisions')))
+                          order by d.id limit p_limit) x limit p_limit)
+  delete from app.notification_decisions d using old where d.company_id = old.company_id and d.id = old.id;
+  get diagnostics v_more = row_count;
+  v_count := v_count + v_more;
+  -- As long as a key has to be known.
+  with old as (select e.company_id, e.id from app.notification_events e where e.created_at < now() - interval '40 days' and e.done_at is not null
+                order by e.created_at limit p_limit for update skip locked)
+  delete from app.notification_events e using old where e.company_id = old.company_id and e.id = old.id;
+  get diagnostics v_more = row_count;
+  v_count := v_count + v_more;
+  with old as (select d.company_id, d.id from app.notification_digests d where d.sent_at < now() - interval '7 days' order by d.sent_at limit p_limit)
+  delete from app.notification_digests d using old where d.company_id = old.company_id and d.id = old.id;
+  get diagnostics v_more = row_count;
+  return v_count + v_more;
+end $$;
+ALTER FUNCTION app.expire_notifications(p_limit integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.expire_portal_sessions(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -6541,6 +6815,17 @@ begin
   return v_count;
 end $$;
 ALTER FUNCTION app.expire_security_events(p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.keep_to_company(p_company_id);
+  update app.notification_events e set error = left(p_error, 2000), done_at = case when p_attempt >= p_attempts_max then p_now end
+   where e.company_id = p_company_id and e.id = p_id and e.attempts = p_attempt and e.done_at is null;
+end $$;
+ALTER FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7542,6 +7827,48 @@ begin
 end $$;
 ALTER FUNCTION app.guard_note() OWNER TO app_owner;
 
+CREATE FUNCTION app.guard_notification_template() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_text text;
+  v_tags text[];
+begin
+  foreach v_text in array array[coalesce(new.subject, ''), new.body] loop
+    select array_agg(m[1]) into v_tags from regexp_matches(v_text, '\{%-?\s*(if|elif|else|endif)(?:\s+(?:not\s+)?[a-z_]{1,40})?\s*-?%\}', 'g') m;
+    if regexp_replace(v_text, '\{\{-?\s*[a-z_]{1,40}\s*-?\}\}|\{%-?\s*(if|elif)\s+(not\s+)?[a-z_]{1,40}\s*-?%\}|\{%-?\s*(else|endif)\s*-?%\}', '', 'g')
+         ~ '\{\{|\{%|\{#'
+       or cardinality(array_positions(v_tags, 'if')) is distinct from cardinality(array_positions(v_tags, 'endif')) then
+      raise exception using errcode = 'TH422', constraint = 'notification_template_invalid',
+        message = 'A text knows {{ name }}, {% if name %}, {% else %} and {% endif %}.',
+        hint = 'docs/notifications.md lists the names.';
+    end if;
+  end loop;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_notification_template() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_notification_topic() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_topic app.notification_topics;
+begin
+  select * into v_topic from app.notification_topics t where t.name = new.topic;
+  if not found then
+    raise exception using errcode = 'TH422', constraint = 'notification_topic_unknown',
+      message = format('There is no topic "%s".', left(new.topic, 80)), hint = 'my_notification_settings lists what there is.';
+  end if;
+  if not new.enabled and new.channel = any (v_topic.mandatory_channels) then
+    raise exception using errcode = 'TH422', constraint = 'notification_mandatory',
+      message = format('Nobody can switch off %s by %s.', new.topic, new.channel);
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_notification_topic() OWNER TO app_definer;
+
 CREATE FUNCTION app.guard_ordered_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -7891,6 +8218,19 @@ begin
 end $$;
 ALTER FUNCTION app.guard_purchase_order_figures() OWNER TO app_owner;
 
+CREATE FUNCTION app.guard_quiet_hours() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if not exists (select from pg_catalog.pg_timezone_names z where z.name = new.quiet_hours_timezone) then
+    raise exception using errcode = 'TH422', constraint = 'time_zone_unknown',
+      message = format('There is no time zone "%s".', left(new.quiet_hours_timezone, 80)), hint = 'Zones are written as Europe/Berlin.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_quiet_hours() OWNER TO app_owner;
+
 CREATE FUNCTION app.guard_receipt() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -7936,7 +8276,8 @@ declare
 begin
   for v_entry in select e.key, e.value from jsonb_each(new.retention) e loop
     v_least := case v_entry.key when 'audit_logs' then 365 when 'completed_jobs' then 30
-                 when 'email_logs' then 7 when 'activities' then 7 when 'webhook_logs' then 7 when 'deleted_rows' then 7 end;
+                 when 'email_logs' then 7 when 'activities' then 7 when 'webhook_logs' then 7 when 'deleted_rows' then 7
+                 when 'notifications' then 7 when 'notification_decisions' then 7 end;
     if v_least is null or v_entry.value::text !~ '^[0-9]{1,5}$' or v_entry.value::text::integer not between v_least and 36500 then
       raise exception using errcode = 'TH422', constraint = 'retention_invalid',
         message = format('Retention of %s is not a number of days that can be kept.', left(v_entry.key, 40)),
@@ -8369,6 +8710,28 @@ begin
 end $$;
 ALTER FUNCTION app.guard_webhook_events() OWNER TO app_owner;
 
+CREATE FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row public.notification_queue;
+begin
+  perform app.keep_to_company(p_company_id);
+  update public.notification_queue q
+     set status = case when p_error is null then 'sending' else 'failed' end, failed_at = case when p_error is not null then p_now end,
+         failure_reason = left(p_error, 2000)
+   where q.company_id = p_company_id and q.id = p_id and q.status = 'pending' returning q.* into v_row;
+  if not found then
+    return;
+  elsif p_error is not null then
+    perform app.note_delivery(v_row, 'withheld', 'failed', p_error);
+  else
+    insert into app.notification_messages (message_id, company_id, notification_id) select m, p_company_id, p_id from unnest(p_message_ids) m;
+  end if;
+end $$;
+ALTER FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamp with time zone) OWNER TO app_definer;
+
 CREATE FUNCTION app.has_feature(p_feature text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -8556,6 +8919,15 @@ begin
 end $$;
 ALTER FUNCTION app.is_news(p_provider text, p_key text, p_said_at timestamp with time zone, p_is_gone boolean) OWNER TO app_owner;
 
+CREATE FUNCTION app.is_notification_waiting(p_entity_id uuid, p_event_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select exists (select from app.notification_events e
+                  where e.company_id = app.company_id() and e.done_at is null and (e.id = p_event_id or e.entity_id = p_entity_id))
+$$;
+ALTER FUNCTION app.is_notification_waiting(p_entity_id uuid, p_event_id uuid) OWNER TO app_definer;
+
 CREATE FUNCTION app.is_open_at(p_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -8665,6 +9037,16 @@ CREATE FUNCTION app.is_settled(p_status text) RETURNS boolean
 ALTER FUNCTION app.is_settled(p_status text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.is_settled(p_status text) IS 'Whether the money of a payment of this status has moved.';
+
+CREATE FUNCTION app.is_suppressed(p_company_id uuid, p_channel text, p_address text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select exists (select from public.suppressions s
+                  where s.company_id = p_company_id and s.kind = p_channel
+                    and s.address_key in (lower(btrim(p_address)), app.phone_key(p_address), p_address))
+$$;
+ALTER FUNCTION app.is_suppressed(p_company_id uuid, p_channel text, p_address text) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_taken(p_name text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -9073,7 +9455,7 @@ ALTER FUNCTION app.kept_changes(p_since text, p_rows_max integer) OWNER TO app_d
 CREATE FUNCTION app.kept_days(p_wanted jsonb, p_kind text) RETURNS integer
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN COALESCE(((p_wanted ->> p_kind))::integer, CASE p_kind WHEN 'email_logs'::text THEN 183 WHEN 'activities'::text THEN 365 WHEN 'webhook_logs'::text THEN 90 WHEN 'audit_logs'::text THEN 2557 WHEN 'deleted_rows'::text THEN 90 WHEN 'completed_jobs'::text THEN 365 ELSE NULL::integer END);
+    RETURN COALESCE(((p_wanted ->> p_kind))::integer, CASE p_kind WHEN 'email_logs'::text THEN 183 WHEN 'activities'::text THEN 365 WHEN 'webhook_logs'::text THEN 90 WHEN 'audit_logs'::text THEN 2557 WHEN 'deleted_rows'::text THEN 90 WHEN 'completed_jobs'::text THEN 365 WHEN 'notifications'::text THEN 90 WHEN 'notification_decisions'::text THEN 30 ELSE NULL::integer END);
 ALTER FUNCTION app.kept_days(p_wanted jsonb, p_kind text) OWNER TO app_owner;
 
 CREATE FUNCTION app.key_maker() RETURNS uuid
@@ -9088,6 +9470,21 @@ begin
   return auth.uid();
 end $$;
 ALTER FUNCTION app.key_maker() OWNER TO app_owner;
+
+CREATE FUNCTION app.known_zone(p_zone text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+begin
+  if p_zone ~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$' then
+    perform now() at time zone p_zone;
+    return p_zone;
+  end if;
+  return 'UTC';
+exception when invalid_parameter_value then
+  return 'UTC';
+end $_$;
+ALTER FUNCTION app.known_zone(p_zone text) OWNER TO app_owner;
 
 CREATE FUNCTION app.labels_of(p_table regclass) RETURNS text[]
     LANGUAGE sql STABLE
@@ -9584,6 +9981,28 @@ begin
   return case when v_found then old end;
 end $_$;
 ALTER FUNCTION app.mark_as_deleted() OWNER TO app_owner;
+
+CREATE FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_count integer;
+begin
+  if cardinality(p_ids) > 1000 then
+    raise exception using errcode = 'TH422', constraint = 'notification_ids_invalid', message = 'Up to 1000 messages are marked at once.',
+      hint = 'Without ids all are.';
+  end if;
+  update public.notification_queue q
+     set seen_at = coalesce(q.seen_at, now()),
+         read_at = case when p_mark in ('read', 'archived') then coalesce(q.read_at, now()) else q.read_at end,
+         archived_at = case when p_mark = 'archived' then coalesce(q.archived_at, now()) else q.archived_at end
+   where q.company_id = app.company_id() and q.user_id = auth.uid() and q.channel = 'in_app' and (p_ids is null or q.id = any (p_ids))
+     and case p_mark when 'seen' then q.seen_at is null when 'read' then q.read_at is null else q.archived_at is null end;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) OWNER TO app_owner;
 
 CREATE FUNCTION app.mask(p_kind text, p_value text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -10138,13 +10557,149 @@ begin
 end $$;
 ALTER FUNCTION app.note_api_key_use() OWNER TO app_definer;
 
+CREATE TABLE app.notification_decisions (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    event_id uuid NOT NULL,
+    event text NOT NULL,
+    topic text NOT NULL,
+    user_id uuid NOT NULL,
+    channel text,
+    decision text NOT NULL,
+    reason text NOT NULL,
+    entity_type text,
+    entity_id uuid,
+    note text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_decisions_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
+    CONSTRAINT notification_decisions_decision_check CHECK ((decision = ANY (ARRAY['sent'::text, 'gathered'::text, 'deferred'::text, 'withheld'::text]))),
+    CONSTRAINT notification_decisions_entity_type_check CHECK ((length(entity_type) <= 60)),
+    CONSTRAINT notification_decisions_event_check CHECK ((length(event) <= 120)),
+    CONSTRAINT notification_decisions_note_check CHECK ((length(note) <= 500)),
+    CONSTRAINT notification_decisions_reason_check CHECK ((reason ~ '^[a-z_]{1,60}$'::text)),
+    CONSTRAINT notification_decisions_topic_check CHECK ((length(topic) <= 60))
+);
+ALTER TABLE ONLY app.notification_decisions FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.notification_decisions OWNER TO app_owner;
+
+COMMENT ON TABLE app.notification_decisions IS 'Why somebody was told or not: one row for each event, person and channel.';
+
+COMMENT ON COLUMN app.notification_decisions.event_id IS 'What happened.';
+
+COMMENT ON COLUMN app.notification_decisions.event IS 'Its name.';
+
+COMMENT ON COLUMN app.notification_decisions.topic IS 'The topic.';
+
+COMMENT ON COLUMN app.notification_decisions.user_id IS 'Who was to be told.';
+
+COMMENT ON COLUMN app.notification_decisions.channel IS 'The way; null where it is true of all.';
+
+COMMENT ON COLUMN app.notification_decisions.decision IS 'sent, gathered for a digest, deferred to a later time, or withheld.';
+
+COMMENT ON COLUMN app.notification_decisions.reason IS 'Why, in a word; docs/notifications.md lists them.';
+
+COMMENT ON COLUMN app.notification_decisions.entity_type IS 'What kind of row it is about.';
+
+COMMENT ON COLUMN app.notification_decisions.entity_id IS 'The row.';
+
+COMMENT ON COLUMN app.notification_decisions.note IS 'pii:text';
+
+COMMENT ON COLUMN app.notification_decisions.created_at IS 'When it was decided.';
+
+CREATE FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ INSERT INTO app.notification_decisions (company_id, event_id, event, topic, user_id, channel, decision, reason, entity_type, entity_id, note)
+   VALUES (note_decision.p_company_id, note_decision.p_event_id, note_decision.p_event, note_decision.p_topic, note_decision.p_user_id, note_decision.p_channel, note_decision.p_decision, note_decision.p_reason, note_decision.p_entity_type, note_decision.p_entity_id, "left"(note_decision.p_note, 500));
+END;
+ALTER FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) OWNER TO app_owner;
+
+CREATE TABLE public.notification_queue (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    type text NOT NULL,
+    channel text DEFAULT 'in_app'::text NOT NULL,
+    priority text DEFAULT 'normal'::text NOT NULL,
+    subject text,
+    body text NOT NULL,
+    body_html text,
+    entity_type text,
+    entity_id uuid,
+    status text DEFAULT 'pending'::text NOT NULL,
+    scheduled_for timestamp with time zone,
+    sent_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    failure_reason text,
+    retry_count integer DEFAULT 0 NOT NULL,
+    max_retries integer DEFAULT 3 NOT NULL,
+    provider text,
+    provider_message_id text,
+    provider_response jsonb,
+    read_at timestamp with time zone,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    event_id uuid,
+    digest_id uuid,
+    seen_at timestamp with time zone,
+    archived_at timestamp with time zone,
+    CONSTRAINT notification_queue_body_check CHECK (((length(body) >= 1) AND (length(body) <=
+CASE channel
+    WHEN 'email'::text THEN 20000
+    ELSE 500
+END))),
+    CONSTRAINT notification_queue_body_html_check CHECK ((length(body_html) <= 20000)),
+    CONSTRAINT notification_queue_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
+    CONSTRAINT notification_queue_entity_type_check CHECK ((length(entity_type) <= 60)),
+    CONSTRAINT notification_queue_failure_reason_check CHECK ((length(failure_reason) <= 2000)),
+    CONSTRAINT notification_queue_max_retries_check CHECK ((max_retries >= 0)),
+    CONSTRAINT notification_queue_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT notification_queue_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text]))),
+    CONSTRAINT notification_queue_provider_check CHECK ((length(provider) <= 60)),
+    CONSTRAINT notification_queue_provider_message_id_check CHECK ((length(provider_message_id) <= 255)),
+    CONSTRAINT notification_queue_retry_count_check CHECK ((retry_count >= 0)),
+    CONSTRAINT notification_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT notification_queue_subject_check CHECK ((length(subject) <= 200)),
+    CONSTRAINT notification_queue_type_check CHECK (((length(type) >= 1) AND (length(type) <= 120)))
+);
+ALTER TABLE ONLY public.notification_queue FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.notification_queue OWNER TO app_owner;
+
+COMMENT ON TABLE public.notification_queue IS 'Messages to members, and what became of them.';
+
+COMMENT ON COLUMN public.notification_queue.subject IS 'pii:text';
+
+COMMENT ON COLUMN public.notification_queue.body IS 'pii:text';
+
+COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text html';
+
+COMMENT ON COLUMN public.notification_queue.event_id IS 'What happened; one person is told of it once by each way.';
+
+COMMENT ON COLUMN public.notification_queue.digest_id IS 'The digest that it comes in.';
+
+COMMENT ON COLUMN public.notification_queue.seen_at IS 'When it was shown to its person.';
+
+COMMENT ON COLUMN public.notification_queue.archived_at IS 'When its person put it away.';
+
+CREATE FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+  select app.note_decision(p_row.company_id, coalesce(p_row.event_id, p_row.id), coalesce(p_row.metadata ->> 'event', p_row.type), p_row.type,
+                           p_row.user_id, p_row.channel, p_decision, p_reason, p_row.entity_type, p_row.entity_id, p_note)
+$$;
+ALTER FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) OWNER TO app_owner;
+
 CREATE FUNCTION app.note_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_company uuid;
-  v_wanted  text[];
+  v_company  uuid;
+  v_wanted   text[];
+  v_is_noted boolean;
 begin
   if tg_op = 'DELETE' then
     v_company := old.company_id;
@@ -10152,15 +10707,18 @@ begin
     v_company := new.company_id;
   end if;
   select i.wanted into v_wanted from app.event_interest i where i.company_id = v_company;
-  if v_wanted is not null then
-    perform app.write_event(v_company, v_wanted, tg_argv, case when tg_op <> 'INSERT' then to_jsonb(old) end,
+  -- Whoever brings in rows of long ago has nobody told of them.
+  v_is_noted := coalesce(current_setting('app.untold', true), '') <> 'on'
+    and exists (select from app.notification_sources s where s.noun = tg_argv[0]);
+  if v_wanted is not null or v_is_noted then
+    perform app.write_event(v_company, v_wanted, v_is_noted, tg_argv, case when tg_op <> 'INSERT' then to_jsonb(old) end,
                             case when tg_op <> 'DELETE' then to_jsonb(new) end);
   end if;
   return null;
 end $$;
 ALTER FUNCTION app.note_event() OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.note_event() IS 'After each row: writes what happened to it into app.events, if a webhook of its company asks for it.';
+COMMENT ON FUNCTION app.note_event() IS 'After each row: writes what happened to it, if a webhook of its company asks for it or members may have to be told.';
 
 CREATE FUNCTION app.note_factor() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10178,6 +10736,32 @@ begin
 end $$;
 ALTER FUNCTION app.note_factor() OWNER TO app_definer;
 
+CREATE FUNCTION app.note_for_members(p_company_id uuid, p_noun text, p_names text[], p_row jsonb, p_changed jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_matched jsonb;
+begin
+  select jsonb_agg(jsonb_build_object('event', s.event, 'topic', s.topic)) into v_matched
+    from app.notification_sources s
+   where s.noun = p_noun and s.event = any (p_names) and not s.unless && p_names
+     and (s.changed is null or p_changed is null or p_changed ?| s.changed)
+     and (s.wanted = '[]' or exists (select from jsonb_array_elements(s.wanted) w where p_row @> w));
+  if v_matched is null then
+    return;
+  end if;
+  insert into app.notification_events (company_id, names, entity_type, entity_id, actor_id, payload)
+  values (p_company_id, p_names, p_noun, (p_row ->> 'id')::uuid, auth.uid(),
+          jsonb_build_object(
+            'matched', v_matched,
+            'data', (select coalesce(jsonb_object_agg(d.key, d.value), '{}') from jsonb_each(p_row) d
+                      where d.key = any (app.notified_columns()) and d.value <> 'null'),
+            'previous', (select coalesce(jsonb_object_agg(d.key, d.value), '{}') from jsonb_each(p_changed) d
+                          where d.key = any (app.notified_columns()))));
+end $$;
+ALTER FUNCTION app.note_for_members(p_company_id uuid, p_noun text, p_names text[], p_row jsonb, p_changed jsonb) OWNER TO app_owner;
+
 CREATE FUNCTION app.note_identity() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -10192,6 +10776,33 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.note_identity() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_notification_end() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_message app.notification_messages;
+  v_row     public.notification_queue;
+begin
+  delete from app.notification_messages m where m.message_id = new.id returning m.* into v_message;
+  if not found then
+    return null;
+  end if;
+  update public.notification_queue q
+     set status = new.status, sent_at = case new.status when 'sent' then new.finished_at end, failed_at = case new.status when 'failed' then new.finished_at end,
+         failure_reason = case new.status when 'failed' then left(new.error, 2000) end, retry_count = greatest(new.attempts - 1, 0),
+         provider = 'outbox', provider_message_id = new.id::text
+   where q.company_id = v_message.company_id and q.id = v_message.notification_id and q.status = 'sending'
+     and (new.status = 'sent' or not exists (select from app.notification_messages m
+                                               where m.company_id = v_message.company_id and m.notification_id = v_message.notification_id))
+  returning q.* into v_row;
+  if found and new.status = 'failed' then
+    perform app.note_delivery(v_row, 'withheld', 'failed', new.error);
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.note_notification_end() OWNER TO app_definer;
 
 CREATE FUNCTION app.note_portal_login() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10292,6 +10903,231 @@ begin
 end $$;
 ALTER FUNCTION app.nothing_to_answer(p_what text) OWNER TO app_owner;
 
+CREATE FUNCTION app.notification_address(p_company_id uuid, p_user_id uuid, p_channel text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select case p_channel
+      when 'email' then nullif(u.email, '')
+      when 'sms' then app.e164(coalesce(nullif(m.phone, ''), nullif(p.phone, ''), nullif(u.phone, '')))
+      else u.id::text end
+    from auth.users u
+    join public.users p on p.id = u.id
+    join public.team_members m on m.company_id = p_company_id and m.user_id = u.id
+   where u.id = p_user_id
+$$;
+ALTER FUNCTION app.notification_address(p_company_id uuid, p_user_id uuid, p_channel text) OWNER TO app_owner;
+
+CREATE FUNCTION app.notification_audience(p_event app.notification_events) RETURNS TABLE(topic text, event text, user_id uuid, is_asked boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  with matched as (
+    select m.topic, m.event, s.audience, s.permission
+      from jsonb_to_recordset(p_event.payload -> 'matched') m (event text, topic text)
+      join app.notification_sources s on s.event = m.event and s.topic = m.topic
+    union all
+    select p_event.topic, p_event.topic, case when p_event.permission is not null then '{asked,holders}'::text[] else '{asked}' end, p_event.permission
+     where p_event.topic is not null
+  ), people as (
+    select m.topic, m.event, m.permission, a.word, p.id
+      from matched m
+     cross join lateral unnest(m.audience) a (word)
+     cross join lateral (
+       select p_event.payload -> 'data' as now, p_event.payload -> 'previous' as was) d
+     cross join lateral (
+       select (d.now ->> 'assigned_to')::uuid as id where a.word in ('assignee', 'new_assignee')
+       union all
+       select c::uuid from jsonb_array_elements_text(case when jsonb_typeof(d.now -> 'crew') = 'array' then d.now -> 'crew' else '[]' end) c
+        where a.word = 'crew' or a.word = 'new_crew' and not coalesce(d.was -> 'crew' ? c, false)
+       union all
+       select unnest(array[(d.now ->> 'created_by')::uuid, (d.now ->> 'booked_by_user_id')::uuid]) where a.word = 'creator'
+       union all
+       select (d.was ->> 'assigned_to')::uuid where a.word = 'former'
+       union all
+       select c::uuid from jsonb_array_elements_text(case when jsonb_typeof(d.was -> 'crew') = 'array' then d.was -> 'crew' else '[]' end) c
+        where a.word = 'former'
+       union all
+       select unnest(p_event.user_ids) where a.word = 'asked'
+       union all
+       select t.user_id from public.team_members t
+        where (a.word = 'holders' or a.word = 'holders_if_nobody' and d.now ->> 'assigned_to' is null)
+          and t.company_id = p_event.company_id and t.status = 'active' and t.archived_at is null
+          and position(',' || m.permission || ',' in t.effective_permissions) > 0) p)
+  select distinct on (p.topic, p.id) p.topic, p.event, p.id, p.word = 'asked' from people p where p.id is not null order by p.topic, p.id, p.word = 'asked' desc
+$$;
+ALTER FUNCTION app.notification_audience(p_event app.notification_events) OWNER TO app_owner;
+
+CREATE FUNCTION app.notification_exclusion(p_event app.notification_events, p_topic text, p_user_id uuid, p_is_asked boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select case
+      when p_event.actor_id = p_user_id and not p_is_asked then 'own_act'
+      when m.user_id is null then 'no_member'
+      when m.status <> 'active' or m.archived_at is not null or u.deleted_at is not null then 'not_active'
+      when t.read_permission is not null
+           and not string_to_array(m.effective_permissions, ',')
+                   && array[t.read_permission, t.read_permission || '_assigned', t.read_permission || '_own'] then 'no_permission' end
+    from app.notification_topics t
+    left join public.team_members m on m.company_id = p_event.company_id and m.user_id = p_user_id
+    left join auth.users u on u.id = p_user_id
+   where t.name = p_topic
+$$;
+ALTER FUNCTION app.notification_exclusion(p_event app.notification_events, p_topic text, p_user_id uuid, p_is_asked boolean) OWNER TO app_owner;
+
+CREATE FUNCTION app.notification_params(p_event app.notification_events, p_zone text, p_locale text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select jsonb_build_object(
+      'company', (select c.name from public.companies c where c.id = p_event.company_id),
+      'actor', coalesce((select u.name from public.users u where u.id = p_event.actor_id), ''),
+      'title', coalesce(d.now ->> 'title', d.now ->> 'name', d.now ->> 'subject', ''),
+      'number', coalesce(d.now ->> 'job_number', d.now ->> 'invoice_number', d.now ->> 'estimate_number', d.now ->> 'payment_number',
+                         d.now ->> 'equipment_number', ''),
+      'status', coalesce(replace(d.now ->> 'status', '_', ' '), ''),
+      'location', coalesce(d.now ->> 'location', ''),
+      'from', coalesce(d.now ->> 'from_name', c.display_name, d.now ->> 'from_address', ''),
+      'customer', coalesce(c.display_name, ''),
+      'address', coalesce(a.line, ''),
+      'starts', coalesce(app.shown_time(coalesce(d.now ->> 'start_time', d.now ->> 'scheduled_start'), p_zone, p_locale), ''),
+      'ends', coalesce(app.shown_time(coalesce(d.now ->> 'end_time', d.now ->> 'scheduled_end'), p_zone, p_locale), ''),
+      'started', coalesce(app.shown_time(coalesce(d.was ->> 'start_time', d.was ->> 'scheduled_start'), p_zone, p_locale), ''),
+      'amount', coalesce(app.shown_amount(coalesce(d.now ->> 'amount', d.now ->> 'total_amount'), d.now ->> 'currency', p_locale), ''),
+      'member', coalesce((select u.name from public.users u where p_event.entity_type = 'team_member' and u.id = (d.now ->> 'user_id')::uuid), ''),
+      'role', coalesce(d.now ->> 'role', ''),
+      'event', p_event.names[1],
+      'is_cancelled', case when p_event.names && '{schedule.cancelled,schedule.deleted,job.cancelled}' then 'yes' else '' end,
+      'is_new', case when p_event.names[1] like '%.created' then 'yes' else '' end,
+      'is_gone', case when p_event.names[1] like '%.deleted' then 'yes' else '' end)
+    || coalesce((select jsonb_object_agg(p.key, p.value #>> '{}') from jsonb_each(p_event.payload -> 'params') p
+                  where jsonb_typeof(p.value) in ('string', 'number', 'boolean')), '{}')
+    from (select p_event.payload -> 'data' as now, p_event.payload -> 'previous' as was) d
+    left join public.customers c on c.company_id = p_event.company_id and c.id = (d.now ->> 'customer_id')::uuid
+    left join lateral (select concat_ws(', ', p.address, p.city) as line from public.properties p
+                        where p.company_id = p_event.company_id and p.id = (d.now ->> 'property_id')::uuid) a on true
+$$;
+ALTER FUNCTION app.notification_params(p_event app.notification_events, p_zone text, p_locale text) OWNER TO app_owner;
+
+CREATE FUNCTION app.notification_reader(p_company_id uuid, p_user_id uuid, OUT locale text, OUT zone text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select left(coalesce(nullif(p.preferences ->> 'locale', ''), nullif(u.raw_user_meta_data ->> 'locale', ''), nullif(c.settings ->> 'locale', ''), 'en'), 10),
+         coalesce((select nullif(n.quiet_hours_timezone, 'UTC') from public.notification_preferences n
+                    where n.company_id = p_company_id and n.user_id = p_user_id), c.business_timezone, 'UTC')
+    from public.companies c
+    left join public.users p on p.id = p_user_id
+    left join auth.users u on u.id = p_user_id
+   where c.id = p_company_id
+$$;
+ALTER FUNCTION app.notification_reader(p_company_id uuid, p_user_id uuid, OUT locale text, OUT zone text) OWNER TO app_owner;
+
+CREATE FUNCTION app.notified_columns() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    RETURN ARRAY['title'::text, 'name'::text, 'display_name'::text, 'status'::text, 'priority'::text, 'type'::text, 'direction'::text, 'subject'::text, 'from_name'::text, 'from_address'::text, 'location'::text, 'role'::text, 'user_id'::text, 'job_number'::text, 'invoice_number'::text, 'estimate_number'::text, 'payment_number'::text, 'equipment_number'::text, 'amount'::text, 'total_amount'::text, 'balance_amount'::text, 'currency'::text, 'scheduled_start'::text, 'scheduled_end'::text, 'start_time'::text, 'end_time'::text, 'due_date'::text, 'assigned_to'::text, 'crew'::text, 'created_by'::text, 'booked_by_user_id'::text, 'customer_id'::text, 'property_id'::text, 'job_id'::text];
+ALTER FUNCTION app.notified_columns() OWNER TO app_owner;
+
+CREATE FUNCTION app.notify(p_topic text, p_company_id uuid, p_user_ids uuid[] DEFAULT '{}'::uuid[], p_params jsonb DEFAULT '{}'::jsonb, p_permission text DEFAULT NULL::text, p_entity_type text DEFAULT NULL::text, p_entity_id uuid DEFAULT NULL::uuid, p_priority text DEFAULT NULL::text, p_unique_key text DEFAULT NULL::text, p_actor_id uuid DEFAULT NULL::uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id uuid;
+begin
+  perform app.keep_to_company(p_company_id);
+  if p_topic = 'digest' or not exists (select from app.notification_topics t where t.name = p_topic) then
+    raise exception using errcode = 'TH422', constraint = 'notification_topic_unknown', message = format('There is no topic "%s".', left(p_topic, 80)),
+      hint = 'docs/notifications.md lists what there is.';
+  elsif not exists (select from public.companies c where c.id = p_company_id) then
+    raise exception using errcode = 'TH422', constraint = 'notification_company_unknown', message = 'There is no such company.';
+  elsif coalesce(cardinality(p_user_ids), 0) = 0 and p_permission is null or cardinality(p_user_ids) > 1000 then
+    raise exception using errcode = 'TH422', constraint = 'notification_people_invalid',
+      message = 'Somebody has to be told: 1 to 1000 people, or whoever holds a permission.';
+  elsif p_priority not in ('low', 'normal', 'high', 'urgent') then
+    raise exception using errcode = 'TH422', constraint = 'notification_priority_invalid', message = 'A priority is low, normal, high or urgent.';
+  elsif jsonb_typeof(p_params) is distinct from 'object' or length(p_params::text) > 8000 then
+    raise exception using errcode = 'TH422', constraint = 'notification_params_invalid', message = 'What a text says is an object of up to 8000 letters.';
+  end if;
+  insert into app.notification_events (company_id, names, topic, entity_type, entity_id, actor_id, user_ids, permission, priority, payload, unique_key)
+  values (p_company_id, array[p_topic], p_topic, p_entity_type, p_entity_id, p_actor_id, coalesce(p_user_ids, '{}'), p_permission, p_priority,
+          jsonb_build_object('params', p_params), p_unique_key)
+  on conflict (company_id, unique_key) where unique_key is not null do nothing
+  returning id into v_id;
+  if v_id is null then
+    select e.id into v_id from app.notification_events e where e.company_id = p_company_id and e.unique_key = p_unique_key;
+  end if;
+  return v_id;
+end $$;
+ALTER FUNCTION app.notify(p_topic text, p_company_id uuid, p_user_ids uuid[], p_params jsonb, p_permission text, p_entity_type text, p_entity_id uuid, p_priority text, p_unique_key text, p_actor_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.notify(p_topic text, p_company_id uuid, p_user_ids uuid[], p_params jsonb, p_permission text, p_entity_type text, p_entity_id uuid, p_priority text, p_unique_key text, p_actor_id uuid) IS 'Has members told of something after this transaction commits; returns the id of what they are told of.';
+
+CREATE FUNCTION app.notify_due(p_now timestamp with time zone, p_reminder_minutes integer, p_service_days integer, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint := 0;
+  v_more  bigint;
+begin
+  -- One at a time: each would look for the same.
+  if not pg_try_advisory_xact_lock(hashtextextended('app.notify_due', 0)) then
+    return 0;
+  end if;
+  insert into app.notification_events (company_id, names, topic, entity_type, entity_id, user_ids, payload, unique_key)
+  select s.company_id, '{schedule_reminder}', 'schedule_reminder', 'schedule', s.id,
+         (select array_agg(distinct p.id) from unnest(array_append(s.crew, s.assigned_to)) p (id) where p.id is not null),
+         jsonb_build_object('data', jsonb_strip_nulls(jsonb_build_object('title', s.title, 'start_time', s.start_time, 'end_time', s.end_time,
+           'location', s.location, 'customer_id', s.customer_id, 'property_id', s.property_id))),
+         -- One that is moved is told of again.
+         format('schedule_reminder %s %s', s.id, extract(epoch from s.start_time)::bigint)
+    from public.companies c join public.schedules s on s.company_id = c.id
+   where c.deleted_at is null and s.start_time > p_now and s.start_time <= p_now + make_interval(mins => p_reminder_minutes) and s.deleted_at is null
+     and s.status in ('scheduled', 'confirmed', 'dispatched', 'rescheduled') and (s.assigned_to is not null or s.crew <> '{}')
+     and not exists (select from app.notification_events e where e.company_id = s.company_id
+                        and e.unique_key = format('schedule_reminder %s %s', s.id, extract(epoch from s.start_time)::bigint))
+   order by s.start_time limit p_limit
+  on conflict (company_id, unique_key) where unique_key is not null do nothing;
+  get diagnostics v_more = row_count;
+  v_count := v_count + v_more;
+  -- What was due long ago is nobody's news.
+  insert into app.notification_events (company_id, names, topic, entity_type, entity_id, permission, payload, unique_key)
+  select q.company_id, '{equipment_maintenance_due}', 'equipment_maintenance_due', 'equipment', q.id, 'service_plans:update',
+         jsonb_build_object('data', jsonb_strip_nulls(jsonb_build_object('name', q.name, 'equipment_number', q.equipment_number,
+           'customer_id', q.customer_id, 'property_id', q.property_id, 'start_time', q.next_service_due))),
+         format('equipment_maintenance_due %s %s', q.id, q.next_service_due::date)
+    from public.companies c join public.equipment q on q.company_id = c.id
+   where c.deleted_at is null and q.next_service_due > p_now - interval '7 days' and q.next_service_due <= p_now + make_interval(days => p_service_days)
+     and q.status = 'active' and q.deleted_at is null
+     and not exists (select from app.notification_events e where e.company_id = q.company_id
+                        and e.unique_key = format('equipment_maintenance_due %s %s', q.id, q.next_service_due::date))
+   order by q.next_service_due limit p_limit
+  on conflict (company_id, unique_key) where unique_key is not null do nothing;
+  get diagnostics v_more = row_count;
+  v_count := v_count + v_more;
+  -- The mark goes when there is enough again (app.guard_inventory).
+  with low as (
+    select i.company_id, i.id from public.companies c join public.inventory i on i.company_id = c.id
+     where c.deleted_at is null and i.is_low_stock and not i.low_stock_alert_sent and i.minimum_quantity > 0 and i.status = 'active' and i.deleted_at is null
+     order by i.company_id, i.id limit p_limit for update of i skip locked
+  ), marked as (
+    update public.inventory i set low_stock_alert_sent = true, low_stock_alert_sent_at = p_now from low
+     where i.company_id = low.company_id and i.id = low.id returning i.company_id, i.id, i.price_book_item_id, i.quantity_on_hand, i.minimum_quantity
+  )
+  insert into app.notification_events (company_id, names, topic, entity_type, entity_id, permission, payload)
+  select m.company_id, '{inventory_low_stock}', 'inventory_low_stock', 'inventory', m.id, 'inventory:update',
+         jsonb_build_object('data', jsonb_build_object('name', coalesce(b.name, '')),
+                            'params', jsonb_build_object('quantity', trim_scale(m.quantity_on_hand), 'minimum', trim_scale(m.minimum_quantity)))
+    from marked m left join public.price_book_items b on b.company_id = m.company_id and b.id = m.price_book_item_id;
+  get diagnostics v_more = row_count;
+  return v_count + v_more;
+end $$;
+ALTER FUNCTION app.notify_due(p_now timestamp with time zone, p_reminder_minutes integer, p_service_days integer, p_limit integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.notify_due(p_now timestamp with time zone, p_reminder_minutes integer, p_service_days integer, p_limit integer) IS 'Has members told of appointments that begin soon, equipment that needs service and stock that is low; returns of how much.';
+
 CREATE FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -10391,6 +11227,57 @@ begin
   return v_row;
 end $$;
 ALTER FUNCTION app.open_invitation(p_token text) OWNER TO app_definer;
+
+CREATE FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) RETURNS TABLE(act text, wait_until timestamp with time zone, channel text, recipient text, type text, subject text, body text, body_html text, sender_name text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_row     public.notification_queue;
+  v_reason  text;
+  v_decided record;
+  v_wish    public.notification_preferences;
+  v_until   timestamptz;
+  v_to      text;
+begin
+  perform app.keep_to_company(p_company_id);
+  select * into v_row from public.notification_queue q where q.company_id = p_company_id and q.id = p_id for update;
+  if v_row.status is distinct from 'pending' or v_row.channel = 'in_app' then
+    return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
+    return;
+  end if;
+  select * into v_decided from app.decide_notification(p_company_id, v_row.user_id, v_row.type, v_row.channel);
+  v_to := app.notification_address(p_company_id, v_row.user_id, v_row.channel);
+  v_reason := case
+    when not exists (select from public.team_members m join public.companies c on c.id = m.company_id
+                      where m.company_id = p_company_id and m.user_id = v_row.user_id and m.status = 'active' and m.archived_at is null
+                        and c.deleted_at is null) then 'not_active'
+    when not v_decided.is_enabled then v_decided.reason
+    when v_to is null then 'no_address'
+    when app.is_suppressed(p_company_id, v_row.channel, v_to) then 'suppressed' end;
+  if v_reason is not null then
+    update public.notification_queue q set status = 'cancelled', failure_reason = v_reason where q.company_id = p_company_id and q.id = p_id;
+    perform app.note_delivery(v_row, 'withheld', v_reason);
+    return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
+    return;
+  end if;
+  select * into v_wish from public.notification_preferences p where p.company_id = p_company_id and p.user_id = v_row.user_id;
+  if v_wish.quiet_hours_enabled and v_row.priority <> 'urgent' then
+    v_until := app.quiet_until(v_wish.quiet_hours_start, v_wish.quiet_hours_end, v_wish.quiet_hours_timezone, p_now);
+  end if;
+  if v_until is not null then
+    if v_row.scheduled_for is distinct from v_until then
+      update public.notification_queue q set scheduled_for = v_until where q.company_id = p_company_id and q.id = p_id;
+      perform app.note_delivery(v_row, 'deferred', 'quiet_hours');
+    end if;
+    return query select 'wait', v_until, null, null, null, null, null, null, null;
+    return;
+  end if;
+  return query select 'send', null::timestamptz, v_row.channel, v_to, v_row.type, v_row.subject, v_row.body, v_row.body_html, c.name
+                 from public.companies c where c.id = p_company_id;
+end $$;
+ALTER FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -10936,6 +11823,48 @@ CREATE FUNCTION app.plan_interval(p_frequency text, p_days integer) RETURNS inte
     RETURN CASE p_frequency WHEN 'weekly'::text THEN '7 days'::interval WHEN 'bi_weekly'::text THEN '14 days'::interval WHEN 'monthly'::text THEN '1 mon'::interval WHEN 'quarterly'::text THEN '3 mons'::interval WHEN 'semi_annually'::text THEN '6 mons'::interval WHEN 'annually'::text THEN '1 year'::interval ELSE make_interval(days => p_days) END;
 ALTER FUNCTION app.plan_interval(p_frequency text, p_days integer) OWNER TO app_owner;
 
+CREATE FUNCTION app.plan_notifications(p_company_id uuid, p_id uuid, p_rules jsonb, p_now timestamp with time zone) RETURNS TABLE(topic text, event text, user_id uuid, channel text, decision text, reason text, window_end timestamp with time zone, priority text, locale text, params jsonb, templates jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_event  app.notification_events;
+  v_person record;
+  v_says   record;
+begin
+  select * into v_event from app.notification_events e where e.company_id = p_company_id and e.id = p_id and e.done_at is null;
+  -- Nobody hears of a company that is deleted.
+  if not found or not exists (select from public.companies c where c.id = p_company_id and c.deleted_at is null) then
+    return;
+  end if;
+  for v_person in
+    select a.topic, a.event, a.user_id, app.notification_exclusion(v_event, a.topic, a.user_id, a.is_asked) as exclusion,
+           coalesce(v_event.priority, t.priority) as priority
+      from app.notification_audience(v_event) a join app.notification_topics t on t.name = a.topic order by a.topic, a.user_id
+  loop
+    topic := v_person.topic; event := v_person.event; user_id := v_person.user_id; priority := v_person.priority;
+    channel := null; decision := 'withheld'; reason := v_person.exclusion; window_end := null; locale := 'en'; params := '{}'; templates := '{}';
+    if v_person.exclusion is not null then
+      return next;
+      continue;
+    end if;
+    select * into v_says from app.notification_reader(p_company_id, v_person.user_id);
+    locale := v_says.locale;
+    params := app.notification_params(v_event, v_says.zone, v_says.locale);
+    foreach channel in array array['in_app', 'email', 'sms', 'push'] loop
+      select w.decision, w.reason, w.window_end into decision, reason, window_end
+        from app.decide_way(v_event, v_person.topic, v_person.user_id, channel, v_person.priority, p_rules, p_now) w;
+      select coalesce(jsonb_object_agg(n.locale, jsonb_build_object('subject', n.subject, 'body', n.body)), '{}') into templates
+        from (select distinct on (n.locale) n.locale, n.subject, n.body from public.notification_templates n
+               where decision <> 'withheld' and n.company_id = p_company_id and n.is_active and n.channel = plan_notifications.channel
+                 and n.event in (v_person.event, v_person.topic)
+               order by n.locale, n.event = v_person.event desc) n;
+      return next;
+    end loop;
+  end loop;
+end $$;
+ALTER FUNCTION app.plan_notifications(p_company_id uuid, p_id uuid, p_rules jsonb, p_now timestamp with time zone) OWNER TO app_definer;
+
 CREATE FUNCTION app.prepare_credit_note() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -11102,6 +12031,32 @@ CREATE FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reaso
    where e.id = p_id and e.attempts = p_attempts and e.status = 'pending'
 $$;
 ALTER FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) OWNER TO app_definer;
+
+CREATE FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_zone  constant text := app.known_zone(p_zone);
+  v_local constant timestamp := p_at at time zone v_zone;
+  v_until timestamptz;
+begin
+  if p_start is null or p_end is null or p_start = p_end then
+    return null;
+  elsif p_start < p_end then
+    if v_local::time >= p_start and v_local::time < p_end then
+      v_until := (v_local::date + p_end) at time zone v_zone;
+    end if;
+  elsif v_local::time >= p_start then
+    v_until := (v_local::date + 1 + p_end) at time zone v_zone;
+  elsif v_local::time < p_end then
+    v_until := (v_local::date + p_end) at time zone v_zone;
+  end if;
+  return greatest(v_until, case when v_until is not null then p_at + interval '1 minute' end);
+end $$;
+ALTER FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) IS 'The end of the quiet hours that a moment is in; null where it is in none.';
 
 CREATE FUNCTION app.quota(p_quota text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -12387,11 +13342,23 @@ begin
 end $$;
 ALTER FUNCTION app.show_webhook_state() OWNER TO app_definer;
 
+CREATE FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN ((CASE WHEN ("left"(p_locale, 2) = ANY (ARRAY['de'::text, 'es'::text])) THEN translate(to_char(((p_cents)::numeric / (100)::numeric), 'FM999,999,999,999,990.00'::text), '.,'::text, ',.'::text) ELSE to_char(((p_cents)::numeric / (100)::numeric), 'FM999,999,999,999,990.00'::text) END || ' '::text) || COALESCE(p_currency, 'USD'::text));
+ALTER FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) OWNER TO app_owner;
+
 CREATE FUNCTION app.shown_api_key(p_key public.api_keys) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO ''
     RETURN (to_jsonb(p_key) - '{key_hash,last_used_ip}'::text[]);
 ALTER FUNCTION app.shown_api_key(p_key public.api_keys) OWNER TO app_owner;
+
+CREATE FUNCTION app.shown_time(p_at text, p_zone text, p_locale text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN to_char(((p_at)::timestamp with time zone AT TIME ZONE app.known_zone(p_zone)), CASE "left"(p_locale, 2) WHEN 'de'::text THEN 'DD.MM.YYYY HH24:MI'::text WHEN 'es'::text THEN 'DD/MM/YYYY HH24:MI'::text ELSE 'Mon FMDD, YYYY HH24:MI'::text END);
+ALTER FUNCTION app.shown_time(p_at text, p_zone text, p_locale text) OWNER TO app_owner;
 
 CREATE FUNCTION app.slug_of(p_name text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -12763,6 +13730,20 @@ begin
   return query select v_first.status, v_first.headers::text, v_first.body;
 end $$;
 ALTER FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) OWNER TO app_definer;
+
+CREATE FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) RETURNS TABLE(company_id uuid, id uuid, attempt integer)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  with due as (
+    select e.company_id, e.id from app.notification_events e
+     where e.done_at is null and e.due_at <= p_now order by e.due_at, e.id limit p_limit for update skip locked)
+  update app.notification_events e
+     set attempts = e.attempts + 1, due_at = p_now + make_interval(secs => p_lease_seconds * 2 ^ least(e.attempts, 8))
+    from due d where e.company_id = d.company_id and e.id = d.id
+  returning e.company_id, e.id, e.attempts
+$$;
+ALTER FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.take_scim_seat(p_company_id uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -13182,13 +14163,13 @@ COMMENT ON FUNCTION app.touch() IS 'Before each update: updated_at, version + 1;
 CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'app.tasks'::text, 'app.done_tasks'::text, 'app.dead_tasks'::text];
+    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'app.tasks'::text, 'app.done_tasks'::text, 'app.dead_tasks'::text, 'public.notification_queue'::text, 'app.notification_decisions'::text];
 ALTER FUNCTION app.unaudited_tables() OWNER TO app_owner;
 
 CREATE FUNCTION app.untold_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text]);
+    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.notification_choices'::text]);
 ALTER FUNCTION app.untold_tables() OWNER TO app_owner;
 
 CREATE TABLE app.inbound_events (
@@ -13834,7 +14815,7 @@ begin
 end $_$;
 ALTER FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) OWNER TO app_owner;
 
-CREATE FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) RETURNS void
+CREATE FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_is_noted boolean, p_arguments text[], p_old jsonb, p_new jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $_$
@@ -13868,7 +14849,13 @@ begin
         then array[v_noun || '.' || (p_new ->> 'status'), v_noun || '.updated']
       else array[v_noun || '.updated'] end;
   end if;
-  if v_names = '{}' or not p_wanted && (v_names || array['*', v_noun || '.*']) then
+  if v_names = '{}' then
+    return;
+  end if;
+  if p_is_noted then
+    perform app.note_for_members(p_company_id, v_noun, v_names, coalesce(p_new, p_old) - v_hidden, v_changed);
+  end if;
+  if p_wanted is null or not p_wanted && (v_names || array['*', v_noun || '.*']) then
     return;
   end if;
   insert into app.events (company_id, names, row_id, payload)
@@ -13876,7 +14863,7 @@ begin
           jsonb_build_object('data', coalesce(p_new, p_old) - v_hidden)
             || case when v_changed is null then '{}' else jsonb_build_object('previous', v_changed) end);
 end $_$;
-ALTER FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) OWNER TO app_owner;
+ALTER FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_is_noted boolean, p_arguments text[], p_old jsonb, p_new jsonb) OWNER TO app_owner;
 
 CREATE FUNCTION app.write_line_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -13933,6 +14920,56 @@ begin
   return null;
 end $_$;
 ALTER FUNCTION app.write_line_items() OWNER TO app_definer;
+
+CREATE FUNCTION app.write_notifications(p_company_id uuid, p_event_id uuid, p_attempt integer, p_rows jsonb, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_event  app.notification_events;
+  v_row    record;
+  v_id     uuid;
+  v_digest uuid;
+begin
+  perform app.keep_to_company(p_company_id);
+  update app.notification_events e set done_at = p_now, error = null
+   where e.company_id = p_company_id and e.id = p_event_id and e.attempts = p_attempt and e.done_at is null returning e.* into v_event;
+  if not found then
+    return false;
+  end if;
+  for v_row in
+    select * from jsonb_to_recordset(p_rows) r (topic text, event text, user_id uuid, channel text, decision text, reason text,
+      window_end timestamptz, priority text, subject text, body text, body_html text, note text, locale text)
+  loop
+    v_digest := null;
+    if v_row.decision = 'gathered' then
+      insert into app.notification_digests as d (company_id, user_id, digest_group, window_end)
+      select p_company_id, v_row.user_id, t.digest_group, v_row.window_end from app.notification_topics t where t.name = v_row.topic
+      on conflict (company_id, user_id, digest_group, window_end) do update set sent_at = d.sent_at
+      returning d.id into v_digest;
+    end if;
+    if v_row.decision in ('sent', 'gathered') then
+      insert into public.notification_queue (company_id, user_id, type, channel, priority, subject, body, body_html, entity_type, entity_id, status,
+                                             sent_at, delivered_at, provider, event_id, digest_id, metadata)
+      values (p_company_id, v_row.user_id, v_row.topic, v_row.channel, v_row.priority, v_row.subject, v_row.body, v_row.body_html, v_event.entity_type,
+              v_event.entity_id, case v_row.channel when 'in_app' then 'sent' else 'pending' end,
+              case v_row.channel when 'in_app' then p_now end, case v_row.channel when 'in_app' then p_now end,
+              case v_row.channel when 'in_app' then 'feed' end, p_event_id, v_digest, jsonb_build_object('event', v_row.event, 'locale', v_row.locale))
+      on conflict (company_id, event_id, user_id, type, channel) where event_id is not null do nothing
+      returning id into v_id;
+      if v_id is not null and v_row.decision = 'sent' and v_row.channel <> 'in_app' then
+        perform app.enqueue_task('deliver_notification', jsonb_build_object('notification_id', v_id), p_company_id,
+                                 p_priority => case v_row.priority when 'urgent' then 50 when 'high' then 20 when 'low' then -10 else 0 end);
+      elsif v_id is not null and v_digest is not null then
+        perform app.enqueue_task('send_digests', '{}', p_company_id, v_row.window_end, p_unique_key => 'digests ' || v_row.window_end::text);
+      end if;
+    end if;
+    perform app.note_decision(p_company_id, p_event_id, v_row.event, v_row.topic, v_row.user_id, v_row.channel, v_row.decision, v_row.reason,
+                              v_event.entity_type, v_event.entity_id, v_row.note);
+  end loop;
+  return true;
+end $$;
+ALTER FUNCTION app.write_notifications(p_company_id uuid, p_event_id uuid, p_attempt integer, p_rows jsonb, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -14811,6 +15848,30 @@ ALTER FUNCTION public.low_stock() OWNER TO app_owner;
 
 COMMENT ON FUNCTION public.low_stock() IS 'Stock that is at or below its minimum or its reorder point.';
 
+CREATE FUNCTION public.mark_notifications_archived(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$ select app.mark_notifications('archived', ids) $$;
+ALTER FUNCTION public.mark_notifications_archived(ids uuid[]) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.mark_notifications_archived(ids uuid[]) IS 'Puts messages of the caller''s feed away, these or all; returns how many.';
+
+CREATE FUNCTION public.mark_notifications_read(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$ select app.mark_notifications('read', ids) $$;
+ALTER FUNCTION public.mark_notifications_read(ids uuid[]) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.mark_notifications_read(ids uuid[]) IS 'Marks messages of the caller''s feed as read, these or all; returns how many.';
+
+CREATE FUNCTION public.mark_notifications_seen(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$ select app.mark_notifications('seen', ids) $$;
+ALTER FUNCTION public.mark_notifications_seen(ids uuid[]) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.mark_notifications_seen(ids uuid[]) IS 'Marks messages of the caller''s feed as shown to him, these or all; returns how many.';
+
 CREATE FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid DEFAULT NULL::uuid, max_results integer DEFAULT 100) RETURNS TABLE(customer_id uuid, company_id uuid, customer_name text, currency text, total_jobs bigint, total_invoices bigint, total_revenue bigint, total_paid bigint, average_invoice_value bigint, last_job_date timestamp with time zone, customer_status text, other_currencies jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -14936,6 +15997,36 @@ $$;
 ALTER FUNCTION public.my_deleted_companies() OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.my_deleted_companies() IS 'The companies of which the caller is the owner and that can still be brought back.';
+
+CREATE FUNCTION public.my_notification_settings() RETURNS TABLE(topic text, description text, channel text, enabled boolean, reason text, is_mandatory boolean, digest_group text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if app.company_id() is null or auth.uid() is null or current_setting('role') <> 'authenticated' then
+    raise exception using errcode = '42501', message = 'Only a member has settings.';
+  end if;
+  return query
+  select t.name, t.description, c.channel, d.is_enabled, d.reason, d.reason in ('mandatory', 'company_mandatory'), t.digest_group
+    from app.notification_topics t
+   cross join unnest(array['in_app', 'email', 'sms', 'push']) with ordinality c (channel, place)
+   cross join lateral app.decide_notification(app.company_id(), auth.uid(), t.name, c.channel) d
+   where t.name <> 'digest'
+   order by t.digest_group, t.name, c.place;
+end $$;
+ALTER FUNCTION public.my_notification_settings() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.my_notification_settings() IS 'What the caller is told of in this company, by which channels, and what says so.';
+
+CREATE FUNCTION public.notify(topic text, company_id uuid, user_ids uuid[] DEFAULT '{}'::uuid[], params jsonb DEFAULT '{}'::jsonb, permission text DEFAULT NULL::text, entity_type text DEFAULT NULL::text, entity_id uuid DEFAULT NULL::uuid, priority text DEFAULT NULL::text, unique_key text DEFAULT NULL::text) RETURNS uuid
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+  select app.notify(topic, company_id, user_ids, params, permission, entity_type, entity_id, priority, unique_key)
+$$;
+ALTER FUNCTION public.notify(topic text, company_id uuid, user_ids uuid[], params jsonb, permission text, entity_type text, entity_id uuid, priority text, unique_key text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.notify(topic text, company_id uuid, user_ids uuid[], params jsonb, permission text, entity_type text, entity_id uuid, priority text, unique_key text) IS 'Has members of a company told of something: named ones, and whoever holds a permission. For the service.';
 
 CREATE FUNCTION public.open_link() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
@@ -15781,6 +16872,19 @@ ALTER FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, qua
 
 COMMENT ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) IS 'Moves stock from one location to another.';
 
+CREATE FUNCTION public.unread_notifications() RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select count(*)::integer from (
+    select from public.notification_queue q
+     where q.company_id = app.company_id() and q.user_id = auth.uid() and q.channel = 'in_app' and q.read_at is null and q.archived_at is null
+     limit 1000) n
+$$;
+ALTER FUNCTION public.unread_notifications() OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.unread_notifications() IS 'How many messages of the caller''s feed are not read, up to 1000.';
+
 CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -15828,6 +16932,33 @@ $$;
 ALTER FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) IS 'Says for the operator that a domain is the company''s own.';
+
+CREATE FUNCTION public.why_not_notified(entity_id uuid DEFAULT NULL::uuid, event_id uuid DEFAULT NULL::uuid, user_id uuid DEFAULT auth.uid()) RETURNS TABLE(decided_at timestamp with time zone, event text, topic text, channel text, decision text, reason text, note text, event_key uuid)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+#variable_conflict use_variable
+begin
+  if (why_not_notified.entity_id is null) = ($2 is null) then
+    raise exception using errcode = 'TH422', constraint = 'notification_question_invalid', message = 'Ask of a row or of an event: entity_id or event_id.';
+  elsif $3 is distinct from auth.uid() and not app.has_permission('notification_decisions:read') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission notification_decisions:read.';
+  end if;
+  return query
+  select d.created_at, d.event, d.topic, d.channel, d.decision, d.reason, d.note, d.event_id from app.notification_decisions d
+   where d.company_id = app.company_id() and d.user_id = $3 and (d.entity_id = $1 or d.event_id = $2) order by d.id limit 1000;
+  if not found then
+    return query
+    select null::timestamptz, null::text, null::text, null::text, 'withheld',
+           case when app.is_notification_waiting($1, $2) then 'waiting'
+                when exists (select from app.notification_decisions d
+                              where d.company_id = app.company_id() and (d.entity_id = $1 or d.event_id = $2)) then 'not_in_audience'
+                else 'nothing_told' end, null::text, $2;
+  end if;
+end $_$;
+ALTER FUNCTION public.why_not_notified(entity_id uuid, event_id uuid, user_id uuid) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.why_not_notified(entity_id uuid, event_id uuid, user_id uuid) IS 'Why a member was told of a row or an event by each way, or why he was not.';
 
 CREATE FUNCTION storage.filename(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -16454,6 +17585,121 @@ ALTER TABLE ONLY app.month_recounts FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.month_recounts OWNER TO app_owner;
 
 COMMENT ON TABLE app.month_recounts IS 'Companies whose months are read from their rows until they are counted anew.';
+
+CREATE TABLE app.notification_digests (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    digest_group text NOT NULL,
+    window_end timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_digests_digest_group_check CHECK ((length(digest_group) <= 30))
+);
+ALTER TABLE ONLY app.notification_digests FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.notification_digests OWNER TO app_owner;
+
+COMMENT ON TABLE app.notification_digests IS 'What gathers mails to a member until its window ends.';
+
+COMMENT ON COLUMN app.notification_digests.user_id IS 'Who gets it.';
+
+COMMENT ON COLUMN app.notification_digests.digest_group IS 'The topics that it gathers.';
+
+COMMENT ON COLUMN app.notification_digests.window_end IS 'When it is sent.';
+
+COMMENT ON COLUMN app.notification_digests.sent_at IS 'When one mail was made of it.';
+
+COMMENT ON COLUMN app.notification_digests.created_at IS 'When the first of it came.';
+
+CREATE TABLE app.notification_messages (
+    message_id uuid NOT NULL,
+    company_id uuid NOT NULL,
+    notification_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY app.notification_messages FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.notification_messages OWNER TO app_owner;
+
+COMMENT ON TABLE app.notification_messages IS 'Which messages of the outbox a notification is sent by, until they are.';
+
+COMMENT ON COLUMN app.notification_messages.message_id IS 'The message.';
+
+COMMENT ON COLUMN app.notification_messages.company_id IS 'Whose it is.';
+
+COMMENT ON COLUMN app.notification_messages.notification_id IS 'The notification.';
+
+COMMENT ON COLUMN app.notification_messages.created_at IS 'When it was handed on.';
+
+CREATE TABLE app.notification_sources (
+    noun text NOT NULL,
+    event text NOT NULL,
+    topic text NOT NULL,
+    changed text[],
+    unless text[] DEFAULT '{}'::text[] NOT NULL,
+    wanted jsonb DEFAULT '[]'::jsonb NOT NULL,
+    audience text[] NOT NULL,
+    permission text,
+    CONSTRAINT notification_sources_audience_check CHECK ((audience <@ '{assignee,crew,creator,new_assignee,new_crew,former,holders,holders_if_nobody}'::text[])),
+    CONSTRAINT notification_sources_event_check CHECK ((event ~ '^[a-z_]+[.][a-z_]+$'::text)),
+    CONSTRAINT notification_sources_noun_check CHECK ((noun ~ '^[a-z_]{1,60}$'::text)),
+    CONSTRAINT notification_sources_permission_check CHECK ((length(permission) <= 120)),
+    CONSTRAINT notification_sources_wanted_check CHECK ((jsonb_typeof(wanted) = 'array'::text))
+);
+ALTER TABLE ONLY app.notification_sources FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.notification_sources OWNER TO app_owner;
+
+COMMENT ON TABLE app.notification_sources IS 'Which events cause a topic, and who is told then.';
+
+COMMENT ON COLUMN app.notification_sources.noun IS 'What the event begins with; looked up by every change of a row of the business.';
+
+COMMENT ON COLUMN app.notification_sources.event IS 'noun.verb, as webhooks know it.';
+
+COMMENT ON COLUMN app.notification_sources.topic IS 'The topic.';
+
+COMMENT ON COLUMN app.notification_sources.changed IS 'Only where one of these columns changed; null for any.';
+
+COMMENT ON COLUMN app.notification_sources.unless IS 'Not where the event has one of these names, too.';
+
+COMMENT ON COLUMN app.notification_sources.wanted IS 'Only where the row says what one of these says; empty for any.';
+
+COMMENT ON COLUMN app.notification_sources.audience IS 'Who is told, by what the row says of people.';
+
+COMMENT ON COLUMN app.notification_sources.permission IS 'Whose holders are told, where the audience has holders.';
+
+CREATE TABLE app.notification_topics (
+    name text NOT NULL,
+    description text NOT NULL,
+    digest_group text NOT NULL,
+    priority text DEFAULT 'normal'::text NOT NULL,
+    default_channels text[] NOT NULL,
+    mandatory_channels text[] DEFAULT '{}'::text[] NOT NULL,
+    read_permission text,
+    CONSTRAINT notification_topics_check CHECK ((mandatory_channels <@ default_channels)),
+    CONSTRAINT notification_topics_default_channels_check CHECK ((default_channels <@ '{email,sms,push,in_app}'::text[])),
+    CONSTRAINT notification_topics_description_check CHECK (((length(description) >= 1) AND (length(description) <= 500))),
+    CONSTRAINT notification_topics_digest_group_check CHECK ((digest_group ~ '^[a-z_]{1,30}$'::text)),
+    CONSTRAINT notification_topics_name_check CHECK ((name ~ '^[a-z][a-z_]{1,59}$'::text)),
+    CONSTRAINT notification_topics_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text]))),
+    CONSTRAINT notification_topics_read_permission_check CHECK ((length(read_permission) <= 120))
+);
+ALTER TABLE ONLY app.notification_topics FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.notification_topics OWNER TO app_owner;
+
+COMMENT ON TABLE app.notification_topics IS 'What members can be told of.';
+
+COMMENT ON COLUMN app.notification_topics.name IS 'Its word, as notification_queue.type and notification_preferences have it.';
+
+COMMENT ON COLUMN app.notification_topics.description IS 'When somebody is told.';
+
+COMMENT ON COLUMN app.notification_topics.digest_group IS 'Topics of one group come in one digest.';
+
+COMMENT ON COLUMN app.notification_topics.priority IS 'How urgent it is unless the notification says otherwise.';
+
+COMMENT ON COLUMN app.notification_topics.default_channels IS 'The ways it takes where nobody chose.';
+
+COMMENT ON COLUMN app.notification_topics.mandatory_channels IS 'The ways that nobody can switch off.';
+
+COMMENT ON COLUMN app.notification_topics.read_permission IS 'What a member needs in one of its scopes to be told; null where it names him itself.';
 
 CREATE TABLE app.outbox (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -19558,6 +20804,67 @@ COMMENT ON COLUMN public.notes.content IS 'html';
 
 COMMENT ON COLUMN public.notes.author_name IS 'pii:name';
 
+CREATE TABLE public.notification_choices (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid DEFAULT auth.uid() NOT NULL,
+    topic text NOT NULL,
+    channel text NOT NULL,
+    enabled boolean NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_choices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
+    CONSTRAINT notification_choices_topic_check CHECK ((length(topic) <= 60))
+);
+ALTER TABLE ONLY public.notification_choices FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.notification_choices OWNER TO app_owner;
+
+COMMENT ON TABLE public.notification_choices IS 'What a member chose for one topic and channel; goes before notification_preferences.';
+
+COMMENT ON COLUMN public.notification_choices.user_id IS 'Who chose.';
+
+COMMENT ON COLUMN public.notification_choices.topic IS 'The topic.';
+
+COMMENT ON COLUMN public.notification_choices.channel IS 'The channel.';
+
+COMMENT ON COLUMN public.notification_choices.enabled IS 'Whether he wants it.';
+
+CREATE TABLE public.notification_defaults (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    topic text NOT NULL,
+    channel text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    is_mandatory boolean DEFAULT false NOT NULL,
+    hour_max integer,
+    note text,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_defaults_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
+    CONSTRAINT notification_defaults_hour_max_check CHECK (((hour_max >= 0) AND (hour_max <= 10000))),
+    CONSTRAINT notification_defaults_mandatory_check CHECK ((enabled OR (NOT is_mandatory))),
+    CONSTRAINT notification_defaults_note_check CHECK ((length(note) <= 500)),
+    CONSTRAINT notification_defaults_topic_check CHECK ((length(topic) <= 60))
+);
+ALTER TABLE ONLY public.notification_defaults FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.notification_defaults OWNER TO app_owner;
+
+COMMENT ON TABLE public.notification_defaults IS 'What a company has its members told of where they chose nothing, and what they must be told of.';
+
+COMMENT ON COLUMN public.notification_defaults.topic IS 'The topic.';
+
+COMMENT ON COLUMN public.notification_defaults.channel IS 'The channel.';
+
+COMMENT ON COLUMN public.notification_defaults.enabled IS 'Whether it comes where the member chose nothing.';
+
+COMMENT ON COLUMN public.notification_defaults.is_mandatory IS 'Whether no member can switch it off.';
+
+COMMENT ON COLUMN public.notification_defaults.hour_max IS 'How many of it one member gets in an hour; null as the server has it.';
+
+COMMENT ON COLUMN public.notification_defaults.note IS 'Why it is so.';
+
 CREATE TABLE public.notification_preferences (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -19596,58 +20903,6 @@ ALTER TABLE public.notification_preferences OWNER TO app_owner;
 
 COMMENT ON TABLE public.notification_preferences IS 'How a member wants to be told.';
 
-CREATE TABLE public.notification_queue (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid NOT NULL,
-    type text NOT NULL,
-    channel text DEFAULT 'in_app'::text NOT NULL,
-    priority text DEFAULT 'normal'::text NOT NULL,
-    subject text,
-    body text NOT NULL,
-    body_html text,
-    entity_type text,
-    entity_id uuid,
-    status text DEFAULT 'pending'::text NOT NULL,
-    scheduled_for timestamp with time zone,
-    sent_at timestamp with time zone,
-    delivered_at timestamp with time zone,
-    failed_at timestamp with time zone,
-    failure_reason text,
-    retry_count integer DEFAULT 0 NOT NULL,
-    max_retries integer DEFAULT 3 NOT NULL,
-    provider text,
-    provider_message_id text,
-    provider_response jsonb,
-    read_at timestamp with time zone,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT notification_queue_body_check CHECK (((length(body) >= 1) AND (length(body) <= 500))),
-    CONSTRAINT notification_queue_body_html_check CHECK ((length(body_html) <= 20000)),
-    CONSTRAINT notification_queue_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
-    CONSTRAINT notification_queue_entity_type_check CHECK ((length(entity_type) <= 60)),
-    CONSTRAINT notification_queue_failure_reason_check CHECK ((length(failure_reason) <= 2000)),
-    CONSTRAINT notification_queue_max_retries_check CHECK ((max_retries >= 0)),
-    CONSTRAINT notification_queue_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT notification_queue_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text]))),
-    CONSTRAINT notification_queue_provider_check CHECK ((length(provider) <= 60)),
-    CONSTRAINT notification_queue_provider_message_id_check CHECK ((length(provider_message_id) <= 255)),
-    CONSTRAINT notification_queue_retry_count_check CHECK ((retry_count >= 0)),
-    CONSTRAINT notification_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT notification_queue_subject_check CHECK ((length(subject) <= 200)),
-    CONSTRAINT notification_queue_type_check CHECK (((length(type) >= 1) AND (length(type) <= 120)))
-);
-ALTER TABLE ONLY public.notification_queue FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.notification_queue OWNER TO app_owner;
-
-COMMENT ON TABLE public.notification_queue IS 'Messages to members, and what became of them.';
-
-COMMENT ON COLUMN public.notification_queue.subject IS 'pii:text';
-
-COMMENT ON COLUMN public.notification_queue.body IS 'pii:text';
-
-COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text html';
-
 CREATE TABLE public.notification_templates (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -19663,7 +20918,7 @@ CREATE TABLE public.notification_templates (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT notification_templates_body_check CHECK ((length(body) <= 20000)),
     CONSTRAINT notification_templates_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
-    CONSTRAINT notification_templates_event_check CHECK (((length(event) <= 120) AND (event ~ '^[a-z_]+[.][a-z_]+$'::text))),
+    CONSTRAINT notification_templates_event_check CHECK (((length(event) <= 120) AND (event ~ '^[a-z_]+([.][a-z_]+)?$'::text))),
     CONSTRAINT notification_templates_locale_check CHECK ((length(locale) <= 10)),
     CONSTRAINT notification_templates_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT notification_templates_subject_check CHECK ((length(subject) <= 200))
@@ -21144,6 +22399,27 @@ ALTER TABLE ONLY app.migrations
 ALTER TABLE ONLY app.month_recounts
     ADD CONSTRAINT month_recounts_pkey PRIMARY KEY (company_id);
 
+ALTER TABLE ONLY app.notification_decisions
+    ADD CONSTRAINT notification_decisions_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.notification_digests
+    ADD CONSTRAINT notification_digests_company_id_user_id_digest_group_window_key UNIQUE (company_id, user_id, digest_group, window_end);
+
+ALTER TABLE ONLY app.notification_digests
+    ADD CONSTRAINT notification_digests_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.notification_events
+    ADD CONSTRAINT notification_events_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.notification_messages
+    ADD CONSTRAINT notification_messages_pkey PRIMARY KEY (message_id);
+
+ALTER TABLE ONLY app.notification_sources
+    ADD CONSTRAINT notification_sources_pkey PRIMARY KEY (noun, event, topic);
+
+ALTER TABLE ONLY app.notification_topics
+    ADD CONSTRAINT notification_topics_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 
@@ -21546,6 +22822,18 @@ ALTER TABLE ONLY public.messages_v2
 ALTER TABLE ONLY public.notes
     ADD CONSTRAINT notes_pkey PRIMARY KEY (company_id, id);
 
+ALTER TABLE ONLY public.notification_choices
+    ADD CONSTRAINT notification_choices_company_id_user_id_topic_channel_key UNIQUE (company_id, user_id, topic, channel);
+
+ALTER TABLE ONLY public.notification_choices
+    ADD CONSTRAINT notification_choices_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.notification_defaults
+    ADD CONSTRAINT notification_defaults_company_id_topic_channel_key UNIQUE (company_id, topic, channel);
+
+ALTER TABLE ONLY public.notification_defaults
+    ADD CONSTRAINT notification_defaults_pkey PRIMARY KEY (company_id, id);
+
 ALTER TABLE ONLY public.notification_preferences
     ADD CONSTRAINT notification_preferences_company_id_user_id_key UNIQUE (company_id, user_id);
 
@@ -21807,6 +23095,30 @@ CREATE INDEX idempotency_keys_expires_at_idx ON app.idempotency_keys USING btree
 CREATE INDEX inbound_events_due_at_idx ON app.inbound_events USING btree (due_at) WHERE (status = 'pending'::text);
 
 CREATE INDEX inbound_events_received_at_idx ON app.inbound_events USING btree (received_at);
+
+CREATE INDEX notification_decisions_created_at_idx ON app.notification_decisions USING btree (created_at);
+
+CREATE INDEX notification_decisions_entity_idx ON app.notification_decisions USING btree (company_id, entity_id, user_id);
+
+CREATE INDEX notification_decisions_event_idx ON app.notification_decisions USING btree (company_id, event_id, user_id);
+
+CREATE INDEX notification_decisions_id_idx ON app.notification_decisions USING btree (id);
+
+CREATE INDEX notification_decisions_user_idx ON app.notification_decisions USING btree (company_id, user_id, id DESC);
+
+CREATE INDEX notification_digests_due_idx ON app.notification_digests USING btree (window_end) WHERE (sent_at IS NULL);
+
+CREATE INDEX notification_digests_id_idx ON app.notification_digests USING btree (id);
+
+CREATE INDEX notification_events_created_at_idx ON app.notification_events USING btree (created_at);
+
+CREATE INDEX notification_events_due_at_idx ON app.notification_events USING btree (due_at) WHERE (done_at IS NULL);
+
+CREATE INDEX notification_events_entity_idx ON app.notification_events USING btree (company_id, entity_id) WHERE (done_at IS NULL);
+
+CREATE UNIQUE INDEX notification_events_unique_key ON app.notification_events USING btree (company_id, unique_key) WHERE (unique_key IS NOT NULL);
+
+CREATE INDEX notification_messages_notification_id_idx ON app.notification_messages USING btree (company_id, notification_id);
 
 CREATE INDEX outbox_client_idx ON app.outbox USING btree (client, created_at);
 
@@ -22374,13 +23686,23 @@ CREATE INDEX notes_id_idx ON public.notes USING btree (id);
 
 CREATE INDEX notes_job_id_idx ON public.notes USING btree (company_id, job_id);
 
+CREATE INDEX notification_choices_id_idx ON public.notification_choices USING btree (id);
+
+CREATE INDEX notification_defaults_id_idx ON public.notification_defaults USING btree (id);
+
 CREATE INDEX notification_preferences_id_idx ON public.notification_preferences USING btree (id);
 
 CREATE INDEX notification_queue_created_at_idx ON public.notification_queue USING btree (company_id, created_at DESC, id);
 
+CREATE INDEX notification_queue_digest_id_idx ON public.notification_queue USING btree (company_id, digest_id) WHERE (digest_id IS NOT NULL);
+
+CREATE UNIQUE INDEX notification_queue_event_key ON public.notification_queue USING btree (company_id, event_id, user_id, type, channel) WHERE (event_id IS NOT NULL);
+
 CREATE INDEX notification_queue_id_idx ON public.notification_queue USING btree (id);
 
 CREATE INDEX notification_queue_status_idx ON public.notification_queue USING btree (company_id, status, scheduled_for);
+
+CREATE INDEX notification_queue_unread_idx ON public.notification_queue USING btree (company_id, user_id) WHERE ((channel = 'in_app'::text) AND (read_at IS NULL) AND (archived_at IS NULL));
 
 CREATE INDEX notification_queue_user_id_idx ON public.notification_queue USING btree (company_id, user_id, created_at DESC);
 
@@ -22766,6 +24088,10 @@ ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_3
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.notification_decisions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER note_notification_end AFTER UPDATE OF status ON app.outbox FOR EACH ROW WHEN (((old.status = 'pending'::text) AND (new.status = ANY (ARRAY['sent'::text, 'failed'::text])) AND (new.purpose = 'notification'::text))) EXECUTE FUNCTION app.note_notification_end();
+
 CREATE TRIGGER note_use AFTER UPDATE ON app.api_key_uses FOR EACH ROW WHEN ((old.minute <> new.minute)) EXECUTE FUNCTION app.note_api_key_use();
 
 CREATE TRIGGER rate_limits_changed AFTER INSERT OR DELETE OR UPDATE ON app.rate_limit_rules FOR EACH ROW EXECUTE FUNCTION app.rate_limits_changed();
@@ -22995,6 +24321,10 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.m
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.messages_v2 FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.notes FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.notification_choices FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.notification_defaults FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.notification_preferences FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
@@ -23296,6 +24626,12 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.labor_rates FOR EACH ROW 
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION app.guard_note();
 
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.notification_choices FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_notification_topic();
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.notification_defaults FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_notification_topic();
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OF subject, body ON public.notification_templates FOR EACH ROW EXECUTE FUNCTION app.guard_notification_template();
+
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.payments FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_payment();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OF approvers ON public.po_settings FOR EACH ROW WHEN (((jsonb_typeof(new.approvers) = 'array'::text) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_po_settings();
@@ -23404,6 +24740,8 @@ CREATE TRIGGER guard_new AFTER INSERT ON public.inventory FOR EACH ROW WHEN (((n
 
 CREATE TRIGGER guard_new_owner_password BEFORE UPDATE OF role ON public.team_members FOR EACH ROW WHEN (((new.role = ANY (ARRAY['owner'::text, 'admin'::text])) AND (old.role <> new.role) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_owner_password();
 
+CREATE TRIGGER guard_new_zone BEFORE INSERT ON public.notification_preferences FOR EACH ROW WHEN (((new.quiet_hours_timezone <> 'UTC'::text) AND (CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])))) EXECUTE FUNCTION app.guard_quiet_hours();
+
 CREATE TRIGGER guard_owner_password BEFORE INSERT ON public.team_members FOR EACH ROW WHEN (((new.role = ANY (ARRAY['owner'::text, 'admin'::text])) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_owner_password();
 
 CREATE TRIGGER guard_receipt BEFORE UPDATE ON public.purchase_order_line_items FOR EACH ROW WHEN (((new.quantity_received <> old.quantity_received) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_receipt();
@@ -23475,6 +24813,8 @@ CREATE TRIGGER guard_soft_delete BEFORE INSERT OR UPDATE ON public.vendors FOR E
 CREATE TRIGGER guard_stamp BEFORE INSERT OR UPDATE ON public.absences FOR EACH ROW EXECUTE FUNCTION app.stamp_approval('absences');
 
 CREATE TRIGGER guard_stamp BEFORE INSERT OR UPDATE ON public.time_entries FOR EACH ROW EXECUTE FUNCTION app.stamp_approval('time_entries');
+
+CREATE TRIGGER guard_zone BEFORE UPDATE OF quiet_hours_timezone ON public.notification_preferences FOR EACH ROW WHEN (((new.quiet_hours_timezone IS DISTINCT FROM old.quiet_hours_timezone) AND (new.quiet_hours_timezone <> 'UTC'::text))) EXECUTE FUNCTION app.guard_quiet_hours();
 
 CREATE TRIGGER keep_billed BEFORE DELETE ON public.customers FOR EACH ROW WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.keep_billed_customer();
 
@@ -23684,6 +25024,10 @@ CREATE TRIGGER touch BEFORE UPDATE ON public.member_zones FOR EACH ROW EXECUTE F
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION app.touch();
 
+CREATE TRIGGER touch BEFORE UPDATE ON public.notification_choices FOR EACH ROW EXECUTE FUNCTION app.touch();
+
+CREATE TRIGGER touch BEFORE UPDATE ON public.notification_defaults FOR EACH ROW EXECUTE FUNCTION app.touch();
+
 CREATE TRIGGER touch BEFORE UPDATE ON public.notification_preferences FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.notification_templates FOR EACH ROW EXECUTE FUNCTION app.touch();
@@ -23886,6 +25230,8 @@ CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.member_zones 
 
 CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('note', 'company_id', 'search_vector');
 
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.notification_defaults FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('notification_default', 'company_id', 'search_vector');
+
 CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.notification_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('notification_template', 'company_id', 'search_vector');
 
 CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.payment_allocations FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('payment_allocation', 'company_id', 'search_vector');
@@ -24044,9 +25390,11 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.messages_v2 FOR EACH RO
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notes', 'note', 'company_id', 'usual', 'author_name', 'name');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_preferences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_preferences', 'notification_preference', 'company_id', 'usual');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_choices FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_choices', 'notification_choice', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_queue FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_queue', 'notification_queue', 'company_id', 'usual', 'subject', 'text', 'body', 'text', 'body_html', 'text');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_defaults FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_defaults', 'notification_default', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_preferences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_preferences', 'notification_preference', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.notification_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('notification_templates', 'notification_template', 'company_id', 'usual');
 
@@ -24214,9 +25562,11 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.messages_v2 FOR EACH ROW W
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notes('notes', 'note', 'company_id', 'usual', 'author_name', 'name');
 
-CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_preferences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_preferences('notification_preferences', 'notification_preference', 'company_id', 'usual');
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_choices FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_choices('notification_choices', 'notification_choice', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_queue FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_queue('notification_queue', 'notification_queue', 'company_id', 'usual', 'subject', 'text', 'body', 'text', 'body_html', 'text');
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_defaults FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_defaults('notification_defaults', 'notification_default', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_preferences FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_preferences('notification_preferences', 'notification_preference', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.notification_templates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_notification_templates('notification_templates', 'notification_template', 'company_id', 'usual');
 
@@ -24312,6 +25662,21 @@ ALTER TABLE ONLY app.figures
 
 ALTER TABLE ONLY app.month_recounts
     ADD CONSTRAINT month_recounts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.notification_decisions
+    ADD CONSTRAINT notification_decisions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.notification_digests
+    ADD CONSTRAINT notification_digests_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.notification_digests
+    ADD CONSTRAINT notification_digests_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.notification_messages
+    ADD CONSTRAINT notification_messages_notification_id_fkey FOREIGN KEY (company_id, notification_id) REFERENCES public.notification_queue(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.notification_sources
+    ADD CONSTRAINT notification_sources_topic_fkey FOREIGN KEY (topic) REFERENCES app.notification_topics(name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
@@ -24918,6 +26283,15 @@ ALTER TABLE ONLY public.notes
 ALTER TABLE ONLY public.notes
     ADD CONSTRAINT notes_job_id_fkey FOREIGN KEY (company_id, job_id) REFERENCES public.jobs(company_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.notification_choices
+    ADD CONSTRAINT notification_choices_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.notification_choices
+    ADD CONSTRAINT notification_choices_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.notification_defaults
+    ADD CONSTRAINT notification_defaults_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.notification_preferences
     ADD CONSTRAINT notification_preferences_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -24926,6 +26300,9 @@ ALTER TABLE ONLY public.notification_preferences
 
 ALTER TABLE ONLY public.notification_queue
     ADD CONSTRAINT notification_queue_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.notification_queue
+    ADD CONSTRAINT notification_queue_digest_id_fkey FOREIGN KEY (company_id, digest_id) REFERENCES app.notification_digests(company_id, id) ON DELETE SET NULL (digest_id);
 
 ALTER TABLE ONLY public.notification_queue
     ADD CONSTRAINT notification_queue_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
@@ -25378,6 +26755,18 @@ CREATE POLICY app_definer_all ON app.migrations TO app_definer USING (true) WITH
 
 CREATE POLICY app_definer_all ON app.month_recounts TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.notification_decisions TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.notification_digests TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.notification_events TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.notification_messages TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.notification_sources TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.notification_topics TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true) WITH CHECK (true);
@@ -25477,6 +26866,18 @@ CREATE POLICY app_owner_all ON app.inbound_states TO app_owner USING (true) WITH
 CREATE POLICY app_owner_all ON app.migrations TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.month_recounts TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.notification_decisions TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.notification_digests TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.notification_events TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.notification_messages TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.notification_sources TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.notification_topics TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (true);
 
@@ -25580,11 +26981,25 @@ CREATE POLICY member_read ON app.dead_tasks FOR SELECT TO authenticated USING ((
 
 CREATE POLICY member_read ON app.done_tasks FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
 
+CREATE POLICY member_read ON app.notification_decisions FOR SELECT TO authenticated USING ((( SELECT app.has_permission('notification_decisions:read'::text) AS has_permission) OR (( SELECT app.has_permission('notification_decisions:read_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
+
 CREATE POLICY member_read ON app.tasks FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
 
 ALTER TABLE app.migrations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.month_recounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.notification_decisions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.notification_digests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.notification_events ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.notification_messages ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.notification_sources ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.notification_topics ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.outbox ENABLE ROW LEVEL SECURITY;
 
@@ -25662,6 +27077,18 @@ CREATE POLICY service_role_all ON app.migrations TO service_role USING (true) WI
 
 CREATE POLICY service_role_all ON app.month_recounts TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.notification_decisions TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.notification_digests TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.notification_events TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.notification_messages TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.notification_sources TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.notification_topics TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.protected_tables TO service_role USING (true) WITH CHECK (true);
@@ -25725,6 +27152,8 @@ ALTER TABLE app.tasks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON app.dead_tasks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON app.done_tasks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON app.notification_decisions AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON app.tasks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
@@ -26008,6 +27437,10 @@ CREATE POLICY app_definer_all ON public.messages_v2 TO app_definer USING (true) 
 
 CREATE POLICY app_definer_all ON public.notes TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON public.notification_choices TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.notification_defaults TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON public.notification_preferences TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.notification_queue TO app_definer USING (true) WITH CHECK (true);
@@ -26207,6 +27640,10 @@ CREATE POLICY app_owner_all ON public.member_zones TO app_owner USING (true) WIT
 CREATE POLICY app_owner_all ON public.messages_v2 TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.notes TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.notification_choices TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.notification_defaults TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.notification_preferences TO app_owner USING (true) WITH CHECK (true);
 
@@ -26542,6 +27979,10 @@ CREATE POLICY member_create ON public.notes FOR INSERT TO authenticated WITH CHE
    FROM public.jobs parent
   WHERE ((parent.company_id = notes.company_id) AND (parent.id = notes.job_id))))) OR (( SELECT app.has_permission('notes:create_own'::text) AS has_permission) AND (created_by = ( SELECT auth.uid() AS uid)))));
 
+CREATE POLICY member_create ON public.notification_choices FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('notification_choices:create'::text) AS has_permission) OR (( SELECT app.has_permission('notification_choices:create_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
+
+CREATE POLICY member_create ON public.notification_defaults FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('company_settings:create'::text) AS has_permission));
+
 CREATE POLICY member_create ON public.notification_preferences FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('notification_preferences:create'::text) AS has_permission) OR (( SELECT app.has_permission('notification_preferences:create_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
 
 CREATE POLICY member_create ON public.notification_templates FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('notification_templates:create'::text) AS has_permission));
@@ -26725,6 +28166,10 @@ CREATE POLICY member_delete ON public.messages_v2 FOR DELETE TO authenticated US
 CREATE POLICY member_delete ON public.notes FOR DELETE TO authenticated USING ((( SELECT app.has_permission('notes:delete'::text) AS has_permission) OR (( SELECT app.has_permission('notes:delete_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
    FROM public.jobs parent
   WHERE ((parent.company_id = notes.company_id) AND (parent.id = notes.job_id))))) OR (( SELECT app.has_permission('notes:delete_own'::text) AS has_permission) AND (created_by = ( SELECT auth.uid() AS uid)))));
+
+CREATE POLICY member_delete ON public.notification_choices FOR DELETE TO authenticated USING ((( SELECT app.has_permission('notification_choices:delete'::text) AS has_permission) OR (( SELECT app.has_permission('notification_choices:delete_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
+
+CREATE POLICY member_delete ON public.notification_defaults FOR DELETE TO authenticated USING (( SELECT app.has_permission('company_settings:delete'::text) AS has_permission));
 
 CREATE POLICY member_delete ON public.notification_templates FOR DELETE TO authenticated USING (( SELECT app.has_permission('notification_templates:delete'::text) AS has_permission));
 
@@ -26931,6 +28376,10 @@ CREATE POLICY member_read ON public.messages_v2 FOR SELECT TO authenticated USIN
 CREATE POLICY member_read ON public.notes FOR SELECT TO authenticated USING ((( SELECT app.has_permission('notes:read'::text) AS has_permission) OR (( SELECT app.has_permission('notes:read_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
    FROM public.jobs parent
   WHERE ((parent.company_id = notes.company_id) AND (parent.id = notes.job_id))))) OR (( SELECT app.has_permission('notes:read_own'::text) AS has_permission) AND (created_by = ( SELECT auth.uid() AS uid)))));
+
+CREATE POLICY member_read ON public.notification_choices FOR SELECT TO authenticated USING ((( SELECT app.has_permission('notification_choices:read'::text) AS has_permission) OR (( SELECT app.has_permission('notification_choices:read_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
+
+CREATE POLICY member_read ON public.notification_defaults FOR SELECT TO authenticated USING (( SELECT app.has_permission('company_settings:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.notification_preferences FOR SELECT TO authenticated USING ((( SELECT app.has_permission('notification_preferences:read'::text) AS has_permission) OR (( SELECT app.has_permission('notification_preferences:read_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
 
@@ -27178,6 +28627,10 @@ CREATE POLICY member_update ON public.notes FOR UPDATE TO authenticated USING ((
    FROM public.jobs parent
   WHERE ((parent.company_id = notes.company_id) AND (parent.id = notes.job_id))))) OR (( SELECT app.has_permission('notes:update_own'::text) AS has_permission) AND (created_by = ( SELECT auth.uid() AS uid)))));
 
+CREATE POLICY member_update ON public.notification_choices FOR UPDATE TO authenticated USING ((( SELECT app.has_permission('notification_choices:update'::text) AS has_permission) OR (( SELECT app.has_permission('notification_choices:update_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid))))) WITH CHECK ((( SELECT app.has_permission('notification_choices:update'::text) AS has_permission) OR (( SELECT app.has_permission('notification_choices:update_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
+
+CREATE POLICY member_update ON public.notification_defaults FOR UPDATE TO authenticated USING (( SELECT app.has_permission('company_settings:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('company_settings:update'::text) AS has_permission));
+
 CREATE POLICY member_update ON public.notification_preferences FOR UPDATE TO authenticated USING ((( SELECT app.has_permission('notification_preferences:update'::text) AS has_permission) OR (( SELECT app.has_permission('notification_preferences:update_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid))))) WITH CHECK ((( SELECT app.has_permission('notification_preferences:update'::text) AS has_permission) OR (( SELECT app.has_permission('notification_preferences:update_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
 
 CREATE POLICY member_update ON public.notification_queue FOR UPDATE TO authenticated USING ((( SELECT app.has_permission('notifications:update'::text) AS has_permission) OR (( SELECT app.has_permission('notifications:update_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid))))) WITH CHECK ((( SELECT app.has_permission('notifications:update'::text) AS has_permission) OR (( SELECT app.has_permission('notifications:update_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
@@ -27257,6 +28710,10 @@ ALTER TABLE public.member_zones ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages_v2 ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.notification_choices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.notification_defaults ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.notification_preferences ENABLE ROW LEVEL SECURITY;
 
@@ -27417,6 +28874,10 @@ CREATE POLICY service_role_all ON public.member_zones TO service_role USING (tru
 CREATE POLICY service_role_all ON public.messages_v2 TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.notes TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.notification_choices TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.notification_defaults TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.notification_preferences TO service_role USING (true) WITH CHECK (true);
 
@@ -27643,6 +29104,10 @@ CREATE POLICY tenant_isolation ON public.member_zones AS RESTRICTIVE TO anon, au
 CREATE POLICY tenant_isolation ON public.messages_v2 AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.notes AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.notification_choices AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.notification_defaults AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.notification_preferences AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
@@ -28251,9 +29716,11 @@ REVOKE ALL ON FUNCTION app.audit_of_messages_v2() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_notes() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.audit_of_notification_preferences() FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.audit_of_notification_choices() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.audit_of_notification_queue() FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.audit_of_notification_defaults() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_notification_preferences() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_notification_templates() FROM PUBLIC;
 
@@ -28590,6 +30057,9 @@ REVOKE ALL ON FUNCTION app.check_visit() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) TO service_role;
 
+REVOKE ALL ON FUNCTION app.close_digest(p_company_id uuid, p_id uuid, p_subject text, p_body text, p_body_html text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.close_digest(p_company_id uuid, p_id uuid, p_subject text, p_body text, p_body_html text, p_now timestamp with time zone) TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stock_reservations TO app_definer;
 GRANT SELECT ON TABLE public.stock_reservations TO service_role;
 GRANT SELECT ON TABLE public.stock_reservations TO authenticated;
@@ -28659,6 +30129,15 @@ REVOKE ALL ON FUNCTION app.customer_of_session(p_company_id uuid, p_id uuid, p_d
 REVOKE ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.decide_notification(p_company_id uuid, p_user_id uuid, p_topic text, p_channel text, OUT is_enabled boolean, OUT reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.decide_notification(p_company_id uuid, p_user_id uuid, p_topic text, p_channel text, OUT is_enabled boolean, OUT reason text) TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_events TO app_definer;
+GRANT SELECT ON TABLE app.notification_events TO service_role;
+
+REVOKE ALL ON FUNCTION app.decide_way(p_event app.notification_events, p_topic text, p_user_id uuid, p_channel text, p_priority text, p_rules jsonb, p_now timestamp with time zone, OUT decision text, OUT reason text, OUT window_end timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.decide_way(p_event app.notification_events, p_topic text, p_user_id uuid, p_channel text, p_priority text, p_rules jsonb, p_now timestamp with time zone, OUT decision text, OUT reason text, OUT window_end timestamp with time zone) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) TO service_role;
 
@@ -28689,6 +30168,9 @@ GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO app_d
 REVOKE ALL ON FUNCTION app.demand_of_guest(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.demand_of_guest(p_permission text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.digest_end(p_frequency text, p_zone text, p_hour integer, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.digest_end(p_frequency text, p_zone text, p_hour integer, p_at timestamp with time zone) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.digits(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.digits(p_text text) TO anon;
 GRANT ALL ON FUNCTION app.digits(p_text text) TO authenticated;
@@ -28705,6 +30187,9 @@ GRANT ALL ON FUNCTION app.domain_company(p_domain text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.e164(p_phone text, p_country text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.e164(p_phone text, p_country text) TO authenticated;
@@ -28781,6 +30266,8 @@ REVOKE ALL ON FUNCTION app.expire_invitations(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_logs(p_table text, p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.expire_notifications(p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.expire_portal_sessions(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_rate_limits(p_limit integer) FROM PUBLIC;
@@ -28788,6 +30275,9 @@ REVOKE ALL ON FUNCTION app.expire_rate_limits(p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.expire_rows(p_company_id uuid, p_table text, p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_security_events(p_limit integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) TO service_role;
@@ -28892,6 +30382,10 @@ REVOKE ALL ON FUNCTION app.guard_new_inventory() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_note() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_notification_template() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_notification_topic() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_ordered_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_own_time() FROM PUBLIC;
@@ -28913,6 +30407,8 @@ REVOKE ALL ON FUNCTION app.guard_public_link() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_purchase_order() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_purchase_order_figures() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_quiet_hours() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_receipt() FROM PUBLIC;
 
@@ -28947,6 +30443,9 @@ REVOKE ALL ON FUNCTION app.guard_team() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_webhook() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_webhook_events() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.has_feature(p_feature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.has_feature(p_feature text) TO authenticated;
@@ -29037,6 +30536,9 @@ GRANT ALL ON FUNCTION app.is_id_list(p_value jsonb) TO app_definer;
 REVOKE ALL ON FUNCTION app.is_news(p_provider text, p_key text, p_said_at timestamp with time zone, p_is_gone boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_news(p_provider text, p_key text, p_said_at timestamp with time zone, p_is_gone boolean) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_notification_waiting(p_entity_id uuid, p_event_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_notification_waiting(p_entity_id uuid, p_event_id uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO anon;
 GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO authenticated;
@@ -29063,6 +30565,9 @@ REVOKE ALL ON FUNCTION app.is_settled(p_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO service_role;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_suppressed(p_company_id uuid, p_channel text, p_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_suppressed(p_company_id uuid, p_channel text, p_address text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_taken(p_name text) FROM PUBLIC;
 
@@ -29156,6 +30661,9 @@ GRANT ALL ON FUNCTION app.kept_days(p_wanted jsonb, p_kind text) TO app_definer;
 REVOKE ALL ON FUNCTION app.key_maker() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.key_maker() TO app_definer;
 
+REVOKE ALL ON FUNCTION app.known_zone(p_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.known_zone(p_zone text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.labels_of(p_table regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.leader_changed() FROM PUBLIC;
@@ -29230,6 +30738,9 @@ REVOKE ALL ON FUNCTION app.make_task_partitions(p_weeks_ahead integer) FROM PUBL
 GRANT ALL ON FUNCTION app.make_task_partitions(p_weeks_ahead integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.mark_as_deleted() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.mask(p_kind text, p_value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.mask(p_kind text, p_value text) TO app_definer;
@@ -29383,11 +30894,36 @@ REVOKE ALL ON FUNCTION app.note_api_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_api_key_use() FROM PUBLIC;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_decisions TO app_definer;
+GRANT SELECT ON TABLE app.notification_decisions TO service_role;
+GRANT SELECT ON TABLE app.notification_decisions TO authenticated;
+
+REVOKE ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO service_role;
+GRANT SELECT ON TABLE public.notification_queue TO authenticated;
+
+GRANT UPDATE(read_at) ON TABLE public.notification_queue TO authenticated;
+
+GRANT UPDATE(seen_at) ON TABLE public.notification_queue TO authenticated;
+
+GRANT UPDATE(archived_at) ON TABLE public.notification_queue TO authenticated;
+
+REVOKE ALL ON FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.note_event() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_factor() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.note_for_members(p_company_id uuid, p_noun text, p_names text[], p_row jsonb, p_changed jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_for_members(p_company_id uuid, p_noun text, p_names text[], p_row jsonb, p_changed jsonb) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.note_identity() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_notification_end() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_portal_login() FROM PUBLIC;
 
@@ -29407,6 +30943,30 @@ GRANT ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p
 REVOKE ALL ON FUNCTION app.nothing_to_answer(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.nothing_to_answer(p_what text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.notification_address(p_company_id uuid, p_user_id uuid, p_channel text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notification_address(p_company_id uuid, p_user_id uuid, p_channel text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.notification_audience(p_event app.notification_events) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notification_audience(p_event app.notification_events) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.notification_exclusion(p_event app.notification_events, p_topic text, p_user_id uuid, p_is_asked boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notification_exclusion(p_event app.notification_events, p_topic text, p_user_id uuid, p_is_asked boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.notification_params(p_event app.notification_events, p_zone text, p_locale text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notification_params(p_event app.notification_events, p_zone text, p_locale text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.notification_reader(p_company_id uuid, p_user_id uuid, OUT locale text, OUT zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notification_reader(p_company_id uuid, p_user_id uuid, OUT locale text, OUT zone text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.notified_columns() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notified_columns() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.notify(p_topic text, p_company_id uuid, p_user_ids uuid[], p_params jsonb, p_permission text, p_entity_type text, p_entity_id uuid, p_priority text, p_unique_key text, p_actor_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notify(p_topic text, p_company_id uuid, p_user_ids uuid[], p_params jsonb, p_permission text, p_entity_type text, p_entity_id uuid, p_priority text, p_unique_key text, p_actor_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.notify_due(p_now timestamp with time zone, p_reminder_minutes integer, p_service_days integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notify_due(p_now timestamp with time zone, p_reminder_minutes integer, p_service_days integer, p_limit integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.number_of_repeated(p_table regclass, p_column text, p_row jsonb, p_counter text, p_keys text[]) TO app_definer;
 
@@ -29417,6 +30977,9 @@ GRANT ALL ON FUNCTION app.number_year(p_company_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.open_invitation(p_token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_invitation(p_token text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) TO server_login;
@@ -29509,6 +31072,9 @@ GRANT ALL ON FUNCTION app.plan_interval(p_frequency text, p_days integer) TO aut
 GRANT ALL ON FUNCTION app.plan_interval(p_frequency text, p_days integer) TO service_role;
 GRANT ALL ON FUNCTION app.plan_interval(p_frequency text, p_days integer) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.plan_notifications(p_company_id uuid, p_id uuid, p_rules jsonb, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.plan_notifications(p_company_id uuid, p_id uuid, p_rules jsonb, p_now timestamp with time zone) TO service_role;
+
 REVOKE ALL ON FUNCTION app.prepare_credit_note() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.prepare_refund() FROM PUBLIC;
@@ -29529,6 +31095,9 @@ GRANT ALL ON FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_e
 
 REVOKE ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) TO service_role;
+
+REVOKE ALL ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.quota(p_quota text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.quota(p_quota text) TO authenticated;
@@ -29673,8 +31242,14 @@ REVOKE ALL ON FUNCTION app.shape_phones() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.show_webhook_state() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.shown_time(p_at text, p_zone text, p_locale text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.shown_time(p_at text, p_zone text, p_locale text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.slug_of(p_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.slug_of(p_name text) TO app_definer;
@@ -29725,6 +31300,9 @@ GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_finge
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO authenticated;
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO guest;
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO service_role;
+
+REVOKE ALL ON FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) TO service_role;
@@ -29869,10 +31447,13 @@ REVOKE ALL ON FUNCTION app.working_link(p_company_id uuid, p_id uuid, p_digest t
 REVOKE ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.write_audit(p_arguments text[], p_action text, p_company_id uuid, p_id text, p_old jsonb, p_new jsonb, p_changed text[], p_key jsonb) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) TO app_definer;
+REVOKE ALL ON FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_is_noted boolean, p_arguments text[], p_old jsonb, p_new jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.write_event(p_company_id uuid, p_wanted text[], p_is_noted boolean, p_arguments text[], p_old jsonb, p_new jsonb) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.write_line_items() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.write_notifications(p_company_id uuid, p_event_id uuid, p_attempt integer, p_rows jsonb, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.write_notifications(p_company_id uuid, p_event_id uuid, p_attempt integer, p_rows jsonb, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) TO app_definer;
@@ -30001,6 +31582,15 @@ REVOKE ALL ON FUNCTION public.low_stock() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.low_stock() TO authenticated;
 GRANT ALL ON FUNCTION public.low_stock() TO service_role;
 
+REVOKE ALL ON FUNCTION public.mark_notifications_archived(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mark_notifications_archived(ids uuid[]) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.mark_notifications_read(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mark_notifications_read(ids uuid[]) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.mark_notifications_seen(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mark_notifications_seen(ids uuid[]) TO authenticated;
+
 REVOKE ALL ON FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid, max_results integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid, max_results integer) TO authenticated;
 GRANT ALL ON FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid, max_results integer) TO service_role;
@@ -30018,6 +31608,12 @@ GRANT ALL ON FUNCTION public.my_companies() TO authenticated;
 
 REVOKE ALL ON FUNCTION public.my_deleted_companies() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.my_deleted_companies() TO authenticated;
+
+REVOKE ALL ON FUNCTION public.my_notification_settings() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.my_notification_settings() TO authenticated;
+
+REVOKE ALL ON FUNCTION public.notify(topic text, company_id uuid, user_ids uuid[], params jsonb, permission text, entity_type text, entity_id uuid, priority text, unique_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.notify(topic text, company_id uuid, user_ids uuid[], params jsonb, permission text, entity_type text, entity_id uuid, priority text, unique_key text) TO service_role;
 
 REVOKE ALL ON FUNCTION public.open_link() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_link() TO guest;
@@ -30108,6 +31704,9 @@ REVOKE ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id u
 GRANT ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) TO service_role;
 
+REVOKE ALL ON FUNCTION public.unread_notifications() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.unread_notifications() TO authenticated;
+
 REVOKE ALL ON FUNCTION public.update_updated_at_column() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, location_id uuid, reason text) FROM PUBLIC;
@@ -30116,6 +31715,9 @@ GRANT ALL ON FUNCTION public.use_stock(reservation_id uuid, quantity numeric, lo
 
 REVOKE ALL ON FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.verify_company_domain(company_id uuid, domain_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION public.why_not_notified(entity_id uuid, event_id uuid, user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.why_not_notified(entity_id uuid, event_id uuid, user_id uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION storage.filename(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION storage.filename(name text) TO anon;
@@ -30197,6 +31799,18 @@ GRANT SELECT ON TABLE app.inbound_states TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.migrations TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.month_recounts TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_digests TO app_definer;
+GRANT SELECT ON TABLE app.notification_digests TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_messages TO app_definer;
+GRANT SELECT ON TABLE app.notification_messages TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_sources TO app_definer;
+GRANT SELECT ON TABLE app.notification_sources TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_topics TO app_definer;
+GRANT SELECT ON TABLE app.notification_topics TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO service_role;
@@ -30850,15 +32464,17 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notes TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notes TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notes TO authenticated;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_choices TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_choices TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_choices TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_defaults TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_defaults TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_defaults TO authenticated;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_preferences TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_preferences TO service_role;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notification_preferences TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO service_role;
-GRANT SELECT ON TABLE public.notification_queue TO authenticated;
-
-GRANT UPDATE(read_at) ON TABLE public.notification_queue TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_templates TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_templates TO service_role;

@@ -8,7 +8,8 @@ create or replace function app.kept_days(p_wanted jsonb, p_kind text) returns in
   set search_path = ''
   return coalesce((p_wanted ->> p_kind)::integer,
     case p_kind when 'email_logs' then 183 when 'activities' then 365 when 'webhook_logs' then 90 when 'audit_logs' then 2557
-                when 'deleted_rows' then 90 when 'completed_jobs' then 365 end);
+                when 'deleted_rows' then 90 when 'completed_jobs' then 365
+                when 'notifications' then 90 when 'notification_decisions' then 30 end);
 revoke all on function app.kept_days(jsonb, text) from public;
 grant execute on function app.kept_days(jsonb, text) to app_definer;
 
@@ -36,7 +37,8 @@ declare
 begin
   for v_entry in select e.key, e.value from jsonb_each(new.retention) e loop
     v_least := case v_entry.key when 'audit_logs' then 365 when 'completed_jobs' then 30
-                 when 'email_logs' then 7 when 'activities' then 7 when 'webhook_logs' then 7 when 'deleted_rows' then 7 end;
+                 when 'email_logs' then 7 when 'activities' then 7 when 'webhook_logs' then 7 when 'deleted_rows' then 7
+                 when 'notifications' then 7 when 'notification_decisions' then 7 end;
     if v_least is null or v_entry.value::text !~ '^[0-9]{1,5}$' or v_entry.value::text::integer not between v_least and 36500 then
       raise exception using errcode = 'TH422', constraint = 'retention_invalid',
         message = format('Retention of %s is not a number of days that can be kept.', left(v_entry.key, 40)),
@@ -201,7 +203,7 @@ begin
   end loop;
   v_count := v_count + app.expire_audit(p_limit) + app.expire_idempotency_keys(p_limit) + app.expire_security_events(p_limit)
              + app.expire_portal_sessions(p_limit) + app.expire_invitations(p_limit) + app.expire_rate_limits(p_limit) + app.expire_events(p_limit)
-             + app.expire_inbound_events(p_limit);
+             + app.expire_inbound_events(p_limit) + app.expire_notifications(p_limit);
   -- Whatever is held is tried every day: what was not for long has been brought back, or has gone another way.
   delete from app.retention_held h where h.tried_at < now() - interval '7 days';
   for v_table in select t.table_name from app.protected_tables t where t.soft_delete order by t.table_name loop

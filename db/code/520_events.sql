@@ -1,6 +1,6 @@
 -- Events: what happens to rows of the business, written with the change that it is.
--- Invariants: an event is there exactly if its change is; of a company without a webhook nothing is written, which costs a change the
--- look-up of one key; no secret stands in an event.
+-- Invariants: an event is there exactly if its change is; of a company without a webhook only what members may have to be told of is
+-- written (db/code/540_notification_topics.sql), and finding out costs a change the look-up of two keys; no secret stands in an event.
 
 -- What a subscriber is not told of: records of other changes, conversations of one person, and what lets programs in.
 grant execute on function app.unaudited_tables() to app_definer, authenticated, service_role;
@@ -9,7 +9,8 @@ create or replace function app.untold_tables() returns text[]
   set search_path = ''
   return app.unaudited_tables() || array['public.api_keys', 'public.webhooks', 'public.public_links', 'public.sign_on_providers', 'public.scim_tokens',
     'public.scim_mappings', 'public.supplier_integrations', 'public.support_consents', 'public.support_sessions', 'public.chats', 'public.messages_v2',
-    'public.votes_v2', 'public.documents', 'public.suggestions', 'public.streams', 'public.notification_queue', 'public.notification_preferences'];
+    'public.votes_v2', 'public.documents', 'public.suggestions', 'public.streams', 'public.notification_queue', 'public.notification_preferences',
+    'public.notification_choices'];
 revoke all on function app.untold_tables() from public;
 grant execute on function app.untold_tables() to app_definer, authenticated, service_role;
 
@@ -26,7 +27,9 @@ comment on function app.event_nouns() is 'What rows of a table are called in eve
 revoke all on function app.event_nouns() from public;
 grant execute on function app.event_nouns() to app_definer, authenticated, service_role;
 
-create or replace function app.write_event(p_company_id uuid, p_wanted text[], p_arguments text[], p_old jsonb, p_new jsonb) returns void
+drop function if exists app.write_event(uuid, text[], text[], jsonb, jsonb);
+create or replace function app.write_event(p_company_id uuid, p_wanted text[], p_is_noted boolean, p_arguments text[], p_old jsonb, p_new jsonb)
+  returns void
   language plpgsql volatile
   set search_path = ''
 as $$
@@ -60,7 +63,13 @@ begin
         then array[v_noun || '.' || (p_new ->> 'status'), v_noun || '.updated']
       else array[v_noun || '.updated'] end;
   end if;
-  if v_names = '{}' or not p_wanted && (v_names || array['*', v_noun || '.*']) then
+  if v_names = '{}' then
+    return;
+  end if;
+  if p_is_noted then
+    perform app.note_for_members(p_company_id, v_noun, v_names, coalesce(p_new, p_old) - v_hidden, v_changed);
+  end if;
+  if p_wanted is null or not p_wanted && (v_names || array['*', v_noun || '.*']) then
     return;
   end if;
   insert into app.events (company_id, names, row_id, payload)
@@ -68,8 +77,8 @@ begin
           jsonb_build_object('data', coalesce(p_new, p_old) - v_hidden)
             || case when v_changed is null then '{}' else jsonb_build_object('previous', v_changed) end);
 end $$;
-revoke all on function app.write_event(uuid, text[], text[], jsonb, jsonb) from public;
-grant execute on function app.write_event(uuid, text[], text[], jsonb, jsonb) to app_definer;
+revoke all on function app.write_event(uuid, text[], boolean, text[], jsonb, jsonb) from public;
+grant execute on function app.write_event(uuid, text[], boolean, text[], jsonb, jsonb) to app_definer;
 
 -- After each row. Arguments: what a row is called, the column of its company, and the columns that are told to nobody.
 create or replace function app.note_event() returns trigger
@@ -77,8 +86,9 @@ create or replace function app.note_event() returns trigger
   set search_path = ''
 as $$
 declare
-  v_company uuid;
-  v_wanted  text[];
+  v_company  uuid;
+  v_wanted   text[];
+  v_is_noted boolean;
 begin
   if tg_op = 'DELETE' then
     v_company := old.company_id;
@@ -86,13 +96,17 @@ begin
     v_company := new.company_id;
   end if;
   select i.wanted into v_wanted from app.event_interest i where i.company_id = v_company;
-  if v_wanted is not null then
-    perform app.write_event(v_company, v_wanted, tg_argv, case when tg_op <> 'INSERT' then to_jsonb(old) end,
+  -- Whoever brings in rows of long ago has nobody told of them.
+  v_is_noted := coalesce(current_setting('app.untold', true), '') <> 'on'
+    and exists (select from app.notification_sources s where s.noun = tg_argv[0]);
+  if v_wanted is not null or v_is_noted then
+    perform app.write_event(v_company, v_wanted, v_is_noted, tg_argv, case when tg_op <> 'INSERT' then to_jsonb(old) end,
                             case when tg_op <> 'DELETE' then to_jsonb(new) end);
   end if;
   return null;
 end $$;
-comment on function app.note_event() is 'After each row: writes what happened to it into app.events, if a webhook of its company asks for it.';
+comment on function app.note_event() is
+  'After each row: writes what happened to it, if a webhook of its company asks for it or members may have to be told.';
 alter function app.note_event() owner to app_definer;
 revoke all on function app.note_event() from public;
 

@@ -1,10 +1,11 @@
-//! What can be set about webhooks.
+//! What can be set about webhooks and notifications.
 //!
 //! Invariant: every limit of this crate has its name here; a unit stands last in the name.
 
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::InboundConfig;
+use crate::notifications::NotificationConfig;
 
 /// The settings of what companies and other programs tell each other.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub struct MessagingConfig {
     pub webhooks: WebhookConfig,
     /// Webhooks that come in.
     pub inbound: InboundConfig,
+    /// Notifications to members.
+    pub notifications: NotificationConfig,
 }
 
 /// The settings of webhooks of companies.
@@ -99,6 +102,7 @@ impl MessagingConfig {
         ]
         .into_iter()
         .chain(self.inbound.faults())
+        .chain(self.notifications.faults())
         .filter_map(|(impossible, fault)| impossible.then_some(fault))
         .collect()
     }

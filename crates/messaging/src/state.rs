@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::config::MessagingConfig;
+use crate::notifications::Texts;
 
 /// Seals the secrets of webhooks, each for the row that keeps it.
 pub trait Vault: Send + Sync {
@@ -24,7 +25,7 @@ pub trait Vault: Send + Sync {
     fn outbox_seal(&self) -> Result<Seal>;
 }
 
-/// Webhooks. Cheap to clone.
+/// Webhooks and notifications. Cheap to clone.
 #[derive(Clone)]
 pub struct Messaging(Arc<Inner>);
 
@@ -49,6 +50,7 @@ pub struct MessagingOptions {
 struct Inner {
     options: MessagingOptions,
     http: Http,
+    texts: Texts,
     wake: Notify,
 }
 
@@ -61,7 +63,7 @@ impl Messaging {
         let webhooks = &options.config.webhooks;
         let bounds = Bounds { bytes_max: webhooks.answer_bytes_max, time: Duration::from_secs(webhooks.attempt_seconds_max.into()) };
         let http = Http::new(HttpOptions { bounds, private_allowed: webhooks.private_addresses_allowed })?;
-        Ok(Self(Arc::new(Inner { options, http, wake: Notify::new() })))
+        Ok(Self(Arc::new(Inner { options, http, texts: Texts::load()?, wake: Notify::new() })))
     }
 
     /// Returns the settings.
@@ -85,6 +87,10 @@ impl Messaging {
         &self.0.options.outbound
     }
 
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.0.texts
+    }
+
     pub(crate) fn vault(&self) -> &dyn Vault {
         self.0.options.vault.as_ref()
     }
@@ -96,7 +102,11 @@ impl Messaging {
 
     /// Returns when there may be something to do.
     pub async fn woken(&self) {
-        let poll = Duration::from_millis(self.config().webhooks.poll_interval_ms);
+        self.woken_within(Duration::from_millis(self.config().webhooks.poll_interval_ms)).await;
+    }
+
+    /// Returns when somebody said so, or after so long.
+    pub(crate) async fn woken_within(&self, poll: Duration) {
         // Whichever comes first.
         let _in_time = tokio::time::timeout(poll, self.0.wake.notified()).await.is_ok();
     }
@@ -108,7 +118,7 @@ impl Messaging {
 
     /// Opens a transaction of the server's own.
     pub(crate) async fn begin(&self, reason: &'static str) -> Result<Tx> {
-        #[expect(clippy::disallowed_methods, reason = "webhooks are delivered for no caller")]
+        #[expect(clippy::disallowed_methods, reason = "webhooks and notifications are delivered for no caller")]
         let grant = Grant::system(&self.0.options.authority, None, reason);
         self.0.options.database.begin(&grant, &RequestContext::default(), Access::Write).await
     }

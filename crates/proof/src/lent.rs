@@ -20,17 +20,20 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
  order by 1, 2";
 
 /// Functions for the service that keep something for all companies.
-const UPKEEP: [&str; 13] = [
+const UPKEEP: [&str; 16] = [
     "app.beat_worker",
     "app.claim_tasks",
     "app.close_task",
+    "app.due_digests",
     "app.expire",
     "app.expire_company",
     "app.fan_out_events",
+    "app.notify_due",
     "app.redrive_tasks",
     "app.refresh_figures",
     "app.retire_worker",
     "app.seal_audit",
+    "app.take_notification_events",
     "app.take_webhook_deliveries",
     "app.tend_tasks",
     "public.refresh_reporting_views",

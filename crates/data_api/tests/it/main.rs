@@ -71,6 +71,8 @@ mod money_payments;
 #[cfg(test)]
 mod money_repeats;
 #[cfg(test)]
+mod notifications;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod options;

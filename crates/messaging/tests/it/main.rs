@@ -1,4 +1,4 @@
-//! Webhooks against a real PostgreSQL and receivers that fail.
+//! Webhooks and notifications against a real PostgreSQL, and receivers that fail.
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
@@ -7,6 +7,8 @@ mod deliveries;
 mod events;
 #[cfg(test)]
 mod inbound;
+#[cfg(test)]
+mod notifications;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]

@@ -8,11 +8,12 @@ use axum::{Extension, Router};
 use http::Request;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use kernel::{Authority, Clock, CompanyId, Principal, Result, Secret, Subject, UserId};
+use kernel::{Authority, Clock, CompanyId, Grant, Principal, RequestContext, Result, Secret, Subject, UserId};
 use messaging::config::WebhookConfig;
 use messaging::inbound::InboundConfig;
-use messaging::{Messaging, MessagingConfig, MessagingOptions, Pass, Vault};
+use messaging::{Delivery, Messaging, MessagingConfig, MessagingOptions, NotificationConfig, Pass, Vault};
 use outbound::{Outbound, OutboundConfig, OutboundOptions, Seal};
+use postgres::{Access, Tx};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -84,15 +85,26 @@ impl Shop {
     }
 
     pub(crate) async fn with(webhooks: WebhookConfig) -> Self {
-        Self::build(webhooks, InboundConfig::default()).await
+        Self::build(webhooks, InboundConfig::default(), NotificationConfig::default()).await
     }
 
     /// One that providers tell things.
     pub(crate) async fn listening(inbound: InboundConfig) -> Self {
-        Self::build(WebhookConfig::default(), inbound).await
+        Self::build(WebhookConfig::default(), inbound, NotificationConfig::default()).await
     }
 
-    async fn build(webhooks: WebhookConfig, inbound: InboundConfig) -> Self {
+    /// One whose members are told of what happens.
+    pub(crate) async fn telling(notifications: NotificationConfig) -> Self {
+        let shop = Self::build(WebhookConfig::default(), InboundConfig::default(), notifications).await;
+        let kinds = json!(
+            ["deliver_notification", "send_digests", "notify_due"]
+                .map(|name| { json!({ "name": name, "attempts_max": 4, "timeout_ms": 1000, "priority": 0, "fields": [] }) })
+        );
+        shop.sql(&format!("select app.declare_task_kinds('{kinds}')")).await;
+        shop
+    }
+
+    async fn build(webhooks: WebhookConfig, inbound: InboundConfig, notifications: NotificationConfig) -> Self {
         let db = testkit::Db::new().await;
         let clock = Arc::new(Forward::default());
         #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
@@ -112,7 +124,7 @@ impl Shop {
             clock: Arc::<Forward>::clone(&clock),
             outbound: outbound.clone(),
             vault: Arc::new(Turned),
-            config: MessagingConfig { webhooks, inbound },
+            config: MessagingConfig { webhooks, inbound, notifications },
             public_url: "https://api.example.com/".to_owned(),
         })
         .unwrap();
@@ -138,6 +150,35 @@ impl Shop {
             "select subject || '|' || body_text from app.captured_messages where recipient = '{to}' order by created_at desc, id desc limit 1"
         ))
         .await
+    }
+
+    /// Decides who is told, and delivers what may be delivered now; returns how many wait.
+    pub(crate) async fn tell(&self) -> usize {
+        let decided = self.messaging.pass_notifications().await.unwrap();
+        assert_eq!(decided.failed, 0, "{}", self.ask("select string_agg(error, ' ') from app.notification_events").await);
+        let open = "select coalesce(jsonb_agg(jsonb_build_array(t.company_id, t.payload ->> 'notification_id')), '[]')
+                      from app.tasks t where t.kind = 'deliver_notification'";
+        let open: Vec<(Uuid, Uuid)> = serde_json::from_str(&self.ask(open).await).unwrap();
+        let mut waiting = 0;
+        for (company, id) in open {
+            let tx = self.begin(Some(company)).await;
+            let delivery = self.messaging.deliver_notification(&tx, CompanyId(company), id).await.unwrap();
+            tx.commit().await.unwrap();
+            if delivery == Delivery::Done {
+                self.sql(&format!("delete from app.tasks where payload ->> 'notification_id' = '{id}'")).await;
+            } else {
+                waiting += 1;
+            }
+        }
+        self.outbound.pass(&Turned.outbox_seal().unwrap()).await.unwrap();
+        waiting
+    }
+
+    /// Opens a transaction of the service, as tasks have it.
+    pub(crate) async fn begin(&self, company: Option<Uuid>) -> Tx {
+        #[expect(clippy::disallowed_methods, reason = "the test does what a worker does")]
+        let grant = Grant::system(&self.authority, company.map(CompanyId), "does a task");
+        self.db.database().begin(&grant, &RequestContext::default(), Access::Write).await.unwrap()
     }
 
     /// Runs SQL as the administrator of the test's cluster.

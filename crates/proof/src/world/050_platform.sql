@@ -74,6 +74,25 @@ begin
     insert into public.notification_templates (company_id, id, event, channel, name, body)
     values (v_company, proof.id(v_letter, 'e01'), 'invoice.sent', 'email', 'Invoice', v_canary),
            (v_company, proof.id('c', 'e02'), 'invoice.paid', 'email', 'Paid', v_canary);
+    insert into public.notification_choices (company_id, id, user_id, topic, channel, enabled)
+    select v_company, proof.id(case when n = 8 then 'c' else v_letter end, 'e0' || n), proof.id(v_letter, '10' || n), 'job_updated', 'email', false
+      from generate_series(1, 8) n;
+    insert into public.notification_defaults (company_id, id, topic, channel, enabled, note)
+    values (v_company, proof.id(v_letter, 'e01'), 'job_updated', 'email', false, v_canary),
+           (v_company, proof.id('c', 'e02'), 'job_updated', 'sms', false, v_canary);
+    -- Decided on already: a server has nothing to do with them.
+    insert into app.notification_events (company_id, id, names, topic, user_ids, payload, done_at)
+    values (v_company, proof.id(v_letter, 'e01'), '{alert}', 'alert', array[v_member], jsonb_build_object('params', jsonb_build_object('body', v_canary)), now()),
+           (v_company, proof.id('c', 'e02'), '{alert}', 'alert', array[v_member], jsonb_build_object('params', jsonb_build_object('body', v_canary)), now());
+    insert into app.notification_decisions (company_id, id, event_id, event, topic, user_id, decision, reason, note)
+    select v_company, proof.id(case when n = 8 then 'c' else v_letter end, 'e0' || n), proof.id(v_letter, 'e01'), 'alert', 'alert',
+           proof.id(v_letter, '10' || n), 'withheld', 'own_act', v_canary
+      from generate_series(1, 8) n;
+    insert into app.notification_digests (company_id, id, user_id, digest_group, window_end, sent_at)
+    values (v_company, proof.id(v_letter, 'e01'), v_member, v_canary, now(), now()),
+           (v_company, proof.id('c', 'e02'), v_tech, v_canary, now(), now());
+    insert into app.notification_messages (message_id, company_id, notification_id)
+    values (proof.id(v_letter, 'e01'), v_company, proof.id(v_letter, 'e01'));
     insert into public.suppressions (company_id, id, kind, address_key, reason, note)
     values (v_company, proof.id(v_letter, 'e01'), 'email', 'gone@example.com', 'bounce', v_canary),
            (v_company, proof.id('c', 'e02'), 'email', 'angry@example.com', 'complaint', v_canary);

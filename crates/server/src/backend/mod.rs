@@ -13,7 +13,7 @@ mod rights;
 mod vault;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auth::keys::KeyRing;
 use auth::{Auth, AuthConfig, AuthOptions};
@@ -118,7 +118,7 @@ impl Backend {
             config: settings.messaging.clone(),
             public_url: public_url.to_owned(),
         })?;
-        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() });
+        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() }, &messaging);
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
             config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
@@ -311,6 +311,30 @@ impl Backend {
                 Ok(pass) if pass.is_busy() => messaging.wake(),
                 Ok(_) => {}
                 Err(error) => tracing::debug!(code = error.code(), "webhooks could not be looked at: {}", error.message()),
+            }
+        }
+    }
+
+    /// Decides who is told of what happened, and has looked for what becomes due by itself, until told to stop.
+    pub(crate) async fn follow_notifications(self, stop: CancellationToken) {
+        let messaging = &self.0.messaging;
+        let interval = Duration::from_secs(messaging.config().notifications.due_interval_seconds.into());
+        let mut asked = Instant::now();
+        let mut is_busy = false;
+        while !stop.is_cancelled() && (is_busy || stop.run_until_cancelled(messaging.notifications_woken()).await.is_some()) {
+            is_busy = match Box::pin(messaging.pass_notifications()).await {
+                // There may be more.
+                Ok(decided) => decided.events > 0,
+                Err(error) => {
+                    tracing::debug!(code = error.code(), "it could not be looked who is told: {}", error.message());
+                    false
+                }
+            };
+            if !interval.is_zero() && asked.elapsed() >= interval {
+                asked = Instant::now();
+                if let Err(error) = messaging.ask_for_due().await {
+                    tracing::debug!(code = error.code(), "what becomes due could not be asked for: {}", error.message());
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ mod import;
 mod keys;
 mod mail;
 mod migrate;
+mod notifications;
 mod own;
 mod place;
 mod psql;
@@ -77,6 +78,7 @@ enum Command {
     Mail(mail::Mail),
     Cache(cache::Cache),
     Tasks(tasks::Tasks),
+    Notifications(notifications::Notifications),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -182,6 +184,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
         Command::Tasks(command) => Box::pin(command.run(&settings)).await,
+        Command::Notifications(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

@@ -158,6 +158,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         tasks.spawn(backend.clone().work(stop.clone()));
     }
     tasks.spawn(backend.clone().follow_webhooks(stop.clone()));
+    tasks.spawn(backend.clone().follow_notifications(stop.clone()));
     tasks.spawn(backend.clone().follow_providers(stop.clone()));
     maintenance.begin(&tasks);
     let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);

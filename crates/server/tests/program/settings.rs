@@ -36,6 +36,7 @@ const SOURCES: &[&str] = &[
     "crates/queue/src/config.rs",
     "crates/messaging/src/config.rs",
     "crates/messaging/src/inbound/config.rs",
+    "crates/messaging/src/notifications/config.rs",
     "crates/cache/src/config.rs",
 ];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
