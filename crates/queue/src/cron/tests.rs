@@ -255,9 +255,9 @@ impl Meaning {
             }
             skipped = skipped + 1.minutes();
         }
-        // A time that the clock showed within the last day, too, is the second one.
-        let is_second = (1..=180).any(|minutes: i64| clock(moment - minutes.minutes()) == now);
-        self.names(now) && !is_second
+        // A time that the clock showed a little while ago, too, is the second one.
+        let is_second = || (1..=180).any(|minutes: i64| clock(moment - minutes.minutes()) == now);
+        self.names(now) && !is_second()
     }
 }
 
