@@ -143,27 +143,3 @@ select r.company_id, r.id, r.entry_id as scheduled_task_id, r.name, r.fire_at, r
 comment on view public.scheduled_task_runs is 'What became of each time of the company''s schedules, for a while.';
 revoke all on public.scheduled_tasks, public.scheduled_task_runs from public, anon, authenticated, guest, service_role;
 grant select on public.scheduled_tasks, public.scheduled_task_runs to authenticated, service_role;
-
--- A project that was brought reaches its own schedules. Said again at each migrate, since app.protect takes policies that are not its own.
-create or replace function app.open_schedules_to_project() returns void
-  language plpgsql
-  set search_path = ''
-as $$
-begin
-  grant usage on schema app, cron to project_owner;
-  grant select on app.cron_entries, app.cron_runs, cron.job, cron.job_run_details to project_owner;
-  drop policy if exists project_owner_read on app.cron_entries;
-  drop policy if exists project_owner_read on app.cron_runs;
-  create policy project_owner_read on app.cron_entries for select to project_owner using (maker = 'project_owner');
-  create policy project_owner_read on app.cron_runs for select to project_owner using (maker = 'project_owner');
-  grant execute on all functions in schema cron to project_owner;
-  grant execute on function app.call_schedule(text, bigint, jsonb), app.schedule_for_project(text, bigint, jsonb) to project_owner;
-end $$;
-revoke all on function app.open_schedules_to_project() from public;
-
-do $$
-begin
-  if to_regclass('supabase_migrations.schema_migrations') is not null then
-    perform app.open_schedules_to_project();
-  end if;
-end $$;

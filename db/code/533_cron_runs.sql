@@ -243,3 +243,42 @@ begin atomic
 end;
 revoke all on function app.run_schedule_now(text) from public;
 grant execute on function app.run_schedule_now(text) to service_role;
+
+-- Runs a text of SQL with the rights of whoever calls; returns how many rows its last statement dealt with.
+create or replace function app.run_text(p_text text) returns bigint
+  language plpgsql volatile
+as $$
+declare
+  v_count bigint;
+begin
+  execute p_text;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+comment on function app.run_text(text) is 'Runs SQL with the rights of whoever calls. The server calls it on connections that nothing else uses.';
+revoke all on function app.run_text(text) from public;
+grant execute on function app.run_text(text) to service_role;
+
+-- A project that was brought reaches its own schedules. Said again at each migrate, since app.protect takes policies that are not its own.
+create or replace function app.open_schedules_to_project() returns void
+  language plpgsql
+  set search_path = ''
+as $$
+begin
+  grant usage on schema app, cron to project_owner;
+  grant select on app.cron_entries, app.cron_runs, cron.job, cron.job_run_details to project_owner;
+  drop policy if exists project_owner_read on app.cron_entries;
+  drop policy if exists project_owner_read on app.cron_runs;
+  create policy project_owner_read on app.cron_entries for select to project_owner using (maker = 'project_owner');
+  create policy project_owner_read on app.cron_runs for select to project_owner using (maker = 'project_owner');
+  grant execute on all functions in schema cron to project_owner;
+  grant execute on function app.call_schedule(text, bigint, jsonb), app.schedule_for_project(text, bigint, jsonb), app.run_text(text) to project_owner;
+end $$;
+revoke all on function app.open_schedules_to_project() from public;
+
+do $$
+begin
+  if to_regclass('supabase_migrations.schema_migrations') is not null then
+    perform app.open_schedules_to_project();
+  end if;
+end $$;
