@@ -6,6 +6,7 @@ mod audit;
 mod cache;
 mod companies;
 mod completions;
+mod cron;
 mod import;
 mod keys;
 mod mail;
@@ -77,6 +78,7 @@ enum Command {
     Mail(mail::Mail),
     Cache(cache::Cache),
     Tasks(tasks::Tasks),
+    Cron(cron::Cron),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -182,6 +184,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
         Command::Tasks(command) => Box::pin(command.run(&settings)).await,
+        Command::Cron(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

@@ -84,7 +84,9 @@ impl Kind for CompanyReport {
             purpose: "report",
             sender_name: &name,
             subject: format!("{title} of {name}, {today}"),
-            text: format!("{title} of {name}, {today}\n\n{body}\nWhich reports are mailed is said in the company's settings (report_mails).\n"),
+            text: format!(
+                "{title} of {name}, {today}\n\n{body}\nWhich reports are mailed is said in the company's settings (report_mails).\n"
+            ),
         };
         let told = letters::post_to_members(&self.0, &tx, company_id, PERMISSION, &letter).await?;
         task.finish_within(&tx, json!({ "message": format!("{told} members told") })).await?;

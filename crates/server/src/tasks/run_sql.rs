@@ -99,7 +99,11 @@ async fn read(task: &Running, command: Command) -> Result<Text, Failure> {
         "select e.maker, coalesce(r.what, e.command) as command from app.cron_entries e
            left join app.cron_runs r on r.company_id = e.company_id and r.entry_id = e.id and r.id = ",
     );
-    asked.bind(command.run_id).text("::bigint where e.command is not null and e.id = ").bind(command.entry_id).text("::bigint and e.works_for = ");
+    asked
+        .bind(command.run_id)
+        .text("::bigint where e.command is not null and e.id = ")
+        .bind(command.entry_id)
+        .text("::bigint and e.works_for = ");
     asked.text("coalesce(app.company_id(), app.no_company())");
     let Some(row) = tx.query_opt(asked).await? else { return Err(Failure::never("its schedule was taken back")) };
     let (maker, command) = (row.try_get("maker").map_err(Error::internal)?, row.try_get("command").map_err(Error::internal)?);

@@ -33,7 +33,8 @@ impl Kind for TrialEnded {
         let row = tx.query_one(asked).await?;
         let name: String = row.try_get("name").map_err(Error::internal)?;
         let until: Option<String> = row.try_get("until").map_err(Error::internal)?;
-        let until = until.map(|until| format!(" Until {until} nothing changes; after that it can be read and not written.")).unwrap_or_default();
+        let until =
+            until.map(|until| format!(" Until {until} nothing changes; after that it can be read and not written.")).unwrap_or_default();
         let letter = Letter {
             purpose: "trial_ended",
             sender_name: &name,
