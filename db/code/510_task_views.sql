@@ -114,23 +114,18 @@ end $$;
 revoke all on function app.payload_fault(jsonb, jsonb, uuid) from public;
 grant execute on function app.payload_fault(jsonb, jsonb, uuid) to app_definer;
 
--- Puts a task in for whoever asks, if its kind lets him.
-create or replace function app.enqueue_as_caller(
-  p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamptz, p_priority integer, p_label text, p_id uuid
-) returns uuid
-  language plpgsql volatile security definer
+-- Refuses what a caller may not have done, now or by a schedule: a kind that does not let him, and a payload that is not one of the kind.
+create or replace function app.check_task_of_caller(p_is_service boolean, p_kind text, p_payload jsonb, p_company_id uuid) returns void
+  language plpgsql stable
   set search_path = ''
 as $$
 declare
-  v_is_service constant boolean := current_setting('role') = 'service_role';
-  v_company    constant uuid := coalesce(p_company_id, app.company_id());
-  v_kind       app.task_kinds;
-  v_fault      text;
-  v_id         uuid;
+  v_kind  app.task_kinds;
+  v_fault text;
 begin
   select * into v_kind from app.task_kinds k where k.name = p_kind;
-  if not v_is_service then
-    if v_company is distinct from app.company_id() or v_company is null then
+  if not p_is_service then
+    if p_company_id is distinct from app.company_id() or p_company_id is null then
       raise exception using errcode = '42501', message = 'A task is of the company that is active.';
     elsif v_kind.permission is null or not app.has_permission(v_kind.permission) then
       raise exception using errcode = '42501', message = format('You may put in no task of the kind "%s".', left(coalesce(p_kind, ''), 80)),
@@ -139,15 +134,32 @@ begin
   end if;
   if v_kind.name is null then
     raise exception using errcode = '22023', message = format('There is no kind of task "%s".', left(coalesce(p_kind, ''), 80));
-  elsif p_priority not between -100 and 100 then
-    raise exception using errcode = '22023', message = 'The priority of a task is between -100 and 100.';
   end if;
   -- Of what only the service puts in its program knows.
   if v_kind.permission is not null then
-    v_fault := app.payload_fault(v_kind.fields, coalesce(p_payload, '{}'), v_company);
+    v_fault := app.payload_fault(v_kind.fields, coalesce(p_payload, '{}'), p_company_id);
     if v_fault is not null then
       raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
     end if;
+  end if;
+end $$;
+revoke all on function app.check_task_of_caller(boolean, text, jsonb, uuid) from public;
+grant execute on function app.check_task_of_caller(boolean, text, jsonb, uuid) to app_definer;
+
+-- Puts a task in for whoever asks, if its kind lets him.
+create or replace function app.enqueue_as_caller(
+  p_kind text, p_payload jsonb, p_company_id uuid, p_run_at timestamptz, p_priority integer, p_label text, p_id uuid
+) returns uuid
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_company constant uuid := coalesce(p_company_id, app.company_id());
+  v_id      uuid;
+begin
+  perform app.check_task_of_caller(current_setting('role') = 'service_role', p_kind, p_payload, v_company);
+  if p_priority not between -100 and 100 then
+    raise exception using errcode = '22023', message = 'The priority of a task is between -100 and 100.';
   end if;
   v_id := app.enqueue_task(p_kind, p_payload, v_company, p_run_at, p_priority, p_id => p_id);
   if p_label is not null then

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cron::CronConfig;
+
 /// The settings of the queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -50,6 +52,8 @@ pub struct QueueConfig {
     pub done_kept_days: u32,
     /// Days that tasks are kept that nobody tries any more; they go by the week.
     pub dead_kept_days: u32,
+    /// What comes again and again.
+    pub cron: CronConfig,
 }
 
 impl Default for QueueConfig {
@@ -76,6 +80,7 @@ impl Default for QueueConfig {
             payload_bytes_max: 262_144,
             done_kept_days: 30,
             dead_kept_days: 90,
+            cron: CronConfig::default(),
         }
     }
 }
@@ -111,6 +116,7 @@ impl QueueConfig {
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
+        .chain(self.cron.faults())
         .collect()
     }
 }

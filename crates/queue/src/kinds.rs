@@ -179,6 +179,11 @@ impl Kinds {
         self
     }
 
+    /// Returns their names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.keys().copied().collect()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Known>> {
         self.0.get(name)
     }

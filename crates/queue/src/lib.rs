@@ -7,6 +7,7 @@
 //! A kind of task is a type that implements [`Kind`]; [`Queue`] puts tasks in, [`Worker`] does them.
 
 pub mod config;
+pub mod cron;
 
 mod bell;
 mod claims;

@@ -101,8 +101,6 @@ async fn services_that_are_not_there_say_so() {
     for call in [
         "select net.http_post('http://example.com')",
         "select public.tell()",
-        "select cron.schedule('nightly', '0 3 * * *', 'select 1')",
-        "select cron.unschedule('nightly')",
         "select vault.create_secret('s3cret', 'name')",
         "select graphql_public.graphql(query => '{ a }')",
     ] {

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod cron;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod limits;

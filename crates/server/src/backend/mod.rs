@@ -25,6 +25,7 @@ use messaging::{Messaging, MessagingOptions};
 use outbound::{Outbound, OutboundOptions};
 use postgres::feed::{Feed, FeedOptions, FeedStatus};
 use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
+use queue::cron::Cron;
 use queue::{Kinds, Queue, QueueOptions, Worker};
 use redis_link::Link;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +64,7 @@ struct Inner {
     queue: Queue,
     messaging: Messaging,
     kinds: Kinds,
+    cron: Cron,
     data_api: DataApi,
     /// Who tells of changed rows, until it works.
     feed: Mutex<Option<Feed>>,
@@ -112,13 +114,19 @@ impl Backend {
         let messaging = Messaging::new(MessagingOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
-            clock,
+            clock: Arc::clone(&clock),
             outbound: outbound.clone(),
             vault: Arc::new(RingVault(auth.clone())),
             config: settings.messaging.clone(),
             public_url: public_url.to_owned(),
         })?;
-        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() }, &messaging);
+        let run_sql = tasks::RunSql {
+            pool: pool.clone(),
+            authority: Arc::clone(&authority),
+            time: Duration::from_millis(settings.queue.cron.command_time_ms),
+        };
+        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() }, &messaging, run_sql);
+        let cron = Cron::new(queue.clone(), &kinds, clock);
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
             config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
@@ -139,6 +147,7 @@ impl Backend {
             queue,
             messaging,
             kinds,
+            cron,
             data_api,
             feed,
             feed_status,
@@ -157,6 +166,7 @@ impl Backend {
         self.0.auth.declare_company_rules().await?;
         self.open_rates().await?;
         self.0.queue.declare(&self.0.kinds).await?;
+        self.0.cron.declare(tasks::SYSTEM_ENTRIES).await?;
         rights.judge(settings)
     }
 
@@ -288,9 +298,10 @@ impl Backend {
         self.0.queue.follow(stop).await;
     }
 
-    /// Does tasks until told to stop. Those under way are finished.
+    /// Does tasks, and begins what is scheduled, until told to stop. Tasks under way are finished.
     pub(crate) async fn work(self, stop: CancellationToken) {
-        self.worker().run(stop).await;
+        let worker = self.worker();
+        Box::pin(async { tokio::join!(worker.run(stop.clone()), self.0.cron.run(stop.clone())) }).await;
     }
 
     /// Does what there is to do now.

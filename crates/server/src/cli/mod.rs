@@ -6,6 +6,7 @@ mod audit;
 mod cache;
 mod companies;
 mod completions;
+mod cron;
 mod import;
 mod keys;
 mod mail;
@@ -79,6 +80,7 @@ enum Command {
     Cache(cache::Cache),
     Tasks(tasks::Tasks),
     Notifications(notifications::Notifications),
+    Cron(cron::Cron),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -185,6 +187,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
         Command::Tasks(command) => Box::pin(command.run(&settings)).await,
         Command::Notifications(command) => Box::pin(command.run(&settings)).await,
+        Command::Cron(command) => Box::pin(command.run(&settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

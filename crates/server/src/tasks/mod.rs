@@ -2,25 +2,89 @@
 //!
 //! Invariant: a kind is one file; what is not listed here is done by nobody.
 
+mod analyze_tables;
+mod batches;
+mod clean_up;
+mod collect_metrics;
+mod company_report;
+mod company_reports;
+mod expire_trials;
+mod invoice_reminder;
+mod invoice_reminders;
+mod letters;
+mod make_partitions;
+mod mark_overdue;
 mod notifications;
+mod plan_visits;
+mod refresh_kpis;
 mod refresh_reports;
+mod run_sql;
 mod send_message;
+mod system_entries;
+mod trial_ended;
 
 use messaging::Messaging;
 use queue::Kinds;
 
+use analyze_tables::AnalyzeTables;
+use clean_up::CleanUp;
+use collect_metrics::CollectMetrics;
+use company_report::CompanyReport;
+use company_reports::CompanyReports;
+use expire_trials::ExpireTrials;
+use invoice_reminder::InvoiceReminder;
+use invoice_reminders::InvoiceReminders;
+use make_partitions::MakePartitions;
+use mark_overdue::MarkOverdueInvoices;
 use notifications::{DeliverNotification, NotifyDue, SendDigests};
+use plan_visits::PlanVisits;
+use refresh_kpis::RefreshKpis;
 use refresh_reports::RefreshReports;
+pub(crate) use run_sql::RunSql;
 pub(crate) use send_message::Desk;
 use send_message::{SendEmail, SendSms};
+pub(crate) use system_entries::SYSTEM_ENTRIES;
+use trial_ended::TrialEnded;
 
 /// Returns all kinds.
-pub(crate) fn kinds(desk: Desk, messaging: &Messaging) -> Kinds {
-    Kinds::default()
+pub(crate) fn kinds(desk: Desk, messaging: &Messaging, run_sql: RunSql) -> Kinds {
+    recurring(Kinds::default())
         .with(RefreshReports)
         .with(SendEmail(desk.clone()))
-        .with(SendSms(desk))
+        .with(SendSms(desk.clone()))
+        .with(InvoiceReminder(desk.clone()))
+        .with(TrialEnded(desk.clone()))
+        .with(CompanyReport(desk))
         .with(DeliverNotification(messaging.clone()))
-        .with(SendDigests(messaging.clone()))
         .with(NotifyDue(messaging.clone()))
+        .with(SendDigests(messaging.clone()))
+        .with(run_sql)
+}
+
+/// Adds what only schedules put in.
+fn recurring(kinds: Kinds) -> Kinds {
+    kinds
+        .with(RefreshKpis)
+        .with(CollectMetrics)
+        .with(CleanUp)
+        .with(AnalyzeTables)
+        .with(MakePartitions)
+        .with(CompanyReports)
+        .with(InvoiceReminders)
+        .with(MarkOverdueInvoices)
+        .with(ExpireTrials)
+        .with(PlanVisits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_of_the_server_has_a_kind() {
+        let known = recurring(Kinds::default()).with(RefreshReports).names();
+        for entry in SYSTEM_ENTRIES {
+            assert!(known.contains(&entry.kind) || entry.kind == <SendDigests as queue::Kind>::NAME, "{}: {}", entry.name, entry.kind);
+        }
+    }
 }

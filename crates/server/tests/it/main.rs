@@ -16,4 +16,6 @@ mod nodes;
 #[cfg(test)]
 mod rates;
 #[cfg(test)]
+mod recurring;
+#[cfg(test)]
 mod upkeep;

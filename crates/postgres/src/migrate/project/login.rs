@@ -1,6 +1,6 @@
-//! The login that runs a project's files: made for one run, and gone with it.
+//! The logins of a project: one that runs its files, made for one run and gone with it, and one that runs what it schedules, which stays.
 //!
-//! Invariant: it is a member of `project_owner` and of nothing else. Whatever a file does to its role, it stays below that one: a
+//! Invariant: they are members of `project_owner` and of nothing else. Whatever a text does to its role, it stays below that one: a
 //! connection of the migrator's login would only have to say `reset role`.
 
 use kernel::Result;
@@ -47,6 +47,32 @@ impl Login {
         with_retries(&Options::default(), || Box::pin(async move { session.client.batch_execute(statement).await.map_err(error::query) }))
             .await?;
         Ok(login)
+    }
+
+    /// Makes sure of the login over which SQL runs that the project schedules. It stays, and its password is known to the service alone.
+    pub(super) async fn keep(session: &Session) -> Result<()> {
+        let asked = "select exists (select from app.project_logins l join pg_catalog.pg_roles r on r.rolname = l.name)";
+        if session.client.query_one(asked, &[]).await.map(|row| row.get(0)).map_err(error::query)? {
+            return Ok(());
+        }
+        let login = Self { name: format!("project_cron_{}", random()), password: random() + &random() };
+        let verifier = scram_sha_256(login.password.as_bytes());
+        let row = session
+            .client
+            .query_one(
+                "select format('create role %I login connection limit 16 password %L in role project_owner', $1::text, $2::text)",
+                &[&login.name, &verifier],
+            )
+            .await
+            .map_err(error::query)?;
+        let statement: String = row.get(0);
+        let statement = &statement;
+        with_retries(&Options::default(), || Box::pin(async move { session.client.batch_execute(statement).await.map_err(error::query) }))
+            .await?;
+        let keep = "insert into app.project_logins as l (name, password) values ($1, $2)
+                    on conflict (is_only_row) do update set name = excluded.name, password = excluded.password";
+        session.client.execute(keep, &[&login.name, &login.password]).await.map_err(error::query)?;
+        Ok(())
     }
 
     pub(super) fn name(&self) -> &str {

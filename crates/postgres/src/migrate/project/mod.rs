@@ -71,6 +71,7 @@ impl Migrator {
         target::names_are_free(session, &pending).await?;
         let names = extensions::wanted(&pending);
         report.notes.extend(extensions::ensure(session, &ours.project_extensions, names).await?);
+        Login::keep(session).await?;
         let login = Login::make(session).await?;
         let result = Box::pin(run::all(&self.as_login(login.name(), login.password()), &pending, (bring, options), report)).await;
         login.drop(session).await;
