@@ -11844,6 +11844,8 @@ begin
   loop
     topic := v_person.topic; event := v_person.event; user_id := v_person.user_id; priority := v_person.priority;
     channel := null; decision := 'withheld'; reason := v_person.exclusion; window_end := null; locale := 'en'; params := '{}'; templates := '{}';
+    -- Of whom is no member there is nothing to tell, and nobody who asks.
+    continue when v_person.exclusion = 'no_member';
     if v_person.exclusion is not null then
       return next;
       continue;
@@ -20863,7 +20865,7 @@ COMMENT ON COLUMN public.notification_defaults.is_mandatory IS 'Whether no membe
 
 COMMENT ON COLUMN public.notification_defaults.hour_max IS 'How many of it one member gets in an hour; null as the server has it.';
 
-COMMENT ON COLUMN public.notification_defaults.note IS 'Why it is so.';
+COMMENT ON COLUMN public.notification_defaults.note IS 'html';
 
 CREATE TABLE public.notification_preferences (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -23120,6 +23122,8 @@ CREATE UNIQUE INDEX notification_events_unique_key ON app.notification_events US
 
 CREATE INDEX notification_messages_notification_id_idx ON app.notification_messages USING btree (company_id, notification_id);
 
+CREATE INDEX notification_sources_topic_idx ON app.notification_sources USING btree (topic);
+
 CREATE INDEX outbox_client_idx ON app.outbox USING btree (client, created_at);
 
 CREATE INDEX outbox_company_id_idx ON app.outbox USING btree (company_id);
@@ -23694,7 +23698,7 @@ CREATE INDEX notification_preferences_id_idx ON public.notification_preferences 
 
 CREATE INDEX notification_queue_created_at_idx ON public.notification_queue USING btree (company_id, created_at DESC, id);
 
-CREATE INDEX notification_queue_digest_id_idx ON public.notification_queue USING btree (company_id, digest_id) WHERE (digest_id IS NOT NULL);
+CREATE INDEX notification_queue_digest_id_idx ON public.notification_queue USING btree (company_id, digest_id);
 
 CREATE UNIQUE INDEX notification_queue_event_key ON public.notification_queue USING btree (company_id, event_id, user_id, type, channel) WHERE (event_id IS NOT NULL);
 
@@ -25665,6 +25669,9 @@ ALTER TABLE ONLY app.month_recounts
 
 ALTER TABLE ONLY app.notification_decisions
     ADD CONSTRAINT notification_decisions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.notification_decisions
+    ADD CONSTRAINT notification_decisions_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.notification_digests
     ADD CONSTRAINT notification_digests_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;

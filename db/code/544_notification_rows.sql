@@ -97,6 +97,8 @@ begin
   loop
     topic := v_person.topic; event := v_person.event; user_id := v_person.user_id; priority := v_person.priority;
     channel := null; decision := 'withheld'; reason := v_person.exclusion; window_end := null; locale := 'en'; params := '{}'; templates := '{}';
+    -- Of whom is no member there is nothing to tell, and nobody who asks.
+    continue when v_person.exclusion = 'no_member';
     if v_person.exclusion is not null then
       return next;
       continue;

@@ -43,6 +43,7 @@ comment on column app.notification_sources.unless is 'Not where the event has on
 comment on column app.notification_sources.wanted is 'Only where the row says what one of these says; empty for any.';
 comment on column app.notification_sources.audience is 'Who is told, by what the row says of people.';
 comment on column app.notification_sources.permission is 'Whose holders are told, where the audience has holders.';
+create index notification_sources_topic_idx on app.notification_sources (topic);
 select app.enclose('app.notification_sources');
 
 create table public.notification_choices (
@@ -90,6 +91,6 @@ comment on column public.notification_defaults.channel is 'The channel.';
 comment on column public.notification_defaults.enabled is 'Whether it comes where the member chose nothing.';
 comment on column public.notification_defaults.is_mandatory is 'Whether no member can switch it off.';
 comment on column public.notification_defaults.hour_max is 'How many of it one member gets in an hour; null as the server has it.';
-comment on column public.notification_defaults.note is 'Why it is so.';
+comment on column public.notification_defaults.note is 'html';
 create index notification_defaults_id_idx on public.notification_defaults (id);
 select app.enclose('public.notification_defaults');

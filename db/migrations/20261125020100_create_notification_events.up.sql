@@ -65,7 +65,9 @@ create table app.notification_decisions (
   entity_id   uuid,
   note        text check (length(note) <= 500),
   created_at  timestamptz not null default now(),
-  primary key (company_id, id)
+  primary key (company_id, id),
+  constraint notification_decisions_user_id_fkey foreign key (company_id, user_id)
+    references public.team_members (company_id, user_id) on delete cascade
 );
 comment on table app.notification_decisions is 'Why somebody was told or not: one row for each event, person and channel.';
 comment on column app.notification_decisions.event_id is 'What happened.';
@@ -137,7 +139,7 @@ comment on column public.notification_queue.archived_at is 'When its person put 
 alter table public.notification_queue add constraint notification_queue_digest_id_fkey foreign key (company_id, digest_id)
   references app.notification_digests (company_id, id) on delete set null (digest_id);
 create unique index notification_queue_event_key on public.notification_queue (company_id, event_id, user_id, type, channel) where event_id is not null;
-create index notification_queue_digest_id_idx on public.notification_queue (company_id, digest_id) where digest_id is not null;
+create index notification_queue_digest_id_idx on public.notification_queue (company_id, digest_id);
 create index notification_queue_unread_idx on public.notification_queue (company_id, user_id)
   where channel = 'in_app' and read_at is null and archived_at is null;
 -- A mail says more than what a telephone shows.
