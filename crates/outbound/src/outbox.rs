@@ -3,7 +3,7 @@
 //! Invariant: a message leaves `pending` once, and with that what it says is gone from the table.
 
 use jiff::{SignedDuration, Timestamp};
-use kernel::{Error, Result};
+use kernel::{CompanyId, Error, Result};
 use postgres::{Row, Sql, Tx};
 use uuid::Uuid;
 
@@ -24,9 +24,12 @@ pub struct Limits {
 /// A message that was taken to be sent.
 pub(crate) struct Taken {
     pub(crate) id: Uuid,
+    pub(crate) company_id: Option<CompanyId>,
     pub(crate) channel: Channel,
     pub(crate) purpose: String,
     pub(crate) recipient: String,
+    pub(crate) topic: String,
+    pub(crate) is_asked: bool,
     pub(crate) sealed: String,
     pub(crate) attempts: i32,
 }
@@ -34,11 +37,13 @@ pub(crate) struct Taken {
 /// What is written.
 pub(crate) struct NewRow<'a> {
     pub(crate) id: Uuid,
-    pub(crate) company_id: Option<kernel::CompanyId>,
+    pub(crate) company_id: Option<CompanyId>,
     pub(crate) channel: Channel,
     pub(crate) purpose: &'a str,
     pub(crate) recipient: &'a str,
     pub(crate) client: Option<&'a str>,
+    pub(crate) topic: &'a str,
+    pub(crate) is_asked: bool,
     /// None: it is never sent.
     pub(crate) sealed: Option<String>,
     pub(crate) now: Timestamp,
@@ -95,10 +100,11 @@ pub(crate) async fn insert(tx: &Tx, row: NewRow<'_>) -> Result<()> {
     let mut sql = Sql::new("with given as (select ");
     sql.bind(row.sealed).text("::text as sealed, ").bind(row.now).text("::timestamptz as now) ");
     sql.text(
-        "insert into app.outbox (id, company_id, channel, purpose, recipient, client, status, sealed, due_at, created_at, finished_at) ",
+        "insert into app.outbox (id, company_id, channel, purpose, recipient, topic, is_asked, client, status, sealed, due_at, created_at, finished_at) ",
     );
     sql.text("select ").bind(row.id).text("::uuid, ").bind(row.company_id).text("::uuid, ").bind(row.channel.as_str()).text("::text, ");
-    sql.bind(row.purpose).text("::text, ").bind(row.recipient).text("::text, ").bind(row.client.map(str::to_owned)).text(
+    sql.bind(row.purpose).text("::text, ").bind(row.recipient).text("::text, ").bind(row.topic).text("::text, ").bind(row.is_asked);
+    sql.text("::boolean, ").bind(row.client.map(str::to_owned)).text(
         "::inet, case when g.sealed is null then 'withheld' else 'pending' end, g.sealed, g.now, g.now,
          case when g.sealed is null then g.now end from given g",
     );
@@ -119,7 +125,7 @@ pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, now: Timestamp) -> Resu
             set due_at = g.now + make_interval(secs => g.lease / 1000.0), attempts = o.attempts + 1
            from due d, given g
           where o.id = d.id
-         returning o.id, o.channel, o.purpose, o.recipient, o.sealed, o.attempts",
+         returning o.id, o.company_id, o.channel, o.purpose, o.recipient, o.topic, o.is_asked, o.sealed, o.attempts",
     );
     tx.query(sql).await?.iter().map(taken).collect()
 }
@@ -128,9 +134,12 @@ fn taken(row: &Row) -> Result<Taken> {
     let channel: String = row.try_get("channel").map_err(Error::internal)?;
     Ok(Taken {
         id: row.try_get("id").map_err(Error::internal)?,
+        company_id: row.try_get::<_, Option<Uuid>>("company_id").map_err(Error::internal)?.map(CompanyId),
         channel: Channel::parse(&channel).ok_or_else(|| Error::internal("a channel that is not known"))?,
         purpose: row.try_get("purpose").map_err(Error::internal)?,
         recipient: row.try_get("recipient").map_err(Error::internal)?,
+        topic: row.try_get("topic").map_err(Error::internal)?,
+        is_asked: row.try_get("is_asked").map_err(Error::internal)?,
         sealed: row.try_get("sealed").map_err(Error::internal)?,
         attempts: row.try_get("attempts").map_err(Error::internal)?,
     })

@@ -4,6 +4,7 @@
 //! it asks with a grant that says why.
 
 mod accounts;
+mod channels;
 mod context;
 mod demo;
 mod listening;
@@ -90,6 +91,7 @@ impl Backend {
             config: settings.outbound.clone(),
             is_development: settings.is_development(),
         })?;
+        outbound.found_at(public_url);
         let redis = Link::new(&settings.redis)?;
         let limiter = limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
         let queue = Queue::new(QueueOptions {
@@ -155,6 +157,7 @@ impl Backend {
         self.0.data_api.reload().await?;
         self.0.auth.publish_settings().await?;
         self.0.auth.declare_company_rules().await?;
+        self.open_channels().await?;
         self.open_rates().await?;
         self.0.queue.declare(&self.0.kinds).await?;
         rights.judge(settings)
@@ -331,6 +334,16 @@ impl Backend {
     /// Returns the route on which providers tell this server things. They are known by their signatures.
     pub(crate) fn inbound_routes(&self) -> Router {
         messaging::inbound_router(self.0.messaging.clone())
+    }
+
+    /// Returns the routes of whoever wants no more mail of some kind. Their links are all they ask for.
+    pub(crate) fn unsubscribe_routes(&self) -> Router {
+        messaging::unsubscribe_router(self.0.messaging.clone())
+    }
+
+    /// Returns what browsers have to know before messages come to them.
+    pub(crate) fn push_routes(&self) -> Router {
+        messaging::push_router(self.0.messaging.clone())
     }
 
     /// Returns the routes of companies' webhooks, behind the auth layer.
