@@ -55,7 +55,7 @@ begin
   end if;
   if p_outcome in ('bounced', 'complained') then
     perform app.suppress(v_attempt.company_id, v_attempt.channel, v_attempt.recipient,
-                         case p_outcome when 'bounced' then 'bounce' else 'complaint' end, p_said_at);
+                         case p_outcome when 'bounced' then 'bounce' else 'complaint' end, greatest(p_said_at, now()));
   end if;
   update app.message_attempts a set outcome = p_outcome, code = left(p_code, 60), said_at = p_said_at
    where a.id = v_attempt.id and app.outcome_rank(a.outcome) < app.outcome_rank(p_outcome);

@@ -7,7 +7,7 @@ create or replace function app.refuse_push_device(p_message text, p_hint text) r
   set search_path = ''
 as $$
 begin
-  raise exception using errcode = 'TH422', constraint = 'push_device_invalid', message = p_message, hint = p_hint;
+  raise exception using errcode = 'TH422', constraint = 'push_device_invalid', message = p_message, hint = coalesce(p_hint, 'See docs/channels.md.');
 end $$;
 revoke all on function app.refuse_push_device(text, text) from public;
 grant execute on function app.refuse_push_device(text, text) to app_definer;
@@ -56,7 +56,7 @@ begin
   if v_is_web and not (app.is_push_address(v_address) and coalesce(v_key ~ '^B[A-Za-z0-9_-]{86}$' and v_auth ~ '^[A-Za-z0-9_-]{22}$', false)) then
     perform app.refuse_push_device('This is no subscription of a browser.', 'Send what subscription.toJSON() has: endpoint and keys with p256dh and auth.');
   end if;
-  if not v_is_web and v_address !~ '^[A-Za-z0-9_:%.-]{20,1024}$' then
+  if not v_is_web and (v_address !~ '^[A-Za-z0-9_:%.-]+$' or length(v_address) not between 20 and 1024) then
     perform app.refuse_push_device('This is no token of FCM.', null);
   end if;
   -- Two at once wait for each other.

@@ -60,7 +60,7 @@ pub(crate) struct Standing {
     pub(crate) is_full: bool,
 }
 
-/// Tells what stands against another message. Failed ones do not count. Two for one address wait for each other here, so that both
+/// Tells what stands against another message. Failed ones do not count, nor what a company writes where somebody asks for a link. Two for one address wait for each other here, so that both
 /// cannot find nothing.
 pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pending_max: i64) -> Result<Standing> {
     let mut lock = Sql::new("select pg_advisory_xact_lock(hashtextextended('outbox:' || ");
@@ -69,7 +69,7 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
     let mut sql = Sql::new("with given as (select ");
     sql.bind(row.channel.as_str()).text("::text as channel, ").bind(row.recipient).text("::text as recipient, ");
     sql.bind(row.purpose).text("::text as purpose, ").bind(row.client.map(str::to_owned)).text("::inet as client, ");
-    sql.bind(row.company_id).text("::uuid as company_id, ");
+    sql.bind(row.company_id).text("::uuid as company_id, ").bind(row.is_asked).text("::boolean as is_asked, ");
     sql.bind(pause_seconds).text("::bigint as pause, ").bind(row.now).text(
         "::timestamptz as now)
          select coalesce((select greatest(ceil(g.pause - extract(epoch from g.now - max(o.created_at))), 0)::bigint
@@ -77,7 +77,7 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
                            where o.channel = g.channel and o.recipient = g.recipient and o.purpose = g.purpose
                              and o.status <> 'failed' and o.created_at > g.now - make_interval(secs => g.pause)), 0) as wait_seconds,
                 (select count(*) from app.outbox o
-                  where o.channel = g.channel and o.recipient = g.recipient and o.status <> 'failed'
+                  where o.channel = g.channel and o.recipient = g.recipient and o.is_asked = g.is_asked and o.status <> 'failed'
                     and o.created_at > g.now - interval '1 hour') as to_recipient,
                 (select count(*) from app.outbox o
                   where o.client = g.client and o.status <> 'failed' and o.created_at > g.now - interval '1 hour') as by_client,

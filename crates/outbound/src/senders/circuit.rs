@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::FailoverConfig;
 
 /// The longest that one is left alone for its failures.
-const PAUSE_MAX: Duration = Duration::from_secs(600);
+const PAUSE_MAX: Duration = Duration::from_mins(10);
 
 /// What is known of one provider.
 pub(crate) struct Circuit {

@@ -141,17 +141,18 @@ fn message(letter: &Letter<'_>, token: &str) -> Value {
         data.insert("url".to_owned(), json!(url));
     }
     let is_urgent = matches!(push.urgency, Urgency::High | Urgency::Normal);
-    let mut android = json!({ "priority": if is_urgent { "HIGH" } else { "NORMAL" } });
-    let mut apns = json!({ "apns-priority": if is_urgent { "10" } else { "5" } });
+    let mut android = Map::from_iter([("priority".to_owned(), json!(if is_urgent { "HIGH" } else { "NORMAL" }))]);
+    let mut apns = Map::from_iter([("apns-priority".to_owned(), json!(if is_urgent { "10" } else { "5" }))]);
     if let Some(seconds) = push.ttl_seconds {
-        android["ttl"] = json!(format!("{seconds}s"));
-        apns["apns-expiration"] = json!((letter.now.as_second() + i64::from(seconds)).to_string());
+        android.insert("ttl".to_owned(), json!(format!("{seconds}s")));
+        apns.insert("apns-expiration".to_owned(), json!((letter.now.as_second() + i64::from(seconds)).to_string()));
     }
     if let Some(key) = push.collapse_key {
-        android["collapse_key"] = json!(key);
-        apns["apns-collapse-id"] = json!(key);
+        android.insert("collapse_key".to_owned(), json!(key));
+        apns.insert("apns-collapse-id".to_owned(), json!(key));
     }
-    json!({ "token": token, "notification": { "title": said.subject, "body": said.text }, "data": data, "android": android, "apns": { "headers": apns } })
+    let notification = json!({ "title": said.subject, "body": said.text });
+    json!({ "token": token, "notification": notification, "data": data, "android": android, "apns": { "headers": apns } })
 }
 
 fn refusal(answer: &Answer, said: &Value) -> Refusal {
@@ -164,7 +165,7 @@ fn refusal(answer: &Answer, said: &Value) -> Refusal {
     let fault = match (status, code.as_str()) {
         // The application is gone from it, or the token is another project's.
         (_, "UNREGISTERED" | "SENDER_ID_MISMATCH") => Fault::Recipient(Lasting::Device),
-        (429, _) => Fault::Provider(Some(retry_after(&answer.headers).unwrap_or(Duration::from_secs(60)))),
+        (429, _) => Fault::Provider(Some(retry_after(&answer.headers).unwrap_or(Duration::from_mins(1)))),
         (400 | 413, _) => Fault::Message,
         _ => Fault::Provider(retry_after(&answer.headers)),
     };

@@ -20,7 +20,7 @@ use crate::http::{Answer, Bounds, Call, Http, HttpOptions, NamedBy};
 
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How long a month's quota that is used up is respected before it is tried again.
-const QUOTA: Duration = Duration::from_secs(3600);
+const QUOTA: Duration = Duration::from_hours(1);
 
 pub(super) struct Resend {
     http: Http,
@@ -64,16 +64,16 @@ impl Resend {
         // By them its events are known as ours, in whatever order they come.
         let mut tags = vec![json!({ "name": "message_id", "value": letter.id }), json!({ "name": "purpose", "value": letter.purpose })];
         tags.extend(letter.company_id.map(|id| json!({ "name": "company_id", "value": id })));
-        let mut body = json!({ "from": from, "to": [letter.recipient], "subject": message.subject, "text": message.text, "tags": tags });
-        if !message.html.is_empty() {
-            body["html"] = json!(message.html);
-        }
-        if let Some(url) = letter.unsubscribe {
-            let headers: Map<String, Value> =
-                unsubscribe_headers(url).into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-            body["headers"] = Value::Object(headers);
-        }
-        body
+        let headers: Map<String, Value> =
+            letter.unsubscribe.into_iter().flat_map(unsubscribe_headers).map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        let body = json!({ "from": from, "to": [letter.recipient], "subject": message.subject, "text": message.text });
+        let more = [
+            ("html", (!message.html.is_empty()).then(|| json!(message.html))),
+            ("headers", (!headers.is_empty()).then(|| Value::Object(headers))),
+            ("tags", Some(Value::Array(tags))),
+        ];
+        let more = more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(body.as_object().cloned().unwrap_or_default().into_iter().chain(more).collect())
     }
 }
 

@@ -16,16 +16,13 @@ impl Backend {
     pub(super) async fn open_channels(&self) -> Result<()> {
         let (outbound, auth) = (&self.0.outbound, &self.0.auth);
         let tx = self.begin_own("reads or makes the key of push services").await?;
-        let (id, sealed) = match kept(&tx).await? {
-            Some(found) => found,
-            None => {
-                let (id, made) = (Uuid::now_v7(), VapidKey::generate()?);
-                let sealed = auth.seal_secret(PUSH_SECRET, id, made.expose())?;
-                insert(&tx, id, VapidKey::open(&made)?.public(), &sealed).await?;
-                // Another server may have been first.
-                kept(&tx).await?.ok_or_else(|| Error::internal("the key of push services was not kept"))?
-            }
-        };
+        if kept(&tx).await?.is_none() {
+            let (id, made) = (Uuid::now_v7(), VapidKey::generate()?);
+            let sealed = auth.seal_secret(PUSH_SECRET, id, made.expose())?;
+            // Another server may be first.
+            insert(&tx, id, VapidKey::open(&made)?.public(), &sealed).await?;
+        }
+        let (id, sealed) = kept(&tx).await?.ok_or_else(|| Error::internal("the key of push services was not kept"))?;
         let config = outbound.config();
         let mut sql = Sql::new("update app.channel_settings s set push_private_allowed = ");
         sql.bind(config.push.private_addresses_allowed).text("::boolean, push_devices_max = ").bind(config.push.devices_max);
@@ -49,6 +46,6 @@ async fn kept(tx: &Tx) -> Result<Option<(Uuid, String)>> {
 
 async fn insert(tx: &Tx, id: Uuid, public: &str, sealed: &str) -> Result<()> {
     let mut sql = Sql::new("insert into app.channel_settings (id, push_public_key, push_secret) values (");
-    sql.bind(id).text("::uuid, ").bind(public).text("::text, ").bind(sealed).text("::text) on conflict (is_only) do nothing");
+    sql.bind(id).text("::uuid, ").bind(public).text("::text, ").bind(sealed).text("::text) on conflict do nothing");
     tx.execute(sql).await.map(|_rows| ())
 }

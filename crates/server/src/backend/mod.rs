@@ -130,7 +130,6 @@ impl Backend {
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
         let feed = data_api.listener().into_iter().fold(feed, Feed::with);
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
-        let version = OnceLock::new();
         Ok(Self(Arc::new(Inner {
             database,
             authority,
@@ -145,7 +144,7 @@ impl Backend {
             feed,
             feed_status,
             listening,
-            version,
+            version: OnceLock::new(),
         })))
     }
 
