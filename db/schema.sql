@@ -458,6 +458,18 @@ begin
 end $$;
 ALTER FUNCTION app.add_invitation(p_row public.invitations) OWNER TO app_definer;
 
+CREATE FUNCTION app.address_key(p_channel text, p_recipient text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (p_channel = 'sms'::text) THEN ('+'::text || regexp_replace(p_recipient, '[^0-9]'::text, ''::text, 'g'::text)) ELSE lower(btrim(p_recipient)) END;
+ALTER FUNCTION app.address_key(p_channel text, p_recipient text) OWNER TO app_owner;
+
+CREATE FUNCTION app.address_kind(p_channel text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE p_channel WHEN 'mail'::text THEN 'email'::text WHEN 'sms'::text THEN 'sms'::text ELSE NULL::text END;
+ALTER FUNCTION app.address_kind(p_channel text) OWNER TO app_owner;
+
 CREATE FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -3750,6 +3762,7 @@ begin
   if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
   if old.note is distinct from new.note then v_changed := v_changed || 'note'::text; v_old := v_old || jsonb_build_object('note', old.note); v_new := v_new || jsonb_build_object('note', new.note); end if;
   if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if old.topic is distinct from new.topic then v_changed := v_changed || 'topic'::text; v_old := v_old || jsonb_build_object('topic', old.topic); v_new := v_new || jsonb_build_object('topic', new.topic); end if;
   if v_changed <> '{}' then
     perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
   end if;
@@ -9015,6 +9028,17 @@ CREATE FUNCTION app.is_public_mail_domain(p_domain text) RETURNS boolean
 $$;
 ALTER FUNCTION app.is_public_mail_domain(p_domain text) OWNER TO app_owner;
 
+CREATE FUNCTION app.is_push_address(p_address text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $_$
+  select coalesce(length(p_address) between 20 and 1024 and p_address ~ '^[!-~]+$'
+                  and case when coalesce((select s.push_private_allowed from app.channel_settings s), false) then p_address ~ '^https?://[^/@?#]+/'
+                           else p_address ~ '^https://[A-Za-z0-9.-]+\.[A-Za-z]{2,}(:443)?/' and p_address !~* '^https://[^/:]+\.(localhost|local|internal)[/:]' end,
+                  false)
+$_$;
+ALTER FUNCTION app.is_push_address(p_address text) OWNER TO app_owner;
+
 CREATE FUNCTION app.is_read_with_jobs(p_table text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -10557,140 +10581,36 @@ begin
 end $$;
 ALTER FUNCTION app.note_api_key_use() OWNER TO app_definer;
 
-CREATE TABLE app.notification_decisions (
-    company_id uuid NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    event_id uuid NOT NULL,
-    event text NOT NULL,
-    topic text NOT NULL,
-    user_id uuid NOT NULL,
-    channel text,
-    decision text NOT NULL,
-    reason text NOT NULL,
-    entity_type text,
-    entity_id uuid,
-    note text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT notification_decisions_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
-    CONSTRAINT notification_decisions_decision_check CHECK ((decision = ANY (ARRAY['sent'::text, 'gathered'::text, 'deferred'::text, 'withheld'::text]))),
-    CONSTRAINT notification_decisions_entity_type_check CHECK ((length(entity_type) <= 60)),
-    CONSTRAINT notification_decisions_event_check CHECK ((length(event) <= 120)),
-    CONSTRAINT notification_decisions_note_check CHECK ((length(note) <= 500)),
-    CONSTRAINT notification_decisions_reason_check CHECK ((reason ~ '^[a-z_]{1,60}$'::text)),
-    CONSTRAINT notification_decisions_topic_check CHECK ((length(topic) <= 60))
-);
-ALTER TABLE ONLY app.notification_decisions FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.notification_decisions OWNER TO app_owner;
-
-COMMENT ON TABLE app.notification_decisions IS 'Why somebody was told or not: one row for each event, person and channel.';
-
-COMMENT ON COLUMN app.notification_decisions.event_id IS 'What happened.';
-
-COMMENT ON COLUMN app.notification_decisions.event IS 'Its name.';
-
-COMMENT ON COLUMN app.notification_decisions.topic IS 'The topic.';
-
-COMMENT ON COLUMN app.notification_decisions.user_id IS 'Who was to be told.';
-
-COMMENT ON COLUMN app.notification_decisions.channel IS 'The way; null where it is true of all.';
-
-COMMENT ON COLUMN app.notification_decisions.decision IS 'sent, gathered for a digest, deferred to a later time, or withheld.';
-
-COMMENT ON COLUMN app.notification_decisions.reason IS 'Why, in a word; docs/notifications.md lists them.';
-
-COMMENT ON COLUMN app.notification_decisions.entity_type IS 'What kind of row it is about.';
-
-COMMENT ON COLUMN app.notification_decisions.entity_id IS 'The row.';
-
-COMMENT ON COLUMN app.notification_decisions.note IS 'pii:text';
-
-COMMENT ON COLUMN app.notification_decisions.created_at IS 'When it was decided.';
-
-CREATE FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text DEFAULT NULL::text) RETURNS void
-    LANGUAGE sql
-    SET search_path TO ''
-    BEGIN ATOMIC
- INSERT INTO app.notification_decisions (company_id, event_id, event, topic, user_id, channel, decision, reason, entity_type, entity_id, note)
-   VALUES (note_decision.p_company_id, note_decision.p_event_id, note_decision.p_event, note_decision.p_topic, note_decision.p_user_id, note_decision.p_channel, note_decision.p_decision, note_decision.p_reason, note_decision.p_entity_type, note_decision.p_entity_id, "left"(note_decision.p_note, 500));
-END;
-ALTER FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) OWNER TO app_owner;
-
-CREATE TABLE public.notification_queue (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid NOT NULL,
-    type text NOT NULL,
-    channel text DEFAULT 'in_app'::text NOT NULL,
-    priority text DEFAULT 'normal'::text NOT NULL,
-    subject text,
-    body text NOT NULL,
-    body_html text,
-    entity_type text,
-    entity_id uuid,
-    status text DEFAULT 'pending'::text NOT NULL,
-    scheduled_for timestamp with time zone,
-    sent_at timestamp with time zone,
-    delivered_at timestamp with time zone,
-    failed_at timestamp with time zone,
-    failure_reason text,
-    retry_count integer DEFAULT 0 NOT NULL,
-    max_retries integer DEFAULT 3 NOT NULL,
-    provider text,
-    provider_message_id text,
-    provider_response jsonb,
-    read_at timestamp with time zone,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    event_id uuid,
-    digest_id uuid,
-    seen_at timestamp with time zone,
-    archived_at timestamp with time zone,
-    CONSTRAINT notification_queue_body_check CHECK (((length(body) >= 1) AND (length(body) <=
-CASE channel
-    WHEN 'email'::text THEN 20000
-    ELSE 500
-END))),
-    CONSTRAINT notification_queue_body_html_check CHECK ((length(body_html) <= 20000)),
-    CONSTRAINT notification_queue_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
-    CONSTRAINT notification_queue_entity_type_check CHECK ((length(entity_type) <= 60)),
-    CONSTRAINT notification_queue_failure_reason_check CHECK ((length(failure_reason) <= 2000)),
-    CONSTRAINT notification_queue_max_retries_check CHECK ((max_retries >= 0)),
-    CONSTRAINT notification_queue_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT notification_queue_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text]))),
-    CONSTRAINT notification_queue_provider_check CHECK ((length(provider) <= 60)),
-    CONSTRAINT notification_queue_provider_message_id_check CHECK ((length(provider_message_id) <= 255)),
-    CONSTRAINT notification_queue_retry_count_check CHECK ((retry_count >= 0)),
-    CONSTRAINT notification_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT notification_queue_subject_check CHECK ((length(subject) <= 200)),
-    CONSTRAINT notification_queue_type_check CHECK (((length(type) >= 1) AND (length(type) <= 120)))
-);
-ALTER TABLE ONLY public.notification_queue FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.notification_queue OWNER TO app_owner;
-
-COMMENT ON TABLE public.notification_queue IS 'Messages to members, and what became of them.';
-
-COMMENT ON COLUMN public.notification_queue.subject IS 'pii:text';
-
-COMMENT ON COLUMN public.notification_queue.body IS 'pii:text';
-
-COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text html';
-
-COMMENT ON COLUMN public.notification_queue.event_id IS 'What happened; one person is told of it once by each way.';
-
-COMMENT ON COLUMN public.notification_queue.digest_id IS 'The digest that it comes in.';
-
-COMMENT ON COLUMN public.notification_queue.seen_at IS 'When it was shown to its person.';
-
-COMMENT ON COLUMN public.notification_queue.archived_at IS 'When its person put it away.';
-
-CREATE FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text DEFAULT NULL::text) RETURNS void
-    LANGUAGE sql
+CREATE FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
-  select app.note_decision(p_row.company_id, coalesce(p_row.event_id, p_row.id), coalesce(p_row.metadata ->> 'event', p_row.type), p_row.type,
-                           p_row.user_id, p_row.channel, p_decision, p_reason, p_row.entity_type, p_row.entity_id, p_note)
-$$;
-ALTER FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) OWNER TO app_owner;
+declare
+  v_attempt app.message_attempts;
+begin
+  select a.* into v_attempt from app.message_attempts a
+   where a.provider = p_provider and a.provider_key = p_provider_key
+   order by a.created_at desc limit 1 for update;
+  if not found and p_message_key is not null then
+    select a.* into v_attempt from app.message_attempts a
+     where a.message_key = p_message_key and a.provider = p_provider and coalesce(a.provider_key, p_provider_key) = p_provider_key
+     order by a.created_at desc limit 1 for update;
+    if not found and exists (select from app.outbox o where o.id = p_message_key and o.status = 'pending') then
+      return 'waits';
+    end if;
+  end if;
+  if v_attempt.id is null then
+    return null;
+  end if;
+  if p_outcome in ('bounced', 'complained') then
+    perform app.suppress(v_attempt.company_id, v_attempt.channel, v_attempt.recipient,
+                         case p_outcome when 'bounced' then 'bounce' else 'complaint' end, greatest(p_said_at, now()));
+  end if;
+  update app.message_attempts a set outcome = p_outcome, code = left(p_code, 60), said_at = p_said_at
+   where a.id = v_attempt.id and app.outcome_rank(a.outcome) < app.outcome_rank(p_outcome);
+  return case when found then 'applied' else 'older' end;
+end $$;
+ALTER FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) OWNER TO app_owner;
 
 CREATE FUNCTION app.note_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10881,6 +10801,32 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.note_session() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_key constant text := app.address_key('sms', p_number);
+begin
+  if length(v_key) not between 4 and 20 then
+    return;
+  end if;
+  if p_is_stopped then
+    perform app.suppress(null, 'sms', v_key, 'stop', p_now);
+    perform app.suppress(c.company_id, 'sms', v_key, 'stop', p_now)
+       from (select distinct a.company_id from app.message_attempts a
+              where a.channel = 'sms' and a.recipient = v_key and a.company_id is not null) c;
+  else
+    delete from app.address_holds h
+     where h.kind = 'sms' and h.address_hash = sha256(convert_to(v_key, 'UTF8')) and h.reason = 'stop';
+    delete from public.suppressions s
+     using (select distinct a.company_id from app.message_attempts a
+             where a.channel = 'sms' and a.recipient = v_key and a.company_id is not null) c
+     where s.company_id = c.company_id and s.kind = 'sms' and s.address_key = v_key and s.reason = 'stop';
+  end if;
+end $$;
+ALTER FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now timestamp with time zone) OWNER TO app_owner;
 
 CREATE FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) RETURNS void
     LANGUAGE plpgsql
@@ -11547,6 +11493,12 @@ CREATE FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sum
    where o.currency <> p_currency and o.currency <> '' and exists (select from jsonb_each(o.sums) e where e.value <> '0')
 $$;
 ALTER FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) OWNER TO app_owner;
+
+CREATE FUNCTION app.outcome_rank(p_outcome text) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN array_position(ARRAY['refused'::text, 'suppressed'::text, 'accepted'::text, 'delayed'::text, 'delivered'::text, 'opened'::text, 'clicked'::text, 'failed'::text, 'bounced'::text, 'complained'::text], p_outcome);
+ALTER FUNCTION app.outcome_rank(p_outcome text) OWNER TO app_owner;
 
 CREATE FUNCTION app.own_webhook(p_id uuid) RETURNS public.webhooks
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -12511,6 +12463,15 @@ begin
 end $$;
 ALTER FUNCTION app.refuse_program() OWNER TO app_owner;
 
+CREATE FUNCTION app.refuse_push_device(p_message text, p_hint text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception using errcode = 'TH422', constraint = 'push_device_invalid', message = p_message, hint = p_hint;
+end $$;
+ALTER FUNCTION app.refuse_push_device(p_message text, p_hint text) OWNER TO app_owner;
+
 CREATE FUNCTION app.refuse_repeated_payment() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -13332,6 +13293,20 @@ ALTER FUNCTION app.shape_phones() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.shape_phones() IS 'Before insert or update: telephone numbers as E.164; what is none is refused.';
 
+CREATE FUNCTION app.shape_suppression() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+begin
+  new.address_key := app.address_key(case new.kind when 'sms' then 'sms' else 'mail' end, new.address_key);
+  if new.kind = 'sms' and length(new.address_key) not between 4 and 20 or new.kind = 'email' and new.address_key !~ '^[^@[:space:]]+@[^@[:space:]]+$' then
+    raise exception using errcode = 'TH422', constraint = 'suppression_address_invalid',
+      message = 'This is no address of its kind.', hint = 'An e-mail address, or a number such as +15550100.';
+  end if;
+  return new;
+end $_$;
+ALTER FUNCTION app.shape_suppression() OWNER TO app_owner;
+
 CREATE FUNCTION app.show_webhook_state() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -13595,6 +13570,49 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.support_ended() OWNER TO app_definer;
+
+CREATE FUNCTION app.suppress(p_company_id uuid, p_channel text, p_recipient text, p_reason text, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_key   constant text := app.address_key(p_channel, p_recipient);
+  v_hours integer;
+begin
+  if app.address_kind(p_channel) is null or length(v_key) not between 1 and 320 then
+    return;
+  end if;
+  if p_company_id is not null then
+    insert into public.suppressions (company_id, kind, address_key, reason)
+    select c.id, app.address_kind(p_channel), v_key, p_reason from public.companies c where c.id = p_company_id
+    on conflict (company_id, kind, address_key, topic) do nothing;
+    return;
+  end if;
+  if p_reason = 'bounce' then
+    v_hours := coalesce((select s.bounce_hold_hours from app.channel_settings s), 72);
+  end if;
+  insert into app.address_holds as h (kind, address_hash, reason, until, created_at)
+  values (app.address_kind(p_channel), sha256(convert_to(v_key, 'UTF8')), p_reason, p_now + make_interval(hours => v_hours), p_now)
+  on conflict (kind, address_hash, reason) do update set until = greatest(h.until, excluded.until);
+end $$;
+ALTER FUNCTION app.suppress(p_company_id uuid, p_channel text, p_recipient text, p_reason text, p_now timestamp with time zone) OWNER TO app_owner;
+
+CREATE FUNCTION app.suppression_of(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_asked boolean, p_now timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce(
+    (select s.reason from public.suppressions s
+      where not p_is_asked and s.company_id = p_company_id and s.kind = app.address_kind(p_channel)
+        and s.address_key = app.address_key(p_channel, p_recipient) and s.topic in ('', p_topic)
+      order by s.topic limit 1),
+    (select h.reason from app.address_holds h
+      where h.kind = app.address_kind(p_channel) and h.address_hash = sha256(convert_to(app.address_key(p_channel, p_recipient), 'UTF8'))
+        and (h.until is null or h.until > p_now)
+        and case when p_is_asked then h.reason = 'bounce' when p_company_id is null then true else h.reason = 'stop' end
+      order by h.reason limit 1))
+$$;
+ALTER FUNCTION app.suppression_of(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_asked boolean, p_now timestamp with time zone) OWNER TO app_owner;
 
 CREATE FUNCTION app.sync_line_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -14168,6 +14186,24 @@ CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'app.tasks'::text, 'app.done_tasks'::text, 'app.dead_tasks'::text, 'public.notification_queue'::text, 'app.notification_decisions'::text];
 ALTER FUNCTION app.unaudited_tables() OWNER TO app_owner;
 
+CREATE FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_refused boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_key constant text := app.address_key(p_channel, p_recipient);
+begin
+  if p_is_refused then
+    insert into public.suppressions (company_id, kind, address_key, topic, reason)
+    select c.id, app.address_kind(p_channel), v_key, p_topic, 'unsubscribe' from public.companies c where c.id = p_company_id
+    on conflict (company_id, kind, address_key, topic) do nothing;
+  else
+    delete from public.suppressions s
+     where s.company_id = p_company_id and s.kind = app.address_kind(p_channel) and s.address_key = v_key and s.topic = p_topic and s.reason = 'unsubscribe';
+  end if;
+end $$;
+ALTER FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_refused boolean) OWNER TO app_owner;
+
 CREATE FUNCTION app.untold_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -14394,19 +14430,27 @@ CREATE FUNCTION app.use_resend_event(p_event app.inbound_events) RETURNS text
     SET search_path TO ''
     AS $_$
 declare
-  v_data   constant jsonb := p_event.payload -> 'data';
-  v_kind   constant text := split_part(p_event.event_type, '.', 2);
-  v_status constant text := case v_kind when 'sent' then 'sent' when 'delivered' then 'delivered' when 'bounced' then 'bounced'
-                                        when 'complained' then 'complained' when 'opened' then 'opened' when 'clicked' then 'clicked'
-                                        when 'failed' then 'failed' end;
-  v_rank   constant text[] := array['pending', 'sent', 'delivered', 'opened', 'clicked', 'failed', 'bounced', 'complained'];
-  v_tag    constant text := v_data #>> '{tags,company_id}';
+  v_data    constant jsonb := p_event.payload -> 'data';
+  v_kind    constant text := split_part(p_event.event_type, '.', 2);
+  v_status  constant text := case v_kind when 'sent' then 'sent' when 'delivered' then 'delivered' when 'bounced' then 'bounced'
+                                         when 'complained' then 'complained' when 'opened' then 'opened' when 'clicked' then 'clicked'
+                                         when 'failed' then 'failed' when 'suppressed' then 'bounced' when 'delivery_delayed' then 'delayed' end;
+  v_rank    constant text[] := array['pending', 'sent', 'delivered', 'opened', 'clicked', 'failed', 'bounced', 'complained'];
+  v_is_hard constant boolean := coalesce(v_data #>> '{bounce,type}', 'Permanent') = 'Permanent';
+  v_company constant uuid := app.uuid_or_null(v_data #>> '{tags,company_id}');
+  v_done    text;
 begin
   if v_status is null then
     return 'ignored';
   end if;
-  if coalesce(v_tag, '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    return 'ignored: it names no company';
+  -- A mailbox that is full, or a guard that is busy, is no reason never to write again.
+  v_done := app.note_delivery('resend', v_data ->> 'email_id', app.uuid_or_null(v_data #>> '{tags,message_id}'),
+                              case v_status when 'sent' then 'accepted' when 'bounced' then case when v_is_hard then 'bounced' else 'failed' end else v_status end,
+                              coalesce(v_data #>> '{bounce,subType}', v_data #>> '{failed,reason}'), p_event.said_at);
+  if v_done = 'waits' or v_status = 'delayed' then
+    return coalesce(v_done, 'ignored');
+  elsif v_company is null then
+    return coalesce(v_done, 'ignored: it names no company');
   end if;
   update public.email_logs l
      set status = case when array_position(v_rank, l.status) < array_position(v_rank, v_status) then v_status else l.status end,
@@ -14414,14 +14458,12 @@ begin
          opened_at = case when v_kind = 'opened' then coalesce(l.opened_at, p_event.said_at) else l.opened_at end,
          clicked_at = case when v_kind = 'clicked' then coalesce(l.clicked_at, p_event.said_at) else l.clicked_at end,
          bounced_at = case when v_kind = 'bounced' then p_event.said_at else l.bounced_at end
-   where l.company_id = v_tag::uuid and l.resend_id = v_data ->> 'email_id';
-  if v_kind in ('bounced', 'complained') and coalesce(v_data #>> '{bounce,type}', 'Permanent') = 'Permanent'
-     and exists (select from public.companies c where c.id = v_tag::uuid) then
-    insert into public.suppressions (company_id, kind, address_key, reason)
-    select v_tag::uuid, 'email', lower(btrim(t.address)), case v_kind when 'bounced' then 'bounce' else 'complaint' end
-      from jsonb_array_elements_text(case jsonb_typeof(v_data -> 'to') when 'array' then v_data -> 'to' else '[]' end) t (address)
-     where length(btrim(t.address)) between 1 and 320
-    on conflict (company_id, kind, address_key) do nothing;
+   where l.company_id = v_company and l.resend_id = v_data ->> 'email_id';
+  -- Of a message of ours it is done by now, for the address that the message was to.
+  if v_done is null and v_status in ('bounced', 'complained') and v_is_hard then
+    perform app.suppress(v_company, 'mail', t.address, case v_status when 'bounced' then 'bounce' else 'complaint' end, p_event.said_at)
+       from jsonb_array_elements_text(case jsonb_typeof(v_data -> 'to') when 'array' then v_data -> 'to' else '[]' end) t (address)
+      where t.address ~ '^[^@[:space:]]+@[^@[:space:]]+$';
   end if;
   return 'applied';
 end $_$;
@@ -14472,23 +14514,55 @@ ALTER FUNCTION app.use_stripe_event(p_event app.inbound_events, p_tiers jsonb) O
 CREATE FUNCTION app.use_twilio_event(p_event app.inbound_events) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
-  v_said constant jsonb := p_event.payload;
-  v_rank constant text[] := array['accepted', 'queued', 'sending', 'sent', 'delivered', 'undelivered', 'failed', 'read'];
+  v_said    constant jsonb := p_event.payload;
+  v_status  constant text := v_said ->> 'MessageStatus';
+  v_word    constant text := upper(btrim(coalesce(v_said ->> 'OptOutType', v_said ->> 'Body', '')));
+  v_code    constant text := v_said ->> 'ErrorCode';
+  v_rank    constant text[] := array['accepted', 'queued', 'sending', 'sent', 'delivered', 'undelivered', 'failed', 'read'];
+  v_outcome text := case v_status when 'delivered' then 'delivered' when 'read' then 'opened' when 'undelivered' then 'failed' when 'failed' then 'failed' end;
+  v_done    text;
 begin
-  if coalesce(v_said ->> 'company_id', '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    return 'ignored: it names no company';
+  if v_status is null then
+    if v_word not in ('STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'OPTOUT', 'START', 'UNSTOP', 'YES') then
+      return 'ignored';
+    end if;
+    perform app.note_stop(v_said ->> 'From', v_word not in ('START', 'UNSTOP', 'YES'), p_event.received_at);
+    return 'applied';
+  end if;
+  if v_outcome = 'failed' then
+    -- Numbers that are none, or no telephone for it; and one that told Twilio to stop.
+    if v_code in ('21211', '21614', '30005', '30006') then
+      v_outcome := 'bounced';
+    elsif v_code in ('21610', '30004') then
+      perform app.note_stop(v_said ->> 'To', true, p_event.received_at);
+    end if;
+  end if;
+  if v_outcome is not null then
+    v_done := app.note_delivery('twilio', v_said ->> 'MessageSid', app.uuid_or_null(v_said ->> 'message_id'), v_outcome, v_code, p_event.received_at);
+  end if;
+  if v_done = 'waits' then
+    return v_done;
+  end if;
+  if app.uuid_or_null(v_said ->> 'company_id') is null then
+    return coalesce(v_done, 'ignored: it names no company');
   end if;
   -- They come in any order: what is further on stays.
   update public.communications c
-     set provider_status = v_said ->> 'MessageStatus',
-         delivered_at = case when v_said ->> 'MessageStatus' = 'delivered' then coalesce(c.delivered_at, p_event.received_at) else c.delivered_at end
+     set provider_status = v_status,
+         delivered_at = case when v_status = 'delivered' then coalesce(c.delivered_at, p_event.received_at) else c.delivered_at end
    where c.company_id = (v_said ->> 'company_id')::uuid and c.provider_message_id = v_said ->> 'MessageSid'
-     and coalesce(array_position(v_rank, c.provider_status), 0) < coalesce(array_position(v_rank, v_said ->> 'MessageStatus'), 0);
-  return case when found then 'applied' else 'older, or of no message' end;
-end $_$;
+     and coalesce(array_position(v_rank, c.provider_status), 0) < coalesce(array_position(v_rank, v_status), 0);
+  return case when found then 'applied' else coalesce(v_done, 'older, or of no message') end;
+end $$;
 ALTER FUNCTION app.use_twilio_event(p_event app.inbound_events) OWNER TO app_owner;
+
+CREATE FUNCTION app.uuid_or_null(p_text text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text) THEN (p_text)::uuid ELSE NULL::uuid END;
+ALTER FUNCTION app.uuid_or_null(p_text text) OWNER TO app_owner;
 
 CREATE FUNCTION app.wake_lane(p_lane text, p_slots integer) RETURNS bigint
     LANGUAGE sql
@@ -15850,29 +15924,18 @@ ALTER FUNCTION public.low_stock() OWNER TO app_owner;
 
 COMMENT ON FUNCTION public.low_stock() IS 'Stock that is at or below its minimum or its reorder point.';
 
-CREATE FUNCTION public.mark_notifications_archived(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
-    LANGUAGE sql
+CREATE FUNCTION public.message_attempts() RETURNS TABLE(id uuid, message_id uuid, channel text, purpose text, topic text, recipient text, attempt integer, provider text, provider_message_id text, outcome text, code text, outcome_at timestamp with time zone, created_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
-    AS $$ select app.mark_notifications('archived', ids) $$;
-ALTER FUNCTION public.mark_notifications_archived(ids uuid[]) OWNER TO app_owner;
+    AS $$
+  select a.id, a.message_key, a.channel, a.purpose, a.topic, a.recipient, a.attempt, a.provider, a.provider_key, a.outcome, a.code, a.said_at, a.created_at
+    from app.message_attempts a
+   where a.company_id = app.company_id() and app.has_permission('communications:read')
+   order by a.created_at desc, a.id desc
+$$;
+ALTER FUNCTION public.message_attempts() OWNER TO app_definer;
 
-COMMENT ON FUNCTION public.mark_notifications_archived(ids uuid[]) IS 'Puts messages of the caller''s feed away, these or all; returns how many.';
-
-CREATE FUNCTION public.mark_notifications_read(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
-    LANGUAGE sql
-    SET search_path TO ''
-    AS $$ select app.mark_notifications('read', ids) $$;
-ALTER FUNCTION public.mark_notifications_read(ids uuid[]) OWNER TO app_owner;
-
-COMMENT ON FUNCTION public.mark_notifications_read(ids uuid[]) IS 'Marks messages of the caller''s feed as read, these or all; returns how many.';
-
-CREATE FUNCTION public.mark_notifications_seen(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
-    LANGUAGE sql
-    SET search_path TO ''
-    AS $$ select app.mark_notifications('seen', ids) $$;
-ALTER FUNCTION public.mark_notifications_seen(ids uuid[]) OWNER TO app_owner;
-
-COMMENT ON FUNCTION public.mark_notifications_seen(ids uuid[]) IS 'Marks messages of the caller''s feed as shown to him, these or all; returns how many.';
+COMMENT ON FUNCTION public.message_attempts() IS 'Every attempt to send a message of the company, the newest first, with what its provider told: for whoever holds communications:read.';
 
 CREATE FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid DEFAULT NULL::uuid, max_results integer DEFAULT 100) RETURNS TABLE(customer_id uuid, company_id uuid, customer_name text, currency text, total_jobs bigint, total_invoices bigint, total_revenue bigint, total_paid bigint, average_invoice_value bigint, last_job_date timestamp with time zone, customer_status text, other_currencies jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -16051,6 +16114,17 @@ begin
 end $$;
 ALTER FUNCTION public.open_link() OWNER TO app_definer;
 
+CREATE FUNCTION public.push_devices() RETURNS TABLE(id uuid, provider text, platform text, name text, created_at timestamp with time zone, seen_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select d.id, d.provider, d.platform, d.name, d.created_at, d.seen_at from app.push_devices d
+   where d.user_id = app.caller() order by d.seen_at desc, d.id desc
+$$;
+ALTER FUNCTION public.push_devices() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.push_devices() IS 'The caller''s own devices, the one registered last first.';
+
 CREATE TABLE public.purchase_orders (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -16186,6 +16260,61 @@ ALTER FUNCTION public.refresh_reporting_views() OWNER TO app_owner;
 
 COMMENT ON FUNCTION public.refresh_reporting_views() IS 'Folds what was added to the figures. For the service; the figures are exact at every moment.';
 
+CREATE FUNCTION public.register_push_device(subscription jsonb DEFAULT NULL::jsonb, token text DEFAULT NULL::text, platform text DEFAULT NULL::text, name text DEFAULT NULL::text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+  v_user    constant uuid := app.caller();
+  v_is_web  constant boolean := subscription is not null;
+  v_address constant text := case when subscription is not null then subscription ->> 'endpoint' else token end;
+  v_key     constant text := rtrim(subscription #>> '{keys,p256dh}', '=');
+  v_auth    constant text := rtrim(subscription #>> '{keys,auth}', '=');
+  v_where   constant text := coalesce(register_push_device.platform, 'web');
+  v_found   app.push_devices;
+  v_id      uuid;
+begin
+  if app.is_program() then
+    raise exception using errcode = 'TH403', constraint = 'oauth_client_not_allowed', message = 'A program that acts for somebody registers no devices.';
+  end if;
+  if app.impersonated_by() is not null then
+    raise exception using errcode = 'TH403', constraint = 'impersonation_not_allowed', message = 'Support registers no devices in a member''s place.';
+  end if;
+  if (subscription is null) = (token is null) then
+    perform app.refuse_push_device('A device has either a subscription or a token.', 'A browser has a subscription, an application the token of FCM.');
+  end if;
+  if v_where not in ('web', 'android', 'ios') or length(register_push_device.name) not between 1 and 100 then
+    perform app.refuse_push_device('The platform is web, android or ios, and a name has 1 to 100 characters.', null);
+  end if;
+  if v_is_web and not (app.is_push_address(v_address) and coalesce(v_key ~ '^B[A-Za-z0-9_-]{86}$' and v_auth ~ '^[A-Za-z0-9_-]{22}$', false)) then
+    perform app.refuse_push_device('This is no subscription of a browser.', 'Send what subscription.toJSON() has: endpoint and keys with p256dh and auth.');
+  end if;
+  if not v_is_web and (v_address !~ '^[A-Za-z0-9_:%.-]+$' or length(v_address) not between 20 and 1024) then
+    perform app.refuse_push_device('This is no token of FCM.', null);
+  end if;
+  -- Two at once wait for each other.
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('push_devices:' || v_user, 0));
+  select d.* into v_found from app.push_devices d where d.address = v_address for update;
+  if v_found.user_id <> v_user and (v_found.public_key, v_found.auth) is distinct from (v_key, v_auth) then
+    raise exception using errcode = 'TH409', constraint = 'push_device_taken', message = 'This device is somebody else''s.';
+  end if;
+  insert into app.push_devices as d (user_id, provider, platform, name, address, public_key, auth)
+  values (v_user, case when v_is_web then 'vapid' else 'fcm' end, v_where, register_push_device.name, v_address, v_key, v_auth)
+  on conflict (address) do update
+     set user_id = excluded.user_id, provider = excluded.provider, platform = excluded.platform, name = coalesce(excluded.name, d.name),
+         public_key = excluded.public_key, auth = excluded.auth, seen_at = now()
+  returning d.id into v_id;
+  delete from app.push_devices d
+   where d.user_id = v_user
+     and d.id in (select o.id from app.push_devices o where o.user_id = v_user and o.id <> v_id
+                   order by o.seen_at desc, o.id desc offset (select coalesce(max(s.push_devices_max), 20) - 1 from app.channel_settings s));
+  return v_id;
+end $_$;
+ALTER FUNCTION public.register_push_device(subscription jsonb, token text, platform text, name text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.register_push_device(subscription jsonb, token text, platform text, name text) IS 'Lets messages come to this device: the subscription of a browser, or the token of FCM. Again whenever it changed; the one that was not
+   registered for longest goes when there are too many.';
+
 CREATE FUNCTION public.release_stock(reservation_id uuid, quantity numeric DEFAULT NULL::numeric, reason text DEFAULT NULL::text) RETURNS public.stock_reservations
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -16212,6 +16341,21 @@ end $$;
 ALTER FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) IS 'Gives back what is reserved, or part of it.';
+
+CREATE FUNCTION public.remove_push_device(id uuid DEFAULT NULL::uuid, address text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_user constant uuid := app.caller();
+begin
+  delete from app.push_devices d
+   where d.user_id = v_user and (d.id = remove_push_device.id or d.address = remove_push_device.address);
+  return found;
+end $$;
+ALTER FUNCTION public.remove_push_device(id uuid, address text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.remove_push_device(id uuid, address text) IS 'Takes back one of the caller''s own devices, by its id, its endpoint or its token. False where there is none.';
 
 CREATE FUNCTION public.remove_rate_limit(class text, company_id uuid DEFAULT NULL::uuid, tier text DEFAULT NULL::text, counted text DEFAULT 'caller'::text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -16983,6 +17127,31 @@ ALTER FUNCTION storage.foldername(name text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION storage.foldername(name text) IS 'The folders of a file''s name, the outermost first.';
 
+CREATE TABLE app.address_holds (
+    kind text NOT NULL,
+    address_hash bytea NOT NULL,
+    reason text NOT NULL,
+    until timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT address_holds_address_hash_check CHECK ((length(address_hash) = 32)),
+    CONSTRAINT address_holds_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'sms'::text]))),
+    CONSTRAINT address_holds_reason_check CHECK ((reason = ANY (ARRAY['bounce'::text, 'complaint'::text, 'stop'::text])))
+);
+ALTER TABLE ONLY app.address_holds FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.address_holds OWNER TO app_owner;
+
+COMMENT ON TABLE app.address_holds IS 'Addresses that messages of no company do not reach, by the digest of the address.';
+
+COMMENT ON COLUMN app.address_holds.kind IS 'email or sms.';
+
+COMMENT ON COLUMN app.address_holds.address_hash IS 'SHA-256 of the address.';
+
+COMMENT ON COLUMN app.address_holds.reason IS 'Refused, complained about, or stopped by a word.';
+
+COMMENT ON COLUMN app.address_holds.until IS 'Until when; null until it is taken back.';
+
+COMMENT ON COLUMN app.address_holds.created_at IS 'Since when.';
+
 CREATE TABLE app.api_key_uses (
     company_id uuid NOT NULL,
     api_key_id uuid NOT NULL,
@@ -17114,9 +17283,10 @@ CREATE TABLE app.captured_messages (
     body_html text DEFAULT ''::text NOT NULL,
     is_read boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    unsubscribe text,
     CONSTRAINT captured_messages_body_html_check CHECK ((length(body_html) <= 100000)),
     CONSTRAINT captured_messages_body_text_check CHECK ((length(body_text) <= 100000)),
-    CONSTRAINT captured_messages_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'sms'::text]))),
+    CONSTRAINT captured_messages_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'sms'::text, 'push'::text]))),
     CONSTRAINT captured_messages_purpose_check CHECK ((purpose ~ '^[a-z][a-z_]{0,39}$'::text)),
     CONSTRAINT captured_messages_recipient_check CHECK (((length(recipient) >= 3) AND (length(recipient) <= 254))),
     CONSTRAINT captured_messages_sender_check CHECK ((length(sender) <= 320)),
@@ -17133,6 +17303,8 @@ COMMENT ON COLUMN app.captured_messages.body_text IS 'secret';
 
 COMMENT ON COLUMN app.captured_messages.body_html IS 'secret';
 
+COMMENT ON COLUMN app.captured_messages.unsubscribe IS 'secret';
+
 ALTER TABLE app.change_outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME app.change_outbox_id_seq
     START WITH 1
@@ -17141,6 +17313,39 @@ ALTER TABLE app.change_outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE app.channel_settings (
+    id uuid NOT NULL,
+    is_only boolean DEFAULT true NOT NULL,
+    push_public_key text NOT NULL,
+    push_secret text NOT NULL,
+    push_private_allowed boolean DEFAULT false NOT NULL,
+    push_devices_max integer DEFAULT 20 NOT NULL,
+    bounce_hold_hours integer DEFAULT 72 NOT NULL,
+    CONSTRAINT channel_settings_bounce_hold_hours_check CHECK (((bounce_hold_hours >= 1) AND (bounce_hold_hours <= 8760))),
+    CONSTRAINT channel_settings_is_only_check CHECK (is_only),
+    CONSTRAINT channel_settings_push_devices_max_check CHECK (((push_devices_max >= 1) AND (push_devices_max <= 1000))),
+    CONSTRAINT channel_settings_push_public_key_check CHECK ((length(push_public_key) = 87)),
+    CONSTRAINT channel_settings_push_secret_check CHECK ((length(push_secret) <= 1000))
+);
+ALTER TABLE ONLY app.channel_settings FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.channel_settings OWNER TO app_owner;
+
+COMMENT ON TABLE app.channel_settings IS 'One row: the key by which push services know this installation, and what was configured of the channels.';
+
+COMMENT ON COLUMN app.channel_settings.id IS 'What the secret is sealed for.';
+
+COMMENT ON COLUMN app.channel_settings.is_only IS 'There is one.';
+
+COMMENT ON COLUMN app.channel_settings.push_public_key IS 'What browsers are told.';
+
+COMMENT ON COLUMN app.channel_settings.push_secret IS 'secret';
+
+COMMENT ON COLUMN app.channel_settings.push_private_allowed IS 'Whether devices may be at private addresses, for tests.';
+
+COMMENT ON COLUMN app.channel_settings.push_devices_max IS 'How many devices somebody may have.';
+
+COMMENT ON COLUMN app.channel_settings.bounce_hold_hours IS 'For how long an address that refused is not written to by the installation.';
 
 CREATE TABLE app.company_rules (
     is_only_row boolean DEFAULT true NOT NULL,
@@ -17567,6 +17772,62 @@ COMMENT ON COLUMN app.inbound_states.said_at IS 'The time that was told of last.
 
 COMMENT ON COLUMN app.inbound_states.is_gone IS 'Whether it is no more.';
 
+CREATE TABLE app.message_attempts (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    message_key uuid NOT NULL,
+    company_id uuid,
+    channel text NOT NULL,
+    purpose text NOT NULL,
+    topic text NOT NULL,
+    recipient text NOT NULL,
+    attempt integer NOT NULL,
+    provider text,
+    provider_key text,
+    outcome text NOT NULL,
+    code text,
+    said_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT message_attempts_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT message_attempts_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'sms'::text, 'push'::text]))),
+    CONSTRAINT message_attempts_code_check CHECK ((length(code) <= 60)),
+    CONSTRAINT message_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text, 'suppressed'::text, 'delayed'::text, 'delivered'::text, 'opened'::text, 'clicked'::text, 'failed'::text, 'bounced'::text, 'complained'::text]))),
+    CONSTRAINT message_attempts_provider_check CHECK ((length(provider) <= 40)),
+    CONSTRAINT message_attempts_provider_key_check CHECK (((length(provider_key) >= 1) AND (length(provider_key) <= 255))),
+    CONSTRAINT message_attempts_purpose_check CHECK (((length(purpose) >= 1) AND (length(purpose) <= 40))),
+    CONSTRAINT message_attempts_recipient_check CHECK (((length(recipient) >= 3) AND (length(recipient) <= 254))),
+    CONSTRAINT message_attempts_topic_check CHECK ((length(topic) <= 60))
+);
+ALTER TABLE ONLY app.message_attempts FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.message_attempts OWNER TO app_owner;
+
+COMMENT ON TABLE app.message_attempts IS 'Every attempt to send a message: by which provider, and what became of it.';
+
+COMMENT ON COLUMN app.message_attempts.message_key IS 'The message: its id in app.outbox while it is there.';
+
+COMMENT ON COLUMN app.message_attempts.company_id IS 'In whose name it was; null where somebody asked for it himself, whoever''s name stood above it.';
+
+COMMENT ON COLUMN app.message_attempts.channel IS 'mail, sms or push.';
+
+COMMENT ON COLUMN app.message_attempts.purpose IS 'Its reason.';
+
+COMMENT ON COLUMN app.message_attempts.topic IS 'What it was about.';
+
+COMMENT ON COLUMN app.message_attempts.recipient IS 'pii:email';
+
+COMMENT ON COLUMN app.message_attempts.attempt IS 'How many times the message was tried by then.';
+
+COMMENT ON COLUMN app.message_attempts.provider IS 'Who carried it; null where nobody was asked to.';
+
+COMMENT ON COLUMN app.message_attempts.provider_key IS 'What the provider calls it.';
+
+COMMENT ON COLUMN app.message_attempts.outcome IS 'The furthest that is known of it.';
+
+COMMENT ON COLUMN app.message_attempts.code IS 'What the provider calls the reason.';
+
+COMMENT ON COLUMN app.message_attempts.said_at IS 'As of when the outcome is known.';
+
+COMMENT ON COLUMN app.message_attempts.created_at IS 'When it was tried.';
+
 CREATE TABLE app.migrations (
     version text NOT NULL,
     name text NOT NULL,
@@ -17717,8 +17978,10 @@ CREATE TABLE app.outbox (
     error text,
     created_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
+    topic text DEFAULT ''::text NOT NULL,
+    is_asked boolean DEFAULT true NOT NULL,
     CONSTRAINT outbox_attempts_check CHECK ((attempts >= 0)),
-    CONSTRAINT outbox_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'sms'::text]))),
+    CONSTRAINT outbox_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'sms'::text, 'push'::text]))),
     CONSTRAINT outbox_error_check CHECK ((length(error) <= 500)),
     CONSTRAINT outbox_pending_finished_check CHECK (((status = 'pending'::text) = (finished_at IS NULL))),
     CONSTRAINT outbox_pending_sealed_check CHECK (((status = 'pending'::text) = (sealed IS NOT NULL))),
@@ -17737,6 +18000,10 @@ COMMENT ON COLUMN app.outbox.recipient IS 'pii:email';
 COMMENT ON COLUMN app.outbox.client IS 'pii:ip';
 
 COMMENT ON COLUMN app.outbox.sealed IS 'secret';
+
+COMMENT ON COLUMN app.outbox.topic IS 'What it is about, as whoever gets it may refuse it; empty where that is nothing of its own.';
+
+COMMENT ON COLUMN app.outbox.is_asked IS 'Whether whoever gets it just asked for it: a link to sign in, a code.';
 
 CREATE TABLE app.protected_tables (
     table_name text NOT NULL,
@@ -17769,6 +18036,48 @@ COMMENT ON TABLE app.proved_domains IS 'Mail domains that companies proved to be
 COMMENT ON COLUMN app.proved_domains.domain IS 'The domain, in small letters.';
 
 COMMENT ON COLUMN app.proved_domains.proved_at IS 'When that was proved, or the operator said so.';
+
+CREATE TABLE app.push_devices (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    provider text NOT NULL,
+    platform text NOT NULL,
+    name text,
+    address text NOT NULL,
+    public_key text,
+    auth text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT push_devices_address_check CHECK (((length(address) >= 20) AND (length(address) <= 1024))),
+    CONSTRAINT push_devices_auth_check CHECK ((length(auth) = 22)),
+    CONSTRAINT push_devices_keys_check CHECK ((((provider = 'vapid'::text) = (public_key IS NOT NULL)) AND ((public_key IS NULL) = (auth IS NULL)))),
+    CONSTRAINT push_devices_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT push_devices_platform_check CHECK ((platform = ANY (ARRAY['web'::text, 'android'::text, 'ios'::text]))),
+    CONSTRAINT push_devices_provider_check CHECK ((provider = ANY (ARRAY['vapid'::text, 'fcm'::text]))),
+    CONSTRAINT push_devices_public_key_check CHECK ((length(public_key) = 87))
+);
+ALTER TABLE ONLY app.push_devices FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.push_devices OWNER TO app_owner;
+
+COMMENT ON TABLE app.push_devices IS 'Where people let messages come to: browsers and telephones.';
+
+COMMENT ON COLUMN app.push_devices.user_id IS 'Whose it is.';
+
+COMMENT ON COLUMN app.push_devices.provider IS 'Who carries messages there: vapid (Web Push) or fcm.';
+
+COMMENT ON COLUMN app.push_devices.platform IS 'web, android or ios.';
+
+COMMENT ON COLUMN app.push_devices.name IS 'How its owner calls it.';
+
+COMMENT ON COLUMN app.push_devices.address IS 'secret';
+
+COMMENT ON COLUMN app.push_devices.public_key IS 'secret';
+
+COMMENT ON COLUMN app.push_devices.auth IS 'secret';
+
+COMMENT ON COLUMN app.push_devices.created_at IS 'When it was registered.';
+
+COMMENT ON COLUMN app.push_devices.seen_at IS 'When it was registered last.';
 
 CREATE TABLE app.rate_limit_rules (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -21941,10 +22250,12 @@ CREATE TABLE public.suppressions (
     note text,
     created_by uuid DEFAULT auth.uid(),
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    topic text DEFAULT ''::text NOT NULL,
     CONSTRAINT suppressions_address_key_check CHECK (((length(address_key) >= 1) AND (length(address_key) <= 320))),
     CONSTRAINT suppressions_kind_check CHECK ((kind = ANY (ARRAY['email'::text, 'sms'::text]))),
     CONSTRAINT suppressions_note_check CHECK ((length(note) <= 500)),
-    CONSTRAINT suppressions_reason_check CHECK ((reason = ANY (ARRAY['bounce'::text, 'complaint'::text, 'unsubscribe'::text, 'manual'::text])))
+    CONSTRAINT suppressions_reason_check CHECK ((reason = ANY (ARRAY['bounce'::text, 'complaint'::text, 'unsubscribe'::text, 'manual'::text, 'stop'::text]))),
+    CONSTRAINT suppressions_topic_check CHECK ((topic ~ '^([a-z][a-z0-9_.-]{0,59})?$'::text))
 );
 ALTER TABLE ONLY public.suppressions FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.suppressions OWNER TO app_owner;
@@ -21954,6 +22265,8 @@ COMMENT ON TABLE public.suppressions IS 'Addresses that are not written to: boun
 COMMENT ON COLUMN public.suppressions.address_key IS 'pii:contact';
 
 COMMENT ON COLUMN public.suppressions.note IS 'html';
+
+COMMENT ON COLUMN public.suppressions.topic IS 'Of which messages: those about this, or all of them where it is empty.';
 
 CREATE TABLE public.tags (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -22338,6 +22651,9 @@ ALTER TABLE ONLY app.done_tasks ATTACH PARTITION app.done_tasks_2026_11_23 FOR V
 
 ALTER TABLE ONLY app.done_tasks ATTACH PARTITION app.done_tasks_2026_11_30 FOR VALUES FROM ('2026-11-30 00:00:00+00') TO ('2026-12-07 00:00:00+00');
 
+ALTER TABLE ONLY app.address_holds
+    ADD CONSTRAINT address_holds_pkey PRIMARY KEY (kind, address_hash, reason);
+
 ALTER TABLE ONLY app.api_key_uses
     ADD CONSTRAINT api_key_uses_pkey PRIMARY KEY (company_id, api_key_id);
 
@@ -22368,6 +22684,12 @@ ALTER TABLE ONLY app.captured_messages
 ALTER TABLE ONLY app.change_outbox
     ADD CONSTRAINT change_outbox_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY app.channel_settings
+    ADD CONSTRAINT channel_settings_is_only_key UNIQUE (is_only);
+
+ALTER TABLE ONLY app.channel_settings
+    ADD CONSTRAINT channel_settings_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY app.company_rules
     ADD CONSTRAINT company_rules_pkey PRIMARY KEY (is_only_row);
 
@@ -22394,6 +22716,9 @@ ALTER TABLE ONLY app.inbound_events
 
 ALTER TABLE ONLY app.inbound_states
     ADD CONSTRAINT inbound_states_pkey PRIMARY KEY (provider, object_key);
+
+ALTER TABLE ONLY app.message_attempts
+    ADD CONSTRAINT message_attempts_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (version);
@@ -22430,6 +22755,9 @@ ALTER TABLE ONLY app.protected_tables
 
 ALTER TABLE ONLY app.proved_domains
     ADD CONSTRAINT proved_domains_pkey PRIMARY KEY (domain);
+
+ALTER TABLE ONLY app.push_devices
+    ADD CONSTRAINT push_devices_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.rate_limit_rules
     ADD CONSTRAINT rate_limit_rules_class_counted_company_id_tier_key UNIQUE NULLS NOT DISTINCT (class, counted, company_id, tier);
@@ -22984,7 +23312,7 @@ ALTER TABLE ONLY public.support_sessions
     ADD CONSTRAINT support_sessions_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY public.suppressions
-    ADD CONSTRAINT suppressions_company_id_kind_address_key_key UNIQUE (company_id, kind, address_key);
+    ADD CONSTRAINT suppressions_address_key UNIQUE (company_id, kind, address_key, topic);
 
 ALTER TABLE ONLY public.suppressions
     ADD CONSTRAINT suppressions_pkey PRIMARY KEY (company_id, id);
@@ -23052,6 +23380,8 @@ ALTER TABLE ONLY storage.objects
 ALTER TABLE ONLY storage.objects
     ADD CONSTRAINT objects_pkey PRIMARY KEY (id);
 
+CREATE INDEX address_holds_until_idx ON app.address_holds USING btree (until);
+
 CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (sealed_at);
 
 CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
@@ -23098,31 +23428,15 @@ CREATE INDEX inbound_events_due_at_idx ON app.inbound_events USING btree (due_at
 
 CREATE INDEX inbound_events_received_at_idx ON app.inbound_events USING btree (received_at);
 
-CREATE INDEX notification_decisions_created_at_idx ON app.notification_decisions USING btree (created_at);
+CREATE INDEX message_attempts_company_id_idx ON app.message_attempts USING btree (company_id, created_at DESC, id);
 
-CREATE INDEX notification_decisions_entity_idx ON app.notification_decisions USING btree (company_id, entity_id, user_id);
+CREATE INDEX message_attempts_created_at_idx ON app.message_attempts USING btree (created_at);
 
-CREATE INDEX notification_decisions_event_idx ON app.notification_decisions USING btree (company_id, event_id, user_id);
+CREATE INDEX message_attempts_message_key_idx ON app.message_attempts USING btree (message_key);
 
-CREATE INDEX notification_decisions_id_idx ON app.notification_decisions USING btree (id);
+CREATE INDEX message_attempts_provider_idx ON app.message_attempts USING btree (provider, provider_key);
 
-CREATE INDEX notification_decisions_user_idx ON app.notification_decisions USING btree (company_id, user_id, id DESC);
-
-CREATE INDEX notification_digests_due_idx ON app.notification_digests USING btree (window_end) WHERE (sent_at IS NULL);
-
-CREATE INDEX notification_digests_id_idx ON app.notification_digests USING btree (id);
-
-CREATE INDEX notification_events_created_at_idx ON app.notification_events USING btree (created_at);
-
-CREATE INDEX notification_events_due_at_idx ON app.notification_events USING btree (due_at) WHERE (done_at IS NULL);
-
-CREATE INDEX notification_events_entity_idx ON app.notification_events USING btree (company_id, entity_id) WHERE (done_at IS NULL);
-
-CREATE UNIQUE INDEX notification_events_unique_key ON app.notification_events USING btree (company_id, unique_key) WHERE (unique_key IS NOT NULL);
-
-CREATE INDEX notification_messages_notification_id_idx ON app.notification_messages USING btree (company_id, notification_id);
-
-CREATE INDEX notification_sources_topic_idx ON app.notification_sources USING btree (topic);
+CREATE INDEX message_attempts_recipient_idx ON app.message_attempts USING btree (channel, recipient);
 
 CREATE INDEX outbox_client_idx ON app.outbox USING btree (client, created_at);
 
@@ -23135,6 +23449,10 @@ CREATE INDEX outbox_finished_at_idx ON app.outbox USING btree (finished_at);
 CREATE INDEX outbox_recipient_idx ON app.outbox USING btree (channel, recipient, created_at);
 
 CREATE INDEX proved_domains_company_id_idx ON app.proved_domains USING btree (company_id);
+
+CREATE UNIQUE INDEX push_devices_address_key ON app.push_devices USING btree (address);
+
+CREATE INDEX push_devices_user_id_idx ON app.push_devices USING btree (user_id, seen_at);
 
 CREATE INDEX rate_limit_rules_company_id_idx ON app.rate_limit_rules USING btree (company_id);
 
@@ -24209,6 +24527,8 @@ CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.sign_on_providers FOR
 CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.support_consents FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
 
 CREATE TRIGGER a_program BEFORE INSERT OR UPDATE OF url, secret, custom_headers, events, is_active ON public.webhooks FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_shape BEFORE INSERT OR UPDATE OF kind, address_key ON public.suppressions FOR EACH ROW EXECUTE FUNCTION app.shape_suppression();
 
 CREATE TRIGGER a_shape_phones BEFORE INSERT OR UPDATE OF phone, support_phone, country ON public.companies FOR EACH ROW EXECUTE FUNCTION app.shape_phones('phone', 'support_phone');
 
@@ -25664,6 +25984,9 @@ ALTER TABLE ONLY app.event_interest
 ALTER TABLE ONLY app.figures
     ADD CONSTRAINT figures_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.message_attempts
+    ADD CONSTRAINT message_attempts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.month_recounts
     ADD CONSTRAINT month_recounts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -25690,6 +26013,9 @@ ALTER TABLE ONLY app.outbox
 
 ALTER TABLE ONLY app.proved_domains
     ADD CONSTRAINT proved_domains_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.push_devices
+    ADD CONSTRAINT push_devices_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.rate_limit_rules
     ADD CONSTRAINT rate_limit_rules_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -26702,7 +27028,11 @@ ALTER TABLE ONLY public.zones
 ALTER TABLE ONLY storage.objects
     ADD CONSTRAINT objects_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id);
 
+ALTER TABLE app.address_holds ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.api_key_uses ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY app_definer_all ON app.address_holds TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.api_key_uses TO app_definer USING (true) WITH CHECK (true);
 
@@ -26723,6 +27053,8 @@ CREATE POLICY app_definer_all ON app.cache_flushes TO app_definer USING (true) W
 CREATE POLICY app_definer_all ON app.captured_messages TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.change_outbox TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.channel_settings TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.company_rules TO app_definer USING (true) WITH CHECK (true);
 
@@ -26758,6 +27090,8 @@ CREATE POLICY app_definer_all ON app.inbound_events TO app_definer USING (true) 
 
 CREATE POLICY app_definer_all ON app.inbound_states TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.message_attempts TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.migrations TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.month_recounts TO app_definer USING (true) WITH CHECK (true);
@@ -26779,6 +27113,8 @@ CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHE
 CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.proved_domains TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.push_devices TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.rate_limit_rules TO app_definer USING (true) WITH CHECK (true);
 
@@ -26816,6 +27152,8 @@ CREATE POLICY app_definer_all ON app.webhook_secrets TO app_definer USING (true)
 
 CREATE POLICY app_definer_all ON app.webhook_states TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.address_holds TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.api_key_uses TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.applied_code TO app_owner USING (true) WITH CHECK (true);
@@ -26835,6 +27173,8 @@ CREATE POLICY app_owner_all ON app.cache_flushes TO app_owner USING (true) WITH 
 CREATE POLICY app_owner_all ON app.captured_messages TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.change_outbox TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.channel_settings TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.company_rules TO app_owner USING (true) WITH CHECK (true);
 
@@ -26870,6 +27210,8 @@ CREATE POLICY app_owner_all ON app.inbound_events TO app_owner USING (true) WITH
 
 CREATE POLICY app_owner_all ON app.inbound_states TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.message_attempts TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.migrations TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.month_recounts TO app_owner USING (true) WITH CHECK (true);
@@ -26891,6 +27233,8 @@ CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (
 CREATE POLICY app_owner_all ON app.protected_tables TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.proved_domains TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.push_devices TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.rate_limit_rules TO app_owner USING (true) WITH CHECK (true);
 
@@ -26946,6 +27290,8 @@ ALTER TABLE app.captured_messages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.change_outbox ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.channel_settings ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.company_rules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.counters ENABLE ROW LEVEL SECURITY;
@@ -26992,6 +27338,8 @@ CREATE POLICY member_read ON app.notification_decisions FOR SELECT TO authentica
 
 CREATE POLICY member_read ON app.tasks FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
 
+ALTER TABLE app.message_attempts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.migrations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.month_recounts ENABLE ROW LEVEL SECURITY;
@@ -27014,6 +27362,8 @@ ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.proved_domains ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.push_devices ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.rate_limit_rules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.rate_limit_state ENABLE ROW LEVEL SECURITY;
@@ -27025,6 +27375,8 @@ ALTER TABLE app.retention_held ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.role_permissions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.schema_fingerprints ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service_role_all ON app.address_holds TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.api_key_uses TO service_role USING (true) WITH CHECK (true);
 
@@ -27045,6 +27397,8 @@ CREATE POLICY service_role_all ON app.cache_flushes TO service_role USING (true)
 CREATE POLICY service_role_all ON app.captured_messages TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.change_outbox TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.channel_settings TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.company_rules TO service_role USING (true) WITH CHECK (true);
 
@@ -27080,6 +27434,8 @@ CREATE POLICY service_role_all ON app.inbound_events TO service_role USING (true
 
 CREATE POLICY service_role_all ON app.inbound_states TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.message_attempts TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.migrations TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.month_recounts TO service_role USING (true) WITH CHECK (true);
@@ -27101,6 +27457,8 @@ CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH C
 CREATE POLICY service_role_all ON app.protected_tables TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.proved_domains TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.push_devices TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.rate_limit_rules TO service_role USING (true) WITH CHECK (true);
 
@@ -29537,6 +29895,15 @@ GRANT SELECT,DELETE ON TABLE public.invitations TO authenticated;
 
 REVOKE ALL ON FUNCTION app.add_invitation(p_row public.invitations) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.address_key(p_channel text, p_recipient text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.address_key(p_channel text, p_recipient text) TO authenticated;
+GRANT ALL ON FUNCTION app.address_key(p_channel text, p_recipient text) TO service_role;
+GRANT ALL ON FUNCTION app.address_key(p_channel text, p_recipient text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.address_kind(p_channel text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.address_kind(p_channel text) TO service_role;
+GRANT ALL ON FUNCTION app.address_kind(p_channel text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) FROM PUBLIC;
@@ -30565,6 +30932,9 @@ GRANT ALL ON FUNCTION app.is_public_mail_domain(p_domain text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_public_mail_domain(p_domain text) TO service_role;
 GRANT ALL ON FUNCTION app.is_public_mail_domain(p_domain text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_push_address(p_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_push_address(p_address text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.is_read_with_jobs(p_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_read_with_jobs(p_table text) TO app_definer;
 
@@ -30901,25 +31271,8 @@ REVOKE ALL ON FUNCTION app.note_api_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_api_key_use() FROM PUBLIC;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_decisions TO app_definer;
-GRANT SELECT ON TABLE app.notification_decisions TO service_role;
-GRANT SELECT ON TABLE app.notification_decisions TO authenticated;
-
-REVOKE ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) TO app_definer;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO service_role;
-GRANT SELECT ON TABLE public.notification_queue TO authenticated;
-
-GRANT UPDATE(read_at) ON TABLE public.notification_queue TO authenticated;
-
-GRANT UPDATE(seen_at) ON TABLE public.notification_queue TO authenticated;
-
-GRANT UPDATE(archived_at) ON TABLE public.notification_queue TO authenticated;
-
-REVOKE ALL ON FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) TO app_definer;
+REVOKE ALL ON FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.note_event() FROM PUBLIC;
 
@@ -30943,6 +31296,9 @@ REVOKE ALL ON FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_
 GRANT ALL ON FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_session_id uuid, p_details jsonb) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.note_session() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now timestamp with time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) TO service_role;
@@ -31009,6 +31365,10 @@ GRANT ALL ON FUNCTION app.ordered_lines(p_lines jsonb, p_after jsonb) TO app_def
 
 REVOKE ALL ON FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.other_currencies(p_currency text, p_currencies text[], p_sums jsonb[]) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.outcome_rank(p_outcome text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.outcome_rank(p_outcome text) TO service_role;
+GRANT ALL ON FUNCTION app.outcome_rank(p_outcome text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.own_webhook(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.own_webhook(p_id uuid) TO authenticated;
@@ -31156,6 +31516,9 @@ GRANT ALL ON FUNCTION app.refuse_other_parties(p_what text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.refuse_program() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.refuse_push_device(p_message text, p_hint text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.refuse_push_device(p_message text, p_hint text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.refuse_repeated_payment() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.refuse_task_change() FROM PUBLIC;
@@ -31247,6 +31610,8 @@ GRANT ALL ON FUNCTION app.settle_webhook_delivery(p_company_id uuid, p_id uuid, 
 
 REVOKE ALL ON FUNCTION app.shape_phones() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.shape_suppression() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.show_webhook_state() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale text) FROM PUBLIC;
@@ -31292,6 +31657,14 @@ REVOKE ALL ON FUNCTION app.sums_of(p_company_id uuid, p_scope text, p_subject uu
 GRANT ALL ON FUNCTION app.sums_of(p_company_id uuid, p_scope text, p_subject uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.support_ended() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.suppress(p_company_id uuid, p_channel text, p_recipient text, p_reason text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.suppress(p_company_id uuid, p_channel text, p_recipient text, p_reason text, p_now timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION app.suppress(p_company_id uuid, p_channel text, p_recipient text, p_reason text, p_now timestamp with time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.suppression_of(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_asked boolean, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.suppression_of(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_asked boolean, p_now timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION app.suppression_of(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_asked boolean, p_now timestamp with time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.sync_line_items() FROM PUBLIC;
 
@@ -31360,6 +31733,9 @@ GRANT ALL ON FUNCTION app.unaudited_tables() TO app_definer;
 GRANT ALL ON FUNCTION app.unaudited_tables() TO authenticated;
 GRANT ALL ON FUNCTION app.unaudited_tables() TO service_role;
 
+REVOKE ALL ON FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_refused boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_refused boolean) TO service_role;
+
 REVOKE ALL ON FUNCTION app.untold_tables() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.untold_tables() TO app_definer;
 GRANT ALL ON FUNCTION app.untold_tables() TO authenticated;
@@ -31393,6 +31769,9 @@ GRANT ALL ON FUNCTION app.use_stripe_event(p_event app.inbound_events, p_tiers j
 
 REVOKE ALL ON FUNCTION app.use_twilio_event(p_event app.inbound_events) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.use_twilio_event(p_event app.inbound_events) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.uuid_or_null(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.uuid_or_null(p_text text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.wake_lane(p_lane text, p_slots integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.wake_lane(p_lane text, p_slots integer) TO service_role;
@@ -31589,14 +31968,8 @@ REVOKE ALL ON FUNCTION public.low_stock() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.low_stock() TO authenticated;
 GRANT ALL ON FUNCTION public.low_stock() TO service_role;
 
-REVOKE ALL ON FUNCTION public.mark_notifications_archived(ids uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.mark_notifications_archived(ids uuid[]) TO authenticated;
-
-REVOKE ALL ON FUNCTION public.mark_notifications_read(ids uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.mark_notifications_read(ids uuid[]) TO authenticated;
-
-REVOKE ALL ON FUNCTION public.mark_notifications_seen(ids uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.mark_notifications_seen(ids uuid[]) TO authenticated;
+REVOKE ALL ON FUNCTION public.message_attempts() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.message_attempts() TO authenticated;
 
 REVOKE ALL ON FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid, max_results integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid, max_results integer) TO authenticated;
@@ -31625,6 +31998,9 @@ GRANT ALL ON FUNCTION public.notify(topic text, company_id uuid, user_ids uuid[]
 REVOKE ALL ON FUNCTION public.open_link() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_link() TO guest;
 
+REVOKE ALL ON FUNCTION public.push_devices() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.push_devices() TO authenticated;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_orders TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_orders TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.purchase_orders TO authenticated;
@@ -31636,9 +32012,15 @@ GRANT ALL ON FUNCTION public.receive_purchase_order(purchase_order_id uuid, line
 REVOKE ALL ON FUNCTION public.refresh_reporting_views() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.refresh_reporting_views() TO service_role;
 
+REVOKE ALL ON FUNCTION public.register_push_device(subscription jsonb, token text, platform text, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.register_push_device(subscription jsonb, token text, platform text, name text) TO authenticated;
+
 REVOKE ALL ON FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.release_stock(reservation_id uuid, quantity numeric, reason text) TO service_role;
+
+REVOKE ALL ON FUNCTION public.remove_push_device(id uuid, address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_push_device(id uuid, address text) TO authenticated;
 
 REVOKE ALL ON FUNCTION public.remove_rate_limit(class text, company_id uuid, tier text, counted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_rate_limit(class text, company_id uuid, tier text, counted text) TO service_role;
@@ -31744,6 +32126,9 @@ GRANT ALL ON FUNCTION storage.foldername(name text) TO authenticated;
 GRANT ALL ON FUNCTION storage.foldername(name text) TO service_role;
 GRANT ALL ON FUNCTION storage.foldername(name text) TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.address_holds TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.address_holds TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.api_key_uses TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.applied_code TO app_definer;
@@ -31766,6 +32151,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.channel_settings TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.channel_settings TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_rules TO app_definer;
 
@@ -31803,6 +32191,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.idempotency_keys TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.inbound_states TO app_definer;
 GRANT SELECT ON TABLE app.inbound_states TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.message_attempts TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.message_attempts TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.migrations TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.month_recounts TO app_definer;
@@ -31829,6 +32220,9 @@ GRANT SELECT ON TABLE app.protected_tables TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.push_devices TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.push_devices TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_rules TO app_definer;
 

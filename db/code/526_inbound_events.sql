@@ -257,48 +257,91 @@ create or replace function app.stripe_moment(p_seconds jsonb) returns text
 revoke all on function app.stripe_moment(jsonb) from public;
 grant execute on function app.stripe_moment(jsonb) to app_definer;
 
--- What became of an SMS: of the company that stands in the address which was given to Twilio.
+-- What became of an SMS, of the message or company that stands in the address which was given to Twilio; and what somebody answered: the
+-- words by which he is written to no more, and again.
 create or replace function app.use_twilio_event(p_event app.inbound_events) returns text
   language plpgsql volatile
   set search_path = ''
 as $$
 declare
-  v_said constant jsonb := p_event.payload;
-  v_rank constant text[] := array['accepted', 'queued', 'sending', 'sent', 'delivered', 'undelivered', 'failed', 'read'];
+  v_said    constant jsonb := p_event.payload;
+  v_status  constant text := v_said ->> 'MessageStatus';
+  v_word    constant text := upper(btrim(coalesce(v_said ->> 'OptOutType', v_said ->> 'Body', '')));
+  v_code    constant text := v_said ->> 'ErrorCode';
+  v_rank    constant text[] := array['accepted', 'queued', 'sending', 'sent', 'delivered', 'undelivered', 'failed', 'read'];
+  v_outcome text := case v_status when 'delivered' then 'delivered' when 'read' then 'opened' when 'undelivered' then 'failed' when 'failed' then 'failed' end;
+  v_done    text;
 begin
-  if coalesce(v_said ->> 'company_id', '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    return 'ignored: it names no company';
+  if v_status is null then
+    if v_word not in ('STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'OPTOUT', 'START', 'UNSTOP', 'YES') then
+      return 'ignored';
+    end if;
+    perform app.note_stop(v_said ->> 'From', v_word not in ('START', 'UNSTOP', 'YES'), p_event.received_at);
+    return 'applied';
+  end if;
+  if v_outcome = 'failed' then
+    -- Numbers that are none, or no telephone for it; and one that told Twilio to stop.
+    if v_code in ('21211', '21614', '30005', '30006') then
+      v_outcome := 'bounced';
+    elsif v_code in ('21610', '30004') then
+      perform app.note_stop(v_said ->> 'To', true, p_event.received_at);
+    end if;
+  end if;
+  if v_outcome is not null then
+    v_done := app.note_delivery('twilio', v_said ->> 'MessageSid', app.uuid_or_null(v_said ->> 'message_id'), v_outcome, v_code, p_event.received_at);
+  end if;
+  if v_done = 'waits' then
+    return v_done;
+  end if;
+  if app.uuid_or_null(v_said ->> 'company_id') is null then
+    return coalesce(v_done, 'ignored: it names no company');
   end if;
   -- They come in any order: what is further on stays.
   update public.communications c
-     set provider_status = v_said ->> 'MessageStatus',
-         delivered_at = case when v_said ->> 'MessageStatus' = 'delivered' then coalesce(c.delivered_at, p_event.received_at) else c.delivered_at end
+     set provider_status = v_status,
+         delivered_at = case when v_status = 'delivered' then coalesce(c.delivered_at, p_event.received_at) else c.delivered_at end
    where c.company_id = (v_said ->> 'company_id')::uuid and c.provider_message_id = v_said ->> 'MessageSid'
-     and coalesce(array_position(v_rank, c.provider_status), 0) < coalesce(array_position(v_rank, v_said ->> 'MessageStatus'), 0);
-  return case when found then 'applied' else 'older, or of no message' end;
+     and coalesce(array_position(v_rank, c.provider_status), 0) < coalesce(array_position(v_rank, v_status), 0);
+  return case when found then 'applied' else coalesce(v_done, 'older, or of no message') end;
 end $$;
 revoke all on function app.use_twilio_event(app.inbound_events) from public;
 grant execute on function app.use_twilio_event(app.inbound_events) to app_definer;
 
--- What became of a mail, of the company that its tags name. Whoever bounced or complained is not written to again.
+create or replace function app.uuid_or_null(p_text text) returns uuid
+  language sql immutable
+  set search_path = ''
+  return case when p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then p_text::uuid end;
+revoke all on function app.uuid_or_null(text) from public;
+grant execute on function app.uuid_or_null(text) to app_definer;
+
+-- What became of a mail: of a message of the outbox, and of a mail of the company that its tags name. Whoever bounced or complained is not
+-- written to again.
 create or replace function app.use_resend_event(p_event app.inbound_events) returns text
   language plpgsql volatile
   set search_path = ''
 as $$
 declare
-  v_data   constant jsonb := p_event.payload -> 'data';
-  v_kind   constant text := split_part(p_event.event_type, '.', 2);
-  v_status constant text := case v_kind when 'sent' then 'sent' when 'delivered' then 'delivered' when 'bounced' then 'bounced'
-                                        when 'complained' then 'complained' when 'opened' then 'opened' when 'clicked' then 'clicked'
-                                        when 'failed' then 'failed' end;
-  v_rank   constant text[] := array['pending', 'sent', 'delivered', 'opened', 'clicked', 'failed', 'bounced', 'complained'];
-  v_tag    constant text := v_data #>> '{tags,company_id}';
+  v_data    constant jsonb := p_event.payload -> 'data';
+  v_kind    constant text := split_part(p_event.event_type, '.', 2);
+  v_status  constant text := case v_kind when 'sent' then 'sent' when 'delivered' then 'delivered' when 'bounced' then 'bounced'
+                                         when 'complained' then 'complained' when 'opened' then 'opened' when 'clicked' then 'clicked'
+                                         when 'failed' then 'failed' when 'suppressed' then 'bounced' when 'delivery_delayed' then 'delayed' end;
+  v_rank    constant text[] := array['pending', 'sent', 'delivered', 'opened', 'clicked', 'failed', 'bounced', 'complained'];
+  v_is_hard constant boolean := coalesce(v_data #>> '{bounce,type}', 'Permanent') = 'Permanent';
+  v_company constant uuid := app.uuid_or_null(v_data #>> '{tags,company_id}');
+  v_done    text;
 begin
   if v_status is null then
     return 'ignored';
   end if;
-  if coalesce(v_tag, '') !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    return 'ignored: it names no company';
+  -- A mailbox that is full, or a guard that is busy, is no reason never to write again.
+  v_done := app.note_delivery('resend', v_data ->> 'email_id', app.uuid_or_null(v_data #>> '{tags,message_id}'),
+                              case v_status when 'sent' then 'accepted' when 'bounced' then case when v_is_hard then 'bounced' else 'failed' end else v_status end,
+                              coalesce(v_data #>> '{bounce,subType}', v_data #>> '{failed,reason}'), p_event.said_at);
+  if v_done = 'waits' or v_status = 'delayed' then
+    return coalesce(v_done, 'ignored');
+  elsif v_company is null then
+    return coalesce(v_done, 'ignored: it names no company');
   end if;
   update public.email_logs l
      set status = case when array_position(v_rank, l.status) < array_position(v_rank, v_status) then v_status else l.status end,
@@ -306,14 +349,12 @@ begin
          opened_at = case when v_kind = 'opened' then coalesce(l.opened_at, p_event.said_at) else l.opened_at end,
          clicked_at = case when v_kind = 'clicked' then coalesce(l.clicked_at, p_event.said_at) else l.clicked_at end,
          bounced_at = case when v_kind = 'bounced' then p_event.said_at else l.bounced_at end
-   where l.company_id = v_tag::uuid and l.resend_id = v_data ->> 'email_id';
-  if v_kind in ('bounced', 'complained') and coalesce(v_data #>> '{bounce,type}', 'Permanent') = 'Permanent'
-     and exists (select from public.companies c where c.id = v_tag::uuid) then
-    insert into public.suppressions (company_id, kind, address_key, reason)
-    select v_tag::uuid, 'email', lower(btrim(t.address)), case v_kind when 'bounced' then 'bounce' else 'complaint' end
-      from jsonb_array_elements_text(case jsonb_typeof(v_data -> 'to') when 'array' then v_data -> 'to' else '[]' end) t (address)
-     where length(btrim(t.address)) between 1 and 320
-    on conflict (company_id, kind, address_key) do nothing;
+   where l.company_id = v_company and l.resend_id = v_data ->> 'email_id';
+  -- Of a message of ours it is done by now, for the address that the message was to.
+  if v_done is null and v_status in ('bounced', 'complained') and v_is_hard then
+    perform app.suppress(v_company, 'mail', t.address, case v_status when 'bounced' then 'bounce' else 'complaint' end, p_event.said_at)
+       from jsonb_array_elements_text(case jsonb_typeof(v_data -> 'to') when 'array' then v_data -> 'to' else '[]' end) t (address)
+      where t.address ~ '^[^@[:space:]]+@[^@[:space:]]+$';
   end if;
   return 'applied';
 end $$;

@@ -1,7 +1,8 @@
-//! What leaves this server. Mail and SMS: what a message says, the outbox it waits in, and who carries it away.
+//! What leaves this server. Mail, SMS and messages to devices: what a message says, the outbox it waits in, who carries it away, and who
+//! gets none.
 //!
 //! Invariant: a message is written in the transaction that is its reason ([`Outbound::put`]), and sent after its commit by whichever
-//! server takes it first; what it says is sealed in the table and forgotten when it is sent.
+//! server takes it first; what it says is sealed in the table and forgotten when it is sent. Every attempt is kept without it.
 //!
 //! A development server keeps messages instead of sending them: [`mailbox`] reads them back.
 //!
@@ -12,19 +13,27 @@ pub mod http;
 pub mod mailbox;
 pub mod signing;
 pub mod templates;
+pub mod unsubscribe;
 
 mod addresses;
+mod attempts;
+mod carry;
+mod dispatch;
 mod hook;
 mod message;
 mod outbound;
 mod outbox;
+mod push;
 mod seal;
 mod senders;
 mod tls;
 
+pub use attempts::Suppression;
 pub use config::OutboundConfig;
+pub use dispatch::{Dispatch, Dispatched, To};
 pub use hook::Hook;
-pub use message::{Channel, Message};
+pub use message::{Channel, Message, Push, Urgency};
 pub use outbound::{Asked, Outbound, OutboundOptions, Pass, Posting};
 pub use outbox::Limits;
+pub use push::VapidKey;
 pub use seal::Seal;

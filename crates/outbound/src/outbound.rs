@@ -1,28 +1,26 @@
-//! Putting messages into the outbox and carrying them away.
+//! What goes out, set up once; and putting in what somebody asked for.
 //!
-//! Invariant: nothing is sent inside a transaction. A message may come twice (a server that dies between sending and noting it), never
-//! not at all.
+//! Invariant: a message is written in the transaction that is its reason, and counted whether it is ever sent or not.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
-use kernel::{Authority, Clock, CompanyId, Error, Grant, Kind, RequestContext, Result};
-use postgres::{Access, Database, Tx};
+use kernel::{Authority, Clock, CompanyId, Error, Result};
+use postgres::{Database, Tx};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::config::OutboundConfig;
-use crate::hook::Hook;
-use crate::outbox::{self, Limits, NewRow, Settled, Taken};
-use crate::senders::{Letter, Refusal, Senders, by_hook};
+use crate::message::Packed;
+use crate::outbox::{self, Limits, NewRow};
+use crate::push::VapidKey;
+use crate::senders::Senders;
 use crate::templates::Templates;
-use crate::{Channel, Message, Seal, mailbox};
+use crate::{Channel, Message, Seal, dispatch};
 
-/// Messages that one server sends at the same time.
-const AT_ONCE: usize = 4;
+/// Reasons for which somebody else has a message sent: whoever gets it may have refused that.
+const OF_OTHERS: &[&str] = &["task", "company_invitation"];
 
 /// What goes out. Cheap to clone.
 #[derive(Clone)]
@@ -50,9 +48,10 @@ struct Inner {
     senders: Senders,
     templates: Templates,
     wake: Notify,
+    public_url: OnceLock<String>,
 }
 
-/// A message for somebody.
+/// A message that somebody asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Posting<'a> {
     /// Whose name stands above it.
@@ -102,7 +101,16 @@ impl Outbound {
         let senders = Senders::new(&options.config, options.is_development)?;
         let templates = Templates::load(&options.config.mail)?;
         let OutboundOptions { database, authority, clock, config, .. } = options;
-        Ok(Self(Arc::new(Inner { database, authority, clock, config, senders, templates, wake: Notify::new() })))
+        Ok(Self(Arc::new(Inner {
+            database,
+            authority,
+            clock,
+            config,
+            senders,
+            templates,
+            wake: Notify::new(),
+            public_url: OnceLock::new(),
+        })))
     }
 
     /// Tells whether a message of this sort would leave.
@@ -125,18 +133,56 @@ impl Outbound {
         &self.0.templates
     }
 
+    /// Says which address others have of this server: links in messages lead there, and providers tell it what became of them. The first
+    /// one counts.
+    pub fn found_at(&self, public_url: &str) {
+        self.0.public_url.get_or_init(|| public_url.to_owned());
+    }
+
+    /// Takes the key by which push services know this installation. The first one counts.
+    pub fn adopt_push_key(&self, key: VapidKey) {
+        self.0.senders.push_key().get_or_init(|| key);
+    }
+
+    /// Returns what browsers are told of that key, once there is one.
+    pub fn push_public_key(&self) -> Option<&str> {
+        self.0.senders.push_key().get().map(VapidKey::public)
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &OutboundConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn public_url(&self) -> Option<&str> {
+        self.0.public_url.get().map(String::as_str)
+    }
+
     pub(crate) fn database(&self) -> &Database {
         &self.0.database
     }
 
-    /// Writes a message into the outbox; after the commit, [`Self::wake`].
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.0.clock.as_ref()
+    }
+
+    pub(crate) fn senders(&self) -> &Senders {
+        &self.0.senders
+    }
+
+    /// Writes a message into the outbox that somebody asked for; after the commit, [`Self::wake`]. Others go by [`Self::dispatch`].
     pub async fn put(&self, tx: &Tx, seal: &Seal, posting: Posting<'_>, limits: Limits) -> Result<Asked> {
         self.put_as(tx, Uuid::now_v7(), seal, posting, limits).await
     }
 
     /// The same under an id of the caller's, by which he finds out what became of it.
     pub async fn put_as(&self, tx: &Tx, id: Uuid, seal: &Seal, posting: Posting<'_>, limits: Limits) -> Result<Asked> {
-        let plain = serde_json::to_string(posting.message).map_err(Error::internal)?;
+        let packed = Packed { message: posting.message.clone(), push: None, unsubscribe: None };
+        let plain = serde_json::to_string(&packed).map_err(Error::internal)?;
         // Also for what is never sent: it takes as long.
         let sealed = seal.close(id, &plain)?;
         let row = NewRow {
@@ -146,14 +192,14 @@ impl Outbound {
             purpose: posting.purpose,
             recipient: posting.recipient,
             client: posting.client,
+            topic: "",
+            is_asked: !OF_OTHERS.contains(&posting.purpose),
             sealed: (!posting.is_withheld).then_some(sealed),
             now: self.0.clock.now(),
         };
         let standing = outbox::standing(tx, &row, limits.pause_seconds, self.0.config.outbox.pending_max).await?;
         if standing.is_full {
-            metrics::counter!("outbox_full_total").increment(1);
-            let error = Error::new(Kind::Unavailable, "outbox_full", "Too many messages are waiting to be sent. Try again later");
-            return Err(error.with_retry_after(60));
+            return Err(dispatch::full());
         }
         if standing.wait_seconds > 0 {
             return Ok(Asked::Pause(standing.wait_seconds));
@@ -177,116 +223,10 @@ impl Outbound {
         // Whichever comes first.
         let _in_time = tokio::time::timeout(poll, self.0.wake.notified()).await.is_ok();
     }
-
-    /// Sends what is due, once, and takes away what was settled long ago.
-    pub async fn pass(&self, seal: &Seal) -> Result<Pass> {
-        let now = self.0.clock.now();
-        let config = &self.0.config.outbox;
-        let tx = self.begin("takes messages from the outbox").await?;
-        outbox::expire(&tx, config, now).await?;
-        let taken = outbox::take(&tx, config, now).await?;
-        tx.commit().await?;
-        let outcomes: Vec<Result<Pass>> =
-            stream::iter(taken.into_iter().map(|taken| self.carry(seal, taken))).buffer_unordered(AT_ONCE).collect().await;
-        let mut done = Pass::default();
-        for outcome in outcomes {
-            let one = outcome?;
-            done = Pass { sent: done.sent + one.sent, again: done.again + one.again, failed: done.failed + one.failed };
-        }
-        Ok(done)
-    }
-
-    /// Sends one message and notes how it ended.
-    async fn carry(&self, seal: &Seal, taken: Taken) -> Result<Pass> {
-        let now = self.0.clock.now();
-        let message: Option<Message> = seal.open(taken.id, &taken.sealed).and_then(|plain| serde_json::from_str(&plain).ok());
-        let Some(message) = message else {
-            let refusal = Refusal { reason: "its key is gone".to_owned(), is_final: true };
-            return self.note(&taken, Err(refusal), now).await;
-        };
-        let letter = Letter { channel: taken.channel, purpose: &taken.purpose, recipient: &taken.recipient, message: &message, now };
-        if self.captures() {
-            let tx = self.begin("keeps a message").await?;
-            mailbox::keep(&tx, &letter, &self.0.config).await?;
-            outbox::settle(&tx, &taken, Settled::Sent, now).await?;
-            tx.commit().await?;
-            return Ok(Pass { sent: 1, ..Pass::default() });
-        }
-        let outcome = match self.0.senders.hook(taken.channel) {
-            Some(hook) => self.carry_by_hook(hook, &letter).await?,
-            None => self.0.senders.send(&letter).await,
-        };
-        self.note(&taken, outcome, now).await
-    }
-
-    /// Hands a message to a hook. What its function wrote stays only if the message was taken.
-    async fn carry_by_hook(&self, hook: &Hook, letter: &Letter<'_>) -> Result<std::result::Result<(), Refusal>> {
-        if !hook.is_function() {
-            return Ok(by_hook(hook, None, letter).await);
-        }
-        let tx = self.begin("asks a hook to send a message").await?;
-        let outcome = by_hook(hook, Some(&tx), letter).await;
-        if outcome.is_ok() {
-            tx.commit().await?;
-        }
-        Ok(outcome)
-    }
-
-    async fn note(&self, taken: &Taken, outcome: std::result::Result<(), Refusal>, now: Timestamp) -> Result<Pass> {
-        let config = &self.0.config.outbox;
-        let channel = taken.channel.as_str();
-        let tx = self.begin("notes what became of a message").await?;
-        let pass = match &outcome {
-            Ok(()) => {
-                outbox::settle(&tx, taken, Settled::Sent, now).await?;
-                metrics::counter!("outbox_messages_total", "channel" => channel, "result" => "sent").increment(1);
-                Pass { sent: 1, ..Pass::default() }
-            }
-            Err(Refusal { reason, is_final }) if *is_final || taken.attempts >= config.attempts_max => {
-                outbox::settle(&tx, taken, Settled::Failed(reason), now).await?;
-                metrics::counter!("outbox_messages_total", "channel" => channel, "result" => "failed").increment(1);
-                tracing::warn!(message_id = %taken.id, channel, reason, attempts = taken.attempts, "a message was given up");
-                Pass { failed: 1, ..Pass::default() }
-            }
-            Err(Refusal { reason, .. }) => {
-                let due_at = now.checked_add(pause(config.retry_ms, taken.attempts)).map_err(Error::internal)?;
-                outbox::settle(&tx, taken, Settled::Again(reason, due_at), now).await?;
-                metrics::counter!("outbox_messages_total", "channel" => channel, "result" => "again").increment(1);
-                tracing::warn!(message_id = %taken.id, channel, reason, attempts = taken.attempts, "a message will be tried again");
-                Pass { again: 1, ..Pass::default() }
-            }
-        };
-        tx.commit().await?;
-        Ok(pass)
-    }
-
-    async fn begin(&self, reason: &'static str) -> Result<Tx> {
-        #[expect(clippy::disallowed_methods, reason = "messages are sent for no caller")]
-        let grant = Grant::system(&self.0.authority, None, reason);
-        self.0.database.begin(&grant, &RequestContext::default(), Access::Write).await
-    }
 }
 
 impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbound").field("captures", &self.captures()).finish_non_exhaustive()
-    }
-}
-
-/// How long to wait after so many attempts.
-fn pause(retry_ms: i64, attempts: i32) -> SignedDuration {
-    let doubled = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(20);
-    SignedDuration::from_millis(retry_ms.saturating_mul(1_i64 << doubled).min(86_400_000))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_attempt_waits_longer_and_none_for_ever() {
-        let seconds: Vec<i64> = (1..=5).map(|attempts| pause(10_000, attempts).as_secs()).collect();
-        assert_eq!(seconds, [10, 20, 40, 80, 160]);
-        assert_eq!(pause(3_600_000, i32::MAX).as_secs(), 86_400);
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: a message leaves `pending` once, and with that what it says is gone from the table.
 
 use jiff::{SignedDuration, Timestamp};
-use kernel::{Error, Result};
+use kernel::{CompanyId, Error, Result};
 use postgres::{Row, Sql, Tx};
 use uuid::Uuid;
 
@@ -24,9 +24,12 @@ pub struct Limits {
 /// A message that was taken to be sent.
 pub(crate) struct Taken {
     pub(crate) id: Uuid,
+    pub(crate) company_id: Option<CompanyId>,
     pub(crate) channel: Channel,
     pub(crate) purpose: String,
     pub(crate) recipient: String,
+    pub(crate) topic: String,
+    pub(crate) is_asked: bool,
     pub(crate) sealed: String,
     pub(crate) attempts: i32,
 }
@@ -34,11 +37,13 @@ pub(crate) struct Taken {
 /// What is written.
 pub(crate) struct NewRow<'a> {
     pub(crate) id: Uuid,
-    pub(crate) company_id: Option<kernel::CompanyId>,
+    pub(crate) company_id: Option<CompanyId>,
     pub(crate) channel: Channel,
     pub(crate) purpose: &'a str,
     pub(crate) recipient: &'a str,
     pub(crate) client: Option<&'a str>,
+    pub(crate) topic: &'a str,
+    pub(crate) is_asked: bool,
     /// None: it is never sent.
     pub(crate) sealed: Option<String>,
     pub(crate) now: Timestamp,
@@ -55,7 +60,7 @@ pub(crate) struct Standing {
     pub(crate) is_full: bool,
 }
 
-/// Tells what stands against another message. Failed ones do not count. Two for one address wait for each other here, so that both
+/// Tells what stands against another message. Failed ones do not count, nor what a company writes where somebody asks for a link. Two for one address wait for each other here, so that both
 /// cannot find nothing.
 pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pending_max: i64) -> Result<Standing> {
     let mut lock = Sql::new("select pg_advisory_xact_lock(hashtextextended('outbox:' || ");
@@ -64,7 +69,7 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
     let mut sql = Sql::new("with given as (select ");
     sql.bind(row.channel.as_str()).text("::text as channel, ").bind(row.recipient).text("::text as recipient, ");
     sql.bind(row.purpose).text("::text as purpose, ").bind(row.client.map(str::to_owned)).text("::inet as client, ");
-    sql.bind(row.company_id).text("::uuid as company_id, ");
+    sql.bind(row.company_id).text("::uuid as company_id, ").bind(row.is_asked).text("::boolean as is_asked, ");
     sql.bind(pause_seconds).text("::bigint as pause, ").bind(row.now).text(
         "::timestamptz as now)
          select coalesce((select greatest(ceil(g.pause - extract(epoch from g.now - max(o.created_at))), 0)::bigint
@@ -72,7 +77,7 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
                            where o.channel = g.channel and o.recipient = g.recipient and o.purpose = g.purpose
                              and o.status <> 'failed' and o.created_at > g.now - make_interval(secs => g.pause)), 0) as wait_seconds,
                 (select count(*) from app.outbox o
-                  where o.channel = g.channel and o.recipient = g.recipient and o.status <> 'failed'
+                  where o.channel = g.channel and o.recipient = g.recipient and o.is_asked = g.is_asked and o.status <> 'failed'
                     and o.created_at > g.now - interval '1 hour') as to_recipient,
                 (select count(*) from app.outbox o
                   where o.client = g.client and o.status <> 'failed' and o.created_at > g.now - interval '1 hour') as by_client,
@@ -95,10 +100,11 @@ pub(crate) async fn insert(tx: &Tx, row: NewRow<'_>) -> Result<()> {
     let mut sql = Sql::new("with given as (select ");
     sql.bind(row.sealed).text("::text as sealed, ").bind(row.now).text("::timestamptz as now) ");
     sql.text(
-        "insert into app.outbox (id, company_id, channel, purpose, recipient, client, status, sealed, due_at, created_at, finished_at) ",
+        "insert into app.outbox (id, company_id, channel, purpose, recipient, topic, is_asked, client, status, sealed, due_at, created_at, finished_at) ",
     );
     sql.text("select ").bind(row.id).text("::uuid, ").bind(row.company_id).text("::uuid, ").bind(row.channel.as_str()).text("::text, ");
-    sql.bind(row.purpose).text("::text, ").bind(row.recipient).text("::text, ").bind(row.client.map(str::to_owned)).text(
+    sql.bind(row.purpose).text("::text, ").bind(row.recipient).text("::text, ").bind(row.topic).text("::text, ").bind(row.is_asked);
+    sql.text("::boolean, ").bind(row.client.map(str::to_owned)).text(
         "::inet, case when g.sealed is null then 'withheld' else 'pending' end, g.sealed, g.now, g.now,
          case when g.sealed is null then g.now end from given g",
     );
@@ -119,7 +125,7 @@ pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, now: Timestamp) -> Resu
             set due_at = g.now + make_interval(secs => g.lease / 1000.0), attempts = o.attempts + 1
            from due d, given g
           where o.id = d.id
-         returning o.id, o.channel, o.purpose, o.recipient, o.sealed, o.attempts",
+         returning o.id, o.company_id, o.channel, o.purpose, o.recipient, o.topic, o.is_asked, o.sealed, o.attempts",
     );
     tx.query(sql).await?.iter().map(taken).collect()
 }
@@ -128,9 +134,12 @@ fn taken(row: &Row) -> Result<Taken> {
     let channel: String = row.try_get("channel").map_err(Error::internal)?;
     Ok(Taken {
         id: row.try_get("id").map_err(Error::internal)?,
+        company_id: row.try_get::<_, Option<Uuid>>("company_id").map_err(Error::internal)?.map(CompanyId),
         channel: Channel::parse(&channel).ok_or_else(|| Error::internal("a channel that is not known"))?,
         purpose: row.try_get("purpose").map_err(Error::internal)?,
         recipient: row.try_get("recipient").map_err(Error::internal)?,
+        topic: row.try_get("topic").map_err(Error::internal)?,
+        is_asked: row.try_get("is_asked").map_err(Error::internal)?,
         sealed: row.try_get("sealed").map_err(Error::internal)?,
         attempts: row.try_get("attempts").map_err(Error::internal)?,
     })

@@ -48,6 +48,9 @@ pub const SIGN_ON_SECRET: Place =
 /// What deliveries of webhooks are signed with, and the values of their own headers.
 pub const WEBHOOK_SECRET: Place = Place { schema: "app", table: "webhook_secrets", column: "secret", bound_to: None };
 
+/// The key by which push services know this installation.
+pub const PUSH_SECRET: Place = Place { schema: "app", table: "channel_settings", column: "push_secret", bound_to: None };
+
 /// A key that seals.
 #[derive(Clone)]
 pub(super) struct SealingKey {

@@ -58,7 +58,7 @@ impl<'a> Delivery<'a> {
 pub(crate) fn require(auth: &Auth, channel: Channel) -> Result<&Outbound> {
     let found = auth.outbound().filter(|outbound| outbound.sends(channel));
     found.ok_or_else(|| match channel {
-        Channel::Mail => unprocessable("feature_disabled", "This server sends no mail"),
+        Channel::Mail | Channel::Push => unprocessable("feature_disabled", "This server sends no mail"),
         Channel::Sms => Error::new(Kind::BadRequest, "phone_provider_disabled", "Unsupported phone provider"),
     })
 }
@@ -211,7 +211,7 @@ pub(super) fn action_link(auth: &Auth, token: &str, kind: &str, redirect_to: Opt
 pub(crate) fn too_soon(channel: Channel, wait: i64) -> Error {
     let message = format!("For security purposes, you can only request this after {wait} seconds.");
     let error = match channel {
-        Channel::Mail => Error::new(Kind::TooManyRequests, "over_email_send_rate_limit", message),
+        Channel::Mail | Channel::Push => Error::new(Kind::TooManyRequests, "over_email_send_rate_limit", message),
         Channel::Sms => Error::new(Kind::TooManyRequests, "over_sms_send_rate_limit", message),
     };
     error.with_retry_after(u32::try_from(wait).unwrap_or(60))
@@ -220,7 +220,7 @@ pub(crate) fn too_soon(channel: Channel, wait: i64) -> Error {
 /// Says that there were too many messages.
 pub(crate) fn too_many(channel: Channel) -> Error {
     let error = match channel {
-        Channel::Mail => Error::new(Kind::TooManyRequests, "over_email_send_rate_limit", "email rate limit exceeded"),
+        Channel::Mail | Channel::Push => Error::new(Kind::TooManyRequests, "over_email_send_rate_limit", "email rate limit exceeded"),
         Channel::Sms => Error::new(Kind::TooManyRequests, "over_sms_send_rate_limit", "sms rate limit exceeded"),
     };
     error.with_retry_after(3600)

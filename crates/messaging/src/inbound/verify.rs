@@ -111,14 +111,18 @@ pub(super) fn twilio(call: Call<'_>, url: &str, tokens: &[Secret<String>]) -> Op
     }
     let mut payload: Map<String, Value> = form.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
     let found = |name: &str| payload.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (id, status) = (found("MessageSid"), found("MessageStatus"));
+    // What somebody answers has no status but this one.
+    let status = Some(found("MessageStatus")).filter(|status| !status.is_empty()).unwrap_or_else(|| found("SmsStatus"));
+    let id = found("MessageSid");
     if id.is_empty() || status.is_empty() || id.len() + status.len() > 200 {
         return None;
     }
-    // Whose message it is, stands in the address that was given to Twilio, which it signed, too.
+    // Which message it is and whose, stands in the address that was given to Twilio, which it signed, too.
     let query = url.split_once('?').map_or("", |(_, query)| query);
-    if let Some((_, company)) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "company_id") {
-        payload.insert("company_id".to_owned(), Value::String(company.into_owned()));
+    for name in ["company_id", "message_id"] {
+        if let Some((_, value)) = url::form_urlencoded::parse(query.as_bytes()).find(|(found, _)| found == name) {
+            payload.insert(name.to_owned(), Value::String(value.into_owned()));
+        }
     }
     Some(Told { key: format!("{id}:{status}"), event: format!("message.{status}"), said_at: None, payload: Value::Object(payload) })
 }

@@ -213,3 +213,136 @@ async fn messages_are_followed_and_nobody_is_believed_without_a_signature() {
     assert_eq!(tell(&shop, "/webhooks/v1/nobody", HeaderMap::new(), body).await, (404, "webhook_provider_unknown".to_owned()));
     assert_eq!(shop.ask("select count(*) from app.inbound_events").await, "4");
 }
+
+/// As Twilio tells it, of a message whose address it was given.
+async fn from_twilio(shop: &Shop, query: &str, form: &[(&str, &str)]) -> u16 {
+    let path = format!("/webhooks/v1/twilio{query}");
+    let mut sorted = form.to_vec();
+    sorted.sort_unstable();
+    let said: String = sorted.iter().flat_map(|(name, value)| [*name, *value]).collect();
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"12345");
+    let signature = STANDARD.encode(hmac::sign(&key, format!("https://api.example.com{path}{said}").as_bytes()));
+    let headers = HeaderMap::from_iter([(http::HeaderName::from_static("x-twilio-signature"), signature.parse().unwrap())]);
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    tell(shop, &path, headers, &body).await.0
+}
+
+async fn from_resend(shop: &Shop, id: &str, kind: &str, data: Value, second: u32) {
+    let body = json!({ "type": format!("email.{kind}"), "created_at": format!("2026-11-22T00:00:{second:02}Z"), "data": data }).to_string();
+    assert_eq!(tell(shop, "/webhooks/v1/resend", signed(shop, id, &body), &body).await.0, 200);
+}
+
+/// Says that a message was sent; of no company where somebody asked for it.
+async fn attempt(
+    shop: &Shop,
+    message: &str,
+    company: Option<uuid::Uuid>,
+    (channel, recipient): (&str, &str),
+    (provider, key): (&str, &str),
+) {
+    let company = company.map_or_else(|| "null".to_owned(), |company| format!("'{company}'"));
+    shop.sql(&format!(
+        "insert into app.message_attempts (message_key, company_id, channel, purpose, topic, recipient, attempt, provider, provider_key, outcome, said_at, created_at)
+         values ('{message}', {company}, '{channel}', 'offer', 'offers', '{recipient}', 1, '{provider}', '{key}', 'accepted', now(), now())"
+    ))
+    .await;
+}
+
+const FIRST: &str = "01900000-0000-7000-8000-000000000001";
+const SECOND: &str = "01900000-0000-7000-8000-000000000002";
+
+#[tokio::test]
+async fn what_becomes_of_a_message_is_kept_in_whatever_order_it_is_told() {
+    let shop = Shop::listening(config()).await;
+    let (ann, bob) = (shop.owner("ann").await, shop.owner("bob").await);
+    attempt(&shop, FIRST, Some(ann.company), ("mail", "eve@example.com"), ("resend", "re_1")).await;
+    attempt(&shop, SECOND, None, ("mail", "dan@example.com"), ("resend", "re_2")).await;
+    let outcomes = "select string_agg(concat_ws('|', provider_key, outcome, code), ', ' order by created_at, id) from app.message_attempts";
+    let of = |id: &str| json!({ "email_id": id, "to": ["other@example.com"] });
+    from_resend(&shop, "a", "opened", of("re_1"), 3).await;
+    from_resend(&shop, "b", "delivered", of("re_1"), 2).await;
+    from_resend(&shop, "b", "delivered", of("re_1"), 2).await;
+    from_resend(&shop, "c", "sent", of("re_1"), 1).await;
+    from_resend(&shop, "d", "delivery_delayed", of("re_2"), 1).await;
+    from_resend(&shop, "e", "delivered", of("re_unknown"), 1).await;
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 5);
+    assert_eq!(shop.ask(outcomes).await, "re_1|opened, re_2|delayed");
+    assert_eq!(outcome(&shop, "e").await, "done ignored: it names no company");
+    // A full mailbox says nothing for good; one that is not there does, to the company whose mail it was.
+    let mut full = of("re_1");
+    full["bounce"] = json!({ "type": "Transient", "subType": "MailboxFull" });
+    from_resend(&shop, "f", "bounced", full, 4).await;
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 1);
+    assert_eq!(shop.ask("select count(*) from public.suppressions").await, "0");
+    let mut gone = of("re_1");
+    gone["bounce"] = json!({ "type": "Permanent", "subType": "General" });
+    from_resend(&shop, "g", "bounced", gone.clone(), 5).await;
+    gone["email_id"] = json!("re_2");
+    from_resend(&shop, "h", "bounced", gone, 5).await;
+    from_resend(&shop, "i", "complained", of("re_1"), 6).await;
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 3);
+    assert_eq!(shop.ask(outcomes).await, "re_1|complained, re_2|bounced|General");
+    let list = "select string_agg(concat_ws('|', company_id, address_key, reason), ', ') from public.suppressions";
+    assert_eq!(
+        shop.ask(list).await,
+        format!("{}|eve@example.com|bounce", ann.company),
+        "whom the message was to, not whom the event names"
+    );
+    let held = "select string_agg(concat_ws('|', kind, reason, until > now() + interval '70 hours'), ', ') from app.address_holds
+                 where address_hash = sha256('dan@example.com')";
+    assert_eq!(shop.ask(held).await, "email|bounce|t", "of nobody's mail for a while");
+    assert_eq!(shop.ask(&format!("select count(*) from public.suppressions where company_id = '{}'", bob.company)).await, "0");
+
+    // Told before it is noted here: it waits for that.
+    shop.sql(&format!(
+        "insert into app.outbox (id, channel, purpose, recipient, sealed, due_at, created_at) values ('{FIRST}', 'mail', 'x', 'a@example.com', 'x', now(), now());
+         delete from app.message_attempts"
+    ))
+    .await;
+    let mut early = of("re_3");
+    early["tags"] = json!({ "message_id": FIRST });
+    from_resend(&shop, "j", "delivered", early, 7).await;
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 0);
+    attempt(&shop, FIRST, None, ("mail", "a@example.com"), ("resend", "re_3")).await;
+    shop.wait(10);
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 1);
+    assert_eq!(shop.ask(outcomes).await, "re_3|delivered");
+}
+
+#[tokio::test]
+async fn who_says_stop_gets_no_sms_until_he_says_start() {
+    let shop = Shop::listening(config()).await;
+    let (ann, bob) = (shop.owner("ann").await, shop.owner("bob").await);
+    attempt(&shop, FIRST, Some(ann.company), ("sms", "+15550101"), ("twilio", "SM1")).await;
+    attempt(&shop, SECOND, Some(bob.company), ("sms", "+15550102"), ("twilio", "SM2")).await;
+    let query = format!("?message_id={FIRST}&company_id={}", ann.company);
+    for status in ["sent", "delivered", "sent"] {
+        assert_eq!(from_twilio(&shop, &query, &[("MessageSid", "SM1"), ("MessageStatus", status)]).await, 200);
+    }
+    assert_eq!(from_twilio(&shop, "", &[("MessageSid", "SM2"), ("MessageStatus", "undelivered"), ("ErrorCode", "30005")]).await, 200);
+    let word =
+        |sid: &'static str, text: &'static str| [("MessageSid", sid), ("SmsStatus", "received"), ("From", "+15550101"), ("Body", text)];
+    assert_eq!(from_twilio(&shop, "", &word("SM3", " Stop ")).await, 200);
+    assert_eq!(from_twilio(&shop, "", &word("SM4", "see you at ten")).await, 200);
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 5);
+    let outcomes = "select string_agg(concat_ws('|', provider_key, outcome, code), ', ' order by provider_key) from app.message_attempts";
+    assert_eq!(shop.ask(outcomes).await, "SM1|delivered, SM2|bounced|30005");
+    let list = "select coalesce(string_agg(concat_ws('|', c.slug, s.kind, s.address_key, s.reason), ', ' order by c.slug), '')
+                  from public.suppressions s join public.companies c on c.id = s.company_id";
+    assert_eq!(shop.ask(list).await, "ann|sms|+15550101|stop, bob|sms|+15550102|bounce");
+    let why = |company: uuid::Uuid| format!("select app.suppression_of('{company}', 'sms', '+15550101', '', false, now())");
+    assert_eq!(
+        (shop.ask(&why(ann.company)).await.as_str(), shop.ask(&why(bob.company)).await.as_str()),
+        ("stop", "stop"),
+        "one number for all"
+    );
+    assert_eq!(
+        shop.ask("select app.suppression_of(null, 'sms', '+15550101', '', true, now()) is null").await,
+        "true",
+        "a code is still tried"
+    );
+    assert_eq!(from_twilio(&shop, "", &word("SM5", "START")).await, 200);
+    assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 1);
+    assert_eq!(shop.ask(list).await, "bob|sms|+15550102|bounce");
+    assert_eq!(shop.ask("select count(*) from app.address_holds").await, "0");
+}

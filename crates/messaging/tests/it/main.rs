@@ -15,3 +15,5 @@ mod receiver;
 mod routes;
 #[cfg(test)]
 mod shop;
+#[cfg(test)]
+mod unsubscribe;

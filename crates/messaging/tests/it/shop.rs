@@ -22,7 +22,7 @@ use uuid::Uuid;
 pub(crate) struct Shop {
     pub(crate) db: testkit::Db,
     pub(crate) messaging: Messaging,
-    outbound: Outbound,
+    pub(crate) outbound: Outbound,
     authority: Arc<Authority>,
     clock: Arc<Forward>,
 }

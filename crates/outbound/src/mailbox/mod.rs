@@ -2,7 +2,7 @@
 //!
 //! Invariant: whoever reads them holds the service key; a server that sends has no such routes.
 //!
-//! An SMS stands among the mails, with the tag `sms` and its number as the address.
+//! An SMS stands among the mails, with the tag `sms` and its number as the address; so does a message to a device, with the tag `push`.
 
 mod query;
 mod shape;
@@ -128,12 +128,18 @@ pub(crate) async fn keep(tx: &Tx, letter: &Letter<'_>, config: &OutboundConfig) 
     let sender = match letter.channel {
         Channel::Mail => format!("{} <{}>", message.sender_name, config.mail.from_address),
         Channel::Sms => config.sms.twilio_from.clone(),
+        Channel::Push => message.sender_name.clone(),
     };
-    let mut sql =
-        Sql::new("insert into app.captured_messages (channel, purpose, sender, recipient, subject, body_text, body_html, created_at) ");
+    // The page that a click on it opens.
+    let opened = letter.push.and_then(|push| push.url.as_deref()).map(|url| format!("\n\n{url}")).unwrap_or_default();
+    let text = format!("{}{opened}", message.text);
+    let mut sql = Sql::new(
+        "insert into app.captured_messages (channel, purpose, sender, recipient, subject, body_text, body_html, unsubscribe, created_at) ",
+    );
     sql.text("values (").bind(letter.channel.as_str()).text("::text, ").bind(letter.purpose).text("::text, ").bind(sender);
     sql.text("::text, ").bind(letter.recipient).text("::text, ").bind(message.subject.as_str()).text("::text, ");
-    sql.bind(message.text.as_str()).text("::text, ").bind(message.html.as_str()).text("::text, ").bind(letter.now).text("::timestamptz)");
+    sql.bind(text).text("::text, ").bind(message.html.as_str()).text("::text, ").bind(letter.unsubscribe.map(str::to_owned));
+    sql.text("::text, ").bind(letter.now).text("::timestamptz)");
     tx.execute(sql).await?;
     let mut sql = Sql::new(
         "delete from app.captured_messages m where m.id in (

@@ -12,14 +12,14 @@ const SNIPPET_CHARACTERS: usize = 250;
 
 /// What [`Captured::from_row`] reads, of the message `m`.
 pub(super) const COLUMNS: &str =
-    "m.id, m.channel, m.purpose, m.sender, m.recipient, m.subject, m.body_text, m.body_html, m.is_read, m.created_at";
+    "m.id, m.channel, m.purpose, m.sender, m.recipient, m.subject, m.body_text, m.body_html, m.is_read, m.created_at, m.unsubscribe";
 
 /// A message that was kept.
 #[derive(Debug)]
 pub struct Captured {
     /// Its id.
     pub id: Uuid,
-    /// `mail` or `sms`.
+    /// `mail`, `sms` or `push`.
     pub channel: String,
     /// Its reason.
     pub purpose: String,
@@ -36,6 +36,7 @@ pub struct Captured {
     /// When it was kept.
     pub created_at: Timestamp,
     is_read: bool,
+    unsubscribe: Option<String>,
 }
 
 impl Captured {
@@ -52,6 +53,7 @@ impl Captured {
             html: text("body_html")?,
             created_at: row.try_get("created_at").map_err(Error::internal)?,
             is_read: row.try_get("is_read").map_err(Error::internal)?,
+            unsubscribe: row.try_get("unsubscribe").map_err(Error::internal)?,
         })
     }
 
@@ -72,6 +74,14 @@ impl Captured {
         json!([{ "Name": "", "Address": self.recipient }])
     }
 
+    /// What a mail program makes a button of.
+    fn list_unsubscribe(&self) -> Value {
+        match &self.unsubscribe {
+            None => json!({ "Header": "", "Links": [], "Errors": "", "HeaderPost": "" }),
+            Some(url) => json!({ "Header": format!("<{url}>"), "Links": [url], "Errors": "", "HeaderPost": "List-Unsubscribe=One-Click" }),
+        }
+    }
+
     fn tags(&self) -> Value {
         json!([self.channel, self.purpose])
     }
@@ -87,7 +97,7 @@ pub(super) fn list(messages: &[Captured], counts: Counts, start: i64) -> Value {
         "messages_count": found,
         "messages_unread": unread,
         "start": start,
-        "tags": ["mail", "sms"],
+        "tags": ["mail", "sms", "push"],
         "messages": messages.iter().map(summary).collect::<Vec<_>>(),
     })
 }
@@ -127,6 +137,7 @@ pub(super) fn whole(message: &Captured) -> Value {
         "Subject": message.subject,
         "Date": message.created_at,
         "Tags": message.tags(),
+        "ListUnsubscribe": message.list_unsubscribe(),
         "Text": message.text,
         "HTML": message.html,
         "Size": message.bytes(),

@@ -4,18 +4,18 @@ use kernel::Error;
 use postgres::Tx;
 use serde_json::json;
 
-use super::{Letter, Refusal};
+use super::{Letter, Receipt, Refusal};
 use crate::Channel;
 use crate::hook::Hook;
 
 /// Hands a message to a hook. What it refuses as the client's fault stays refused.
-pub(crate) async fn send(hook: &Hook, tx: Option<&Tx>, letter: &Letter<'_>) -> Result<(), Refusal> {
+pub(crate) async fn send(hook: &Hook, tx: Option<&Tx>, letter: &Letter<'_>) -> Result<Receipt, Refusal> {
     let message = letter.message;
     let payload = message.payload.clone().unwrap_or_else(|| match letter.channel {
         Channel::Mail => json!({ "user": { "email": letter.recipient }, "email_data": { "email_action_type": letter.purpose } }),
-        Channel::Sms => json!({ "user": { "phone": letter.recipient }, "sms": { "text": message.text } }),
+        Channel::Sms | Channel::Push => json!({ "user": { "phone": letter.recipient }, "sms": { "text": message.text } }),
     });
-    hook.ask(tx, &payload, letter.now).await.map(|_answer| ()).map_err(|error| refusal(&error))
+    hook.ask(tx, &payload, letter.now).await.map(|_answer| Receipt { key: None }).map_err(|error| refusal(&error))
 }
 
 fn refusal(error: &Error) -> Refusal {

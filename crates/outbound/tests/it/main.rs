@@ -2,9 +2,15 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod post;
+#[cfg(test)]
+mod providers;
+#[cfg(test)]
+mod pushes;
 #[cfg(test)]
 mod sent;
 #[cfg(test)]

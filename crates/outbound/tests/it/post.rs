@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
-use kernel::{Authority, Clock, Grant, RequestContext, Result};
-use outbound::{Asked, Channel, Limits, Message, Outbound, OutboundConfig, OutboundOptions, Pass, Posting, Seal};
+use kernel::{Authority, Clock, CompanyId, Grant, RequestContext, Result};
+use outbound::unsubscribe::Refused;
+use outbound::{Asked, Channel, Dispatch, Dispatched, Limits, Message, Outbound, OutboundConfig, OutboundOptions, Pass, Posting, Seal};
 use postgres::{Access, Database};
 
 pub(crate) const START: i64 = 1_795_262_400;
@@ -56,6 +57,32 @@ impl Post {
         let asked = self.outbound.put(&tx, &seal(), posting, LIMITS).await?;
         tx.commit().await?;
         Ok(asked)
+    }
+
+    /// Writes a message that nobody asked for, and commits.
+    pub(crate) async fn dispatch(&self, dispatch: Dispatch<'_>) -> Result<Dispatched> {
+        let tx = self.database.begin(&self.grant(), &RequestContext::default(), Access::Write).await?;
+        let dispatched = self.outbound.dispatch(&tx, &seal(), dispatch).await?;
+        tx.commit().await?;
+        Ok(dispatched)
+    }
+
+    /// Does what the link in a mail does.
+    pub(crate) async fn refuse(&self, refused: &Refused) {
+        let tx = self.database.begin(&self.grant(), &RequestContext::default(), Access::Write).await.unwrap();
+        refused.apply(&tx, true).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Founds a company.
+    pub(crate) async fn company(&self, slug: &str) -> CompanyId {
+        let made = "with owner as (insert into auth.users (id, email) values (gen_random_uuid(), $1 || '@example.com') returning id)
+                    insert into public.companies (name, slug, owner_id) select 'Baker', $1, o.id from owner o returning id";
+        CompanyId(self.db.superuser().await.query_one(made, &[&slug]).await.unwrap().get(0))
+    }
+
+    pub(crate) async fn sql(&self, sql: &str) {
+        self.db.superuser().await.batch_execute(sql).await.unwrap();
     }
 
     pub(crate) async fn pass(&self) -> Pass {

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// What arrived, one text each.
 pub(crate) type Arrived = Arc<Mutex<Vec<String>>>;
 
-/// Answers SMTP on a free port. An address that begins with `gone` is refused for good, `later` for now.
+/// Answers SMTP on a free port. An address that begins with `gone` is refused for good, `nobody` as one that nobody has, `later` for now.
 pub(crate) async fn mail_server() -> (u16, Arrived) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -45,6 +45,7 @@ async fn converse(stream: TcpStream, arrived: Arrived) {
                 arrived.lock().unwrap().push(text);
                 "250 taken"
             }
+            "RCPT" if line.to_ascii_lowercase().contains("<nobody") => "550 5.1.1 no such user here",
             "RCPT" if line.contains("<gone") => "550 nobody of that name",
             "RCPT" if line.contains("<later") => "450 come back",
             "QUIT" => "221 bye",
@@ -56,7 +57,7 @@ async fn converse(stream: TcpStream, arrived: Arrived) {
     }
 }
 
-/// Answers as Twilio does on a free port. A number that ends with 0 is none, with 9 there is trouble.
+/// Answers as Twilio does on a free port. A number that ends with 0 is none, with 8 it said stop, with 9 there is trouble.
 pub(crate) async fn twilio() -> (String, Arrived) {
     async fn messages(State(arrived): State<Arrived>, headers: HeaderMap, body: String) -> (StatusCode, &'static str) {
         let field = |name: &str| {
@@ -65,6 +66,9 @@ pub(crate) async fn twilio() -> (String, Arrived) {
         };
         if field("To").ends_with('0') {
             return (StatusCode::BAD_REQUEST, r#"{"code": 21211}"#);
+        }
+        if field("To").ends_with('8') {
+            return (StatusCode::BAD_REQUEST, r#"{"code": 21610}"#);
         }
         if field("To").ends_with('9') {
             return (StatusCode::INTERNAL_SERVER_ERROR, "{}");

@@ -181,6 +181,12 @@ begin
     values ('custom:' || v_canary, 'oidc', jsonb_build_object('name', v_canary), now(), now());
     insert into app.outbox (company_id, channel, purpose, recipient, sealed, due_at, created_at)
     values (v_company, 'mail', 'invite', v_canary || '@example.com', v_canary, now(), now());
+    insert into app.message_attempts (message_key, company_id, channel, purpose, topic, recipient, attempt, outcome, said_at, created_at)
+    values (proof.id(v_letter, 'e01'), v_company, 'mail', 'offer', 'offers', v_canary || '@example.com', 1, 'accepted', now(), now());
+    insert into app.address_holds (kind, address_hash, reason, created_at) values ('email', sha256(convert_to(v_canary, 'UTF8')), 'bounce', now());
+    insert into app.push_devices (id, user_id, provider, platform, name, address)
+    values (proof.id(v_letter, 'e01'), proof.id(v_letter, '101'), 'fcm', 'android', v_canary, v_canary || '-token-of-a-device');
+    insert into app.channel_settings (id, push_public_key, push_secret) values (proof.id(v_letter, 'e01'), repeat('B', 87), 'sealed') on conflict do nothing;
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)
     values ('mail', 'invite', v_canary, v_canary || '@example.com', v_canary, now());
     insert into app.task_kinds (name, attempts_max, timeout_ms, permission) values ('export_' || v_letter, 1, 1000, v_canary);

@@ -4,6 +4,7 @@
 //! it asks with a grant that says why.
 
 mod accounts;
+mod channels;
 mod context;
 mod demo;
 mod listening;
@@ -92,6 +93,7 @@ impl Backend {
             config: settings.outbound.clone(),
             is_development: settings.is_development(),
         })?;
+        outbound.found_at(public_url);
         let redis = Link::new(&settings.redis)?;
         let limiter = limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
         let queue = Queue::new(QueueOptions {
@@ -136,7 +138,6 @@ impl Backend {
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
         let feed = data_api.listener().into_iter().fold(feed, Feed::with);
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
-        let version = OnceLock::new();
         Ok(Self(Arc::new(Inner {
             database,
             authority,
@@ -152,7 +153,7 @@ impl Backend {
             feed,
             feed_status,
             listening,
-            version,
+            version: OnceLock::new(),
         })))
     }
 
@@ -164,6 +165,7 @@ impl Backend {
         self.0.data_api.reload().await?;
         self.0.auth.publish_settings().await?;
         self.0.auth.declare_company_rules().await?;
+        self.open_channels().await?;
         self.open_rates().await?;
         self.0.queue.declare(&self.0.kinds).await?;
         self.0.cron.declare(tasks::SYSTEM_ENTRIES).await?;
@@ -366,6 +368,16 @@ impl Backend {
     /// Returns the route on which providers tell this server things. They are known by their signatures.
     pub(crate) fn inbound_routes(&self) -> Router {
         messaging::inbound_router(self.0.messaging.clone())
+    }
+
+    /// Returns the routes of whoever wants no more mail of some kind. Their links are all they ask for.
+    pub(crate) fn unsubscribe_routes(&self) -> Router {
+        messaging::unsubscribe_router(self.0.messaging.clone())
+    }
+
+    /// Returns what browsers have to know before messages come to them.
+    pub(crate) fn push_routes(&self) -> Router {
+        messaging::push_router(self.0.messaging.clone())
     }
 
     /// Returns the routes of companies' webhooks, behind the auth layer.

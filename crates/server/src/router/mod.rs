@@ -11,6 +11,8 @@
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
 //! | `/batch/v1` | several of its requests in one transaction | the same |
 //! | `/api/v1/webhooks` | webhooks of companies | the same |
+//! | `/api/v1/unsubscribe` | where links in mails lead by which a topic is refused | whoever has the link |
+//! | `/api/v1/push` | the key that browsers need for messages to them | anybody |
 //! | `/webhooks/v1` | what providers tell this server | whoever signs as they do |
 //! | `/mailbox` | messages kept instead of sent, in development | the service key |
 
@@ -57,6 +59,8 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/rest/v1/", backend.data_api_root())
             .nest("/batch/v1", backend.batch_routes())
             .nest("/api/v1/webhooks", backend.webhook_routes())
+            .nest("/api/v1/unsubscribe", backend.unsubscribe_routes())
+            .nest("/api/v1/push", backend.push_routes())
             .nest("/webhooks/v1", backend.inbound_routes())
     };
     let routes = match backend.mailbox_routes() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use auth::Auth;
 use kernel::Error;
-use outbound::{Asked, Channel, Limits, Message, Outbound, Posting};
+use outbound::{Channel, Dispatch, Dispatched, Message, Outbound, To};
 use postgres::{Sql, Tx};
 use queue::{Failure, Field, FieldType, Kind, Rules, Running};
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,6 @@ const PERMISSION: &str = "communications:create";
 const PURPOSE: &str = "task";
 /// After how long a message comes back whose company has written too much in this hour.
 const TOO_MANY: Duration = Duration::from_mins(15);
-/// The company's own limit of an hour is the one that counts.
-const LIMITS: Limits = Limits { pause_seconds: 0, recipient_hour_max: i64::MAX, client_hour_max: i64::MAX };
 
 /// What writes messages.
 #[derive(Clone, Debug)]
@@ -94,18 +92,21 @@ impl Desk {
         let tx = task.begin("writes a message of a company").await?;
         let sender_name = name(&tx).await?;
         let message = Message { sender_name, subject, text, html: String::new(), payload: None };
-        let posting = Posting {
+        // What a member writes to one person is about what the two have to do with each other; it is no topic.
+        let dispatch = Dispatch {
             company_id: Some(company_id),
             channel,
             purpose: PURPOSE,
-            recipient,
-            client: None,
+            to: To::Address(recipient),
+            topic: None,
             message: &message,
-            is_withheld: false,
+            push: None,
         };
-        match self.outbound.put(&tx, &self.auth.seal()?, posting, LIMITS).await? {
-            Asked::Taken => {}
-            Asked::Pause(_) | Asked::TooMany => return Err(Failure::not_yet(TOO_MANY)),
+        match self.outbound.dispatch(&tx, &self.auth.seal()?, dispatch).await? {
+            Dispatched::Taken(_) => {}
+            Dispatched::TooMany => return Err(Failure::not_yet(TOO_MANY)),
+            Dispatched::Suppressed(why) => return Err(Failure::never(format!("the address is not written to: {}", why.as_str()))),
+            Dispatched::Unreachable => return Err(Failure::never("there is no address to write to")),
         }
         task.finish_within(&tx, json!({})).await?;
         tx.commit().await?;
