@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth::AuthConfig;
-use auth::config::{AnonymousConfig, HooksConfig, MfaConfig};
+use auth::config::{HooksConfig, MfaConfig};
 use aws_lc_rs::hmac;
 use axum::Router;
 use axum::body::Bytes;
