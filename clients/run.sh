@@ -25,7 +25,7 @@ env -u DATABASE_URL -u MIGRATOR_URL "$thorbis" migrate up --dir project --seed -
     cat "$place/brought" >&2
     exit 1
 }
-THORBIS_DATA_API__SCHEMAS=public,shared,home_services,archive
+THORBIS_DATA_API__SCHEMAS=public,shared,home_services,archive,cron
 # Programs from elsewhere sign with a secret that both sides know; the tests of tokens are one.
 THORBIS_AUTH__JWT_SECRET=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 # Programs of others may act for people.

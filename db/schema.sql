@@ -494,6 +494,61 @@ CREATE FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) RETURNS jsonb
 $$;
 ALTER FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) OWNER TO app_owner;
 
+CREATE FUNCTION app.alter_schedule(p_maker text, p_id bigint, p_change jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_entry app.cron_entries;
+  v_parts text[];
+begin
+  select * into v_entry from app.cron_entries e where e.company_id = app.no_company() and e.id = p_id and e.maker = p_maker for update;
+  if not found then
+    raise exception using errcode = '42704', message = format('Job %s does not exist or you don''t own it', p_id);
+  end if;
+  perform app.keep_to_company(v_entry.works_for);
+  v_parts := app.split_schedule(coalesce(p_change ->> 'schedule', v_entry.schedule));
+  v_parts[1] := coalesce(v_parts[1], v_entry.time_zone);
+  perform app.check_schedule(v_parts[2], v_parts[1], 1);
+  if length(btrim(p_change ->> 'command')) not between 1 and 65536 then
+    raise exception using errcode = '22023', message = 'A command is SQL of up to 65536 letters.';
+  end if;
+  update app.cron_entries e
+     set schedule = v_parts[2], time_zone = v_parts[1], command = coalesce(p_change ->> 'command', e.command),
+         kind = case when p_change ? 'command' then null else e.kind end,
+         is_active = coalesce((p_change ->> 'is_active')::boolean, e.is_active), counts_from = now()
+   where e.company_id = v_entry.company_id and e.id = p_id;
+  perform app.plan_anew(v_entry.company_id, p_id);
+  return p_id;
+end $$;
+ALTER FUNCTION app.alter_schedule(p_maker text, p_id bigint, p_change jsonb) OWNER TO app_definer;
+
+CREATE FUNCTION app.analyze_next(p_after text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET lock_timeout TO '2s'
+    AS $$
+declare
+  v_name text;
+begin
+  select format('%I.%I', s.schemaname, s.relname) into v_name
+    from pg_catalog.pg_stat_user_tables s join pg_catalog.pg_class c on c.oid = s.relid
+   where c.relowner = 'app_owner'::regrole and format('%I.%I', s.schemaname, s.relname) > p_after
+     and (s.n_mod_since_analyze > 1000 + s.n_live_tup / 10 or s.n_dead_tup > 1000 + s.n_live_tup / 5)
+   order by 1 limit 1;
+  if v_name is not null then
+    begin
+      execute 'analyze ' || v_name;
+    exception when lock_not_available then
+      raise warning 'the statistics of % could not be computed: somebody holds it', v_name;
+    end;
+  end if;
+  return v_name;
+end $$;
+ALTER FUNCTION app.analyze_next(p_after text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.analyze_next(p_after text) IS 'Computes the statistics of the next table that changed much; returns its name.';
+
 CREATE FUNCTION app.answer_estimate(p_estimate_id uuid, p_status text, p_name text, p_signature text, p_reason text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1316,6 +1371,9 @@ begin
   if old.hours_of_operation is distinct from new.hours_of_operation then v_changed := v_changed || 'hours_of_operation'::text; v_old := v_old || jsonb_build_object('hours_of_operation', old.hours_of_operation); v_new := v_new || jsonb_build_object('hours_of_operation', new.hours_of_operation); end if;
   if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
   if old.invoice_due_days is distinct from new.invoice_due_days then v_changed := v_changed || 'invoice_due_days'::text; v_old := v_old || jsonb_build_object('invoice_due_days', old.invoice_due_days); v_new := v_new || jsonb_build_object('invoice_due_days', new.invoice_due_days); end if;
+  if old.invoice_reminders_enabled is distinct from new.invoice_reminders_enabled then v_changed := v_changed || 'invoice_reminders_enabled'::text; v_old := v_old || jsonb_build_object('invoice_reminders_enabled', old.invoice_reminders_enabled); v_new := v_new || jsonb_build_object('invoice_reminders_enabled', new.invoice_reminders_enabled); end if;
+  if old.invoice_reminders_max is distinct from new.invoice_reminders_max then v_changed := v_changed || 'invoice_reminders_max'::text; v_old := v_old || jsonb_build_object('invoice_reminders_max', old.invoice_reminders_max); v_new := v_new || jsonb_build_object('invoice_reminders_max', new.invoice_reminders_max); end if;
+  if old.report_mails is distinct from new.report_mails then v_changed := v_changed || 'report_mails'::text; v_old := v_old || jsonb_build_object('report_mails', old.report_mails); v_new := v_new || jsonb_build_object('report_mails', new.report_mails); end if;
   if old.retention is distinct from new.retention then v_changed := v_changed || 'retention'::text; v_old := v_old || jsonb_build_object('retention', old.retention); v_new := v_new || jsonb_build_object('retention', new.retention); end if;
   if old.service_area_type is distinct from new.service_area_type then v_changed := v_changed || 'service_area_type'::text; v_old := v_old || jsonb_build_object('service_area_type', old.service_area_type); v_new := v_new || jsonb_build_object('service_area_type', new.service_area_type); end if;
   if old.service_areas is distinct from new.service_areas then v_changed := v_changed || 'service_areas'::text; v_old := v_old || jsonb_build_object('service_areas', old.service_areas); v_new := v_new || jsonb_build_object('service_areas', new.service_areas); end if;
@@ -1403,6 +1461,37 @@ begin
   return null;
 end$$;
 ALTER FUNCTION app.audit_of_credit_notes() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_cron_entries() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.command is distinct from new.command then v_changed := v_changed || 'command'::text; v_old := v_old || jsonb_build_object('command', old.command); v_new := v_new || jsonb_build_object('command', new.command); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.counts_from is distinct from new.counts_from then v_changed := v_changed || 'counts_from'::text; v_old := v_old || jsonb_build_object('counts_from', old.counts_from); v_new := v_new || jsonb_build_object('counts_from', new.counts_from); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
+  if old.is_changed is distinct from new.is_changed then v_changed := v_changed || 'is_changed'::text; v_old := v_old || jsonb_build_object('is_changed', old.is_changed); v_new := v_new || jsonb_build_object('is_changed', new.is_changed); end if;
+  if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
+  if old.maker is distinct from new.maker then v_changed := v_changed || 'maker'::text; v_old := v_old || jsonb_build_object('maker', old.maker); v_new := v_new || jsonb_build_object('maker', new.maker); end if;
+  if old.missed is distinct from new.missed then v_changed := v_changed || 'missed'::text; v_old := v_old || jsonb_build_object('missed', old.missed); v_new := v_new || jsonb_build_object('missed', new.missed); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.payload is distinct from new.payload then v_changed := v_changed || 'payload'::text; v_old := v_old || jsonb_build_object('payload', old.payload); v_new := v_new || jsonb_build_object('payload', new.payload); end if;
+  if old.schedule is distinct from new.schedule then v_changed := v_changed || 'schedule'::text; v_old := v_old || jsonb_build_object('schedule', old.schedule); v_new := v_new || jsonb_build_object('schedule', new.schedule); end if;
+  if old.time_zone is distinct from new.time_zone then v_changed := v_changed || 'time_zone'::text; v_old := v_old || jsonb_build_object('time_zone', old.time_zone); v_new := v_new || jsonb_build_object('time_zone', new.time_zone); end if;
+  if old.works_for is distinct from new.works_for then v_changed := v_changed || 'works_for'::text; v_old := v_old || jsonb_build_object('works_for', old.works_for); v_new := v_new || jsonb_build_object('works_for', new.works_for); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_cron_entries() OWNER TO app_definer;
 
 CREATE FUNCTION app.audit_of_custom_field_values() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4451,6 +4540,21 @@ begin
 end $$;
 ALTER FUNCTION app.calculate_line() OWNER TO app_owner;
 
+CREATE FUNCTION app.call_schedule(p_act text, p_id bigint, p_said jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  case current_user
+    when 'service_role' then return app.schedule_for_service(p_act, p_id, p_said);
+    when 'project_owner' then return app.schedule_for_project(p_act, p_id, p_said);
+    else
+      raise exception using errcode = '42501', message = format('%s has no schedules of SQL.', current_user),
+        hint = 'The service and a project that was brought have; set role service_role says so. Members call schedule_task.';
+  end case;
+end $$;
+ALTER FUNCTION app.call_schedule(p_act text, p_id bigint, p_said jsonb) OWNER TO app_owner;
+
 CREATE FUNCTION app.caller() RETURNS uuid
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -4915,6 +5019,23 @@ begin
 end $$;
 ALTER FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) OWNER TO app_owner;
 
+CREATE FUNCTION app.check_schedule(p_schedule text, p_zone text, p_minutes_min integer) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_fault constant text := app.cron_fault(p_schedule, p_minutes_min);
+begin
+  if v_fault is not null then
+    raise exception using errcode = '22023', message = format('invalid schedule: %s', left(coalesce(p_schedule, ''), 200)),
+      detail = v_fault, hint = 'Five fields as "5 4 * * *", or @daily; before them CRON_TZ=Europe/Berlin names a zone.';
+  elsif not app.is_time_zone(p_zone) then
+    raise exception using errcode = '22023', message = format('"%s" is not a time zone.', left(coalesce(p_zone, ''), 100)),
+      hint = 'Use a name such as America/New_York.';
+  end if;
+end $$;
+ALTER FUNCTION app.check_schedule(p_schedule text, p_zone text, p_minutes_min integer) OWNER TO app_owner;
+
 CREATE FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean, p_more integer DEFAULT 0) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -5018,6 +5139,36 @@ begin
   perform app.demand('support_access:manage');
 end $$;
 ALTER FUNCTION app.check_support_manager() OWNER TO app_owner;
+
+CREATE FUNCTION app.check_task_of_caller(p_is_service boolean, p_kind text, p_payload jsonb, p_company_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_kind  app.task_kinds;
+  v_fault text;
+begin
+  select * into v_kind from app.task_kinds k where k.name = p_kind;
+  if not p_is_service then
+    if p_company_id is distinct from app.company_id() or p_company_id is null then
+      raise exception using errcode = '42501', message = 'A task is of the company that is active.';
+    elsif v_kind.permission is null or not app.has_permission(v_kind.permission) then
+      raise exception using errcode = '42501', message = format('You may put in no task of the kind "%s".', left(coalesce(p_kind, ''), 80)),
+        hint = case when v_kind.permission is null then 'Only the server does.' else format('You need the permission %s.', v_kind.permission) end;
+    end if;
+  end if;
+  if v_kind.name is null then
+    raise exception using errcode = '22023', message = format('There is no kind of task "%s".', left(coalesce(p_kind, ''), 80));
+  end if;
+  -- Of what only the service puts in its program knows.
+  if v_kind.permission is not null then
+    v_fault := app.payload_fault(v_kind.fields, coalesce(p_payload, '{}'), p_company_id);
+    if v_fault is not null then
+      raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
+    end if;
+  end if;
+end $$;
+ALTER FUNCTION app.check_task_of_caller(p_is_service boolean, p_kind text, p_payload jsonb, p_company_id uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.check_visit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5608,6 +5759,114 @@ begin
 end $$;
 ALTER FUNCTION app.count_tag() OWNER TO app_definer;
 
+CREATE FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer DEFAULT 1) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_text    constant text := lower(btrim(p_schedule, E' \t\n\r\f'));
+  v_fields  text[];
+  v_minutes integer[];
+  v_days    integer[];
+  v_months  integer[];
+  v_weekday text;
+  v_least   integer;
+begin
+  if v_text is null or length(v_text) > 200 then
+    return 'a schedule has up to 200 letters';
+  elsif v_text = '@reboot' then
+    return 'the start of a server is no time';
+  end if;
+  v_fields := case
+    when v_text in ('@yearly', '@annually') then '{0,0,1,1,*}'
+    when v_text = '@monthly' then '{0,0,1,*,*}'
+    when v_text = '@weekly' then '{0,0,*,*,0}'
+    when v_text in ('@daily', '@midnight') then '{0,0,*,*,*}'
+    when v_text = '@hourly' then '{0,*,*,*,*}'
+    else regexp_split_to_array(v_text, '[ \t\n\r\f]+') end;
+  if v_text ~ '^@' and v_fields[1] ~ '^@' then
+    return 'names are @yearly, @monthly, @weekly, @daily and @hourly';
+  elsif cardinality(v_fields) <> 5 then
+    return 'a schedule has five fields: minute, hour, day of the month, month, day of the week';
+  end if;
+  v_minutes := app.cron_values(v_fields[1], 0, 59);
+  v_days := app.cron_values(app.cron_without(v_fields[3], '^(l|\$)$'), 1, 31);
+  v_months := app.cron_values(v_fields[4], 1, 12, 'jan feb mar apr may jun jul aug sep oct nov dec');
+  v_weekday := app.cron_without(v_fields[5], '^([0-7]|sun|mon|tue|wed|thu|fri|sat)(#[1-5]|l)$');
+  case
+    when v_minutes is null then return 'the first field is a minute, 0 to 59';
+    when app.cron_values(v_fields[2], 0, 23) is null then return 'the second field is an hour, 0 to 23';
+    when v_days is null then return 'the third field is a day of the month, 1 to 31, or L for the last';
+    when v_months is null then return 'the fourth field is a month, 1 to 12 or jan to dec';
+    when app.cron_values(v_weekday, 0, 7, 'sun mon tue wed thu fri sat') is null
+      then return 'the fifth field is a day of the week, 0 to 7 or sun to sat';
+    else null;
+  end case;
+  if v_fields[5] ~ '^\*' and v_fields[3] !~ '(^|,)(l|\$)(,|$)'
+     and not exists (select from unnest(v_months) m, unnest(v_days) d where d <= ('{31,29,31,30,31,30,31,31,30,31,30,31}'::integer[])[m]) then
+    return 'no year has such a day';
+  end if;
+  -- The shortest way from one of its minutes to the next, on a clock's face.
+  select min(case when g.next is null then 60 - g.minute + v_minutes[1] else g.next - g.minute end) into v_least
+    from (select m.minute, lead(m.minute) over (order by m.minute) as next from unnest(v_minutes) m (minute)) g;
+  if v_least < p_minutes_min then
+    return format('it comes more often than every %s minutes', p_minutes_min);
+  end if;
+  return null;
+end $_$;
+ALTER FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer) IS 'Why a text is no schedule; null where it is one.';
+
+CREATE FUNCTION app.cron_value(p_text text, p_first integer, p_names text) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (p_text ~ '^\d{1,2}$'::text) THEN (p_text)::integer ELSE ((array_position(string_to_array(p_names, ' '::text), p_text) - 1) + p_first) END;
+ALTER FUNCTION app.cron_value(p_text text, p_first integer, p_names text) OWNER TO app_owner;
+
+CREATE FUNCTION app.cron_values(p_field text, p_first integer, p_last integer, p_names text DEFAULT ''::text) RETURNS integer[]
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_item   text;
+  v_parts  text[];
+  v_from   integer;
+  v_to     integer;
+  v_step   integer;
+  v_values integer[] := '{}';
+begin
+  foreach v_item in array string_to_array(p_field, ',') loop
+    v_parts := regexp_match(v_item, '^(?:(\*)|(\d{1,2}|[a-z]{3})(?:-(\d{1,2}|[a-z]{3}))?)(?:/(\d{1,2}))?$');
+    if v_parts is null or v_parts[4] is not null and v_parts[1] is null and v_parts[3] is null then
+      return null;
+    end if;
+    -- Sunday is 0 and 7: a star means it once.
+    v_from := case when v_parts[1] is null then app.cron_value(v_parts[2], p_first, p_names) else p_first end;
+    v_to := case when v_parts[1] is not null then least(p_last, case when p_last = 7 then 6 else p_last end)
+                 when v_parts[3] is null then v_from
+                 when p_last = 7 and v_parts[3] = 'sun' and v_from > 0 then 7
+                 else app.cron_value(v_parts[3], p_first, p_names) end;
+    v_step := coalesce(v_parts[4]::integer, 1);
+    if v_from is null or v_to is null or v_from < p_first or v_to > p_last or v_from > v_to or v_step not between 1 and p_last then
+      return null;
+    end if;
+    v_values := v_values || array(select generate_series(v_from, v_to, v_step));
+  end loop;
+  return case when p_field <> '' then array(select distinct v from unnest(v_values) v order by v) end;
+end $_$;
+ALTER FUNCTION app.cron_values(p_field text, p_first integer, p_last integer, p_names text) OWNER TO app_owner;
+
+CREATE FUNCTION app.cron_without(p_field text, p_pattern text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce(string_agg(i.item, ',') filter (where i.item !~ p_pattern),
+                  case when count(*) > 0 then '*' else '' end)
+    from unnest(string_to_array(p_field, ',')) i (item)
+$$;
+ALTER FUNCTION app.cron_without(p_field text, p_pattern text) OWNER TO app_owner;
+
 CREATE FUNCTION app.current_tier(p_tier text, p_writes_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN (p_writes_until <= now()) THEN 'free'::text ELSE p_tier END;
@@ -5896,6 +6155,30 @@ ALTER FUNCTION app.declare_company_rules(p_rules jsonb) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.declare_company_rules(p_rules jsonb) IS 'Writes the settings of a server that starts into app.company_rules; tells whether they were others.';
 
+CREATE TABLE app.cron_rules (
+    is_only_row boolean DEFAULT true NOT NULL,
+    entries_per_company_max integer DEFAULT 100 NOT NULL,
+    entries_of_service_max integer DEFAULT 1000 NOT NULL,
+    interval_minutes_min integer DEFAULT 1 NOT NULL,
+    CONSTRAINT cron_rules_entries_of_service_max_check CHECK ((entries_of_service_max >= 0)),
+    CONSTRAINT cron_rules_entries_per_company_max_check CHECK ((entries_per_company_max >= 0)),
+    CONSTRAINT cron_rules_interval_minutes_min_check CHECK (((interval_minutes_min >= 1) AND (interval_minutes_min <= 60))),
+    CONSTRAINT cron_rules_is_only_row_check CHECK (is_only_row)
+);
+ALTER TABLE ONLY app.cron_rules FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.cron_rules OWNER TO app_owner;
+
+COMMENT ON TABLE app.cron_rules IS 'What holds for schedules: the settings of the server that started last.';
+
+CREATE FUNCTION app.declare_cron_rules(p_rules jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ UPDATE app.cron_rules r SET entries_per_company_max = ((declare_cron_rules.p_rules ->> 'entries_per_company_max'::text))::integer, entries_of_service_max = ((declare_cron_rules.p_rules ->> 'entries_of_service_max'::text))::integer, interval_minutes_min = ((declare_cron_rules.p_rules ->> 'interval_minutes_min'::text))::integer
+   WHERE (((r.entries_per_company_max IS DISTINCT FROM ((declare_cron_rules.p_rules ->> 'entries_per_company_max'::text))::integer) OR (r.entries_of_service_max IS DISTINCT FROM ((declare_cron_rules.p_rules ->> 'entries_of_service_max'::text))::integer)) OR (r.interval_minutes_min IS DISTINCT FROM ((declare_cron_rules.p_rules ->> 'interval_minutes_min'::text))::integer));
+END;
+ALTER FUNCTION app.declare_cron_rules(p_rules jsonb) OWNER TO app_owner;
+
 CREATE FUNCTION app.declare_rate_limits(p_configured jsonb) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -5903,6 +6186,32 @@ CREATE FUNCTION app.declare_rate_limits(p_configured jsonb) RETURNS void
   update app.rate_limit_state s set configured = p_configured, updated_at = now() where s.configured <> p_configured
 $$;
 ALTER FUNCTION app.declare_rate_limits(p_configured jsonb) OWNER TO app_definer;
+
+CREATE FUNCTION app.declare_schedules(p_entries jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_entry record;
+  v_id    bigint;
+begin
+  for v_entry in select * from jsonb_to_recordset(p_entries) d (name text, schedule text, time_zone text, kind text, payload jsonb, missed text) order by d.name loop
+    insert into app.cron_entries as e (company_id, maker, name, schedule, time_zone, works_for, kind, payload, missed)
+    values (app.no_company(), 'system', v_entry.name, v_entry.schedule, v_entry.time_zone, app.no_company(), v_entry.kind, v_entry.payload, v_entry.missed)
+    on conflict (company_id, maker, works_for, name) do update
+       set schedule = case when e.is_changed then e.schedule else excluded.schedule end,
+           time_zone = case when e.is_changed then e.time_zone else excluded.time_zone end,
+           kind = excluded.kind, payload = excluded.payload, missed = excluded.missed
+     where (case when e.is_changed then excluded.schedule else e.schedule end, case when e.is_changed then excluded.time_zone else e.time_zone end,
+            e.kind, e.payload, e.missed)
+           is distinct from (excluded.schedule, excluded.time_zone, excluded.kind, excluded.payload, excluded.missed)
+    returning e.id into v_id;
+    if found then
+      perform app.plan_anew(app.no_company(), v_id);
+    end if;
+  end loop;
+end $$;
+ALTER FUNCTION app.declare_schedules(p_entries jsonb) OWNER TO app_owner;
 
 CREATE FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -6110,6 +6419,22 @@ ALTER FUNCTION app.domain_company(p_domain text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.domain_company(p_domain text) IS 'The company that proved that a mail domain is its own.';
 
+CREATE FUNCTION app.drop_schedule(p_maker text, p_company_id uuid, p_id bigint, p_name text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from app.cron_entries e
+   where e.company_id = p_company_id and e.maker = p_maker
+     and case when p_id is null then e.name = p_name and e.works_for = coalesce(app.company_id(), app.no_company())
+              else e.id = p_id and e.works_for in (coalesce(app.company_id(), e.works_for), app.no_company()) end;
+  if not found then
+    raise exception using errcode = '42704', message = format('could not find valid entry for job ''%s''', left(coalesce(p_id::text, p_name, ''), 200));
+  end if;
+  return true;
+end $$;
+ALTER FUNCTION app.drop_schedule(p_maker text, p_company_id uuid, p_id bigint, p_name text) OWNER TO app_definer;
+
 CREATE FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) RETURNS text[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -6139,27 +6464,80 @@ ALTER FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer
 
 COMMENT ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) IS 'Takes away weeks of finished tasks that are older than they are kept; returns their names.';
 
-CREATE FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) RETURNS TABLE(company_id uuid, id uuid, user_id uuid, locale text, company text, total bigint, items jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE TABLE app.cron_entries (
+    company_id uuid NOT NULL,
+    id bigint NOT NULL,
+    maker text NOT NULL,
+    name text,
+    schedule text NOT NULL,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    works_for uuid NOT NULL,
+    kind text,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    command text,
+    missed text DEFAULT 'skip'::text NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    is_changed boolean DEFAULT false NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    counts_from timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT cron_entries_command_check CHECK (((length(command) >= 1) AND (length(command) <= 65536))),
+    CONSTRAINT cron_entries_command_maker_check CHECK (((command IS NULL) OR (maker = ANY (ARRAY['service_role'::text, 'project_owner'::text])))),
+    CONSTRAINT cron_entries_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+    CONSTRAINT cron_entries_kind_or_command_check CHECK (((kind IS NULL) = (command IS NOT NULL))),
+    CONSTRAINT cron_entries_maker_check CHECK ((maker = ANY (ARRAY['member'::text, 'service_role'::text, 'project_owner'::text, 'system'::text]))),
+    CONSTRAINT cron_entries_maker_company_check CHECK (((maker = 'member'::text) = (company_id <> '00000000-0000-0000-0000-000000000000'::uuid))),
+    CONSTRAINT cron_entries_missed_check CHECK ((missed = ANY (ARRAY['skip'::text, 'one'::text, 'all'::text]))),
+    CONSTRAINT cron_entries_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT cron_entries_payload_check CHECK (((jsonb_typeof(payload) = 'object'::text) AND (pg_column_size(payload) <= 65536))),
+    CONSTRAINT cron_entries_schedule_check CHECK (((length(schedule) >= 1) AND (length(schedule) <= 200))),
+    CONSTRAINT cron_entries_time_zone_check CHECK (((length(time_zone) >= 1) AND (length(time_zone) <= 100)))
+);
+ALTER TABLE ONLY app.cron_entries FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.cron_entries OWNER TO app_owner;
+
+COMMENT ON TABLE app.cron_entries IS 'What comes again and again: a task of a kind, or SQL, by a schedule on the clock of a zone.';
+
+COMMENT ON COLUMN app.cron_entries.name IS 'pii:text';
+
+COMMENT ON COLUMN app.cron_entries.payload IS 'secret';
+
+COMMENT ON COLUMN app.cron_entries.command IS 'secret';
+
+CREATE TABLE app.cron_states (
+    company_id uuid NOT NULL,
+    entry_id bigint NOT NULL,
+    next_run_at timestamp with time zone NOT NULL,
+    last_run_at timestamp with time zone,
+    fault text,
+    CONSTRAINT cron_states_fault_check CHECK ((length(fault) <= 500))
+)
+WITH (fillfactor='70');
+ALTER TABLE ONLY app.cron_states FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.cron_states OWNER TO app_owner;
+
+COMMENT ON TABLE app.cron_states IS 'When each entry comes next.';
+
+CREATE FUNCTION app.due_schedules(p_now timestamp with time zone, p_limit integer) RETURNS TABLE(company_id uuid, id bigint, name text, schedule text, time_zone text, missed text, kind text, counts_from timestamp with time zone, planned timestamp with time zone)
+    LANGUAGE sql STABLE
     SET search_path TO ''
-    AS $$
-#variable_conflict use_column
-begin
-  return query
-  with due as (
-    select d.company_id, d.id, d.user_id from app.notification_digests d
-     where d.sent_at is null and d.window_end <= p_now and (p_company_id is null or d.company_id = p_company_id)
-     order by d.window_end, d.id limit p_limit for update skip locked)
-  select d.company_id, d.id, d.user_id, r.locale, c.name,
-         (select count(*) from public.notification_queue q where q.company_id = d.company_id and q.digest_id = d.id and q.status = 'pending'),
-         (select coalesce(jsonb_agg(jsonb_build_object('subject', i.subject, 'body', i.body) order by i.created_at, i.id), '[]')
-            from (select q.id, q.subject, q.body, q.created_at from public.notification_queue q
-                   where q.company_id = d.company_id and q.digest_id = d.id and q.status = 'pending'
-                   order by q.created_at desc, q.id desc limit p_items_max) i)
-    from due d join public.companies c on c.id = d.company_id
-   cross join lateral app.notification_reader(d.company_id, d.user_id) r;
-end $$;
-ALTER FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) OWNER TO app_definer;
+    BEGIN ATOMIC
+ SELECT e.company_id,
+     e.id,
+     e.name,
+     e.schedule,
+     e.time_zone,
+     e.missed,
+     COALESCE(e.kind, 'run_sql'::text) AS "coalesce",
+     e.counts_from,
+     NULLIF(s.next_run_at, '-infinity'::timestamp with time zone) AS "nullif"
+    FROM (app.cron_states s
+      JOIN app.cron_entries e ON (((e.company_id = s.company_id) AND (e.id = s.entry_id))))
+   WHERE ((s.next_run_at <= due_schedules.p_now) AND e.is_active)
+   ORDER BY s.next_run_at
+  LIMIT due_schedules.p_limit;
+END;
+ALTER FUNCTION app.due_schedules(p_now timestamp with time zone, p_limit integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.e164(p_phone text, p_country text DEFAULT 'USA'::text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
@@ -6282,32 +6660,12 @@ CREATE FUNCTION app.enqueue_as_caller(p_kind text, p_payload jsonb, p_company_id
     SET search_path TO ''
     AS $$
 declare
-  v_is_service constant boolean := current_setting('role') = 'service_role';
-  v_company    constant uuid := coalesce(p_company_id, app.company_id());
-  v_kind       app.task_kinds;
-  v_fault      text;
-  v_id         uuid;
+  v_company constant uuid := coalesce(p_company_id, app.company_id());
+  v_id      uuid;
 begin
-  select * into v_kind from app.task_kinds k where k.name = p_kind;
-  if not v_is_service then
-    if v_company is distinct from app.company_id() or v_company is null then
-      raise exception using errcode = '42501', message = 'A task is of the company that is active.';
-    elsif v_kind.permission is null or not app.has_permission(v_kind.permission) then
-      raise exception using errcode = '42501', message = format('You may put in no task of the kind "%s".', left(coalesce(p_kind, ''), 80)),
-        hint = case when v_kind.permission is null then 'Only the server does.' else format('You need the permission %s.', v_kind.permission) end;
-    end if;
-  end if;
-  if v_kind.name is null then
-    raise exception using errcode = '22023', message = format('There is no kind of task "%s".', left(coalesce(p_kind, ''), 80));
-  elsif p_priority not between -100 and 100 then
+  perform app.check_task_of_caller(current_setting('role') = 'service_role', p_kind, p_payload, v_company);
+  if p_priority not between -100 and 100 then
     raise exception using errcode = '22023', message = 'The priority of a task is between -100 and 100.';
-  end if;
-  -- Of what only the service puts in its program knows.
-  if v_kind.permission is not null then
-    v_fault := app.payload_fault(v_kind.fields, coalesce(p_payload, '{}'), v_company);
-    if v_fault is not null then
-      raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
-    end if;
   end if;
   v_id := app.enqueue_task(p_kind, p_payload, v_company, p_run_at, p_priority, p_id => p_id);
   if p_label is not null then
@@ -6678,6 +7036,41 @@ begin
 end $$;
 ALTER FUNCTION app.expire_invitations(p_limit integer) OWNER TO app_definer;
 
+CREATE FUNCTION app.expire_leftovers(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_over  constant timestamptz := now() - interval '7 days';
+  v_count bigint;
+  v_all   bigint := 0;
+begin
+  delete from auth.one_time_tokens t where t.ctid in (select o.ctid from auth.one_time_tokens o where o.expires_at < v_over limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  v_all := v_all + v_count;
+  delete from auth.flow_states t where t.ctid in (select o.ctid from auth.flow_states o where o.expires_at < v_over limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  v_all := v_all + v_count;
+  delete from auth.mfa_challenges t where t.ctid in (select o.ctid from auth.mfa_challenges o where o.expires_at < v_over limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  v_all := v_all + v_count;
+  delete from auth.passkey_challenges t
+   where t.ctid in (select o.ctid from auth.passkey_challenges o where o.expires_at < v_over limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  v_all := v_all + v_count;
+  delete from public.verification_tokens t
+   where t.ctid in (select o.ctid from public.verification_tokens o where o.expires_at < v_over limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  v_all := v_all + v_count;
+  delete from public.business_metrics t
+   where t.ctid in (select o.ctid from public.business_metrics o where o.measured_at < now() - interval '2 years' limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  return v_all + v_count;
+end $$;
+ALTER FUNCTION app.expire_leftovers(p_limit integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.expire_leftovers(p_limit integer) IS 'Takes away a batch of what is good for nothing any more and nothing else takes away; returns how many rows.';
+
 CREATE FUNCTION app.expire_logs(p_table text, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -6829,16 +7222,26 @@ begin
 end $$;
 ALTER FUNCTION app.expire_security_events(p_limit integer) OWNER TO app_definer;
 
-CREATE FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) RETURNS void
+CREATE FUNCTION app.expire_trials(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_row   record;
+  v_count bigint := 0;
 begin
-  perform app.keep_to_company(p_company_id);
-  update app.notification_events e set error = left(p_error, 2000), done_at = case when p_attempt >= p_attempts_max then p_now end
-   where e.company_id = p_company_id and e.id = p_id and e.attempts = p_attempt and e.done_at is null;
+  for v_row in
+    select c.id, c.trial_ends_at from public.companies c
+     where c.subscription_status = 'trialing' and c.trial_ends_at <= now() and c.deleted_at is null
+     order by c.trial_ends_at limit p_limit for no key update skip locked
+  loop
+    update public.companies c set subscription_status = 'incomplete', past_due_since = v_row.trial_ends_at where c.id = v_row.id;
+    perform app.enqueue_task('trial_ended', '{}', v_row.id, p_unique_key => 'trial_ended');
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
 end $$;
-ALTER FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) OWNER TO app_definer;
+ALTER FUNCTION app.expire_trials(p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6999,6 +7402,68 @@ begin
 end $$;
 ALTER FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) OWNER TO app_owner;
 
+CREATE TABLE app.cron_runs (
+    company_id uuid NOT NULL,
+    id bigint NOT NULL,
+    entry_id bigint NOT NULL,
+    maker text NOT NULL,
+    name text,
+    works_for uuid NOT NULL,
+    what text NOT NULL,
+    fire_at timestamp with time zone NOT NULL,
+    task uuid,
+    status text DEFAULT 'starting'::text NOT NULL,
+    message text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT cron_runs_message_check CHECK ((length(message) <= 2000)),
+    CONSTRAINT cron_runs_status_check CHECK ((status = ANY (ARRAY['starting'::text, 'running'::text, 'succeeded'::text, 'failed'::text]))),
+    CONSTRAINT cron_runs_what_check CHECK ((length(what) <= 66000))
+);
+ALTER TABLE ONLY app.cron_runs FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.cron_runs OWNER TO app_owner;
+
+COMMENT ON TABLE app.cron_runs IS 'What became of each time of an entry, for a while.';
+
+COMMENT ON COLUMN app.cron_runs.name IS 'pii:text';
+
+COMMENT ON COLUMN app.cron_runs.what IS 'secret';
+
+COMMENT ON COLUMN app.cron_runs.message IS 'pii:text';
+
+CREATE FUNCTION app.fire_schedule(p_company_id uuid, p_id bigint, p_planned timestamp with time zone, p_runs timestamp with time zone[], p_next timestamp with time zone, p_fault text, p_unfinished_max integer, p_run_fault text) RETURNS SETOF app.cron_runs
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_entry   app.cron_entries;
+  v_run     app.cron_runs;
+  v_fire_at timestamptz;
+begin
+  perform app.keep_to_company(p_company_id);
+  perform from app.cron_states s
+    where s.company_id = p_company_id and s.entry_id = p_id and s.next_run_at = coalesce(p_planned, '-infinity') for update skip locked;
+  if not found then
+    return;
+  end if;
+  -- Held, so that a change of it waits.
+  select * into v_entry from app.cron_entries e where e.company_id = p_company_id and e.id = p_id and e.is_active for key share;
+  if not found then
+    return;
+  end if;
+  foreach v_fire_at in array p_runs loop
+    v_run := app.start_schedule_run(v_entry, v_fire_at, p_unfinished_max, p_run_fault);
+    if v_run.id is not null then
+      return next v_run;
+    end if;
+  end loop;
+  update app.cron_states s
+     set next_run_at = coalesce(p_next, 'infinity'), fault = p_fault, last_run_at = coalesce(p_runs[cardinality(p_runs)], s.last_run_at)
+   where s.company_id = p_company_id and s.entry_id = p_id;
+end $$;
+ALTER FUNCTION app.fire_schedule(p_company_id uuid, p_id bigint, p_planned timestamp with time zone, p_runs timestamp with time zone[], p_next timestamp with time zone, p_fault text, p_unfinished_max integer, p_run_fault text) OWNER TO app_owner;
+
 CREATE FUNCTION app.first_id_of(p_at timestamp with time zone) RETURNS uuid
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -7049,6 +7514,17 @@ CREATE FUNCTION app.forget_changes(p_before text) RETURNS void
 END;
 ALTER FUNCTION app.forget_changes(p_before text) OWNER TO app_definer;
 
+CREATE FUNCTION app.forget_company_schedules() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from app.cron_entries e where e.company_id = old.id or e.works_for = old.id;
+  delete from app.cron_runs r where r.company_id = old.id or r.works_for = old.id;
+  return null;
+end $$;
+ALTER FUNCTION app.forget_company_schedules() OWNER TO app_definer;
+
 CREATE FUNCTION app.forget_company_tasks() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -7070,6 +7546,22 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.forget_password_class() OWNER TO app_owner;
+
+CREATE FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  delete from app.cron_runs r
+   where (r.company_id, r.id) in (select o.company_id, o.id from app.cron_runs o
+                                   where o.created_at < now() - make_interval(days => p_days) and o.status in ('succeeded', 'failed')
+                                   order by o.created_at limit p_limit for update skip locked);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -8279,6 +8771,19 @@ begin
 end $$;
 ALTER FUNCTION app.guard_record() OWNER TO app_owner;
 
+CREATE FUNCTION app.guard_reminder() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if old.last_reminder_at is not null and (new.last_reminder_at is null or new.last_reminder_at < old.last_reminder_at + interval '24 hours') then
+    raise exception using errcode = 'TH409', constraint = 'invoice_reminded', message = 'An invoice is reminded of once in 24 hours.',
+      detail = jsonb_build_object('last_reminder_at', old.last_reminder_at)::text;
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_reminder() OWNER TO app_owner;
+
 CREATE FUNCTION app.guard_retention() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -9086,6 +9591,21 @@ CREATE FUNCTION app.is_time_ranges(p_value jsonb) RETURNS boolean
     SET search_path TO ''
     RETURN CASE WHEN (jsonb_typeof(p_value) <> 'array'::text) THEN false ELSE (((jsonb_array_length(p_value) >= 1) AND (jsonb_array_length(p_value) <= 24)) AND (NOT (EXISTS (SELECT FROM jsonb_array_elements(is_time_ranges.p_value) e(value) WHERE (NOT COALESCE((((e.value ->> 'start'::text) ~ '^([01][0-9]|2[0-3]):[0-5][0-9]$'::text) AND ((e.value ->> 'end'::text) ~ '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$'::text) AND (((e.value ->> 'start'::text) COLLATE "C") < ((e.value ->> 'end'::text) COLLATE "C"))), false)))))) END;
 ALTER FUNCTION app.is_time_ranges(p_value jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.is_time_zone(p_zone text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+begin
+  if p_zone is null or p_zone !~ '^[A-Za-z]+([_/+-][A-Za-z0-9]+)*$' or p_zone ~* '^posix' or p_zone !~ '/' and upper(p_zone) not in ('UTC', 'GMT') then
+    return false;
+  end if;
+  perform now() at time zone p_zone;
+  return true;
+exception when invalid_parameter_value then
+  return false;
+end $_$;
+ALTER FUNCTION app.is_time_zone(p_zone text) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_within_reach(p_company_id uuid) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -9933,6 +10453,58 @@ ALTER FUNCTION app.make_partitions(p_months_ahead integer) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.make_partitions(p_months_ahead integer) IS 'Makes the partitions of the coming months where they are missing; returns their names.';
 
+CREATE FUNCTION app.make_plan_visits(p_limit integer, p_days_ahead integer DEFAULT 14) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_plan  record;
+  v_due   timestamp;
+  v_next  timestamp;
+  v_start timestamptz;
+  v_state text;
+  v_count bigint := 0;
+begin
+  for v_plan in
+    select p.*, c.business_timezone as zone
+      from public.service_plans p
+      join public.companies c on c.id = p.company_id and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
+      join public.customers u on u.company_id = p.company_id and u.id = p.customer_id and u.deleted_at is null
+     where p.status = 'active' and p.auto_generate_jobs and p.deleted_at is null and p.archived_at is null
+       and p.next_service_due <= now() + make_interval(days => p_days_ahead) and (p.end_date is null or p.next_service_due <= p.end_date)
+     order by p.next_service_due limit p_limit for update of p skip locked
+  loop
+    begin
+      -- By the calendar of the company, so that the hour stays when its clock changes.
+      v_due := v_plan.next_service_due at time zone v_plan.zone;
+      v_start := greatest(v_plan.next_service_due, date_trunc('hour', now()) + interval '1 hour');
+      insert into public.jobs (company_id, customer_id, property_id, assigned_to, title, description, job_type, status, scheduled_start, scheduled_end,
+                               currency, booking_method, booked_by_user_id, created_by, metadata)
+      values (v_plan.company_id, v_plan.customer_id, v_plan.property_id, v_plan.assigned_technician, v_plan.name, v_plan.description, 'maintenance',
+              'scheduled', v_start, v_start + interval '1 hour', v_plan.currency, 'service_plan', null, null,
+              jsonb_build_object('service_plan_id', v_plan.id, 'service_due', v_plan.next_service_due));
+      v_next := v_due + app.plan_interval(v_plan.frequency, v_plan.custom_frequency_days);
+      -- Visits that nobody made for long are one.
+      while v_next at time zone v_plan.zone <= now() loop
+        v_next := v_next + app.plan_interval(v_plan.frequency, v_plan.custom_frequency_days);
+      end loop;
+      update public.service_plans p set next_service_due = v_next at time zone v_plan.zone
+       where p.company_id = v_plan.company_id and p.id = v_plan.id;
+      v_count := v_count + 1;
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate;
+      if app.is_fault_of_server(v_state) then
+        raise;
+      end if;
+      raise warning 'service plan % of company % gets no visit: %', v_plan.id, v_plan.company_id, v_state;
+    end;
+  end loop;
+  return v_count;
+end $$;
+ALTER FUNCTION app.make_plan_visits(p_limit integer, p_days_ahead integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.make_plan_visits(p_limit integer, p_days_ahead integer) IS 'Makes the jobs of service plans whose next visit is near; returns how many.';
+
 CREATE FUNCTION app.make_scim_token(p_id uuid, p_name text, p_token_hash text, p_token_prefix text, p_expires_at timestamp with time zone, p_now timestamp with time zone, p_count_max integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -10006,27 +10578,36 @@ begin
 end $_$;
 ALTER FUNCTION app.mark_as_deleted() OWNER TO app_owner;
 
-CREATE FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) RETURNS integer
-    LANGUAGE plpgsql
+CREATE FUNCTION app.mark_overdue_invoices(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_count integer;
+  v_row   record;
+  v_state text;
+  v_count bigint := 0;
 begin
-  if cardinality(p_ids) > 1000 then
-    raise exception using errcode = 'TH422', constraint = 'notification_ids_invalid', message = 'Up to 1000 messages are marked at once.',
-      hint = 'Without ids all are.';
-  end if;
-  update public.notification_queue q
-     set seen_at = coalesce(q.seen_at, now()),
-         read_at = case when p_mark in ('read', 'archived') then coalesce(q.read_at, now()) else q.read_at end,
-         archived_at = case when p_mark = 'archived' then coalesce(q.archived_at, now()) else q.archived_at end
-   where q.company_id = app.company_id() and q.user_id = auth.uid() and q.channel = 'in_app' and (p_ids is null or q.id = any (p_ids))
-     and case p_mark when 'seen' then q.seen_at is null when 'read' then q.read_at is null else q.archived_at is null end;
-  get diagnostics v_count = row_count;
+  for v_row in
+    select i.company_id, i.id from public.invoices i
+     where i.status in ('sent', 'viewed', 'partial') and i.due_date < now() and i.balance_amount > 0 and i.deleted_at is null and i.archived_at is null
+     order by i.due_date limit p_limit for update skip locked
+  loop
+    begin
+      update public.invoices i set status = 'overdue' where i.company_id = v_row.company_id and i.id = v_row.id;
+      v_count := v_count + 1;
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate;
+      if app.is_fault_of_server(v_state) then
+        raise;
+      end if;
+      raise warning 'invoice % of company % cannot become overdue: %', v_row.id, v_row.company_id, v_state;
+    end;
+  end loop;
   return v_count;
 end $$;
-ALTER FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) OWNER TO app_owner;
+ALTER FUNCTION app.mark_overdue_invoices(p_limit integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.mark_overdue_invoices(p_limit integer) IS 'Marks a batch of invoices whose due date is past as overdue; returns how many.';
 
 CREATE FUNCTION app.mask(p_kind text, p_value text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -10075,6 +10656,20 @@ CREATE FUNCTION app.member_role() RETURNS text
 ALTER FUNCTION app.member_role() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.member_role() IS 'What the caller is in the company of this transaction, or NULL.';
+
+CREATE FUNCTION app.members_who(p_company_id uuid, p_permission text) RETURNS TABLE(email text, name text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.keep_to_company(p_company_id);
+  return query
+    select m.email, m.name from public.team_members m
+     where m.company_id = p_company_id and m.status = 'active' and m.archived_at is null and m.email is not null
+       and strpos(m.effective_permissions, ',' || p_permission || ',') > 0
+     order by m.email;
+end $$;
+ALTER FUNCTION app.members_who(p_company_id uuid, p_permission text) OWNER TO app_definer;
 
 CREATE FUNCTION app.mfa_demand_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11425,6 +12020,22 @@ begin
 end $$;
 ALTER FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.open_schedules_to_project() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  grant usage on schema app, cron to project_owner;
+  grant select on app.cron_entries, app.cron_runs, cron.job, cron.job_run_details to project_owner;
+  drop policy if exists project_owner_read on app.cron_entries;
+  drop policy if exists project_owner_read on app.cron_runs;
+  create policy project_owner_read on app.cron_entries for select to project_owner using (maker = 'project_owner');
+  create policy project_owner_read on app.cron_runs for select to project_owner using (maker = 'project_owner');
+  grant execute on all functions in schema cron to project_owner;
+  grant execute on function app.call_schedule(text, bigint, jsonb), app.schedule_for_project(text, bigint, jsonb), app.run_text(text) to project_owner;
+end $$;
+ALTER FUNCTION app.open_schedules_to_project() OWNER TO app_owner;
+
 CREATE FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -11456,6 +12067,30 @@ begin
   return v_not_after;
 end $$;
 ALTER FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) OWNER TO app_definer;
+
+CREATE FUNCTION app.operate_schedule(p_which text, p_is_active boolean, p_schedule text, p_time_zone text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+  v_entry app.cron_entries;
+begin
+  select * into v_entry from app.cron_entries e
+   where e.company_id in (coalesce(app.company_id(), e.company_id), app.no_company())
+     and case when p_which ~ '^\d{1,18}$' then e.id = p_which::bigint else e.maker = 'system' and e.name = p_which end for update;
+  if not found then
+    return 0;
+  end if;
+  perform app.keep_to_company(v_entry.company_id), app.keep_to_company(v_entry.works_for);
+  perform app.check_schedule(coalesce(p_schedule, v_entry.schedule), coalesce(p_time_zone, v_entry.time_zone), 1);
+  update app.cron_entries e
+     set is_active = coalesce(p_is_active, e.is_active), schedule = coalesce(p_schedule, e.schedule), time_zone = coalesce(p_time_zone, e.time_zone),
+         is_changed = e.is_changed or p_schedule is not null or p_time_zone is not null, counts_from = now()
+   where e.company_id = v_entry.company_id and e.id = v_entry.id;
+  perform app.plan_anew(v_entry.company_id, v_entry.id);
+  return 1;
+end $_$;
+ALTER FUNCTION app.operate_schedule(p_which text, p_is_active boolean, p_schedule text, p_time_zone text) OWNER TO app_definer;
 
 CREATE FUNCTION app.options_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11769,6 +12404,18 @@ begin
 end $_$;
 ALTER FUNCTION app.place_category() OWNER TO app_definer;
 
+CREATE FUNCTION app.plan_anew(p_company_id uuid, p_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+  select app.keep_to_company(p_company_id);
+  insert into app.cron_states as s (company_id, entry_id, next_run_at)
+  select e.company_id, e.id, case when e.is_active then timestamptz '-infinity' else 'infinity' end
+    from app.cron_entries e where e.company_id = p_company_id and e.id = p_id
+  on conflict (company_id, entry_id) do update set next_run_at = excluded.next_run_at, fault = null
+$$;
+ALTER FUNCTION app.plan_anew(p_company_id uuid, p_id bigint) OWNER TO app_owner;
+
 CREATE FUNCTION app.plan_interval(p_frequency text, p_days integer) RETURNS interval
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -11955,6 +12602,17 @@ begin
 end $$;
 ALTER FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) OWNER TO app_definer;
 
+CREATE FUNCTION app.put_company_reports(p_report text) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select count(app.enqueue_task('company_report', jsonb_build_object('report', p_report), c.id, p_unique_key => p_report))
+    from public.companies c left join public.company_settings s on s.company_id = c.id
+   where c.deleted_at is null and c.archived_at is null and c.suspended_at is null
+     and p_report = any (coalesce(s.report_mails, '{customers,performance,billing}'))
+$$;
+ALTER FUNCTION app.put_company_reports(p_report text) OWNER TO app_definer;
+
 CREATE FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_event_id uuid, p_type text, p_payload jsonb, p_order_key uuid, p_number bigint, p_now timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -11973,6 +12631,34 @@ begin
 end $$;
 ALTER FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_event_id uuid, p_type text, p_payload jsonb, p_order_key uuid, p_number bigint, p_now timestamp with time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.put_invoice_reminders(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row   record;
+  v_count bigint := 0;
+begin
+  for v_row in
+    select i.company_id, i.id
+      from public.company_settings s
+      join public.companies c on c.id = s.company_id and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
+      join public.invoices i on i.company_id = s.company_id
+      join public.customers u on u.company_id = i.company_id and u.id = i.customer_id and u.deleted_at is null and u.email_key is not null
+     where s.invoice_reminders_enabled and i.status in ('sent', 'viewed', 'partial', 'overdue') and i.balance_amount > 0 and i.due_date < now()
+       and i.deleted_at is null and i.archived_at is null and i.reminder_count < s.invoice_reminders_max
+       and coalesce(i.last_reminder_at, '-infinity') <= now() - interval '24 hours'
+       and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.address_key = u.email_key)
+       and not exists (select from app.tasks t where t.company_id = i.company_id and t.kind = 'invoice_reminder' and t.unique_key = i.id::text)
+     order by i.due_date limit p_limit
+  loop
+    perform app.enqueue_task('invoice_reminder', jsonb_build_object('invoice_id', v_row.id), v_row.company_id, p_unique_key => v_row.id::text);
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $$;
+ALTER FUNCTION app.put_invoice_reminders(p_limit integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -11986,31 +12672,58 @@ CREATE FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reaso
 $$;
 ALTER FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) OWNER TO app_definer;
 
-CREATE FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) RETURNS timestamp with time zone
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION app.put_schedule(p_maker text, p_entry jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_zone  constant text := app.known_zone(p_zone);
-  v_local constant timestamp := p_at at time zone v_zone;
-  v_until timestamptz;
+  v_works_for constant uuid := coalesce(app.company_id(), app.no_company());
+  v_company   constant uuid := case p_maker when 'member' then v_works_for else app.no_company() end;
+  v_parts     constant text[] := app.split_schedule(p_entry ->> 'schedule');
+  v_zone      constant text := coalesce(v_parts[1], p_entry ->> 'time_zone', 'UTC');
+  v_name      constant text := p_entry ->> 'name';
+  v_rules     app.cron_rules;
+  v_most      integer;
+  v_id        bigint;
 begin
-  if p_start is null or p_end is null or p_start = p_end then
-    return null;
-  elsif p_start < p_end then
-    if v_local::time >= p_start and v_local::time < p_end then
-      v_until := (v_local::date + p_end) at time zone v_zone;
-    end if;
-  elsif v_local::time >= p_start then
-    v_until := (v_local::date + 1 + p_end) at time zone v_zone;
-  elsif v_local::time < p_end then
-    v_until := (v_local::date + p_end) at time zone v_zone;
+  select * into v_rules from app.cron_rules;
+  perform app.check_schedule(v_parts[2], v_zone, case p_maker when 'member' then v_rules.interval_minutes_min else 1 end);
+  if length(v_name) not between 1 and 200 then
+    raise exception using errcode = '22023', message = 'The name of a schedule has 1 to 200 letters.';
+  elsif coalesce(p_entry ->> 'missed', 'skip') not in ('skip', 'one', 'all') then
+    raise exception using errcode = '22023', message = 'What becomes of missed times is skip, one or all.';
+  elsif p_entry ? 'command' and length(coalesce(btrim(p_entry ->> 'command'), '')) not between 1 and 65536 then
+    raise exception using errcode = '22023', message = 'A command is SQL of up to 65536 letters.';
+  elsif octet_length((p_entry -> 'payload')::text) > 65536 then
+    raise exception using errcode = '22023', message = 'The payload of a schedule has up to 65536 bytes.';
   end if;
-  return greatest(v_until, case when v_until is not null then p_at + interval '1 minute' end);
+  -- One after the other, so that none comes in beside the count.
+  perform pg_advisory_xact_lock(hashtextextended('schedules ' || v_company || p_maker, 0));
+  select e.id into v_id from app.cron_entries e
+   where e.company_id = v_company and e.maker = p_maker and e.works_for = v_works_for and e.name = v_name;
+  if found then
+    update app.cron_entries e
+       set schedule = v_parts[2], time_zone = v_zone, kind = p_entry ->> 'kind',
+           payload = coalesce(p_entry -> 'payload', '{}'), command = p_entry ->> 'command',
+           missed = coalesce(p_entry ->> 'missed', 'skip'), is_active = coalesce((p_entry ->> 'is_active')::boolean, e.is_active),
+           created_by = auth.uid(), counts_from = now()
+     where e.company_id = v_company and e.id = v_id;
+    perform app.plan_anew(v_company, v_id);
+    return v_id;
+  end if;
+  v_most := case p_maker when 'member' then v_rules.entries_per_company_max else v_rules.entries_of_service_max end;
+  if (select count(*) from app.cron_entries e where e.company_id = v_company and e.maker = p_maker) >= v_most then
+    raise exception using errcode = 'TH409', constraint = 'schedules_too_many', message = format('There are %s schedules already.', v_most),
+      hint = 'Take one back that is not needed any more.';
+  end if;
+  insert into app.cron_entries (company_id, maker, name, schedule, time_zone, works_for, kind, payload, command, missed, is_active, created_by)
+  values (v_company, p_maker, v_name, v_parts[2], v_zone, v_works_for, p_entry ->> 'kind', coalesce(p_entry -> 'payload', '{}'),
+          p_entry ->> 'command', coalesce(p_entry ->> 'missed', 'skip'), coalesce((p_entry ->> 'is_active')::boolean, true), auth.uid())
+  returning id into v_id;
+  perform app.plan_anew(v_company, v_id);
+  return v_id;
 end $$;
-ALTER FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) OWNER TO app_owner;
-
-COMMENT ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) IS 'The end of the quiet hours that a moment is in; null where it is in none.';
+ALTER FUNCTION app.put_schedule(p_maker text, p_entry jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.quota(p_quota text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -12721,6 +13434,134 @@ begin
 end $_$;
 ALTER FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) OWNER TO app_owner;
 
+CREATE FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) RETURNS app.cron_runs
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_fault text := coalesce(p_fault, app.schedule_fault(p_entry));
+  v_run   app.cron_runs;
+begin
+  perform app.keep_to_company(p_entry.company_id), app.keep_to_company(p_entry.works_for);
+  if v_fault is null and p_unfinished_max <= (select count(*) from app.cron_runs r
+                                              where r.company_id = p_entry.company_id and r.entry_id = p_entry.id and r.status in ('starting', 'running')) then
+    v_fault := 'the runs before it are not finished';
+  end if;
+  insert into app.cron_runs (company_id, entry_id, maker, name, works_for, what, fire_at)
+  values (p_entry.company_id, p_entry.id, p_entry.maker, p_entry.name, p_entry.works_for,
+          coalesce(p_entry.command, p_entry.kind || ' ' || p_entry.payload::text), p_fire_at)
+  on conflict (entry_id, fire_at) do nothing
+  returning * into v_run;
+  if not found then
+    return null;
+  end if;
+  if v_fault is null then
+    begin
+      v_run.task := app.enqueue_task(coalesce(p_entry.kind, 'run_sql'),
+        case when p_entry.command is null then p_entry.payload else jsonb_build_object('entry_id', p_entry.id, 'run_id', v_run.id) end,
+        p_entry.works_for, p_limit_key => 'schedule ' || p_entry.id);
+      update app.tasks t set label = p_entry.name where t.company_id = p_entry.works_for and t.id = v_run.task;
+    exception when sqlstate 'TH409' or sqlstate 'TH422' then
+      v_fault := sqlerrm;
+    end;
+  end if;
+  update app.cron_runs r
+     set task = v_run.task, status = case when v_fault is null then 'starting' else 'failed' end, message = v_fault,
+         finished_at = case when v_fault is not null then now() end
+   where r.company_id = v_run.company_id and r.id = v_run.id
+  returning * into v_run;
+  return v_run;
+end $$;
+ALTER FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) OWNER TO app_owner;
+
+CREATE FUNCTION app.run_schedule_now(p_which text) RETURNS SETOF app.cron_runs
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ SELECT r.company_id,
+     r.id,
+     r.entry_id,
+     r.maker,
+     r.name,
+     r.works_for,
+     r.what,
+     r.fire_at,
+     r.task,
+     r.status,
+     r.message,
+     r.created_at,
+     r.started_at,
+     r.finished_at
+    FROM (app.cron_entries e
+      CROSS JOIN LATERAL app.start_schedule_run(e.*, clock_timestamp(), 1000000, NULL::text) r(company_id, id, entry_id, maker, name, works_for, what, fire_at, task, status, message, created_at, started_at, finished_at))
+   WHERE (((e.company_id = COALESCE(app.company_id(), e.company_id)) OR (e.company_id = app.no_company())) AND
+         CASE
+             WHEN (run_schedule_now.p_which ~ '^\d{1,18}$'::text) THEN ((e.id)::text = run_schedule_now.p_which)
+             ELSE ((e.maker = 'system'::text) AND (e.name = run_schedule_now.p_which))
+         END);
+END;
+ALTER FUNCTION app.run_schedule_now(p_which text) OWNER TO app_owner;
+
+CREATE FUNCTION app.run_text(p_text text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+declare
+  v_count bigint;
+begin
+  execute p_text;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.run_text(p_text text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.run_text(p_text text) IS 'Runs SQL with the rights of whoever calls. The server calls it on connections that nothing else uses.';
+
+CREATE FUNCTION app.schedule_fault(p_entry app.cron_entries) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company public.companies;
+  v_kind    app.task_kinds;
+  v_held    text;
+begin
+  if p_entry.works_for = app.no_company() then
+    return null;
+  end if;
+  perform app.keep_to_company(p_entry.works_for);
+  select * into v_company from public.companies c where c.id = p_entry.works_for;
+  if v_company.id is null or v_company.deleted_at is not null or v_company.archived_at is not null or v_company.suspended_at is not null then
+    return 'its company is closed or suspended';
+  elsif p_entry.maker <> 'member' then
+    return null;
+  elsif v_company.writes_until <= now() then
+    return 'its company may not write: what it subscribed to is over';
+  end if;
+  select m.effective_permissions into v_held from public.team_members m
+   where m.company_id = p_entry.works_for and m.user_id = p_entry.created_by and m.status = 'active' and m.archived_at is null;
+  if not found then
+    return 'whoever made it is no active member any more';
+  end if;
+  select * into v_kind from app.task_kinds k where k.name = p_entry.kind;
+  if strpos(coalesce(v_held, ''), ',cron:write,') = 0 or strpos(v_held, ',' || coalesce(v_kind.permission, '-') || ',') = 0 then
+    return 'whoever made it may not have it done any more';
+  end if;
+  return app.payload_fault(v_kind.fields, p_entry.payload, p_entry.works_for);
+end $$;
+ALTER FUNCTION app.schedule_fault(p_entry app.cron_entries) OWNER TO app_definer;
+
+CREATE FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    RETURN CASE p_act WHEN 'put'::text THEN app.put_schedule('project_owner'::text, p_said) WHEN 'alter'::text THEN app.alter_schedule('project_owner'::text, p_id, p_said) WHEN 'drop'::text THEN ((app.drop_schedule('project_owner'::text, app.no_company(), p_id, (p_said ->> 'name'::text)))::integer)::bigint ELSE NULL::bigint END;
+ALTER FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) OWNER TO app_definer;
+
+CREATE FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    RETURN CASE p_act WHEN 'put'::text THEN app.put_schedule('service_role'::text, p_said) WHEN 'alter'::text THEN app.alter_schedule('service_role'::text, p_id, p_said) WHEN 'drop'::text THEN ((app.drop_schedule('service_role'::text, app.no_company(), p_id, (p_said ->> 'name'::text)))::integer)::bigint ELSE NULL::bigint END;
+ALTER FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) OWNER TO app_definer;
+
 CREATE FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -13143,6 +13984,201 @@ begin
 end $$;
 ALTER FUNCTION app.settle_price_book(p_company_id uuid) OWNER TO app_owner;
 
+CREATE TABLE app.dead_tasks (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    limit_key text,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    redriven_as uuid,
+    label text
+)
+PARTITION BY RANGE (finished_at);
+ALTER TABLE ONLY app.dead_tasks FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.dead_tasks OWNER TO app_owner;
+
+COMMENT ON TABLE app.dead_tasks IS 'Tasks that nobody tries any more. Partitioned by the week in which they were given up.';
+
+COMMENT ON COLUMN app.dead_tasks.payload IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks.label IS 'pii:text';
+
+CREATE TABLE app.done_tasks (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    result jsonb,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    label text,
+    CONSTRAINT done_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'cancelled'::text])))
+)
+PARTITION BY RANGE (finished_at);
+ALTER TABLE ONLY app.done_tasks FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.done_tasks OWNER TO app_owner;
+
+COMMENT ON TABLE app.done_tasks IS 'Tasks that were done or cancelled, for a while. Partitioned by the week in which they were finished.';
+
+COMMENT ON COLUMN app.done_tasks.payload IS 'secret';
+
+COMMENT ON COLUMN app.done_tasks.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks.result IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks.label IS 'pii:text';
+
+CREATE FUNCTION app.settle_schedule_runs(p_limit integer) RETURNS SETOF app.cron_runs
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ WITH unfinished AS (
+          SELECT r.company_id,
+             r.id,
+             r.works_for,
+             r.task
+            FROM app.cron_runs r
+           WHERE (r.status = ANY (ARRAY['starting'::text, 'running'::text]))
+           ORDER BY r.id
+          LIMIT settle_schedule_runs.p_limit
+          FOR UPDATE OF r SKIP LOCKED
+         ), found AS (
+          SELECT u.company_id,
+             u.id,
+                 CASE
+                     WHEN (t.id IS NOT NULL) THEN
+                     CASE
+                         WHEN (t.started_at IS NULL) THEN 'starting'::text
+                         ELSE 'running'::text
+                     END
+                     WHEN (d.outcome = 'done'::text) THEN 'succeeded'::text
+                     ELSE 'failed'::text
+                 END AS status,
+             COALESCE(t.started_at, d.started_at, x.started_at) AS started_at,
+                 CASE
+                     WHEN (t.id IS NULL) THEN COALESCE(d.finished_at, x.finished_at, now())
+                     ELSE NULL::timestamp with time zone
+                 END AS finished_at,
+                 CASE
+                     WHEN (t.id IS NOT NULL) THEN ((t.errors -> '-1'::integer) ->> 'error'::text)
+                     WHEN (d.outcome = 'done'::text) THEN (d.result ->> 'message'::text)
+                     WHEN (d.outcome = 'cancelled'::text) THEN 'cancelled'::text
+                     WHEN (x.id IS NOT NULL) THEN ((x.errors -> '-1'::integer) ->> 'error'::text)
+                     ELSE 'its task is gone'::text
+                 END AS message
+            FROM (((unfinished u
+              LEFT JOIN app.tasks t ON (((t.company_id = u.works_for) AND (t.id = u.task))))
+              LEFT JOIN LATERAL ( SELECT d_1.company_id,
+                     d_1.id,
+                     d_1.kind,
+                     d_1.outcome,
+                     d_1.rank,
+                     d_1.run_at,
+                     d_1.attempt,
+                     d_1.attempts_max,
+                     d_1.worker,
+                     d_1.unique_key,
+                     d_1.payload,
+                     d_1.progress_percent,
+                     d_1.progress_message,
+                     d_1.errors,
+                     d_1.result,
+                     d_1.created_by,
+                     d_1.created_at,
+                     d_1.started_at,
+                     d_1.finished_at,
+                     d_1.label
+                    FROM app.done_tasks d_1
+                   WHERE ((t.id IS NULL) AND (d_1.company_id = u.works_for) AND (d_1.id = u.task))
+                  LIMIT 1) d ON (true))
+              LEFT JOIN LATERAL ( SELECT x_1.company_id,
+                     x_1.id,
+                     x_1.kind,
+                     x_1.rank,
+                     x_1.run_at,
+                     x_1.attempt,
+                     x_1.attempts_max,
+                     x_1.worker,
+                     x_1.limit_key,
+                     x_1.unique_key,
+                     x_1.payload,
+                     x_1.progress_percent,
+                     x_1.progress_message,
+                     x_1.errors,
+                     x_1.created_by,
+                     x_1.created_at,
+                     x_1.started_at,
+                     x_1.finished_at,
+                     x_1.redriven_as,
+                     x_1.label
+                    FROM app.dead_tasks x_1
+                   WHERE ((t.id IS NULL) AND (x_1.company_id = u.works_for) AND (x_1.id = u.task))
+                  LIMIT 1) x ON (true))
+         ), settled AS (
+          UPDATE app.cron_runs r SET status = f.status, started_at = COALESCE(f.started_at, r.started_at), finished_at = f.finished_at, message = "left"(f.message, 2000)
+            FROM found f
+           WHERE ((r.company_id = f.company_id) AND (r.id = f.id) AND (((r.status IS DISTINCT FROM f.status) OR (r.message IS DISTINCT FROM "left"(f.message, 2000))) OR (r.started_at IS DISTINCT FROM COALESCE(f.started_at, r.started_at))))
+           RETURNING r.company_id,
+             r.id,
+             r.entry_id,
+             r.maker,
+             r.name,
+             r.works_for,
+             r.what,
+             r.fire_at,
+             r.task,
+             r.status,
+             r.message,
+             r.created_at,
+             r.started_at,
+             r.finished_at
+         )
+  SELECT s.company_id,
+     s.id,
+     s.entry_id,
+     s.maker,
+     s.name,
+     s.works_for,
+     s.what,
+     s.fire_at,
+     s.task,
+     s.status,
+     s.message,
+     s.created_at,
+     s.started_at,
+     s.finished_at
+    FROM settled s
+   WHERE (s.status = 'failed'::text);
+END;
+ALTER FUNCTION app.settle_schedule_runs(p_limit integer) OWNER TO app_owner;
+
 CREATE FUNCTION app.settle_tasks(p_worker uuid, p_results jsonb) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -13348,6 +14384,12 @@ CREATE FUNCTION app.slug_of(p_name text, p_length integer) RETURNS text
     SET search_path TO ''
     RETURN btrim("left"(btrim(regexp_replace(lower(p_name), '[^a-z0-9]+'::text, '-'::text, 'g'::text), '-'::text), p_length), '-'::text);
 ALTER FUNCTION app.slug_of(p_name text, p_length integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.split_schedule(p_schedule text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (p_schedule ~ '^\s*(CRON_)?TZ=\S+\s'::text) THEN ARRAY[regexp_replace(p_schedule, '^\s*(CRON_)?TZ=(\S+)\s.*$'::text, '\2'::text), btrim(regexp_replace(p_schedule, '^\s*(CRON_)?TZ=\S+\s'::text, ''::text))] ELSE ARRAY[NULL::text, btrim(p_schedule)] END;
+ALTER FUNCTION app.split_schedule(p_schedule text) OWNER TO app_owner;
 
 CREATE FUNCTION app.spread_mfa_due(p_company_id uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -13751,19 +14793,28 @@ begin
 end $$;
 ALTER FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) OWNER TO app_definer;
 
-CREATE FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) RETURNS TABLE(company_id uuid, id uuid, attempt integer)
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION app.take_invoice_reminder(p_company_id uuid, p_invoice_id uuid) RETURNS TABLE(email text, customer_name text, company_name text, invoice_number text, currency text, amount bigint, due_on date)
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
-  with due as (
-    select e.company_id, e.id from app.notification_events e
-     where e.done_at is null and e.due_at <= p_now order by e.due_at, e.id limit p_limit for update skip locked)
-  update app.notification_events e
-     set attempts = e.attempts + 1, due_at = p_now + make_interval(secs => p_lease_seconds * 2 ^ least(e.attempts, 8))
-    from due d where e.company_id = d.company_id and e.id = d.id
-  returning e.company_id, e.id, e.attempts
-$$;
-ALTER FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) OWNER TO app_definer;
+#variable_conflict use_column
+begin
+  perform app.keep_to_company(p_company_id);
+  return query
+    with taken as (
+      update public.invoices i
+         set last_reminder_at = now(), reminder_count = i.reminder_count + 1
+        from public.customers u
+       where i.company_id = p_company_id and i.id = p_invoice_id and u.company_id = i.company_id and u.id = i.customer_id
+         and u.deleted_at is null and u.email_key is not null
+         and i.status in ('sent', 'viewed', 'partial', 'overdue') and i.balance_amount > 0 and i.due_date < now() and i.deleted_at is null
+         and coalesce(i.last_reminder_at, '-infinity') <= now() - interval '24 hours'
+         and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.address_key = u.email_key)
+      returning i.company_id, u.email, u.display_name, i.invoice_number, i.currency, i.balance_amount, i.due_date)
+    select t.email, t.display_name, c.name, t.invoice_number, t.currency::text, t.balance_amount, (t.due_date at time zone c.business_timezone)::date
+      from taken t join public.companies c on c.id = t.company_id;
+end $$;
+ALTER FUNCTION app.take_invoice_reminder(p_company_id uuid, p_invoice_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.take_scim_seat(p_company_id uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -14183,7 +15234,7 @@ COMMENT ON FUNCTION app.touch() IS 'Before each update: updated_at, version + 1;
 CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'app.tasks'::text, 'app.done_tasks'::text, 'app.dead_tasks'::text, 'public.notification_queue'::text, 'app.notification_decisions'::text];
+    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'app.tasks'::text, 'app.done_tasks'::text, 'app.dead_tasks'::text, 'app.cron_states'::text, 'app.cron_runs'::text, 'public.business_metrics'::text];
 ALTER FUNCTION app.unaudited_tables() OWNER TO app_owner;
 
 CREATE FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_refused boolean) RETURNS void
@@ -15161,6 +16212,55 @@ ALTER FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text)
 
 COMMENT ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) IS 'Uses a recovery code of a user up and says whether it was one; codes of other factors are refused with mfa_verified_by_server. For service programs.';
 
+CREATE FUNCTION cron.alter_job(job_id bigint, schedule text DEFAULT NULL::text, command text DEFAULT NULL::text, database text DEFAULT NULL::text, username text DEFAULT NULL::text, active boolean DEFAULT NULL::boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+begin
+  if $4 is not null and $4 <> current_database() or $5 is not null and $5 <> current_user then
+    raise exception using errcode = '0A000', message = 'A schedule runs in this database, as whoever made it.';
+  end if;
+  perform app.call_schedule('alter', $1, jsonb_strip_nulls(jsonb_build_object('schedule', $2, 'command', $3, 'is_active', $6)));
+end $_$;
+ALTER FUNCTION cron.alter_job(job_id bigint, schedule text, command text, database text, username text, active boolean) OWNER TO app_owner;
+
+CREATE FUNCTION cron.schedule(schedule text, command text) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO ''
+    RETURN app.call_schedule('put'::text, NULL::bigint, jsonb_build_object('schedule', schedule, 'command', command));
+ALTER FUNCTION cron.schedule(schedule text, command text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION cron.schedule(schedule text, command text) IS 'Runs SQL by a schedule, as whoever asks and for his company; returns the job''s id.';
+
+CREATE FUNCTION cron.schedule(job_name text, schedule text, command text) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO ''
+    RETURN app.call_schedule('put'::text, NULL::bigint, jsonb_build_object('name', job_name, 'schedule', schedule, 'command', command));
+ALTER FUNCTION cron.schedule(job_name text, schedule text, command text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION cron.schedule(job_name text, schedule text, command text) IS 'The same with a name; one that is there is changed.';
+
+CREATE FUNCTION cron.schedule_in_database(job_name text, schedule text, command text, database text, username text DEFAULT NULL::text, active boolean DEFAULT true) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception using errcode = '0A000', message = 'Schedules are of this database, and run as whoever made them.', hint = 'Use cron.schedule.';
+end $$;
+ALTER FUNCTION cron.schedule_in_database(job_name text, schedule text, command text, database text, username text, active boolean) OWNER TO app_owner;
+
+CREATE FUNCTION cron.unschedule(job_id bigint) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO ''
+    RETURN (app.call_schedule('drop'::text, job_id, '{}'::jsonb) IS NOT NULL);
+ALTER FUNCTION cron.unschedule(job_id bigint) OWNER TO app_owner;
+
+CREATE FUNCTION cron.unschedule(job_name text) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO ''
+    RETURN (app.call_schedule('drop'::text, NULL::bigint, jsonb_build_object('name', job_name)) IS NOT NULL);
+ALTER FUNCTION cron.unschedule(job_name text) OWNER TO app_owner;
+
 CREATE FUNCTION public.accept_estimate(name text, estimate_id uuid DEFAULT NULL::uuid, signature text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -15443,6 +16543,350 @@ ALTER FUNCTION public.change_prices(changes jsonb, change_type text, reason text
 
 COMMENT ON FUNCTION public.change_prices(changes jsonb, change_type text, reason text) IS 'Changes the prices of many items, all or none: [{"id", "price", "cost", "markup_percent"}, ...], for one reason.';
 
+CREATE TABLE public.business_metrics (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    metric_name text NOT NULL,
+    metric_value numeric NOT NULL,
+    dimensions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    measured_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT business_metrics_dimensions_check CHECK ((jsonb_typeof(dimensions) = 'object'::text)),
+    CONSTRAINT business_metrics_metric_name_check CHECK ((metric_name ~ '^[a-z][a-z0-9_]{0,79}$'::text))
+);
+ALTER TABLE ONLY public.business_metrics FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.business_metrics OWNER TO app_owner;
+
+COMMENT ON TABLE public.business_metrics IS 'Figures of a company as they were at a moment, noted again and again.';
+
+CREATE TABLE public.customers (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid,
+    type text DEFAULT 'residential'::text NOT NULL,
+    first_name text DEFAULT ''::text NOT NULL,
+    last_name text DEFAULT ''::text NOT NULL,
+    company_name text,
+    display_name text DEFAULT ''::text NOT NULL,
+    email text,
+    email_key text,
+    phone text,
+    secondary_phone text,
+    address text,
+    address2 text,
+    city text,
+    state text,
+    zip_code text,
+    country text DEFAULT 'USA'::text,
+    lat double precision,
+    lon double precision,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    source text,
+    referred_by uuid,
+    communication_preferences jsonb DEFAULT '{}'::jsonb NOT NULL,
+    preferred_contact_method text DEFAULT 'email'::text,
+    preferred_technician uuid,
+    billing_email text,
+    payment_terms text DEFAULT 'due_on_receipt'::text,
+    currency text DEFAULT 'USD'::text NOT NULL,
+    credit_limit bigint DEFAULT 0 NOT NULL,
+    tax_exempt boolean DEFAULT false NOT NULL,
+    tax_exempt_number text,
+    total_revenue bigint DEFAULT 0 NOT NULL,
+    total_jobs bigint DEFAULT 0 NOT NULL,
+    total_invoices bigint DEFAULT 0 NOT NULL,
+    average_job_value bigint DEFAULT 0 NOT NULL,
+    outstanding_balance bigint DEFAULT 0 NOT NULL,
+    last_job_date timestamp with time zone,
+    last_invoice_date timestamp with time zone,
+    last_payment_date timestamp with time zone,
+    status text DEFAULT 'active'::text NOT NULL,
+    notes text,
+    internal_notes text,
+    portal_enabled boolean DEFAULT false NOT NULL,
+    portal_invited_at timestamp with time zone,
+    portal_last_login_at timestamp with time zone,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by uuid DEFAULT auth.uid(),
+    archived_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    permanent_delete_scheduled_at timestamp with time zone,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_business boolean DEFAULT false NOT NULL,
+    preferred_payment_method text,
+    stripe_customer_id text,
+    sales_context jsonb DEFAULT '{}'::jsonb NOT NULL,
+    service_flags jsonb DEFAULT '{}'::jsonb NOT NULL,
+    directions text,
+    content_version integer DEFAULT 0 NOT NULL,
+    content_updated_at timestamp with time zone,
+    content_updated_by uuid,
+    page_content jsonb,
+    page_layout jsonb,
+    primary_contact_id uuid,
+    default_address_id uuid,
+    search_vector tsvector,
+    CONSTRAINT customers_address2_check CHECK ((length(address2) <= 300)),
+    CONSTRAINT customers_address_check CHECK ((length(address) <= 300)),
+    CONSTRAINT customers_billing_email_check CHECK ((length(billing_email) <= 254)),
+    CONSTRAINT customers_city_check CHECK ((length(city) <= 120)),
+    CONSTRAINT customers_communication_preferences_check CHECK ((jsonb_typeof(communication_preferences) = 'object'::text)),
+    CONSTRAINT customers_company_name_check CHECK ((length(company_name) <= 200)),
+    CONSTRAINT customers_content_version_check CHECK ((content_version >= 0)),
+    CONSTRAINT customers_country_check CHECK ((length(country) <= 60)),
+    CONSTRAINT customers_credit_limit_check CHECK ((credit_limit >= 0)),
+    CONSTRAINT customers_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT customers_directions_check CHECK ((length(directions) <= 4000)),
+    CONSTRAINT customers_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 300))),
+    CONSTRAINT customers_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
+    CONSTRAINT customers_first_name_check CHECK ((length(first_name) <= 120)),
+    CONSTRAINT customers_internal_notes_check CHECK ((length(internal_notes) <= 20000)),
+    CONSTRAINT customers_last_name_check CHECK ((length(last_name) <= 120)),
+    CONSTRAINT customers_lat_check CHECK (((lat >= ('-90'::integer)::double precision) AND (lat <= (90)::double precision))),
+    CONSTRAINT customers_lon_check CHECK (((lon >= ('-180'::integer)::double precision) AND (lon <= (180)::double precision))),
+    CONSTRAINT customers_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT customers_notes_check CHECK ((length(notes) <= 20000)),
+    CONSTRAINT customers_payment_terms_check CHECK ((payment_terms = ANY (ARRAY['due_on_receipt'::text, 'net_15'::text, 'net_30'::text, 'net_60'::text]))),
+    CONSTRAINT customers_phone_check CHECK ((length(phone) <= 32)),
+    CONSTRAINT customers_preferred_contact_method_check CHECK ((preferred_contact_method = ANY (ARRAY['email'::text, 'phone'::text, 'sms'::text, 'any'::text]))),
+    CONSTRAINT customers_preferred_payment_method_check CHECK ((length(preferred_payment_method) <= 40)),
+    CONSTRAINT customers_sales_context_check CHECK ((jsonb_typeof(sales_context) = 'object'::text)),
+    CONSTRAINT customers_secondary_phone_check CHECK ((length(secondary_phone) <= 32)),
+    CONSTRAINT customers_service_flags_check CHECK ((jsonb_typeof(service_flags) = 'object'::text)),
+    CONSTRAINT customers_source_check CHECK ((source = ANY (ARRAY['referral'::text, 'google'::text, 'facebook'::text, 'direct'::text, 'other'::text]))),
+    CONSTRAINT customers_state_check CHECK ((length(state) <= 120)),
+    CONSTRAINT customers_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'archived'::text, 'blocked'::text]))),
+    CONSTRAINT customers_stripe_customer_id_check CHECK ((length(stripe_customer_id) <= 255)),
+    CONSTRAINT customers_tags_check CHECK ((cardinality(tags) <= 100)),
+    CONSTRAINT customers_tax_exempt_number_check CHECK ((length(tax_exempt_number) <= 100)),
+    CONSTRAINT customers_total_invoices_check CHECK ((total_invoices >= 0)),
+    CONSTRAINT customers_total_jobs_check CHECK ((total_jobs >= 0)),
+    CONSTRAINT customers_type_check CHECK ((type = ANY (ARRAY['residential'::text, 'commercial'::text, 'industrial'::text]))),
+    CONSTRAINT customers_zip_code_check CHECK ((length(zip_code) <= 20))
+);
+ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.customers OWNER TO app_owner;
+
+COMMENT ON TABLE public.customers IS 'People and businesses that are served. Money is in minor units of the currency.';
+
+COMMENT ON COLUMN public.customers.first_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customers.last_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customers.company_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customers.display_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customers.email IS 'pii:email';
+
+COMMENT ON COLUMN public.customers.email_key IS 'pii:email';
+
+COMMENT ON COLUMN public.customers.phone IS 'pii:phone';
+
+COMMENT ON COLUMN public.customers.secondary_phone IS 'pii:phone';
+
+COMMENT ON COLUMN public.customers.address IS 'pii:address';
+
+COMMENT ON COLUMN public.customers.address2 IS 'pii:address';
+
+COMMENT ON COLUMN public.customers.billing_email IS 'pii:email';
+
+COMMENT ON COLUMN public.customers.tax_exempt_number IS 'pii:tax_id';
+
+COMMENT ON COLUMN public.customers.notes IS 'html';
+
+COMMENT ON COLUMN public.customers.internal_notes IS 'html';
+
+COMMENT ON COLUMN public.customers.directions IS 'pii:text html';
+
+COMMENT ON COLUMN public.customers.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
+
+CREATE TABLE public.jobs (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    job_number text DEFAULT ''::text NOT NULL,
+    customer_id uuid,
+    property_id uuid,
+    assigned_to uuid,
+    title text NOT NULL,
+    description text,
+    status text DEFAULT 'quoted'::text NOT NULL,
+    priority text DEFAULT 'medium'::text NOT NULL,
+    job_type text,
+    service_type text,
+    scheduled_start timestamp with time zone,
+    scheduled_end timestamp with time zone,
+    actual_start timestamp with time zone,
+    actual_end timestamp with time zone,
+    estimated_duration_minutes integer,
+    currency text DEFAULT 'USD'::text NOT NULL,
+    total_amount bigint DEFAULT 0 NOT NULL,
+    paid_amount bigint DEFAULT 0 NOT NULL,
+    ai_categories jsonb,
+    ai_equipment jsonb,
+    ai_service_type text,
+    ai_priority_score integer,
+    ai_tags jsonb,
+    ai_processed_at timestamp with time zone,
+    booked_by_user_id uuid DEFAULT auth.uid(),
+    booking_method text,
+    booking_notes text,
+    lead_source text,
+    notes text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by uuid DEFAULT auth.uid(),
+    archived_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    permanent_delete_scheduled_at timestamp with time zone,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    crew uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    archived_from text,
+    service_plan_id uuid,
+    referral_customer_id uuid,
+    lead_source_detail text,
+    lead_temperature text,
+    conversion_likelihood integer,
+    marketing_campaign_id text,
+    time_to_conversion integer,
+    labor_rate bigint,
+    labor_hours_estimated numeric(14,3),
+    labor_hours_actual numeric(14,3),
+    labor_burden_percent numeric(7,4),
+    labor_cost_total bigint,
+    materials_cost_actual bigint,
+    materials_markup_percent numeric(14,3),
+    materials_revenue bigint,
+    equipment_cost bigint,
+    subcontractor_cost bigint,
+    overhead_allocation bigint,
+    total_cost_actual bigint,
+    total_revenue bigint,
+    profit_margin_target numeric(9,4),
+    profit_margin_actual numeric(9,4),
+    review_opt_out boolean DEFAULT false NOT NULL,
+    review_request_method text,
+    review_request_sent_at timestamp with time zone,
+    review_reminder_count integer DEFAULT 0 NOT NULL,
+    review_last_reminder_sent_at timestamp with time zone,
+    review_link_clicked boolean DEFAULT false NOT NULL,
+    review_link_clicked_at timestamp with time zone,
+    review_submitted boolean DEFAULT false NOT NULL,
+    review_submitted_at timestamp with time zone,
+    review_rating integer,
+    review_text text,
+    review_platform text,
+    review_url text,
+    review_notes text,
+    review_follow_up_sent boolean DEFAULT false NOT NULL,
+    review_follow_up_sent_at timestamp with time zone,
+    search_vector tsvector,
+    CONSTRAINT jobs_actual_check CHECK ((actual_end >= actual_start)),
+    CONSTRAINT jobs_ai_priority_score_check CHECK (((ai_priority_score >= 0) AND (ai_priority_score <= 100))),
+    CONSTRAINT jobs_ai_service_type_check CHECK ((ai_service_type = ANY (ARRAY['emergency'::text, 'routine'::text, 'preventive'::text, 'warranty'::text]))),
+    CONSTRAINT jobs_archived_from_check CHECK ((archived_from = ANY (ARRAY['quoted'::text, 'scheduled'::text, 'in_progress'::text, 'on_hold'::text, 'cancelled'::text, 'paid'::text]))),
+    CONSTRAINT jobs_booking_method_check CHECK ((length(booking_method) <= 60)),
+    CONSTRAINT jobs_booking_notes_check CHECK ((length(booking_notes) <= 4000)),
+    CONSTRAINT jobs_conversion_likelihood_check CHECK (((conversion_likelihood >= 0) AND (conversion_likelihood <= 100))),
+    CONSTRAINT jobs_crew_check CHECK ((cardinality(crew) <= 100)),
+    CONSTRAINT jobs_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT jobs_description_check CHECK ((length(description) <= 20000)),
+    CONSTRAINT jobs_equipment_cost_check CHECK ((equipment_cost >= 0)),
+    CONSTRAINT jobs_estimated_duration_minutes_check CHECK (((estimated_duration_minutes >= 0) AND (estimated_duration_minutes <= 525600))),
+    CONSTRAINT jobs_job_number_check CHECK (((length(job_number) >= 1) AND (length(job_number) <= 40))),
+    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['service'::text, 'installation'::text, 'repair'::text, 'maintenance'::text, 'inspection'::text, 'consultation'::text]))),
+    CONSTRAINT jobs_labor_burden_percent_check CHECK (((labor_burden_percent >= (0)::numeric) AND (labor_burden_percent <= (100)::numeric))),
+    CONSTRAINT jobs_labor_cost_total_check CHECK ((labor_cost_total >= 0)),
+    CONSTRAINT jobs_labor_hours_actual_check CHECK ((labor_hours_actual >= (0)::numeric)),
+    CONSTRAINT jobs_labor_hours_estimated_check CHECK ((labor_hours_estimated >= (0)::numeric)),
+    CONSTRAINT jobs_labor_rate_check CHECK ((labor_rate >= 0)),
+    CONSTRAINT jobs_lead_source_check CHECK ((length(lead_source) <= 120)),
+    CONSTRAINT jobs_lead_source_detail_check CHECK ((length(lead_source_detail) <= 300)),
+    CONSTRAINT jobs_lead_temperature_check CHECK ((length(lead_temperature) <= 40)),
+    CONSTRAINT jobs_marketing_campaign_id_check CHECK ((length(marketing_campaign_id) <= 255)),
+    CONSTRAINT jobs_materials_cost_actual_check CHECK ((materials_cost_actual >= 0)),
+    CONSTRAINT jobs_materials_markup_percent_check CHECK ((materials_markup_percent >= (0)::numeric)),
+    CONSTRAINT jobs_materials_revenue_check CHECK ((materials_revenue >= 0)),
+    CONSTRAINT jobs_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT jobs_notes_check CHECK ((length(notes) <= 20000)),
+    CONSTRAINT jobs_overhead_allocation_check CHECK ((overhead_allocation >= 0)),
+    CONSTRAINT jobs_paid_amount_check CHECK ((paid_amount >= 0)),
+    CONSTRAINT jobs_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'urgent'::text]))),
+    CONSTRAINT jobs_review_notes_check CHECK ((length(review_notes) <= 20000)),
+    CONSTRAINT jobs_review_platform_check CHECK ((length(review_platform) <= 60)),
+    CONSTRAINT jobs_review_rating_check CHECK (((review_rating >= 1) AND (review_rating <= 5))),
+    CONSTRAINT jobs_review_reminder_count_check CHECK ((review_reminder_count >= 0)),
+    CONSTRAINT jobs_review_request_method_check CHECK ((review_request_method = ANY (ARRAY['email'::text, 'sms'::text, 'both'::text]))),
+    CONSTRAINT jobs_review_text_check CHECK ((length(review_text) <= 20000)),
+    CONSTRAINT jobs_review_url_check CHECK ((length(review_url) <= 2048)),
+    CONSTRAINT jobs_schedule_check CHECK ((scheduled_end > scheduled_start)),
+    CONSTRAINT jobs_service_type_check CHECK ((length(service_type) <= 120)),
+    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['quoted'::text, 'scheduled'::text, 'in_progress'::text, 'on_hold'::text, 'completed'::text, 'cancelled'::text, 'invoiced'::text, 'paid'::text, 'archived'::text]))),
+    CONSTRAINT jobs_subcontractor_cost_check CHECK ((subcontractor_cost >= 0)),
+    CONSTRAINT jobs_time_to_conversion_check CHECK ((time_to_conversion >= 0)),
+    CONSTRAINT jobs_title_check CHECK (((length(btrim(title)) >= 1) AND (length(btrim(title)) <= 300))),
+    CONSTRAINT jobs_total_amount_check CHECK ((total_amount >= 0)),
+    CONSTRAINT jobs_total_cost_actual_check CHECK ((total_cost_actual >= 0)),
+    CONSTRAINT jobs_total_revenue_check CHECK ((total_revenue >= 0))
+);
+ALTER TABLE ONLY public.jobs REPLICA IDENTITY FULL;
+ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.jobs OWNER TO app_owner;
+
+COMMENT ON TABLE public.jobs IS 'Work done for a customer. Money is in minor units of the currency.';
+
+COMMENT ON COLUMN public.jobs.description IS 'html';
+
+COMMENT ON COLUMN public.jobs.booking_notes IS 'html';
+
+COMMENT ON COLUMN public.jobs.notes IS 'html';
+
+COMMENT ON COLUMN public.jobs.crew IS 'Kept by a trigger: who works on it beside assigned_to, from job_team_assignments.';
+
+COMMENT ON COLUMN public.jobs.labor_rate IS 'Of an hour, in minor units.';
+
+COMMENT ON COLUMN public.jobs.review_text IS 'html';
+
+COMMENT ON COLUMN public.jobs.review_notes IS 'html';
+
+COMMENT ON COLUMN public.jobs.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
+
+CREATE FUNCTION public.collect_business_metrics() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    BEGIN ATOMIC
+ INSERT INTO public.business_metrics (company_id, metric_name, metric_value, dimensions)  SELECT c.id,
+             m.metric_name,
+             m.metric_value,
+             m.dimensions
+            FROM ((((public.companies c
+              LEFT JOIN ( SELECT j_1.company_id,
+                     count(*) AS made
+                    FROM public.jobs j_1
+                   WHERE ((j_1.created_at >= (now() - '24:00:00'::interval)) AND (j_1.deleted_at IS NULL))
+                   GROUP BY j_1.company_id) j ON ((j.company_id = c.id)))
+              LEFT JOIN ( SELECT u_1.company_id,
+                     count(*) AS made
+                    FROM public.customers u_1
+                   WHERE ((u_1.created_at >= (now() - '24:00:00'::interval)) AND (u_1.deleted_at IS NULL))
+                   GROUP BY u_1.company_id) u ON ((u.company_id = c.id)))
+              LEFT JOIN ( SELECT p_1.company_id,
+                     p_1.currency,
+                     sum(p_1.amount) AS paid
+                    FROM public.payments p_1
+                   WHERE ((p_1.completed_at >= (now() - '24:00:00'::interval)) AND (p_1.status = 'completed'::text) AND (p_1.payment_type = 'payment'::text) AND (p_1.deleted_at IS NULL))
+                   GROUP BY p_1.company_id, p_1.currency) p ON (((p.company_id = c.id) AND (p.currency = c.currency))))
+              CROSS JOIN LATERAL ( VALUES ('daily_work_orders'::text,(COALESCE(j.made, (0)::bigint))::numeric,'{}'::jsonb), ('daily_new_customers'::text,COALESCE(u.made, (0)::bigint),'{}'::jsonb), ('daily_payments'::text,COALESCE(p.paid, (0)::numeric),jsonb_build_object('currency', c.currency))) m(metric_name, metric_value, dimensions))
+           WHERE ((c.deleted_at IS NULL) AND (c.archived_at IS NULL) AND (c.id = COALESCE(app.company_id(), c.id)));
+END;
+ALTER FUNCTION public.collect_business_metrics() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.collect_business_metrics() IS 'Notes figures of each company of the last 24 hours in business_metrics. For the service.';
+
 CREATE FUNCTION public.company_kpis() RETURNS TABLE(company_id uuid, currency text, total_customers bigint, total_jobs bigint, scheduled_jobs bigint, active_jobs bigint, completed_jobs bigint, total_invoices bigint, total_revenue bigint, collected_revenue bigint, outstanding_revenue bigint, other_currencies jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -15699,6 +17143,14 @@ end $$;
 ALTER FUNCTION public.end_support_session(id uuid) OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.end_support_session(id uuid) IS 'Ends one session of support in the caller''s company at once. Answers whether there was one.';
+
+CREATE FUNCTION public.generate_customer_report(company_id uuid) RETURNS uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    RETURN app.enqueue_task('company_report'::text, '{"report": "customers"}'::jsonb, company_id, p_unique_key => 'customers'::text);
+ALTER FUNCTION public.generate_customer_report(company_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.generate_customer_report(company_id uuid) IS 'Has the report of a company''s customers mailed to whoever may read reports; returns the task.';
 
 CREATE FUNCTION public.get_current_tenant_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -16479,6 +17931,24 @@ ALTER FUNCTION public.revoke_support_access() OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.revoke_support_access() IS 'Takes back that support may work in the caller''s company; whoever does is out at the next request. Answers how many consents were open.';
 
+CREATE FUNCTION public.schedule_task(schedule text, kind text, payload jsonb DEFAULT '{}'::jsonb, name text DEFAULT NULL::text, time_zone text DEFAULT NULL::text, missed text DEFAULT 'skip'::text, active boolean DEFAULT true) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+  v_is_service constant boolean := current_setting('role') = 'service_role';
+begin
+  perform app.demand('cron:write');
+  perform app.check_task_of_caller(v_is_service, $2, $3, app.company_id());
+  return app.put_schedule(case when v_is_service then 'service_role' else 'member' end,
+    jsonb_strip_nulls(jsonb_build_object('schedule', $1, 'kind', $2, 'name', $4, 'missed', $6, 'is_active', $7, 'time_zone',
+      coalesce($5, (select c.business_timezone from public.companies c where c.id = app.company_id()))))
+    || jsonb_build_object('payload', coalesce($3, '{}')));
+end $_$;
+ALTER FUNCTION public.schedule_task(schedule text, kind text, payload jsonb, name text, time_zone text, missed text, active boolean) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.schedule_task(schedule text, kind text, payload jsonb, name text, time_zone text, missed text, active boolean) IS 'Has a task of a kind put in by a schedule, on the clock of the company or of a zone; of a name there is one. Needs cron:write and what the kind needs.';
+
 CREATE FUNCTION public.search_customers(query text, max_results integer DEFAULT 20) RETURNS TABLE(id uuid, display_name text, first_name text, last_name text, company_name text, email text, phone text, address text, city text, state text, status text, score real)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -16790,6 +18260,17 @@ ALTER FUNCTION public.search_price_book(query text, max_results integer) OWNER T
 
 COMMENT ON FUNCTION public.search_price_book(query text, max_results integer) IS 'Finds items of the price book by name, SKU, category or description, also misspelt. Those no longer sold come last.';
 
+CREATE FUNCTION public.send_invoice_reminder(invoice_id uuid) RETURNS uuid
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+  select app.enqueue_task('invoice_reminder', jsonb_build_object('invoice_id', i.id), i.company_id, p_unique_key => i.id::text)
+    from public.invoices i where i.id = $1 and i.company_id = coalesce(app.company_id(), i.company_id)
+$_$;
+ALTER FUNCTION public.send_invoice_reminder(invoice_id uuid) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.send_invoice_reminder(invoice_id uuid) IS 'Has the customer reminded of an overdue invoice, once in 24 hours at most; returns the task, or nothing where there is no such invoice.';
+
 CREATE FUNCTION public.set_company_subscription(company_id uuid, tier text DEFAULT NULL::text, status text DEFAULT NULL::text, seats integer DEFAULT NULL::integer, trial_ends_at timestamp with time zone DEFAULT NULL::timestamp with time zone, reason text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -17018,18 +18499,21 @@ ALTER FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, qua
 
 COMMENT ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) IS 'Moves stock from one location to another.';
 
-CREATE FUNCTION public.unread_notifications() RETURNS integer
-    LANGUAGE sql STABLE
+CREATE FUNCTION public.unschedule_task(id bigint DEFAULT NULL::bigint, name text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
-    AS $$
-  select count(*)::integer from (
-    select from public.notification_queue q
-     where q.company_id = app.company_id() and q.user_id = auth.uid() and q.channel = 'in_app' and q.read_at is null and q.archived_at is null
-     limit 1000) n
-$$;
-ALTER FUNCTION public.unread_notifications() OWNER TO app_owner;
+    AS $_$
+begin
+  perform app.demand('cron:write');
+  if num_nonnulls($1, $2) <> 1 then
+    raise exception using errcode = '22023', message = 'A schedule is taken back by its id or its name.';
+  end if;
+  return case when current_setting('role') = 'service_role' then app.drop_schedule('service_role', app.no_company(), $1, $2)
+              else app.drop_schedule('member', app.company_id(), $1, $2) end;
+end $_$;
+ALTER FUNCTION public.unschedule_task(id bigint, name text) OWNER TO app_definer;
 
-COMMENT ON FUNCTION public.unread_notifications() IS 'How many messages of the caller''s feed are not read, up to 1000.';
+COMMENT ON FUNCTION public.unschedule_task(id bigint, name text) IS 'Takes a schedule back, by its id or its name. Needs cron:write.';
 
 CREATE FUNCTION public.update_updated_at_column() RETURNS trigger
     LANGUAGE plpgsql
@@ -17381,39 +18865,23 @@ ALTER TABLE app.counters OWNER TO app_owner;
 
 COMMENT ON TABLE app.counters IS 'The last number given, per company and kind. Taken last in a transaction: the row stays locked until commit.';
 
-CREATE TABLE app.dead_tasks (
-    company_id uuid NOT NULL,
-    id uuid NOT NULL,
-    kind text NOT NULL,
-    rank smallint NOT NULL,
-    run_at timestamp with time zone NOT NULL,
-    attempt smallint NOT NULL,
-    attempts_max smallint NOT NULL,
-    worker uuid,
-    limit_key text,
-    unique_key text,
-    payload jsonb NOT NULL,
-    progress_percent smallint NOT NULL,
-    progress_message text,
-    errors jsonb NOT NULL,
-    created_by uuid,
-    created_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone NOT NULL,
-    redriven_as uuid,
-    label text
-)
-PARTITION BY RANGE (finished_at);
-ALTER TABLE ONLY app.dead_tasks FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.dead_tasks OWNER TO app_owner;
+ALTER TABLE app.cron_entries ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME app.cron_entries_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
-COMMENT ON TABLE app.dead_tasks IS 'Tasks that nobody tries any more. Partitioned by the week in which they were given up.';
-
-COMMENT ON COLUMN app.dead_tasks.payload IS 'secret';
-
-COMMENT ON COLUMN app.dead_tasks.errors IS 'pii:text';
-
-COMMENT ON COLUMN app.dead_tasks.label IS 'pii:text';
+ALTER TABLE app.cron_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME app.cron_runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE app.dead_tasks_2026_11_16 (
     company_id uuid NOT NULL,
@@ -17507,43 +18975,6 @@ COMMENT ON COLUMN app.dead_tasks_2026_11_30.payload IS 'secret';
 COMMENT ON COLUMN app.dead_tasks_2026_11_30.errors IS 'pii:text';
 
 COMMENT ON COLUMN app.dead_tasks_2026_11_30.label IS 'pii:text';
-
-CREATE TABLE app.done_tasks (
-    company_id uuid NOT NULL,
-    id uuid NOT NULL,
-    kind text NOT NULL,
-    outcome text NOT NULL,
-    rank smallint NOT NULL,
-    run_at timestamp with time zone NOT NULL,
-    attempt smallint NOT NULL,
-    attempts_max smallint NOT NULL,
-    worker uuid,
-    unique_key text,
-    payload jsonb NOT NULL,
-    progress_percent smallint NOT NULL,
-    progress_message text,
-    errors jsonb NOT NULL,
-    result jsonb,
-    created_by uuid,
-    created_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone NOT NULL,
-    label text,
-    CONSTRAINT done_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'cancelled'::text])))
-)
-PARTITION BY RANGE (finished_at);
-ALTER TABLE ONLY app.done_tasks FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.done_tasks OWNER TO app_owner;
-
-COMMENT ON TABLE app.done_tasks IS 'Tasks that were done or cancelled, for a while. Partitioned by the week in which they were finished.';
-
-COMMENT ON COLUMN app.done_tasks.payload IS 'secret';
-
-COMMENT ON COLUMN app.done_tasks.errors IS 'pii:text';
-
-COMMENT ON COLUMN app.done_tasks.result IS 'pii:text';
-
-COMMENT ON COLUMN app.done_tasks.label IS 'pii:text';
 
 CREATE TABLE app.done_tasks_2026_11_16 (
     company_id uuid NOT NULL,
@@ -18001,9 +19432,19 @@ COMMENT ON COLUMN app.outbox.client IS 'pii:ip';
 
 COMMENT ON COLUMN app.outbox.sealed IS 'secret';
 
-COMMENT ON COLUMN app.outbox.topic IS 'What it is about, as whoever gets it may refuse it; empty where that is nothing of its own.';
+CREATE TABLE app.project_logins (
+    is_only_row boolean DEFAULT true NOT NULL,
+    name text NOT NULL,
+    password text NOT NULL,
+    CONSTRAINT project_logins_is_only_row_check CHECK (is_only_row),
+    CONSTRAINT project_logins_name_check CHECK ((name ~ '^project_cron_[0-9a-f]{16}$'::text))
+);
+ALTER TABLE ONLY app.project_logins FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.project_logins OWNER TO app_owner;
 
-COMMENT ON COLUMN app.outbox.is_asked IS 'Whether whoever gets it just asked for it: a link to sign in, a code.';
+COMMENT ON TABLE app.project_logins IS 'The login over which SQL that a project scheduled is run.';
+
+COMMENT ON COLUMN app.project_logins.password IS 'secret';
 
 CREATE TABLE app.protected_tables (
     table_name text NOT NULL,
@@ -18978,157 +20419,56 @@ COMMENT ON TABLE auth.sign_on_secrets IS 'What this server proves itself with to
 
 COMMENT ON COLUMN auth.sign_on_secrets.client_secret IS 'secret';
 
-CREATE TABLE public.jobs (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    job_number text DEFAULT ''::text NOT NULL,
-    customer_id uuid,
-    property_id uuid,
-    assigned_to uuid,
-    title text NOT NULL,
-    description text,
-    status text DEFAULT 'quoted'::text NOT NULL,
-    priority text DEFAULT 'medium'::text NOT NULL,
-    job_type text,
-    service_type text,
-    scheduled_start timestamp with time zone,
-    scheduled_end timestamp with time zone,
-    actual_start timestamp with time zone,
-    actual_end timestamp with time zone,
-    estimated_duration_minutes integer,
-    currency text DEFAULT 'USD'::text NOT NULL,
-    total_amount bigint DEFAULT 0 NOT NULL,
-    paid_amount bigint DEFAULT 0 NOT NULL,
-    ai_categories jsonb,
-    ai_equipment jsonb,
-    ai_service_type text,
-    ai_priority_score integer,
-    ai_tags jsonb,
-    ai_processed_at timestamp with time zone,
-    booked_by_user_id uuid DEFAULT auth.uid(),
-    booking_method text,
-    booking_notes text,
-    lead_source text,
-    notes text,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_by uuid DEFAULT auth.uid(),
-    archived_at timestamp with time zone,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    permanent_delete_scheduled_at timestamp with time zone,
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    crew uuid[] DEFAULT '{}'::uuid[] NOT NULL,
-    archived_from text,
-    service_plan_id uuid,
-    referral_customer_id uuid,
-    lead_source_detail text,
-    lead_temperature text,
-    conversion_likelihood integer,
-    marketing_campaign_id text,
-    time_to_conversion integer,
-    labor_rate bigint,
-    labor_hours_estimated numeric(14,3),
-    labor_hours_actual numeric(14,3),
-    labor_burden_percent numeric(7,4),
-    labor_cost_total bigint,
-    materials_cost_actual bigint,
-    materials_markup_percent numeric(14,3),
-    materials_revenue bigint,
-    equipment_cost bigint,
-    subcontractor_cost bigint,
-    overhead_allocation bigint,
-    total_cost_actual bigint,
-    total_revenue bigint,
-    profit_margin_target numeric(9,4),
-    profit_margin_actual numeric(9,4),
-    review_opt_out boolean DEFAULT false NOT NULL,
-    review_request_method text,
-    review_request_sent_at timestamp with time zone,
-    review_reminder_count integer DEFAULT 0 NOT NULL,
-    review_last_reminder_sent_at timestamp with time zone,
-    review_link_clicked boolean DEFAULT false NOT NULL,
-    review_link_clicked_at timestamp with time zone,
-    review_submitted boolean DEFAULT false NOT NULL,
-    review_submitted_at timestamp with time zone,
-    review_rating integer,
-    review_text text,
-    review_platform text,
-    review_url text,
-    review_notes text,
-    review_follow_up_sent boolean DEFAULT false NOT NULL,
-    review_follow_up_sent_at timestamp with time zone,
-    search_vector tsvector,
-    CONSTRAINT jobs_actual_check CHECK ((actual_end >= actual_start)),
-    CONSTRAINT jobs_ai_priority_score_check CHECK (((ai_priority_score >= 0) AND (ai_priority_score <= 100))),
-    CONSTRAINT jobs_ai_service_type_check CHECK ((ai_service_type = ANY (ARRAY['emergency'::text, 'routine'::text, 'preventive'::text, 'warranty'::text]))),
-    CONSTRAINT jobs_archived_from_check CHECK ((archived_from = ANY (ARRAY['quoted'::text, 'scheduled'::text, 'in_progress'::text, 'on_hold'::text, 'cancelled'::text, 'paid'::text]))),
-    CONSTRAINT jobs_booking_method_check CHECK ((length(booking_method) <= 60)),
-    CONSTRAINT jobs_booking_notes_check CHECK ((length(booking_notes) <= 4000)),
-    CONSTRAINT jobs_conversion_likelihood_check CHECK (((conversion_likelihood >= 0) AND (conversion_likelihood <= 100))),
-    CONSTRAINT jobs_crew_check CHECK ((cardinality(crew) <= 100)),
-    CONSTRAINT jobs_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT jobs_description_check CHECK ((length(description) <= 20000)),
-    CONSTRAINT jobs_equipment_cost_check CHECK ((equipment_cost >= 0)),
-    CONSTRAINT jobs_estimated_duration_minutes_check CHECK (((estimated_duration_minutes >= 0) AND (estimated_duration_minutes <= 525600))),
-    CONSTRAINT jobs_job_number_check CHECK (((length(job_number) >= 1) AND (length(job_number) <= 40))),
-    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['service'::text, 'installation'::text, 'repair'::text, 'maintenance'::text, 'inspection'::text, 'consultation'::text]))),
-    CONSTRAINT jobs_labor_burden_percent_check CHECK (((labor_burden_percent >= (0)::numeric) AND (labor_burden_percent <= (100)::numeric))),
-    CONSTRAINT jobs_labor_cost_total_check CHECK ((labor_cost_total >= 0)),
-    CONSTRAINT jobs_labor_hours_actual_check CHECK ((labor_hours_actual >= (0)::numeric)),
-    CONSTRAINT jobs_labor_hours_estimated_check CHECK ((labor_hours_estimated >= (0)::numeric)),
-    CONSTRAINT jobs_labor_rate_check CHECK ((labor_rate >= 0)),
-    CONSTRAINT jobs_lead_source_check CHECK ((length(lead_source) <= 120)),
-    CONSTRAINT jobs_lead_source_detail_check CHECK ((length(lead_source_detail) <= 300)),
-    CONSTRAINT jobs_lead_temperature_check CHECK ((length(lead_temperature) <= 40)),
-    CONSTRAINT jobs_marketing_campaign_id_check CHECK ((length(marketing_campaign_id) <= 255)),
-    CONSTRAINT jobs_materials_cost_actual_check CHECK ((materials_cost_actual >= 0)),
-    CONSTRAINT jobs_materials_markup_percent_check CHECK ((materials_markup_percent >= (0)::numeric)),
-    CONSTRAINT jobs_materials_revenue_check CHECK ((materials_revenue >= 0)),
-    CONSTRAINT jobs_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT jobs_notes_check CHECK ((length(notes) <= 20000)),
-    CONSTRAINT jobs_overhead_allocation_check CHECK ((overhead_allocation >= 0)),
-    CONSTRAINT jobs_paid_amount_check CHECK ((paid_amount >= 0)),
-    CONSTRAINT jobs_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'urgent'::text]))),
-    CONSTRAINT jobs_review_notes_check CHECK ((length(review_notes) <= 20000)),
-    CONSTRAINT jobs_review_platform_check CHECK ((length(review_platform) <= 60)),
-    CONSTRAINT jobs_review_rating_check CHECK (((review_rating >= 1) AND (review_rating <= 5))),
-    CONSTRAINT jobs_review_reminder_count_check CHECK ((review_reminder_count >= 0)),
-    CONSTRAINT jobs_review_request_method_check CHECK ((review_request_method = ANY (ARRAY['email'::text, 'sms'::text, 'both'::text]))),
-    CONSTRAINT jobs_review_text_check CHECK ((length(review_text) <= 20000)),
-    CONSTRAINT jobs_review_url_check CHECK ((length(review_url) <= 2048)),
-    CONSTRAINT jobs_schedule_check CHECK ((scheduled_end > scheduled_start)),
-    CONSTRAINT jobs_service_type_check CHECK ((length(service_type) <= 120)),
-    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['quoted'::text, 'scheduled'::text, 'in_progress'::text, 'on_hold'::text, 'completed'::text, 'cancelled'::text, 'invoiced'::text, 'paid'::text, 'archived'::text]))),
-    CONSTRAINT jobs_subcontractor_cost_check CHECK ((subcontractor_cost >= 0)),
-    CONSTRAINT jobs_time_to_conversion_check CHECK ((time_to_conversion >= 0)),
-    CONSTRAINT jobs_title_check CHECK (((length(btrim(title)) >= 1) AND (length(btrim(title)) <= 300))),
-    CONSTRAINT jobs_total_amount_check CHECK ((total_amount >= 0)),
-    CONSTRAINT jobs_total_cost_actual_check CHECK ((total_cost_actual >= 0)),
-    CONSTRAINT jobs_total_revenue_check CHECK ((total_revenue >= 0))
-);
-ALTER TABLE ONLY public.jobs REPLICA IDENTITY FULL;
-ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.jobs OWNER TO app_owner;
+CREATE VIEW cron.job WITH (security_invoker='true') AS
+ SELECT e.id AS jobid,
+    (
+        CASE
+            WHEN (e.time_zone = 'UTC'::text) THEN ''::text
+            ELSE (('CRON_TZ='::text || e.time_zone) || ' '::text)
+        END || e.schedule) AS schedule,
+    COALESCE(e.command, ((e.kind || ' '::text) || (e.payload)::text)) AS command,
+    'localhost'::text AS nodename,
+    5432 AS nodeport,
+    (current_database())::text AS database,
+        CASE e.maker
+            WHEN 'member'::text THEN 'authenticated'::text
+            ELSE e.maker
+        END AS username,
+    e.is_active AS active,
+    e.name AS jobname
+   FROM app.cron_entries e
+  WHERE (e.maker =
+        CASE CURRENT_USER
+            WHEN 'authenticated'::name THEN 'member'::name
+            ELSE CURRENT_USER
+        END);
+ALTER TABLE cron.job OWNER TO app_owner;
 
-COMMENT ON TABLE public.jobs IS 'Work done for a customer. Money is in minor units of the currency.';
+COMMENT ON VIEW cron.job IS 'The caller''s own schedules, as pg_cron shows them.';
 
-COMMENT ON COLUMN public.jobs.description IS 'html';
+CREATE VIEW cron.job_run_details WITH (security_invoker='true') AS
+ SELECT r.entry_id AS jobid,
+    r.id AS runid,
+    NULL::integer AS job_pid,
+    (current_database())::text AS database,
+        CASE r.maker
+            WHEN 'member'::text THEN 'authenticated'::text
+            ELSE r.maker
+        END AS username,
+    r.what AS command,
+    r.status,
+    r.message AS return_message,
+    r.started_at AS start_time,
+    r.finished_at AS end_time
+   FROM app.cron_runs r
+  WHERE (r.maker =
+        CASE CURRENT_USER
+            WHEN 'authenticated'::name THEN 'member'::name
+            ELSE CURRENT_USER
+        END);
+ALTER TABLE cron.job_run_details OWNER TO app_owner;
 
-COMMENT ON COLUMN public.jobs.booking_notes IS 'html';
-
-COMMENT ON COLUMN public.jobs.notes IS 'html';
-
-COMMENT ON COLUMN public.jobs.crew IS 'Kept by a trigger: who works on it beside assigned_to, from job_team_assignments.';
-
-COMMENT ON COLUMN public.jobs.labor_rate IS 'Of an hour, in minor units.';
-
-COMMENT ON COLUMN public.jobs.review_text IS 'html';
-
-COMMENT ON COLUMN public.jobs.review_notes IS 'html';
-
-COMMENT ON COLUMN public.jobs.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
+COMMENT ON VIEW cron.job_run_details IS 'What became of each time of the caller''s own schedules, as pg_cron shows it.';
 
 CREATE VIEW home_services.work_orders WITH (security_invoker='true') AS
  SELECT jobs.id,
@@ -19692,6 +21032,9 @@ CREATE TABLE public.company_settings (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    invoice_reminders_enabled boolean DEFAULT false NOT NULL,
+    invoice_reminders_max integer DEFAULT 5 NOT NULL,
+    report_mails text[] DEFAULT '{customers,performance,billing}'::text[] NOT NULL,
     CONSTRAINT company_settings_address2_check CHECK ((length(address2) <= 300)),
     CONSTRAINT company_settings_address_check CHECK ((length(address) <= 300)),
     CONSTRAINT company_settings_city_check CHECK ((length(city) <= 120)),
@@ -19701,6 +21044,8 @@ CREATE TABLE public.company_settings (
     CONSTRAINT company_settings_feed_visibility_check CHECK ((feed_visibility = ANY (ARRAY['all_team'::text, 'managers'::text, 'owner'::text]))),
     CONSTRAINT company_settings_hours_of_operation_check CHECK ((jsonb_typeof(hours_of_operation) = 'object'::text)),
     CONSTRAINT company_settings_invoice_due_days_check CHECK (((invoice_due_days >= 0) AND (invoice_due_days <= 365))),
+    CONSTRAINT company_settings_invoice_reminders_max_check CHECK (((invoice_reminders_max >= 1) AND (invoice_reminders_max <= 100))),
+    CONSTRAINT company_settings_report_mails_check CHECK ((report_mails <@ '{customers,performance,billing}'::text[])),
     CONSTRAINT company_settings_retention_check CHECK ((jsonb_typeof(retention) = 'object'::text)),
     CONSTRAINT company_settings_service_area_type_check CHECK ((service_area_type = ANY (ARRAY['radius'::text, 'locations'::text]))),
     CONSTRAINT company_settings_service_areas_check CHECK ((jsonb_typeof(service_areas) = 'array'::text)),
@@ -19714,6 +21059,12 @@ ALTER TABLE public.company_settings OWNER TO app_owner;
 COMMENT ON TABLE public.company_settings IS 'One row a company: hours, service area, how it wants to be shown.';
 
 COMMENT ON COLUMN public.company_settings.default_tax_rate IS 'Percent.';
+
+COMMENT ON COLUMN public.company_settings.invoice_reminders_enabled IS 'Whether customers are reminded by mail of invoices that are overdue, once in 24 hours at most.';
+
+COMMENT ON COLUMN public.company_settings.invoice_reminders_max IS 'How many reminders of one invoice are sent.';
+
+COMMENT ON COLUMN public.company_settings.report_mails IS 'Which reports are mailed to members who may read reports: customers (daily), performance (weekly), billing (monthly).';
 
 CREATE TABLE public.contracts (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -20054,151 +21405,6 @@ ALTER TABLE public.customer_tags OWNER TO app_owner;
 COMMENT ON TABLE public.customer_tags IS 'Labels of customers.';
 
 COMMENT ON COLUMN public.customer_tags.note IS 'html';
-
-CREATE TABLE public.customers (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid,
-    type text DEFAULT 'residential'::text NOT NULL,
-    first_name text DEFAULT ''::text NOT NULL,
-    last_name text DEFAULT ''::text NOT NULL,
-    company_name text,
-    display_name text DEFAULT ''::text NOT NULL,
-    email text,
-    email_key text,
-    phone text,
-    secondary_phone text,
-    address text,
-    address2 text,
-    city text,
-    state text,
-    zip_code text,
-    country text DEFAULT 'USA'::text,
-    lat double precision,
-    lon double precision,
-    tags text[] DEFAULT '{}'::text[] NOT NULL,
-    source text,
-    referred_by uuid,
-    communication_preferences jsonb DEFAULT '{}'::jsonb NOT NULL,
-    preferred_contact_method text DEFAULT 'email'::text,
-    preferred_technician uuid,
-    billing_email text,
-    payment_terms text DEFAULT 'due_on_receipt'::text,
-    currency text DEFAULT 'USD'::text NOT NULL,
-    credit_limit bigint DEFAULT 0 NOT NULL,
-    tax_exempt boolean DEFAULT false NOT NULL,
-    tax_exempt_number text,
-    total_revenue bigint DEFAULT 0 NOT NULL,
-    total_jobs bigint DEFAULT 0 NOT NULL,
-    total_invoices bigint DEFAULT 0 NOT NULL,
-    average_job_value bigint DEFAULT 0 NOT NULL,
-    outstanding_balance bigint DEFAULT 0 NOT NULL,
-    last_job_date timestamp with time zone,
-    last_invoice_date timestamp with time zone,
-    last_payment_date timestamp with time zone,
-    status text DEFAULT 'active'::text NOT NULL,
-    notes text,
-    internal_notes text,
-    portal_enabled boolean DEFAULT false NOT NULL,
-    portal_invited_at timestamp with time zone,
-    portal_last_login_at timestamp with time zone,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_by uuid DEFAULT auth.uid(),
-    archived_at timestamp with time zone,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    permanent_delete_scheduled_at timestamp with time zone,
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    is_business boolean DEFAULT false NOT NULL,
-    preferred_payment_method text,
-    stripe_customer_id text,
-    sales_context jsonb DEFAULT '{}'::jsonb NOT NULL,
-    service_flags jsonb DEFAULT '{}'::jsonb NOT NULL,
-    directions text,
-    content_version integer DEFAULT 0 NOT NULL,
-    content_updated_at timestamp with time zone,
-    content_updated_by uuid,
-    page_content jsonb,
-    page_layout jsonb,
-    primary_contact_id uuid,
-    default_address_id uuid,
-    search_vector tsvector,
-    CONSTRAINT customers_address2_check CHECK ((length(address2) <= 300)),
-    CONSTRAINT customers_address_check CHECK ((length(address) <= 300)),
-    CONSTRAINT customers_billing_email_check CHECK ((length(billing_email) <= 254)),
-    CONSTRAINT customers_city_check CHECK ((length(city) <= 120)),
-    CONSTRAINT customers_communication_preferences_check CHECK ((jsonb_typeof(communication_preferences) = 'object'::text)),
-    CONSTRAINT customers_company_name_check CHECK ((length(company_name) <= 200)),
-    CONSTRAINT customers_content_version_check CHECK ((content_version >= 0)),
-    CONSTRAINT customers_country_check CHECK ((length(country) <= 60)),
-    CONSTRAINT customers_credit_limit_check CHECK ((credit_limit >= 0)),
-    CONSTRAINT customers_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT customers_directions_check CHECK ((length(directions) <= 4000)),
-    CONSTRAINT customers_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 300))),
-    CONSTRAINT customers_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
-    CONSTRAINT customers_first_name_check CHECK ((length(first_name) <= 120)),
-    CONSTRAINT customers_internal_notes_check CHECK ((length(internal_notes) <= 20000)),
-    CONSTRAINT customers_last_name_check CHECK ((length(last_name) <= 120)),
-    CONSTRAINT customers_lat_check CHECK (((lat >= ('-90'::integer)::double precision) AND (lat <= (90)::double precision))),
-    CONSTRAINT customers_lon_check CHECK (((lon >= ('-180'::integer)::double precision) AND (lon <= (180)::double precision))),
-    CONSTRAINT customers_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT customers_notes_check CHECK ((length(notes) <= 20000)),
-    CONSTRAINT customers_payment_terms_check CHECK ((payment_terms = ANY (ARRAY['due_on_receipt'::text, 'net_15'::text, 'net_30'::text, 'net_60'::text]))),
-    CONSTRAINT customers_phone_check CHECK ((length(phone) <= 32)),
-    CONSTRAINT customers_preferred_contact_method_check CHECK ((preferred_contact_method = ANY (ARRAY['email'::text, 'phone'::text, 'sms'::text, 'any'::text]))),
-    CONSTRAINT customers_preferred_payment_method_check CHECK ((length(preferred_payment_method) <= 40)),
-    CONSTRAINT customers_sales_context_check CHECK ((jsonb_typeof(sales_context) = 'object'::text)),
-    CONSTRAINT customers_secondary_phone_check CHECK ((length(secondary_phone) <= 32)),
-    CONSTRAINT customers_service_flags_check CHECK ((jsonb_typeof(service_flags) = 'object'::text)),
-    CONSTRAINT customers_source_check CHECK ((source = ANY (ARRAY['referral'::text, 'google'::text, 'facebook'::text, 'direct'::text, 'other'::text]))),
-    CONSTRAINT customers_state_check CHECK ((length(state) <= 120)),
-    CONSTRAINT customers_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'archived'::text, 'blocked'::text]))),
-    CONSTRAINT customers_stripe_customer_id_check CHECK ((length(stripe_customer_id) <= 255)),
-    CONSTRAINT customers_tags_check CHECK ((cardinality(tags) <= 100)),
-    CONSTRAINT customers_tax_exempt_number_check CHECK ((length(tax_exempt_number) <= 100)),
-    CONSTRAINT customers_total_invoices_check CHECK ((total_invoices >= 0)),
-    CONSTRAINT customers_total_jobs_check CHECK ((total_jobs >= 0)),
-    CONSTRAINT customers_type_check CHECK ((type = ANY (ARRAY['residential'::text, 'commercial'::text, 'industrial'::text]))),
-    CONSTRAINT customers_zip_code_check CHECK ((length(zip_code) <= 20))
-);
-ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.customers OWNER TO app_owner;
-
-COMMENT ON TABLE public.customers IS 'People and businesses that are served. Money is in minor units of the currency.';
-
-COMMENT ON COLUMN public.customers.first_name IS 'pii:name';
-
-COMMENT ON COLUMN public.customers.last_name IS 'pii:name';
-
-COMMENT ON COLUMN public.customers.company_name IS 'pii:name';
-
-COMMENT ON COLUMN public.customers.display_name IS 'pii:name';
-
-COMMENT ON COLUMN public.customers.email IS 'pii:email';
-
-COMMENT ON COLUMN public.customers.email_key IS 'pii:email';
-
-COMMENT ON COLUMN public.customers.phone IS 'pii:phone';
-
-COMMENT ON COLUMN public.customers.secondary_phone IS 'pii:phone';
-
-COMMENT ON COLUMN public.customers.address IS 'pii:address';
-
-COMMENT ON COLUMN public.customers.address2 IS 'pii:address';
-
-COMMENT ON COLUMN public.customers.billing_email IS 'pii:email';
-
-COMMENT ON COLUMN public.customers.tax_exempt_number IS 'pii:tax_id';
-
-COMMENT ON COLUMN public.customers.notes IS 'html';
-
-COMMENT ON COLUMN public.customers.internal_notes IS 'html';
-
-COMMENT ON COLUMN public.customers.directions IS 'pii:text html';
-
-COMMENT ON COLUMN public.customers.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
 CREATE TABLE public.departments (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -21814,6 +23020,49 @@ ALTER TABLE public.role_change_log OWNER TO app_owner;
 
 COMMENT ON TABLE public.role_change_log IS 'Every change of a member''s role and permissions. Written by triggers.';
 
+CREATE VIEW public.scheduled_task_runs WITH (security_invoker='true') AS
+ SELECT r.company_id,
+    r.id,
+    r.entry_id AS scheduled_task_id,
+    r.name,
+    r.fire_at,
+    r.task AS task_id,
+    r.status,
+    r.message,
+    r.created_at,
+    r.started_at,
+    r.finished_at
+   FROM app.cron_runs r
+  WHERE (r.maker = 'member'::text);
+ALTER TABLE public.scheduled_task_runs OWNER TO app_owner;
+
+COMMENT ON VIEW public.scheduled_task_runs IS 'What became of each time of the company''s schedules, for a while.';
+
+CREATE VIEW public.scheduled_tasks WITH (security_invoker='true') AS
+ SELECT e.company_id,
+    e.id,
+    e.name,
+    e.schedule,
+    e.time_zone,
+    e.kind AS job_type,
+    e.payload,
+    e.missed,
+    e.is_active,
+        CASE
+            WHEN isfinite(s.next_run_at) THEN s.next_run_at
+            ELSE NULL::timestamp with time zone
+        END AS next_run_at,
+    s.last_run_at,
+    s.fault,
+    e.created_by,
+    e.created_at
+   FROM (app.cron_entries e
+     LEFT JOIN app.cron_states s ON (((s.company_id = e.company_id) AND (s.entry_id = e.id))))
+  WHERE (e.maker = 'member'::text);
+ALTER TABLE public.scheduled_tasks OWNER TO app_owner;
+
+COMMENT ON VIEW public.scheduled_tasks IS 'What the company''s members had scheduled.';
+
 CREATE TABLE public.scim_mappings (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -22563,6 +23812,18 @@ ALTER TABLE shared.customers OWNER TO app_owner;
 
 COMMENT ON VIEW shared.customers IS 'customers that are not deleted, as a platform of many products calls them.';
 
+CREATE VIEW shared.metrics WITH (security_invoker='true') AS
+ SELECT m.id,
+    m.company_id AS tenant_id,
+    m.metric_name,
+    m.metric_value,
+    m.dimensions,
+    m.measured_at AS "timestamp"
+   FROM public.business_metrics m;
+ALTER TABLE shared.metrics OWNER TO app_owner;
+
+COMMENT ON VIEW shared.metrics IS 'business_metrics, as a platform of many products calls them.';
+
 CREATE VIEW shared.tenants WITH (security_invoker='true') AS
  SELECT companies.id,
     companies.name,
@@ -22696,6 +23957,24 @@ ALTER TABLE ONLY app.company_rules
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_pkey PRIMARY KEY (company_id, name);
 
+ALTER TABLE ONLY app.cron_entries
+    ADD CONSTRAINT cron_entries_name_key UNIQUE (company_id, maker, works_for, name);
+
+ALTER TABLE ONLY app.cron_entries
+    ADD CONSTRAINT cron_entries_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.cron_rules
+    ADD CONSTRAINT cron_rules_pkey PRIMARY KEY (is_only_row);
+
+ALTER TABLE ONLY app.cron_runs
+    ADD CONSTRAINT cron_runs_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.cron_runs
+    ADD CONSTRAINT cron_runs_time_key UNIQUE (entry_id, fire_at);
+
+ALTER TABLE ONLY app.cron_states
+    ADD CONSTRAINT cron_states_pkey PRIMARY KEY (company_id, entry_id);
+
 ALTER TABLE ONLY app.event_interest
     ADD CONSTRAINT event_interest_pkey PRIMARY KEY (company_id);
 
@@ -22749,6 +24028,9 @@ ALTER TABLE ONLY app.notification_topics
 
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.project_logins
+    ADD CONSTRAINT project_logins_pkey PRIMARY KEY (is_only_row);
 
 ALTER TABLE ONLY app.protected_tables
     ADD CONSTRAINT protected_tables_pkey PRIMARY KEY (table_name);
@@ -22944,6 +24226,9 @@ ALTER TABLE ONLY public.bookings
 
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_pkey PRIMARY KEY (company_id, schedule_id, user_id);
+
+ALTER TABLE ONLY public.business_metrics
+    ADD CONSTRAINT business_metrics_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY public.chats
     ADD CONSTRAINT chats_pkey PRIMARY KEY (company_id, id);
@@ -23390,6 +24675,18 @@ CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btr
 
 CREATE INDEX change_outbox_xid_idx ON app.change_outbox USING btree (xid, id);
 
+CREATE INDEX cron_entries_id_idx ON app.cron_entries USING btree (id);
+
+CREATE INDEX cron_runs_company_idx ON app.cron_runs USING btree (company_id, created_at DESC);
+
+CREATE INDEX cron_runs_created_at_idx ON app.cron_runs USING btree (created_at);
+
+CREATE INDEX cron_runs_id_idx ON app.cron_runs USING btree (id);
+
+CREATE INDEX cron_runs_unfinished_idx ON app.cron_runs USING btree (entry_id) WHERE (status = ANY (ARRAY['starting'::text, 'running'::text]));
+
+CREATE INDEX cron_states_next_run_at_idx ON app.cron_states USING btree (next_run_at);
+
 CREATE INDEX dead_tasks_company_idx ON ONLY app.dead_tasks USING btree (company_id, id);
 
 CREATE INDEX dead_tasks_2026_11_16_company_id_id_idx ON app.dead_tasks_2026_11_16 USING btree (company_id, id);
@@ -23607,6 +24904,10 @@ CREATE INDEX audit_logs_id_idx ON ONLY public.audit_logs USING btree (id);
 CREATE INDEX audit_logs_xid_idx ON ONLY public.audit_logs USING btree (xid);
 
 CREATE INDEX bookings_user_id_idx ON public.bookings USING btree (company_id, user_id);
+
+CREATE INDEX business_metrics_measured_at_idx ON public.business_metrics USING btree (measured_at);
+
+CREATE INDEX business_metrics_name_idx ON public.business_metrics USING btree (company_id, metric_name, measured_at DESC);
 
 CREATE INDEX chats_created_at_idx ON public.chats USING btree (company_id, created_at DESC, id);
 
@@ -24410,9 +25711,11 @@ ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_3
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
-CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.notification_decisions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_entries FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
-CREATE TRIGGER note_notification_end AFTER UPDATE OF status ON app.outbox FOR EACH ROW WHEN (((old.status = 'pending'::text) AND (new.status = ANY (ARRAY['sent'::text, 'failed'::text])) AND (new.purpose = 'notification'::text))) EXECUTE FUNCTION app.note_notification_end();
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_runs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_states FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER note_use AFTER UPDATE ON app.api_key_uses FOR EACH ROW WHEN ((old.minute <> new.minute)) EXECUTE FUNCTION app.note_api_key_use();
 
@@ -24425,6 +25728,10 @@ CREATE TRIGGER refresh_inserted AFTER INSERT ON app.role_permissions REFERENCING
 CREATE TRIGGER refresh_updated AFTER UPDATE ON app.role_permissions REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.role_permissions_changed();
 
 CREATE TRIGGER show AFTER INSERT OR UPDATE OF shown_at ON app.webhook_states FOR EACH ROW EXECUTE FUNCTION app.show_webhook_state();
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON app.cron_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('cron_entries', 'cron_entry', 'company_id', 'usual', 'name', 'text', 'payload', 'secret', 'command', 'secret');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON app.cron_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_cron_entries('cron_entries', 'cron_entry', 'company_id', 'usual', 'name', 'text', 'payload', 'secret', 'command', 'secret');
 
 CREATE TRIGGER forget_password_class BEFORE UPDATE OF encrypted_password ON auth.users FOR EACH ROW WHEN ((old.encrypted_password IS DISTINCT FROM new.encrypted_password)) EXECUTE FUNCTION app.forget_password_class();
 
@@ -24553,6 +25860,8 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.a
 CREATE TRIGGER a_subscription_wall BEFORE INSERT ON public.background_jobs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.bookings FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.business_metrics FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.chats FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
@@ -24914,6 +26223,8 @@ CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.attachments FOR EACH R
 
 CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.file_job();
 
+CREATE TRIGGER forget_schedules AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_schedules();
+
 CREATE TRIGGER forget_tasks AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_tasks();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.absences FOR EACH ROW EXECUTE FUNCTION app.guard_own_time('absences');
@@ -25075,6 +26386,8 @@ CREATE TRIGGER guard_receipt_first BEFORE INSERT ON public.purchase_order_line_i
 CREATE TRIGGER guard_record BEFORE DELETE OR UPDATE ON public.price_history FOR EACH ROW EXECUTE FUNCTION app.guard_record();
 
 CREATE TRIGGER guard_record BEFORE DELETE OR UPDATE ON public.stock_moves FOR EACH ROW EXECUTE FUNCTION app.guard_record();
+
+CREATE TRIGGER guard_reminder BEFORE UPDATE OF last_reminder_at ON public.invoices FOR EACH ROW WHEN (((old.last_reminder_at IS DISTINCT FROM new.last_reminder_at) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_reminder();
 
 CREATE TRIGGER guard_removal BEFORE DELETE ON public.estimate_options FOR EACH ROW WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.guard_estimate_option();
 
@@ -25978,6 +27291,9 @@ ALTER TABLE ONLY app.api_key_uses
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.cron_states
+    ADD CONSTRAINT cron_states_entry_id_fkey FOREIGN KEY (company_id, entry_id) REFERENCES app.cron_entries(company_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.event_interest
     ADD CONSTRAINT event_interest_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -26187,6 +27503,9 @@ ALTER TABLE ONLY public.bookings
 
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.business_metrics
+    ADD CONSTRAINT business_metrics_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.chats
     ADD CONSTRAINT chats_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -27060,6 +28379,14 @@ CREATE POLICY app_definer_all ON app.company_rules TO app_definer USING (true) W
 
 CREATE POLICY app_definer_all ON app.counters TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.cron_entries TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.cron_rules TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.cron_runs TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.cron_states TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.dead_tasks TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.dead_tasks_2026_11_16 TO app_definer USING (true) WITH CHECK (true);
@@ -27109,6 +28436,8 @@ CREATE POLICY app_definer_all ON app.notification_sources TO app_definer USING (
 CREATE POLICY app_definer_all ON app.notification_topics TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.project_logins TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true) WITH CHECK (true);
 
@@ -27180,6 +28509,14 @@ CREATE POLICY app_owner_all ON app.company_rules TO app_owner USING (true) WITH 
 
 CREATE POLICY app_owner_all ON app.counters TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.cron_entries TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.cron_rules TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.cron_runs TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.cron_states TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.dead_tasks TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.dead_tasks_2026_11_16 TO app_owner USING (true) WITH CHECK (true);
@@ -27229,6 +28566,8 @@ CREATE POLICY app_owner_all ON app.notification_sources TO app_owner USING (true
 CREATE POLICY app_owner_all ON app.notification_topics TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.project_logins TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.protected_tables TO app_owner USING (true) WITH CHECK (true);
 
@@ -27296,6 +28635,14 @@ ALTER TABLE app.company_rules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.counters ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.cron_entries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.cron_rules ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.cron_runs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.cron_states ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.dead_tasks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.dead_tasks_2026_11_16 ENABLE ROW LEVEL SECURITY;
@@ -27330,6 +28677,12 @@ ALTER TABLE app.inbound_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.inbound_states ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY member_read ON app.cron_entries FOR SELECT TO authenticated USING (( SELECT app.has_permission('cron:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON app.cron_runs FOR SELECT TO authenticated USING (( SELECT app.has_permission('cron:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON app.cron_states FOR SELECT TO authenticated USING (( SELECT app.has_permission('cron:read'::text) AS has_permission));
+
 CREATE POLICY member_read ON app.dead_tasks FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON app.done_tasks FOR SELECT TO authenticated USING (( SELECT app.has_permission('tasks:read'::text) AS has_permission));
@@ -27357,6 +28710,8 @@ ALTER TABLE app.notification_sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.notification_topics ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.outbox ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.project_logins ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
 
@@ -27403,6 +28758,14 @@ CREATE POLICY service_role_all ON app.channel_settings TO service_role USING (tr
 CREATE POLICY service_role_all ON app.company_rules TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.counters TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.cron_entries TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.cron_rules TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.cron_runs TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.cron_states TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.dead_tasks TO service_role USING (true) WITH CHECK (true);
 
@@ -27453,6 +28816,8 @@ CREATE POLICY service_role_all ON app.notification_sources TO service_role USING
 CREATE POLICY service_role_all ON app.notification_topics TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.project_logins TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.protected_tables TO service_role USING (true) WITH CHECK (true);
 
@@ -27513,6 +28878,12 @@ ALTER TABLE app.task_slots ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.task_workers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.tasks ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant_isolation ON app.cron_entries AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON app.cron_runs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON app.cron_states AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON app.dead_tasks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
@@ -27709,6 +29080,8 @@ CREATE POLICY app_definer_all ON public.attachments TO app_definer USING (true) 
 CREATE POLICY app_definer_all ON public.audit_logs TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.bookings TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.business_metrics TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.chats TO app_definer USING (true) WITH CHECK (true);
 
@@ -27914,6 +29287,8 @@ CREATE POLICY app_owner_all ON public.audit_logs TO app_owner USING (true) WITH 
 
 CREATE POLICY app_owner_all ON public.bookings TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON public.business_metrics TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON public.chats TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.communications TO app_owner USING (true) WITH CHECK (true);
@@ -28109,6 +29484,8 @@ ALTER TABLE public.attachments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_logs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.business_metrics ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.chats ENABLE ROW LEVEL SECURITY;
 
@@ -28619,6 +29996,8 @@ CREATE POLICY member_read ON public.audit_logs FOR SELECT TO authenticated USING
 CREATE POLICY member_read ON public.bookings FOR SELECT TO authenticated USING ((( SELECT app.has_permission('schedules:read'::text) AS has_permission) OR (( SELECT app.has_permission('schedules:read_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
    FROM public.schedules parent
   WHERE ((parent.company_id = bookings.company_id) AND (parent.id = bookings.schedule_id)))))));
+
+CREATE POLICY member_read ON public.business_metrics FOR SELECT TO authenticated USING (( SELECT app.has_permission('reports:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.chats FOR SELECT TO authenticated USING ((( SELECT app.has_permission('chats:read'::text) AS has_permission) OR (( SELECT app.has_permission('chats:read_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
 
@@ -29148,6 +30527,8 @@ CREATE POLICY service_role_all ON public.audit_logs TO service_role USING (true)
 
 CREATE POLICY service_role_all ON public.bookings TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON public.business_metrics TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON public.chats TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.communications TO service_role USING (true) WITH CHECK (true);
@@ -29377,6 +30758,8 @@ CREATE POLICY tenant_isolation ON public.attachments AS RESTRICTIVE TO anon, aut
 CREATE POLICY tenant_isolation ON public.audit_logs AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.bookings AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.business_metrics AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.chats AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
@@ -29804,6 +31187,9 @@ GRANT USAGE ON SCHEMA auth TO guest;
 GRANT USAGE ON SCHEMA auth TO service_role;
 GRANT ALL ON SCHEMA auth TO app_definer;
 
+GRANT USAGE ON SCHEMA cron TO authenticated;
+GRANT USAGE ON SCHEMA cron TO service_role;
+
 GRANT USAGE ON SCHEMA extensions TO anon;
 GRANT USAGE ON SCHEMA extensions TO authenticated;
 GRANT USAGE ON SCHEMA extensions TO guest;
@@ -29910,6 +31296,11 @@ REVOKE ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) FROM PU
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO authenticated;
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO service_role;
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.alter_schedule(p_maker text, p_id bigint, p_change jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.analyze_next(p_after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.analyze_next(p_after text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.answer_estimate(p_estimate_id uuid, p_status text, p_name text, p_signature text, p_reason text) FROM PUBLIC;
 
@@ -30019,6 +31410,8 @@ REVOKE ALL ON FUNCTION app.audit_of_company_settings() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.audit_of_contracts() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_credit_notes() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_cron_entries() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_custom_field_values() FROM PUBLIC;
 
@@ -30260,6 +31653,9 @@ GRANT ALL ON FUNCTION app.booked_people(p_schedule public.schedules) TO app_defi
 
 REVOKE ALL ON FUNCTION app.calculate_line() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.call_schedule(p_act text, p_id bigint, p_said jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.call_schedule(p_act text, p_id bigint, p_said jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.caller() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.caller() TO authenticated;
 GRANT ALL ON FUNCTION app.caller() TO service_role;
@@ -30412,6 +31808,9 @@ GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO app_define
 REVOKE ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.check_schedule(p_schedule text, p_zone text, p_minutes_min integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_schedule(p_schedule text, p_zone text, p_minutes_min integer) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.check_seats(p_company_id uuid, p_with_invitations boolean, p_more integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.check_shares(p_payment public.payments) FROM PUBLIC;
@@ -30425,6 +31824,9 @@ GRANT ALL ON FUNCTION app.check_subscription(p_subscription jsonb) TO app_define
 
 REVOKE ALL ON FUNCTION app.check_support_manager() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_support_manager() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.check_task_of_caller(p_is_service boolean, p_kind text, p_payload jsonb, p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_task_of_caller(p_is_service boolean, p_kind text, p_payload jsonb, p_company_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.check_visit() FROM PUBLIC;
 
@@ -30478,6 +31880,19 @@ REVOKE ALL ON FUNCTION app.count_jobs_of_customers() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.count_tag() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer) TO app_definer;
+GRANT ALL ON FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.cron_value(p_text text, p_first integer, p_names text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.cron_value(p_text text, p_first integer, p_names text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.cron_values(p_field text, p_first integer, p_last integer, p_names text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.cron_values(p_field text, p_first integer, p_last integer, p_names text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.cron_without(p_field text, p_pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.cron_without(p_field text, p_pattern text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.current_tier(p_tier text, p_writes_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.current_tier(p_tier text, p_writes_until timestamp with time zone) TO app_definer;
 
@@ -30515,8 +31930,17 @@ GRANT ALL ON FUNCTION app.decide_way(p_event app.notification_events, p_topic te
 REVOKE ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_rules TO app_definer;
+GRANT SELECT,UPDATE ON TABLE app.cron_rules TO service_role;
+
+REVOKE ALL ON FUNCTION app.declare_cron_rules(p_rules jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.declare_cron_rules(p_rules jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.declare_schedules(p_entries jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.declare_schedules(p_entries jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.declare_statuses(p_table regclass, p_statuses jsonb) FROM PUBLIC;
 
@@ -30559,11 +31983,21 @@ GRANT ALL ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_ta
 REVOKE ALL ON FUNCTION app.domain_company(p_domain text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.domain_company(p_domain text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.drop_schedule(p_maker text, p_company_id uuid, p_id bigint, p_name text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) TO service_role;
 
-REVOKE ALL ON FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_entries TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_entries TO service_role;
+GRANT SELECT ON TABLE app.cron_entries TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_states TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_states TO service_role;
+GRANT SELECT ON TABLE app.cron_states TO authenticated;
+
+REVOKE ALL ON FUNCTION app.due_schedules(p_now timestamp with time zone, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.due_schedules(p_now timestamp with time zone, p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.e164(p_phone text, p_country text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.e164(p_phone text, p_country text) TO authenticated;
@@ -30638,6 +32072,9 @@ GRANT ALL ON FUNCTION app.expire_inbound_events(p_limit integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.expire_invitations(p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.expire_leftovers(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.expire_leftovers(p_limit integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.expire_logs(p_table text, p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_notifications(p_limit integer) FROM PUBLIC;
@@ -30650,8 +32087,8 @@ REVOKE ALL ON FUNCTION app.expire_rows(p_company_id uuid, p_table text, p_limit 
 
 REVOKE ALL ON FUNCTION app.expire_security_events(p_limit integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) TO service_role;
+REVOKE ALL ON FUNCTION app.expire_trials(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.expire_trials(p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) TO service_role;
@@ -30682,6 +32119,13 @@ REVOKE ALL ON FUNCTION app.file_job() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_runs TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_runs TO service_role;
+GRANT SELECT ON TABLE app.cron_runs TO authenticated;
+
+REVOKE ALL ON FUNCTION app.fire_schedule(p_company_id uuid, p_id bigint, p_planned timestamp with time zone, p_runs timestamp with time zone[], p_next timestamp with time zone, p_fault text, p_unfinished_max integer, p_run_fault text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.fire_schedule(p_company_id uuid, p_id bigint, p_planned timestamp with time zone, p_runs timestamp with time zone[], p_next timestamp with time zone, p_fault text, p_unfinished_max integer, p_run_fault text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.first_id_of(p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.first_id_of(p_at timestamp with time zone) TO app_definer;
 
@@ -30696,9 +32140,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.change_outbox TO app_definer;
 REVOKE ALL ON FUNCTION app.forget_changes(p_before text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.forget_changes(p_before text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.forget_company_schedules() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.forget_company_tasks() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.format_number(p_prefix text, p_year text, p_value bigint, p_digits integer) TO app_definer;
@@ -30787,6 +32236,8 @@ REVOKE ALL ON FUNCTION app.guard_quiet_hours() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_receipt() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_record() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_reminder() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_retention() FROM PUBLIC;
 
@@ -30953,6 +32404,9 @@ GRANT ALL ON FUNCTION app.is_time_ranges(p_value jsonb) TO authenticated;
 GRANT ALL ON FUNCTION app.is_time_ranges(p_value jsonb) TO service_role;
 GRANT ALL ON FUNCTION app.is_time_ranges(p_value jsonb) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_time_zone(p_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_time_zone(p_zone text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.is_within_reach(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_within_reach(p_company_id uuid) TO anon;
 GRANT ALL ON FUNCTION app.is_within_reach(p_company_id uuid) TO authenticated;
@@ -31108,6 +32562,9 @@ GRANT ALL ON FUNCTION app.make_link(p_link jsonb) TO authenticated;
 REVOKE ALL ON FUNCTION app.make_partitions(p_months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.make_partitions(p_months_ahead integer) TO service_role;
 
+REVOKE ALL ON FUNCTION app.make_plan_visits(p_limit integer, p_days_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_plan_visits(p_limit integer, p_days_ahead integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.make_scim_token(p_id uuid, p_name text, p_token_hash text, p_token_prefix text, p_expires_at timestamp with time zone, p_now timestamp with time zone, p_count_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.make_scim_token(p_id uuid, p_name text, p_token_hash text, p_token_prefix text, p_expires_at timestamp with time zone, p_now timestamp with time zone, p_count_max integer) TO authenticated;
 
@@ -31116,8 +32573,8 @@ GRANT ALL ON FUNCTION app.make_task_partitions(p_weeks_ahead integer) TO service
 
 REVOKE ALL ON FUNCTION app.mark_as_deleted() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) TO authenticated;
+REVOKE ALL ON FUNCTION app.mark_overdue_invoices(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.mark_overdue_invoices(p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.mask(p_kind text, p_value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.mask(p_kind text, p_value text) TO app_definer;
@@ -31135,6 +32592,9 @@ GRANT ALL ON FUNCTION app.member_role() TO authenticated;
 GRANT ALL ON FUNCTION app.member_role() TO guest;
 GRANT ALL ON FUNCTION app.member_role() TO service_role;
 GRANT ALL ON FUNCTION app.member_role() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.members_who(p_company_id uuid, p_permission text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.members_who(p_company_id uuid, p_permission text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.mfa_demand_changed() FROM PUBLIC;
 
@@ -31353,8 +32813,13 @@ GRANT ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id
 REVOKE ALL ON FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.open_schedules_to_project() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) TO service_role;
+
+REVOKE ALL ON FUNCTION app.operate_schedule(p_which text, p_is_active boolean, p_schedule text, p_time_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.operate_schedule(p_which text, p_is_active boolean, p_schedule text, p_time_zone text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.options_changed() FROM PUBLIC;
 
@@ -31434,6 +32899,10 @@ GRANT ALL ON FUNCTION app.phone_words(p_phone text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.place_category() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.plan_anew(p_company_id uuid, p_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.plan_anew(p_company_id uuid, p_id bigint) TO app_definer;
+GRANT ALL ON FUNCTION app.plan_anew(p_company_id uuid, p_id bigint) TO service_role;
+
 REVOKE ALL ON FUNCTION app.plan_interval(p_frequency text, p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.plan_interval(p_frequency text, p_days integer) TO authenticated;
 GRANT ALL ON FUNCTION app.plan_interval(p_frequency text, p_days integer) TO service_role;
@@ -31457,14 +32926,19 @@ REVOKE ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, 
 GRANT ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) TO authenticated;
 GRANT ALL ON FUNCTION app.purchase_approval(p_company_id uuid, p_total bigint, OUT is_needed boolean, OUT is_approver boolean) TO service_role;
 
+REVOKE ALL ON FUNCTION app.put_company_reports(p_report text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.put_company_reports(p_report text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_event_id uuid, p_type text, p_payload jsonb, p_order_key uuid, p_number bigint, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_event_id uuid, p_type text, p_payload jsonb, p_order_key uuid, p_number bigint, p_now timestamp with time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.put_invoice_reminders(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.put_invoice_reminders(p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) TO service_role;
 
-REVOKE ALL ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) TO app_definer;
+REVOKE ALL ON FUNCTION app.put_schedule(p_maker text, p_entry jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.quota(p_quota text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.quota(p_quota text) TO authenticated;
@@ -31550,6 +33024,23 @@ GRANT ALL ON FUNCTION app.rotate_api_key(p_id uuid, p_new jsonb, p_overlap_secon
 REVOKE ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.run_schedule_now(p_which text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.run_schedule_now(p_which text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.run_text(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.run_text(p_text text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.schedule_fault(p_entry app.cron_entries) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.schedule_fault(p_entry app.cron_entries) TO service_role;
+
+REVOKE ALL ON FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) TO service_role;
 
@@ -31602,6 +33093,17 @@ GRANT ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[
 REVOKE ALL ON FUNCTION app.settle_price_book(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.settle_price_book(p_company_id uuid) TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks TO service_role;
+GRANT SELECT ON TABLE app.dead_tasks TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks TO service_role;
+GRANT SELECT ON TABLE app.done_tasks TO authenticated;
+
+REVOKE ALL ON FUNCTION app.settle_schedule_runs(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.settle_schedule_runs(p_limit integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.settle_tasks(p_worker uuid, p_results jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.settle_tasks(p_worker uuid, p_results jsonb) TO service_role;
 
@@ -31630,6 +33132,9 @@ GRANT ALL ON FUNCTION app.slug_of(p_name text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.slug_of(p_name text, p_length integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.slug_of(p_name text, p_length integer) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.split_schedule(p_schedule text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.split_schedule(p_schedule text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.spread_mfa_due(p_company_id uuid) FROM PUBLIC;
 
@@ -31681,8 +33186,8 @@ GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_finge
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO guest;
 GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_fingerprint bytea) TO service_role;
 
-REVOKE ALL ON FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) TO service_role;
+REVOKE ALL ON FUNCTION app.take_invoice_reminder(p_company_id uuid, p_invoice_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_invoice_reminder(p_company_id uuid, p_invoice_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) TO service_role;
@@ -31873,6 +33378,24 @@ GRANT ALL ON FUNCTION auth.role() TO app_definer;
 REVOKE ALL ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.verify_mfa_token(user_id uuid, token text, factor_type text) TO service_role;
 
+REVOKE ALL ON FUNCTION cron.alter_job(job_id bigint, schedule text, command text, database text, username text, active boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION cron.alter_job(job_id bigint, schedule text, command text, database text, username text, active boolean) TO service_role;
+
+REVOKE ALL ON FUNCTION cron.schedule(schedule text, command text) FROM PUBLIC;
+GRANT ALL ON FUNCTION cron.schedule(schedule text, command text) TO service_role;
+
+REVOKE ALL ON FUNCTION cron.schedule(job_name text, schedule text, command text) FROM PUBLIC;
+GRANT ALL ON FUNCTION cron.schedule(job_name text, schedule text, command text) TO service_role;
+
+REVOKE ALL ON FUNCTION cron.schedule_in_database(job_name text, schedule text, command text, database text, username text, active boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION cron.schedule_in_database(job_name text, schedule text, command text, database text, username text, active boolean) TO service_role;
+
+REVOKE ALL ON FUNCTION cron.unschedule(job_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION cron.unschedule(job_id bigint) TO service_role;
+
+REVOKE ALL ON FUNCTION cron.unschedule(job_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION cron.unschedule(job_name text) TO service_role;
+
 REVOKE ALL ON FUNCTION public.accept_estimate(name text, estimate_id uuid, signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accept_estimate(name text, estimate_id uuid, signature text) TO guest;
 
@@ -31906,6 +33429,107 @@ REVOKE ALL ON FUNCTION public.change_prices(changes jsonb, change_type text, rea
 GRANT ALL ON FUNCTION public.change_prices(changes jsonb, change_type text, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.change_prices(changes jsonb, change_type text, reason text) TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.business_metrics TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.business_metrics TO service_role;
+GRANT SELECT ON TABLE public.business_metrics TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.customers TO guest;
+
+GRANT SELECT(id) ON TABLE public.customers TO guest;
+
+GRANT SELECT(type) ON TABLE public.customers TO guest;
+
+GRANT SELECT(first_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(last_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(company_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(display_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(email) ON TABLE public.customers TO guest;
+
+GRANT SELECT(phone) ON TABLE public.customers TO guest;
+
+GRANT SELECT(secondary_phone) ON TABLE public.customers TO guest;
+
+GRANT SELECT(address) ON TABLE public.customers TO guest;
+
+GRANT SELECT(address2) ON TABLE public.customers TO guest;
+
+GRANT SELECT(city) ON TABLE public.customers TO guest;
+
+GRANT SELECT(state) ON TABLE public.customers TO guest;
+
+GRANT SELECT(zip_code) ON TABLE public.customers TO guest;
+
+GRANT SELECT(country) ON TABLE public.customers TO guest;
+
+GRANT SELECT(communication_preferences) ON TABLE public.customers TO guest;
+
+GRANT SELECT(preferred_contact_method) ON TABLE public.customers TO guest;
+
+GRANT SELECT(billing_email) ON TABLE public.customers TO guest;
+
+GRANT SELECT(currency) ON TABLE public.customers TO guest;
+
+GRANT SELECT(outstanding_balance) ON TABLE public.customers TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.customers TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.customers TO guest;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(id) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(job_number) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(customer_id) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(property_id) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(title) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(description) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(status) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(job_type) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(service_type) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(scheduled_start) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(scheduled_end) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(actual_start) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(actual_end) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(currency) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(total_amount) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(paid_amount) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.jobs TO guest;
+
+GRANT SELECT(updated_at) ON TABLE public.jobs TO guest;
+
+REVOKE ALL ON FUNCTION public.collect_business_metrics() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.collect_business_metrics() TO service_role;
+
 REVOKE ALL ON FUNCTION public.company_kpis() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.company_kpis() TO authenticated;
 GRANT ALL ON FUNCTION public.company_kpis() TO service_role;
@@ -31935,6 +33559,9 @@ GRANT ALL ON FUNCTION public.delete_company(slug text, reason text) TO service_r
 
 REVOKE ALL ON FUNCTION public.end_support_session(id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_support_session(id uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.generate_customer_report(company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.generate_customer_report(company_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION public.get_current_tenant_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.get_current_tenant_id() TO anon;
@@ -32042,6 +33669,10 @@ GRANT ALL ON FUNCTION public.revoke_invitation(id uuid) TO authenticated;
 REVOKE ALL ON FUNCTION public.revoke_support_access() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.revoke_support_access() TO authenticated;
 
+REVOKE ALL ON FUNCTION public.schedule_task(schedule text, kind text, payload jsonb, name text, time_zone text, missed text, active boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.schedule_task(schedule text, kind text, payload jsonb, name text, time_zone text, missed text, active boolean) TO authenticated;
+GRANT ALL ON FUNCTION public.schedule_task(schedule text, kind text, payload jsonb, name text, time_zone text, missed text, active boolean) TO service_role;
+
 REVOKE ALL ON FUNCTION public.search_customers(query text, max_results integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.search_customers(query text, max_results integer) TO authenticated;
 GRANT ALL ON FUNCTION public.search_customers(query text, max_results integer) TO service_role;
@@ -32061,6 +33692,9 @@ GRANT ALL ON FUNCTION public.search_jobs(query text, max_results integer) TO ser
 REVOKE ALL ON FUNCTION public.search_price_book(query text, max_results integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.search_price_book(query text, max_results integer) TO authenticated;
 GRANT ALL ON FUNCTION public.search_price_book(query text, max_results integer) TO service_role;
+
+REVOKE ALL ON FUNCTION public.send_invoice_reminder(invoice_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.send_invoice_reminder(invoice_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION public.set_company_subscription(company_id uuid, tier text, status text, seats integer, trial_ends_at timestamp with time zone, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_company_subscription(company_id uuid, tier text, status text, seats integer, trial_ends_at timestamp with time zone, reason text) TO service_role;
@@ -32093,8 +33727,9 @@ REVOKE ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id u
 GRANT ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) TO service_role;
 
-REVOKE ALL ON FUNCTION public.unread_notifications() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.unread_notifications() TO authenticated;
+REVOKE ALL ON FUNCTION public.unschedule_task(id bigint, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.unschedule_task(id bigint, name text) TO authenticated;
+GRANT ALL ON FUNCTION public.unschedule_task(id bigint, name text) TO service_role;
 
 REVOKE ALL ON FUNCTION public.update_updated_at_column() FROM PUBLIC;
 
@@ -32159,19 +33794,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_rules TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.counters TO app_definer;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks TO service_role;
-GRANT SELECT ON TABLE app.dead_tasks TO authenticated;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks_2026_11_16 TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks_2026_11_23 TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks_2026_11_30 TO app_definer;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks TO service_role;
-GRANT SELECT ON TABLE app.done_tasks TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks_2026_11_16 TO app_definer;
 
@@ -32212,6 +33839,9 @@ GRANT SELECT ON TABLE app.notification_topics TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.project_logins TO app_definer;
+GRANT SELECT ON TABLE app.project_logins TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.protected_tables TO app_definer;
 GRANT SELECT ON TABLE app.protected_tables TO anon;
@@ -32334,49 +33964,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sessions TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sign_on_secrets TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE auth.sign_on_secrets TO service_role;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO service_role;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO authenticated;
+GRANT SELECT ON TABLE cron.job TO authenticated;
+GRANT SELECT ON TABLE cron.job TO service_role;
 
-GRANT SELECT(company_id) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(id) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(job_number) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(customer_id) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(property_id) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(title) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(description) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(status) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(job_type) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(service_type) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(scheduled_start) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(scheduled_end) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(actual_start) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(actual_end) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(currency) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(total_amount) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(paid_amount) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(deleted_at) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(created_at) ON TABLE public.jobs TO guest;
-
-GRANT SELECT(updated_at) ON TABLE public.jobs TO guest;
+GRANT SELECT ON TABLE cron.job_run_details TO authenticated;
+GRANT SELECT ON TABLE cron.job_run_details TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE home_services.work_orders TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE home_services.work_orders TO service_role;
@@ -32557,56 +34149,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_reviews TO authentica
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO service_role;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO authenticated;
-
-GRANT SELECT(company_id) ON TABLE public.customers TO guest;
-
-GRANT SELECT(id) ON TABLE public.customers TO guest;
-
-GRANT SELECT(type) ON TABLE public.customers TO guest;
-
-GRANT SELECT(first_name) ON TABLE public.customers TO guest;
-
-GRANT SELECT(last_name) ON TABLE public.customers TO guest;
-
-GRANT SELECT(company_name) ON TABLE public.customers TO guest;
-
-GRANT SELECT(display_name) ON TABLE public.customers TO guest;
-
-GRANT SELECT(email) ON TABLE public.customers TO guest;
-
-GRANT SELECT(phone) ON TABLE public.customers TO guest;
-
-GRANT SELECT(secondary_phone) ON TABLE public.customers TO guest;
-
-GRANT SELECT(address) ON TABLE public.customers TO guest;
-
-GRANT SELECT(address2) ON TABLE public.customers TO guest;
-
-GRANT SELECT(city) ON TABLE public.customers TO guest;
-
-GRANT SELECT(state) ON TABLE public.customers TO guest;
-
-GRANT SELECT(zip_code) ON TABLE public.customers TO guest;
-
-GRANT SELECT(country) ON TABLE public.customers TO guest;
-
-GRANT SELECT(communication_preferences) ON TABLE public.customers TO guest;
-
-GRANT SELECT(preferred_contact_method) ON TABLE public.customers TO guest;
-
-GRANT SELECT(billing_email) ON TABLE public.customers TO guest;
-
-GRANT SELECT(currency) ON TABLE public.customers TO guest;
-
-GRANT SELECT(outstanding_balance) ON TABLE public.customers TO guest;
-
-GRANT SELECT(deleted_at) ON TABLE public.customers TO guest;
-
-GRANT SELECT(created_at) ON TABLE public.customers TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO service_role;
@@ -32990,6 +34532,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.role_change_log TO app_definer
 GRANT SELECT ON TABLE public.role_change_log TO service_role;
 GRANT SELECT ON TABLE public.role_change_log TO authenticated;
 
+GRANT SELECT ON TABLE public.scheduled_task_runs TO authenticated;
+GRANT SELECT ON TABLE public.scheduled_task_runs TO service_role;
+
+GRANT SELECT ON TABLE public.scheduled_tasks TO authenticated;
+GRANT SELECT ON TABLE public.scheduled_tasks TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scim_mappings TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scim_mappings TO service_role;
 GRANT SELECT,DELETE ON TABLE public.scim_mappings TO authenticated;
@@ -33107,6 +34655,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.zones TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.customers TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.customers TO service_role;
+
+GRANT SELECT ON TABLE shared.metrics TO authenticated;
+GRANT SELECT ON TABLE shared.metrics TO service_role;
 
 GRANT SELECT,UPDATE ON TABLE shared.tenants TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.tenants TO service_role;

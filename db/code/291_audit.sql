@@ -9,7 +9,7 @@ create or replace function app.unaudited_tables() returns text[]
   return array['public.audit_logs', 'public.activities', 'public.email_logs', 'public.webhook_logs', 'public.role_change_log',
                'public.ownership_transfers', 'public.price_history', 'public.stock_moves', 'public.jobs_archive', 'public.bookings',
                'public.jobs_archive_restricted', 'public.technician_positions', 'app.tasks', 'app.done_tasks', 'app.dead_tasks',
-               'public.notification_queue', 'app.notification_decisions', 'app.cron_states', 'app.cron_runs'];
+               'public.notification_queue', 'app.notification_decisions', 'app.cron_states', 'app.cron_runs', 'public.business_metrics'];
 revoke all on function app.unaudited_tables() from public;
 
 -- One row of a table by its name: customers are customer, properties property.

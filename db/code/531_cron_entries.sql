@@ -58,6 +58,7 @@ create or replace function app.plan_anew(p_company_id uuid, p_id bigint) returns
   language sql volatile
   set search_path = ''
 as $$
+  select app.keep_to_company(p_company_id);
   insert into app.cron_states as s (company_id, entry_id, next_run_at)
   select e.company_id, e.id, case when e.is_active then timestamptz '-infinity' else 'infinity' end
     from app.cron_entries e where e.company_id = p_company_id and e.id = p_id
@@ -66,7 +67,7 @@ $$;
 revoke all on function app.plan_anew(uuid, bigint) from public;
 grant execute on function app.plan_anew(uuid, bigint) to app_definer, service_role;
 
--- Makes an entry, or changes the one of this maker and name.
+-- Makes an entry, or changes the one of this maker, company and name.
 create or replace function app.put_schedule(p_maker text, p_entry jsonb) returns bigint
   language plpgsql volatile security definer
   set search_path = ''
@@ -94,10 +95,11 @@ begin
   end if;
   -- One after the other, so that none comes in beside the count.
   perform pg_advisory_xact_lock(hashtextextended('schedules ' || v_company || p_maker, 0));
-  select e.id into v_id from app.cron_entries e where e.company_id = v_company and e.maker = p_maker and e.name = v_name;
+  select e.id into v_id from app.cron_entries e
+   where e.company_id = v_company and e.maker = p_maker and e.works_for = v_works_for and e.name = v_name;
   if found then
     update app.cron_entries e
-       set schedule = v_parts[2], time_zone = v_zone, works_for = v_works_for, kind = p_entry ->> 'kind',
+       set schedule = v_parts[2], time_zone = v_zone, kind = p_entry ->> 'kind',
            payload = coalesce(p_entry -> 'payload', '{}'), command = p_entry ->> 'command',
            missed = coalesce(p_entry ->> 'missed', 'skip'), is_active = coalesce((p_entry ->> 'is_active')::boolean, e.is_active),
            created_by = auth.uid(), counts_from = now()
@@ -129,10 +131,11 @@ declare
   v_entry app.cron_entries;
   v_parts text[];
 begin
-  select * into v_entry from app.cron_entries e where e.id = p_id and e.maker = p_maker for update;
+  select * into v_entry from app.cron_entries e where e.company_id = app.no_company() and e.id = p_id and e.maker = p_maker for update;
   if not found then
     raise exception using errcode = '42704', message = format('Job %s does not exist or you don''t own it', p_id);
   end if;
+  perform app.keep_to_company(v_entry.works_for);
   v_parts := app.split_schedule(coalesce(p_change ->> 'schedule', v_entry.schedule));
   v_parts[1] := coalesce(v_parts[1], v_entry.time_zone);
   perform app.check_schedule(v_parts[2], v_parts[1], 1);
@@ -151,22 +154,22 @@ alter function app.alter_schedule(text, bigint, jsonb) owner to app_definer;
 revoke all on function app.alter_schedule(text, bigint, jsonb) from public;
 
 -- Takes an entry back, by its id or its name; what it ran stays known.
-create or replace function app.drop_schedule(p_maker text, p_id bigint, p_name text) returns boolean
+create or replace function app.drop_schedule(p_maker text, p_company_id uuid, p_id bigint, p_name text) returns boolean
   language plpgsql volatile security definer
   set search_path = ''
 as $$
-declare
-  v_company constant uuid := case p_maker when 'member' then app.company_id() else app.no_company() end;
 begin
   delete from app.cron_entries e
-   where e.company_id = v_company and e.maker = p_maker and case when p_id is null then e.name = p_name else e.id = p_id end;
+   where e.company_id = p_company_id and e.maker = p_maker
+     and case when p_id is null then e.name = p_name and e.works_for = coalesce(app.company_id(), app.no_company())
+              else e.id = p_id and e.works_for in (coalesce(app.company_id(), e.works_for), app.no_company()) end;
   if not found then
     raise exception using errcode = '42704', message = format('could not find valid entry for job ''%s''', left(coalesce(p_id::text, p_name, ''), 200));
   end if;
   return true;
 end $$;
-alter function app.drop_schedule(text, bigint, text) owner to app_definer;
-revoke all on function app.drop_schedule(text, bigint, text) from public;
+alter function app.drop_schedule(text, uuid, bigint, text) owner to app_definer;
+revoke all on function app.drop_schedule(text, uuid, bigint, text) from public;
 
 -- One function for each maker: that it may be called is what says who somebody is. Inside a function of a project that the service calls
 -- the rights are the project's.
@@ -174,7 +177,7 @@ create or replace function app.schedule_for_service(p_act text, p_id bigint, p_s
   language sql volatile security definer
   set search_path = ''
   return case p_act when 'put' then app.put_schedule('service_role', p_said) when 'alter' then app.alter_schedule('service_role', p_id, p_said)
-                    when 'drop' then app.drop_schedule('service_role', p_id, p_said ->> 'name')::integer end;
+                    when 'drop' then app.drop_schedule('service_role', app.no_company(), p_id, p_said ->> 'name')::integer end;
 alter function app.schedule_for_service(text, bigint, jsonb) owner to app_definer;
 revoke all on function app.schedule_for_service(text, bigint, jsonb) from public;
 grant execute on function app.schedule_for_service(text, bigint, jsonb) to service_role;
@@ -183,7 +186,7 @@ create or replace function app.schedule_for_project(p_act text, p_id bigint, p_s
   language sql volatile security definer
   set search_path = ''
   return case p_act when 'put' then app.put_schedule('project_owner', p_said) when 'alter' then app.alter_schedule('project_owner', p_id, p_said)
-                    when 'drop' then app.drop_schedule('project_owner', p_id, p_said ->> 'name')::integer end;
+                    when 'drop' then app.drop_schedule('project_owner', app.no_company(), p_id, p_said ->> 'name')::integer end;
 alter function app.schedule_for_project(text, bigint, jsonb) owner to app_definer;
 revoke all on function app.schedule_for_project(text, bigint, jsonb) from public;
 

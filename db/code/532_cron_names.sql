@@ -123,7 +123,8 @@ begin
   if num_nonnulls($1, $2) <> 1 then
     raise exception using errcode = '22023', message = 'A schedule is taken back by its id or its name.';
   end if;
-  return app.drop_schedule(case when current_setting('role') = 'service_role' then 'service_role' else 'member' end, $1, $2);
+  return case when current_setting('role') = 'service_role' then app.drop_schedule('service_role', app.no_company(), $1, $2)
+              else app.drop_schedule('member', app.company_id(), $1, $2) end;
 end $$;
 comment on function public.unschedule_task(bigint, text) is 'Takes a schedule back, by its id or its name. Needs cron:write.';
 alter function public.unschedule_task(bigint, text) owner to app_definer;
@@ -138,7 +139,7 @@ select e.company_id, e.id, e.name, e.schedule, e.time_zone, e.kind as job_type, 
  where e.maker = 'member';
 comment on view public.scheduled_tasks is 'What the company''s members had scheduled.';
 create view public.scheduled_task_runs with (security_invoker = true) as
-select r.company_id, r.id, r.entry_id as scheduled_task_id, r.name, r.fire_at, r.task_id, r.status, r.message, r.created_at, r.started_at, r.finished_at
+select r.company_id, r.id, r.entry_id as scheduled_task_id, r.name, r.fire_at, r.task as task_id, r.status, r.message, r.created_at, r.started_at, r.finished_at
   from app.cron_runs r where r.maker = 'member';
 comment on view public.scheduled_task_runs is 'What became of each time of the company''s schedules, for a while.';
 revoke all on public.scheduled_tasks, public.scheduled_task_runs from public, anon, authenticated, guest, service_role;

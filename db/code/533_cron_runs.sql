@@ -28,6 +28,7 @@ begin
   if p_entry.works_for = app.no_company() then
     return null;
   end if;
+  perform app.keep_to_company(p_entry.works_for);
   select * into v_company from public.companies c where c.id = p_entry.works_for;
   if v_company.id is null or v_company.deleted_at is not null or v_company.archived_at is not null or v_company.suspended_at is not null then
     return 'its company is closed or suspended';
@@ -61,7 +62,9 @@ declare
   v_fault text := coalesce(p_fault, app.schedule_fault(p_entry));
   v_run   app.cron_runs;
 begin
-  if v_fault is null and p_unfinished_max <= (select count(*) from app.cron_runs r where r.entry_id = p_entry.id and r.status in ('starting', 'running')) then
+  perform app.keep_to_company(p_entry.company_id), app.keep_to_company(p_entry.works_for);
+  if v_fault is null and p_unfinished_max <= (select count(*) from app.cron_runs r
+                                              where r.company_id = p_entry.company_id and r.entry_id = p_entry.id and r.status in ('starting', 'running')) then
     v_fault := 'the runs before it are not finished';
   end if;
   insert into app.cron_runs (company_id, entry_id, maker, name, works_for, what, fire_at)
@@ -74,16 +77,16 @@ begin
   end if;
   if v_fault is null then
     begin
-      v_run.task_id := app.enqueue_task(coalesce(p_entry.kind, 'run_sql'),
+      v_run.task := app.enqueue_task(coalesce(p_entry.kind, 'run_sql'),
         case when p_entry.command is null then p_entry.payload else jsonb_build_object('entry_id', p_entry.id, 'run_id', v_run.id) end,
         p_entry.works_for, p_limit_key => 'schedule ' || p_entry.id);
-      update app.tasks t set label = p_entry.name where t.company_id = p_entry.works_for and t.id = v_run.task_id;
+      update app.tasks t set label = p_entry.name where t.company_id = p_entry.works_for and t.id = v_run.task;
     exception when sqlstate 'TH409' or sqlstate 'TH422' then
       v_fault := sqlerrm;
     end;
   end if;
   update app.cron_runs r
-     set task_id = v_run.task_id, status = case when v_fault is null then 'starting' else 'failed' end, message = v_fault,
+     set task = v_run.task, status = case when v_fault is null then 'starting' else 'failed' end, message = v_fault,
          finished_at = case when v_fault is not null then now() end
    where r.company_id = v_run.company_id and r.id = v_run.id
   returning * into v_run;
@@ -104,6 +107,7 @@ declare
   v_run     app.cron_runs;
   v_fire_at timestamptz;
 begin
+  perform app.keep_to_company(p_company_id);
   perform from app.cron_states s
     where s.company_id = p_company_id and s.entry_id = p_id and s.next_run_at = coalesce(p_planned, '-infinity') for update skip locked;
   if not found then
@@ -133,7 +137,7 @@ create or replace function app.settle_schedule_runs(p_limit integer) returns set
   set search_path = ''
 begin atomic
   with unfinished as (
-    select r.company_id, r.id, r.works_for, r.task_id from app.cron_runs r
+    select r.company_id, r.id, r.works_for, r.task from app.cron_runs r
      where r.status in ('starting', 'running') order by r.id limit p_limit for update skip locked),
   found as (
     select u.company_id, u.id,
@@ -147,9 +151,9 @@ begin atomic
                 when x.id is not null then x.errors -> -1 ->> 'error'
                 else 'its task is gone' end as message
       from unfinished u
-      left join app.tasks t on t.company_id = u.works_for and t.id = u.task_id
-      left join lateral (select * from app.done_tasks d where t.id is null and d.company_id = u.works_for and d.id = u.task_id limit 1) d on true
-      left join lateral (select * from app.dead_tasks x where t.id is null and x.company_id = u.works_for and x.id = u.task_id limit 1) x on true),
+      left join app.tasks t on t.company_id = u.works_for and t.id = u.task
+      left join lateral (select * from app.done_tasks d where t.id is null and d.company_id = u.works_for and d.id = u.task limit 1) d on true
+      left join lateral (select * from app.dead_tasks x where t.id is null and x.company_id = u.works_for and x.id = u.task limit 1) x on true),
   settled as (
     update app.cron_runs r
        set status = f.status, started_at = coalesce(f.started_at, r.started_at), finished_at = f.finished_at, message = left(f.message, 2000)
@@ -191,7 +195,7 @@ begin
   for v_entry in select * from jsonb_to_recordset(p_entries) d (name text, schedule text, time_zone text, kind text, payload jsonb, missed text) order by d.name loop
     insert into app.cron_entries as e (company_id, maker, name, schedule, time_zone, works_for, kind, payload, missed)
     values (app.no_company(), 'system', v_entry.name, v_entry.schedule, v_entry.time_zone, app.no_company(), v_entry.kind, v_entry.payload, v_entry.missed)
-    on conflict (company_id, maker, name) do update
+    on conflict (company_id, maker, works_for, name) do update
        set schedule = case when e.is_changed then e.schedule else excluded.schedule end,
            time_zone = case when e.is_changed then e.time_zone else excluded.time_zone end,
            kind = excluded.kind, payload = excluded.payload, missed = excluded.missed
@@ -217,10 +221,12 @@ declare
   v_entry app.cron_entries;
 begin
   select * into v_entry from app.cron_entries e
-   where case when p_which ~ '^\d{1,18}$' then e.id = p_which::bigint else e.maker = 'system' and e.name = p_which end for update;
+   where e.company_id in (coalesce(app.company_id(), e.company_id), app.no_company())
+     and case when p_which ~ '^\d{1,18}$' then e.id = p_which::bigint else e.maker = 'system' and e.name = p_which end for update;
   if not found then
     return 0;
   end if;
+  perform app.keep_to_company(v_entry.company_id), app.keep_to_company(v_entry.works_for);
   perform app.check_schedule(coalesce(p_schedule, v_entry.schedule), coalesce(p_time_zone, v_entry.time_zone), 1);
   update app.cron_entries e
      set is_active = coalesce(p_is_active, e.is_active), schedule = coalesce(p_schedule, e.schedule), time_zone = coalesce(p_time_zone, e.time_zone),
@@ -239,7 +245,8 @@ create or replace function app.run_schedule_now(p_which text) returns setof app.
   set search_path = ''
 begin atomic
   select r.* from app.cron_entries e cross join lateral app.start_schedule_run(e, clock_timestamp(), 1000000, null) r
-   where case when p_which ~ '^\d{1,18}$' then e.id::text = p_which else e.maker = 'system' and e.name = p_which end;
+   where e.company_id in (coalesce(app.company_id(), e.company_id), app.no_company())
+     and case when p_which ~ '^\d{1,18}$' then e.id::text = p_which else e.maker = 'system' and e.name = p_which end;
 end;
 revoke all on function app.run_schedule_now(text) from public;
 grant execute on function app.run_schedule_now(text) to service_role;

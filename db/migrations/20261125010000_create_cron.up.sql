@@ -38,8 +38,7 @@ create table app.cron_entries (
   -- From when on its times count.
   counts_from  timestamptz not null default now(),
   primary key (company_id, id),
-  unique (id),
-  constraint cron_entries_name_key unique (company_id, maker, name),
+  constraint cron_entries_name_key unique (company_id, maker, works_for, name),
   constraint cron_entries_kind_or_command_check check ((kind is null) = (command is not null)),
   constraint cron_entries_command_maker_check check (command is null or maker in ('service_role', 'project_owner')),
   constraint cron_entries_maker_company_check check ((maker = 'member') = (company_id <> '00000000-0000-0000-0000-000000000000'))
@@ -48,6 +47,7 @@ comment on table app.cron_entries is 'What comes again and again: a task of a ki
 comment on column app.cron_entries.name is 'pii:text';
 comment on column app.cron_entries.payload is 'secret';
 comment on column app.cron_entries.command is 'secret';
+create index cron_entries_id_idx on app.cron_entries (id);
 select app.enclose('app.cron_entries');
 
 -- Apart from the entries, so that nothing is written there but what people say.
@@ -75,14 +75,13 @@ create table app.cron_runs (
   works_for   uuid not null,
   what        text not null check (length(what) <= 66000),
   fire_at     timestamptz not null,
-  task_id     uuid,
+  task        uuid,
   status      text not null default 'starting' check (status in ('starting', 'running', 'succeeded', 'failed')),
   message     text check (length(message) <= 2000),
   created_at  timestamptz not null default now(),
   started_at  timestamptz,
   finished_at timestamptz,
   primary key (company_id, id),
-  unique (id),
   -- One run for each time, whoever looks.
   constraint cron_runs_time_key unique (entry_id, fire_at)
 );
@@ -90,6 +89,7 @@ comment on table app.cron_runs is 'What became of each time of an entry, for a w
 comment on column app.cron_runs.name is 'pii:text';
 comment on column app.cron_runs.what is 'secret';
 comment on column app.cron_runs.message is 'pii:text';
+create index cron_runs_id_idx on app.cron_runs (id);
 create index cron_runs_unfinished_idx on app.cron_runs (entry_id) where status in ('starting', 'running');
 create index cron_runs_created_at_idx on app.cron_runs (created_at);
 create index cron_runs_company_idx on app.cron_runs (company_id, created_at desc);

@@ -143,7 +143,7 @@ async fn every_table_of_a_company_is_audited_and_every_label_is_known() {
     let missing: String = client.query_one(missing, &[]).await.unwrap().get(0);
     assert_eq!(
         missing,
-        "app.cron_runs, app.cron_states, app.dead_tasks, app.done_tasks, app.notification_decisions, app.tasks, public.activities, public.audit_logs, public.bookings, public.email_logs, public.jobs_archive, \
+        "app.cron_runs, app.cron_states, app.dead_tasks, app.done_tasks, app.notification_decisions, app.tasks, public.activities, public.audit_logs, public.bookings, public.business_metrics, public.email_logs, public.jobs_archive, \
          public.jobs_archive_restricted, public.notification_queue, public.ownership_transfers, public.price_history, public.role_change_log, public.stock_moves, public.technician_positions, \
          public.webhook_logs"
     );

@@ -117,6 +117,8 @@ mod rows;
 #[cfg(test)]
 mod rpc;
 #[cfg(test)]
+mod scheduled;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod search;

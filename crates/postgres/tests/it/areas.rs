@@ -224,6 +224,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.cron_runs",
             "app.cron_rules",
             "app.project_logins",
+            "business_metrics",
             "app.figures",
             "app.figure_changes",
             "app.month_recounts",

@@ -202,16 +202,17 @@ begin
     insert into app.dead_tasks (company_id, id, kind, rank, run_at, attempt, attempts_max, payload, progress_percent, errors, created_at, finished_at)
     values (v_company, proof.id(v_letter, 'e04'), 'export_' || v_letter, 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now()),
            (v_company, proof.id('c', 'e06'), 'export_' || v_letter, 0, now(), 1, 1, jsonb_build_object('name', v_canary), 0, '[]', now(), now());
+    insert into public.business_metrics (company_id, id, metric_name, metric_value, dimensions)
+    values (v_company, proof.id(v_letter, 'e01'), 'daily_work_orders', 1, jsonb_build_object('name', v_canary)),
+           (v_company, proof.id('c', 'e02'), 'daily_work_orders', 1, jsonb_build_object('name', v_canary));
     insert into app.cron_entries (company_id, id, maker, name, schedule, works_for, kind, payload, is_active, created_by)
     overriding system value
-    values (v_company, 4100 + ascii(v_letter), 'member', v_canary, '0 0 1 1 *', v_company, 'export_' || v_letter, jsonb_build_object('name', v_canary), false, proof.id(v_letter, '101')),
-           (proof.id('c', '000'), 4200 + ascii(v_letter), 'member', v_canary, '0 0 1 1 *', proof.id('c', '000'), 'export_' || v_letter, jsonb_build_object('name', v_canary), false, null);
+    values (v_company, 4100 + ascii(v_letter), 'member', v_canary, '0 0 1 1 *', v_company, 'export_' || v_letter, jsonb_build_object('name', v_canary), false, proof.id(v_letter, '101'));
     insert into app.cron_states (company_id, entry_id, next_run_at, fault)
-    values (v_company, 4100 + ascii(v_letter), 'infinity', v_canary), (proof.id('c', '000'), 4200 + ascii(v_letter), 'infinity', v_canary);
+    values (v_company, 4100 + ascii(v_letter), 'infinity', v_canary);
     insert into app.cron_runs (company_id, id, entry_id, maker, name, works_for, what, fire_at, status, message)
     overriding system value
-    values (v_company, 4100 + ascii(v_letter), 4100 + ascii(v_letter), 'member', v_canary, v_company, v_canary, now(), 'failed', v_canary),
-           (proof.id('c', '000'), 4200 + ascii(v_letter), 4200 + ascii(v_letter), 'member', v_canary, proof.id('c', '000'), v_canary, now(), 'failed', v_canary);
+    values (v_company, 4100 + ascii(v_letter), 4100 + ascii(v_letter), 'member', v_canary, v_company, v_canary, now(), 'failed', v_canary);
     insert into storage.buckets (id, name, owner) values (v_canary, v_canary, proof.id(v_letter, '105'));
     insert into storage.objects (id, bucket_id, name, owner)
     values (proof.id(v_letter, 'e01'), v_canary, v_company || '/' || v_canary || '.pdf', proof.id(v_letter, '105'));

@@ -85,7 +85,7 @@ impl Kind for CompanyReport {
             sender_name: &name,
             subject: format!("{title} of {name}, {today}"),
             text: format!(
-                "{title} of {name}, {today}\n\n{body}\nWhich reports are mailed is said in the company's settings (report_mails).\n"
+                "{title} of {name}, {today}\n\n{body}\nWhich reports are mailed is said in the company's settings: report_mails.\n"
             ),
         };
         let told = letters::post_to_members(&self.0, &tx, company_id, PERMISSION, &letter).await?;

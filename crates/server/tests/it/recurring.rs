@@ -252,7 +252,7 @@ async fn sql_of_a_project_runs_as_the_project_and_nobody_else() {
     until(&house.db, "not exists (select from app.cron_states where next_run_at = '-infinity')").await;
     house.execute("update app.cron_states s set next_run_at = now() from app.cron_entries e where e.id = s.entry_id and e.maker = 'project_owner'").await;
     until(&house.db, "4 = (select count(*) from app.cron_runs where maker = 'project_owner' and status in ('succeeded', 'failed'))").await;
-    let runs = "select string_agg(concat_ws(' ', name, status, split_part(message, '(', 2)), ', ' order by name) from app.cron_runs where maker = 'project_owner'";
+    let runs = "select string_agg(concat_ws(' ', name, status, nullif(split_part(message, '(', 2), '')), ', ' order by name) from app.cron_runs where maker = 'project_owner'";
     assert_eq!(house.ask(runs).await, "becomes failed 42501), notes succeeded, reaches failed 42501), resets failed 42501)");
     assert_eq!(house.ask("select what from public.jottings").await, "project_owner|f|4");
     // A function of the project that the service calls has the project's rights, in schedules, too.

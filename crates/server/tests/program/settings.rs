@@ -34,6 +34,7 @@ const SOURCES: &[&str] = &[
     "crates/outbound/src/config.rs",
     "crates/postgres/src/feed/config.rs",
     "crates/queue/src/config.rs",
+    "crates/queue/src/cron/config.rs",
     "crates/messaging/src/config.rs",
     "crates/messaging/src/inbound/config.rs",
     "crates/messaging/src/notifications/config.rs",
