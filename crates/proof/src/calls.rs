@@ -103,6 +103,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         "public.set_rate_limit(text, int4, uuid, text, text, int4, bool)",
         &[Some("write"), Some("50"), Some("#~000"), None, Some("caller"), None, None],
     ),
+    ("public.register_push_device(jsonb, text, text, text)", &[None, Some("a-token-of-a-device-of-~"), Some("android"), None]),
     ("public.remove_push_device(uuid, text)", &[Some("#~e01"), None]),
     ("public.transfer_company_ownership(uuid, text)", &[Some("#~102"), None]),
     ("public.transfer_stock(uuid, uuid, numeric, uuid, text)", &[Some("#~bc1"), Some("#~bb2"), Some("1"), None, None]),
