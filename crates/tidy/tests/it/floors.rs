@@ -21,6 +21,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-redis-link", Floor::At(1)),
     ("thorbis-limits", Floor::At(2)),
     ("thorbis-cache", Floor::At(1)),
+    ("thorbis-blobs", Floor::At(1)),
     ("thorbis-outbound", Floor::At(2)),
     ("thorbis-queue", Floor::At(2)),
     ("thorbis-auth", Floor::At(3)),
