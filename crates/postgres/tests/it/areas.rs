@@ -162,6 +162,8 @@ pub(crate) const AREAS: &[Area] = &[
             "public_links",
             "verification_tokens",
             "import_runs",
+            "data_imports",
+            "data_exports",
             "posts",
             "chats",
             "messages_v2",

@@ -18,6 +18,7 @@ use std::time::Duration;
 use auth::keys::KeyRing;
 use auth::{Auth, AuthConfig, AuthOptions};
 use axum::{Router, middleware};
+use blobs::Folder;
 use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
 use limits::{Buckets, Keys, Limiter, Mode};
@@ -28,6 +29,7 @@ use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
 use queue::{Kinds, Queue, QueueOptions, Worker};
 use redis_link::Link;
 use tokio_util::sync::CancellationToken;
+use transfers::{Transfers, TransfersOptions};
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
@@ -62,6 +64,8 @@ struct Inner {
     outbound: Outbound,
     queue: Queue,
     messaging: Messaging,
+    files: Folder,
+    transfers: Transfers,
     kinds: Kinds,
     data_api: DataApi,
     /// Who tells of changed rows, until it works.
@@ -112,19 +116,32 @@ impl Backend {
         let messaging = Messaging::new(MessagingOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
-            clock,
+            clock: Arc::clone(&clock),
             outbound: outbound.clone(),
             vault: Arc::new(RingVault(auth.clone())),
             config: settings.messaging.clone(),
             public_url: public_url.to_owned(),
         })?;
-        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() });
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
             config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
         }
         config.plan_enabled.get_or_insert(settings.is_development());
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
+        let files = Folder::new(settings.blobs_directory(), settings.blobs.clone());
+        let transfers = Transfers::new(TransfersOptions {
+            database: database.clone(),
+            authority: Arc::clone(&authority),
+            clock,
+            blobs: Arc::new(files.clone()),
+            data_api: data_api.clone(),
+            queue: queue.clone(),
+            auth: auth.clone(),
+            outbound: outbound.clone(),
+            config: settings.transfers.clone(),
+            public_url: public_url.to_owned(),
+        })?;
+        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() }, &transfers);
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
         let feed = data_api.listener().into_iter().fold(feed, Feed::with);
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
@@ -138,6 +155,8 @@ impl Backend {
             outbound,
             queue,
             messaging,
+            files,
+            transfers,
             kinds,
             data_api,
             feed,
@@ -336,6 +355,17 @@ impl Backend {
     /// Returns the routes of companies' webhooks, behind the auth layer.
     pub(crate) fn webhook_routes(&self) -> Router {
         self.guarded(messaging::router(self.0.messaging.clone()))
+    }
+
+    /// Takes away files whose time is over, a bounded number. Returns how many there were.
+    pub(crate) async fn clean_files(&self) -> Result<u64> {
+        self.0.files.sweep().await?;
+        self.0.transfers.clean().await
+    }
+
+    /// Returns the routes of exports. Whoever has a link fetches without a token.
+    pub(crate) fn export_routes(&self) -> Router {
+        self.guarded(transfers::exports_router(self.0.transfers.clone()))
     }
 
     /// Returns the routes of the data API, behind the auth layer.

@@ -11,6 +11,7 @@
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
 //! | `/batch/v1` | several of its requests in one transaction | the same |
 //! | `/api/v1/webhooks` | webhooks of companies | the same |
+//! | `/api/v1/exports` | files of rows; one is fetched by its link | the same, or whoever has the link |
 //! | `/webhooks/v1` | what providers tell this server | whoever signs as they do |
 //! | `/mailbox` | messages kept instead of sent, in development | the service key |
 
@@ -57,6 +58,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/rest/v1/", backend.data_api_root())
             .nest("/batch/v1", backend.batch_routes())
             .nest("/api/v1/webhooks", backend.webhook_routes())
+            .nest("/api/v1/exports", backend.export_routes())
             .nest("/webhooks/v1", backend.inbound_routes())
     };
     let routes = match backend.mailbox_routes() {

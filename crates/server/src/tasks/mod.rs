@@ -6,12 +6,14 @@ mod refresh_reports;
 mod send_message;
 
 use queue::Kinds;
+use transfers::Transfers;
 
 use refresh_reports::RefreshReports;
 pub(crate) use send_message::Desk;
 use send_message::{SendEmail, SendSms};
 
 /// Returns all kinds.
-pub(crate) fn kinds(desk: Desk) -> Kinds {
-    Kinds::default().with(RefreshReports).with(SendEmail(desk.clone())).with(SendSms(desk))
+pub(crate) fn kinds(desk: Desk, transfers: &Transfers) -> Kinds {
+    let kinds = Kinds::default().with(RefreshReports).with(SendEmail(desk.clone())).with(SendSms(desk));
+    transfers::kinds(kinds, transfers)
 }

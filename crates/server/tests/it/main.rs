@@ -16,4 +16,6 @@ mod nodes;
 #[cfg(test)]
 mod rates;
 #[cfg(test)]
+mod transfers;
+#[cfg(test)]
 mod upkeep;
