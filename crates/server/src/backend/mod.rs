@@ -368,6 +368,11 @@ impl Backend {
         self.guarded(transfers::exports_router(self.0.transfers.clone()))
     }
 
+    /// Returns the routes of imports.
+    pub(crate) fn import_routes(&self) -> Router {
+        self.guarded(transfers::imports_router(self.0.transfers.clone()))
+    }
+
     /// Returns the routes of the data API, behind the auth layer.
     pub(crate) fn data_api_routes(&self) -> Router {
         self.guarded(data_api::router(self.0.data_api.clone()))

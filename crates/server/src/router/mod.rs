@@ -12,6 +12,7 @@
 //! | `/batch/v1` | several of its requests in one transaction | the same |
 //! | `/api/v1/webhooks` | webhooks of companies | the same |
 //! | `/api/v1/exports` | files of rows; one is fetched by its link | the same, or whoever has the link |
+//! | `/api/v1/imports` | files that become rows, and taking them back | the same |
 //! | `/webhooks/v1` | what providers tell this server | whoever signs as they do |
 //! | `/mailbox` | messages kept instead of sent, in development | the service key |
 
@@ -59,6 +60,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/batch/v1", backend.batch_routes())
             .nest("/api/v1/webhooks", backend.webhook_routes())
             .nest("/api/v1/exports", backend.export_routes())
+            .nest("/api/v1/imports", backend.import_routes())
             .nest("/webhooks/v1", backend.inbound_routes())
     };
     let routes = match backend.mailbox_routes() {

@@ -4,7 +4,7 @@
 
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ use super::made::{LINKED, url};
 use super::rows::Format;
 use super::{Exporting, FORMATS, Wanted, columns, exportable};
 use crate::links::{self, Linked};
+use crate::reports::{self, Reporting};
 use crate::{Transfers, files};
 use data_api::Selection;
 
@@ -38,6 +39,7 @@ impl Capability for ReadExports {
 pub fn router(transfers: Transfers) -> Router {
     Router::new()
         .route("/", get(list).post(create))
+        .route("/reports", post(report))
         .route("/{id}", get(one).delete(revoke))
         .route("/{id}/file", get(file))
         .with_state(transfers)
@@ -84,6 +86,39 @@ async fn create(
         .text("::text)::text as b, app.enqueue_as_caller('data_export', ");
     sql.bind(serde_json::to_value(&wanted).map_err(Error::internal)?).text("::jsonb, null, null, null, ").bind(table.name.as_str());
     sql.text("::text, ").bind(id).text("::uuid) as c");
+    tx.query(sql).await?;
+    let shown = shown(&transfers, &tx, id).await?;
+    tx.commit().await?;
+    transfers.queue().ring();
+    Ok((StatusCode::ACCEPTED, Json(json!({ "data": shown }))))
+}
+
+/// Has a report made.
+async fn report(
+    State(transfers): State<Transfers>,
+    can: Can<Reporting>,
+    Extension(context): Extension<RequestContext>,
+    meter: Option<Extension<Meter>>,
+    body: bytes::Bytes,
+) -> Result<(StatusCode, Json<Value>)> {
+    let grant = can.into_grant().needing_company();
+    let wanted: reports::Wanted = serde_json::from_slice(&body).map_err(|error| {
+        Error::new(Kind::BadRequest, "validation_failed", "The body is no JSON of the shape that this takes")
+            .with_hint(r#"Send {"report": "company_kpis", "format": "csv"}."#)
+            .with_source(error)
+    })?;
+    reports::format(&wanted.format)?;
+    let _known = reports::statement(&wanted.report, 1)?;
+    if let Some(Extension(meter)) = meter {
+        meter.operation(Class::ReportGeneration, 1).await?;
+    }
+    let id = Uuid::now_v7();
+    let tx = transfers.begin_as(&grant, &context).await?;
+    let mut sql = Sql::new("select app.open_export(app.company_id(), ");
+    sql.bind(id).text("::uuid, auth.uid(), 'report', ").bind(wanted.report.as_str()).text("::text, ").bind(wanted.format.as_str());
+    sql.text("::text, '{}'::text[], '')::text as a, app.enqueue_as_caller('generate_report', ");
+    sql.bind(serde_json::to_value(&wanted).map_err(Error::internal)?).text("::jsonb, null, null, null, ").bind(wanted.report.as_str());
+    sql.text("::text, ").bind(id).text("::uuid) as b");
     tx.query(sql).await?;
     let shown = shown(&transfers, &tx, id).await?;
     tx.commit().await?;

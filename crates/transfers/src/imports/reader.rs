@@ -60,7 +60,10 @@ impl Form {
             "csv" => Ok(Self::Csv),
             "json" => Ok(Self::Json),
             "ndjson" => Ok(Self::Ndjson),
-            _ => Err(Error::new(Kind::BadRequest, "format_unknown", "There is no such form of a file").with_hint("One of: csv, json, ndjson.")),
+            _ => {
+                Err(Error::new(Kind::BadRequest, "format_unknown", "There is no such form of a file")
+                    .with_hint("One of: csv, json, ndjson."))
+            }
         }
     }
 }
@@ -73,7 +76,8 @@ impl Fault {
 
 impl Reader {
     /// Begins to read, up to the names of the columns.
-    pub(crate) async fn open(form: Form, mut content: BlobStream, config: &TransfersConfig) -> Result<Self> {
+    pub(crate) async fn open(form: Form, content: BlobStream, config: &TransfersConfig) -> Result<Self> {
+        let mut content = content.fuse().boxed();
         let mut head = Vec::new();
         while head.len() < NAMES_BYTES_MAX {
             let Some(piece) = content.next().await else { break };
@@ -166,7 +170,8 @@ impl Reader {
             }
         };
         let cells = line.cells.map_err(|(code, message)| Error::new(Kind::BadRequest, "names_unreadable", message).with_details(code))?;
-        let names: Vec<String> = cells.into_iter().map(|cell| String::from_utf8(cell).map_err(|error| not_utf8().with_source(error))).collect::<Result<_>>()?;
+        let names: Vec<String> =
+            cells.into_iter().map(|cell| String::from_utf8(cell).map_err(|error| not_utf8().with_source(error))).collect::<Result<_>>()?;
         let names: Vec<String> = names.into_iter().map(|name| name.trim().to_owned()).collect();
         let is_twice = names.iter().enumerate().any(|(place, name)| names.iter().skip(place + 1).any(|other| other == name));
         if is_twice || names.iter().any(|name| name.is_empty() || name.len() > 200) {
