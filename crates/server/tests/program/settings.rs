@@ -35,6 +35,8 @@ const SOURCES: &[&str] = &[
     "crates/postgres/src/feed/config.rs",
     "crates/queue/src/config.rs",
     "crates/messaging/src/config.rs",
+    "crates/blobs/src/config.rs",
+    "crates/transfers/src/config.rs",
     "crates/messaging/src/inbound/config.rs",
     "crates/cache/src/config.rs",
 ];

@@ -66,7 +66,7 @@ async fn a_file_becomes_rows_and_can_be_taken_back() {
     assert_eq!(
         shop.count("select count(*) from public.customers where last_name = 'Last, ' || substr(first_name, 6) and created_by is not null")
             .await,
-        5000
+        2000
     );
     Shop::refused(&shop.post(&format!("{import}/start"), ann, json!({})).await, 409, "import_begun");
 
