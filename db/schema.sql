@@ -1786,6 +1786,83 @@ begin
 end$$;
 ALTER FUNCTION app.audit_of_customers() OWNER TO app_definer;
 
+CREATE FUNCTION app.audit_of_data_exports() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.blob_key is distinct from new.blob_key then v_changed := v_changed || 'blob_key'::text; v_old := v_old || jsonb_build_object('blob_key', old.blob_key); v_new := v_new || jsonb_build_object('blob_key', new.blob_key); end if;
+  if old.bytes is distinct from new.bytes then v_changed := v_changed || 'bytes'::text; v_old := v_old || jsonb_build_object('bytes', old.bytes); v_new := v_new || jsonb_build_object('bytes', new.bytes); end if;
+  if old.columns is distinct from new.columns then v_changed := v_changed || 'columns'::text; v_old := v_old || jsonb_build_object('columns', old.columns); v_new := v_new || jsonb_build_object('columns', new.columns); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.error_code is distinct from new.error_code then v_changed := v_changed || 'error_code'::text; v_old := v_old || jsonb_build_object('error_code', old.error_code); v_new := v_new || jsonb_build_object('error_code', new.error_code); end if;
+  if old.error_message is distinct from new.error_message then v_changed := v_changed || 'error_message'::text; v_old := v_old || jsonb_build_object('error_message', old.error_message); v_new := v_new || jsonb_build_object('error_message', new.error_message); end if;
+  if old.expires_at is distinct from new.expires_at then v_changed := v_changed || 'expires_at'::text; v_old := v_old || jsonb_build_object('expires_at', old.expires_at); v_new := v_new || jsonb_build_object('expires_at', new.expires_at); end if;
+  if old.filter is distinct from new.filter then v_changed := v_changed || 'filter'::text; v_old := v_old || jsonb_build_object('filter', old.filter); v_new := v_new || jsonb_build_object('filter', new.filter); end if;
+  if old.finished_at is distinct from new.finished_at then v_changed := v_changed || 'finished_at'::text; v_old := v_old || jsonb_build_object('finished_at', old.finished_at); v_new := v_new || jsonb_build_object('finished_at', new.finished_at); end if;
+  if old.format is distinct from new.format then v_changed := v_changed || 'format'::text; v_old := v_old || jsonb_build_object('format', old.format); v_new := v_new || jsonb_build_object('format', new.format); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.rows_done is distinct from new.rows_done then v_changed := v_changed || 'rows_done'::text; v_old := v_old || jsonb_build_object('rows_done', old.rows_done); v_new := v_new || jsonb_build_object('rows_done', new.rows_done); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.what is distinct from new.what then v_changed := v_changed || 'what'::text; v_old := v_old || jsonb_build_object('what', old.what); v_new := v_new || jsonb_build_object('what', new.what); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_data_exports() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_data_imports() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.blob_key is distinct from new.blob_key then v_changed := v_changed || 'blob_key'::text; v_old := v_old || jsonb_build_object('blob_key', old.blob_key); v_new := v_new || jsonb_build_object('blob_key', new.blob_key); end if;
+  if old.bytes is distinct from new.bytes then v_changed := v_changed || 'bytes'::text; v_old := v_old || jsonb_build_object('bytes', old.bytes); v_new := v_new || jsonb_build_object('bytes', new.bytes); end if;
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.dry_run is distinct from new.dry_run then v_changed := v_changed || 'dry_run'::text; v_old := v_old || jsonb_build_object('dry_run', old.dry_run); v_new := v_new || jsonb_build_object('dry_run', new.dry_run); end if;
+  if old.error_code is distinct from new.error_code then v_changed := v_changed || 'error_code'::text; v_old := v_old || jsonb_build_object('error_code', old.error_code); v_new := v_new || jsonb_build_object('error_code', new.error_code); end if;
+  if old.error_message is distinct from new.error_message then v_changed := v_changed || 'error_message'::text; v_old := v_old || jsonb_build_object('error_message', old.error_message); v_new := v_new || jsonb_build_object('error_message', new.error_message); end if;
+  if old.errors is distinct from new.errors then v_changed := v_changed || 'errors'::text; v_old := v_old || jsonb_build_object('errors', old.errors); v_new := v_new || jsonb_build_object('errors', new.errors); end if;
+  if old.errors_key is distinct from new.errors_key then v_changed := v_changed || 'errors_key'::text; v_old := v_old || jsonb_build_object('errors_key', old.errors_key); v_new := v_new || jsonb_build_object('errors_key', new.errors_key); end if;
+  if old.file_name is distinct from new.file_name then v_changed := v_changed || 'file_name'::text; v_old := v_old || jsonb_build_object('file_name', old.file_name); v_new := v_new || jsonb_build_object('file_name', new.file_name); end if;
+  if old.finished_at is distinct from new.finished_at then v_changed := v_changed || 'finished_at'::text; v_old := v_old || jsonb_build_object('finished_at', old.finished_at); v_new := v_new || jsonb_build_object('finished_at', new.finished_at); end if;
+  if old.format is distinct from new.format then v_changed := v_changed || 'format'::text; v_old := v_old || jsonb_build_object('format', old.format); v_new := v_new || jsonb_build_object('format', new.format); end if;
+  if old.headers is distinct from new.headers then v_changed := v_changed || 'headers'::text; v_old := v_old || jsonb_build_object('headers', old.headers); v_new := v_new || jsonb_build_object('headers', new.headers); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.key_columns is distinct from new.key_columns then v_changed := v_changed || 'key_columns'::text; v_old := v_old || jsonb_build_object('key_columns', old.key_columns); v_new := v_new || jsonb_build_object('key_columns', new.key_columns); end if;
+  if old.left_rows is distinct from new.left_rows then v_changed := v_changed || 'left_rows'::text; v_old := v_old || jsonb_build_object('left_rows', old.left_rows); v_new := v_new || jsonb_build_object('left_rows', new.left_rows); end if;
+  if old.mapping is distinct from new.mapping then v_changed := v_changed || 'mapping'::text; v_old := v_old || jsonb_build_object('mapping', old.mapping); v_new := v_new || jsonb_build_object('mapping', new.mapping); end if;
+  if old.mode is distinct from new.mode then v_changed := v_changed || 'mode'::text; v_old := v_old || jsonb_build_object('mode', old.mode); v_new := v_new || jsonb_build_object('mode', new.mode); end if;
+  if old.rows_created is distinct from new.rows_created then v_changed := v_changed || 'rows_created'::text; v_old := v_old || jsonb_build_object('rows_created', old.rows_created); v_new := v_new || jsonb_build_object('rows_created', new.rows_created); end if;
+  if old.rows_failed is distinct from new.rows_failed then v_changed := v_changed || 'rows_failed'::text; v_old := v_old || jsonb_build_object('rows_failed', old.rows_failed); v_new := v_new || jsonb_build_object('rows_failed', new.rows_failed); end if;
+  if old.rows_left is distinct from new.rows_left then v_changed := v_changed || 'rows_left'::text; v_old := v_old || jsonb_build_object('rows_left', old.rows_left); v_new := v_new || jsonb_build_object('rows_left', new.rows_left); end if;
+  if old.rows_read is distinct from new.rows_read then v_changed := v_changed || 'rows_read'::text; v_old := v_old || jsonb_build_object('rows_read', old.rows_read); v_new := v_new || jsonb_build_object('rows_read', new.rows_read); end if;
+  if old.rows_undone is distinct from new.rows_undone then v_changed := v_changed || 'rows_undone'::text; v_old := v_old || jsonb_build_object('rows_undone', old.rows_undone); v_new := v_new || jsonb_build_object('rows_undone', new.rows_undone); end if;
+  if old.rows_updated is distinct from new.rows_updated then v_changed := v_changed || 'rows_updated'::text; v_old := v_old || jsonb_build_object('rows_updated', old.rows_updated); v_new := v_new || jsonb_build_object('rows_updated', new.rows_updated); end if;
+  if old.started_at is distinct from new.started_at then v_changed := v_changed || 'started_at'::text; v_old := v_old || jsonb_build_object('started_at', old.started_at); v_new := v_new || jsonb_build_object('started_at', new.started_at); end if;
+  if old.status is distinct from new.status then v_changed := v_changed || 'status'::text; v_old := v_old || jsonb_build_object('status', old.status); v_new := v_new || jsonb_build_object('status', new.status); end if;
+  if old.table_name is distinct from new.table_name then v_changed := v_changed || 'table_name'::text; v_old := v_old || jsonb_build_object('table_name', old.table_name); v_new := v_new || jsonb_build_object('table_name', new.table_name); end if;
+  if old.task_id is distinct from new.task_id then v_changed := v_changed || 'task_id'::text; v_old := v_old || jsonb_build_object('task_id', old.task_id); v_new := v_new || jsonb_build_object('task_id', new.task_id); end if;
+  if old.undone_at is distinct from new.undone_at then v_changed := v_changed || 'undone_at'::text; v_old := v_old || jsonb_build_object('undone_at', old.undone_at); v_new := v_new || jsonb_build_object('undone_at', new.undone_at); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_data_imports() OWNER TO app_definer;
+
 CREATE FUNCTION app.audit_of_departments() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4297,6 +4374,62 @@ begin
 end $$;
 ALTER FUNCTION app.begin_domain_check(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid) OWNER TO app_definer;
 
+CREATE FUNCTION app.begin_import(p_id uuid, p_noun text, p_mapping jsonb, p_key_columns text[], p_mode text, p_dry_run boolean) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_import public.data_imports;
+  v_task   constant uuid := app.uuid_v7();
+begin
+  perform app.demand('imports:create'), app.demand(p_noun || ':create');
+  if p_key_columns <> '{}' then
+    perform app.demand(p_noun || ':update');
+  end if;
+  select * into v_import from public.data_imports i where i.company_id = app.company_id() and i.id = p_id for update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
+  elsif v_import.blob_key is null or not (v_import.status = 'uploaded' or v_import.dry_run and v_import.status in ('completed', 'failed', 'cancelled')) then
+    raise exception using errcode = 'TH409', constraint = 'import_begun', message = 'This import was begun already.',
+      hint = 'Send the file again to import it again.';
+  end if;
+  delete from app.import_errors e where e.company_id = v_import.company_id and e.import_id = p_id;
+  update public.data_imports i
+     set mapping = p_mapping, key_columns = p_key_columns, mode = p_mode, dry_run = p_dry_run, status = 'pending', task_id = v_task, errors = '[]',
+         errors_key = null, error_code = null, error_message = null, rows_read = 0, rows_created = 0, rows_updated = 0, rows_failed = 0,
+         started_at = now(), finished_at = null, created_by = auth.uid()
+   where i.company_id = v_import.company_id and i.id = p_id;
+  return app.enqueue_as_caller('data_import', jsonb_build_object('import_id', p_id), v_import.company_id, null, null,
+                               left(format('%s: %s', v_import.table_name, coalesce(v_import.file_name, p_id::text)), 200), v_task);
+end $$;
+ALTER FUNCTION app.begin_import(p_id uuid, p_noun text, p_mapping jsonb, p_key_columns text[], p_mode text, p_dry_run boolean) OWNER TO app_definer;
+
+CREATE FUNCTION app.begin_undo(p_id uuid, p_noun text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_import public.data_imports;
+  v_task   constant uuid := app.uuid_v7();
+begin
+  perform app.demand('imports:update'), app.demand(p_noun || ':delete');
+  select * into v_import from public.data_imports i where i.company_id = app.company_id() and i.id = p_id for update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
+  elsif v_import.key_columns <> '{}' then
+    perform app.demand(p_noun || ':update');
+  end if;
+  if v_import.dry_run or v_import.status not in ('completed', 'failed', 'cancelled')
+     or not exists (select from app.import_rows r where r.company_id = v_import.company_id and r.import_id = p_id and r.outcome is null) then
+    raise exception using errcode = 'TH409', constraint = 'import_not_undoable', message = 'Nothing of this import can be undone.',
+      hint = 'It is not over, wrote nothing, was undone, or is too long ago.';
+  end if;
+  update public.data_imports i set status = 'undoing', task_id = v_task where i.company_id = v_import.company_id and i.id = p_id;
+  return app.enqueue_as_caller('undo_import', jsonb_build_object('import_id', p_id), v_import.company_id, null, null,
+                               left(format('undo %s: %s', v_import.table_name, coalesce(v_import.file_name, p_id::text)), 200), v_task);
+end $$;
+ALTER FUNCTION app.begin_undo(p_id uuid, p_noun text) OWNER TO app_definer;
+
 CREATE FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4566,6 +4699,20 @@ begin
   return auth.uid();
 end $$;
 ALTER FUNCTION app.caller() OWNER TO app_owner;
+
+CREATE FUNCTION app.cancel_import(p_id uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_task uuid;
+begin
+  perform app.demand('imports:update');
+  select i.task_id into v_task from public.data_imports i
+   where i.company_id = app.company_id() and i.id = p_id and i.status in ('pending', 'running', 'undoing');
+  return v_task is not null and app.cancel_task(app.company_id(), v_task) <> 'finished';
+end $$;
+ALTER FUNCTION app.cancel_import(p_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.cancel_task(p_company_id uuid, p_id uuid) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5211,7 +5358,7 @@ begin
 end $$;
 ALTER FUNCTION app.check_visit() OWNER TO app_definer;
 
-CREATE FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) RETURNS TABLE(company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamp with time zone, payload jsonb)
+CREATE FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) RETURNS TABLE(company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamp with time zone, payload jsonb, created_by uuid, asked_with jsonb, mark jsonb)
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -5241,7 +5388,7 @@ begin
                 where r.state = 'ready' and r.company_id = w.company_id and (r.rank, r.run_at, r.id) >= (w.rank, w.run_at, w.id)
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      where t.company_id = c.company_id and t.id = c.id
-    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark
   loop
     company_id := v_task.company_id;
     id := v_task.id;
@@ -5250,6 +5397,9 @@ begin
     rank := v_task.rank;
     run_at := v_task.run_at;
     payload := v_task.payload;
+    created_by := v_task.created_by;
+    asked_with := v_task.asked_with;
+    mark := v_task.mark;
     if (v_task.kind = any (v_kinds) or v_task.company_id = any (v_companies))
        and app.take_slots(v_task.company_id, v_task.id, v_task.kind, v_task.limit_key) is null then
       kind := null;
@@ -5365,6 +5515,9 @@ CREATE TABLE app.tasks (
     created_by uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     label text,
+    asked_with jsonb,
+    mark jsonb,
+    CONSTRAINT tasks_asked_with_check CHECK ((jsonb_typeof(asked_with) = 'object'::text)),
     CONSTRAINT tasks_label_check CHECK ((length(label) <= 200)),
     CONSTRAINT tasks_limit_key_check CHECK (((length(limit_key) >= 1) AND (length(limit_key) <= 200))),
     CONSTRAINT tasks_payload_check CHECK (((jsonb_typeof(payload) = 'object'::text) AND (pg_column_size(payload) <= 1048576))),
@@ -5389,6 +5542,10 @@ COMMENT ON COLUMN app.tasks.errors IS 'pii:text';
 
 COMMENT ON COLUMN app.tasks.label IS 'pii:text';
 
+COMMENT ON COLUMN app.tasks.asked_with IS 'secret';
+
+COMMENT ON COLUMN app.tasks.mark IS 'pii:text';
+
 CREATE FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -5399,10 +5556,10 @@ begin
   delete from app.tasks t where t.company_id = p_task.company_id and t.id = p_task.id;
   if p_outcome = 'dead' then
     insert into app.dead_tasks (company_id, id, kind, rank, run_at, attempt, attempts_max, worker, limit_key, unique_key, payload, progress_percent,
-                                progress_message, errors, created_by, created_at, started_at, finished_at, label)
+                                progress_message, errors, created_by, created_at, started_at, finished_at, label, asked_with, mark)
     values (p_task.company_id, p_task.id, p_task.kind, p_task.rank, p_task.run_at, p_task.attempt, p_task.attempts_max, p_task.worker,
             p_task.limit_key, p_task.unique_key, p_task.payload, p_task.progress_percent, p_task.progress_message, v_errors, p_task.created_by,
-            p_task.created_at, p_task.started_at, now(), p_task.label);
+            p_task.created_at, p_task.started_at, now(), p_task.label, p_task.asked_with, p_task.mark);
   else
     insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, worker, unique_key, payload, progress_percent,
                                 progress_message, errors, result, created_by, created_at, started_at, finished_at, label)
@@ -6247,6 +6404,7 @@ CREATE TABLE app.task_kinds (
     paused_until timestamp with time zone,
     is_draining boolean DEFAULT false NOT NULL,
     declared_at timestamp with time zone DEFAULT now() NOT NULL,
+    runs_as_caller boolean DEFAULT false NOT NULL,
     CONSTRAINT task_kinds_attempts_max_check CHECK (((attempts_max >= 1) AND (attempts_max <= 100))),
     CONSTRAINT task_kinds_fields_check CHECK ((jsonb_typeof(fields) = 'array'::text)),
     CONSTRAINT task_kinds_max_running_check CHECK ((max_running >= 0)),
@@ -6266,18 +6424,19 @@ CREATE FUNCTION app.declare_task_kinds(p_kinds jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO ''
     BEGIN ATOMIC
- INSERT INTO app.task_kinds AS k (name, attempts_max, timeout_ms, priority, permission, fields, max_running, max_running_per_company, max_running_per_key)  SELECT d.name,
+ INSERT INTO app.task_kinds AS k (name, attempts_max, timeout_ms, priority, permission, fields, runs_as_caller, max_running, max_running_per_company, max_running_per_key)  SELECT d.name,
              d.attempts_max,
              d.timeout_ms,
              d.priority,
              d.permission,
              d.fields,
+             COALESCE(d.runs_as_caller, false) AS "coalesce",
              d.max_running,
              d.max_running_per_company,
              d.max_running_per_key
-            FROM jsonb_to_recordset(declare_task_kinds.p_kinds) d(name text, attempts_max smallint, timeout_ms integer, priority smallint, permission text, fields jsonb, max_running integer, max_running_per_company integer, max_running_per_key integer)
-           ORDER BY d.name ON CONFLICT(name) DO UPDATE SET attempts_max = excluded.attempts_max, timeout_ms = excluded.timeout_ms, priority = excluded.priority, permission = excluded.permission, fields = excluded.fields, declared_at = now()
-   WHERE (((((k.attempts_max IS DISTINCT FROM excluded.attempts_max) OR (k.timeout_ms IS DISTINCT FROM excluded.timeout_ms)) OR (k.priority IS DISTINCT FROM excluded.priority)) OR (k.permission IS DISTINCT FROM excluded.permission)) OR (k.fields IS DISTINCT FROM excluded.fields));
+            FROM jsonb_to_recordset(declare_task_kinds.p_kinds) d(name text, attempts_max smallint, timeout_ms integer, priority smallint, permission text, fields jsonb, runs_as_caller boolean, max_running integer, max_running_per_company integer, max_running_per_key integer)
+           ORDER BY d.name ON CONFLICT(name) DO UPDATE SET attempts_max = excluded.attempts_max, timeout_ms = excluded.timeout_ms, priority = excluded.priority, permission = excluded.permission, fields = excluded.fields, runs_as_caller = excluded.runs_as_caller, declared_at = now()
+   WHERE ((((((k.attempts_max IS DISTINCT FROM excluded.attempts_max) OR (k.timeout_ms IS DISTINCT FROM excluded.timeout_ms)) OR (k.priority IS DISTINCT FROM excluded.priority)) OR (k.permission IS DISTINCT FROM excluded.permission)) OR (k.fields IS DISTINCT FROM excluded.fields)) OR (k.runs_as_caller IS DISTINCT FROM excluded.runs_as_caller));
 END;
 ALTER FUNCTION app.declare_task_kinds(p_kinds jsonb) OWNER TO app_owner;
 
@@ -6660,14 +6819,46 @@ CREATE FUNCTION app.enqueue_as_caller(p_kind text, p_payload jsonb, p_company_id
     SET search_path TO ''
     AS $$
 declare
-  v_company constant uuid := coalesce(p_company_id, app.company_id());
-  v_id      uuid;
+  v_is_service constant boolean := current_setting('role') = 'service_role';
+  v_company    constant uuid := coalesce(p_company_id, app.company_id());
+  v_kind       app.task_kinds;
+  v_claims     jsonb := coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb;
+  v_asker      uuid := auth.uid();
+  v_payload    jsonb := p_payload;
+  v_fault      text;
+  v_id         uuid;
 begin
   perform app.check_task_of_caller(current_setting('role') = 'service_role', p_kind, p_payload, v_company);
   if p_priority not between -100 and 100 then
     raise exception using errcode = '22023', message = 'The priority of a task is between -100 and 100.';
   end if;
-  v_id := app.enqueue_task(p_kind, p_payload, v_company, p_run_at, p_priority, p_id => p_id);
+  if v_kind.runs_as_caller then
+    -- Only the service says in whose place it asks.
+    if v_is_service then
+      v_asker := (p_payload ->> 'asked_by')::uuid;
+      v_payload := p_payload - 'asked_by';
+      v_claims := '{"aal": "aal2"}';
+    elsif v_claims ? 'impersonated_by' then
+      raise exception using errcode = '42501', message = 'Support puts in no task that would run with the rights of a member.';
+    end if;
+    if v_asker is null then
+      raise exception using errcode = '42501', message = format('A task of the kind "%s" runs with the rights of a member.', p_kind),
+        hint = 'API keys put in none; the service says asked_by, the id of a member.';
+    end if;
+  end if;
+  -- Of what only the service puts in its program knows.
+  if v_kind.permission is not null then
+    v_fault := app.payload_fault(v_kind.fields, coalesce(v_payload, '{}'), v_company);
+    if v_fault is not null then
+      raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
+    end if;
+  end if;
+  v_id := app.enqueue_task(p_kind, v_payload, v_company, p_run_at, p_priority, p_id => p_id);
+  if v_kind.runs_as_caller then
+    update app.tasks t
+       set created_by = v_asker, asked_with = v_claims - '{iat,exp,nbf,jti,session_id,company_id,tenant_id,subdomain,industry,member_role,role,sub}'::text[]
+     where t.company_id = v_company and t.id = v_id;
+  end if;
   if p_label is not null then
     update app.tasks t set label = left(p_label, 200) where t.company_id = coalesce(v_company, app.no_company()) and t.id = v_id;
   end if;
@@ -7222,26 +7413,31 @@ begin
 end $$;
 ALTER FUNCTION app.expire_security_events(p_limit integer) OWNER TO app_definer;
 
-CREATE FUNCTION app.expire_trials(p_limit integer) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION app.expire_transfers(p_imports_kept_days integer, p_rows_max integer) RETURNS bigint
+    LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
-  v_row   record;
-  v_count bigint := 0;
+  v_exports bigint;
+  v_imports bigint;
 begin
-  for v_row in
-    select c.id, c.trial_ends_at from public.companies c
-     where c.subscription_status = 'trialing' and c.trial_ends_at <= now() and c.deleted_at is null
-     order by c.trial_ends_at limit p_limit for no key update skip locked
-  loop
-    update public.companies c set subscription_status = 'incomplete', past_due_since = v_row.trial_ends_at where c.id = v_row.id;
-    perform app.enqueue_task('trial_ended', '{}', v_row.id, p_unique_key => 'trial_ended');
-    v_count := v_count + 1;
-  end loop;
-  return v_count;
+  update public.data_exports e set blob_key = null, status = 'expired'
+   where (e.company_id, e.id) in (select x.company_id, x.id from public.data_exports x
+                                   where x.blob_key is not null and x.expires_at <= now() order by x.expires_at limit p_rows_max for update skip locked);
+  get diagnostics v_exports = row_count;
+  with over as (
+    update public.data_imports i set blob_key = null, errors_key = null
+     where (i.company_id, i.id) in (select x.company_id, x.id from public.data_imports x
+                                     where x.blob_key is not null and x.status not in ('pending', 'running', 'undoing')
+                                       and coalesce(x.finished_at, x.created_at) <= now() - make_interval(days => p_imports_kept_days)
+                                     order by x.finished_at limit p_rows_max for update skip locked)
+    returning i.company_id, i.id),
+  rows_gone as (delete from app.import_rows r using over o where r.company_id = o.company_id and r.import_id = o.id)
+  delete from app.import_errors e using over o where e.company_id = o.company_id and e.import_id = o.id;
+  get diagnostics v_imports = row_count;
+  return v_exports + v_imports;
 end $$;
-ALTER FUNCTION app.expire_trials(p_limit integer) OWNER TO app_definer;
+ALTER FUNCTION app.expire_transfers(p_imports_kept_days integer, p_rows_max integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7536,6 +7732,21 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.forget_company_tasks() OWNER TO app_definer;
+
+CREATE FUNCTION app.forget_files() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  insert into app.forgotten_files (blob_key)
+  select distinct f.blob_key
+    from unnest(array[to_jsonb(old) ->> 'blob_key', to_jsonb(old) ->> 'errors_key']) f (blob_key)
+   where f.blob_key is not null
+     and (tg_op = 'DELETE' or f.blob_key not in (coalesce(to_jsonb(new) ->> 'blob_key', ''), coalesce(to_jsonb(new) ->> 'errors_key', '')))
+      on conflict (blob_key) do nothing;
+  return null;
+end $$;
+ALTER FUNCTION app.forget_files() OWNER TO app_definer;
 
 CREATE FUNCTION app.forget_password_class() RETURNS trigger
     LANGUAGE plpgsql
@@ -10578,36 +10789,20 @@ begin
 end $_$;
 ALTER FUNCTION app.mark_as_deleted() OWNER TO app_owner;
 
-CREATE FUNCTION app.mark_overdue_invoices(p_limit integer) RETURNS bigint
+CREATE FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
-declare
-  v_row   record;
-  v_state text;
-  v_count bigint := 0;
 begin
-  for v_row in
-    select i.company_id, i.id from public.invoices i
-     where i.status in ('sent', 'viewed', 'partial') and i.due_date < now() and i.balance_amount > 0 and i.deleted_at is null and i.archived_at is null
-     order by i.due_date limit p_limit for update skip locked
-  loop
-    begin
-      update public.invoices i set status = 'overdue' where i.company_id = v_row.company_id and i.id = v_row.id;
-      v_count := v_count + 1;
-    exception when others then
-      get stacked diagnostics v_state = returned_sqlstate;
-      if app.is_fault_of_server(v_state) then
-        raise;
-      end if;
-      raise warning 'invoice % of company % cannot become overdue: %', v_row.id, v_row.company_id, v_state;
-    end;
-  end loop;
-  return v_count;
+  perform app.keep_to_company(p_company_id);
+  if current_setting('role') = 'authenticated' and p_company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'This transaction is of another company.';
+  end if;
+  update app.tasks t set mark = p_mark
+   where t.company_id = p_company_id and t.id = p_id and t.state = 'running' and t.worker = p_worker and t.attempt = p_attempt;
+  return found;
 end $$;
-ALTER FUNCTION app.mark_overdue_invoices(p_limit integer) OWNER TO app_definer;
-
-COMMENT ON FUNCTION app.mark_overdue_invoices(p_limit integer) IS 'Marks a batch of invoices whose due date is past as overdue; returns how many.';
+ALTER FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.mask(p_kind text, p_value text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -11292,32 +11487,32 @@ begin
 end $$;
 ALTER FUNCTION app.note_identity() OWNER TO app_definer;
 
-CREATE FUNCTION app.note_notification_end() RETURNS trigger
+CREATE FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_message app.notification_messages;
-  v_row     public.notification_queue;
+  v_import public.data_imports;
 begin
-  delete from app.notification_messages m where m.message_id = new.id returning m.* into v_message;
+  perform app.demand('imports:create');
+  select * into v_import from public.data_imports i
+   where i.company_id = app.company_id() and i.id = p_import_id and i.status = 'running' and i.created_by = auth.uid();
   if not found then
-    return null;
+    raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
   end if;
-  update public.notification_queue q
-     set status = new.status, sent_at = case new.status when 'sent' then new.finished_at end, failed_at = case new.status when 'failed' then new.finished_at end,
-         failure_reason = case new.status when 'failed' then left(new.error, 2000) end, retry_count = greatest(new.attempts - 1, 0),
-         provider = 'outbox', provider_message_id = new.id::text
-   where q.company_id = v_message.company_id and q.id = v_message.notification_id and q.status = 'sending'
-     and (new.status = 'sent' or not exists (select from app.notification_messages m
-                                               where m.company_id = v_message.company_id and m.notification_id = v_message.notification_id))
-  returning q.* into v_row;
-  if found and new.status = 'failed' then
-    perform app.note_delivery(v_row, 'withheld', 'failed', new.error);
-  end if;
-  return null;
+  insert into app.import_rows as r (company_id, import_id, row_id, line, is_new, version_after, before)
+  select v_import.company_id, p_import_id, n.row_id, n.line, n.is_new, v.version_now, n.before
+    from jsonb_to_recordset(p_rows) n (row_id uuid, line bigint, is_new boolean, before jsonb)
+    join app.versions_of(v_import.company_id, v_import.table_name,
+                         array(select (o ->> 'row_id')::uuid from jsonb_array_elements(p_rows) o)) v on v.row_id = n.row_id
+      -- Two lines for one row: what was there before the first counts, and the version after the last.
+      on conflict (company_id, import_id, row_id) do update set version_after = excluded.version_after, line = excluded.line;
+  insert into app.import_errors (company_id, import_id, line, position, column_name, code, message)
+  select v_import.company_id, p_import_id, e.line, e.position, left(e."column", 200), left(e.code, 120), left(e.message, 2000)
+    from jsonb_to_recordset(p_errors) e (line bigint, position integer, "column" text, code text, message text)
+      on conflict (company_id, import_id, line, position) do nothing;
 end $$;
-ALTER FUNCTION app.note_notification_end() OWNER TO app_definer;
+ALTER FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.note_portal_login() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11433,6 +11628,39 @@ begin
    where t.company_id = p_company_id and t.id = p_id and t.state = 'running' and t.worker = p_worker and t.attempt = p_attempt;
 end $$;
 ALTER FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) OWNER TO app_owner;
+
+CREATE FUNCTION app.note_transfer_end() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_status constant text := case tg_argv[0] when 'dead' then 'failed' else 'cancelled' end;
+  v_error  constant text := left(new.errors -> -1 ->> 'error', 2000);
+begin
+  update public.data_exports e
+     set status = v_status, finished_at = now(), error_code = coalesce(e.error_code, 'task_' || v_status), error_message = coalesce(e.error_message, v_error)
+   where e.company_id = new.company_id and e.id = new.id and e.status in ('pending', 'running');
+  update public.data_imports i
+     set status = case i.status when 'undoing' then 'completed' else v_status end, finished_at = now(),
+         rows_created = (select count(*) from app.import_rows r where r.company_id = i.company_id and r.import_id = i.id and r.is_new),
+         rows_updated = (select count(*) from app.import_rows r where r.company_id = i.company_id and r.import_id = i.id and not r.is_new),
+         error_code = coalesce(i.error_code, 'task_' || v_status), error_message = coalesce(i.error_message, v_error)
+   where i.company_id = new.company_id and i.task_id = new.id and i.status in ('pending', 'running', 'undoing');
+  return null;
+end $$;
+ALTER FUNCTION app.note_transfer_end() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.demand('imports:update');
+  update app.import_rows r set outcome = left(o.value, 500)
+    from jsonb_each_text(p_outcomes) o
+   where r.company_id = app.company_id() and r.import_id = p_import_id and r.row_id = o.key::uuid and r.outcome is null;
+end $$;
+ALTER FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.nothing_to_answer(p_what text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -11737,6 +11965,35 @@ CREATE FUNCTION app.number_year(p_company_id uuid) RETURNS text
   select to_char(now() at time zone c.business_timezone, 'YYYY') from public.companies c where c.id = p_company_id;
 $$;
 ALTER FUNCTION app.number_year(p_company_id uuid) OWNER TO app_owner;
+
+CREATE FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_is_service constant boolean := current_setting('role') = 'service_role';
+begin
+  perform app.demand(case p_what when 'table' then 'data:export' else 'reports:read' end);
+  perform app.keep_to_company(p_company_id);
+  if not v_is_service and (p_company_id is distinct from app.company_id() or p_asker is distinct from auth.uid()) then
+    raise exception using errcode = '42501', message = 'An export is of whoever asks for it.';
+  end if;
+  insert into public.data_exports (company_id, id, what, name, format, columns, filter, created_by)
+  values (p_company_id, p_id, p_what, p_name, p_format, p_columns, p_filter, p_asker)
+      on conflict (company_id, id) do nothing;
+end $$;
+ALTER FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) OWNER TO app_definer;
+
+CREATE FUNCTION app.open_import(p_id uuid, p_table text, p_format text, p_file_name text, p_bytes bigint, p_blob_key text, p_headers text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.demand('imports:create');
+  insert into public.data_imports (company_id, id, table_name, format, file_name, bytes, blob_key, headers, created_by)
+  values (app.company_id(), p_id, p_table, p_format, p_file_name, p_bytes, p_blob_key, p_headers, auth.uid());
+end $$;
+ALTER FUNCTION app.open_import(p_id uuid, p_table text, p_format text, p_file_name text, p_bytes bigint, p_blob_key text, p_headers text[]) OWNER TO app_definer;
 
 CREATE FUNCTION app.open_invitation(p_token text) RETURNS public.invitations
     LANGUAGE plpgsql SECURITY DEFINER
@@ -12218,7 +12475,7 @@ begin
       end if;
       continue;
     end if;
-    if jsonb_typeof(v_value) <> (case when v_field.type in ('number', 'boolean', 'object') then v_field.type else 'string' end) then
+    if jsonb_typeof(v_value) <> (case when v_field.type in ('number', 'boolean', 'object', 'array') then v_field.type else 'string' end) then
       return format('The field "%s" is a %s.', v_field.name, v_field.type);
     end if;
     case v_field.type
@@ -13060,9 +13317,10 @@ begin
      where d.kind = p_kind and d.redriven_as is null and (p_company_id is null or d.company_id = p_company_id) and (p_ids is null or d.id = any (p_ids))
      order by d.finished_at limit least(p_rows_max, 10000) for update skip locked
   loop
-    insert into app.tasks (company_id, id, kind, rank, attempts_max, limit_key, unique_key, payload, errors, created_by, created_at, label)
+    insert into app.tasks (company_id, id, kind, rank, attempts_max, limit_key, unique_key, payload, errors, created_by, created_at, label, asked_with,
+                           mark)
     select v_dead.company_id, app.uuid_v7(), v_dead.kind, v_dead.rank, k.attempts_max, v_dead.limit_key, v_dead.unique_key, v_dead.payload,
-           v_dead.errors, v_dead.created_by, v_dead.created_at, v_dead.label
+           v_dead.errors, v_dead.created_by, v_dead.created_at, v_dead.label, v_dead.asked_with, v_dead.mark
       from app.task_kinds k where k.name = v_dead.kind
     on conflict (company_id, kind, unique_key) where unique_key is not null do nothing
     returning id into v_id;
@@ -13346,6 +13604,22 @@ begin
 end $$;
 ALTER FUNCTION app.retire_worker(p_worker uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.revoke_export(p_id uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from public.data_exports e
+   where e.company_id = app.company_id() and e.id = p_id
+     and (app.has_permission('exports:read') or app.has_permission('exports:read_own') and e.created_by = auth.uid());
+  if not found then
+    return false;
+  end if;
+  perform app.cancel_task(app.company_id(), p_id);
+  return true;
+end $$;
+ALTER FUNCTION app.revoke_export(p_id uuid) OWNER TO app_definer;
+
 CREATE FUNCTION app.role_permissions_changed() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -13434,133 +13708,32 @@ begin
 end $_$;
 ALTER FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) OWNER TO app_owner;
 
-CREATE FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) RETURNS app.cron_runs
-    LANGUAGE plpgsql
+CREATE FUNCTION app.rows_to_undo(p_import_id uuid, p_rows_max integer) RETURNS TABLE(row_id uuid, line bigint, is_new boolean, before jsonb, state text)
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_fault text := coalesce(p_fault, app.schedule_fault(p_entry));
-  v_run   app.cron_runs;
+  v_import public.data_imports;
+  v_ids    uuid[];
 begin
-  perform app.keep_to_company(p_entry.company_id), app.keep_to_company(p_entry.works_for);
-  if v_fault is null and p_unfinished_max <= (select count(*) from app.cron_runs r
-                                              where r.company_id = p_entry.company_id and r.entry_id = p_entry.id and r.status in ('starting', 'running')) then
-    v_fault := 'the runs before it are not finished';
-  end if;
-  insert into app.cron_runs (company_id, entry_id, maker, name, works_for, what, fire_at)
-  values (p_entry.company_id, p_entry.id, p_entry.maker, p_entry.name, p_entry.works_for,
-          coalesce(p_entry.command, p_entry.kind || ' ' || p_entry.payload::text), p_fire_at)
-  on conflict (entry_id, fire_at) do nothing
-  returning * into v_run;
+  perform app.demand('imports:update');
+  select * into v_import from public.data_imports i where i.company_id = app.company_id() and i.id = p_import_id and i.status = 'undoing';
   if not found then
-    return null;
+    raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
   end if;
-  if v_fault is null then
-    begin
-      v_run.task := app.enqueue_task(coalesce(p_entry.kind, 'run_sql'),
-        case when p_entry.command is null then p_entry.payload else jsonb_build_object('entry_id', p_entry.id, 'run_id', v_run.id) end,
-        p_entry.works_for, p_limit_key => 'schedule ' || p_entry.id);
-      update app.tasks t set label = p_entry.name where t.company_id = p_entry.works_for and t.id = v_run.task;
-    exception when sqlstate 'TH409' or sqlstate 'TH422' then
-      v_fault := sqlerrm;
-    end;
-  end if;
-  update app.cron_runs r
-     set task = v_run.task, status = case when v_fault is null then 'starting' else 'failed' end, message = v_fault,
-         finished_at = case when v_fault is not null then now() end
-   where r.company_id = v_run.company_id and r.id = v_run.id
-  returning * into v_run;
-  return v_run;
+  -- The last line first: what was made later may hang on what was made before.
+  v_ids := array(select r.row_id from app.import_rows r
+                  where r.company_id = v_import.company_id and r.import_id = p_import_id and r.outcome is null
+                  order by r.line desc, r.row_id limit least(p_rows_max, 5000));
+  return query
+    select r.row_id, r.line, r.is_new, r.before,
+           case when v.version_now is null then 'gone' when v.version_now <> r.version_after then 'changed' else 'same' end
+      from app.import_rows r
+      left join app.versions_of(v_import.company_id, v_import.table_name, v_ids) v on v.row_id = r.row_id
+     where r.company_id = v_import.company_id and r.import_id = p_import_id and r.row_id = any (v_ids)
+     order by r.line desc, r.row_id;
 end $$;
-ALTER FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) OWNER TO app_owner;
-
-CREATE FUNCTION app.run_schedule_now(p_which text) RETURNS SETOF app.cron_runs
-    LANGUAGE sql
-    SET search_path TO ''
-    BEGIN ATOMIC
- SELECT r.company_id,
-     r.id,
-     r.entry_id,
-     r.maker,
-     r.name,
-     r.works_for,
-     r.what,
-     r.fire_at,
-     r.task,
-     r.status,
-     r.message,
-     r.created_at,
-     r.started_at,
-     r.finished_at
-    FROM (app.cron_entries e
-      CROSS JOIN LATERAL app.start_schedule_run(e.*, clock_timestamp(), 1000000, NULL::text) r(company_id, id, entry_id, maker, name, works_for, what, fire_at, task, status, message, created_at, started_at, finished_at))
-   WHERE (((e.company_id = COALESCE(app.company_id(), e.company_id)) OR (e.company_id = app.no_company())) AND
-         CASE
-             WHEN (run_schedule_now.p_which ~ '^\d{1,18}$'::text) THEN ((e.id)::text = run_schedule_now.p_which)
-             ELSE ((e.maker = 'system'::text) AND (e.name = run_schedule_now.p_which))
-         END);
-END;
-ALTER FUNCTION app.run_schedule_now(p_which text) OWNER TO app_owner;
-
-CREATE FUNCTION app.run_text(p_text text) RETURNS bigint
-    LANGUAGE plpgsql
-    AS $$
-declare
-  v_count bigint;
-begin
-  execute p_text;
-  get diagnostics v_count = row_count;
-  return v_count;
-end $$;
-ALTER FUNCTION app.run_text(p_text text) OWNER TO app_owner;
-
-COMMENT ON FUNCTION app.run_text(p_text text) IS 'Runs SQL with the rights of whoever calls. The server calls it on connections that nothing else uses.';
-
-CREATE FUNCTION app.schedule_fault(p_entry app.cron_entries) RETURNS text
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-declare
-  v_company public.companies;
-  v_kind    app.task_kinds;
-  v_held    text;
-begin
-  if p_entry.works_for = app.no_company() then
-    return null;
-  end if;
-  perform app.keep_to_company(p_entry.works_for);
-  select * into v_company from public.companies c where c.id = p_entry.works_for;
-  if v_company.id is null or v_company.deleted_at is not null or v_company.archived_at is not null or v_company.suspended_at is not null then
-    return 'its company is closed or suspended';
-  elsif p_entry.maker <> 'member' then
-    return null;
-  elsif v_company.writes_until <= now() then
-    return 'its company may not write: what it subscribed to is over';
-  end if;
-  select m.effective_permissions into v_held from public.team_members m
-   where m.company_id = p_entry.works_for and m.user_id = p_entry.created_by and m.status = 'active' and m.archived_at is null;
-  if not found then
-    return 'whoever made it is no active member any more';
-  end if;
-  select * into v_kind from app.task_kinds k where k.name = p_entry.kind;
-  if strpos(coalesce(v_held, ''), ',cron:write,') = 0 or strpos(v_held, ',' || coalesce(v_kind.permission, '-') || ',') = 0 then
-    return 'whoever made it may not have it done any more';
-  end if;
-  return app.payload_fault(v_kind.fields, p_entry.payload, p_entry.works_for);
-end $$;
-ALTER FUNCTION app.schedule_fault(p_entry app.cron_entries) OWNER TO app_definer;
-
-CREATE FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO ''
-    RETURN CASE p_act WHEN 'put'::text THEN app.put_schedule('project_owner'::text, p_said) WHEN 'alter'::text THEN app.alter_schedule('project_owner'::text, p_id, p_said) WHEN 'drop'::text THEN ((app.drop_schedule('project_owner'::text, app.no_company(), p_id, (p_said ->> 'name'::text)))::integer)::bigint ELSE NULL::bigint END;
-ALTER FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) OWNER TO app_definer;
-
-CREATE FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) RETURNS bigint
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO ''
-    RETURN CASE p_act WHEN 'put'::text THEN app.put_schedule('service_role'::text, p_said) WHEN 'alter'::text THEN app.alter_schedule('service_role'::text, p_id, p_said) WHEN 'drop'::text THEN ((app.drop_schedule('service_role'::text, app.no_company(), p_id, (p_said ->> 'name'::text)))::integer)::bigint ELSE NULL::bigint END;
-ALTER FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) OWNER TO app_definer;
+ALTER FUNCTION app.rows_to_undo(p_import_id uuid, p_rows_max integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -15231,6 +15404,19 @@ ALTER FUNCTION app.touch() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.touch() IS 'Before each update: updated_at, version + 1; a version that is neither the present nor the next one is refused; a member cannot change created_at.';
 
+CREATE FUNCTION app.transfer_progress(p_task_id uuid) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select jsonb_build_object('percent', t.progress_percent, 'message', t.progress_message, 'error', t.errors -> -1 ->> 'error')
+    from app.tasks t
+   where t.company_id = app.company_id() and t.id = p_task_id
+     and (exists (select from public.data_imports i where i.company_id = t.company_id and i.task_id = t.id) and app.has_permission('imports:read')
+          or exists (select from public.data_exports e where e.company_id = t.company_id and e.id = t.id
+                        and (app.has_permission('exports:read') or app.has_permission('exports:read_own') and e.created_by = auth.uid())))
+$$;
+ALTER FUNCTION app.transfer_progress(p_task_id uuid) OWNER TO app_definer;
+
 CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -15258,7 +15444,7 @@ ALTER FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient te
 CREATE FUNCTION app.untold_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.notification_choices'::text]);
+    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.data_imports'::text, 'public.data_exports'::text]);
 ALTER FUNCTION app.untold_tables() OWNER TO app_owner;
 
 CREATE TABLE app.inbound_events (
@@ -15609,11 +15795,25 @@ begin
 end $$;
 ALTER FUNCTION app.use_twilio_event(p_event app.inbound_events) OWNER TO app_owner;
 
-CREATE FUNCTION app.uuid_or_null(p_text text) RETURNS uuid
-    LANGUAGE sql IMMUTABLE
+CREATE FUNCTION app.versions_of(p_company_id uuid, p_table text, p_ids uuid[]) RETURNS TABLE(row_id uuid, version_now text)
+    LANGUAGE plpgsql
     SET search_path TO ''
-    RETURN CASE WHEN (p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text) THEN (p_text)::uuid ELSE NULL::uuid END;
-ALTER FUNCTION app.uuid_or_null(p_text text) OWNER TO app_owner;
+    AS $_$
+declare
+  v_table    constant regclass := format('public.%I', p_table)::regclass;
+  v_has      text[];
+begin
+  if not exists (select from app.protected_tables t where t.table_name = v_table::text) then
+    raise exception using errcode = '42501', message = 'That is not a table of a company.';
+  end if;
+  select array_agg(a.attname::text) into v_has from pg_catalog.pg_attribute a
+   where a.attrelid = v_table and a.attname in ('version', 'deleted_at') and not a.attisdropped;
+  return query execute format('select t.id, %s from %s t where t.company_id = $1 and t.id = any ($2) %s for no key update of t',
+    case when 'version' = any (v_has) then 't.version::text' else 'md5(to_jsonb(t)::text)' end, v_table,
+    case when 'deleted_at' = any (v_has) then 'and t.deleted_at is null' else '' end)
+    using p_company_id, p_ids;
+end $_$;
+ALTER FUNCTION app.versions_of(p_company_id uuid, p_table text, p_ids uuid[]) OWNER TO app_owner;
 
 CREATE FUNCTION app.wake_lane(p_lane text, p_slots integer) RETURNS bigint
     LANGUAGE sql
@@ -18865,14 +19065,33 @@ ALTER TABLE app.counters OWNER TO app_owner;
 
 COMMENT ON TABLE app.counters IS 'The last number given, per company and kind. Taken last in a transaction: the row stays locked until commit.';
 
-ALTER TABLE app.cron_entries ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME app.cron_entries_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
+CREATE TABLE app.dead_tasks (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    limit_key text,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    redriven_as uuid,
+    label text,
+    asked_with jsonb,
+    mark jsonb
+)
+PARTITION BY RANGE (finished_at);
+ALTER TABLE ONLY app.dead_tasks FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.dead_tasks OWNER TO app_owner;
 
 ALTER TABLE app.cron_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME app.cron_runs_id_seq
@@ -18882,6 +19101,10 @@ ALTER TABLE app.cron_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+COMMENT ON COLUMN app.dead_tasks.asked_with IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks.mark IS 'pii:text';
 
 CREATE TABLE app.dead_tasks_2026_11_16 (
     company_id uuid NOT NULL,
@@ -18903,7 +19126,9 @@ CREATE TABLE app.dead_tasks_2026_11_16 (
     started_at timestamp with time zone,
     finished_at timestamp with time zone NOT NULL,
     redriven_as uuid,
-    label text
+    label text,
+    asked_with jsonb,
+    mark jsonb
 );
 ALTER TABLE ONLY app.dead_tasks_2026_11_16 FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.dead_tasks_2026_11_16 OWNER TO app_owner;
@@ -18913,6 +19138,10 @@ COMMENT ON COLUMN app.dead_tasks_2026_11_16.payload IS 'secret';
 COMMENT ON COLUMN app.dead_tasks_2026_11_16.errors IS 'pii:text';
 
 COMMENT ON COLUMN app.dead_tasks_2026_11_16.label IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_16.asked_with IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_16.mark IS 'pii:text';
 
 CREATE TABLE app.dead_tasks_2026_11_23 (
     company_id uuid NOT NULL,
@@ -18934,7 +19163,9 @@ CREATE TABLE app.dead_tasks_2026_11_23 (
     started_at timestamp with time zone,
     finished_at timestamp with time zone NOT NULL,
     redriven_as uuid,
-    label text
+    label text,
+    asked_with jsonb,
+    mark jsonb
 );
 ALTER TABLE ONLY app.dead_tasks_2026_11_23 FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.dead_tasks_2026_11_23 OWNER TO app_owner;
@@ -18944,6 +19175,10 @@ COMMENT ON COLUMN app.dead_tasks_2026_11_23.payload IS 'secret';
 COMMENT ON COLUMN app.dead_tasks_2026_11_23.errors IS 'pii:text';
 
 COMMENT ON COLUMN app.dead_tasks_2026_11_23.label IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_23.asked_with IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_23.mark IS 'pii:text';
 
 CREATE TABLE app.dead_tasks_2026_11_30 (
     company_id uuid NOT NULL,
@@ -18965,7 +19200,9 @@ CREATE TABLE app.dead_tasks_2026_11_30 (
     started_at timestamp with time zone,
     finished_at timestamp with time zone NOT NULL,
     redriven_as uuid,
-    label text
+    label text,
+    asked_with jsonb,
+    mark jsonb
 );
 ALTER TABLE ONLY app.dead_tasks_2026_11_30 FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.dead_tasks_2026_11_30 OWNER TO app_owner;
@@ -18975,6 +19212,47 @@ COMMENT ON COLUMN app.dead_tasks_2026_11_30.payload IS 'secret';
 COMMENT ON COLUMN app.dead_tasks_2026_11_30.errors IS 'pii:text';
 
 COMMENT ON COLUMN app.dead_tasks_2026_11_30.label IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_30.asked_with IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks_2026_11_30.mark IS 'pii:text';
+
+CREATE TABLE app.done_tasks (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    rank smallint NOT NULL,
+    run_at timestamp with time zone NOT NULL,
+    attempt smallint NOT NULL,
+    attempts_max smallint NOT NULL,
+    worker uuid,
+    unique_key text,
+    payload jsonb NOT NULL,
+    progress_percent smallint NOT NULL,
+    progress_message text,
+    errors jsonb NOT NULL,
+    result jsonb,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    label text,
+    CONSTRAINT done_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'cancelled'::text])))
+)
+PARTITION BY RANGE (finished_at);
+ALTER TABLE ONLY app.done_tasks FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.done_tasks OWNER TO app_owner;
+
+COMMENT ON TABLE app.done_tasks IS 'Tasks that were done or cancelled, for a while. Partitioned by the week in which they were finished.';
+
+COMMENT ON COLUMN app.done_tasks.payload IS 'secret';
+
+COMMENT ON COLUMN app.done_tasks.errors IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks.result IS 'pii:text';
+
+COMMENT ON COLUMN app.done_tasks.label IS 'pii:text';
 
 CREATE TABLE app.done_tasks_2026_11_16 (
     company_id uuid NOT NULL,
@@ -19158,6 +19436,16 @@ ALTER TABLE app.figure_changes OWNER TO app_owner;
 
 COMMENT ON TABLE app.figure_changes IS 'Changes of sums that are not folded into app.figures yet.';
 
+CREATE TABLE app.forgotten_files (
+    blob_key text NOT NULL,
+    forgotten_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT forgotten_files_blob_key_check CHECK ((length(blob_key) <= 600))
+);
+ALTER TABLE ONLY app.forgotten_files FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.forgotten_files OWNER TO app_owner;
+
+COMMENT ON TABLE app.forgotten_files IS 'Files whose rows are gone; they are taken away by the next clean-up.';
+
 CREATE TABLE app.idempotency_keys (
     company_id uuid NOT NULL,
     caller_id uuid NOT NULL,
@@ -19181,6 +19469,43 @@ ALTER TABLE ONLY app.idempotency_keys FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.idempotency_keys OWNER TO app_owner;
 
 COMMENT ON TABLE app.idempotency_keys IS 'Answers to writes that came with an Idempotency-Key, by caller and route, until they expire.';
+
+CREATE TABLE app.import_errors (
+    company_id uuid NOT NULL,
+    import_id uuid NOT NULL,
+    line bigint NOT NULL,
+    "position" integer NOT NULL,
+    column_name text,
+    code text NOT NULL,
+    message text NOT NULL,
+    CONSTRAINT import_errors_code_check CHECK ((length(code) <= 120)),
+    CONSTRAINT import_errors_column_name_check CHECK ((length(column_name) <= 200)),
+    CONSTRAINT import_errors_message_check CHECK ((length(message) <= 2000))
+);
+ALTER TABLE ONLY app.import_errors FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.import_errors OWNER TO app_owner;
+
+COMMENT ON TABLE app.import_errors IS 'Lines that an import did not take, and why.';
+
+COMMENT ON COLUMN app.import_errors.message IS 'pii:text';
+
+CREATE TABLE app.import_rows (
+    company_id uuid NOT NULL,
+    import_id uuid NOT NULL,
+    row_id uuid NOT NULL,
+    line bigint NOT NULL,
+    is_new boolean NOT NULL,
+    version_after text NOT NULL,
+    before jsonb,
+    outcome text,
+    CONSTRAINT import_rows_outcome_check CHECK ((length(outcome) <= 500))
+);
+ALTER TABLE ONLY app.import_rows FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.import_rows OWNER TO app_owner;
+
+COMMENT ON TABLE app.import_rows IS 'Rows that an import made or changed, with the version that it left them in.';
+
+COMMENT ON COLUMN app.import_rows.before IS 'pii:text';
 
 CREATE TABLE app.inbound_states (
     provider text NOT NULL,
@@ -21405,6 +21730,255 @@ ALTER TABLE public.customer_tags OWNER TO app_owner;
 COMMENT ON TABLE public.customer_tags IS 'Labels of customers.';
 
 COMMENT ON COLUMN public.customer_tags.note IS 'html';
+
+CREATE TABLE public.customers (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid,
+    type text DEFAULT 'residential'::text NOT NULL,
+    first_name text DEFAULT ''::text NOT NULL,
+    last_name text DEFAULT ''::text NOT NULL,
+    company_name text,
+    display_name text DEFAULT ''::text NOT NULL,
+    email text,
+    email_key text,
+    phone text,
+    secondary_phone text,
+    address text,
+    address2 text,
+    city text,
+    state text,
+    zip_code text,
+    country text DEFAULT 'USA'::text,
+    lat double precision,
+    lon double precision,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    source text,
+    referred_by uuid,
+    communication_preferences jsonb DEFAULT '{}'::jsonb NOT NULL,
+    preferred_contact_method text DEFAULT 'email'::text,
+    preferred_technician uuid,
+    billing_email text,
+    payment_terms text DEFAULT 'due_on_receipt'::text,
+    currency text DEFAULT 'USD'::text NOT NULL,
+    credit_limit bigint DEFAULT 0 NOT NULL,
+    tax_exempt boolean DEFAULT false NOT NULL,
+    tax_exempt_number text,
+    total_revenue bigint DEFAULT 0 NOT NULL,
+    total_jobs bigint DEFAULT 0 NOT NULL,
+    total_invoices bigint DEFAULT 0 NOT NULL,
+    average_job_value bigint DEFAULT 0 NOT NULL,
+    outstanding_balance bigint DEFAULT 0 NOT NULL,
+    last_job_date timestamp with time zone,
+    last_invoice_date timestamp with time zone,
+    last_payment_date timestamp with time zone,
+    status text DEFAULT 'active'::text NOT NULL,
+    notes text,
+    internal_notes text,
+    portal_enabled boolean DEFAULT false NOT NULL,
+    portal_invited_at timestamp with time zone,
+    portal_last_login_at timestamp with time zone,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_by uuid DEFAULT auth.uid(),
+    archived_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    deleted_by uuid,
+    permanent_delete_scheduled_at timestamp with time zone,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    is_business boolean DEFAULT false NOT NULL,
+    preferred_payment_method text,
+    stripe_customer_id text,
+    sales_context jsonb DEFAULT '{}'::jsonb NOT NULL,
+    service_flags jsonb DEFAULT '{}'::jsonb NOT NULL,
+    directions text,
+    content_version integer DEFAULT 0 NOT NULL,
+    content_updated_at timestamp with time zone,
+    content_updated_by uuid,
+    page_content jsonb,
+    page_layout jsonb,
+    primary_contact_id uuid,
+    default_address_id uuid,
+    search_vector tsvector,
+    CONSTRAINT customers_address2_check CHECK ((length(address2) <= 300)),
+    CONSTRAINT customers_address_check CHECK ((length(address) <= 300)),
+    CONSTRAINT customers_billing_email_check CHECK ((length(billing_email) <= 254)),
+    CONSTRAINT customers_city_check CHECK ((length(city) <= 120)),
+    CONSTRAINT customers_communication_preferences_check CHECK ((jsonb_typeof(communication_preferences) = 'object'::text)),
+    CONSTRAINT customers_company_name_check CHECK ((length(company_name) <= 200)),
+    CONSTRAINT customers_content_version_check CHECK ((content_version >= 0)),
+    CONSTRAINT customers_country_check CHECK ((length(country) <= 60)),
+    CONSTRAINT customers_credit_limit_check CHECK ((credit_limit >= 0)),
+    CONSTRAINT customers_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT customers_directions_check CHECK ((length(directions) <= 4000)),
+    CONSTRAINT customers_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 300))),
+    CONSTRAINT customers_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
+    CONSTRAINT customers_first_name_check CHECK ((length(first_name) <= 120)),
+    CONSTRAINT customers_internal_notes_check CHECK ((length(internal_notes) <= 20000)),
+    CONSTRAINT customers_last_name_check CHECK ((length(last_name) <= 120)),
+    CONSTRAINT customers_lat_check CHECK (((lat >= ('-90'::integer)::double precision) AND (lat <= (90)::double precision))),
+    CONSTRAINT customers_lon_check CHECK (((lon >= ('-180'::integer)::double precision) AND (lon <= (180)::double precision))),
+    CONSTRAINT customers_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT customers_notes_check CHECK ((length(notes) <= 20000)),
+    CONSTRAINT customers_payment_terms_check CHECK ((payment_terms = ANY (ARRAY['due_on_receipt'::text, 'net_15'::text, 'net_30'::text, 'net_60'::text]))),
+    CONSTRAINT customers_phone_check CHECK ((length(phone) <= 32)),
+    CONSTRAINT customers_preferred_contact_method_check CHECK ((preferred_contact_method = ANY (ARRAY['email'::text, 'phone'::text, 'sms'::text, 'any'::text]))),
+    CONSTRAINT customers_preferred_payment_method_check CHECK ((length(preferred_payment_method) <= 40)),
+    CONSTRAINT customers_sales_context_check CHECK ((jsonb_typeof(sales_context) = 'object'::text)),
+    CONSTRAINT customers_secondary_phone_check CHECK ((length(secondary_phone) <= 32)),
+    CONSTRAINT customers_service_flags_check CHECK ((jsonb_typeof(service_flags) = 'object'::text)),
+    CONSTRAINT customers_source_check CHECK ((source = ANY (ARRAY['referral'::text, 'google'::text, 'facebook'::text, 'direct'::text, 'other'::text]))),
+    CONSTRAINT customers_state_check CHECK ((length(state) <= 120)),
+    CONSTRAINT customers_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'archived'::text, 'blocked'::text]))),
+    CONSTRAINT customers_stripe_customer_id_check CHECK ((length(stripe_customer_id) <= 255)),
+    CONSTRAINT customers_tags_check CHECK ((cardinality(tags) <= 100)),
+    CONSTRAINT customers_tax_exempt_number_check CHECK ((length(tax_exempt_number) <= 100)),
+    CONSTRAINT customers_total_invoices_check CHECK ((total_invoices >= 0)),
+    CONSTRAINT customers_total_jobs_check CHECK ((total_jobs >= 0)),
+    CONSTRAINT customers_type_check CHECK ((type = ANY (ARRAY['residential'::text, 'commercial'::text, 'industrial'::text]))),
+    CONSTRAINT customers_zip_code_check CHECK ((length(zip_code) <= 20))
+);
+ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.customers OWNER TO app_owner;
+
+COMMENT ON TABLE public.customers IS 'People and businesses that are served. Money is in minor units of the currency.';
+
+COMMENT ON COLUMN public.customers.first_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customers.last_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customers.company_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customers.display_name IS 'pii:name';
+
+COMMENT ON COLUMN public.customers.email IS 'pii:email';
+
+COMMENT ON COLUMN public.customers.email_key IS 'pii:email';
+
+COMMENT ON COLUMN public.customers.phone IS 'pii:phone';
+
+COMMENT ON COLUMN public.customers.secondary_phone IS 'pii:phone';
+
+COMMENT ON COLUMN public.customers.address IS 'pii:address';
+
+COMMENT ON COLUMN public.customers.address2 IS 'pii:address';
+
+COMMENT ON COLUMN public.customers.billing_email IS 'pii:email';
+
+COMMENT ON COLUMN public.customers.tax_exempt_number IS 'pii:tax_id';
+
+COMMENT ON COLUMN public.customers.notes IS 'html';
+
+COMMENT ON COLUMN public.customers.internal_notes IS 'html';
+
+COMMENT ON COLUMN public.customers.directions IS 'pii:text html';
+
+COMMENT ON COLUMN public.customers.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
+
+CREATE TABLE public.data_exports (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    what text NOT NULL,
+    name text NOT NULL,
+    format text NOT NULL,
+    columns text[] DEFAULT '{}'::text[] NOT NULL,
+    filter text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    rows_done bigint DEFAULT 0 NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    blob_key text,
+    error_code text,
+    error_message text,
+    expires_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT data_exports_blob_key_check CHECK ((length(blob_key) <= 600)),
+    CONSTRAINT data_exports_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT data_exports_error_code_check CHECK ((length(error_code) <= 120)),
+    CONSTRAINT data_exports_error_message_check CHECK ((length(error_message) <= 2000)),
+    CONSTRAINT data_exports_filter_check CHECK ((length(filter) <= 20000)),
+    CONSTRAINT data_exports_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'json'::text, 'ndjson'::text, 'html'::text]))),
+    CONSTRAINT data_exports_name_check CHECK (((length(name) >= 1) AND (length(name) <= 63))),
+    CONSTRAINT data_exports_rows_done_check CHECK ((rows_done >= 0)),
+    CONSTRAINT data_exports_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text]))),
+    CONSTRAINT data_exports_what_check CHECK ((what = ANY (ARRAY['table'::text, 'report'::text])))
+);
+ALTER TABLE ONLY public.data_exports FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.data_exports OWNER TO app_owner;
+
+COMMENT ON TABLE public.data_exports IS 'Files that were made of a table''s rows or of a report. They are fetched by a signed link until they expire.';
+
+COMMENT ON COLUMN public.data_exports.filter IS 'pii:text';
+
+CREATE TABLE public.data_imports (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    table_name text NOT NULL,
+    format text NOT NULL,
+    file_name text,
+    bytes bigint DEFAULT 0 NOT NULL,
+    blob_key text,
+    headers text[] DEFAULT '{}'::text[] NOT NULL,
+    mapping jsonb DEFAULT '{}'::jsonb NOT NULL,
+    key_columns text[] DEFAULT '{}'::text[] NOT NULL,
+    mode text DEFAULT 'all_or_nothing'::text NOT NULL,
+    dry_run boolean DEFAULT false NOT NULL,
+    status text DEFAULT 'uploaded'::text NOT NULL,
+    task_id uuid,
+    rows_read bigint DEFAULT 0 NOT NULL,
+    rows_created bigint DEFAULT 0 NOT NULL,
+    rows_updated bigint DEFAULT 0 NOT NULL,
+    rows_failed bigint DEFAULT 0 NOT NULL,
+    rows_undone bigint DEFAULT 0 NOT NULL,
+    rows_left bigint DEFAULT 0 NOT NULL,
+    errors jsonb DEFAULT '[]'::jsonb NOT NULL,
+    errors_key text,
+    left_rows jsonb DEFAULT '[]'::jsonb NOT NULL,
+    error_code text,
+    error_message text,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    undone_at timestamp with time zone,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT data_imports_blob_key_check CHECK ((length(blob_key) <= 600)),
+    CONSTRAINT data_imports_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT data_imports_error_code_check CHECK ((length(error_code) <= 120)),
+    CONSTRAINT data_imports_error_message_check CHECK ((length(error_message) <= 2000)),
+    CONSTRAINT data_imports_errors_check CHECK ((jsonb_typeof(errors) = 'array'::text)),
+    CONSTRAINT data_imports_errors_key_check CHECK ((length(errors_key) <= 600)),
+    CONSTRAINT data_imports_file_name_check CHECK ((length(file_name) <= 300)),
+    CONSTRAINT data_imports_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'json'::text, 'ndjson'::text]))),
+    CONSTRAINT data_imports_left_rows_check CHECK ((jsonb_typeof(left_rows) = 'array'::text)),
+    CONSTRAINT data_imports_mapping_check CHECK ((jsonb_typeof(mapping) = 'object'::text)),
+    CONSTRAINT data_imports_mode_check CHECK ((mode = ANY (ARRAY['all_or_nothing'::text, 'skip_errors'::text]))),
+    CONSTRAINT data_imports_rows_created_check CHECK ((rows_created >= 0)),
+    CONSTRAINT data_imports_rows_failed_check CHECK ((rows_failed >= 0)),
+    CONSTRAINT data_imports_rows_left_check CHECK ((rows_left >= 0)),
+    CONSTRAINT data_imports_rows_read_check CHECK ((rows_read >= 0)),
+    CONSTRAINT data_imports_rows_undone_check CHECK ((rows_undone >= 0)),
+    CONSTRAINT data_imports_rows_updated_check CHECK ((rows_updated >= 0)),
+    CONSTRAINT data_imports_status_check CHECK ((status = ANY (ARRAY['uploaded'::text, 'pending'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'undoing'::text, 'undone'::text]))),
+    CONSTRAINT data_imports_table_name_check CHECK (((length(table_name) >= 1) AND (length(table_name) <= 63)))
+);
+ALTER TABLE ONLY public.data_imports FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.data_imports OWNER TO app_owner;
+
+COMMENT ON TABLE public.data_imports IS 'Files whose lines became rows of a table, with what became of each line.';
+
+COMMENT ON COLUMN public.data_imports.file_name IS 'pii:text';
+
+COMMENT ON COLUMN public.data_imports.headers IS 'pii:text';
+
+COMMENT ON COLUMN public.data_imports.errors IS 'pii:text';
+
+COMMENT ON COLUMN public.data_imports.left_rows IS 'pii:text';
 
 CREATE TABLE public.departments (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -23984,8 +24558,17 @@ ALTER TABLE ONLY app.events
 ALTER TABLE ONLY app.figures
     ADD CONSTRAINT figures_pkey PRIMARY KEY (company_id, scope, subject, month, currency);
 
+ALTER TABLE ONLY app.forgotten_files
+    ADD CONSTRAINT forgotten_files_pkey PRIMARY KEY (blob_key);
+
 ALTER TABLE ONLY app.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (company_id, caller_id, caller_role, route, key);
+
+ALTER TABLE ONLY app.import_errors
+    ADD CONSTRAINT import_errors_pkey PRIMARY KEY (company_id, import_id, line, "position");
+
+ALTER TABLE ONLY app.import_rows
+    ADD CONSTRAINT import_rows_pkey PRIMARY KEY (company_id, import_id, row_id);
 
 ALTER TABLE ONLY app.inbound_events
     ADD CONSTRAINT inbound_events_pkey PRIMARY KEY (id);
@@ -24310,6 +24893,12 @@ ALTER TABLE ONLY public.customers
 
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.data_exports
+    ADD CONSTRAINT data_exports_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.data_imports
+    ADD CONSTRAINT data_imports_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY public.departments
     ADD CONSTRAINT departments_company_id_name_key UNIQUE (company_id, name);
@@ -25049,6 +25638,20 @@ CREATE INDEX customers_status_idx ON public.customers USING btree (company_id, s
 
 CREATE INDEX customers_user_id_idx ON public.customers USING btree (user_id);
 
+CREATE INDEX data_exports_created_at_idx ON public.data_exports USING btree (company_id, created_at DESC, id);
+
+CREATE INDEX data_exports_expires_at_idx ON public.data_exports USING btree (expires_at) WHERE (blob_key IS NOT NULL);
+
+CREATE INDEX data_exports_id_idx ON public.data_exports USING btree (id);
+
+CREATE INDEX data_imports_created_at_idx ON public.data_imports USING btree (company_id, created_at DESC, id);
+
+CREATE INDEX data_imports_finished_at_idx ON public.data_imports USING btree (finished_at) WHERE (blob_key IS NOT NULL);
+
+CREATE INDEX data_imports_id_idx ON public.data_imports USING btree (id);
+
+CREATE INDEX data_imports_task_id_idx ON public.data_imports USING btree (company_id, task_id);
+
 CREATE INDEX departments_created_at_idx ON public.departments USING btree (company_id, created_at DESC, id);
 
 CREATE INDEX departments_id_idx ON public.departments USING btree (id);
@@ -25711,11 +26314,9 @@ ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_3
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
-CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_entries FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+CREATE TRIGGER note_transfer_end AFTER INSERT ON app.dead_tasks FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['data_export'::text, 'generate_report'::text, 'data_import'::text, 'undo_import'::text]))) EXECUTE FUNCTION app.note_transfer_end('dead');
 
-CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_runs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
-
-CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_states FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+CREATE TRIGGER note_transfer_end AFTER INSERT ON app.done_tasks FOR EACH ROW WHEN (((new.outcome = 'cancelled'::text) AND (new.kind = ANY (ARRAY['data_export'::text, 'generate_report'::text, 'data_import'::text, 'undo_import'::text])))) EXECUTE FUNCTION app.note_transfer_end('cancelled');
 
 CREATE TRIGGER note_use AFTER UPDATE ON app.api_key_uses FOR EACH ROW WHEN ((old.minute <> new.minute)) EXECUTE FUNCTION app.note_api_key_use();
 
@@ -25892,6 +26493,10 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.c
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.customer_tags FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.customers FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.data_exports FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.data_imports FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.departments FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
@@ -26223,7 +26828,9 @@ CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.attachments FOR EACH R
 
 CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.file_job();
 
-CREATE TRIGGER forget_schedules AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_schedules();
+CREATE TRIGGER forget_files AFTER DELETE OR UPDATE OF blob_key ON public.data_exports FOR EACH ROW EXECUTE FUNCTION app.forget_files();
+
+CREATE TRIGGER forget_files AFTER DELETE OR UPDATE OF blob_key, errors_key ON public.data_imports FOR EACH ROW EXECUTE FUNCTION app.forget_files();
 
 CREATE TRIGGER forget_tasks AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_tasks();
 
@@ -26615,6 +27222,10 @@ CREATE TRIGGER touch BEFORE UPDATE ON public.customer_reviews FOR EACH ROW EXECU
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION app.touch();
 
+CREATE TRIGGER touch BEFORE UPDATE ON public.data_exports FOR EACH ROW EXECUTE FUNCTION app.touch();
+
+CREATE TRIGGER touch BEFORE UPDATE ON public.data_imports FOR EACH ROW EXECUTE FUNCTION app.touch();
+
 CREATE TRIGGER touch BEFORE UPDATE ON public.departments FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.equipment FOR EACH ROW EXECUTE FUNCTION app.touch();
@@ -26973,6 +27584,10 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.customer_tags FOR EACH 
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('customers', 'customer', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'company_name', 'name', 'display_name', 'name', 'email', 'email', 'email_key', 'email', 'phone', 'phone', 'secondary_phone', 'phone', 'address', 'address', 'address2', 'address', 'billing_email', 'email', 'tax_exempt_number', 'tax_id', 'directions', 'text');
 
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.data_exports FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('data_exports', 'data_export', 'company_id', 'usual', 'filter', 'text');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.data_imports FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('data_imports', 'data_import', 'company_id', 'usual', 'file_name', 'text', 'headers', 'text', 'errors', 'text', 'left_rows', 'text');
+
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.departments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('departments', 'department', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.documents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('documents', 'document', 'company_id', 'usual', 'title', 'text', 'content', 'text');
@@ -27145,6 +27760,10 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.customer_tags FOR EACH ROW
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_customers('customers', 'customer', 'company_id', 'usual', 'first_name', 'name', 'last_name', 'name', 'company_name', 'name', 'display_name', 'name', 'email', 'email', 'email_key', 'email', 'phone', 'phone', 'secondary_phone', 'phone', 'address', 'address', 'address2', 'address', 'billing_email', 'email', 'tax_exempt_number', 'tax_id', 'directions', 'text');
 
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.data_exports FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_data_exports('data_exports', 'data_export', 'company_id', 'usual', 'filter', 'text');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.data_imports FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_data_imports('data_imports', 'data_import', 'company_id', 'usual', 'file_name', 'text', 'headers', 'text', 'errors', 'text', 'left_rows', 'text');
+
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.departments FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_departments('departments', 'department', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.documents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_documents('documents', 'document', 'company_id', 'usual', 'title', 'text', 'content', 'text');
@@ -27300,8 +27919,11 @@ ALTER TABLE ONLY app.event_interest
 ALTER TABLE ONLY app.figures
     ADD CONSTRAINT figures_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
-ALTER TABLE ONLY app.message_attempts
-    ADD CONSTRAINT message_attempts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+ALTER TABLE ONLY app.import_errors
+    ADD CONSTRAINT import_errors_import_id_fkey FOREIGN KEY (company_id, import_id) REFERENCES public.data_imports(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.import_rows
+    ADD CONSTRAINT import_rows_import_id_fkey FOREIGN KEY (company_id, import_id) REFERENCES public.data_imports(company_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.month_recounts
     ADD CONSTRAINT month_recounts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -27642,6 +28264,12 @@ ALTER TABLE ONLY public.customers
 
 ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.data_exports
+    ADD CONSTRAINT data_exports_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.data_imports
+    ADD CONSTRAINT data_imports_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.departments
     ADD CONSTRAINT departments_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -28411,7 +29039,13 @@ CREATE POLICY app_definer_all ON app.figure_changes TO app_definer USING (true) 
 
 CREATE POLICY app_definer_all ON app.figures TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.forgotten_files TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.idempotency_keys TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.import_errors TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.import_rows TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.inbound_events TO app_definer USING (true) WITH CHECK (true);
 
@@ -28541,7 +29175,13 @@ CREATE POLICY app_owner_all ON app.figure_changes TO app_owner USING (true) WITH
 
 CREATE POLICY app_owner_all ON app.figures TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.forgotten_files TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.idempotency_keys TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.import_errors TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.import_rows TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.inbound_events TO app_owner USING (true) WITH CHECK (true);
 
@@ -28671,7 +29311,13 @@ ALTER TABLE app.figure_changes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.figures ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.forgotten_files ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.import_errors ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.import_rows ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.inbound_events ENABLE ROW LEVEL SECURITY;
 
@@ -28791,7 +29437,13 @@ CREATE POLICY service_role_all ON app.figure_changes TO service_role USING (true
 
 CREATE POLICY service_role_all ON app.figures TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.forgotten_files TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.idempotency_keys TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.import_errors TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.import_rows TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.inbound_events TO service_role USING (true) WITH CHECK (true);
 
@@ -29115,6 +29767,10 @@ CREATE POLICY app_definer_all ON public.customer_tags TO app_definer USING (true
 
 CREATE POLICY app_definer_all ON public.customers TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON public.data_exports TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.data_imports TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON public.departments TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.documents TO app_definer USING (true) WITH CHECK (true);
@@ -29321,6 +29977,10 @@ CREATE POLICY app_owner_all ON public.customer_tags TO app_owner USING (true) WI
 
 CREATE POLICY app_owner_all ON public.customers TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON public.data_exports TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.data_imports TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON public.departments TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.documents TO app_owner USING (true) WITH CHECK (true);
@@ -29518,6 +30178,10 @@ ALTER TABLE public.customer_reviews ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.customer_tags ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.data_exports ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.data_imports ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.departments ENABLE ROW LEVEL SECURITY;
 
@@ -30034,6 +30698,10 @@ CREATE POLICY member_read ON public.customer_reviews FOR SELECT TO authenticated
 CREATE POLICY member_read ON public.customer_tags FOR SELECT TO authenticated USING (( SELECT app.has_permission('customer_details:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.customers FOR SELECT TO authenticated USING (( SELECT app.has_permission('customers:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON public.data_exports FOR SELECT TO authenticated USING ((( SELECT app.has_permission('exports:read'::text) AS has_permission) OR (( SELECT app.has_permission('exports:read_own'::text) AS has_permission) AND (created_by = ( SELECT auth.uid() AS uid)))));
+
+CREATE POLICY member_read ON public.data_imports FOR SELECT TO authenticated USING (( SELECT app.has_permission('imports:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.departments FOR SELECT TO authenticated USING (( SELECT app.has_permission('departments:read'::text) AS has_permission));
 
@@ -30561,6 +31229,10 @@ CREATE POLICY service_role_all ON public.customer_tags TO service_role USING (tr
 
 CREATE POLICY service_role_all ON public.customers TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON public.data_exports TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.data_imports TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON public.departments TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.documents TO service_role USING (true) WITH CHECK (true);
@@ -30792,6 +31464,10 @@ CREATE POLICY tenant_isolation ON public.customer_reviews AS RESTRICTIVE TO anon
 CREATE POLICY tenant_isolation ON public.customer_tags AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.customers AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.data_exports AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.data_imports AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.departments AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
@@ -31429,6 +32105,10 @@ REVOKE ALL ON FUNCTION app.audit_of_customer_tags() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_customers() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.audit_of_data_exports() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_data_imports() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.audit_of_departments() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_documents() FROM PUBLIC;
@@ -31599,6 +32279,12 @@ GRANT INSERT(join_role),UPDATE(join_role) ON TABLE public.company_domains TO aut
 REVOKE ALL ON FUNCTION app.begin_domain_check(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.begin_domain_check(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION app.begin_import(p_id uuid, p_noun text, p_mapping jsonb, p_key_columns text[], p_mode text, p_dry_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.begin_import(p_id uuid, p_noun text, p_mapping jsonb, p_key_columns text[], p_mode text, p_dry_run boolean) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.begin_undo(p_id uuid, p_noun text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.begin_undo(p_id uuid, p_noun text) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) TO app_definer;
 
@@ -31660,6 +32346,9 @@ REVOKE ALL ON FUNCTION app.caller() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.caller() TO authenticated;
 GRANT ALL ON FUNCTION app.caller() TO service_role;
 GRANT ALL ON FUNCTION app.caller() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.cancel_import(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.cancel_import(p_id uuid) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.cancel_task(p_company_id uuid, p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.cancel_task(p_company_id uuid, p_id uuid) TO service_role;
@@ -32087,8 +32776,8 @@ REVOKE ALL ON FUNCTION app.expire_rows(p_company_id uuid, p_table text, p_limit 
 
 REVOKE ALL ON FUNCTION app.expire_security_events(p_limit integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.expire_trials(p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.expire_trials(p_limit integer) TO service_role;
+REVOKE ALL ON FUNCTION app.expire_transfers(p_imports_kept_days integer, p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.expire_transfers(p_imports_kept_days integer, p_rows_max integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) TO service_role;
@@ -32143,6 +32832,8 @@ GRANT ALL ON FUNCTION app.forget_changes(p_before text) TO service_role;
 REVOKE ALL ON FUNCTION app.forget_company_schedules() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forget_company_tasks() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.forget_files() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
 
@@ -32573,8 +33264,9 @@ GRANT ALL ON FUNCTION app.make_task_partitions(p_weeks_ahead integer) TO service
 
 REVOKE ALL ON FUNCTION app.mark_as_deleted() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.mark_overdue_invoices(p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.mark_overdue_invoices(p_limit integer) TO service_role;
+REVOKE ALL ON FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) TO authenticated;
+GRANT ALL ON FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.mask(p_kind text, p_value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.mask(p_kind text, p_value text) TO app_definer;
@@ -32743,7 +33435,8 @@ GRANT ALL ON FUNCTION app.note_for_members(p_company_id uuid, p_noun text, p_nam
 
 REVOKE ALL ON FUNCTION app.note_identity() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.note_notification_end() FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.note_portal_login() FROM PUBLIC;
 
@@ -32762,6 +33455,11 @@ GRANT ALL ON FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now t
 
 REVOKE ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.note_transfer_end() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.nothing_to_answer(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.nothing_to_answer(p_what text) TO app_definer;
@@ -32797,6 +33495,13 @@ REVOKE ALL ON FUNCTION app.number_row() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.number_year(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.number_year(p_company_id uuid) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) TO authenticated;
+GRANT ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.open_import(p_id uuid, p_table text, p_format text, p_file_name text, p_bytes bigint, p_blob_key text, p_headers text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_import(p_id uuid, p_table text, p_format text, p_file_name text, p_bytes bigint, p_blob_key text, p_headers text[]) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.open_invitation(p_token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_invitation(p_token text) TO service_role;
@@ -33016,6 +33721,9 @@ GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_year
 REVOKE ALL ON FUNCTION app.retire_worker(p_worker uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.retire_worker(p_worker uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION app.revoke_export(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.revoke_export(p_id uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.role_permissions_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.rotate_api_key(p_id uuid, p_new jsonb, p_overlap_seconds integer, p_count_max integer) FROM PUBLIC;
@@ -33024,22 +33732,8 @@ GRANT ALL ON FUNCTION app.rotate_api_key(p_id uuid, p_new jsonb, p_overlap_secon
 REVOKE ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shared jsonb, OUT restricted jsonb, OUT parts_deleted text) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) TO service_role;
-
-REVOKE ALL ON FUNCTION app.run_schedule_now(p_which text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.run_schedule_now(p_which text) TO service_role;
-
-REVOKE ALL ON FUNCTION app.run_text(p_text text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.run_text(p_text text) TO service_role;
-
-REVOKE ALL ON FUNCTION app.schedule_fault(p_entry app.cron_entries) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.schedule_fault(p_entry app.cron_entries) TO service_role;
-
-REVOKE ALL ON FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) TO service_role;
+REVOKE ALL ON FUNCTION app.rows_to_undo(p_import_id uuid, p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.rows_to_undo(p_import_id uuid, p_rows_max integer) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) TO service_role;
@@ -33233,6 +33927,9 @@ REVOKE ALL ON FUNCTION app.total_options() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.touch() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.transfer_progress(p_task_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.transfer_progress(p_task_id uuid) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.unaudited_tables() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.unaudited_tables() TO app_definer;
 GRANT ALL ON FUNCTION app.unaudited_tables() TO authenticated;
@@ -33275,8 +33972,8 @@ GRANT ALL ON FUNCTION app.use_stripe_event(p_event app.inbound_events, p_tiers j
 REVOKE ALL ON FUNCTION app.use_twilio_event(p_event app.inbound_events) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.use_twilio_event(p_event app.inbound_events) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.uuid_or_null(p_text text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.uuid_or_null(p_text text) TO app_definer;
+REVOKE ALL ON FUNCTION app.versions_of(p_company_id uuid, p_table text, p_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.versions_of(p_company_id uuid, p_table text, p_ids uuid[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.wake_lane(p_lane text, p_slots integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.wake_lane(p_lane text, p_slots integer) TO service_role;
@@ -33813,7 +34510,16 @@ GRANT SELECT ON TABLE app.events TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.figure_changes TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.forgotten_files TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.forgotten_files TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.idempotency_keys TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.import_errors TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.import_errors TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.import_rows TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.import_rows TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.inbound_states TO app_definer;
 GRANT SELECT ON TABLE app.inbound_states TO service_role;
@@ -34149,6 +34855,64 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_reviews TO authentica
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.customers TO guest;
+
+GRANT SELECT(id) ON TABLE public.customers TO guest;
+
+GRANT SELECT(type) ON TABLE public.customers TO guest;
+
+GRANT SELECT(first_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(last_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(company_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(display_name) ON TABLE public.customers TO guest;
+
+GRANT SELECT(email) ON TABLE public.customers TO guest;
+
+GRANT SELECT(phone) ON TABLE public.customers TO guest;
+
+GRANT SELECT(secondary_phone) ON TABLE public.customers TO guest;
+
+GRANT SELECT(address) ON TABLE public.customers TO guest;
+
+GRANT SELECT(address2) ON TABLE public.customers TO guest;
+
+GRANT SELECT(city) ON TABLE public.customers TO guest;
+
+GRANT SELECT(state) ON TABLE public.customers TO guest;
+
+GRANT SELECT(zip_code) ON TABLE public.customers TO guest;
+
+GRANT SELECT(country) ON TABLE public.customers TO guest;
+
+GRANT SELECT(communication_preferences) ON TABLE public.customers TO guest;
+
+GRANT SELECT(preferred_contact_method) ON TABLE public.customers TO guest;
+
+GRANT SELECT(billing_email) ON TABLE public.customers TO guest;
+
+GRANT SELECT(currency) ON TABLE public.customers TO guest;
+
+GRANT SELECT(outstanding_balance) ON TABLE public.customers TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.customers TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.customers TO guest;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_exports TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_exports TO service_role;
+GRANT SELECT ON TABLE public.data_exports TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_imports TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_imports TO service_role;
+GRANT SELECT ON TABLE public.data_imports TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO service_role;

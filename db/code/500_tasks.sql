@@ -18,16 +18,17 @@ create or replace function app.declare_task_kinds(p_kinds jsonb) returns void
   language sql volatile
   set search_path = ''
 begin atomic
-  insert into app.task_kinds as k (name, attempts_max, timeout_ms, priority, permission, fields, max_running, max_running_per_company, max_running_per_key)
-  select d.name, d.attempts_max, d.timeout_ms, d.priority, d.permission, d.fields, d.max_running, d.max_running_per_company, d.max_running_per_key
+  insert into app.task_kinds as k (name, attempts_max, timeout_ms, priority, permission, fields, runs_as_caller, max_running,
+                                   max_running_per_company, max_running_per_key)
+  select d.name, d.attempts_max, d.timeout_ms, d.priority, d.permission, d.fields, coalesce(d.runs_as_caller, false), d.max_running, d.max_running_per_company, d.max_running_per_key
     from jsonb_to_recordset(p_kinds) d (name text, attempts_max smallint, timeout_ms integer, priority smallint, permission text, fields jsonb,
-                                        max_running integer, max_running_per_company integer, max_running_per_key integer)
+                                        runs_as_caller boolean, max_running integer, max_running_per_company integer, max_running_per_key integer)
    order by d.name
       on conflict (name) do update
      set attempts_max = excluded.attempts_max, timeout_ms = excluded.timeout_ms, priority = excluded.priority,
-         permission = excluded.permission, fields = excluded.fields, declared_at = now()
-   where (k.attempts_max, k.timeout_ms, k.priority, k.permission, k.fields)
-         is distinct from (excluded.attempts_max, excluded.timeout_ms, excluded.priority, excluded.permission, excluded.fields);
+         permission = excluded.permission, fields = excluded.fields, runs_as_caller = excluded.runs_as_caller, declared_at = now()
+   where (k.attempts_max, k.timeout_ms, k.priority, k.permission, k.fields, k.runs_as_caller)
+         is distinct from (excluded.attempts_max, excluded.timeout_ms, excluded.priority, excluded.permission, excluded.fields, excluded.runs_as_caller);
 end;
 revoke all on function app.declare_task_kinds(jsonb) from public;
 grant execute on function app.declare_task_kinds(jsonb) to service_role;
@@ -181,10 +182,10 @@ begin
   delete from app.tasks t where t.company_id = p_task.company_id and t.id = p_task.id;
   if p_outcome = 'dead' then
     insert into app.dead_tasks (company_id, id, kind, rank, run_at, attempt, attempts_max, worker, limit_key, unique_key, payload, progress_percent,
-                                progress_message, errors, created_by, created_at, started_at, finished_at, label)
+                                progress_message, errors, created_by, created_at, started_at, finished_at, label, asked_with, mark)
     values (p_task.company_id, p_task.id, p_task.kind, p_task.rank, p_task.run_at, p_task.attempt, p_task.attempts_max, p_task.worker,
             p_task.limit_key, p_task.unique_key, p_task.payload, p_task.progress_percent, p_task.progress_message, v_errors, p_task.created_by,
-            p_task.created_at, p_task.started_at, now(), p_task.label);
+            p_task.created_at, p_task.started_at, now(), p_task.label, p_task.asked_with, p_task.mark);
   else
     insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, worker, unique_key, payload, progress_percent,
                                 progress_message, errors, result, created_by, created_at, started_at, finished_at, label)
@@ -239,9 +240,10 @@ begin
      where d.kind = p_kind and d.redriven_as is null and (p_company_id is null or d.company_id = p_company_id) and (p_ids is null or d.id = any (p_ids))
      order by d.finished_at limit least(p_rows_max, 10000) for update skip locked
   loop
-    insert into app.tasks (company_id, id, kind, rank, attempts_max, limit_key, unique_key, payload, errors, created_by, created_at, label)
+    insert into app.tasks (company_id, id, kind, rank, attempts_max, limit_key, unique_key, payload, errors, created_by, created_at, label, asked_with,
+                           mark)
     select v_dead.company_id, app.uuid_v7(), v_dead.kind, v_dead.rank, k.attempts_max, v_dead.limit_key, v_dead.unique_key, v_dead.payload,
-           v_dead.errors, v_dead.created_by, v_dead.created_at, v_dead.label
+           v_dead.errors, v_dead.created_by, v_dead.created_at, v_dead.label, v_dead.asked_with, v_dead.mark
       from app.task_kinds k where k.name = v_dead.kind
     on conflict (company_id, kind, unique_key) where unique_key is not null do nothing
     returning id into v_id;

@@ -90,8 +90,17 @@ grant execute on function app.give_slots(text[]) to service_role;
 
 -- Claims for a process: of each company so many, from a place in its order on (everything before it was seen claimed). What has to wait
 -- for a slot comes without a kind. A claim that is lost with PostgreSQL was never acted upon in what is left, so it need not reach the disk.
+do $$
+begin
+  -- What a function gives back cannot be replaced.
+  if exists (select from pg_catalog.pg_proc p
+              where p.oid = to_regprocedure('app.claim_tasks(uuid, jsonb)') and not p.proargnames @> '{asked_with,mark}') then
+    drop function app.claim_tasks(uuid, jsonb);
+  end if;
+end $$;
 create or replace function app.claim_tasks(p_worker uuid, p_wanted jsonb)
-  returns table (company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamptz, payload jsonb)
+  returns table (company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamptz, payload jsonb,
+                 created_by uuid, asked_with jsonb, mark jsonb)
   language plpgsql volatile
   set search_path = ''
   set plan_cache_mode = force_generic_plan
@@ -121,7 +130,7 @@ begin
                 where r.state = 'ready' and r.company_id = w.company_id and (r.rank, r.run_at, r.id) >= (w.rank, w.run_at, w.id)
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      where t.company_id = c.company_id and t.id = c.id
-    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark
   loop
     company_id := v_task.company_id;
     id := v_task.id;
@@ -130,6 +139,9 @@ begin
     rank := v_task.rank;
     run_at := v_task.run_at;
     payload := v_task.payload;
+    created_by := v_task.created_by;
+    asked_with := v_task.asked_with;
+    mark := v_task.mark;
     if (v_task.kind = any (v_kinds) or v_task.company_id = any (v_companies))
        and app.take_slots(v_task.company_id, v_task.id, v_task.kind, v_task.limit_key) is null then
       kind := null;
@@ -268,6 +280,25 @@ begin
 end $$;
 revoke all on function app.note_task_progress(uuid, uuid, uuid, smallint, integer, text) from public;
 grant execute on function app.note_task_progress(uuid, uuid, uuid, smallint, integer, text) to service_role;
+
+-- Notes within the transaction of some of its work how far a task is, so that whoever does it after a crash goes on behind that. Says whether
+-- it is still this process's: otherwise nothing of the work may stay.
+create or replace function app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) returns boolean
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform app.keep_to_company(p_company_id);
+  if current_setting('role') = 'authenticated' and p_company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'This transaction is of another company.';
+  end if;
+  update app.tasks t set mark = p_mark
+   where t.company_id = p_company_id and t.id = p_id and t.state = 'running' and t.worker = p_worker and t.attempt = p_attempt;
+  return found;
+end $$;
+alter function app.mark_task(uuid, uuid, uuid, smallint, jsonb) owner to app_definer;
+revoke all on function app.mark_task(uuid, uuid, uuid, smallint, jsonb) from public;
+grant execute on function app.mark_task(uuid, uuid, uuid, smallint, jsonb) to authenticated, service_role;
 
 -- Says that a process lives, and what it should stop: tasks that were cancelled while they run.
 create or replace function app.beat_worker(p_worker uuid, p_node text) returns setof uuid

@@ -76,7 +76,7 @@ begin
       end if;
       continue;
     end if;
-    if jsonb_typeof(v_value) <> (case when v_field.type in ('number', 'boolean', 'object') then v_field.type else 'string' end) then
+    if jsonb_typeof(v_value) <> (case when v_field.type in ('number', 'boolean', 'object', 'array') then v_field.type else 'string' end) then
       return format('The field "%s" is a %s.', v_field.name, v_field.type);
     end if;
     case v_field.type
@@ -137,7 +137,9 @@ begin
   end if;
   -- Of what only the service puts in its program knows.
   if v_kind.permission is not null then
-    v_fault := app.payload_fault(v_kind.fields, coalesce(p_payload, '{}'), p_company_id);
+    -- In whose place the service asks is no field of the kind.
+    v_fault := app.payload_fault(v_kind.fields, coalesce(case when p_is_service and v_kind.runs_as_caller then p_payload - 'asked_by' else p_payload end, '{}'),
+                                p_company_id);
     if v_fault is not null then
       raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
     end if;
@@ -154,14 +156,39 @@ create or replace function app.enqueue_as_caller(
   set search_path = ''
 as $$
 declare
-  v_company constant uuid := coalesce(p_company_id, app.company_id());
-  v_id      uuid;
+  v_is_service constant boolean := current_setting('role') = 'service_role';
+  v_company    constant uuid := coalesce(p_company_id, app.company_id());
+  v_as_caller  boolean;
+  v_claims     jsonb := coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb;
+  v_asker      uuid := auth.uid();
+  v_payload    jsonb := p_payload;
+  v_id         uuid;
 begin
-  perform app.check_task_of_caller(current_setting('role') = 'service_role', p_kind, p_payload, v_company);
+  perform app.check_task_of_caller(v_is_service, p_kind, p_payload, v_company);
   if p_priority not between -100 and 100 then
     raise exception using errcode = '22023', message = 'The priority of a task is between -100 and 100.';
   end if;
-  v_id := app.enqueue_task(p_kind, p_payload, v_company, p_run_at, p_priority, p_id => p_id);
+  select k.runs_as_caller into v_as_caller from app.task_kinds k where k.name = p_kind;
+  if v_as_caller then
+    -- Only the service says in whose place it asks.
+    if v_is_service then
+      v_asker := (p_payload ->> 'asked_by')::uuid;
+      v_payload := p_payload - 'asked_by';
+      v_claims := '{"aal": "aal2"}';
+    elsif v_claims ? 'impersonated_by' then
+      raise exception using errcode = '42501', message = 'Support puts in no task that would run with the rights of a member.';
+    end if;
+    if v_asker is null then
+      raise exception using errcode = '42501', message = format('A task of the kind "%s" runs with the rights of a member.', p_kind),
+        hint = 'API keys put in none; the service says asked_by, the id of a member.';
+    end if;
+  end if;
+  v_id := app.enqueue_task(p_kind, v_payload, v_company, p_run_at, p_priority, p_id => p_id);
+  if v_kind.runs_as_caller then
+    update app.tasks t
+       set created_by = v_asker, asked_with = v_claims - '{iat,exp,nbf,jti,session_id,company_id,tenant_id,subdomain,industry,member_role,role,sub}'::text[]
+     where t.company_id = v_company and t.id = v_id;
+  end if;
   if p_label is not null then
     update app.tasks t set label = left(p_label, 200) where t.company_id = coalesce(v_company, app.no_company()) and t.id = v_id;
   end if;

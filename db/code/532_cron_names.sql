@@ -103,6 +103,10 @@ declare
 begin
   perform app.demand('cron:write');
   perform app.check_task_of_caller(v_is_service, $2, $3, app.company_id());
+  -- Nobody asks when its time comes.
+  if exists (select from app.task_kinds k where k.name = $2 and k.runs_as_caller) then
+    raise exception using errcode = '42501', message = format('A task of the kind "%s" runs with the rights of who asks, and cannot be scheduled.', $2);
+  end if;
   return app.put_schedule(case when v_is_service then 'service_role' else 'member' end,
     jsonb_strip_nulls(jsonb_build_object('schedule', $1, 'kind', $2, 'name', $4, 'missed', $6, 'is_active', $7, 'time_zone',
       coalesce($5, (select c.business_timezone from public.companies c where c.id = app.company_id()))))

@@ -137,6 +137,11 @@ impl Auth {
         Seal::new(self.keys().ring.refresh_keys().map(|key| key.expose().as_slice()))
     }
 
+    /// Returns secrets for one purpose of another crate's, the one to use first, then those of keys that were replaced and are still good.
+    pub fn derived_keys(&self, purpose: &str) -> Vec<[u8; 32]> {
+        self.keys().ring.all_derived(purpose)
+    }
+
     /// Seals a secret of another crate's for one row.
     pub fn seal_secret(&self, place: Place, row: Uuid, secret: &[u8]) -> Result<String> {
         self.keys().ring.seal(place, row, secret).map_err(Error::internal)

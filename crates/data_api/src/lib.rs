@@ -14,6 +14,7 @@ mod explain;
 mod failure;
 mod html;
 mod idempotency;
+mod inside;
 mod kept;
 mod limits;
 mod openapi;
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 
 pub use batch::router as batch_router;
 pub use config::{DataApiConfig, EmbedNames, EndOfTransaction, OpenApiMode};
+pub use inside::{ColumnShape, JsonRows, Selection, TableShape, Writing};
 pub use routes::{root_router, router};
 pub use timing::Timing;
 pub use typescript::typescript;

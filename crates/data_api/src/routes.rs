@@ -12,7 +12,9 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use kernel::{AnyCaller, Can, Error, Grant, Kind, RequestContext, Result};
+use limits::Meter;
 use postgres::catalog::Catalog;
+use serde_json::Value;
 
 use crate::DataApi;
 use crate::explain::{self, Asked};
@@ -126,6 +128,10 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     let (parts, body) = request.into_parts();
     let mut context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
     let body = if body.is_end_stream() { Bytes::new() } else { read(Request::from_parts(parts.clone(), body)).await? };
+    if let Some(meter) = parts.extensions.get::<Meter>() {
+        let put_in = kinds_put_in(&target, &parts.method, &body);
+        meter.requests(1, put_in.iter().map(String::as_str)).await?;
+    }
     let key = Key::of(&parts, &body, api.config())?;
     let limits = api.limits().of(grant.principal().database_role());
     let wanted = Wanted {
@@ -175,6 +181,21 @@ pub(crate) fn fit(api: &DataApi, request: &mut ApiRequest, catalog: &Catalog) ->
     html::clean(request, catalog, api.config().html_elements_max)?;
     paging::fit(request, catalog)?;
     plan::negotiate(request, catalog)
+}
+
+/// Returns the kinds of the tasks that a request puts in: some are counted beside what writes.
+pub(crate) fn kinds_put_in(target: &Target, method: &Method, body: &[u8]) -> Vec<String> {
+    let is_queue = matches!(target, Target::Relation(name) if name == "job_queue" || name == "background_jobs");
+    if !is_queue || *method != Method::POST {
+        return vec![];
+    }
+    let kind = |row: &Value| row.get("job_type").and_then(Value::as_str).map(str::to_owned);
+    match serde_json::from_slice(body) {
+        Ok(Value::Array(rows)) => rows.iter().filter_map(kind).collect(),
+        Ok(row) => kind(&row).into_iter().collect(),
+        // Lines and forms: each letter may be of one, and what is no body is refused later.
+        Err(_) => String::from_utf8_lossy(body).split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned).collect(),
+    }
 }
 
 async fn execute(asked: Asked<'_>, plan: &Plan<'_>, key: Option<&Key>) -> Result<Response> {

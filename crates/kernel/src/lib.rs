@@ -3,6 +3,7 @@
 //!
 //! Invariant: pure. No runtime, no driver, no environment, no input or output; of HTTP only the types.
 
+mod blobs;
 mod changes;
 mod clock;
 mod error;
@@ -13,6 +14,7 @@ mod principal;
 mod request;
 mod secret;
 
+pub use blobs::{Blob, BlobFuture, BlobInfo, BlobKey, BlobPrefix, BlobStream, Blobs};
 pub use changes::{Cell, Change, ChangeKind, ChangeListener, ChangedColumn, ChangedRows, ChangedTable, FeedEvent, GapCause};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, Kind, Result};

@@ -69,7 +69,9 @@ impl Default for RatesConfig {
             vector_search_minute_max: 50,
             export_minute_max: 10,
             service_minute_max: 0,
-            operations: vec!["match_documents=vector_search".to_owned()],
+            operations: ["match_documents=vector_search", "generate_report=report_generation", "data_export=export"]
+                .map(str::to_owned)
+                .to_vec(),
             refresh_ms: 500,
             buckets_max: 100_000,
         }

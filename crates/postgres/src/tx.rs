@@ -84,6 +84,23 @@ impl Tx {
         self.part(sql).await.map(|part| part.affected)
     }
 
+    /// Runs what may fail without an end of the transaction: what it wrote is undone then, and what was before it stays. The inner result
+    /// is its own; the outer one says that the transaction itself is lost.
+    pub async fn attempt<T>(&self, work: impl Future<Output = Result<T>>) -> Result<Result<T>> {
+        self.execute(Sql::new("savepoint thorbis_attempt")).await?;
+        match work.await {
+            Ok(done) => {
+                self.execute(Sql::new("release savepoint thorbis_attempt")).await?;
+                Ok(Ok(done))
+            }
+            Err(error) => {
+                self.several(&["rollback to savepoint thorbis_attempt", "release savepoint thorbis_attempt"]).await?;
+                self.failed.store(false, Ordering::Relaxed);
+                Ok(Err(error))
+            }
+        }
+    }
+
     /// Returns the PostgreSQL role that its statements run as.
     pub fn role(&self) -> &str {
         &self.role

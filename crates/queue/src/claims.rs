@@ -3,7 +3,7 @@
 //! Invariant: what a claim returns is this process's until it says how it ended, gives it back, or is dead.
 
 use jiff::Timestamp;
-use kernel::{Error, Result};
+use kernel::{Error, Result, UserId};
 use postgres::{Row, Sql};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::queue::Queue;
 use crate::ring::{Place, Ring, Wanted};
+use crate::running::Asker;
 
 /// A task that was taken and has not begun.
 #[derive(Debug)]
@@ -20,13 +21,17 @@ pub(crate) struct Claimed {
     pub(crate) kind: String,
     pub(crate) attempt: i16,
     pub(crate) payload: Value,
+    pub(crate) asker: Option<Asker>,
+    pub(crate) mark: Option<Value>,
     pub(crate) since: Instant,
 }
 
 /// Asks each of these companies for so many tasks, and puts the companies back into the ring.
 pub(crate) async fn claim(queue: &Queue, worker: Uuid, ring: &mut Ring, wanted: Vec<Wanted>) -> Result<Vec<Claimed>> {
     let asked: Value = wanted.iter().map(Wanted::to_json).collect();
-    let mut claim = Sql::new("select c.company_id, c.id, c.kind, c.attempt, c.rank, c.run_at, c.payload from app.claim_tasks(");
+    let mut claim = Sql::new(
+        "select c.company_id, c.id, c.kind, c.attempt, c.rank, c.run_at, c.payload, c.created_by, c.asked_with, c.mark from app.claim_tasks(",
+    );
     claim.bind(worker).text("::uuid, ").bind(asked).text("::jsonb) c");
     let rows = match queue.ask("takes tasks", claim).await {
         Ok(rows) => rows,
@@ -50,8 +55,10 @@ pub(crate) async fn claim(queue: &Queue, worker: Uuid, ring: &mut Ring, wanted: 
         }
         // What has no kind waits for a slot.
         if let Some(kind) = get(row, 2)? {
-            let (attempt, payload) = (get(row, 3)?, get(row, 6)?);
-            claimed.push(Claimed { company_id, id: place.id, kind, attempt, payload, since: Instant::now() });
+            let (attempt, payload, mark) = (get(row, 3)?, get(row, 6)?, get(row, 9)?);
+            let (created_by, claims): (Option<Uuid>, Option<Value>) = (get(row, 7)?, get(row, 8)?);
+            let asker = created_by.zip(claims).map(|(user, claims)| Asker { user_id: UserId(user), claims });
+            claimed.push(Claimed { company_id, id: place.id, kind, attempt, payload, asker, mark, since: Instant::now() });
         }
     }
     for (one, (_, count, last)) in wanted.into_iter().zip(got) {

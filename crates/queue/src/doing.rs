@@ -191,6 +191,8 @@ impl Bench {
             id: claimed.id,
             kind: known.name,
             attempt: claimed.attempt,
+            asker: claimed.asker.take(),
+            mark: claimed.mark.take(),
             stop,
             is_finished_within: AtomicBool::new(false),
             noted: Mutex::default(),

@@ -44,6 +44,8 @@ pub struct Rules {
     pub priority: i16,
     /// What a member needs to put one in himself.
     pub permission: Option<&'static str>,
+    /// Whether a task of it runs with the rights of whoever put it in: [`Running::begin_as_asker`].
+    pub runs_as_caller: bool,
     /// What a payload that a member writes must have.
     pub fields: &'static [Field],
     /// How many run at the same time.
@@ -84,6 +86,8 @@ pub enum FieldType {
     Phone,
     /// An object.
     Object,
+    /// A list.
+    List,
 }
 
 impl Default for Rules {
@@ -94,6 +98,7 @@ impl Default for Rules {
             timeout: Duration::from_mins(5),
             priority: 0,
             permission: None,
+            runs_as_caller: false,
             fields: &[],
             running_max: None,
             running_per_company_max: None,
@@ -118,6 +123,7 @@ impl Rules {
             "timeout_ms": u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
             "priority": self.priority,
             "permission": self.permission,
+            "runs_as_caller": self.runs_as_caller,
             "fields": fields,
             "max_running": self.running_max,
             "max_running_per_company": self.running_per_company_max,
@@ -137,6 +143,7 @@ impl Field {
             FieldType::Email => ("email", None),
             FieldType::Phone => ("phone", None),
             FieldType::Object => ("object", None),
+            FieldType::List => ("array", None),
         };
         json!({ "name": self.name, "type": name, "is_required": self.is_required, "length_max": length_max })
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Authority, CompanyId, Error, Grant, RequestContext, Result};
+use kernel::{Authority, Capability, CompanyId, Error, Grant, Principal, RequestContext, Result, Subject};
 use postgres::{Access, Database, Row, Sql, Tx};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use crate::bell::{Bell, CHANNEL};
 use crate::coalesce::Coalescer;
 use crate::config::QueueConfig;
 use crate::kinds::Kinds;
+use crate::running::Asker;
 use crate::task::NewTask;
 
 /// The queue. Cheap to clone.
@@ -158,6 +159,13 @@ impl Queue {
     fn grant(&self, company_id: Option<CompanyId>, reason: &'static str) -> Grant {
         #[expect(clippy::disallowed_methods, reason = "tasks are done for no caller")]
         Grant::system(&self.0.options.authority, company_id, reason)
+    }
+
+    /// Returns what opens transactions of a member who put a task in.
+    pub(crate) fn grant_as<C: Capability>(&self, asker: &Asker, company: CompanyId) -> Result<Grant> {
+        let claims = asker.claims.to_string();
+        let subject = Subject::User { user_id: asker.user_id, session_id: None };
+        Principal::vouch(&self.0.options.authority, subject, claims).in_company(Some(company)).require::<C>()
     }
 
     fn enqueue_one(&self, task: &NewTask) -> Result<Sql> {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use kernel::{CompanyId, Error, Kind, Result};
-use postgres::{Sql, Tx};
+use kernel::{Capability, CompanyId, Error, Grant, Kind, RequestContext, Result, UserId};
+use postgres::{Access, Sql, Tx};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -28,9 +28,19 @@ pub struct Running {
     pub(crate) id: Uuid,
     pub(crate) kind: &'static str,
     pub(crate) attempt: i16,
+    pub(crate) asker: Option<Asker>,
+    pub(crate) mark: Option<Value>,
     pub(crate) stop: CancellationToken,
     pub(crate) is_finished_within: AtomicBool,
     pub(crate) noted: Mutex<Option<Instant>>,
+}
+
+/// Who put a task in that runs with his rights.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    pub(crate) user_id: UserId,
+    /// What he came with, but for what the database says of him.
+    pub(crate) claims: Value,
 }
 
 /// Why an attempt failed, and what is done about it.
@@ -118,6 +128,42 @@ impl Running {
         self.queue.begin(self.company_id(), reason).await
     }
 
+    /// Returns who put it in, where it runs with his rights.
+    pub fn asker(&self) -> Option<UserId> {
+        self.asker.as_ref().map(|asker| asker.user_id)
+    }
+
+    /// Returns what opens transactions of whoever put it in, in the task's company: what he may do there is read anew by each of them, and
+    /// whoever lost the right since then is refused.
+    pub fn grant_of_asker<C: Capability>(&self) -> Result<Grant> {
+        let (Some(asker), Some(company)) = (&self.asker, self.company_id()) else {
+            return Err(Error::new(Kind::Forbidden, "task_asker_missing", "A task of this kind is put in by a member of a company."));
+        };
+        self.queue.grant_as::<C>(asker, company)
+    }
+
+    /// Opens a transaction of whoever put it in.
+    pub async fn begin_as_asker<C: Capability>(&self, access: Access) -> Result<Tx> {
+        let grant = self.grant_of_asker::<C>()?.needing_company();
+        self.queue.options().database.begin(&grant, &RequestContext::default(), access).await
+    }
+
+    /// Returns what an attempt before this one noted with [`Self::mark`].
+    pub fn marked(&self) -> Option<&Value> {
+        self.mark.as_ref()
+    }
+
+    /// Notes in a transaction, which the caller commits, how far the task is with it: an attempt after a crash finds the mark of what was
+    /// committed. Refused with `task_lost` when the task is another process's by now. From here to the commit nothing else may be said of
+    /// the task, not even progress.
+    pub async fn mark(&self, tx: &Tx, mark: &Value) -> Result<()> {
+        let mut sql = Sql::new("select app.mark_task(");
+        sql.bind(self.worker).text("::uuid, ").bind(self.company_id).text("::uuid, ").bind(self.id).text("::uuid, ");
+        sql.bind(i32::from(self.attempt)).text("::smallint, ").bind(mark).text("::jsonb) as is_mine");
+        let is_mine: bool = tx.query_one(sql).await?.try_get("is_mine").map_err(Error::internal)?;
+        if is_mine { Ok(()) } else { Err(lost()) }
+    }
+
     /// Says how far it is. Written at most twice a second, and not waited for by anything: of several in between only the first is seen.
     pub async fn progress(&self, percent: u8, message: &str) -> Result<()> {
         {
@@ -142,9 +188,13 @@ impl Running {
         settle.bind(self.worker).text("::uuid, ").bind(end).text("::jsonb)) = 1 as is_mine");
         let is_mine: bool = tx.query_one(settle).await?.try_get("is_mine").map_err(Error::internal)?;
         if !is_mine {
-            return Err(Error::new(Kind::Conflict, "task_lost", "This task is done by another process by now."));
+            return Err(lost());
         }
         self.is_finished_within.store(true, Ordering::Relaxed);
         Ok(())
     }
+}
+
+fn lost() -> Error {
+    Error::new(Kind::Conflict, "task_lost", "This task is done by another process by now.")
 }

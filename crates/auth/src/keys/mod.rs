@@ -160,14 +160,13 @@ impl KeyRing {
 
     /// Returns a secret for one purpose that everybody has who has the current keys, and from which nobody finds them.
     pub fn derived(&self, purpose: &str) -> [u8; 32] {
-        let key = self.refresh.first().map_or(&[][..], |key| key.expose());
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
-        context.update(b"thorbis derives: ");
-        context.update(purpose.as_bytes());
-        let tag = context.sign();
-        let mut secret = [0; 32];
-        secret.iter_mut().zip(tag.as_ref()).for_each(|(byte, derived)| *byte = *derived);
-        secret
+        derive(self.refresh.first().map_or(&[][..], |key| key.expose()), purpose)
+    }
+
+    /// Returns such secrets of all keys that are still good, that of [`Self::derived`] first: what was made with one before a rotation can
+    /// be checked after it.
+    pub fn all_derived(&self, purpose: &str) -> Vec<[u8; 32]> {
+        self.refresh.iter().map(|key| derive(key.expose(), purpose)).collect()
     }
 
     fn public_keys(&self) -> impl Iterator<Item = &PublicKey> {
@@ -218,6 +217,16 @@ impl StdError for KeyFault {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source()
     }
+}
+
+fn derive(key: &[u8], purpose: &str) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    context.update(b"thorbis derives: ");
+    context.update(purpose.as_bytes());
+    let tag = context.sign();
+    let mut secret = [0; 32];
+    secret.iter_mut().zip(tag.as_ref()).for_each(|(byte, derived)| *byte = *derived);
+    secret
 }
 
 #[cfg(test)]

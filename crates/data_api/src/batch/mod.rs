@@ -116,7 +116,9 @@ async fn serve(api: &DataApi, grant: Grant, request: Request) -> Result<Response
     // The edge counted one.
     if let Some(meter) = parts.extensions.get::<Meter>() {
         let requests = u32::try_from(batch.steps.len()).unwrap_or(u32::MAX);
-        meter.requests(requests, batch.steps.iter().filter_map(Step::function)).await?;
+        let put_in: Vec<String> = batch.steps.iter().flat_map(Step::kinds_put_in).collect();
+        let operations = batch.steps.iter().filter_map(Step::function).chain(put_in.iter().map(String::as_str));
+        meter.requests(requests, operations).await?;
     }
     let attempt = async || all(api, &grant, &context, &batch).await;
     let mut answered = attempt().await;

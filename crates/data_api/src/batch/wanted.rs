@@ -16,6 +16,7 @@ use super::reference::Answers;
 use crate::DataApi;
 use crate::config::DataApiConfig;
 use crate::request::{self, ApiRequest, ParseLimits, Target, TransactionEnd, Wanted};
+use crate::routes::kinds_put_in;
 
 /// Headers that a request inside a batch may have.
 const ALLOWED: [&str; 7] = ["accept", "accept-profile", "content-profile", "content-type", "prefer", "range", "range-unit"];
@@ -115,6 +116,13 @@ impl Step {
     pub(super) fn function(&self) -> Option<&str> {
         let path = self.path.strip_prefix(MOUNT).unwrap_or(&self.path);
         path.strip_prefix("/rpc/").and_then(|name| name.split('?').next())
+    }
+
+    /// Returns the kinds of the tasks that it puts in.
+    pub(super) fn kinds_put_in(&self) -> Vec<String> {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let body = self.body.as_ref().map_or("", |body| body.get());
+        target(path).map(|target| kinds_put_in(&target, &self.method, text(body, &self.headers).as_bytes())).unwrap_or_default()
     }
 
     /// Reads it as the data API reads a request, with what earlier ones answered in it.

@@ -40,6 +40,16 @@ pub(crate) fn streamed(plan: &Plan<'_>, elements: Elements) -> Option<Sql> {
     Some(sql)
 }
 
+/// Makes the statement whose rows are the objects of a read, one each, and nothing beside them.
+pub(crate) fn each(plan: &ReadPlan<'_>) -> Sql {
+    let mut sql = Sql::new("with ");
+    read::source(&mut sql, plan);
+    sql.text("\nselect ");
+    Elements::Objects.write(&mut sql);
+    sql.text(" from ").text(SOURCE).text(" thorbis_row");
+    sql
+}
+
 /// Makes the statement by which the planner says how many rows of a read it expects.
 pub(crate) fn expected(plan: &ReadPlan<'_>) -> Sql {
     read::expected(plan)

@@ -115,6 +115,18 @@ begin
            (v_company, proof.id('c', 'e02'), proof.id(v_letter, '602'), null, null, null, 1, v_canary);
     insert into public.import_runs (company_id, id, entity_type, file_name)
     values (v_company, proof.id(v_letter, 'e01'), 'customer', v_canary), (v_company, proof.id('c', 'e02'), 'job', v_canary);
+    insert into public.data_imports (company_id, id, table_name, format, file_name, status, headers)
+    values (v_company, proof.id(v_letter, 'e01'), 'customers', 'csv', v_canary, 'undoing', array[v_canary]),
+           (v_company, proof.id('c', 'e02'), 'vendors', 'json', v_canary, 'uploaded', '{}');
+    insert into app.import_rows (company_id, import_id, row_id, line, is_new, version_after, before)
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, '601'), 2, false, '1', jsonb_build_object('notes', v_canary));
+    insert into app.import_errors (company_id, import_id, line, position, code, message)
+    values (v_company, proof.id(v_letter, 'e01'), 3, 0, 'no', v_canary);
+    insert into public.data_exports (company_id, id, what, name, format, filter, created_by)
+    select v_company, proof.id(case when n = 9 then 'c' else v_letter end, 'e0' || n), 'table', 'customers', 'csv', v_canary,
+           case when n between 1 and 8 then proof.id(v_letter, '10' || n) end
+      from generate_series(0, 9) n;
+    insert into app.forgotten_files (blob_key) values (v_company || '/' || v_canary);
     insert into public.api_keys (company_id, id, name, key_prefix, key_hash)
     values (v_company, proof.id(v_letter, 'e01'), v_canary, 'thk_1', repeat(v_letter, 63) || '0'),
            (v_company, proof.id('c', 'e02'), v_canary, 'tk_2', encode(sha256(('other' || v_letter)::bytea), 'hex'));

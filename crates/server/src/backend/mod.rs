@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use auth::keys::KeyRing;
 use auth::{Auth, AuthConfig, AuthOptions};
 use axum::{Router, middleware};
+use blobs::Folder;
 use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
 use limits::{Buckets, Keys, Limiter, Mode};
@@ -30,6 +31,7 @@ use queue::cron::Cron;
 use queue::{Kinds, Queue, QueueOptions, Worker};
 use redis_link::Link;
 use tokio_util::sync::CancellationToken;
+use transfers::{Transfers, TransfersOptions};
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
@@ -64,6 +66,8 @@ struct Inner {
     outbound: Outbound,
     queue: Queue,
     messaging: Messaging,
+    files: Folder,
+    transfers: Transfers,
     kinds: Kinds,
     cron: Cron,
     data_api: DataApi,
@@ -122,19 +126,32 @@ impl Backend {
             config: settings.messaging.clone(),
             public_url: public_url.to_owned(),
         })?;
-        let run_sql = tasks::RunSql {
-            pool: pool.clone(),
-            authority: Arc::clone(&authority),
-            time: Duration::from_millis(settings.queue.cron.command_time_ms),
-        };
-        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() }, &messaging, run_sql);
-        let cron = Cron::new(queue.clone(), &kinds, clock);
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {
             config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
         }
         config.plan_enabled.get_or_insert(settings.is_development());
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
+        let files = Folder::new(settings.blobs_directory(), settings.blobs.clone());
+        let transfers = Transfers::new(TransfersOptions {
+            database: database.clone(),
+            authority: Arc::clone(&authority),
+            clock: Arc::clone(&clock),
+            blobs: Arc::new(files.clone()),
+            data_api: data_api.clone(),
+            queue: queue.clone(),
+            auth: auth.clone(),
+            outbound: outbound.clone(),
+            config: settings.transfers.clone(),
+            public_url: public_url.to_owned(),
+        })?;
+        let run_sql = tasks::RunSql {
+            pool: pool.clone(),
+            authority: Arc::clone(&authority),
+            time: Duration::from_millis(settings.queue.cron.command_time_ms),
+        };
+        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() }, &messaging, &transfers, run_sql);
+        let cron = Cron::new(queue.clone(), &kinds, clock);
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
         let feed = data_api.listener().into_iter().fold(feed, Feed::with);
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
@@ -147,6 +164,8 @@ impl Backend {
             outbound,
             queue,
             messaging,
+            files,
+            transfers,
             kinds,
             cron,
             data_api,
@@ -383,6 +402,22 @@ impl Backend {
     /// Returns the routes of companies' webhooks, behind the auth layer.
     pub(crate) fn webhook_routes(&self) -> Router {
         self.guarded(messaging::router(self.0.messaging.clone()))
+    }
+
+    /// Takes away files whose time is over, a bounded number. Returns how many there were.
+    pub(crate) async fn clean_files(&self) -> Result<u64> {
+        self.0.files.sweep().await?;
+        self.0.transfers.clean().await
+    }
+
+    /// Returns the routes of exports. Whoever has a link fetches without a token.
+    pub(crate) fn export_routes(&self) -> Router {
+        self.guarded(transfers::exports_router(self.0.transfers.clone()))
+    }
+
+    /// Returns the routes of imports.
+    pub(crate) fn import_routes(&self) -> Router {
+        self.guarded(transfers::imports_router(self.0.transfers.clone()))
     }
 
     /// Returns the routes of the data API, behind the auth layer.

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use auth::config::AuthConfig;
+use blobs::BlobsConfig;
 use data_api::DataApiConfig;
 use kernel::Secret;
 use limits::RatesConfig;
@@ -20,6 +21,7 @@ use postgres::feed::FeedConfig;
 use queue::QueueConfig;
 use redis_link::RedisConfig;
 use serde::{Deserialize, Serialize};
+use transfers::TransfersConfig;
 
 pub use fault::{Fault, Faults};
 pub use load::{Flags, Loaded, Sources, load};
@@ -29,6 +31,8 @@ pub const DEFAULT_PORT: u16 = 54321;
 
 /// The key file's name in the data folder.
 const KEY_FILE: &str = "keys.json";
+/// The name in the data folder of the folder of files.
+const FILES: &str = "files";
 
 /// What the server is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -85,6 +89,10 @@ pub struct Settings {
     pub queue: QueueConfig,
     /// Webhooks.
     pub messaging: MessagingConfig,
+    /// Files that tasks read and make.
+    pub blobs: BlobsConfig,
+    /// Exports, imports and other work over many rows.
+    pub transfers: TransfersConfig,
     /// What is done again and again.
     pub maintenance: Maintenance,
     /// `/metrics`.
@@ -306,6 +314,8 @@ impl Default for Settings {
             outbound: OutboundConfig::default(),
             queue: QueueConfig::default(),
             messaging: MessagingConfig::default(),
+            blobs: BlobsConfig::default(),
+            transfers: TransfersConfig::default(),
             maintenance: Maintenance::default(),
             metrics: Metrics::default(),
             log: Log::default(),
@@ -374,6 +384,11 @@ impl Settings {
     /// Returns the path of the key file.
     pub fn key_ring_file(&self) -> PathBuf {
         self.key_ring_file.clone().unwrap_or_else(|| self.in_data_directory(KEY_FILE))
+    }
+
+    /// Returns the folder of files.
+    pub fn blobs_directory(&self) -> PathBuf {
+        self.blobs.directory.clone().unwrap_or_else(|| self.in_data_directory(FILES))
     }
 
     /// Returns a path inside the data folder.

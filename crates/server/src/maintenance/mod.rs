@@ -1,5 +1,5 @@
 //! What has to be done again and again while the server runs: seals over the audit, their anchors outside of the database, partitions,
-//! retention, companies that are gone for good, figures.
+//! retention, companies that are gone for good, figures, files whose time is over.
 //!
 //! Invariant: each pass is one or more bounded transactions under an advisory lock, so that of several servers one works; nothing is
 //! remembered between passes that a restart would lose. No work hinders another: each is done, fails and is tried again for itself, and
@@ -43,6 +43,7 @@ enum Work {
     Retention,
     Companies,
     Figures,
+    Files,
 }
 
 /// How a pass ended that did not fail.
@@ -54,9 +55,9 @@ enum Outcome {
 }
 
 impl Work {
-    const ALL: [Self; 6] = [Self::Seal, Self::Anchor, Self::Partitions, Self::Retention, Self::Companies, Self::Figures];
+    const ALL: [Self; 7] = [Self::Seal, Self::Anchor, Self::Partitions, Self::Retention, Self::Companies, Self::Figures, Self::Files];
     /// What is also done at the start.
-    const UPKEEP: [Self; 4] = [Self::Partitions, Self::Retention, Self::Companies, Self::Figures];
+    const UPKEEP: [Self; 5] = [Self::Partitions, Self::Retention, Self::Companies, Self::Figures, Self::Files];
 
     fn name(self) -> &'static str {
         match self {
@@ -66,6 +67,7 @@ impl Work {
             Self::Retention => "retention",
             Self::Companies => "removal of deleted companies",
             Self::Figures => "folding of figures",
+            Self::Files => "removal of files",
         }
     }
 
@@ -73,7 +75,7 @@ impl Work {
         Duration::from_millis(match self {
             Self::Seal => intervals.seal_interval_ms,
             Self::Anchor => intervals.anchor_interval_ms,
-            Self::Partitions | Self::Retention | Self::Companies | Self::Figures => intervals.upkeep_interval_ms,
+            Self::Partitions | Self::Retention | Self::Companies | Self::Figures | Self::Files => intervals.upkeep_interval_ms,
         })
     }
 }
@@ -193,6 +195,7 @@ impl Maintenance {
                 Work::Retention => upkeep::retention(self).await,
                 Work::Companies => upkeep::companies(self).await,
                 Work::Figures => upkeep::figures(self).await,
+                Work::Files => upkeep::files(self).await,
             }
         };
         let outcome = tokio::select! {

@@ -1,5 +1,5 @@
 //! Partitions of the coming months, what is older than it may become, deleted companies whose date has come, and figures: sums of what was
-//! added to them.
+//! added to them, and files that nobody can fetch any more.
 
 use kernel::{Error, Result};
 use postgres::Sql;
@@ -30,6 +30,16 @@ pub(super) async fn companies(maintenance: &Maintenance) -> Result<Outcome> {
 
 pub(super) async fn figures(maintenance: &Maintenance) -> Result<Outcome> {
     in_batches(maintenance, "folds what was added to figures", "select app.refresh_figures(", CHANGES).await
+}
+
+/// Each file is taken away by one server, whoever else is at it.
+pub(super) async fn files(maintenance: &Maintenance) -> Result<Outcome> {
+    for _ in 0..BATCHES_MAX {
+        if maintenance.is_stopping() || maintenance.backend.clean_files().await? == 0 {
+            break;
+        }
+    }
+    Ok(Outcome::Done)
 }
 
 /// Calls a function that takes how much it may do and returns how much it did, each time in a transaction of its own, until nothing is

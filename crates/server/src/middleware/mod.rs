@@ -48,17 +48,36 @@ pub(crate) struct Pipeline {
     cors: Cors,
     limits: Limits,
     proxies: Proxies,
+    uploads: Option<Uploads>,
+}
+
+/// Where files are sent that may be larger than every other body, and may take longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Uploads {
+    /// The path, which takes them by `POST`.
+    pub(crate) path: &'static str,
+    /// Bytes of one.
+    pub(crate) bytes_max: u64,
+    /// How long sending one may take.
+    pub(crate) time: Duration,
 }
 
 impl Pipeline {
     pub(crate) fn new(router: Router, cors: Cors, limits: Limits) -> Self {
-        Self { router, cors, limits, proxies: Proxies::default() }
+        Self { router, cors, limits, proxies: Proxies::default(), uploads: None }
     }
 
     /// Believes these proxies.
     #[must_use]
     pub(crate) fn behind(mut self, proxies: Proxies) -> Self {
         self.proxies = proxies;
+        self
+    }
+
+    /// Takes files at a path.
+    #[must_use]
+    pub(crate) fn taking(mut self, uploads: Uploads) -> Self {
+        self.uploads = Some(uploads);
         self
     }
 
@@ -101,14 +120,15 @@ impl Pipeline {
         if header_bytes(&request) > self.limits.header_bytes_max {
             return headers_too_large(self.limits.header_bytes_max).into_response();
         }
-        let limit = self.limits.body_bytes_max;
+        let upload = self.uploads.filter(|uploads| request.method() == http::Method::POST && request.uri().path() == uploads.path);
+        let limit = upload.map_or(self.limits.body_bytes_max, |uploads| uploads.bytes_max.max(self.limits.body_bytes_max));
         if body_limit::announced(request.headers()).is_some_and(|bytes| bytes > limit) {
             return body_limit::refuse_unread(request, limit).await;
         }
         let (parts, body) = request.into_parts();
         let (body, overrun) = Limited::new(body, limit);
         let request = Request::from_parts(parts, Body::new(body));
-        let time = Duration::from_millis(self.limits.request_time_ms);
+        let time = upload.map_or(Duration::from_millis(self.limits.request_time_ms), |uploads| uploads.time);
         let work = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         let response = match tokio::time::timeout(time, work).await {
             Ok(Ok(Ok(response))) => response,

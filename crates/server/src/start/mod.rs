@@ -30,7 +30,7 @@ use crate::edge::{self, Bound, Edge};
 use crate::health::{Health, Preparation};
 use crate::maintenance::{Done, Maintenance, Shared};
 use crate::metrics;
-use crate::middleware::{Cors, Pipeline, Proxies};
+use crate::middleware::{Cors, Pipeline, Proxies, Uploads};
 use crate::router::{self, Front, Mounts, Numbers};
 
 pub use error::StartError;
@@ -138,7 +138,9 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         backend: backend.clone(),
         auth_alone: settings.auth_alone,
     });
-    let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone()).behind(Proxies::new(&settings.proxies));
+    let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone())
+        .behind(Proxies::new(&settings.proxies))
+        .taking(uploads(&settings));
     let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)?;
 
     let urls: Vec<String> = addresses.iter().map(|address| url_of(*address, tls)).collect();
@@ -163,6 +165,12 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     maintenance.begin(&tasks);
     let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
     Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, backend, cluster: cluster.take(), folder })
+}
+
+/// Files of imports are larger than what a request says otherwise.
+fn uploads(settings: &Settings) -> Uploads {
+    let transfers = &settings.transfers;
+    Uploads { path: "/api/v1/imports", bytes_max: transfers.import_bytes_max, time: Duration::from_secs(transfers.upload_time_s) }
 }
 
 /// Returns the address for clients: the configured one, else the first that is listened on.

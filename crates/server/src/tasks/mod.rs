@@ -25,6 +25,7 @@ mod trial_ended;
 
 use messaging::Messaging;
 use queue::Kinds;
+use transfers::Transfers;
 
 use analyze_tables::AnalyzeTables;
 use clean_up::CleanUp;
@@ -47,8 +48,8 @@ pub(crate) use system_entries::SYSTEM_ENTRIES;
 use trial_ended::TrialEnded;
 
 /// Returns all kinds.
-pub(crate) fn kinds(desk: Desk, messaging: &Messaging, run_sql: RunSql) -> Kinds {
-    recurring(Kinds::default())
+pub(crate) fn kinds(desk: Desk, messaging: &Messaging, transfers: &Transfers, run_sql: RunSql) -> Kinds {
+    transfers::kinds(recurring(Kinds::default()), transfers)
         .with(RefreshReports)
         .with(SendEmail(desk.clone()))
         .with(SendSms(desk.clone()))

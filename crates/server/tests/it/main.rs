@@ -17,5 +17,6 @@ mod nodes;
 mod rates;
 #[cfg(test)]
 mod recurring;
+mod transfers;
 #[cfg(test)]
 mod upkeep;

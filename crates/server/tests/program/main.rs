@@ -35,4 +35,6 @@ mod soak;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod transfers;
+#[cfg(test)]
 mod written;

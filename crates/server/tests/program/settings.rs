@@ -36,6 +36,8 @@ const SOURCES: &[&str] = &[
     "crates/queue/src/config.rs",
     "crates/queue/src/cron/config.rs",
     "crates/messaging/src/config.rs",
+    "crates/blobs/src/config.rs",
+    "crates/transfers/src/config.rs",
     "crates/messaging/src/inbound/config.rs",
     "crates/messaging/src/notifications/config.rs",
     "crates/cache/src/config.rs",

@@ -1,0 +1,109 @@
+//! A server with two companies and people of several roles in one of them.
+
+use std::time::{Duration, Instant};
+
+use limits::{Mode, RatesConfig};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+use server::config::Settings;
+use testkit::Db;
+
+use crate::rates::{Answer, Counting, Person};
+
+/// How long a task may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+pub(crate) struct Shop {
+    pub(crate) db: Db,
+    pub(crate) server: Counting,
+    /// The owner of one company.
+    pub(crate) ann: Person,
+    /// The owner of the other.
+    pub(crate) bob: Person,
+}
+
+impl Shop {
+    pub(crate) async fn open() -> Self {
+        Self::open_with(|_| ()).await
+    }
+
+    pub(crate) async fn open_with(also: impl FnOnce(&mut Settings)) -> Self {
+        let db = Db::new().await;
+        let server = Counting::start(&db, RatesConfig::default(), |settings| {
+            settings.rates.mode = Some(Mode::Shadow);
+            settings.blobs.free_bytes_min = 0;
+            also(settings);
+        })
+        .await;
+        let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+        Self { db, server, ann, bob }
+    }
+
+    /// Signs somebody up who is in Ann's company.
+    pub(crate) async fn member(&self, role: &str) -> Person {
+        let who = json!({ "email": format!("{role}@example.com"), "password": "correct horse battery staple" });
+        let session = self.server.post("/auth/v1/signup", "", who).await.body;
+        let id = session["user"]["id"].as_str().unwrap_or_else(|| panic!("{session}"));
+        let row = json!({ "company_id": self.ann.company, "user_id": id, "role": role, "status": "active" });
+        let added = self.server.post("/rest/v1/team_members", &self.server.service(), row).await;
+        assert_eq!(added.status, 201, "{}", added.body);
+        Person { token: session["access_token"].as_str().unwrap().to_owned(), company: self.ann.company.clone() }
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str, who: &Person) -> RequestBuilder {
+        self.server.request(method, path, &who.token).header("x-company-id", &who.company)
+    }
+
+    pub(crate) async fn get(&self, path: &str, who: &Person) -> Answer {
+        self.server.send(self.request("GET", path, who)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, who: &Person, body: Value) -> Answer {
+        self.server.send(self.request("POST", path, who).body(body.to_string())).await
+    }
+
+    /// Asks until what is answered has this status, and returns it.
+    pub(crate) async fn until(&self, path: &str, who: &Person, status: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let body = self.get(path, who).await.body;
+            if body["data"]["status"] == status {
+                return body["data"].clone();
+            }
+            assert!(Instant::now() < deadline && body["data"]["status"] != "failed" || status == "failed", "not {status}: {body}");
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    /// Fetches what a link leads to, without a token.
+    pub(crate) async fn fetch(&self, url: &str, headers: &[(&str, &str)]) -> (u16, http::HeaderMap, String) {
+        let path = url.strip_prefix("http://localhost:54321").unwrap_or(url);
+        let request = self.server.client.get(format!("{}{path}", self.server.address));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.headers().clone(), answer.text().await.unwrap())
+    }
+
+    /// Makes so many customers of a company, as the owner of the tables.
+    pub(crate) async fn customers(&self, who: &Person, count: i64) {
+        let client = self.db.superuser().await;
+        let company: uuid::Uuid = who.company.parse().unwrap();
+        client
+            .execute(
+                "insert into public.customers (company_id, first_name, last_name, email, phone)
+                 select $1, 'First' || n, 'Last ' || n, 'c' || n || '@example.com', '+1202555' || lpad(n::text, 4, '0') from generate_series(1, $2::bigint) n",
+                &[&company, &count],
+            )
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.db.superuser().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
+        assert_eq!((answer.status, &answer.body["code"]), (status, &json!(code)), "{}", answer.body);
+    }
+}
