@@ -117,6 +117,7 @@ impl Backend {
             vault: Arc::new(RingVault(auth.clone())),
             config: settings.messaging.clone(),
             public_url: public_url.to_owned(),
+            limiter: limiter.clone(),
         })?;
         let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() });
         let mut config = settings.data_api.clone();
