@@ -9408,6 +9408,30 @@ begin
 end $_$;
 ALTER FUNCTION app.guard_webhook() OWNER TO app_owner;
 
+CREATE FUNCTION app.guard_webhook_addresses() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_text text;
+begin
+  foreach v_text in array new.ip_whitelist loop
+    begin
+      -- PostgreSQL takes 10.1 for 10.1.0.0, which others do not.
+      if v_text is null or v_text !~ '^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)(/[0-9]{1,3})?$' then
+        raise invalid_text_representation;
+      end if;
+      perform v_text::inet;
+    exception when invalid_text_representation then
+      raise exception using errcode = 'TH422', constraint = 'webhook_addresses_invalid',
+        message = format('"%s" in ip_whitelist is neither an address nor a network.', left(coalesce(v_text, ''), 60)),
+        hint = 'Such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32; an empty list is no limit.';
+    end;
+  end loop;
+  return new;
+end $_$;
+ALTER FUNCTION app.guard_webhook_addresses() OWNER TO app_owner;
+
 CREATE FUNCTION app.guard_webhook_events() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -26908,6 +26932,8 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.time_entries FOR EACH ROW
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OF url, events, secret, custom_headers ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.guard_webhook();
 
+CREATE TRIGGER guard_addresses BEFORE INSERT OR UPDATE OF ip_whitelist ON public.webhooks FOR EACH ROW WHEN ((new.ip_whitelist <> '{}'::text[])) EXECUTE FUNCTION app.guard_webhook_addresses();
+
 CREATE TRIGGER guard_delete BEFORE DELETE ON public.price_book_categories FOR EACH ROW EXECUTE FUNCTION app.guard_category_delete();
 
 CREATE TRIGGER guard_deletion BEFORE DELETE ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.guard_deletion();
@@ -32957,6 +32983,8 @@ REVOKE ALL ON FUNCTION app.guard_tag() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_team() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_webhook() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_webhook_addresses() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_webhook_events() FROM PUBLIC;
 

@@ -29,7 +29,10 @@ need_node() {
     [ "$(node --version)" = "v$pinned" ] || fail "$node/bin/node is not version $pinned"
 }
 
-# What the data API is compared with runs on it.
+# What measurements compare us with runs on it.
 need_peers() {
-    [ "${1:-}" != data-api ] || need_node
+    case ${1:-} in
+        cache | data-api) need_node ;;
+        queue) need_node && need_packages redis ;;
+    esac
 }

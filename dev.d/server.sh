@@ -30,10 +30,11 @@ start_server() {
     url=$(sed -n 's/.* answers at \([^ ]*\).*/\1/p' "$folder/out")
 }
 
-# Ends it, and $peer, another program that the script runs beside it.
+# Ends it, and $peer, other programs that the script runs beside it.
 stop_server() {
     status=$?
-    [ -z "${peer:-}" ] || kill "$peer" 2>/dev/null || true
+    # shellcheck disable=SC2086 # it may be several
+    [ -z "${peer:-}" ] || kill $peer 2>/dev/null || true
     if [ -n "${server:-}" ]; then
         kill -TERM "$server" 2>/dev/null || true
         wait "$server" || true

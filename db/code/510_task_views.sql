@@ -184,7 +184,7 @@ begin
     end if;
   end if;
   v_id := app.enqueue_task(p_kind, v_payload, v_company, p_run_at, p_priority, p_id => p_id);
-  if v_kind.runs_as_caller then
+  if v_as_caller then
     update app.tasks t
        set created_by = v_asker, asked_with = v_claims - '{iat,exp,nbf,jti,session_id,company_id,tenant_id,subdomain,industry,member_role,role,sub}'::text[]
      where t.company_id = v_company and t.id = v_id;

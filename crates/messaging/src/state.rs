@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kernel::{Authority, Clock, Error, Grant, RequestContext, Result, Secret};
+use limits::Limiter;
 use outbound::http::{Bounds, Http, HttpOptions};
 use outbound::{Outbound, Seal};
 use postgres::{Access, Database, Tx};
@@ -45,6 +46,8 @@ pub struct MessagingOptions {
     pub config: MessagingConfig,
     /// The address that others have of this server.
     pub public_url: String,
+    /// What counts calls that come in.
+    pub limiter: Limiter,
 }
 
 struct Inner {
@@ -73,6 +76,10 @@ impl Messaging {
 
     pub(crate) fn public_url(&self) -> &str {
         &self.0.options.public_url
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.options.limiter
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::http::HttpFault;
@@ -24,6 +25,36 @@ impl Resolve for PublicNames {
             Ok(addresses)
         })
     }
+}
+
+/// Names, as far as they stand for addresses of some networks.
+pub(crate) struct ListedNames {
+    pub(crate) networks: Vec<IpNet>,
+    pub(crate) private_allowed: bool,
+}
+
+impl Resolve for ListedNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (networks, private_allowed) = (self.networks.clone(), self.private_allowed);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found.filter(|address| private_allowed || is_public(address.ip())).collect();
+            if allowed.is_empty() {
+                return Err(HttpFault::Address.into());
+            }
+            let listed: Vec<SocketAddr> = allowed.into_iter().filter(|address| is_listed(&networks, address.ip())).collect();
+            if listed.is_empty() {
+                return Err(HttpFault::Unlisted.into());
+            }
+            let addresses: Addrs = Box::new(listed.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Tells whether an address is of one of these networks.
+pub(crate) fn is_listed(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address.to_canonical()))
 }
 
 /// Tells whether an address is one of the public internet.

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, HeaderValue};
 use http::{HeaderMap, StatusCode};
+use ipnet::IpNet;
 use kernel::{Error, Result};
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 
-use crate::addresses::{PublicNames, is_public};
+use crate::addresses::{ListedNames, PublicNames, is_listed, is_public};
 use crate::tls;
 
 /// The longest that anybody is waited for.
@@ -62,6 +63,7 @@ pub struct Call<'a> {
     headers: HeaderMap,
     shown: Option<Shown<'a>>,
     bounds: Option<Bounds>,
+    only: Option<&'a [IpNet]>,
 }
 
 enum Content<'a> {
@@ -95,6 +97,9 @@ pub enum HttpFault {
     /// The address is not one that a client may send this server to.
     #[error("the address is none of the public internet, or has no TLS")]
     Address,
+    /// The address is none of those that it is to be.
+    #[error("the address is none of those that are listed")]
+    Unlisted,
     /// Not within the time.
     #[error("no answer in time")]
     Time,
@@ -109,7 +114,7 @@ pub enum HttpFault {
 impl<'a> Call<'a> {
     /// Fetches something.
     pub fn get(url: &'a Url, named_by: NamedBy) -> Self {
-        Self { url, named_by, content: Content::None, headers: HeaderMap::new(), shown: None, bounds: None }
+        Self { url, named_by, content: Content::None, headers: HeaderMap::new(), shown: None, bounds: None, only: None }
     }
 
     /// Posts the members of a form.
@@ -139,15 +144,17 @@ impl<'a> Call<'a> {
     pub fn within(self, bounds: Bounds) -> Self {
         Self { bounds: Some(bounds), ..self }
     }
+
+    /// Goes to an address of these networks, or nowhere.
+    #[must_use]
+    pub fn only_to(self, networks: &'a [IpNet]) -> Self {
+        Self { only: Some(networks), ..self }
+    }
 }
 
 impl Http {
     /// Sets it up. Connects to nothing yet.
     pub fn new(options: HttpOptions) -> Result<Self> {
-        let builder = || {
-            let tls = tls::client().map_err(Error::internal)?;
-            Ok::<_, Error>(reqwest::Client::builder().redirect(Policy::none()).user_agent("Thorbis").use_preconfigured_tls(tls))
-        };
         let free = builder()?.build().map_err(Error::internal)?;
         // A proxy would resolve the name again.
         let guarded = if options.private_allowed { builder()? } else { builder()?.no_proxy().dns_resolver(Arc::new(PublicNames)) };
@@ -186,6 +193,8 @@ impl Http {
             NamedBy::Client if self.is_allowed(call.url) => &self.guarded,
             NamedBy::Client => return Err(HttpFault::Address),
         };
+        let listed = call.only.map(|networks| self.listed(call.url, networks)).transpose()?;
+        let client = listed.as_ref().unwrap_or(client);
         let mut headers = call.headers;
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let request = match call.content {
@@ -199,6 +208,21 @@ impl Http {
             Some(Shown::Password(name, password)) => request.basic_auth(name, Some(password)),
             None => request,
         })
+    }
+
+    /// Returns what connects to addresses of these networks alone, once: a connection that is kept open would outlive the list.
+    fn listed(&self, url: &Url, networks: &[IpNet]) -> std::result::Result<reqwest::Client, HttpFault> {
+        let literal = match url.host() {
+            Some(Host::Ipv4(address)) => Some(address.into()),
+            Some(Host::Ipv6(address)) => Some(address.into()),
+            _ => None,
+        };
+        if literal.is_some_and(|address| !is_listed(networks, address)) {
+            return Err(HttpFault::Unlisted);
+        }
+        let names = ListedNames { networks: networks.to_vec(), private_allowed: self.options.private_allowed };
+        let refused = |_| HttpFault::Unreachable("no connection can be made".to_owned());
+        builder().map_err(refused)?.no_proxy().dns_resolver(Arc::new(names)).build().map_err(unreachable)
     }
 
     /// Tells whether a client may send this server to an address, as far as its text says.
@@ -220,6 +244,11 @@ impl Http {
     }
 }
 
+fn builder() -> Result<reqwest::ClientBuilder> {
+    let tls = tls::client().map_err(Error::internal)?;
+    Ok(reqwest::Client::builder().redirect(Policy::none()).user_agent("Thorbis").use_preconfigured_tls(tls))
+}
+
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http").field("options", &self.options).finish_non_exhaustive()
@@ -232,8 +261,8 @@ fn unreachable(error: reqwest::Error) -> HttpFault {
     let mut text = error.to_string();
     let mut next = std::error::Error::source(&error);
     while let Some(source) = next {
-        if source.downcast_ref::<HttpFault>() == Some(&HttpFault::Address) {
-            return HttpFault::Address;
+        if let Some(fault @ (HttpFault::Address | HttpFault::Unlisted)) = source.downcast_ref::<HttpFault>() {
+            return fault.clone();
         }
         text.push_str(": ");
         text.push_str(&source.to_string());
@@ -308,6 +337,26 @@ mod tests {
     async fn what_is_not_allowed_is_not_connected_to() {
         let url = Url::parse("https://127.0.0.1/").unwrap();
         assert_eq!(http(false).send(Call::get(&url, NamedBy::Client)).await.unwrap_err(), HttpFault::Address);
+    }
+
+    #[tokio::test]
+    async fn only_a_listed_address_is_connected_to() {
+        let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+        for (listed, host, is_there) in [
+            (&["127.0.0.0/8", "203.0.113.7/32"][..], "127.0.0.1", true),
+            (&["127.0.0.0/8"], "localhost", true),
+            (&["203.0.113.7/32"], "127.0.0.1", false),
+            (&["203.0.113.7/32", "2001:db8::/32"], "localhost", false),
+            (&[], "127.0.0.1", false),
+        ] {
+            let (mut url, _told) = server(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            url.set_host(Some(host)).unwrap();
+            let answer = http(true).send(Call::get(&url, NamedBy::Client).only_to(&networks(listed))).await;
+            assert_eq!(answer.map(|answer| answer.status.as_u16()).ok(), is_there.then_some(200), "{listed:?} {host}");
+        }
+        let url = Url::parse("http://127.0.0.1:9/").unwrap();
+        let fault = http(true).send(Call::get(&url, NamedBy::Client).only_to(&[])).await.unwrap_err();
+        assert_eq!(fault, HttpFault::Unlisted);
     }
 
     #[tokio::test]

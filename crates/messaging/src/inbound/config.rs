@@ -18,6 +18,8 @@ pub struct InboundConfig {
     pub tolerance_seconds: u32,
     /// How often a call that cannot be used yet is tried again, over about a day.
     pub attempts_max: u32,
+    /// Calls of one provider that are taken in a minute, all of them at once if they come so; 0 is without a limit.
+    pub calls_minute_max: u32,
     /// Calls that are used in one look at them.
     pub batch_rows: u32,
     /// Users, organizations and memberships of Clerk.
@@ -86,6 +88,7 @@ impl Default for InboundConfig {
             body_bytes_max: 262_144,
             tolerance_seconds: 300,
             attempts_max: 16,
+            calls_minute_max: 6000,
             batch_rows: 50,
             clerk: ClerkConfig::default(),
             stripe: StripeConfig::default(),
@@ -104,7 +107,7 @@ impl Default for ClerkConfig {
 }
 
 impl InboundConfig {
-    pub(crate) fn faults(&self) -> [(bool, Fault); 9] {
+    pub(crate) fn faults(&self) -> [(bool, Fault); 10] {
         let are_keys = |secrets: &[Secret<String>]| secrets.iter().all(|secret| SigningKey::parse(secret.expose()).is_some());
         let is_name = |name: &String| (1..=40).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let roles = ["admin", "manager", "dispatcher", "technician", "csr", "member", "viewer"];
@@ -117,6 +120,7 @@ impl InboundConfig {
             (!(1024..=10_485_760).contains(&self.body_bytes_max), ("inbound.body_bytes_max", "1024 to 10485760")),
             (!(1..=3600).contains(&self.tolerance_seconds), ("inbound.tolerance_seconds", "1 to 3600")),
             (!(1..=100).contains(&self.attempts_max), ("inbound.attempts_max", "1 to 100")),
+            (self.calls_minute_max > 1_000_000, ("inbound.calls_minute_max", "0 to 1000000")),
             (!(1..=1000).contains(&self.batch_rows), ("inbound.batch_rows", "1 to 1000")),
             (!are_keys(&self.clerk.secrets), ("inbound.clerk.secrets", "texts that are whsec_ and base64")),
             (!are_pairs(&self.clerk.roles, &roles), ("inbound.clerk.roles", "texts such as org:admin=admin, without owner")),

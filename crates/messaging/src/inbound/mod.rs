@@ -1,9 +1,11 @@
 //! `/webhooks/v1/{provider}`: what other programs tell this server.
 //!
 //! Invariant: a call is answered with 2xx only once it is written down, and is written down once however often it comes. What it says is
-//! done afterwards, in a transaction of its own that also notes that it is done; what cannot be done yet is tried again.
+//! done afterwards, in a transaction of its own that also notes that it is done; what cannot be done yet is tried again. Who guesses at
+//! signatures is counted by his address, and takes nothing from a provider who calls from the same one.
 
 mod config;
+mod rates;
 mod verify;
 
 use axum::body::Bytes;
@@ -12,6 +14,7 @@ use axum::extract::{DefaultBodyLimit, OriginalUri, Path, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use http::HeaderMap;
+use http::request::Parts;
 use jiff::Timestamp;
 use kernel::{Error, Kind, Result};
 use postgres::{Row, Sql, Tx};
@@ -41,14 +44,32 @@ async fn receive(
     State(messaging): State<Messaging>,
     OriginalUri(uri): OriginalUri,
     Path(provider): Path<String>,
-    headers: HeaderMap,
+    parts: Parts,
     body: std::result::Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>> {
     let body = body.map_err(|rejection| Error::new(Kind::TooLarge, "webhook_too_large", "The call is too large").with_source(rejection))?;
-    let config = &messaging.config().inbound;
     let now = messaging.now();
-    let call = Call { headers: &headers, body: &body, now, tolerance_seconds: config.tolerance_seconds };
-    let told = match provider.as_str() {
+    let told = match understood(&messaging, &provider, &uri, &parts.headers, &body) {
+        Ok(told) => told,
+        Err(refused) => {
+            metrics::counter!("inbound_webhooks_total", "result" => "refused").increment(1);
+            return Err(rates::stranger(messaging.limiter(), parts.extensions.get().copied(), refused).await);
+        }
+    };
+    rates::provider(&messaging, &provider, now).await?;
+    let is_new = keep(&messaging, &provider, &told, now).await?;
+    if is_new {
+        messaging.wake();
+    }
+    metrics::counter!("inbound_webhooks_total", "result" => if is_new { "kept" } else { "repeated" }).increment(1);
+    Ok(Json(json!({ "received": true })))
+}
+
+/// Returns what a call says, if it is signed by whom its path names.
+fn understood(messaging: &Messaging, provider: &str, uri: &http::Uri, headers: &HeaderMap, body: &[u8]) -> Result<Told> {
+    let config = &messaging.config().inbound;
+    let call = Call { headers, body, now: messaging.now(), tolerance_seconds: config.tolerance_seconds };
+    let told = match provider {
         "clerk" => known(&config.clerk.secrets)?.and_then(|secrets| verify::standard(call, secrets)),
         "resend" => known(&config.resend.secrets)?.and_then(|secrets| verify::standard(call, secrets)),
         "stripe" => known(&config.stripe.secrets)?.and_then(|secrets| verify::stripe(call, secrets)),
@@ -61,16 +82,9 @@ async fn receive(
             None => return Err(unknown()),
         },
     };
-    let Some(told) = told else {
-        metrics::counter!("inbound_webhooks_total", "result" => "refused").increment(1);
-        return Err(Error::new(Kind::BadRequest, "webhook_signature_invalid", "The signature of this call is not right, or it is too old"));
-    };
-    let is_new = keep(&messaging, &provider, &told, now).await?;
-    if is_new {
-        messaging.wake();
-    }
-    metrics::counter!("inbound_webhooks_total", "result" => if is_new { "kept" } else { "repeated" }).increment(1);
-    Ok(Json(json!({ "received": true })))
+    told.ok_or_else(|| {
+        Error::new(Kind::BadRequest, "webhook_signature_invalid", "The signature of this call is not right, or it is too old")
+    })
 }
 
 fn known<T>(secrets: &[T]) -> Result<Option<&[T]>> {

@@ -107,7 +107,10 @@ impl Messaging {
         let seconds = u64::try_from(taken.timeout_seconds).unwrap_or(1).min(config.attempt_seconds_max.into());
         let bounds = Bounds { bytes_max: config.answer_bytes_max, time: Duration::from_secs(seconds) };
         let call = Call::post(url, NamedBy::Client, headers, taken.body.clone().into_bytes()).within(bounds);
-        self.http().send_and_cut(call).await
+        match taken.networks() {
+            Some(networks) => self.http().send_and_cut(call.only_to(&networks)).await,
+            None => self.http().send_and_cut(call).await,
+        }
     }
 
     /// Returns where a delivery goes and what is said before its body.

@@ -1,5 +1,8 @@
 //! The statements on deliveries.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use jiff::Timestamp;
 use kernel::{CompanyId, Error, Result};
 use postgres::{Row, Sql, Tx};
@@ -20,6 +23,8 @@ pub(super) struct Taken {
     pub(super) url: String,
     pub(super) timeout_seconds: i32,
     pub(super) policy: RetryPolicy,
+    /// Where alone its receiver may be; empty: anywhere.
+    pub(super) addresses: Vec<String>,
     pub(super) body: String,
     pub(super) signing: Vec<SealedRow>,
     pub(super) headers: Option<SealedRow>,
@@ -68,16 +73,21 @@ pub(super) async fn give_up(tx: &Tx, now: Timestamp, config: &WebhookConfig) -> 
 pub(super) async fn take(tx: &Tx, now: Timestamp, config: &WebhookConfig) -> Result<Vec<Taken>> {
     // An attempt that is not settled then is of a server that is gone.
     let lease_seconds = config.attempt_seconds_max + 30;
-    let mut sql = Sql::new("select company_id, id, webhook_id, attempts, url, timeout_seconds, retry_policy, body, signing, headers");
-    sql.text(" from app.take_webhook_deliveries(").bind(now).text("::timestamptz, ").bind(lease_seconds).text("::integer, ");
+    let mut sql =
+        Sql::new("select t.company_id, t.id, t.webhook_id, t.attempts, t.url, t.timeout_seconds, t.retry_policy, t.body, t.signing,");
+    sql.text(
+        " t.headers, (select to_jsonb(w.ip_whitelist) from public.webhooks w where w.company_id = t.company_id and w.id = t.webhook_id)",
+    );
+    sql.text(" as addresses from app.take_webhook_deliveries(").bind(now).text("::timestamptz, ").bind(lease_seconds).text("::integer, ");
     sql.bind(config.deliveries_max).text("::integer, ").bind(config.deliveries_per_webhook_max).text("::integer, ");
-    sql.bind(config.failures_max).text("::integer)");
+    sql.bind(config.failures_max).text("::integer) t");
     tx.query(sql).await?.iter().map(read).collect()
 }
 
 fn read(row: &Row) -> Result<Taken> {
     let signing: Option<Value> = row.try_get("signing").map_err(Error::internal)?;
     let headers: Option<Value> = row.try_get("headers").map_err(Error::internal)?;
+    let addresses: Option<Value> = row.try_get("addresses").map_err(Error::internal)?;
     let policy: Value = row.try_get("retry_policy").map_err(Error::internal)?;
     Ok(Taken {
         company_id: CompanyId(row.try_get("company_id").map_err(Error::internal)?),
@@ -88,10 +98,23 @@ fn read(row: &Row) -> Result<Taken> {
         timeout_seconds: row.try_get("timeout_seconds").map_err(Error::internal)?,
         // One from before policies were looked at says nothing.
         policy: serde_json::from_value(policy).unwrap_or_default(),
+        addresses: addresses.map_or(Ok(Vec::new()), serde_json::from_value).map_err(Error::internal)?,
         body: row.try_get("body").map_err(Error::internal)?,
         signing: signing.map_or(Ok(Vec::new()), serde_json::from_value).map_err(Error::internal)?,
         headers: headers.map(serde_json::from_value).transpose().map_err(Error::internal)?,
     })
+}
+
+impl Taken {
+    /// Returns the networks in which its receiver may be; nothing where he may be anywhere. What cannot be read is none: a list that
+    /// nobody understands lets nobody in.
+    pub(super) fn networks(&self) -> Option<Vec<IpNet>> {
+        (!self.addresses.is_empty()).then(|| self.addresses.iter().filter_map(|text| network(text)).collect())
+    }
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 /// Writes down how an attempt ended.

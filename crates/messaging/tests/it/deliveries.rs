@@ -219,3 +219,35 @@ async fn a_server_that_died_loses_nothing_and_settles_nothing_any_more() {
     assert_eq!(shop.ask(&late).await, "null");
     assert_eq!(shop.log(&hook).await[0][1], "sent");
 }
+
+#[tokio::test]
+async fn a_receiver_is_where_the_list_says_or_is_told_nothing() {
+    let (shop, receiver) = (Shop::new().await, Receiver::new().await);
+    let ann = shop.owner("ann").await;
+    let listed = json!({ "events": ["customer.created"], "ip_whitelist": ["203.0.113.7", "127.0.0.0/8"] });
+    shop.webhook(&ann, &format!("{}/ok", receiver.address), listed).await;
+    let by_name = receiver.address.replace("127.0.0.1", "localhost");
+    let moved = json!({ "events": ["customer.created"], "ip_whitelist": ["203.0.113.0/24", "2001:db8::1"] });
+    let moved = shop.webhook(&ann, &format!("{by_name}/moved"), moved).await;
+    shop.customer(&ann, "Ada").await;
+    let pass = shop.pass().await;
+    assert_eq!((pass.sent, pass.again), (1, 1));
+    let paths: Vec<String> = receiver.take().into_iter().map(|heard| heard.path).collect();
+    assert_eq!(paths, ["/ok"], "what its name stands for is on no list");
+    assert_eq!(shop.log(&moved).await[0][4], "the address is none of those that are listed");
+
+    // Once it is listed, what waits comes.
+    let path = format!("/{}", id(&moved));
+    shop.call(Some(&ann), "PATCH", &path, Some(json!({ "ip_whitelist": ["127.0.0.1", "::1"] }))).await.ok();
+    shop.wait(10);
+    assert_eq!(shop.pass().await.sent, 1);
+    assert_eq!(receiver.take()[0].path, "/moved");
+    for wrong in ["somewhere.example.com", "10.1", "1.2.3.4/33", "1.2.3.400", "", ":", "2001:db8::/129"] {
+        let changed = shop.call(Some(&ann), "PATCH", &path, Some(json!({ "ip_whitelist": [wrong] }))).await;
+        changed.refused(422, "webhook_addresses_invalid");
+    }
+    let bob = shop.owner("bob").await;
+    shop.call(Some(&bob), "PATCH", &path, Some(json!({ "ip_whitelist": [] }))).await.refused(404, "webhook_not_found");
+    let viewer = shop.member(&ann, "vic", "viewer").await;
+    shop.call(Some(&viewer), "PATCH", &path, Some(json!({ "ip_whitelist": [] }))).await.refused(403, "permission_denied");
+}

@@ -345,4 +345,41 @@ async fn who_says_stop_gets_no_sms_until_he_says_start() {
     assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 1);
     assert_eq!(shop.ask(list).await, "bob|sms|+15550102|bounce");
     assert_eq!(shop.ask("select count(*) from app.address_holds").await, "0");
+/// Calls as if from an address.
+async fn tell_from(shop: &Shop, address: &str, id: &str, signed_with: Option<&str>) -> (u16, String) {
+    let body = "{\"type\":\"sale\"}";
+    let headers = match signed_with {
+        Some(secret) => signed_headers(id, shop.now(), body, &[SigningKey::parse(secret).unwrap()]).unwrap(),
+        None => HeaderMap::new(),
+    };
+    let mut request = Request::builder().method("POST").uri("/webhooks/v1/till").body(Body::from(body)).unwrap();
+    request.headers_mut().extend(headers);
+    request.extensions_mut().insert(kernel::ClientAddress(address.parse().unwrap()));
+    let routes = axum::Router::new().nest("/webhooks/v1", messaging::inbound_router(shop.messaging.clone()));
+    let response = routes.oneshot(request).await.unwrap();
+    let (status, wait) = (response.status().as_u16(), response.headers().contains_key("retry-after"));
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    assert_eq!(wait, status == 429);
+    (status, body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn who_guesses_at_signatures_is_counted_and_takes_nothing_from_the_provider() {
+    let shop = Shop::listening(InboundConfig { calls_minute_max: 4, ..config() }).await;
+    let (refused, too_often) = ((400, "webhook_signature_invalid".to_owned()), (429, "RATE_LIMIT_EXCEEDED".to_owned()));
+    // Three in a minute are told why, of everybody who has the address.
+    for _ in 0..3 {
+        assert_eq!(tell_from(&shop, "203.0.113.7", "msg_1", Some(NEW)).await, refused);
+    }
+    assert_eq!(tell_from(&shop, "203.0.113.7", "msg_1", None).await, too_often);
+    assert_eq!(tell_from(&shop, "203.0.113.8", "msg_1", None).await, refused);
+    // From the same address the provider is heard all the same, so often as it may.
+    for id in ["msg_1", "msg_2", "msg_2", "msg_3"] {
+        assert_eq!(tell_from(&shop, "203.0.113.7", id, Some(OLD)).await.0, 200);
+    }
+    assert_eq!(tell_from(&shop, "203.0.113.9", "msg_4", Some(OLD)).await, too_often, "it is counted wherever it calls from");
+    assert_eq!(shop.ask("select string_agg(event_key, ' ' order by event_key) from app.inbound_events").await, "msg_1 msg_2 msg_3");
+    shop.wait(15);
+    assert_eq!(tell_from(&shop, "203.0.113.9", "msg_4", Some(OLD)).await.0, 200, "a quarter of a minute brings one back");
 }

@@ -9,6 +9,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kernel::{Authority, Clock, CompanyId, Grant, Principal, RequestContext, Result, Secret, Subject, UserId};
+use limits::{Buckets, Keys, Limiter, RatesConfig};
 use messaging::config::WebhookConfig;
 use messaging::inbound::InboundConfig;
 use messaging::{Delivery, Messaging, MessagingConfig, MessagingOptions, NotificationConfig, Pass, Vault};
@@ -126,6 +127,11 @@ impl Shop {
             vault: Arc::new(Turned),
             config: MessagingConfig { webhooks, inbound, notifications },
             public_url: "https://api.example.com/".to_owned(),
+            limiter: Limiter::new(
+                RatesConfig { public_minute_max: 3, ..RatesConfig::default() },
+                Buckets::local(Keys::of_this_process().unwrap(), 10_000),
+                Arc::<Forward>::clone(&clock),
+            ),
         })
         .unwrap();
         Self { db, messaging, outbound, authority, clock }

@@ -125,6 +125,7 @@ impl Backend {
             vault: Arc::new(RingVault(auth.clone())),
             config: settings.messaging.clone(),
             public_url: public_url.to_owned(),
+            limiter: limiter.clone(),
         })?;
         let mut config = settings.data_api.clone();
         if config.openapi_server_url.is_empty() {

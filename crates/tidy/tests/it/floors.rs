@@ -34,8 +34,8 @@ const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-testkit", Floor::Tool),
     ("thorbis-tidy", Floor::Tool),
 ];
-/// Tools that stand on the product; the proof stands on the test kit, too.
-const STANDING_TOOLS: &[&str] = &["thorbis-testkit", "thorbis-proof"];
+/// Tools that stand on the product; the proof stands on the test kit, too, and the load puts tasks in and does them.
+const STANDING_TOOLS: &[&str] = &["thorbis-testkit", "thorbis-proof", "thorbis-load"];
 /// The highest floor that these may use: the server uses the kit.
 const TESTKIT_FLOOR_MAX: u8 = 3;
 /// Crates that open connections; all others go through `postgres`. What is compared with it goes another way.
