@@ -92,10 +92,10 @@ begin
   values (p_company_id, p_names, p_noun, (p_row ->> 'id')::uuid, auth.uid(),
           jsonb_build_object(
             'matched', v_matched,
-            'data', (select coalesce(jsonb_object_agg(d.key, d.value), '{}') from jsonb_each(p_row) d
-                      where d.key = any (app.notified_columns()) and d.value <> 'null'),
-            'previous', (select coalesce(jsonb_object_agg(d.key, d.value), '{}') from jsonb_each(p_changed) d
-                          where d.key = any (app.notified_columns()))));
+            'data', (select coalesce(jsonb_object_agg(c.name, p_row -> c.name), '{}') from unnest(app.notified_columns()) c (name)
+                      where p_row -> c.name <> 'null'),
+            'previous', (select coalesce(jsonb_object_agg(c.name, p_changed -> c.name), '{}') from unnest(app.notified_columns()) c (name)
+                          where p_changed ? c.name)));
 end $$;
 revoke all on function app.note_for_members(uuid, text, text[], jsonb, jsonb) from public;
 grant execute on function app.note_for_members(uuid, text, text[], jsonb, jsonb) to app_definer;

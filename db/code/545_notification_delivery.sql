@@ -33,7 +33,7 @@ begin
     when app.is_suppressed(p_company_id, v_row.channel, v_to) then 'suppressed' end;
   if v_reason is not null then
     update public.notification_queue q set status = 'cancelled', failure_reason = v_reason where q.company_id = p_company_id and q.id = p_id;
-    perform app.note_delivery(v_row, 'withheld', v_reason);
+    perform app.note_way(v_row, 'withheld', v_reason);
     return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
     return;
   end if;
@@ -44,7 +44,7 @@ begin
   if v_until is not null then
     if v_row.scheduled_for is distinct from v_until then
       update public.notification_queue q set scheduled_for = v_until where q.company_id = p_company_id and q.id = p_id;
-      perform app.note_delivery(v_row, 'deferred', 'quiet_hours');
+      perform app.note_way(v_row, 'deferred', 'quiet_hours');
     end if;
     return query select 'wait', v_until, null, null, null, null, null, null, null;
     return;
@@ -56,15 +56,15 @@ alter function app.open_notification(uuid, uuid, timestamptz) owner to app_defin
 revoke all on function app.open_notification(uuid, uuid, timestamptz) from public;
 grant execute on function app.open_notification(uuid, uuid, timestamptz) to service_role;
 
-create or replace function app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text default null) returns void
+create or replace function app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text default null) returns void
   language sql volatile
   set search_path = ''
 as $$
   select app.note_decision(p_row.company_id, coalesce(p_row.event_id, p_row.id), coalesce(p_row.metadata ->> 'event', p_row.type), p_row.type,
                            p_row.user_id, p_row.channel, p_decision, p_reason, p_row.entity_type, p_row.entity_id, p_note)
 $$;
-revoke all on function app.note_delivery(public.notification_queue, text, text, text) from public;
-grant execute on function app.note_delivery(public.notification_queue, text, text, text) to app_definer;
+revoke all on function app.note_way(public.notification_queue, text, text, text) from public;
+grant execute on function app.note_way(public.notification_queue, text, text, text) to app_definer;
 
 -- It is in the outbox as these messages, or can never be.
 create or replace function app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamptz) returns void
@@ -82,7 +82,7 @@ begin
   if not found then
     return;
   elsif p_error is not null then
-    perform app.note_delivery(v_row, 'withheld', 'failed', p_error);
+    perform app.note_way(v_row, 'withheld', 'failed', p_error);
   else
     insert into app.notification_messages (message_id, company_id, notification_id) select m, p_company_id, p_id from unnest(p_message_ids) m;
   end if;
@@ -113,7 +113,7 @@ begin
                                                where m.company_id = v_message.company_id and m.notification_id = v_message.notification_id))
   returning q.* into v_row;
   if found and new.status = 'failed' then
-    perform app.note_delivery(v_row, 'withheld', 'failed', new.error);
+    perform app.note_way(v_row, 'withheld', 'failed', new.error);
   end if;
   return null;
 end $$;

@@ -48,6 +48,15 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         "app.make_scim_token(uuid, text, text, text, timestamptz, timestamptz, int4)",
         &[Some("#00e9"), Some("New"), Some(NEW_HASH), Some("scim_new"), Some("2099-01-01"), Some("2026-01-01"), Some("100")],
     ),
+    (
+        "app.notify(text, uuid, _uuid, jsonb, text, text, uuid, text, text, uuid)",
+        &[Some("alert"), Some("#~000"), Some("{#~101}"), Some("{}"), None, None, None, None, None, None],
+    ),
+    (
+        "public.notify(text, uuid, _uuid, jsonb, text, text, uuid, text, text)",
+        &[Some("alert"), Some("#~000"), Some("{#~101}"), Some("{}"), None, None, None, None, None],
+    ),
+    ("public.why_not_notified(uuid, uuid, uuid)", &[None, Some("#~e01"), Some("#~101")]),
     ("app.note_refused_sign_in(uuid, inet, text)", &[Some("#~101"), Some("192.0.2.1"), None]),
     ("app.open_invitation(text)", &[Some("~ invites")]),
     (

@@ -38,7 +38,8 @@ select n.nspname, c.relname, c.relispartition,
  order by 1, 2";
 
 /// Tables that hold ids, figures and moments only: nothing of them can be told in words.
-const WORDLESS: [&str; 3] = ["public.public_links", "public.streams", "public.votes_v2"];
+const WORDLESS: [&str; 5] =
+    ["public.notification_choices", "public.notification_preferences", "public.public_links", "public.streams", "public.votes_v2"];
 
 /// How many rows above it decide who reaches a row: a line, its invoice, its job.
 const PARENTS_DEPTH: usize = 2;

@@ -268,7 +268,7 @@ impl Target {
 }
 
 /// Columns of keys whose values are words of a list.
-const KINDS: [&str; 8] = ["entity_type", "identifier_type", "kind", "channel", "locale", "storage_bucket", "role", "purpose"];
+const KINDS: [&str; 9] = ["entity_type", "identifier_type", "kind", "topic", "channel", "locale", "storage_bucket", "role", "purpose"];
 
 /// What is compared is computed from the address itself.
 fn written(column: &str) -> &str {

@@ -345,6 +345,8 @@ async fn who_says_stop_gets_no_sms_until_he_says_start() {
     assert_eq!(shop.messaging.pass_inbound().await.unwrap(), 1);
     assert_eq!(shop.ask(list).await, "bob|sms|+15550102|bounce");
     assert_eq!(shop.ask("select count(*) from app.address_holds").await, "0");
+}
+
 /// Calls as if from an address.
 async fn tell_from(shop: &Shop, address: &str, id: &str, signed_with: Option<&str>) -> (u16, String) {
     let body = "{\"type\":\"sale\"}";

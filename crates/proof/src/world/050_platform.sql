@@ -65,8 +65,8 @@ begin
     values ('clerk', v_canary, v_canary, jsonb_build_object('data', v_canary), now(), now(), now());
     insert into app.inbound_states (provider, object_key, said_at) values ('clerk', v_canary, now());
     -- Everybody has one row of these: whose it is decides who reaches it.
-    insert into public.notification_preferences (company_id, id, user_id, quiet_hours_timezone)
-    select v_company, proof.id(case when n = 8 then 'c' else v_letter end, 'e0' || n), proof.id(v_letter, '10' || n), v_canary
+    insert into public.notification_preferences (company_id, id, user_id)
+    select v_company, proof.id(case when n = 8 then 'c' else v_letter end, 'e0' || n), proof.id(v_letter, '10' || n)
       from generate_series(1, 8) n;
     insert into public.notification_queue (company_id, id, user_id, type, body)
     select v_company, proof.id(case when n = 8 then 'c' else v_letter end, 'e0' || n), proof.id(v_letter, '10' || n), 'job.assigned', v_canary
