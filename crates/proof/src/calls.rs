@@ -5,6 +5,21 @@
 pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.agreed_lines(jsonb, _text)", &[Some(r##"[{"id": "#~d81"}]"##), Some("{id}")]),
     ("app.begin_domain_check(uuid, uuid, uuid, uuid)", &[Some("#~101"), None, Some("#~000"), Some("#~f91")]),
+    (
+        "app.begin_import(uuid, text, jsonb, _text, text, bool)",
+        &[Some("#~e04"), Some("customers"), Some("{}"), Some("{}"), Some("skip_errors"), Some("true")],
+    ),
+    ("app.begin_undo(uuid, text)", &[Some("#~e03"), Some("customers")]),
+    ("app.note_import_batch(uuid, jsonb, jsonb)", &[Some("#~e05"), Some("[]"), Some("[]")]),
+    (
+        "app.open_export(uuid, uuid, uuid, text, text, text, _text, text)",
+        &[Some("#~000"), Some("#~ffd"), Some("#~101"), Some("table"), Some("customers"), Some("csv"), Some("{}"), Some("")],
+    ),
+    (
+        "app.open_import(uuid, text, text, text, int8, text, _text)",
+        &[Some("#~ffd"), Some("customers"), Some("csv"), None, Some("1"), Some("#~000/file"), Some("{}")],
+    ),
+    ("app.rows_to_undo(uuid, int4)", &[Some("#~e01"), Some("10")]),
     ("app.check_quota(text, int8)", &[Some("webhooks"), Some("1")]),
     ("app.claim_tasks(uuid, jsonb)", &[Some("#~fff"), Some(TASKS_WANTED)]),
     ("app.close_task(tasks, text, text, jsonb)", &[Some(TASK), Some("done"), None, None]),

@@ -70,8 +70,8 @@ const RULES: &[(&str, &str)] = &[
             and not exists (select from pg_constraint k where k.contype = 'f' and k.conrelid = a.attrelid and a.attnum = any (k.conkey))
             -- What was so once stays written, also when those it was about are gone.
             and t.table_name !~ '(role_change_log|ownership_transfers|audit_logs|jobs_archive)$' and a.attname not in ('booked_by_user_id', 'actor_id')
-            -- Names a row of one of many tables, an event that is forgotten before it, a conversation, or a thing of another program.
-            and a.attname not in ('event_id', 'entity_id', 'related_entity_id', 'thread_id', 'template_id', 'automation_workflow_id')",
+            -- Names a row of one of many tables, an event or a task that is forgotten before it, a conversation, or a thing of another program.
+            and a.attname not in ('event_id', 'entity_id', 'related_entity_id', 'thread_id', 'template_id', 'automation_workflow_id', 'task_id')",
     ),
     (
         "a key has no index that begins with its columns, the company first",

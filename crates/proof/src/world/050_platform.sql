@@ -117,9 +117,19 @@ begin
     values (v_company, proof.id(v_letter, 'e01'), 'customer', v_canary), (v_company, proof.id('c', 'e02'), 'job', v_canary);
     insert into public.data_imports (company_id, id, table_name, format, file_name, status, headers)
     values (v_company, proof.id(v_letter, 'e01'), 'customers', 'csv', v_canary, 'undoing', array[v_canary]),
-           (v_company, proof.id('c', 'e02'), 'vendors', 'json', v_canary, 'uploaded', '{}');
+           (v_company, proof.id('c', 'e02'), 'vendors', 'json', v_canary, 'uploaded', '{}'),
+           (v_company, proof.id(v_letter, 'e03'), 'customers', 'csv', v_canary, 'completed', '{}');
+    insert into public.data_imports (company_id, id, table_name, format, file_name, status, blob_key)
+    values (v_company, proof.id(v_letter, 'e04'), 'customers', 'csv', v_canary, 'uploaded', v_company || '/file');
+    insert into public.data_imports (company_id, id, table_name, format, file_name, status, created_by)
+    values (v_company, proof.id(v_letter, 'e05'), 'customers', 'csv', v_canary, 'running', proof.id(v_letter, '101'));
+    insert into app.task_kinds (name, attempts_max, timeout_ms, permission, runs_as_caller, fields)
+    select k.name, 1, 1000, k.permission, true, '[{"name": "import_id", "type": "id", "is_required": true}]'
+      from (values ('data_import', 'imports:create'), ('undo_import', 'imports:update')) k (name, permission)
+        on conflict do nothing;
     insert into app.import_rows (company_id, import_id, row_id, line, is_new, version_after, before)
-    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, '601'), 2, false, '1', jsonb_build_object('notes', v_canary));
+    values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, '601'), 2, false, '1', jsonb_build_object('notes', v_canary)),
+           (v_company, proof.id(v_letter, 'e03'), proof.id(v_letter, '601'), 2, false, '1', jsonb_build_object('notes', v_canary));
     insert into app.import_errors (company_id, import_id, line, position, code, message)
     values (v_company, proof.id(v_letter, 'e01'), 3, 0, 'no', v_canary);
     insert into public.data_exports (company_id, id, what, name, format, filter, created_by)
