@@ -32,8 +32,8 @@ pub struct Expression {
     pub(super) hours: Vec<i8>,
     /// Whether the hours were written with a star: such entries follow the time that goes by.
     pub(super) is_hourly: bool,
+    /// Bit 0 is the last day, whichever that is.
     days: u32,
-    is_last_day: bool,
     has_any_day: bool,
     months: u32,
     weekdays: u32,
@@ -67,8 +67,7 @@ impl Expression {
         };
         let minutes = set(minute, 0..=59, &[]).ok_or(InvalidSchedule("the first field is a minute, 0 to 59"))?;
         let hours = set(hour, 0..=23, &[]).ok_or(InvalidSchedule("the second field is an hour, 0 to 23"))?;
-        let (days, is_last_day) =
-            days_of(day).ok_or(InvalidSchedule("the third field is a day of the month, 1 to 31, or L for the last"))?;
+        let days = days_of(day).ok_or(InvalidSchedule("the third field is a day of the month, 1 to 31, or L for the last"))?;
         let months = set(month, 1..=12, &MONTHS).ok_or(InvalidSchedule("the fourth field is a month, 1 to 12 or jan to dec"))?;
         let (weekdays, weekdays_of_month) =
             weekdays_of(weekday).ok_or(InvalidSchedule("the fifth field is a day of the week, 0 to 7 or sun to sat"))?;
@@ -77,7 +76,6 @@ impl Expression {
             hours: listed(u64::from(u32::try_from(hours).unwrap_or(0))),
             is_hourly: hour.starts_with('*'),
             days,
-            is_last_day,
             has_any_day: day.starts_with('*'),
             months: u32::try_from(months).unwrap_or(0),
             weekdays,
@@ -93,11 +91,11 @@ impl Expression {
         if self.months & (1 << month) == 0 {
             return false;
         }
-        let is_of_month =
-            self.days & (1 << u32::from(date.day().unsigned_abs())) != 0 || self.is_last_day && date.day() == date.days_in_month();
+        let is_last_day = date.day() == date.days_in_month();
+        let is_of_month = self.days & (1 << u32::from(date.day().unsigned_abs())) != 0 || is_last_day && self.days & 1 != 0;
         let weekday = date.weekday().to_sunday_zero_offset().unsigned_abs();
         let is_last = date.day() + 7 > date.days_in_month();
-        let place = (date.day().unsigned_abs() + 6) / 7;
+        let place = date.day().unsigned_abs().div_ceil(7);
         let named = self.weekdays_of_month.get(usize::from(weekday)).copied().unwrap_or(0);
         let is_of_week = self.weekdays & (1 << u32::from(weekday)) != 0 || named & (1 << place) != 0 || is_last && named & 1 != 0;
         if self.has_any_day || self.has_any_weekday { is_of_month && is_of_week } else { is_of_month || is_of_week }
@@ -107,7 +105,7 @@ impl Expression {
     fn comes(&self) -> bool {
         let is_restricted = !self.has_any_weekday;
         is_restricted
-            || self.is_last_day
+            || self.days & 1 != 0
             || DAYS
                 .iter()
                 .zip(1..)
@@ -160,15 +158,15 @@ fn value(text: &str, first: u8, names: &[&str]) -> Option<u8> {
         .or_else(|| names.iter().position(|name| *name == text).and_then(|place| u8::try_from(place).ok()).map(|place| place + first))
 }
 
-fn days_of(field: &str) -> Option<(u32, bool)> {
-    let (mut days, mut is_last) = (0, false);
+fn days_of(field: &str) -> Option<u32> {
+    let mut days = 0;
     for item in field.split(',') {
-        match item {
-            "l" | "$" => is_last = true,
-            item => days |= u32::try_from(item_of(item, &(1..=31), &[])?).ok()?,
-        }
+        days |= match item {
+            "l" | "$" => 1,
+            item => u32::try_from(item_of(item, &(1..=31), &[])?).ok()?,
+        };
     }
-    Some((days, is_last))
+    Some(days)
 }
 
 fn weekdays_of(field: &str) -> Option<(u32, [u8; 7])> {

@@ -254,7 +254,7 @@ impl Meaning {
             if self.names(skipped) {
                 return true;
             }
-            skipped = skipped + 1.minutes();
+            skipped += 1.minutes();
         }
         // A time that the clock showed a little while ago, too, is the second one.
         let is_second = || (1..=180).any(|minutes: i64| clock(moment - minutes.minutes()) == now);

@@ -20,7 +20,7 @@ use auth::keys::KeyRing;
 use auth::{Auth, AuthConfig, AuthOptions};
 use axum::{Router, middleware};
 use blobs::Folder;
-use data_api::DataApi;
+use data_api::{DataApi, DataApiConfig};
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
 use limits::{Buckets, Keys, Limiter, Mode};
 use messaging::{Messaging, MessagingOptions};
@@ -127,12 +127,7 @@ impl Backend {
             public_url: public_url.to_owned(),
             limiter: limiter.clone(),
         })?;
-        let mut config = settings.data_api.clone();
-        if config.openapi_server_url.is_empty() {
-            config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
-        }
-        config.plan_enabled.get_or_insert(settings.is_development());
-        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
+        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), data_api_config(settings, public_url))?;
         let files = Folder::new(settings.blobs_directory(), settings.blobs.clone());
         let transfers = Transfers::new(TransfersOptions {
             database: database.clone(),
@@ -146,12 +141,8 @@ impl Backend {
             config: settings.transfers.clone(),
             public_url: public_url.to_owned(),
         })?;
-        let run_sql = tasks::RunSql {
-            pool: pool.clone(),
-            authority: Arc::clone(&authority),
-            time: Duration::from_millis(settings.queue.cron.command_time_ms),
-        };
-        let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() }, &messaging, &transfers, run_sql);
+        let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
+        let kinds = tasks::kinds(desk, &messaging, &transfers, run_sql(settings, &pool, &authority));
         let cron = Cron::new(queue.clone(), &kinds, clock);
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
         let feed = data_api.listener().into_iter().fold(feed, Feed::with);
@@ -466,11 +457,27 @@ impl std::fmt::Debug for Backend {
     }
 }
 
+/// What runs SQL that was scheduled.
+fn run_sql(settings: &Settings, pool: &PoolOptions, authority: &Arc<Authority>) -> tasks::RunSql {
+    let time = Duration::from_millis(settings.queue.cron.command_time_ms);
+    tasks::RunSql { pool: pool.clone(), authority: Arc::clone(authority), time }
+}
+
 /// How this process is called beside others: its machine and its number.
 fn node_name() -> String {
     let machine = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let machine: String = machine.chars().take(150).collect();
     format!("{machine}:{}", std::process::id())
+}
+
+/// A developer may ask for plans.
+fn data_api_config(settings: &Settings, public_url: &str) -> DataApiConfig {
+    let mut config = settings.data_api.clone();
+    if config.openapi_server_url.is_empty() {
+        config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
+    }
+    config.plan_enabled.get_or_insert(settings.is_development());
+    config
 }
 
 /// What a developer only looks at is not locked after a week.
