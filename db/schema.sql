@@ -8725,7 +8725,7 @@ begin
   if not found then
     return;
   elsif p_error is not null then
-    perform app.note_delivery(v_row, 'withheld', 'failed', p_error);
+    perform app.note_way(v_row, 'withheld', 'failed', p_error);
   else
     insert into app.notification_messages (message_id, company_id, notification_id) select m, p_company_id, p_id from unnest(p_message_ids) m;
   end if;
@@ -10615,83 +10615,6 @@ CREATE FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event te
 END;
 ALTER FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) OWNER TO app_owner;
 
-CREATE TABLE public.notification_queue (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid NOT NULL,
-    type text NOT NULL,
-    channel text DEFAULT 'in_app'::text NOT NULL,
-    priority text DEFAULT 'normal'::text NOT NULL,
-    subject text,
-    body text NOT NULL,
-    body_html text,
-    entity_type text,
-    entity_id uuid,
-    status text DEFAULT 'pending'::text NOT NULL,
-    scheduled_for timestamp with time zone,
-    sent_at timestamp with time zone,
-    delivered_at timestamp with time zone,
-    failed_at timestamp with time zone,
-    failure_reason text,
-    retry_count integer DEFAULT 0 NOT NULL,
-    max_retries integer DEFAULT 3 NOT NULL,
-    provider text,
-    provider_message_id text,
-    provider_response jsonb,
-    read_at timestamp with time zone,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    event_id uuid,
-    digest_id uuid,
-    seen_at timestamp with time zone,
-    archived_at timestamp with time zone,
-    CONSTRAINT notification_queue_body_check CHECK (((length(body) >= 1) AND (length(body) <=
-CASE channel
-    WHEN 'email'::text THEN 20000
-    ELSE 500
-END))),
-    CONSTRAINT notification_queue_body_html_check CHECK ((length(body_html) <= 20000)),
-    CONSTRAINT notification_queue_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
-    CONSTRAINT notification_queue_entity_type_check CHECK ((length(entity_type) <= 60)),
-    CONSTRAINT notification_queue_failure_reason_check CHECK ((length(failure_reason) <= 2000)),
-    CONSTRAINT notification_queue_max_retries_check CHECK ((max_retries >= 0)),
-    CONSTRAINT notification_queue_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT notification_queue_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text]))),
-    CONSTRAINT notification_queue_provider_check CHECK ((length(provider) <= 60)),
-    CONSTRAINT notification_queue_provider_message_id_check CHECK ((length(provider_message_id) <= 255)),
-    CONSTRAINT notification_queue_retry_count_check CHECK ((retry_count >= 0)),
-    CONSTRAINT notification_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT notification_queue_subject_check CHECK ((length(subject) <= 200)),
-    CONSTRAINT notification_queue_type_check CHECK (((length(type) >= 1) AND (length(type) <= 120)))
-);
-ALTER TABLE ONLY public.notification_queue FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.notification_queue OWNER TO app_owner;
-
-COMMENT ON TABLE public.notification_queue IS 'Messages to members, and what became of them.';
-
-COMMENT ON COLUMN public.notification_queue.subject IS 'pii:text';
-
-COMMENT ON COLUMN public.notification_queue.body IS 'pii:text';
-
-COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text html';
-
-COMMENT ON COLUMN public.notification_queue.event_id IS 'What happened; one person is told of it once by each way.';
-
-COMMENT ON COLUMN public.notification_queue.digest_id IS 'The digest that it comes in.';
-
-COMMENT ON COLUMN public.notification_queue.seen_at IS 'When it was shown to its person.';
-
-COMMENT ON COLUMN public.notification_queue.archived_at IS 'When its person put it away.';
-
-CREATE FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text DEFAULT NULL::text) RETURNS void
-    LANGUAGE sql
-    SET search_path TO ''
-    AS $$
-  select app.note_decision(p_row.company_id, coalesce(p_row.event_id, p_row.id), coalesce(p_row.metadata ->> 'event', p_row.type), p_row.type,
-                           p_row.user_id, p_row.channel, p_decision, p_reason, p_row.entity_type, p_row.entity_id, p_note)
-$$;
-ALTER FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) OWNER TO app_owner;
-
 CREATE FUNCTION app.note_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -10755,10 +10678,10 @@ begin
   values (p_company_id, p_names, p_noun, (p_row ->> 'id')::uuid, auth.uid(),
           jsonb_build_object(
             'matched', v_matched,
-            'data', (select coalesce(jsonb_object_agg(d.key, d.value), '{}') from jsonb_each(p_row) d
-                      where d.key = any (app.notified_columns()) and d.value <> 'null'),
-            'previous', (select coalesce(jsonb_object_agg(d.key, d.value), '{}') from jsonb_each(p_changed) d
-                          where d.key = any (app.notified_columns()))));
+            'data', (select coalesce(jsonb_object_agg(c.name, p_row -> c.name), '{}') from unnest(app.notified_columns()) c (name)
+                      where p_row -> c.name <> 'null'),
+            'previous', (select coalesce(jsonb_object_agg(c.name, p_changed -> c.name), '{}') from unnest(app.notified_columns()) c (name)
+                          where p_changed ? c.name)));
 end $$;
 ALTER FUNCTION app.note_for_members(p_company_id uuid, p_noun text, p_names text[], p_row jsonb, p_changed jsonb) OWNER TO app_owner;
 
@@ -10798,7 +10721,7 @@ begin
                                                where m.company_id = v_message.company_id and m.notification_id = v_message.notification_id))
   returning q.* into v_row;
   if found and new.status = 'failed' then
-    perform app.note_delivery(v_row, 'withheld', 'failed', new.error);
+    perform app.note_way(v_row, 'withheld', 'failed', new.error);
   end if;
   return null;
 end $$;
@@ -10892,6 +10815,83 @@ begin
    where t.company_id = p_company_id and t.id = p_id and t.state = 'running' and t.worker = p_worker and t.attempt = p_attempt;
 end $$;
 ALTER FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) OWNER TO app_owner;
+
+CREATE TABLE public.notification_queue (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    type text NOT NULL,
+    channel text DEFAULT 'in_app'::text NOT NULL,
+    priority text DEFAULT 'normal'::text NOT NULL,
+    subject text,
+    body text NOT NULL,
+    body_html text,
+    entity_type text,
+    entity_id uuid,
+    status text DEFAULT 'pending'::text NOT NULL,
+    scheduled_for timestamp with time zone,
+    sent_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    failure_reason text,
+    retry_count integer DEFAULT 0 NOT NULL,
+    max_retries integer DEFAULT 3 NOT NULL,
+    provider text,
+    provider_message_id text,
+    provider_response jsonb,
+    read_at timestamp with time zone,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    event_id uuid,
+    digest_id uuid,
+    seen_at timestamp with time zone,
+    archived_at timestamp with time zone,
+    CONSTRAINT notification_queue_body_check CHECK (((length(body) >= 1) AND (length(body) <=
+CASE channel
+    WHEN 'email'::text THEN 20000
+    ELSE 500
+END))),
+    CONSTRAINT notification_queue_body_html_check CHECK ((length(body_html) <= 20000)),
+    CONSTRAINT notification_queue_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
+    CONSTRAINT notification_queue_entity_type_check CHECK ((length(entity_type) <= 60)),
+    CONSTRAINT notification_queue_failure_reason_check CHECK ((length(failure_reason) <= 2000)),
+    CONSTRAINT notification_queue_max_retries_check CHECK ((max_retries >= 0)),
+    CONSTRAINT notification_queue_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT notification_queue_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text]))),
+    CONSTRAINT notification_queue_provider_check CHECK ((length(provider) <= 60)),
+    CONSTRAINT notification_queue_provider_message_id_check CHECK ((length(provider_message_id) <= 255)),
+    CONSTRAINT notification_queue_retry_count_check CHECK ((retry_count >= 0)),
+    CONSTRAINT notification_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT notification_queue_subject_check CHECK ((length(subject) <= 200)),
+    CONSTRAINT notification_queue_type_check CHECK (((length(type) >= 1) AND (length(type) <= 120)))
+);
+ALTER TABLE ONLY public.notification_queue FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.notification_queue OWNER TO app_owner;
+
+COMMENT ON TABLE public.notification_queue IS 'Messages to members, and what became of them.';
+
+COMMENT ON COLUMN public.notification_queue.subject IS 'pii:text';
+
+COMMENT ON COLUMN public.notification_queue.body IS 'pii:text';
+
+COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text html';
+
+COMMENT ON COLUMN public.notification_queue.event_id IS 'What happened; one person is told of it once by each way.';
+
+COMMENT ON COLUMN public.notification_queue.digest_id IS 'The digest that it comes in.';
+
+COMMENT ON COLUMN public.notification_queue.seen_at IS 'When it was shown to its person.';
+
+COMMENT ON COLUMN public.notification_queue.archived_at IS 'When its person put it away.';
+
+CREATE FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+  select app.note_decision(p_row.company_id, coalesce(p_row.event_id, p_row.id), coalesce(p_row.metadata ->> 'event', p_row.type), p_row.type,
+                           p_row.user_id, p_row.channel, p_decision, p_reason, p_row.entity_type, p_row.entity_id, p_note)
+$$;
+ALTER FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) OWNER TO app_owner;
 
 CREATE FUNCTION app.nothing_to_answer(p_what text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -11258,7 +11258,7 @@ begin
     when app.is_suppressed(p_company_id, v_row.channel, v_to) then 'suppressed' end;
   if v_reason is not null then
     update public.notification_queue q set status = 'cancelled', failure_reason = v_reason where q.company_id = p_company_id and q.id = p_id;
-    perform app.note_delivery(v_row, 'withheld', v_reason);
+    perform app.note_way(v_row, 'withheld', v_reason);
     return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
     return;
   end if;
@@ -11269,7 +11269,7 @@ begin
   if v_until is not null then
     if v_row.scheduled_for is distinct from v_until then
       update public.notification_queue q set scheduled_for = v_until where q.company_id = p_company_id and q.id = p_id;
-      perform app.note_delivery(v_row, 'deferred', 'quiet_hours');
+      perform app.note_way(v_row, 'deferred', 'quiet_hours');
     end if;
     return query select 'wait', v_until, null, null, null, null, null, null, null;
     return;
@@ -30905,19 +30905,6 @@ GRANT SELECT ON TABLE app.notification_decisions TO authenticated;
 REVOKE ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) TO app_definer;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO service_role;
-GRANT SELECT ON TABLE public.notification_queue TO authenticated;
-
-GRANT UPDATE(read_at) ON TABLE public.notification_queue TO authenticated;
-
-GRANT UPDATE(seen_at) ON TABLE public.notification_queue TO authenticated;
-
-GRANT UPDATE(archived_at) ON TABLE public.notification_queue TO authenticated;
-
-REVOKE ALL ON FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.note_delivery(p_row public.notification_queue, p_decision text, p_reason text, p_note text) TO app_definer;
-
 REVOKE ALL ON FUNCTION app.note_event() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_factor() FROM PUBLIC;
@@ -30943,6 +30930,19 @@ REVOKE ALL ON FUNCTION app.note_session() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO service_role;
+GRANT SELECT ON TABLE public.notification_queue TO authenticated;
+
+GRANT UPDATE(read_at) ON TABLE public.notification_queue TO authenticated;
+
+GRANT UPDATE(seen_at) ON TABLE public.notification_queue TO authenticated;
+
+GRANT UPDATE(archived_at) ON TABLE public.notification_queue TO authenticated;
+
+REVOKE ALL ON FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.nothing_to_answer(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.nothing_to_answer(p_what text) TO app_definer;
