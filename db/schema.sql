@@ -9478,7 +9478,7 @@ begin
   if not found then
     return;
   elsif p_error is not null then
-    perform app.note_delivery(v_row, 'withheld', 'failed', p_error);
+    perform app.note_way(v_row, 'withheld', 'failed', p_error);
   else
     insert into app.notification_messages (message_id, company_id, notification_id) select m, p_company_id, p_id from unnest(p_message_ids) m;
   end if;
@@ -11395,36 +11395,63 @@ begin
 end $$;
 ALTER FUNCTION app.note_api_key_use() OWNER TO app_definer;
 
-CREATE FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) RETURNS text
-    LANGUAGE plpgsql
+CREATE TABLE app.notification_decisions (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    event_id uuid NOT NULL,
+    event text NOT NULL,
+    topic text NOT NULL,
+    user_id uuid NOT NULL,
+    channel text,
+    decision text NOT NULL,
+    reason text NOT NULL,
+    entity_type text,
+    entity_id uuid,
+    note text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notification_decisions_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
+    CONSTRAINT notification_decisions_decision_check CHECK ((decision = ANY (ARRAY['sent'::text, 'gathered'::text, 'deferred'::text, 'withheld'::text]))),
+    CONSTRAINT notification_decisions_entity_type_check CHECK ((length(entity_type) <= 60)),
+    CONSTRAINT notification_decisions_event_check CHECK ((length(event) <= 120)),
+    CONSTRAINT notification_decisions_note_check CHECK ((length(note) <= 500)),
+    CONSTRAINT notification_decisions_reason_check CHECK ((reason ~ '^[a-z_]{1,60}$'::text)),
+    CONSTRAINT notification_decisions_topic_check CHECK ((length(topic) <= 60))
+);
+ALTER TABLE ONLY app.notification_decisions FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.notification_decisions OWNER TO app_owner;
+
+COMMENT ON TABLE app.notification_decisions IS 'Why somebody was told or not: one row for each event, person and channel.';
+
+COMMENT ON COLUMN app.notification_decisions.event_id IS 'What happened.';
+
+COMMENT ON COLUMN app.notification_decisions.event IS 'Its name.';
+
+COMMENT ON COLUMN app.notification_decisions.topic IS 'The topic.';
+
+COMMENT ON COLUMN app.notification_decisions.user_id IS 'Who was to be told.';
+
+COMMENT ON COLUMN app.notification_decisions.channel IS 'The way; null where it is true of all.';
+
+COMMENT ON COLUMN app.notification_decisions.decision IS 'sent, gathered for a digest, deferred to a later time, or withheld.';
+
+COMMENT ON COLUMN app.notification_decisions.reason IS 'Why, in a word; docs/notifications.md lists them.';
+
+COMMENT ON COLUMN app.notification_decisions.entity_type IS 'What kind of row it is about.';
+
+COMMENT ON COLUMN app.notification_decisions.entity_id IS 'The row.';
+
+COMMENT ON COLUMN app.notification_decisions.note IS 'pii:text';
+
+COMMENT ON COLUMN app.notification_decisions.created_at IS 'When it was decided.';
+
+CREATE FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql
     SET search_path TO ''
-    AS $$
-declare
-  v_attempt app.message_attempts;
-begin
-  select a.* into v_attempt from app.message_attempts a
-   where a.provider = p_provider and a.provider_key = p_provider_key
-   order by a.created_at desc limit 1 for update;
-  if not found and p_message_key is not null then
-    select a.* into v_attempt from app.message_attempts a
-     where a.message_key = p_message_key and a.provider = p_provider and coalesce(a.provider_key, p_provider_key) = p_provider_key
-     order by a.created_at desc limit 1 for update;
-    if not found and exists (select from app.outbox o where o.id = p_message_key and o.status = 'pending') then
-      return 'waits';
-    end if;
-  end if;
-  if v_attempt.id is null then
-    return null;
-  end if;
-  if p_outcome in ('bounced', 'complained') then
-    perform app.suppress(v_attempt.company_id, v_attempt.channel, v_attempt.recipient,
-                         case p_outcome when 'bounced' then 'bounce' else 'complaint' end, greatest(p_said_at, now()));
-  end if;
-  update app.message_attempts a set outcome = p_outcome, code = left(p_code, 60), said_at = p_said_at
-   where a.id = v_attempt.id and app.outcome_rank(a.outcome) < app.outcome_rank(p_outcome);
-  return case when found then 'applied' else 'older' end;
-end $$;
-ALTER FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) OWNER TO app_owner;
+    BEGIN ATOMIC
+ INSERT INTO app.notification_decisions (company_id, event_id, event, topic, user_id, channel, decision, reason, entity_type, entity_id, note)
+   VALUES (note_decision.p_company_id, note_decision.p_event_id, note_decision.p_event, note_decision.p_topic, note_decision.p_user_id, note_decision.p_channel, note_decision.p_decision, note_decision.p_reason, note_decision.p_entity_type, note_decision.p_entity_id, "left"(note_decision.p_note, 500));
+END;
+ALTER FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) OWNER TO app_owner;
 
 CREATE FUNCTION app.note_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11489,10 +11516,10 @@ begin
   values (p_company_id, p_names, p_noun, (p_row ->> 'id')::uuid, auth.uid(),
           jsonb_build_object(
             'matched', v_matched,
-            'data', (select coalesce(jsonb_object_agg(d.key, d.value), '{}') from jsonb_each(p_row) d
-                      where d.key = any (app.notified_columns()) and d.value <> 'null'),
-            'previous', (select coalesce(jsonb_object_agg(d.key, d.value), '{}') from jsonb_each(p_changed) d
-                          where d.key = any (app.notified_columns()))));
+            'data', (select coalesce(jsonb_object_agg(c.name, p_row -> c.name), '{}') from unnest(app.notified_columns()) c (name)
+                      where p_row -> c.name <> 'null'),
+            'previous', (select coalesce(jsonb_object_agg(c.name, p_changed -> c.name), '{}') from unnest(app.notified_columns()) c (name)
+                          where p_changed ? c.name)));
 end $$;
 ALTER FUNCTION app.note_for_members(p_company_id uuid, p_noun text, p_names text[], p_row jsonb, p_changed jsonb) OWNER TO app_owner;
 
@@ -11524,17 +11551,18 @@ begin
   if not found then
     raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
   end if;
-  insert into app.import_rows as r (company_id, import_id, row_id, line, is_new, version_after, before)
-  select v_import.company_id, p_import_id, n.row_id, n.line, n.is_new, v.version_now, n.before
-    from jsonb_to_recordset(p_rows) n (row_id uuid, line bigint, is_new boolean, before jsonb)
-    join app.versions_of(v_import.company_id, v_import.table_name,
-                         array(select (o ->> 'row_id')::uuid from jsonb_array_elements(p_rows) o)) v on v.row_id = n.row_id
-      -- Two lines for one row: what was there before the first counts, and the version after the last.
-      on conflict (company_id, import_id, row_id) do update set version_after = excluded.version_after, line = excluded.line;
-  insert into app.import_errors (company_id, import_id, line, position, column_name, code, message)
-  select v_import.company_id, p_import_id, e.line, e.position, left(e."column", 200), left(e.code, 120), left(e.message, 2000)
-    from jsonb_to_recordset(p_errors) e (line bigint, position integer, "column" text, code text, message text)
-      on conflict (company_id, import_id, line, position) do nothing;
+  update public.notification_queue q
+     set status = new.status, sent_at = case new.status when 'sent' then new.finished_at end, failed_at = case new.status when 'failed' then new.finished_at end,
+         failure_reason = case new.status when 'failed' then left(new.error, 2000) end, retry_count = greatest(new.attempts - 1, 0),
+         provider = 'outbox', provider_message_id = new.id::text
+   where q.company_id = v_message.company_id and q.id = v_message.notification_id and q.status = 'sending'
+     and (new.status = 'sent' or not exists (select from app.notification_messages m
+                                               where m.company_id = v_message.company_id and m.notification_id = v_message.notification_id))
+  returning q.* into v_row;
+  if found and new.status = 'failed' then
+    perform app.note_way(v_row, 'withheld', 'failed', new.error);
+  end if;
+  return null;
 end $$;
 ALTER FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) OWNER TO app_definer;
 
@@ -11653,38 +11681,82 @@ begin
 end $$;
 ALTER FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) OWNER TO app_owner;
 
-CREATE FUNCTION app.note_transfer_end() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-declare
-  v_status constant text := case tg_argv[0] when 'dead' then 'failed' else 'cancelled' end;
-  v_error  constant text := left(new.errors -> -1 ->> 'error', 2000);
-begin
-  update public.data_exports e
-     set status = v_status, finished_at = now(), error_code = coalesce(e.error_code, 'task_' || v_status), error_message = coalesce(e.error_message, v_error)
-   where e.company_id = new.company_id and e.id = new.id and e.status in ('pending', 'running');
-  update public.data_imports i
-     set status = case i.status when 'undoing' then 'completed' else v_status end, finished_at = now(),
-         rows_created = (select count(*) from app.import_rows r where r.company_id = i.company_id and r.import_id = i.id and r.is_new),
-         rows_updated = (select count(*) from app.import_rows r where r.company_id = i.company_id and r.import_id = i.id and not r.is_new),
-         error_code = coalesce(i.error_code, 'task_' || v_status), error_message = coalesce(i.error_message, v_error)
-   where i.company_id = new.company_id and i.task_id = new.id and i.status in ('pending', 'running', 'undoing');
-  return null;
-end $$;
-ALTER FUNCTION app.note_transfer_end() OWNER TO app_definer;
+CREATE TABLE public.notification_queue (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid NOT NULL,
+    type text NOT NULL,
+    channel text DEFAULT 'in_app'::text NOT NULL,
+    priority text DEFAULT 'normal'::text NOT NULL,
+    subject text,
+    body text NOT NULL,
+    body_html text,
+    entity_type text,
+    entity_id uuid,
+    status text DEFAULT 'pending'::text NOT NULL,
+    scheduled_for timestamp with time zone,
+    sent_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    failure_reason text,
+    retry_count integer DEFAULT 0 NOT NULL,
+    max_retries integer DEFAULT 3 NOT NULL,
+    provider text,
+    provider_message_id text,
+    provider_response jsonb,
+    read_at timestamp with time zone,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    event_id uuid,
+    digest_id uuid,
+    seen_at timestamp with time zone,
+    archived_at timestamp with time zone,
+    CONSTRAINT notification_queue_body_check CHECK (((length(body) >= 1) AND (length(body) <=
+CASE channel
+    WHEN 'email'::text THEN 20000
+    ELSE 500
+END))),
+    CONSTRAINT notification_queue_body_html_check CHECK ((length(body_html) <= 20000)),
+    CONSTRAINT notification_queue_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'sms'::text, 'push'::text, 'in_app'::text]))),
+    CONSTRAINT notification_queue_entity_type_check CHECK ((length(entity_type) <= 60)),
+    CONSTRAINT notification_queue_failure_reason_check CHECK ((length(failure_reason) <= 2000)),
+    CONSTRAINT notification_queue_max_retries_check CHECK ((max_retries >= 0)),
+    CONSTRAINT notification_queue_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT notification_queue_priority_check CHECK ((priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text]))),
+    CONSTRAINT notification_queue_provider_check CHECK ((length(provider) <= 60)),
+    CONSTRAINT notification_queue_provider_message_id_check CHECK ((length(provider_message_id) <= 255)),
+    CONSTRAINT notification_queue_retry_count_check CHECK ((retry_count >= 0)),
+    CONSTRAINT notification_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT notification_queue_subject_check CHECK ((length(subject) <= 200)),
+    CONSTRAINT notification_queue_type_check CHECK (((length(type) >= 1) AND (length(type) <= 120)))
+);
+ALTER TABLE ONLY public.notification_queue FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.notification_queue OWNER TO app_owner;
 
-CREATE FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
+COMMENT ON TABLE public.notification_queue IS 'Messages to members, and what became of them.';
+
+COMMENT ON COLUMN public.notification_queue.subject IS 'pii:text';
+
+COMMENT ON COLUMN public.notification_queue.body IS 'pii:text';
+
+COMMENT ON COLUMN public.notification_queue.body_html IS 'pii:text html';
+
+COMMENT ON COLUMN public.notification_queue.event_id IS 'What happened; one person is told of it once by each way.';
+
+COMMENT ON COLUMN public.notification_queue.digest_id IS 'The digest that it comes in.';
+
+COMMENT ON COLUMN public.notification_queue.seen_at IS 'When it was shown to its person.';
+
+COMMENT ON COLUMN public.notification_queue.archived_at IS 'When its person put it away.';
+
+CREATE FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql
     SET search_path TO ''
     AS $$
-begin
-  perform app.demand('imports:update');
-  update app.import_rows r set outcome = left(o.value, 500)
-    from jsonb_each_text(p_outcomes) o
-   where r.company_id = app.company_id() and r.import_id = p_import_id and r.row_id = o.key::uuid and r.outcome is null;
-end $$;
-ALTER FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) OWNER TO app_definer;
+  select app.note_decision(p_row.company_id, coalesce(p_row.event_id, p_row.id), coalesce(p_row.metadata ->> 'event', p_row.type), p_row.type,
+                           p_row.user_id, p_row.channel, p_decision, p_reason, p_row.entity_type, p_row.entity_id, p_note)
+$$;
+ALTER FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) OWNER TO app_owner;
 
 CREATE FUNCTION app.nothing_to_answer(p_what text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -12080,7 +12152,7 @@ begin
     when app.is_suppressed(p_company_id, v_row.channel, v_to) then 'suppressed' end;
   if v_reason is not null then
     update public.notification_queue q set status = 'cancelled', failure_reason = v_reason where q.company_id = p_company_id and q.id = p_id;
-    perform app.note_delivery(v_row, 'withheld', v_reason);
+    perform app.note_way(v_row, 'withheld', v_reason);
     return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
     return;
   end if;
@@ -12091,7 +12163,7 @@ begin
   if v_until is not null then
     if v_row.scheduled_for is distinct from v_until then
       update public.notification_queue q set scheduled_for = v_until where q.company_id = p_company_id and q.id = p_id;
-      perform app.note_delivery(v_row, 'deferred', 'quiet_hours');
+      perform app.note_way(v_row, 'deferred', 'quiet_hours');
     end if;
     return query select 'wait', v_until, null, null, null, null, null, null, null;
     return;
@@ -33451,8 +33523,12 @@ REVOKE ALL ON FUNCTION app.note_api_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_api_key_use() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_decisions TO app_definer;
+GRANT SELECT ON TABLE app.notification_decisions TO service_role;
+GRANT SELECT ON TABLE app.notification_decisions TO authenticated;
+
+REVOKE ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.note_event() FROM PUBLIC;
 
@@ -33484,10 +33560,18 @@ GRANT ALL ON FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now t
 REVOKE ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) TO service_role;
 
-REVOKE ALL ON FUNCTION app.note_transfer_end() FROM PUBLIC;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO service_role;
+GRANT SELECT ON TABLE public.notification_queue TO authenticated;
 
-REVOKE ALL ON FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) TO authenticated;
+GRANT UPDATE(read_at) ON TABLE public.notification_queue TO authenticated;
+
+GRANT UPDATE(seen_at) ON TABLE public.notification_queue TO authenticated;
+
+GRANT UPDATE(archived_at) ON TABLE public.notification_queue TO authenticated;
+
+REVOKE ALL ON FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.nothing_to_answer(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.nothing_to_answer(p_what text) TO app_definer;
