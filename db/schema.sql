@@ -12086,6 +12086,9 @@ CREATE FUNCTION app.open_import(p_id uuid, p_table text, p_format text, p_file_n
     AS $$
 begin
   perform app.demand('imports:create');
+  if not starts_with(p_blob_key, app.company_id() || '/') then
+    raise exception using errcode = '42501', message = 'A file is one of its company.';
+  end if;
   insert into public.data_imports (company_id, id, table_name, format, file_name, bytes, blob_key, headers, created_by)
   values (app.company_id(), p_id, p_table, p_format, p_file_name, p_bytes, p_blob_key, p_headers, auth.uid());
 end $$;
