@@ -20,7 +20,7 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
  order by 1, 2";
 
 /// Functions for the service that keep something for all companies.
-const UPKEEP: [&str; 13] = [
+const UPKEEP: [&str; 14] = [
     "app.beat_worker",
     "app.claim_tasks",
     "app.close_task",
@@ -33,6 +33,7 @@ const UPKEEP: [&str; 13] = [
     "app.seal_audit",
     "app.take_webhook_deliveries",
     "app.tend_tasks",
+    "public.collect_business_metrics",
     "public.refresh_reporting_views",
 ];
 
