@@ -502,7 +502,7 @@ declare
   v_entry app.cron_entries;
   v_parts text[];
 begin
-  select * into v_entry from app.cron_entries e where e.company_id = app.no_company() and e.id = p_id and e.maker = p_maker for update;
+  select * into v_entry from app.cron_entries e where e.company_id = app.no_company() and e.number = p_id and e.maker = p_maker for update;
   if not found then
     raise exception using errcode = '42704', message = format('Job %s does not exist or you don''t own it', p_id);
   end if;
@@ -517,7 +517,7 @@ begin
      set schedule = v_parts[2], time_zone = v_parts[1], command = coalesce(p_change ->> 'command', e.command),
          kind = case when p_change ? 'command' then null else e.kind end,
          is_active = coalesce((p_change ->> 'is_active')::boolean, e.is_active), counts_from = now()
-   where e.company_id = v_entry.company_id and e.id = p_id;
+   where e.company_id = v_entry.company_id and e.number = p_id;
   perform app.plan_anew(v_entry.company_id, p_id);
   return p_id;
 end $$;
@@ -1475,19 +1475,19 @@ begin
   if old.counts_from is distinct from new.counts_from then v_changed := v_changed || 'counts_from'::text; v_old := v_old || jsonb_build_object('counts_from', old.counts_from); v_new := v_new || jsonb_build_object('counts_from', new.counts_from); end if;
   if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
   if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
-  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
   if old.is_active is distinct from new.is_active then v_changed := v_changed || 'is_active'::text; v_old := v_old || jsonb_build_object('is_active', old.is_active); v_new := v_new || jsonb_build_object('is_active', new.is_active); end if;
   if old.is_changed is distinct from new.is_changed then v_changed := v_changed || 'is_changed'::text; v_old := v_old || jsonb_build_object('is_changed', old.is_changed); v_new := v_new || jsonb_build_object('is_changed', new.is_changed); end if;
   if old.kind is distinct from new.kind then v_changed := v_changed || 'kind'::text; v_old := v_old || jsonb_build_object('kind', old.kind); v_new := v_new || jsonb_build_object('kind', new.kind); end if;
   if old.maker is distinct from new.maker then v_changed := v_changed || 'maker'::text; v_old := v_old || jsonb_build_object('maker', old.maker); v_new := v_new || jsonb_build_object('maker', new.maker); end if;
   if old.missed is distinct from new.missed then v_changed := v_changed || 'missed'::text; v_old := v_old || jsonb_build_object('missed', old.missed); v_new := v_new || jsonb_build_object('missed', new.missed); end if;
   if old.name is distinct from new.name then v_changed := v_changed || 'name'::text; v_old := v_old || jsonb_build_object('name', old.name); v_new := v_new || jsonb_build_object('name', new.name); end if;
+  if old.number is distinct from new.number then v_changed := v_changed || 'number'::text; v_old := v_old || jsonb_build_object('number', old.number); v_new := v_new || jsonb_build_object('number', new.number); end if;
   if old.payload is distinct from new.payload then v_changed := v_changed || 'payload'::text; v_old := v_old || jsonb_build_object('payload', old.payload); v_new := v_new || jsonb_build_object('payload', new.payload); end if;
   if old.schedule is distinct from new.schedule then v_changed := v_changed || 'schedule'::text; v_old := v_old || jsonb_build_object('schedule', old.schedule); v_new := v_new || jsonb_build_object('schedule', new.schedule); end if;
   if old.time_zone is distinct from new.time_zone then v_changed := v_changed || 'time_zone'::text; v_old := v_old || jsonb_build_object('time_zone', old.time_zone); v_new := v_new || jsonb_build_object('time_zone', new.time_zone); end if;
   if old.works_for is distinct from new.works_for then v_changed := v_changed || 'works_for'::text; v_old := v_old || jsonb_build_object('works_for', old.works_for); v_new := v_new || jsonb_build_object('works_for', new.works_for); end if;
   if v_changed <> '{}' then
-    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+    perform app.write_audit(tg_argv, 'update', new.company_id, null, v_old, v_new, v_changed, jsonb_build_object('company_id', new.company_id));
   end if;
   return null;
 end$$;
@@ -6328,13 +6328,13 @@ ALTER TABLE app.cron_rules OWNER TO app_owner;
 COMMENT ON TABLE app.cron_rules IS 'What holds for schedules: the settings of the server that started last.';
 
 CREATE FUNCTION app.declare_cron_rules(p_rules jsonb) RETURNS void
-    LANGUAGE sql
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
     BEGIN ATOMIC
  UPDATE app.cron_rules r SET entries_per_company_max = ((declare_cron_rules.p_rules ->> 'entries_per_company_max'::text))::integer, entries_of_service_max = ((declare_cron_rules.p_rules ->> 'entries_of_service_max'::text))::integer, interval_minutes_min = ((declare_cron_rules.p_rules ->> 'interval_minutes_min'::text))::integer
    WHERE (((r.entries_per_company_max IS DISTINCT FROM ((declare_cron_rules.p_rules ->> 'entries_per_company_max'::text))::integer) OR (r.entries_of_service_max IS DISTINCT FROM ((declare_cron_rules.p_rules ->> 'entries_of_service_max'::text))::integer)) OR (r.interval_minutes_min IS DISTINCT FROM ((declare_cron_rules.p_rules ->> 'interval_minutes_min'::text))::integer));
 END;
-ALTER FUNCTION app.declare_cron_rules(p_rules jsonb) OWNER TO app_owner;
+ALTER FUNCTION app.declare_cron_rules(p_rules jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.declare_rate_limits(p_configured jsonb) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -6362,7 +6362,7 @@ begin
      where (case when e.is_changed then excluded.schedule else e.schedule end, case when e.is_changed then excluded.time_zone else e.time_zone end,
             e.kind, e.payload, e.missed)
            is distinct from (excluded.schedule, excluded.time_zone, excluded.kind, excluded.payload, excluded.missed)
-    returning e.id into v_id;
+    returning e.number into v_id;
     if found then
       perform app.plan_anew(app.no_company(), v_id);
     end if;
@@ -6586,10 +6586,12 @@ begin
   delete from app.cron_entries e
    where e.company_id = p_company_id and e.maker = p_maker
      and case when p_id is null then e.name = p_name and e.works_for = coalesce(app.company_id(), app.no_company())
-              else e.id = p_id and e.works_for in (coalesce(app.company_id(), e.works_for), app.no_company()) end;
+              else e.number = p_id and e.works_for in (coalesce(app.company_id(), e.works_for), app.no_company()) end;
   if not found then
     raise exception using errcode = '42704', message = format('could not find valid entry for job ''%s''', left(coalesce(p_id::text, p_name, ''), 200));
   end if;
+  delete from app.cron_states s
+   where s.company_id = p_company_id and not exists (select from app.cron_entries e where e.company_id = s.company_id and e.number = s.entry_id);
   return true;
 end $$;
 ALTER FUNCTION app.drop_schedule(p_maker text, p_company_id uuid, p_id bigint, p_name text) OWNER TO app_definer;
@@ -6625,7 +6627,7 @@ COMMENT ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days in
 
 CREATE TABLE app.cron_entries (
     company_id uuid NOT NULL,
-    id bigint NOT NULL,
+    number bigint NOT NULL,
     maker text NOT NULL,
     name text,
     schedule text NOT NULL,
@@ -6682,7 +6684,7 @@ CREATE FUNCTION app.due_schedules(p_now timestamp with time zone, p_limit intege
     SET search_path TO ''
     BEGIN ATOMIC
  SELECT e.company_id,
-     e.id,
+     e.number,
      e.name,
      e.schedule,
      e.time_zone,
@@ -6691,7 +6693,7 @@ CREATE FUNCTION app.due_schedules(p_now timestamp with time zone, p_limit intege
      e.counts_from,
      NULLIF(s.next_run_at, '-infinity'::timestamp with time zone) AS "nullif"
     FROM (app.cron_states s
-      JOIN app.cron_entries e ON (((e.company_id = s.company_id) AND (e.id = s.entry_id))))
+      JOIN app.cron_entries e ON (((e.company_id = s.company_id) AND (e.number = s.entry_id))))
    WHERE ((s.next_run_at <= due_schedules.p_now) AND e.is_active)
    ORDER BY s.next_run_at
   LIMIT due_schedules.p_limit;
@@ -7600,7 +7602,7 @@ ALTER FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[
 
 CREATE TABLE app.cron_runs (
     company_id uuid NOT NULL,
-    id bigint NOT NULL,
+    number bigint NOT NULL,
     entry_id bigint NOT NULL,
     maker text NOT NULL,
     name text,
@@ -7644,13 +7646,13 @@ begin
     return;
   end if;
   -- Held, so that a change of it waits.
-  select * into v_entry from app.cron_entries e where e.company_id = p_company_id and e.id = p_id and e.is_active for key share;
+  select * into v_entry from app.cron_entries e where e.company_id = p_company_id and e.number = p_id and e.is_active for key share;
   if not found then
     return;
   end if;
   foreach v_fire_at in array p_runs loop
     v_run := app.start_schedule_run(v_entry, v_fire_at, p_unfinished_max, p_run_fault);
-    if v_run.id is not null then
+    if v_run.number is not null then
       return next v_run;
     end if;
   end loop;
@@ -7716,6 +7718,7 @@ CREATE FUNCTION app.forget_company_schedules() RETURNS trigger
     AS $$
 begin
   delete from app.cron_entries e where e.company_id = old.id or e.works_for = old.id;
+  delete from app.cron_states s where s.company_id = old.id;
   delete from app.cron_runs r where r.company_id = old.id or r.works_for = old.id;
   return null;
 end $$;
@@ -7765,8 +7768,10 @@ CREATE FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) RETURN
 declare
   v_count bigint;
 begin
+  delete from app.cron_states s
+   where not exists (select from app.cron_entries e where e.company_id = s.company_id and e.number = s.entry_id);
   delete from app.cron_runs r
-   where (r.company_id, r.id) in (select o.company_id, o.id from app.cron_runs o
+   where (r.company_id, r.number) in (select o.company_id, o.number from app.cron_runs o
                                    where o.created_at < now() - make_interval(days => p_days) and o.status in ('succeeded', 'failed')
                                    order by o.created_at limit p_limit for update skip locked);
   get diagnostics v_count = row_count;
@@ -12433,7 +12438,7 @@ declare
 begin
   select * into v_entry from app.cron_entries e
    where e.company_id in (coalesce(app.company_id(), e.company_id), app.no_company())
-     and case when p_which ~ '^\d{1,18}$' then e.id = p_which::bigint else e.maker = 'system' and e.name = p_which end for update;
+     and case when p_which ~ '^\d{1,18}$' then e.number = p_which::bigint else e.maker = 'system' and e.name = p_which end for update;
   if not found then
     return 0;
   end if;
@@ -12442,8 +12447,8 @@ begin
   update app.cron_entries e
      set is_active = coalesce(p_is_active, e.is_active), schedule = coalesce(p_schedule, e.schedule), time_zone = coalesce(p_time_zone, e.time_zone),
          is_changed = e.is_changed or p_schedule is not null or p_time_zone is not null, counts_from = now()
-   where e.company_id = v_entry.company_id and e.id = v_entry.id;
-  perform app.plan_anew(v_entry.company_id, v_entry.id);
+   where e.company_id = v_entry.company_id and e.number = v_entry.number;
+  perform app.plan_anew(v_entry.company_id, v_entry.number);
   return 1;
 end $_$;
 ALTER FUNCTION app.operate_schedule(p_which text, p_is_active boolean, p_schedule text, p_time_zone text) OWNER TO app_definer;
@@ -12766,8 +12771,8 @@ CREATE FUNCTION app.plan_anew(p_company_id uuid, p_id bigint) RETURNS void
     AS $$
   select app.keep_to_company(p_company_id);
   insert into app.cron_states as s (company_id, entry_id, next_run_at)
-  select e.company_id, e.id, case when e.is_active then timestamptz '-infinity' else 'infinity' end
-    from app.cron_entries e where e.company_id = p_company_id and e.id = p_id
+  select e.company_id, e.number, case when e.is_active then timestamptz '-infinity' else 'infinity' end
+    from app.cron_entries e where e.company_id = p_company_id and e.number = p_id
   on conflict (company_id, entry_id) do update set next_run_at = excluded.next_run_at, fault = null
 $$;
 ALTER FUNCTION app.plan_anew(p_company_id uuid, p_id bigint) OWNER TO app_owner;
@@ -13055,7 +13060,7 @@ begin
   end if;
   -- One after the other, so that none comes in beside the count.
   perform pg_advisory_xact_lock(hashtextextended('schedules ' || v_company || p_maker, 0));
-  select e.id into v_id from app.cron_entries e
+  select e.number into v_id from app.cron_entries e
    where e.company_id = v_company and e.maker = p_maker and e.works_for = v_works_for and e.name = v_name;
   if found then
     update app.cron_entries e
@@ -13063,7 +13068,7 @@ begin
            payload = coalesce(p_entry -> 'payload', '{}'), command = p_entry ->> 'command',
            missed = coalesce(p_entry ->> 'missed', 'skip'), is_active = coalesce((p_entry ->> 'is_active')::boolean, e.is_active),
            created_by = auth.uid(), counts_from = now()
-     where e.company_id = v_company and e.id = v_id;
+     where e.company_id = v_company and e.number = v_id;
     perform app.plan_anew(v_company, v_id);
     return v_id;
   end if;
@@ -13075,7 +13080,7 @@ begin
   insert into app.cron_entries (company_id, maker, name, schedule, time_zone, works_for, kind, payload, command, missed, is_active, created_by)
   values (v_company, p_maker, v_name, v_parts[2], v_zone, v_works_for, p_entry ->> 'kind', coalesce(p_entry -> 'payload', '{}'),
           p_entry ->> 'command', coalesce(p_entry ->> 'missed', 'skip'), coalesce((p_entry ->> 'is_active')::boolean, true), auth.uid())
-  returning id into v_id;
+  returning number into v_id;
   perform app.plan_anew(v_company, v_id);
   return v_id;
 end $$;
@@ -13815,24 +13820,125 @@ declare
   v_import public.data_imports;
   v_ids    uuid[];
 begin
-  perform app.demand('imports:update');
-  select * into v_import from public.data_imports i where i.company_id = app.company_id() and i.id = p_import_id and i.status = 'undoing';
+  perform app.keep_to_company(p_entry.company_id), app.keep_to_company(p_entry.works_for);
+  if v_fault is null and p_unfinished_max <= (select count(*) from app.cron_runs r
+                                              where r.company_id = p_entry.company_id and r.entry_id = p_entry.number and r.status in ('starting', 'running')) then
+    v_fault := 'the runs before it are not finished';
+  end if;
+  insert into app.cron_runs (company_id, entry_id, maker, name, works_for, what, fire_at)
+  values (p_entry.company_id, p_entry.number, p_entry.maker, p_entry.name, p_entry.works_for,
+          coalesce(p_entry.command, p_entry.kind || ' ' || p_entry.payload::text), p_fire_at)
+  on conflict (entry_id, fire_at) do nothing
+  returning * into v_run;
   if not found then
     raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
   end if;
-  -- The last line first: what was made later may hang on what was made before.
-  v_ids := array(select r.row_id from app.import_rows r
-                  where r.company_id = v_import.company_id and r.import_id = p_import_id and r.outcome is null
-                  order by r.line desc, r.row_id limit least(p_rows_max, 5000));
-  return query
-    select r.row_id, r.line, r.is_new, r.before,
-           case when v.version_now is null then 'gone' when v.version_now <> r.version_after then 'changed' else 'same' end
-      from app.import_rows r
-      left join app.versions_of(v_import.company_id, v_import.table_name, v_ids) v on v.row_id = r.row_id
-     where r.company_id = v_import.company_id and r.import_id = p_import_id and r.row_id = any (v_ids)
-     order by r.line desc, r.row_id;
+  if v_fault is null then
+    begin
+      v_run.task := app.enqueue_task(coalesce(p_entry.kind, 'run_sql'),
+        case when p_entry.command is null then p_entry.payload else jsonb_build_object('entry_id', p_entry.number, 'run_id', v_run.number) end,
+        p_entry.works_for, p_limit_key => 'schedule ' || p_entry.number);
+      update app.tasks t set label = p_entry.name where t.company_id = p_entry.works_for and t.id = v_run.task;
+    exception when sqlstate 'TH409' or sqlstate 'TH422' then
+      v_fault := sqlerrm;
+    end;
+  end if;
+  update app.cron_runs r
+     set task = v_run.task, status = case when v_fault is null then 'starting' else 'failed' end, message = v_fault,
+         finished_at = case when v_fault is not null then now() end
+   where r.company_id = v_run.company_id and r.number = v_run.number
+  returning * into v_run;
+  return v_run;
 end $$;
-ALTER FUNCTION app.rows_to_undo(p_import_id uuid, p_rows_max integer) OWNER TO app_definer;
+ALTER FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) OWNER TO app_owner;
+
+CREATE FUNCTION app.run_schedule_now(p_which text) RETURNS SETOF app.cron_runs
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ SELECT r.company_id,
+     r.number,
+     r.entry_id,
+     r.maker,
+     r.name,
+     r.works_for,
+     r.what,
+     r.fire_at,
+     r.task,
+     r.status,
+     r.message,
+     r.created_at,
+     r.started_at,
+     r.finished_at
+    FROM (app.cron_entries e
+      CROSS JOIN LATERAL app.start_schedule_run(e.*, clock_timestamp(), 1000000, NULL::text) r(company_id, number, entry_id, maker, name, works_for, what, fire_at, task, status, message, created_at, started_at, finished_at))
+   WHERE (((e.company_id = COALESCE(app.company_id(), e.company_id)) OR (e.company_id = app.no_company())) AND
+         CASE
+             WHEN (run_schedule_now.p_which ~ '^\d{1,18}$'::text) THEN ((e.number)::text = run_schedule_now.p_which)
+             ELSE ((e.maker = 'system'::text) AND (e.name = run_schedule_now.p_which))
+         END);
+END;
+ALTER FUNCTION app.run_schedule_now(p_which text) OWNER TO app_owner;
+
+CREATE FUNCTION app.run_text(p_text text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+declare
+  v_count bigint;
+begin
+  execute p_text;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.run_text(p_text text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.run_text(p_text text) IS 'Runs SQL with the rights of whoever calls. The server calls it on connections that nothing else uses.';
+
+CREATE FUNCTION app.schedule_fault(p_entry app.cron_entries) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company public.companies;
+  v_kind    app.task_kinds;
+  v_held    text;
+begin
+  if p_entry.works_for = app.no_company() then
+    return null;
+  end if;
+  perform app.keep_to_company(p_entry.works_for);
+  select * into v_company from public.companies c where c.id = p_entry.works_for;
+  if v_company.id is null or v_company.deleted_at is not null or v_company.archived_at is not null or v_company.suspended_at is not null then
+    return 'its company is closed or suspended';
+  elsif p_entry.maker <> 'member' then
+    return null;
+  elsif v_company.writes_until <= now() then
+    return 'its company may not write: what it subscribed to is over';
+  end if;
+  select m.effective_permissions into v_held from public.team_members m
+   where m.company_id = p_entry.works_for and m.user_id = p_entry.created_by and m.status = 'active' and m.archived_at is null;
+  if not found then
+    return 'whoever made it is no active member any more';
+  end if;
+  select * into v_kind from app.task_kinds k where k.name = p_entry.kind;
+  if strpos(coalesce(v_held, ''), ',cron:write,') = 0 or strpos(v_held, ',' || coalesce(v_kind.permission, '-') || ',') = 0 then
+    return 'whoever made it may not have it done any more';
+  end if;
+  return app.payload_fault(v_kind.fields, p_entry.payload, p_entry.works_for);
+end $$;
+ALTER FUNCTION app.schedule_fault(p_entry app.cron_entries) OWNER TO app_definer;
+
+CREATE FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    RETURN CASE p_act WHEN 'put'::text THEN app.put_schedule('project_owner'::text, p_said) WHEN 'alter'::text THEN app.alter_schedule('project_owner'::text, p_id, p_said) WHEN 'drop'::text THEN ((app.drop_schedule('project_owner'::text, app.no_company(), p_id, (p_said ->> 'name'::text)))::integer)::bigint ELSE NULL::bigint END;
+ALTER FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) OWNER TO app_definer;
+
+CREATE FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    RETURN CASE p_act WHEN 'put'::text THEN app.put_schedule('service_role'::text, p_said) WHEN 'alter'::text THEN app.alter_schedule('service_role'::text, p_id, p_said) WHEN 'drop'::text THEN ((app.drop_schedule('service_role'::text, app.no_company(), p_id, (p_said ->> 'name'::text)))::integer)::bigint ELSE NULL::bigint END;
+ALTER FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -14333,17 +14439,17 @@ CREATE FUNCTION app.settle_schedule_runs(p_limit integer) RETURNS SETOF app.cron
     BEGIN ATOMIC
  WITH unfinished AS (
           SELECT r.company_id,
-             r.id,
+             r.number,
              r.works_for,
              r.task
             FROM app.cron_runs r
            WHERE (r.status = ANY (ARRAY['starting'::text, 'running'::text]))
-           ORDER BY r.id
+           ORDER BY r.number
           LIMIT settle_schedule_runs.p_limit
           FOR UPDATE OF r SKIP LOCKED
          ), found AS (
           SELECT u.company_id,
-             u.id,
+             u.number,
                  CASE
                      WHEN (t.id IS NOT NULL) THEN
                      CASE
@@ -14416,9 +14522,9 @@ CREATE FUNCTION app.settle_schedule_runs(p_limit integer) RETURNS SETOF app.cron
          ), settled AS (
           UPDATE app.cron_runs r SET status = f.status, started_at = COALESCE(f.started_at, r.started_at), finished_at = f.finished_at, message = "left"(f.message, 2000)
             FROM found f
-           WHERE ((r.company_id = f.company_id) AND (r.id = f.id) AND (((r.status IS DISTINCT FROM f.status) OR (r.message IS DISTINCT FROM "left"(f.message, 2000))) OR (r.started_at IS DISTINCT FROM COALESCE(f.started_at, r.started_at))))
+           WHERE ((r.company_id = f.company_id) AND (r.number = f.number) AND (((r.status IS DISTINCT FROM f.status) OR (r.message IS DISTINCT FROM "left"(f.message, 2000))) OR (r.started_at IS DISTINCT FROM COALESCE(f.started_at, r.started_at))))
            RETURNING r.company_id,
-             r.id,
+             r.number,
              r.entry_id,
              r.maker,
              r.name,
@@ -14433,7 +14539,7 @@ CREATE FUNCTION app.settle_schedule_runs(p_limit integer) RETURNS SETOF app.cron
              r.finished_at
          )
   SELECT s.company_id,
-     s.id,
+     s.number,
      s.entry_id,
      s.maker,
      s.name,
@@ -16542,10 +16648,13 @@ COMMENT ON FUNCTION cron.schedule(job_name text, schedule text, command text) IS
 CREATE FUNCTION cron.schedule_in_database(job_name text, schedule text, command text, database text, username text DEFAULT NULL::text, active boolean DEFAULT true) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
-    AS $$
+    AS $_$
 begin
-  raise exception using errcode = '0A000', message = 'Schedules are of this database, and run as whoever made them.', hint = 'Use cron.schedule.';
-end $$;
+  if $4 <> current_database() or $5 <> current_user then
+    raise exception using errcode = '0A000', message = 'Schedules are of this database, and run as whoever made them.', hint = 'Use cron.schedule.';
+  end if;
+  return app.call_schedule('put', null, jsonb_build_object('name', $1, 'schedule', $2, 'command', $3, 'is_active', coalesce($6, true)));
+end $_$;
 ALTER FUNCTION cron.schedule_in_database(job_name text, schedule text, command text, database text, username text, active boolean) OWNER TO app_owner;
 
 CREATE FUNCTION cron.unschedule(job_id bigint) RETURNS boolean
@@ -19164,36 +19273,17 @@ ALTER TABLE app.counters OWNER TO app_owner;
 
 COMMENT ON TABLE app.counters IS 'The last number given, per company and kind. Taken last in a transaction: the row stays locked until commit.';
 
-CREATE TABLE app.dead_tasks (
-    company_id uuid NOT NULL,
-    id uuid NOT NULL,
-    kind text NOT NULL,
-    rank smallint NOT NULL,
-    run_at timestamp with time zone NOT NULL,
-    attempt smallint NOT NULL,
-    attempts_max smallint NOT NULL,
-    worker uuid,
-    limit_key text,
-    unique_key text,
-    payload jsonb NOT NULL,
-    progress_percent smallint NOT NULL,
-    progress_message text,
-    errors jsonb NOT NULL,
-    created_by uuid,
-    created_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone NOT NULL,
-    redriven_as uuid,
-    label text,
-    asked_with jsonb,
-    mark jsonb
-)
-PARTITION BY RANGE (finished_at);
-ALTER TABLE ONLY app.dead_tasks FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.dead_tasks OWNER TO app_owner;
+ALTER TABLE app.cron_entries ALTER COLUMN number ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME app.cron_entries_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
-ALTER TABLE app.cron_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME app.cron_runs_id_seq
+ALTER TABLE app.cron_runs ALTER COLUMN number ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME app.cron_runs_number_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -20844,7 +20934,7 @@ COMMENT ON TABLE auth.sign_on_secrets IS 'What this server proves itself with to
 COMMENT ON COLUMN auth.sign_on_secrets.client_secret IS 'secret';
 
 CREATE VIEW cron.job WITH (security_invoker='true') AS
- SELECT e.id AS jobid,
+ SELECT e.number AS jobid,
     (
         CASE
             WHEN (e.time_zone = 'UTC'::text) THEN ''::text
@@ -20872,7 +20962,7 @@ COMMENT ON VIEW cron.job IS 'The caller''s own schedules, as pg_cron shows them.
 
 CREATE VIEW cron.job_run_details WITH (security_invoker='true') AS
  SELECT r.entry_id AS jobid,
-    r.id AS runid,
+    r.number AS runid,
     NULL::integer AS job_pid,
     (current_database())::text AS database,
         CASE r.maker
@@ -23695,7 +23785,7 @@ COMMENT ON TABLE public.role_change_log IS 'Every change of a member''s role and
 
 CREATE VIEW public.scheduled_task_runs WITH (security_invoker='true') AS
  SELECT r.company_id,
-    r.id,
+    r.number AS id,
     r.entry_id AS scheduled_task_id,
     r.name,
     r.fire_at,
@@ -23713,7 +23803,7 @@ COMMENT ON VIEW public.scheduled_task_runs IS 'What became of each time of the c
 
 CREATE VIEW public.scheduled_tasks WITH (security_invoker='true') AS
  SELECT e.company_id,
-    e.id,
+    e.number AS id,
     e.name,
     e.schedule,
     e.time_zone,
@@ -23730,7 +23820,7 @@ CREATE VIEW public.scheduled_tasks WITH (security_invoker='true') AS
     e.created_by,
     e.created_at
    FROM (app.cron_entries e
-     LEFT JOIN app.cron_states s ON (((s.company_id = e.company_id) AND (s.entry_id = e.id))))
+     LEFT JOIN app.cron_states s ON (((s.company_id = e.company_id) AND (s.entry_id = e.number))))
   WHERE (e.maker = 'member'::text);
 ALTER TABLE public.scheduled_tasks OWNER TO app_owner;
 
@@ -24634,13 +24724,13 @@ ALTER TABLE ONLY app.cron_entries
     ADD CONSTRAINT cron_entries_name_key UNIQUE (company_id, maker, works_for, name);
 
 ALTER TABLE ONLY app.cron_entries
-    ADD CONSTRAINT cron_entries_pkey PRIMARY KEY (company_id, id);
+    ADD CONSTRAINT cron_entries_pkey PRIMARY KEY (company_id, number);
 
 ALTER TABLE ONLY app.cron_rules
     ADD CONSTRAINT cron_rules_pkey PRIMARY KEY (is_only_row);
 
 ALTER TABLE ONLY app.cron_runs
-    ADD CONSTRAINT cron_runs_pkey PRIMARY KEY (company_id, id);
+    ADD CONSTRAINT cron_runs_pkey PRIMARY KEY (company_id, number);
 
 ALTER TABLE ONLY app.cron_runs
     ADD CONSTRAINT cron_runs_time_key UNIQUE (entry_id, fire_at);
@@ -25363,13 +25453,13 @@ CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btr
 
 CREATE INDEX change_outbox_xid_idx ON app.change_outbox USING btree (xid, id);
 
-CREATE INDEX cron_entries_id_idx ON app.cron_entries USING btree (id);
+CREATE INDEX cron_entries_number_idx ON app.cron_entries USING btree (number);
 
 CREATE INDEX cron_runs_company_idx ON app.cron_runs USING btree (company_id, created_at DESC);
 
 CREATE INDEX cron_runs_created_at_idx ON app.cron_runs USING btree (created_at);
 
-CREATE INDEX cron_runs_id_idx ON app.cron_runs USING btree (id);
+CREATE INDEX cron_runs_number_idx ON app.cron_runs USING btree (number);
 
 CREATE INDEX cron_runs_unfinished_idx ON app.cron_runs USING btree (entry_id) WHERE (status = ANY (ARRAY['starting'::text, 'running'::text]));
 
@@ -28010,9 +28100,6 @@ ALTER TABLE ONLY app.api_key_uses
 
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY app.cron_states
-    ADD CONSTRAINT cron_states_entry_id_fkey FOREIGN KEY (company_id, entry_id) REFERENCES app.cron_entries(company_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.event_interest
     ADD CONSTRAINT event_interest_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -32721,7 +32808,6 @@ REVOKE ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_company_rules(p_rules jsonb) TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_rules TO app_definer;
-GRANT SELECT,UPDATE ON TABLE app.cron_rules TO service_role;
 
 REVOKE ALL ON FUNCTION app.declare_cron_rules(p_rules jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_cron_rules(p_rules jsonb) TO service_role;

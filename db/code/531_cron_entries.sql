@@ -6,12 +6,11 @@ select app.protect('app.cron_entries', 'cron', p_verbs => '{read}');
 select app.protect('app.cron_states', 'cron', p_verbs => '{read}');
 select app.protect('app.cron_runs', 'cron', p_verbs => '{read}');
 revoke all on app.cron_rules, app.project_logins from public, anon, authenticated, service_role;
-grant select, update on app.cron_rules to service_role;
 grant select on app.project_logins to service_role;
 
 -- What the server says of schedules.
 create or replace function app.declare_cron_rules(p_rules jsonb) returns void
-  language sql volatile
+  language sql volatile security definer
   set search_path = ''
 begin atomic
   update app.cron_rules r
@@ -22,6 +21,7 @@ begin atomic
          is distinct from ((p_rules ->> 'entries_per_company_max')::integer, (p_rules ->> 'entries_of_service_max')::integer,
                            (p_rules ->> 'interval_minutes_min')::integer);
 end;
+alter function app.declare_cron_rules(jsonb) owner to app_definer;
 revoke all on function app.declare_cron_rules(jsonb) from public;
 grant execute on function app.declare_cron_rules(jsonb) to service_role;
 
@@ -60,8 +60,8 @@ create or replace function app.plan_anew(p_company_id uuid, p_id bigint) returns
 as $$
   select app.keep_to_company(p_company_id);
   insert into app.cron_states as s (company_id, entry_id, next_run_at)
-  select e.company_id, e.id, case when e.is_active then timestamptz '-infinity' else 'infinity' end
-    from app.cron_entries e where e.company_id = p_company_id and e.id = p_id
+  select e.company_id, e.number, case when e.is_active then timestamptz '-infinity' else 'infinity' end
+    from app.cron_entries e where e.company_id = p_company_id and e.number = p_id
   on conflict (company_id, entry_id) do update set next_run_at = excluded.next_run_at, fault = null
 $$;
 revoke all on function app.plan_anew(uuid, bigint) from public;
@@ -95,7 +95,7 @@ begin
   end if;
   -- One after the other, so that none comes in beside the count.
   perform pg_advisory_xact_lock(hashtextextended('schedules ' || v_company || p_maker, 0));
-  select e.id into v_id from app.cron_entries e
+  select e.number into v_id from app.cron_entries e
    where e.company_id = v_company and e.maker = p_maker and e.works_for = v_works_for and e.name = v_name;
   if found then
     update app.cron_entries e
@@ -103,7 +103,7 @@ begin
            payload = coalesce(p_entry -> 'payload', '{}'), command = p_entry ->> 'command',
            missed = coalesce(p_entry ->> 'missed', 'skip'), is_active = coalesce((p_entry ->> 'is_active')::boolean, e.is_active),
            created_by = auth.uid(), counts_from = now()
-     where e.company_id = v_company and e.id = v_id;
+     where e.company_id = v_company and e.number = v_id;
     perform app.plan_anew(v_company, v_id);
     return v_id;
   end if;
@@ -115,7 +115,7 @@ begin
   insert into app.cron_entries (company_id, maker, name, schedule, time_zone, works_for, kind, payload, command, missed, is_active, created_by)
   values (v_company, p_maker, v_name, v_parts[2], v_zone, v_works_for, p_entry ->> 'kind', coalesce(p_entry -> 'payload', '{}'),
           p_entry ->> 'command', coalesce(p_entry ->> 'missed', 'skip'), coalesce((p_entry ->> 'is_active')::boolean, true), auth.uid())
-  returning id into v_id;
+  returning number into v_id;
   perform app.plan_anew(v_company, v_id);
   return v_id;
 end $$;
@@ -131,7 +131,7 @@ declare
   v_entry app.cron_entries;
   v_parts text[];
 begin
-  select * into v_entry from app.cron_entries e where e.company_id = app.no_company() and e.id = p_id and e.maker = p_maker for update;
+  select * into v_entry from app.cron_entries e where e.company_id = app.no_company() and e.number = p_id and e.maker = p_maker for update;
   if not found then
     raise exception using errcode = '42704', message = format('Job %s does not exist or you don''t own it', p_id);
   end if;
@@ -146,7 +146,7 @@ begin
      set schedule = v_parts[2], time_zone = v_parts[1], command = coalesce(p_change ->> 'command', e.command),
          kind = case when p_change ? 'command' then null else e.kind end,
          is_active = coalesce((p_change ->> 'is_active')::boolean, e.is_active), counts_from = now()
-   where e.company_id = v_entry.company_id and e.id = p_id;
+   where e.company_id = v_entry.company_id and e.number = p_id;
   perform app.plan_anew(v_entry.company_id, p_id);
   return p_id;
 end $$;
@@ -162,10 +162,12 @@ begin
   delete from app.cron_entries e
    where e.company_id = p_company_id and e.maker = p_maker
      and case when p_id is null then e.name = p_name and e.works_for = coalesce(app.company_id(), app.no_company())
-              else e.id = p_id and e.works_for in (coalesce(app.company_id(), e.works_for), app.no_company()) end;
+              else e.number = p_id and e.works_for in (coalesce(app.company_id(), e.works_for), app.no_company()) end;
   if not found then
     raise exception using errcode = '42704', message = format('could not find valid entry for job ''%s''', left(coalesce(p_id::text, p_name, ''), 200));
   end if;
+  delete from app.cron_states s
+   where s.company_id = p_company_id and not exists (select from app.cron_entries e where e.company_id = s.company_id and e.number = s.entry_id);
   return true;
 end $$;
 alter function app.drop_schedule(text, uuid, bigint, text) owner to app_definer;
@@ -197,6 +199,7 @@ create or replace function app.forget_company_schedules() returns trigger
 as $$
 begin
   delete from app.cron_entries e where e.company_id = old.id or e.works_for = old.id;
+  delete from app.cron_states s where s.company_id = old.id;
   delete from app.cron_runs r where r.company_id = old.id or r.works_for = old.id;
   return null;
 end $$;

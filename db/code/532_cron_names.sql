@@ -18,7 +18,7 @@ grant usage on schema cron to authenticated, service_role;
 
 drop view if exists cron.job, cron.job_run_details;
 create view cron.job with (security_invoker = true) as
-select e.id as jobid,
+select e.number as jobid,
        case when e.time_zone = 'UTC' then '' else 'CRON_TZ=' || e.time_zone || ' ' end || e.schedule as schedule,
        coalesce(e.command, e.kind || ' ' || e.payload::text) as command, 'localhost'::text as nodename, 5432 as nodeport,
        current_database()::text as database, case e.maker when 'member' then 'authenticated' else e.maker end as username, e.is_active as active,
@@ -28,7 +28,7 @@ select e.id as jobid,
 comment on view cron.job is 'The caller''s own schedules, as pg_cron shows them.';
 
 create view cron.job_run_details with (security_invoker = true) as
-select r.entry_id as jobid, r.id as runid, null::integer as job_pid, current_database()::text as database,
+select r.entry_id as jobid, r.number as runid, null::integer as job_pid, current_database()::text as database,
        case r.maker when 'member' then 'authenticated' else r.maker end as username, r.what as command, r.status, r.message as return_message,
        r.started_at as start_time, r.finished_at as end_time
   from app.cron_runs r
@@ -87,7 +87,10 @@ create or replace function cron.schedule_in_database(job_name text, schedule tex
   set search_path = ''
 as $$
 begin
-  raise exception using errcode = '0A000', message = 'Schedules are of this database, and run as whoever made them.', hint = 'Use cron.schedule.';
+  if $4 <> current_database() or $5 <> current_user then
+    raise exception using errcode = '0A000', message = 'Schedules are of this database, and run as whoever made them.', hint = 'Use cron.schedule.';
+  end if;
+  return app.call_schedule('put', null, jsonb_build_object('name', $1, 'schedule', $2, 'command', $3, 'is_active', coalesce($6, true)));
 end $$;
 revoke all on all functions in schema cron from public;
 grant execute on all functions in schema cron to service_role;
@@ -137,13 +140,13 @@ grant execute on function public.unschedule_task(bigint, text) to authenticated,
 
 drop view if exists public.scheduled_tasks, public.scheduled_task_runs;
 create view public.scheduled_tasks with (security_invoker = true) as
-select e.company_id, e.id, e.name, e.schedule, e.time_zone, e.kind as job_type, e.payload, e.missed, e.is_active,
+select e.company_id, e.number as id, e.name, e.schedule, e.time_zone, e.kind as job_type, e.payload, e.missed, e.is_active,
        case when isfinite(s.next_run_at) then s.next_run_at end as next_run_at, s.last_run_at, s.fault, e.created_by, e.created_at
-  from app.cron_entries e left join app.cron_states s on s.company_id = e.company_id and s.entry_id = e.id
+  from app.cron_entries e left join app.cron_states s on s.company_id = e.company_id and s.entry_id = e.number
  where e.maker = 'member';
 comment on view public.scheduled_tasks is 'What the company''s members had scheduled.';
 create view public.scheduled_task_runs with (security_invoker = true) as
-select r.company_id, r.id, r.entry_id as scheduled_task_id, r.name, r.fire_at, r.task as task_id, r.status, r.message, r.created_at, r.started_at, r.finished_at
+select r.company_id, r.number as id, r.entry_id as scheduled_task_id, r.name, r.fire_at, r.task as task_id, r.status, r.message, r.created_at, r.started_at, r.finished_at
   from app.cron_runs r where r.maker = 'member';
 comment on view public.scheduled_task_runs is 'What became of each time of the company''s schedules, for a while.';
 revoke all on public.scheduled_tasks, public.scheduled_task_runs from public, anon, authenticated, guest, service_role;

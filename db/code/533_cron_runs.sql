@@ -7,8 +7,8 @@ create or replace function app.due_schedules(p_now timestamptz, p_limit integer)
   language sql stable
   set search_path = ''
 begin atomic
-  select e.company_id, e.id, e.name, e.schedule, e.time_zone, e.missed, coalesce(e.kind, 'run_sql'), e.counts_from, nullif(s.next_run_at, '-infinity')
-    from app.cron_states s join app.cron_entries e on e.company_id = s.company_id and e.id = s.entry_id
+  select e.company_id, e.number, e.name, e.schedule, e.time_zone, e.missed, coalesce(e.kind, 'run_sql'), e.counts_from, nullif(s.next_run_at, '-infinity')
+    from app.cron_states s join app.cron_entries e on e.company_id = s.company_id and e.number = s.entry_id
    where s.next_run_at <= p_now and e.is_active
    order by s.next_run_at limit p_limit;
 end;
@@ -64,11 +64,11 @@ declare
 begin
   perform app.keep_to_company(p_entry.company_id), app.keep_to_company(p_entry.works_for);
   if v_fault is null and p_unfinished_max <= (select count(*) from app.cron_runs r
-                                              where r.company_id = p_entry.company_id and r.entry_id = p_entry.id and r.status in ('starting', 'running')) then
+                                              where r.company_id = p_entry.company_id and r.entry_id = p_entry.number and r.status in ('starting', 'running')) then
     v_fault := 'the runs before it are not finished';
   end if;
   insert into app.cron_runs (company_id, entry_id, maker, name, works_for, what, fire_at)
-  values (p_entry.company_id, p_entry.id, p_entry.maker, p_entry.name, p_entry.works_for,
+  values (p_entry.company_id, p_entry.number, p_entry.maker, p_entry.name, p_entry.works_for,
           coalesce(p_entry.command, p_entry.kind || ' ' || p_entry.payload::text), p_fire_at)
   on conflict (entry_id, fire_at) do nothing
   returning * into v_run;
@@ -78,8 +78,8 @@ begin
   if v_fault is null then
     begin
       v_run.task := app.enqueue_task(coalesce(p_entry.kind, 'run_sql'),
-        case when p_entry.command is null then p_entry.payload else jsonb_build_object('entry_id', p_entry.id, 'run_id', v_run.id) end,
-        p_entry.works_for, p_limit_key => 'schedule ' || p_entry.id);
+        case when p_entry.command is null then p_entry.payload else jsonb_build_object('entry_id', p_entry.number, 'run_id', v_run.number) end,
+        p_entry.works_for, p_limit_key => 'schedule ' || p_entry.number);
       update app.tasks t set label = p_entry.name where t.company_id = p_entry.works_for and t.id = v_run.task;
     exception when sqlstate 'TH409' or sqlstate 'TH422' then
       v_fault := sqlerrm;
@@ -88,7 +88,7 @@ begin
   update app.cron_runs r
      set task = v_run.task, status = case when v_fault is null then 'starting' else 'failed' end, message = v_fault,
          finished_at = case when v_fault is not null then now() end
-   where r.company_id = v_run.company_id and r.id = v_run.id
+   where r.company_id = v_run.company_id and r.number = v_run.number
   returning * into v_run;
   return v_run;
 end $$;
@@ -114,13 +114,13 @@ begin
     return;
   end if;
   -- Held, so that a change of it waits.
-  select * into v_entry from app.cron_entries e where e.company_id = p_company_id and e.id = p_id and e.is_active for key share;
+  select * into v_entry from app.cron_entries e where e.company_id = p_company_id and e.number = p_id and e.is_active for key share;
   if not found then
     return;
   end if;
   foreach v_fire_at in array p_runs loop
     v_run := app.start_schedule_run(v_entry, v_fire_at, p_unfinished_max, p_run_fault);
-    if v_run.id is not null then
+    if v_run.number is not null then
       return next v_run;
     end if;
   end loop;
@@ -137,10 +137,10 @@ create or replace function app.settle_schedule_runs(p_limit integer) returns set
   set search_path = ''
 begin atomic
   with unfinished as (
-    select r.company_id, r.id, r.works_for, r.task from app.cron_runs r
-     where r.status in ('starting', 'running') order by r.id limit p_limit for update skip locked),
+    select r.company_id, r.number, r.works_for, r.task from app.cron_runs r
+     where r.status in ('starting', 'running') order by r.number limit p_limit for update skip locked),
   found as (
-    select u.company_id, u.id,
+    select u.company_id, u.number,
            case when t.id is not null then case when t.started_at is null then 'starting' else 'running' end
                 when d.outcome = 'done' then 'succeeded' else 'failed' end as status,
            coalesce(t.started_at, d.started_at, x.started_at) as started_at,
@@ -158,7 +158,7 @@ begin atomic
     update app.cron_runs r
        set status = f.status, started_at = coalesce(f.started_at, r.started_at), finished_at = f.finished_at, message = left(f.message, 2000)
       from found f
-     where r.company_id = f.company_id and r.id = f.id
+     where r.company_id = f.company_id and r.number = f.number
        and (r.status, r.message, r.started_at) is distinct from (f.status, left(f.message, 2000), coalesce(f.started_at, r.started_at))
     returning r.*)
   select s.* from settled s where s.status = 'failed';
@@ -173,8 +173,10 @@ as $$
 declare
   v_count bigint;
 begin
+  delete from app.cron_states s
+   where not exists (select from app.cron_entries e where e.company_id = s.company_id and e.number = s.entry_id);
   delete from app.cron_runs r
-   where (r.company_id, r.id) in (select o.company_id, o.id from app.cron_runs o
+   where (r.company_id, r.number) in (select o.company_id, o.number from app.cron_runs o
                                    where o.created_at < now() - make_interval(days => p_days) and o.status in ('succeeded', 'failed')
                                    order by o.created_at limit p_limit for update skip locked);
   get diagnostics v_count = row_count;
@@ -202,7 +204,7 @@ begin
      where (case when e.is_changed then excluded.schedule else e.schedule end, case when e.is_changed then excluded.time_zone else e.time_zone end,
             e.kind, e.payload, e.missed)
            is distinct from (excluded.schedule, excluded.time_zone, excluded.kind, excluded.payload, excluded.missed)
-    returning e.id into v_id;
+    returning e.number into v_id;
     if found then
       perform app.plan_anew(app.no_company(), v_id);
     end if;
@@ -222,7 +224,7 @@ declare
 begin
   select * into v_entry from app.cron_entries e
    where e.company_id in (coalesce(app.company_id(), e.company_id), app.no_company())
-     and case when p_which ~ '^\d{1,18}$' then e.id = p_which::bigint else e.maker = 'system' and e.name = p_which end for update;
+     and case when p_which ~ '^\d{1,18}$' then e.number = p_which::bigint else e.maker = 'system' and e.name = p_which end for update;
   if not found then
     return 0;
   end if;
@@ -231,8 +233,8 @@ begin
   update app.cron_entries e
      set is_active = coalesce(p_is_active, e.is_active), schedule = coalesce(p_schedule, e.schedule), time_zone = coalesce(p_time_zone, e.time_zone),
          is_changed = e.is_changed or p_schedule is not null or p_time_zone is not null, counts_from = now()
-   where e.company_id = v_entry.company_id and e.id = v_entry.id;
-  perform app.plan_anew(v_entry.company_id, v_entry.id);
+   where e.company_id = v_entry.company_id and e.number = v_entry.number;
+  perform app.plan_anew(v_entry.company_id, v_entry.number);
   return 1;
 end $$;
 alter function app.operate_schedule(text, boolean, text, text) owner to app_definer;
@@ -246,7 +248,7 @@ create or replace function app.run_schedule_now(p_which text) returns setof app.
 begin atomic
   select r.* from app.cron_entries e cross join lateral app.start_schedule_run(e, clock_timestamp(), 1000000, null) r
    where e.company_id in (coalesce(app.company_id(), e.company_id), app.no_company())
-     and case when p_which ~ '^\d{1,18}$' then e.id::text = p_which else e.maker = 'system' and e.name = p_which end;
+     and case when p_which ~ '^\d{1,18}$' then e.number::text = p_which else e.maker = 'system' and e.name = p_which end;
 end;
 revoke all on function app.run_schedule_now(text) from public;
 grant execute on function app.run_schedule_now(text) to service_role;

@@ -25,6 +25,33 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ("app.close_task(tasks, text, text, jsonb)", &[Some(TASK), Some("done"), None, None]),
     ("app.confirm_domain(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~f91"), None]),
     ("app.declare_task_kinds(jsonb)", &[Some("[]")]),
+    (
+        "app.declare_cron_rules(jsonb)",
+        &[Some(r#"{"entries_per_company_max": 100, "entries_of_service_max": 1000, "interval_minutes_min": 1}"#)],
+    ),
+    ("app.declare_schedules(jsonb)", &[Some("[]")]),
+    (
+        "app.fire_schedule(uuid, int8, timestamptz, _timestamptz, timestamptz, text, int4, text)",
+        &[Some("#~000"), Some("4197"), None, Some("{}"), Some("2099-01-01"), None, Some("3"), None],
+    ),
+    ("app.schedule_fault(cron_entries)", &[Some(SCHEDULE)]),
+    ("app.start_schedule_run(cron_entries, timestamptz, int4, text)", &[Some(SCHEDULE), Some("2030-01-01"), Some("3"), None]),
+    // The job of the first company's.
+    ("cron.alter_job(int8, text, text, text, text, bool)", &[Some("4397"), None, None, None, None, Some("false")]),
+    ("cron.schedule(text, text)", &[Some("0 0 1 1 *"), Some("select 1")]),
+    ("cron.schedule(text, text, text)", &[Some("~ yearly"), Some("0 0 1 1 *"), Some("select 1")]),
+    (
+        "cron.schedule_in_database(text, text, text, text, text, bool)",
+        &[Some("~ daily"), Some("@daily"), Some("select 1"), None, None, Some("true")],
+    ),
+    ("cron.unschedule(int8)", &[Some("4397")]),
+    ("cron.unschedule(text)", &[Some("~ nightly")]),
+    ("public.generate_customer_report(uuid)", &[Some("#~000")]),
+    (
+        "public.schedule_task(text, text, jsonb, text, text, text, bool)",
+        &[Some("@yearly"), Some("export_~"), Some("{}"), Some("~ export"), Some("UTC"), Some("skip"), Some("true")],
+    ),
+    ("public.unschedule_task(int8, text)", &[None, Some("~ nightly")]),
     ("app.document_totals(jsonb, int8, numeric)", &[Some("[]"), Some("1"), Some("1")]),
     (
         "app.enqueue_as_caller(text, jsonb, uuid, timestamptz, int4, text, uuid)",
@@ -167,6 +194,11 @@ const TASK_PUT: &[Option<&str>] = &[Some("export_~"), Some("{}"), Some("#~000"),
 
 /// What a worker asks for.
 const TASKS_WANTED: &str = r##"[{"company_id": "#~000", "rows": 1, "rank": -100, "run_at": "-infinity", "id": "#~000"}]"##;
+
+/// An entry of the service's, for the company.
+const SCHEDULE: &str = r##"{"company_id": "00000000-0000-0000-0000-000000000000", "number": 4397, "maker": "service_role", "name": "nightly",
+                           "schedule": "@yearly", "time_zone": "UTC", "works_for": "#~000", "command": "select 1", "payload": {}, "missed": "skip",
+                           "is_active": true}"##;
 
 /// A task as it is to be closed.
 const TASK: &str = r##"{"company_id": "#~000", "id": "#~e01", "kind": "export_~", "rank": 0, "run_at": "2026-01-01", "attempt": 1, "attempts_max": 1,

@@ -20,7 +20,7 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
  order by 1, 2";
 
 /// Functions for the service that keep something for all companies.
-const UPKEEP: [&str; 16] = [
+const UPKEEP: [&str; 17] = [
     "app.beat_worker",
     "app.claim_tasks",
     "app.close_task",
@@ -36,6 +36,7 @@ const UPKEEP: [&str; 16] = [
     "app.take_notification_events",
     "app.take_webhook_deliveries",
     "app.tend_tasks",
+    "public.collect_business_metrics",
     "public.refresh_reporting_views",
 ];
 

@@ -27,7 +27,7 @@ async fn comes(server: &Server, id: &Value) -> String {
     let client = server.db.superuser().await;
     let begin = format!("begin; set local role service_role; select app.run_schedule_now('{id}'); commit");
     client.batch_execute(&begin).await.unwrap();
-    let told = "select concat_ws(': ', status, message) from app.cron_runs order by id desc limit 1";
+    let told = "select concat_ws(': ', status, message) from app.cron_runs order by number desc limit 1";
     client.query_one(told, &[]).await.unwrap().get(0)
 }
 

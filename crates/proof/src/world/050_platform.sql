@@ -212,6 +212,8 @@ begin
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)
     values ('mail', 'invite', v_canary, v_canary || '@example.com', v_canary, now());
     insert into app.task_kinds (name, attempts_max, timeout_ms, permission) values ('export_' || v_letter, 1, 1000, v_canary);
+    insert into app.task_kinds (name, attempts_max, timeout_ms) values ('company_report', 1, 1000), ('run_sql', 1, 1000), ('invoice_reminder', 1, 1000)
+    on conflict do nothing;
     insert into app.task_limits (company_id, kind) values (v_company, 'export_' || v_letter);
     insert into app.tasks (company_id, id, kind, attempts_max, payload)
     values (v_company, proof.id(v_letter, 'e01'), 'export_' || v_letter, 1, jsonb_build_object('name', v_canary)),
@@ -227,13 +229,14 @@ begin
     insert into public.business_metrics (company_id, id, metric_name, metric_value, dimensions)
     values (v_company, proof.id(v_letter, 'e01'), 'daily_work_orders', 1, jsonb_build_object('name', v_canary)),
            (v_company, proof.id('c', 'e02'), 'daily_work_orders', 1, jsonb_build_object('name', v_canary));
-    insert into app.cron_entries (company_id, id, maker, name, schedule, works_for, kind, payload, is_active, created_by)
-    overriding system value
+    insert into app.project_logins (name, password) values ('project_cron_0123456789abcdef', v_canary) on conflict do nothing;
+    insert into app.cron_entries (company_id, number, maker, name, schedule, works_for, kind, payload, is_active, created_by)
     values (v_company, 4100 + ascii(v_letter), 'member', v_canary, '0 0 1 1 *', v_company, 'export_' || v_letter, jsonb_build_object('name', v_canary), false, proof.id(v_letter, '101'));
+    insert into app.cron_entries (company_id, number, maker, name, schedule, works_for, command, is_active)
+    values (app.no_company(), 4300 + ascii(v_letter), 'service_role', v_letter || ' nightly', '0 0 1 1 *', v_company, 'select 1', false);
     insert into app.cron_states (company_id, entry_id, next_run_at, fault)
     values (v_company, 4100 + ascii(v_letter), 'infinity', v_canary);
-    insert into app.cron_runs (company_id, id, entry_id, maker, name, works_for, what, fire_at, status, message)
-    overriding system value
+    insert into app.cron_runs (company_id, number, entry_id, maker, name, works_for, what, fire_at, status, message)
     values (v_company, 4100 + ascii(v_letter), 4100 + ascii(v_letter), 'member', v_canary, v_company, v_canary, now(), 'failed', v_canary);
     insert into storage.buckets (id, name, owner) values (v_canary, v_canary, proof.id(v_letter, '105'));
     insert into storage.objects (id, bucket_id, name, owner)

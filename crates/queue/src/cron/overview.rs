@@ -47,10 +47,10 @@ impl Queue {
     /// Returns entries: those of the program itself first.
     pub async fn schedules(&self, limit: i64) -> Result<Vec<Scheduled>> {
         let mut list = Sql::new(
-            "select e.id, e.name, e.maker, e.schedule, e.time_zone, coalesce(e.kind, 'run_sql') as kind, e.is_active,
+            "select e.number as id, e.name, e.maker, e.schedule, e.time_zone, coalesce(e.kind, 'run_sql') as kind, e.is_active,
                     case when isfinite(s.next_run_at) then s.next_run_at::text end as next_run_at, s.fault
-               from app.cron_entries e left join app.cron_states s on s.company_id = e.company_id and s.entry_id = e.id
-              order by e.maker <> 'system', e.company_id, e.name, e.id limit ",
+               from app.cron_entries e left join app.cron_states s on s.company_id = e.company_id and s.entry_id = e.number
+              order by e.maker <> 'system', e.company_id, e.name, e.number limit ",
         );
         list.bind(limit);
         let rows = self.ask("lists schedules", list).await?;
@@ -64,7 +64,7 @@ impl Queue {
               where ",
         );
         list.bind(which).text("::text is null or r.name = ").bind(which).text("::text or r.entry_id::text = ").bind(which);
-        list.text("::text order by r.id desc limit ").bind(limit);
+        list.text("::text order by r.number desc limit ").bind(limit);
         let rows = self.ask("lists runs of schedules", list).await?;
         rows.iter().map(ScheduledRun::read).collect::<Result<_, _>>().map_err(Error::internal)
     }
@@ -87,7 +87,7 @@ impl Queue {
     /// Begins a run of an entry now. Returns it, if there is such an entry.
     pub async fn run_schedule(&self, which: &str) -> Result<Option<ScheduledRun>> {
         let mut run = Sql::new("select r.name, r.entry_id, r.fire_at::text as fire_at, r.status, r.message from app.run_schedule_now(");
-        run.bind(which).text("::text) r where r.id is not null");
+        run.bind(which).text("::text) r where r.number is not null");
         let rows = self.ask("begins a run of a schedule", run).await?;
         rows.first().map(ScheduledRun::read).transpose().map_err(Error::internal)
     }

@@ -97,11 +97,11 @@ async fn read(task: &Running, command: Command) -> Result<Text, Failure> {
     let tx = task.begin("reads SQL that was scheduled").await?;
     let mut asked = Sql::new(
         "select e.maker, coalesce(r.what, e.command) as command from app.cron_entries e
-           left join app.cron_runs r on r.company_id = e.company_id and r.entry_id = e.id and r.id = ",
+           left join app.cron_runs r on r.company_id = e.company_id and r.entry_id = e.number and r.number = ",
     );
     asked
         .bind(command.run_id)
-        .text("::bigint where e.command is not null and e.id = ")
+        .text("::bigint where e.command is not null and e.number = ")
         .bind(command.entry_id)
         .text("::bigint and e.works_for = ");
     asked.text("coalesce(app.company_id(), app.no_company())");

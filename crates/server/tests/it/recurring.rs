@@ -73,9 +73,9 @@ impl House {
 
     /// Begins an entry of the server's own now and waits for its end. Returns how it ended.
     async fn run(&self, name: &str) -> String {
-        let run = self.ask(&format!("select id from app.run_schedule_now('{name}')")).await;
-        until(&self.db, &format!("exists (select from app.cron_runs where id = {run} and status in ('succeeded', 'failed'))")).await;
-        self.ask(&format!("select concat_ws(': ', status, message) from app.cron_runs where id = {run}")).await
+        let run = self.ask(&format!("select number from app.run_schedule_now('{name}')")).await;
+        until(&self.db, &format!("exists (select from app.cron_runs where number = {run} and status in ('succeeded', 'failed'))")).await;
+        self.ask(&format!("select concat_ws(': ', status, message) from app.cron_runs where number = {run}")).await
     }
 
     /// Waits until no task is left.
@@ -204,7 +204,7 @@ async fn sql_of_the_service_runs_for_its_company_and_leaves_nothing_behind() {
         ("fails", "failed: division by zero (22012)"),
         ("leaves", "failed: EXECUTE of transaction commands is not implemented (0A000)"),
     ] {
-        let job = house.ask(&format!("select id from app.cron_entries where name = '{name}'")).await;
+        let job = house.ask(&format!("select number from app.cron_entries where name = '{name}'")).await;
         until(&house.db, &format!("(select isfinite(next_run_at) from app.cron_states where entry_id = {job})")).await;
         house.comes(&job).await;
         until(&house.db, &format!("exists (select from app.cron_runs where entry_id = {job} and status in ('succeeded', 'failed'))")).await;
@@ -215,7 +215,7 @@ async fn sql_of_the_service_runs_for_its_company_and_leaves_nothing_behind() {
     assert_eq!(house.ask("select what from public.said").await, format!("service_role|{login}|{COMPANY}|10min"));
     // One that was taken back between its time and its task.
     house.execute("update app.task_kinds set paused_until = 'infinity' where name = 'run_sql'").await;
-    let job = house.ask("select id from app.cron_entries where name = 'says'").await;
+    let job = house.ask("select number from app.cron_entries where name = 'says'").await;
     house.comes(&job).await;
     until(&house.db, "exists (select from app.tasks where kind = 'run_sql')").await;
     house
@@ -246,11 +246,11 @@ async fn sql_of_a_project_runs_as_the_project_and_nobody_else() {
     // The service has its own, and sees only those.
     let own = "begin; set local role service_role; select cron.schedule('mine', '0 0 1 1 *', 'select 1'); commit";
     house.execute(own).await;
-    let owners = "select string_agg(maker || ' ' || name, ', ' order by id) from app.cron_entries where maker <> 'system'";
+    let owners = "select string_agg(maker || ' ' || name, ', ' order by number) from app.cron_entries where maker <> 'system'";
     let expected = "project_owner notes, project_owner reaches, project_owner becomes, project_owner resets, service_role mine";
     assert_eq!(house.ask(owners).await, expected);
     until(&house.db, "not exists (select from app.cron_states where next_run_at = '-infinity')").await;
-    house.execute("update app.cron_states s set next_run_at = now() from app.cron_entries e where e.id = s.entry_id and e.maker = 'project_owner'").await;
+    house.execute("update app.cron_states s set next_run_at = now() from app.cron_entries e where e.number = s.entry_id and e.maker = 'project_owner'").await;
     until(&house.db, "4 = (select count(*) from app.cron_runs where maker = 'project_owner' and status in ('succeeded', 'failed'))").await;
     let runs = "select string_agg(concat_ws(' ', name, status, nullif(split_part(message, '(', 2), '')), ', ' order by name) from app.cron_runs where maker = 'project_owner'";
     assert_eq!(house.ask(runs).await, "becomes failed 42501), notes succeeded, reaches failed 42501), resets failed 42501)");
