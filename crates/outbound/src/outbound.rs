@@ -131,11 +131,11 @@ impl Outbound {
 
     /// Writes a message into the outbox; after the commit, [`Self::wake`].
     pub async fn put(&self, tx: &Tx, seal: &Seal, posting: Posting<'_>, limits: Limits) -> Result<Asked> {
-        self.put_as(tx, Uuid::now_v7(), seal, posting, limits).await
+        self.put_as(tx, (Uuid::now_v7(), seal), posting, limits).await
     }
 
     /// The same under an id of the caller's, by which he finds out what became of it.
-    pub async fn put_as(&self, tx: &Tx, id: Uuid, seal: &Seal, posting: Posting<'_>, limits: Limits) -> Result<Asked> {
+    pub async fn put_as(&self, tx: &Tx, (id, seal): (Uuid, &Seal), posting: Posting<'_>, limits: Limits) -> Result<Asked> {
         let plain = serde_json::to_string(posting.message).map_err(Error::internal)?;
         // Also for what is never sent: it takes as long.
         let sealed = seal.close(id, &plain)?;
