@@ -176,11 +176,11 @@ impl Outbound {
 
     /// Writes a message into the outbox that somebody asked for; after the commit, [`Self::wake`]. Others go by [`Self::dispatch`].
     pub async fn put(&self, tx: &Tx, seal: &Seal, posting: Posting<'_>, limits: Limits) -> Result<Asked> {
-        self.put_as(tx, Uuid::now_v7(), seal, posting, limits).await
+        self.put_as(tx, (Uuid::now_v7(), seal), posting, limits).await
     }
 
     /// The same under an id of the caller's, by which he finds out what became of it.
-    pub async fn put_as(&self, tx: &Tx, id: Uuid, seal: &Seal, posting: Posting<'_>, limits: Limits) -> Result<Asked> {
+    pub async fn put_as(&self, tx: &Tx, (id, seal): (Uuid, &Seal), posting: Posting<'_>, limits: Limits) -> Result<Asked> {
         let packed = Packed { message: posting.message.clone(), push: None, unsubscribe: None };
         let plain = serde_json::to_string(&packed).map_err(Error::internal)?;
         // Also for what is never sent: it takes as long.

@@ -65,7 +65,7 @@ impl Messaging {
             is_withheld: false,
         };
         let message_id = Uuid::now_v7();
-        match self.outbound().put_as(tx, message_id, &self.vault().outbox_seal()?, posting, LIMITS).await? {
+        match self.outbound().put_as(tx, (message_id, &self.vault().outbox_seal()?), posting, LIMITS).await? {
             Asked::Taken => rows::hand_on(tx, (company_id, id), Ok(&[message_id]), now).await?,
             Asked::Pause(_) | Asked::TooMany => return Ok(Delivery::Full),
         }

@@ -108,17 +108,17 @@ impl Texts {
         let more = total.saturating_sub(i64::try_from(items.len()).unwrap_or(i64::MAX));
         let params = serde_json::json!({ "company": company, "total": total, "more": more });
         let subject = self.render(ours(language, "layout", "digest")?, &params).map_err(Error::internal)?;
-        let mut body: String = items
-            .iter()
-            .map(|item| {
-                let details: String = item.body.lines().next().unwrap_or_default().chars().take(SUBJECT_MAX).collect();
-                format!("{}\n{details}\n\n", one_line(item.subject.as_deref().unwrap_or_default()))
-            })
-            .collect();
+        let mut body = String::new();
+        for item in items {
+            body.push_str(&one_line(item.subject.as_deref().unwrap_or_default()));
+            body.push('\n');
+            body.extend(item.body.lines().next().unwrap_or_default().chars().take(SUBJECT_MAX));
+            body.push_str("\n\n");
+        }
         if more > 0 {
             body.push_str(&self.render(ours(language, "layout", "more")?, &params).map_err(Error::internal)?);
         }
-        self.fit("email", near, &params, subject, body)
+        self.fit("email", near, &params, (&subject, &body))
     }
 
     fn own(&self, saying: &Saying<'_>, locale: &str, own: &Own) -> Result<Said, String> {
@@ -130,7 +130,7 @@ impl Texts {
             Some(subject) => self.render(subject, saying.params).map_err(|error| error.to_string())?,
             None => String::new(),
         };
-        self.fit(saying.channel, locale, saying.params, subject, body).map_err(|error| error.message().to_owned())
+        self.fit(saying.channel, locale, saying.params, (&subject, &body)).map_err(|error| error.message().to_owned())
     }
 
     fn ours(&self, saying: &Saying<'_>, locale: &str, language: &Language) -> Result<Said> {
@@ -142,12 +142,12 @@ impl Texts {
             "sms" => format!("{subject}: {short}"),
             _ => short,
         };
-        self.fit(saying.channel, locale, saying.params, subject, body)
+        self.fit(saying.channel, locale, saying.params, (&subject, &body))
     }
 
     /// Makes it fit where it is shown; a mail gets its other half.
-    fn fit(&self, channel: &str, locale: &str, params: &Value, subject: String, body: String) -> Result<Said> {
-        let subject = cut(&one_line(&subject), SUBJECT_MAX);
+    fn fit(&self, channel: &str, locale: &str, params: &Value, (subject, body): (&str, &str)) -> Result<Said> {
+        let subject = cut(&one_line(subject), SUBJECT_MAX);
         let body = cut(body.trim(), if channel == "email" { MAIL_MAX } else { SHORT_MAX });
         let body = if body.is_empty() { if subject.is_empty() { "…".to_owned() } else { subject.clone() } } else { body };
         let html = if channel == "email" { Some(self.html(locale, params, &subject, &body)?) } else { None };
@@ -196,9 +196,9 @@ mod tests {
 
     use super::*;
 
-    fn say(channel: &str, locale: &str, templates: Value) -> Said {
+    fn say(channel: &str, locale: &str, templates: &Value) -> Said {
         let params = json!({ "company": "Ann & Co", "number": "J-1", "title": "Fix <b>boiler</b>", "customer": "Ben", "starts": "", "actor": "Ann" });
-        Texts::load().unwrap().say(&Saying { topic: "job_assigned", channel, locale, params: &params, templates: &templates }).unwrap()
+        Texts::load().unwrap().say(&Saying { topic: "job_assigned", channel, locale, params: &params, templates }).unwrap()
     }
 
     #[test]
@@ -218,32 +218,32 @@ mod tests {
 
     #[test]
     fn a_mail_says_more_than_a_telephone_and_escapes() {
-        let said = say("in_app", "en-US", json!({}));
+        let said = say("in_app", "en-US", &json!({}));
         assert_eq!((said.subject.as_str(), said.body.as_str()), ("You lead job J-1", "Fix <b>boiler</b> for Ben"));
         assert_eq!(said.html, None);
-        let said = say("email", "en", json!({}));
+        let said = say("email", "en", &json!({}));
         assert_eq!(said.body, "Fix <b>boiler</b> for Ben\n\nNumber: J-1\nCustomer: Ben\nBy: Ann");
         let html = said.html.unwrap();
         assert!(html.contains("Fix &lt;b&gt;boiler&lt;&#x2f;b&gt; for Ben") && html.contains("Ann &amp; Co"), "{html}");
         assert!(html.contains("Number: J-1<br>Customer: Ben"), "{html}");
-        assert_eq!(say("sms", "de-AT", json!({})).body, "Sie leiten den Auftrag J-1: Fix <b>boiler</b> für Ben");
-        assert_eq!(say("push", "fr", json!({})).subject, "You lead job J-1", "a language that nobody wrote");
+        assert_eq!(say("sms", "de-AT", &json!({})).body, "Sie leiten den Auftrag J-1: Fix <b>boiler</b> für Ben");
+        assert_eq!(say("push", "fr", &json!({})).subject, "You lead job J-1", "a language that nobody wrote");
     }
 
     #[test]
     fn a_companys_own_text_goes_first_in_the_language_of_the_reader() {
         let own = json!({ "es": { "subject": "{{ number }}\r\nBcc: x", "body": "{% if customer %}Para {{ customer }}{% endif %}{{ nothing }}" },
                           "en": { "subject": null, "body": "{{ title" } });
-        let said = say("email", "es-MX", own.clone());
+        let said = say("email", "es-MX", &own);
         assert_eq!((said.subject.as_str(), said.body.as_str(), said.note), ("J-1  Bcc: x", "Para Ben", None));
-        let said = say("email", "en", own);
+        let said = say("email", "en", &own);
         assert_eq!(said.subject, "You lead job J-1");
         assert!(said.note.unwrap().starts_with("the company's text in en cannot be used"));
         let loops =
             json!({ "en": { "subject": "", "body": "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}" } });
-        assert!(say("in_app", "en", loops).note.unwrap().contains("fuel"));
+        assert!(say("in_app", "en", &loops).note.unwrap().contains("fuel"));
         let long = json!({ "en": { "subject": "s".repeat(400), "body": "b".repeat(900) } });
-        let said = say("in_app", "en", long);
+        let said = say("in_app", "en", &long);
         assert_eq!((said.subject.chars().count(), said.body.chars().count()), (200, 500));
     }
 
