@@ -13543,7 +13543,7 @@ CREATE FUNCTION app.refuse_push_device(p_message text, p_hint text) RETURNS void
     SET search_path TO ''
     AS $$
 begin
-  raise exception using errcode = 'TH422', constraint = 'push_device_invalid', message = p_message, hint = p_hint;
+  raise exception using errcode = 'TH422', constraint = 'push_device_invalid', message = p_message, hint = coalesce(p_hint, 'See docs/channels.md.');
 end $$;
 ALTER FUNCTION app.refuse_push_device(p_message text, p_hint text) OWNER TO app_owner;
 

@@ -104,8 +104,8 @@ pub struct SmsConfig {
 pub struct PushConfig {
     /// Who carries them, each those of its own devices: `vapid` (Web Push), `fcm`. Without any all that are configured.
     pub senders: Vec<String>,
-    /// Where push services reach the operator, `mailto:` or `https:`; without it the address that mail comes from.
-    pub contact: Option<String>,
+    /// Where push services reach the operator, `mailto:` or `https:`; empty is the address that mail comes from.
+    pub contact: String,
     /// The file of a service account of Firebase. Without it no application is reached over FCM.
     pub fcm_account_file: Option<PathBuf>,
     /// Where FCM answers.
@@ -247,7 +247,7 @@ impl Default for PushConfig {
     fn default() -> Self {
         Self {
             senders: Vec::new(),
-            contact: None,
+            contact: String::new(),
             fcm_account_file: None,
             fcm_url: "https://fcm.googleapis.com".to_owned(),
             time_ms: 10_000,
@@ -336,11 +336,12 @@ impl OutboundConfig {
 
     fn push_faults(&self) -> [(bool, &'static str, &'static str); 6] {
         let push = &self.push;
-        let is_contact = |contact: &String| (contact.starts_with("mailto:") || contact.starts_with("https://")) && is_header(contact);
+        let is_contact =
+            |contact: &str| contact.is_empty() || (contact.starts_with("mailto:") || contact.starts_with("https://")) && is_header(contact);
         let configured: &[(&str, bool)] = &[("vapid", true), ("fcm", push.fcm_account_file.is_some())];
         [
             (!are_senders(&push.senders, configured), "push.senders", "vapid and fcm, each once and only where it is configured"),
-            (!push.contact.iter().all(is_contact), "push.contact", "mailto: and an address, or an https URL"),
+            (!is_contact(&push.contact), "push.contact", "mailto: and an address, or an https URL"),
             (!is_web_address(&push.fcm_url), "push.fcm_url", "an http or https URL"),
             (!(100..=30_000).contains(&push.time_ms), "push.time_ms", "100 to 30000"),
             // Four weeks, which is the longest that a push service keeps anything.

@@ -35,7 +35,8 @@ impl WebPush {
         let push = &config.push;
         let bounds = Bounds { bytes_max: ANSWER_BYTES_MAX, time: Duration::from_millis(push.time_ms) };
         let http = Http::new(HttpOptions { bounds, private_allowed: push.private_addresses_allowed })?;
-        let subject = push.contact.clone().unwrap_or_else(|| format!("mailto:{}", config.mail.from_address));
+        let own = format!("mailto:{}", config.mail.from_address);
+        let subject = if push.contact.is_empty() { own } else { push.contact.clone() };
         Ok(Self { http, key, subject, ttl_seconds: push.ttl_seconds })
     }
 

@@ -107,7 +107,7 @@ async fn a_browser_opens_what_the_installation_signed() {
     let (url, service) = push_service().await;
     let mut config = OutboundConfig { capture: Some(false), ..OutboundConfig::default() };
     config.push.private_addresses_allowed = true;
-    config.push.contact = Some("mailto:ops@example.com".to_owned());
+    config.push.contact = "mailto:ops@example.com".to_owned();
     let post = Post::new(config).await;
     let key = VapidKey::open(&VapidKey::generate().unwrap()).unwrap();
     let public = key.public().to_owned();
