@@ -57,8 +57,8 @@ pub(crate) async fn claim(queue: &Queue, worker: Uuid, ring: &mut Ring, wanted: 
         if let Some(kind) = get(row, 2)? {
             let (attempt, payload, mark) = (get(row, 3)?, get(row, 6)?, get(row, 9)?);
             let (created_by, claims): (Option<Uuid>, Option<Value>) = (get(row, 7)?, get(row, 8)?);
-            let asker = created_by.zip(claims).map(|(user, claims)| Asker { user_id: UserId(user), claims });
-            claimed.push(Claimed { company_id, id: place.id, kind, attempt, payload, asker, mark, since: Instant::now() });
+            let put_in_by = created_by.zip(claims).map(|(user, claims)| Asker { user_id: UserId(user), claims });
+            claimed.push(Claimed { company_id, id: place.id, kind, attempt, payload, asker: put_in_by, mark, since: Instant::now() });
         }
     }
     for (one, (_, count, last)) in wanted.into_iter().zip(got) {

@@ -90,23 +90,12 @@ impl Backend {
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
         let authority = Authority::establish();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let outbound = Outbound::new(OutboundOptions {
-            database: database.clone(),
-            authority: Arc::clone(&authority),
-            clock: Arc::clone(&clock),
-            config: settings.outbound.clone(),
-            is_development: settings.is_development(),
-        })?;
+        let outbound = outbound((&database, &authority), Arc::clone(&clock), settings)?;
         outbound.found_at(public_url);
         let redis = Link::new(&settings.redis)?;
         let limiter = limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
-        let queue = Queue::new(QueueOptions {
-            database: database.clone(),
-            authority: Arc::clone(&authority),
-            config: settings.queue.clone(),
-            node: node_name(),
-            listen: told,
-        })?;
+        let (node, config) = (node_name(), settings.queue.clone());
+        let queue = Queue::new(QueueOptions { database: database.clone(), authority: Arc::clone(&authority), config, node, listen: told })?;
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
@@ -486,6 +475,21 @@ fn auth_config(settings: &Settings) -> AuthConfig {
     // A developer's clients and tests are all one address.
     config.limits.by_address.get_or_insert(!settings.is_development());
     config.companies.mfa_required.get_or_insert(!settings.is_development());
+    config
+}
+
+fn outbound((database, authority): (&Database, &Arc<Authority>), clock: Arc<dyn Clock>, settings: &Settings) -> Result<Outbound> {
+    let (database, authority) = (database.clone(), Arc::clone(authority));
+    let (config, is_development) = (settings.outbound.clone(), settings.is_development());
+    Outbound::new(OutboundOptions { database, authority, clock, config, is_development })
+}
+
+fn data_api_config(settings: &Settings, public_url: &str) -> DataApiConfig {
+    let mut config = settings.data_api.clone();
+    if config.openapi_server_url.is_empty() {
+        config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
+    }
+    config.plan_enabled.get_or_insert(settings.is_development());
     config
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is in memory of a file is bounded, whatever its size. `TRANSFER_ROWS` makes the short form the long proof.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -47,7 +48,7 @@ const PATIENCE_MS: u64 = 20_000;
 fn file(rows: u64) -> String {
     let mut file = String::from("first_name,last_name,email,notes\n");
     for row in 0..rows {
-        file.push_str(&format!("First{row},\"Last, {row}\",c{row}@example.com,\"a note of customer {row}, which is not short\"\n"));
+        writeln!(file, "First{row},\"Last, {row}\",c{row}@example.com,\"a note of customer {row}, which is not short\"").unwrap();
     }
     file
 }
@@ -94,7 +95,7 @@ async fn many_rows_come_in_and_go_out() {
     let (mut bytes, mut lines) = (0, 0_u64);
     while let Some(piece) = answer.chunk().await.unwrap() {
         bytes += piece.len();
-        lines += u64::try_from(piece.iter().filter(|byte| **byte == b'\n').count()).unwrap();
+        lines += u64::try_from(memchr::memchr_iter(b'\n', &piece).count()).unwrap();
     }
     assert_eq!(lines, rows + 1);
     peak = server.memory().max(peak);

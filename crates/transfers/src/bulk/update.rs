@@ -107,7 +107,7 @@ impl BulkUpdate {
             if task.stop().is_cancelled() {
                 return Err(stopped());
             }
-            self.batch(task, &grant, (&table.name, &body), batch, &mut mark).await?;
+            self.batch((task, &grant), (&table.name, &body), batch, &mut mark).await?;
             done = done.saturating_add(batch.len());
             let percent = done.saturating_mul(100).checked_div(ids.len()).unwrap_or(100);
             task.progress(u8::try_from(percent).unwrap_or(100), &format!("{} rows", mark.changed)).await?;
@@ -123,7 +123,7 @@ impl BulkUpdate {
         while let Some(came) = rows.next().await? {
             for row in came {
                 let row: Value = serde_json::from_slice(&row).map_err(Error::internal)?;
-                ids.extend(row["id"].as_str().and_then(|id| id.parse::<Uuid>().ok()));
+                ids.extend(row.get("id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok()));
             }
             if ids.len() > rows_max {
                 let message = format!("One task changes at most {rows_max} rows");
@@ -133,7 +133,7 @@ impl BulkUpdate {
         Ok(ids)
     }
 
-    async fn batch(&self, task: &Running, grant: &Grant, (table, body): (&str, &Bytes), ids: &[Uuid], mark: &mut Mark) -> Result<()> {
+    async fn batch(&self, (task, grant): (&Running, &Grant), (table, body): (&str, &Bytes), ids: &[Uuid], mark: &mut Mark) -> Result<()> {
         let tx = task.begin_as_asker::<Updating>(Access::Write).await?;
         self.0.take_time(&tx).await?;
         let writer = Writer { transfers: &self.0, tx: &tx, principal: grant.principal(), table, key: None };
@@ -146,7 +146,7 @@ impl BulkUpdate {
             match tx.attempt(writer.ask(&Method::PATCH, &query, "return=representation", body.clone())).await? {
                 // What is not there any more, or not his to change, is passed over.
                 Ok(changed) => {
-                    next.changed = next.changed.saturating_add(u64::try_from(changed.as_array().map_or(0, Vec::len)).unwrap_or(0))
+                    next.changed = next.changed.saturating_add(u64::try_from(changed.as_array().map_or(0, Vec::len)).unwrap_or(0));
                 }
                 Err(error) if !is_the_lines(&error) => return Err(error),
                 Err(error) if part.len() == 1 => {

@@ -176,23 +176,20 @@ impl Source {
         if self.task.stop().is_cancelled() {
             return Err(stopped());
         }
-        match self.rows.next().await? {
-            Some(rows) => {
-                for row in rows {
-                    self.writer.row(&row)?;
-                }
-                let count = self.writer.rows();
-                if count > self.rows_max {
-                    let message = format!("An export has at most {} rows", self.rows_max);
-                    return Err(Error::new(ErrorKind::TooLarge, "export_too_large", message).with_hint("Export a part by a filter."));
-                }
-                self.count.store(count, Ordering::Relaxed);
-                self.task.progress(0, &format!("{count} rows")).await?;
+        if let Some(rows) = self.rows.next().await? {
+            for row in rows {
+                self.writer.row(&row)?;
             }
-            None => {
-                self.writer.end();
-                self.is_over = true;
+            let count = self.writer.rows();
+            if count > self.rows_max {
+                let message = format!("An export has at most {} rows", self.rows_max);
+                return Err(Error::new(ErrorKind::TooLarge, "export_too_large", message).with_hint("Export a part by a filter."));
             }
+            self.count.store(count, Ordering::Relaxed);
+            self.task.progress(0, &format!("{count} rows")).await?;
+        } else {
+            self.writer.end();
+            self.is_over = true;
         }
         Ok(self.writer.take())
     }

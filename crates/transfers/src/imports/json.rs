@@ -13,6 +13,7 @@ pub(super) struct Text {
 
 /// Cuts bytes into the objects of an array.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own of what was read")]
 pub(super) struct Cutter {
     bytes_max: usize,
     text: Vec<u8>,
@@ -102,7 +103,9 @@ impl Cutter {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Vec<(u64, Result<String, &'static str>)>, Result<(), NoArray>) {
+    type Seen = Vec<(u64, Result<String, &'static str>)>;
+
+    fn read(text: &str) -> (Seen, Result<(), NoArray>) {
         let mut cutter = Cutter::new(30);
         let mut found = vec![];
         for byte in text.bytes() {

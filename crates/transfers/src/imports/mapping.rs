@@ -95,7 +95,7 @@ const SYNONYMS: &[(&str, &str)] = &[
 
 /// A list or an object is JSON; what is neither is a text for the column itself, such as PostgreSQL's own lists.
 fn json(text: String, name: &str) -> std::result::Result<Value, Fault> {
-    if !text.starts_with(['[', '{', '"']) || text.starts_with("{") && !text.contains(['"', '}']) {
+    if !text.starts_with(['[', '{', '"']) || text.starts_with('{') && !text.contains(['"', '}']) {
         return Ok(Value::String(text));
     }
     match serde_json::from_str(&text) {
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    fn read(said: Value) -> Result<Mapping> {
+    fn read(said: &Value) -> Result<Mapping> {
         Mapping::read(said.as_object().unwrap(), &table())
     }
 
@@ -166,13 +166,13 @@ mod tests {
             json!({ "a": 1 }),
             json!({ "a": "email", "b": "email" }),
         ] {
-            assert_eq!(read(bad.clone()).unwrap_err().code(), "mapping_invalid", "{bad}");
+            assert_eq!(read(&bad).unwrap_err().code(), "mapping_invalid", "{bad}");
         }
     }
 
     #[test]
     fn a_line_is_written_as_its_columns_take_it() {
-        let mapping = read(json!({ "n": "first_name", "m": "email", "t": "tags" })).unwrap();
+        let mapping = read(&json!({ "n": "first_name", "m": "email", "t": "tags" })).unwrap();
         let apply = |said: Value| mapping.apply(said.as_object().unwrap().clone()).map(Value::Object).map_err(|fault| fault.code);
         assert_eq!(apply(json!({ "n": "[x]", "t": "[\"a\"]", "other": "x" })), Ok(json!({ "first_name": "[x]", "tags": ["a"] })));
         assert_eq!(apply(json!({ "n": "x", "t": "{a,b}", "m": null })), Ok(json!({ "first_name": "x", "email": null, "tags": "{a,b}" })));

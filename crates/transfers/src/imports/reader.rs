@@ -115,13 +115,12 @@ impl Reader {
             if self.is_over {
                 return Ok(None);
             }
-            match self.content.next().await {
-                Some(piece) => self.piece = piece?,
-                None => {
-                    self.is_over = true;
-                    if let Some(last) = self.last()? {
-                        return Ok(Some(last));
-                    }
+            if let Some(piece) = self.content.next().await {
+                self.piece = piece?;
+            } else {
+                self.is_over = true;
+                if let Some(last) = self.last()? {
+                    return Ok(Some(last));
                 }
             }
         }
@@ -160,13 +159,12 @@ impl Reader {
             if let Some(line) = self.cut_names() {
                 break line;
             }
-            match self.content.next().await {
-                Some(piece) => self.piece = piece?,
-                None => {
-                    self.is_over = true;
-                    let Cutter::Csv(cutter) = &mut self.cutter else { return Err(no_names()) };
-                    break cutter.finish().ok_or_else(no_names)?;
-                }
+            if let Some(piece) = self.content.next().await {
+                self.piece = piece?;
+            } else {
+                self.is_over = true;
+                let Cutter::Csv(cutter) = &mut self.cutter else { return Err(no_names()) };
+                break cutter.finish().ok_or_else(no_names)?;
             }
         };
         let cells = line.cells.map_err(|(code, message)| Error::new(Kind::BadRequest, "names_unreadable", message).with_details(code))?;

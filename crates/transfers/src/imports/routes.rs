@@ -90,14 +90,13 @@ async fn upload(
     tx.rollback().await?;
     let id = Uuid::now_v7();
     let key = BlobKey::new(company, &format!("imports/{id}/file.{}", sent.format))?;
-    let content =
+    let file =
         body.into_data_stream().map_err(|error| Error::new(Kind::BadRequest, "body_unreadable", "The file broke off").with_source(error));
-    let info = transfers.blobs().put(&key, content.boxed(), transfers.config().import_bytes_max).await?;
+    let info = transfers.blobs().put(&key, file.boxed(), transfers.config().import_bytes_max).await?;
     let noted = note(&transfers, (&grant, &context), (id, form, &sent), (&key, info.bytes)).await;
     match noted {
         Ok(mut shown) => {
-            let names: Vec<String> =
-                shown["headers"].as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+            let names: Vec<String> = headers_of(&shown);
             if let Some(shown) = shown.as_object_mut() {
                 shown.insert("suggested_mapping".to_owned(), Value::Object(Mapping::suggested(&names, &table)));
                 let columns = table.columns.iter().filter(|column| column.is_writable);
@@ -163,9 +162,8 @@ async fn start(
     let grant = can.into_grant().needing_company();
     let tx = transfers.begin_as(&grant, &context).await?;
     let before = shown(&transfers, &tx, id).await?;
-    let table = importable(&transfers, before["table_name"].as_str().unwrap_or_default()).await?;
-    let names: Vec<String> =
-        before["headers"].as_array().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    let table = importable(&transfers, text(&before, "table_name").unwrap_or_default()).await?;
+    let names: Vec<String> = headers_of(&before);
     let mapping = said.mapping.unwrap_or_else(|| Mapping::suggested(&names, &table));
     let read = Mapping::read(&mapping, &table)?;
     if let Some(key) = &said.key
@@ -197,7 +195,7 @@ async fn undo(
     let id = parse(&id)?;
     let tx = transfers.begin_as(&can.into_grant().needing_company(), &context).await?;
     let before = shown(&transfers, &tx, id).await?;
-    let table = importable(&transfers, before["table_name"].as_str().unwrap_or_default()).await?;
+    let table = importable(&transfers, text(&before, "table_name").unwrap_or_default()).await?;
     let mut sql = Sql::new("select app.begin_undo(");
     sql.bind(id).text("::uuid, ").bind(table.noun.as_str()).text("::text)");
     tx.query(sql).await?;
@@ -251,7 +249,7 @@ async fn one(
     let tx = transfers.begin_as(&can.into_grant().needing_company(), &context).await?;
     let mut shown = shown(&transfers, &tx, parse(&id)?).await?;
     let mut sql = Sql::new("select app.transfer_progress(");
-    sql.bind(shown["task_id"].as_str().map(str::to_owned)).text("::uuid) as progress");
+    sql.bind(text(&shown, "task_id").map(str::to_owned)).text("::uuid) as progress");
     let progress: Option<Value> = tx.query_one(sql).await?.try_get("progress").map_err(Error::internal)?;
     tx.commit().await?;
     if let (Some(shown), Some(progress)) = (shown.as_object_mut(), progress) {
@@ -296,7 +294,7 @@ async fn shown(transfers: &Transfers, tx: &Tx, id: Uuid) -> Result<Value> {
 fn linked(transfers: &Transfers, row: &Row) -> Result<Value> {
     let mut shown: Value = row.try_get("shown").map_err(Error::internal)?;
     let has_errors: bool = row.try_get("has_errors").map_err(Error::internal)?;
-    let id: Option<Uuid> = shown["id"].as_str().and_then(|id| id.parse().ok());
+    let id: Option<Uuid> = text(&shown, "id").and_then(|id| id.parse().ok());
     if let (true, Some(id), Some(object)) = (has_errors, id, shown.as_object_mut()) {
         let company = CompanyId(row.try_get("company_id").map_err(Error::internal)?);
         let until: Timestamp = transfers.link_end()?;
@@ -308,4 +306,13 @@ fn linked(transfers: &Transfers, row: &Row) -> Result<Value> {
 
 fn parse(id: &str) -> Result<Uuid> {
     id.parse().map_err(|error: uuid::Error| not_found().with_source(error))
+}
+
+fn text<'v>(shown: &'v Value, name: &str) -> Option<&'v str> {
+    shown.get(name).and_then(Value::as_str)
+}
+
+fn headers_of(shown: &Value) -> Vec<String> {
+    let names = shown.get("headers").and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
 }

@@ -124,11 +124,17 @@ impl UndoImport {
                 continue;
             }
             match tx.attempt(one(&writer, &part)).await? {
-                Ok(()) => part.iter().for_each(|row| _ = outcomes.insert(row.id.to_string(), json!(UNDONE))),
+                Ok(()) => {
+                    for row in &part {
+                        outcomes.insert(row.id.to_string(), json!(UNDONE));
+                    }
+                }
                 Err(error) if !is_the_lines(&error) && error.code() != "permission_denied" => return Err(error),
                 Err(error) if part.len() == 1 => {
                     let reason = format!("{} ({})", error.message(), error.code());
-                    part.iter().for_each(|row| _ = outcomes.insert(row.id.to_string(), json!(reason)));
+                    for row in &part {
+                        outcomes.insert(row.id.to_string(), json!(reason));
+                    }
                 }
                 Err(_) => {
                     let (left, right) = part.split_at(part.len() / 2);

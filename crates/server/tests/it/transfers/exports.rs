@@ -105,8 +105,8 @@ async fn nobody_gets_a_file_who_may_not() {
     Shop::refused(&shop.get(&one(&asked), bob).await, 404, "export_not_found");
     assert_eq!(shop.get(EXPORTS, bob).await.body["data"], json!([]));
     assert_eq!(shop.get("/rest/v1/data_exports", bob).await.body, json!([]));
-    let taken = shop.server.send(shop.request("DELETE", &one(&asked), bob)).await;
-    Shop::refused(&taken, 404, "export_not_found");
+    let foreign = shop.server.send(shop.request("DELETE", &one(&asked), bob)).await;
+    Shop::refused(&foreign, 404, "export_not_found");
     // A link is of its file: forged, of another, over.
     let (head, token) = url.split_once("token=").unwrap();
     let last = if token.ends_with('A') { "B" } else { "A" };

@@ -11,7 +11,7 @@ use testkit::Db;
 use crate::rates::{Answer, Counting, Person};
 
 /// How long a task may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 pub(crate) struct Shop {
     pub(crate) db: Db,
