@@ -109,12 +109,12 @@ for system in $systems; do
     say "$(middle "$folder/put.$system" | awk -v name="$system" '{ printf "single enqueue, 16 callers: %s ratio %.2fx (%d/s, %s %d/s)", name, $1, $2, name, $3 }')"
 done
 
-# times ANSWER
-times() { echo "p50 $(milliseconds "$1" p50_us), p99 $(milliseconds "$1" p99_us)"; }
+# spread ANSWER: the middle and the end of the times.
+spread() { echo "p50 $(milliseconds "$1" p50_us), p99 $(milliseconds "$1" p99_us)"; }
 alone=$(ours wait --tasks "$waits") paced=$(ours wait --tasks "$waits" --pause-ms 5)
-line="from enqueue to start, ms: $(times "$alone"); 200/s $(times "$paced")"
+line="from enqueue to start, ms: $(spread "$alone"); 200/s $(spread "$paced")"
 for system in $systems; do
-    line="$line; $system $(times "$(theirs "$system" wait --tasks="$waits")"); 200/s $(times "$(theirs "$system" wait --tasks="$waits" --pause_ms=5)")"
+    line="$line; $system $(spread "$(theirs "$system" wait --tasks="$waits")"); 200/s $(spread "$(theirs "$system" wait --tasks="$waits" --pause_ms=5)")"
 done
 say "$line"
 
@@ -122,10 +122,10 @@ ours fill --tasks "$count" >/dev/null
 behind=$(ours wait --tasks "$((waits / 3))" --pause-ms 5)
 [ "$(field "$behind" beside)" -lt "$count" ] || echo 'the large company had nothing left: make COUNT larger'
 ours drain >/dev/null
-line="a small company behind $count tasks of a large one, ms: $(times "$behind") ($(echo "$(field "$behind" p50_us) $(field "$paced" p50_us)" | awk '{ printf "%.1f", $1 / $2 }') of its wait alone)"
+line="a small company behind $count tasks of a large one, ms: $(spread "$behind") ($(echo "$(field "$behind" p50_us) $(field "$paced" p50_us)" | awk '{ printf "%.1f", $1 / $2 }') of its wait alone)"
 for system in $systems; do
     theirs "$system" fill --tasks="$count" >/dev/null
-    line="$line; $system $(times "$(theirs "$system" wait --tasks="$((waits / 3))" --pause_ms=5)")"
+    line="$line; $system $(spread "$(theirs "$system" wait --tasks="$((waits / 3))" --pause_ms=5)")"
     theirs "$system" drain --tasks=0 >/dev/null
 done
 say "$line"
