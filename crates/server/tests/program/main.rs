@@ -23,6 +23,8 @@ mod killed;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod receiver;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod secrets;
@@ -34,5 +36,7 @@ mod settings;
 mod soak;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod worked;
 #[cfg(test)]
 mod written;
