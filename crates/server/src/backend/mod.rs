@@ -18,7 +18,7 @@ use std::time::Duration;
 use auth::keys::KeyRing;
 use auth::{Auth, AuthConfig, AuthOptions};
 use axum::{Router, middleware};
-use data_api::DataApi;
+use data_api::{DataApi, DataApiConfig};
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
 use limits::{Buckets, Keys, Limiter, Mode};
 use messaging::{Messaging, MessagingOptions};
@@ -120,12 +120,7 @@ impl Backend {
             limiter: limiter.clone(),
         })?;
         let kinds = tasks::kinds(tasks::Desk { outbound: outbound.clone(), auth: auth.clone() });
-        let mut config = settings.data_api.clone();
-        if config.openapi_server_url.is_empty() {
-            config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
-        }
-        config.plan_enabled.get_or_insert(settings.is_development());
-        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), config)?;
+        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), data_api_config(settings, public_url))?;
         let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
         let feed = data_api.listener().into_iter().fold(feed, Feed::with);
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
@@ -389,6 +384,16 @@ fn node_name() -> String {
     let machine = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let machine: String = machine.chars().take(150).collect();
     format!("{machine}:{}", std::process::id())
+}
+
+/// Returns the settings of the data API, with what is not set.
+fn data_api_config(settings: &Settings, public_url: &str) -> DataApiConfig {
+    let mut config = settings.data_api.clone();
+    if config.openapi_server_url.is_empty() {
+        config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
+    }
+    config.plan_enabled.get_or_insert(settings.is_development());
+    config
 }
 
 /// What a developer only looks at is not locked after a week.
