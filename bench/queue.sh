@@ -5,7 +5,7 @@
 # and how long until everything is done when every worker is killed. Ours have their history, and are fair between COMPANIES (1,000) of which
 # one has half of everything. All but BullMQ, whose Redis writes nothing to the disk, share one PostgreSQL, as a server sets up its own, with
 # fsync and synchronous_commit on; each has a database there. PROCESSES (4) is what graphile-worker has, OURS (1) what we have. ROUNDS (3),
-# WAITS (300) and KILLED (4,000 tasks of 20 ms, RECOVERY (60) seconds at most) make it shorter or longer; ./dev bench has Node and Redis.
+# WAITS (300) and KILLED (4,000 tasks of 200 ms, RECOVERY (60) seconds at most) make it shorter or longer; ./dev bench has Node and Redis.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 count=${COUNT:-100000} companies=${COMPANIES:-1000} seconds=${SECONDS_EACH:-5} rounds=${ROUNDS:-3} processes=${PROCESSES:-4} ours=${OURS:-1}
@@ -109,12 +109,12 @@ for system in $systems; do
     say "$(middle "$folder/put.$system" | awk -v name="$system" '{ printf "single enqueue, 16 callers: %s ratio %.2fx (%d/s, %s %d/s)", name, $1, $2, name, $3 }')"
 done
 
-# times ANSWER
-times() { echo "p50 $(milliseconds "$1" p50_us), p99 $(milliseconds "$1" p99_us)"; }
+# spread ANSWER: the middle and the end of the times.
+spread() { echo "p50 $(milliseconds "$1" p50_us), p99 $(milliseconds "$1" p99_us)"; }
 alone=$(ours wait --tasks "$waits") paced=$(ours wait --tasks "$waits" --pause-ms 5)
-line="from enqueue to start, ms: $(times "$alone"); 200/s $(times "$paced")"
+line="from enqueue to start, ms: $(spread "$alone"); 200/s $(spread "$paced")"
 for system in $systems; do
-    line="$line; $system $(times "$(theirs "$system" wait --tasks="$waits")"); 200/s $(times "$(theirs "$system" wait --tasks="$waits" --pause_ms=5)")"
+    line="$line; $system $(spread "$(theirs "$system" wait --tasks="$waits")"); 200/s $(spread "$(theirs "$system" wait --tasks="$waits" --pause_ms=5)")"
 done
 say "$line"
 
@@ -122,10 +122,10 @@ ours fill --tasks "$count" >/dev/null
 behind=$(ours wait --tasks "$((waits / 3))" --pause-ms 5)
 [ "$(field "$behind" beside)" -lt "$count" ] || echo 'the large company had nothing left: make COUNT larger'
 ours drain >/dev/null
-line="a small company behind $count tasks of a large one, ms: $(times "$behind") ($(echo "$(field "$behind" p50_us) $(field "$paced" p50_us)" | awk '{ printf "%.1f", $1 / $2 }') of its wait alone)"
+line="a small company behind $count tasks of a large one, ms: $(spread "$behind") ($(echo "$(field "$behind" p50_us) $(field "$paced" p50_us)" | awk '{ printf "%.1f", $1 / $2 }') of its wait alone)"
 for system in $systems; do
     theirs "$system" fill --tasks="$count" >/dev/null
-    line="$line; $system $(times "$(theirs "$system" wait --tasks="$((waits / 3))" --pause_ms=5)")"
+    line="$line; $system $(spread "$(theirs "$system" wait --tasks="$((waits / 3))" --pause_ms=5 --behind=1)")"
     theirs "$system" drain --tasks=0 >/dev/null
 done
 say "$line"
@@ -155,13 +155,15 @@ for system in $systems; do
 done
 say "$line"
 
-ours fill --tasks "$killed" --companies 10 --millis 20 >/dev/null
+ours fill --tasks "$killed" --companies 10 --millis 200 >/dev/null
 workers=
 for process in 1 2; do
     ours work >/dev/null &
     workers="$workers $!"
 done
 while [ "$(left_of)" -gt "$((killed * 3 / 4))" ]; do sleep 0.05; done
+running=$(sql -c "select count(*) from app.tasks where state = 'running'")
+[ "$running" -gt 0 ] || { echo 'nothing ran when the workers were killed: make KILLED larger'; exit 1; }
 # The function's shell waits for the program, which is what has to die.
 for worker in $workers; do kill -9 $(ps -o pid= --ppid "$worker") "$worker" 2>/dev/null || true; done
 begun=$(date +%s%N)
@@ -169,11 +171,11 @@ ours work >/dev/null &
 worker=$!
 while [ "$(left_of)" -gt 0 ] && [ $((($(date +%s%N) - begun) / 1000000000)) -lt "$recovery" ]; do sleep 0.2; done
 left=$(left_of)
-line="after kill -9 of every worker: $([ "$left" = 0 ] && echo "all done within $(((($(date +%s%N) - begun) / 1000000 + 999) / 1000)) s" || echo "$left tasks left after $recovery s")"
+line="after kill -9 of every worker, with $running tasks running: $([ "$left" = 0 ] && echo "all done within $(((($(date +%s%N) - begun) / 1000000 + 999) / 1000)) s" || echo "$left tasks left after $recovery s")"
 kill -TERM $(ps -o pid= --ppid "$worker") 2>/dev/null || kill -TERM "$worker" 2>/dev/null || true
 wait "$worker" 2>/dev/null || true
 for system in $systems; do
-    theirs "$system" fill --tasks="$killed" --millis=20 >/dev/null
+    theirs "$system" fill --tasks="$killed" --millis=200 >/dev/null
     recovered=$(theirs "$system" recover --tasks="$killed" --limit="$recovery")
     line="$line; $system $([ "$(field "$recovered" left)" = 0 ] && echo "within $((($(field "$recovered" recovered_ms) + 999) / 1000)) s" || echo "$(field "$recovered" left) left after $recovery s")"
 done

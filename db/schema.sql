@@ -5379,12 +5379,14 @@ begin
   v_companies := array(select distinct l.company_id from jsonb_to_recordset(p_wanted) w (company_id uuid)
                          join app.task_limits l on l.company_id = w.company_id
                         where l.max_running is not null or l.paused_until > now());
-  for v_task in
+  if v_kinds = '{}' and v_companies = '{}' then
+    -- Nothing waits for a slot: what was taken is what is returned.
+    return query
     update app.tasks t set state = 'running', attempt = t.attempt + 1, worker = p_worker, started_at = now()
-      from (select p.id, p.company_id
+      from (select p.place
               from jsonb_to_recordset(p_wanted) w (company_id uuid, rows integer, rank smallint, run_at timestamptz, id uuid)
              cross join lateral (
-               select r.id, r.company_id from app.tasks r
+               select r.ctid as place from app.tasks r
                 where r.state = 'ready' and r.company_id = w.company_id and (r.rank, r.run_at, r.id) >= (w.rank, w.run_at, w.id)
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      where t.company_id = c.company_id and t.id = c.id
@@ -6956,9 +6958,16 @@ begin
   with given as (
     select * from jsonb_to_recordset(p_tasks)
         n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text)),
+  -- Each company is looked at once, and asked about by itself only where something is to be refused: that says what.
   kinds as materialized (
-    select k.* from (select distinct n.kind, coalesce(n.company_id, app.no_company()) as company_id from given n) n
-     cross join lateral (select n.company_id, (app.task_kind_of(n.kind, n.company_id)).*) k)
+    select d.company_id, d.kind as name,
+           case when o.is_open then k.priority else (app.task_kind_of(d.kind, d.company_id)).priority end as priority, k.attempts_max
+      from (select distinct n.kind, coalesce(n.company_id, app.no_company()) as company_id from given n) d
+      left join app.task_kinds k on k.name = d.kind
+     cross join lateral (
+       select k.name is not null and not k.is_draining and (app.company_id() is null or d.company_id in (app.company_id(), app.no_company()))
+              and not exists (select from app.task_limits l where l.company_id = d.company_id and l.kind in ('*', d.kind) and l.is_draining)
+              as is_open) o)
   insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by)
   select k.company_id, coalesce(n.id, app.uuid_v7()), n.kind, case when n.run_at > now() then 'later' else 'ready' end,
          -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user
@@ -7590,7 +7599,7 @@ begin
     insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, worker, unique_key, payload, progress_percent,
                                 progress_message, errors, result, created_by, created_at, started_at, finished_at, label)
     select c.company_id, c.id, c.kind, 'done', c.rank, c.run_at, c.attempt, c.attempts_max, c.worker, c.unique_key, c.payload, c.progress_percent,
-           c.progress_message, c.errors, p_results -> c.id::text, c.created_by, c.created_at, c.started_at, now(), c.label
+           c.progress_message, c.errors, case when p_results <> '{}' then p_results -> c.id::text end, c.created_by, c.created_at, c.started_at, now(), c.label
       from closed c)
   select array(select c.id from closed c), array(select l.lane from closed c cross join unnest(c.lanes) l (lane)) into v_done, v_lanes;
   if v_lanes <> '{}' then

@@ -146,9 +146,16 @@ begin
   with given as (
     select * from jsonb_to_recordset(p_tasks)
         n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text)),
+  -- Each company is looked at once, and asked about by itself only where something is to be refused: that says what.
   kinds as materialized (
-    select k.* from (select distinct n.kind, coalesce(n.company_id, app.no_company()) as company_id from given n) n
-     cross join lateral (select n.company_id, (app.task_kind_of(n.kind, n.company_id)).*) k)
+    select d.company_id, d.kind as name,
+           case when o.is_open then k.priority else (app.task_kind_of(d.kind, d.company_id)).priority end as priority, k.attempts_max
+      from (select distinct n.kind, coalesce(n.company_id, app.no_company()) as company_id from given n) d
+      left join app.task_kinds k on k.name = d.kind
+     cross join lateral (
+       select k.name is not null and not k.is_draining and (app.company_id() is null or d.company_id in (app.company_id(), app.no_company()))
+              and not exists (select from app.task_limits l where l.company_id = d.company_id and l.kind in ('*', d.kind) and l.is_draining)
+              as is_open) o)
   insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by)
   select k.company_id, coalesce(n.id, app.uuid_v7()), n.kind, case when n.run_at > now() then 'later' else 'ready' end,
          -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user

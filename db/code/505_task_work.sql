@@ -121,15 +121,31 @@ begin
   v_companies := array(select distinct l.company_id from jsonb_to_recordset(p_wanted) w (company_id uuid)
                          join app.task_limits l on l.company_id = w.company_id
                         where l.max_running is not null or l.paused_until > now());
-  for v_task in
+  if v_kinds = '{}' and v_companies = '{}' then
+    -- Nothing waits for a slot: what was taken is what is returned.
+    return query
     update app.tasks t set state = 'running', attempt = t.attempt + 1, worker = p_worker, started_at = now()
-      from (select p.id, p.company_id
+      from (select p.place
               from jsonb_to_recordset(p_wanted) w (company_id uuid, rows integer, rank smallint, run_at timestamptz, id uuid)
              cross join lateral (
-               select r.id, r.company_id from app.tasks r
+               select r.ctid as place from app.tasks r
                 where r.state = 'ready' and r.company_id = w.company_id and (r.rank, r.run_at, r.id) >= (w.rank, w.run_at, w.id)
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
-     where t.company_id = c.company_id and t.id = c.id
+     -- A row that is locked stays where it is.
+     where t.ctid = c.place
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.created_by, t.asked_with, t.mark;
+    return;
+  end if;
+  for v_task in
+    update app.tasks t set state = 'running', attempt = t.attempt + 1, worker = p_worker, started_at = now()
+      from (select p.place
+              from jsonb_to_recordset(p_wanted) w (company_id uuid, rows integer, rank smallint, run_at timestamptz, id uuid)
+             cross join lateral (
+               select r.ctid as place from app.tasks r
+                where r.state = 'ready' and r.company_id = w.company_id and (r.rank, r.run_at, r.id) >= (w.rank, w.run_at, w.id)
+                order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
+     -- A row that is locked stays where it is.
+     where t.ctid = c.place
     returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark
   loop
     company_id := v_task.company_id;
@@ -202,7 +218,7 @@ begin
     insert into app.done_tasks (company_id, id, kind, outcome, rank, run_at, attempt, attempts_max, worker, unique_key, payload, progress_percent,
                                 progress_message, errors, result, created_by, created_at, started_at, finished_at, label)
     select c.company_id, c.id, c.kind, 'done', c.rank, c.run_at, c.attempt, c.attempts_max, c.worker, c.unique_key, c.payload, c.progress_percent,
-           c.progress_message, c.errors, p_results -> c.id::text, c.created_by, c.created_at, c.started_at, now(), c.label
+           c.progress_message, c.errors, case when p_results <> '{}' then p_results -> c.id::text end, c.created_by, c.created_at, c.started_at, now(), c.label
       from closed c)
   select array(select c.id from closed c), array(select l.lane from closed c cross join unnest(c.lanes) l (lane)) into v_done, v_lanes;
   if v_lanes <> '{}' then

@@ -459,7 +459,7 @@ fn node_name() -> String {
     format!("{machine}:{}", std::process::id())
 }
 
-/// A developer may ask for plans.
+/// Returns the settings of the data API, with what is not set. A developer may ask for plans.
 fn data_api_config(settings: &Settings, public_url: &str) -> DataApiConfig {
     let mut config = settings.data_api.clone();
     if config.openapi_server_url.is_empty() {

@@ -23,6 +23,8 @@ mod killed;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod receiver;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod secrets;
@@ -36,5 +38,6 @@ mod soak;
 mod tls;
 #[cfg(test)]
 mod transfers;
+mod worked;
 #[cfg(test)]
 mod written;

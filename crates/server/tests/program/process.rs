@@ -188,7 +188,11 @@ impl Way {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("{}/rest/v1/{path}", self.url.load());
+        self.service(method, &format!("{}/rest/v1/{path}", self.url.load()))
+    }
+
+    /// Asks any address with the service key, for the company.
+    pub(crate) fn service(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
         self.client.request(method, url).bearer_auth(&self.key).header("x-company-id", COMPANY)
     }
 
