@@ -484,15 +484,6 @@ fn outbound((database, authority): (&Database, &Arc<Authority>), clock: Arc<dyn 
     Outbound::new(OutboundOptions { database, authority, clock, config, is_development })
 }
 
-fn data_api_config(settings: &Settings, public_url: &str) -> DataApiConfig {
-    let mut config = settings.data_api.clone();
-    if config.openapi_server_url.is_empty() {
-        config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
-    }
-    config.plan_enabled.get_or_insert(settings.is_development());
-    config
-}
-
 /// A developer sees what he would be refused elsewhere.
 fn limiter(settings: &Settings, clock: Arc<dyn Clock>, shared: Option<(Link, &KeyRing)>) -> Result<Limiter> {
     let mut config = settings.rates.clone();
