@@ -5309,7 +5309,9 @@ begin
   end if;
   -- Of what only the service puts in its program knows.
   if v_kind.permission is not null then
-    v_fault := app.payload_fault(v_kind.fields, coalesce(p_payload, '{}'), p_company_id);
+    -- In whose place the service asks is no field of the kind.
+    v_fault := app.payload_fault(v_kind.fields, coalesce(case when p_is_service and v_kind.runs_as_caller then p_payload - 'asked_by' else p_payload end, '{}'),
+                                p_company_id);
     if v_fault is not null then
       raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
     end if;
@@ -5389,7 +5391,21 @@ begin
                select r.ctid as place from app.tasks r
                 where r.state = 'ready' and r.company_id = w.company_id and (r.rank, r.run_at, r.id) >= (w.rank, w.run_at, w.id)
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
-     where t.company_id = c.company_id and t.id = c.id
+     -- A row that is locked stays where it is.
+     where t.ctid = c.place
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.created_by, t.asked_with, t.mark;
+    return;
+  end if;
+  for v_task in
+    update app.tasks t set state = 'running', attempt = t.attempt + 1, worker = p_worker, started_at = now()
+      from (select p.place
+              from jsonb_to_recordset(p_wanted) w (company_id uuid, rows integer, rank smallint, run_at timestamptz, id uuid)
+             cross join lateral (
+               select r.ctid as place from app.tasks r
+                where r.state = 'ready' and r.company_id = w.company_id and (r.rank, r.run_at, r.id) >= (w.rank, w.run_at, w.id)
+                order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
+     -- A row that is locked stays where it is.
+     where t.ctid = c.place
     returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark
   loop
     company_id := v_task.company_id;
@@ -6627,6 +6643,28 @@ ALTER FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer
 
 COMMENT ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) IS 'Takes away weeks of finished tasks that are older than they are kept; returns their names.';
 
+CREATE FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) RETURNS TABLE(company_id uuid, id uuid, user_id uuid, locale text, company text, total bigint, items jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+  with due as (
+    select d.company_id, d.id, d.user_id from app.notification_digests d
+     where d.sent_at is null and d.window_end <= p_now and (p_company_id is null or d.company_id = p_company_id)
+     order by d.window_end, d.id limit p_limit for update skip locked)
+  select d.company_id, d.id, d.user_id, r.locale, c.name,
+         (select count(*) from public.notification_queue q where q.company_id = d.company_id and q.digest_id = d.id and q.status = 'pending'),
+         (select coalesce(jsonb_agg(jsonb_build_object('subject', i.subject, 'body', i.body) order by i.created_at, i.id), '[]')
+            from (select q.id, q.subject, q.body, q.created_at from public.notification_queue q
+                   where q.company_id = d.company_id and q.digest_id = d.id and q.status = 'pending'
+                   order by q.created_at desc, q.id desc limit p_items_max) i)
+    from due d join public.companies c on c.id = d.company_id
+   cross join lateral app.notification_reader(d.company_id, d.user_id) r;
+end $$;
+ALTER FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) OWNER TO app_definer;
+
 CREATE TABLE app.cron_entries (
     company_id uuid NOT NULL,
     number bigint NOT NULL,
@@ -6825,18 +6863,18 @@ CREATE FUNCTION app.enqueue_as_caller(p_kind text, p_payload jsonb, p_company_id
 declare
   v_is_service constant boolean := current_setting('role') = 'service_role';
   v_company    constant uuid := coalesce(p_company_id, app.company_id());
-  v_kind       app.task_kinds;
+  v_as_caller  boolean;
   v_claims     jsonb := coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb;
   v_asker      uuid := auth.uid();
   v_payload    jsonb := p_payload;
-  v_fault      text;
   v_id         uuid;
 begin
-  perform app.check_task_of_caller(current_setting('role') = 'service_role', p_kind, p_payload, v_company);
+  perform app.check_task_of_caller(v_is_service, p_kind, p_payload, v_company);
   if p_priority not between -100 and 100 then
     raise exception using errcode = '22023', message = 'The priority of a task is between -100 and 100.';
   end if;
-  if v_kind.runs_as_caller then
+  select k.runs_as_caller into v_as_caller from app.task_kinds k where k.name = p_kind;
+  if v_as_caller then
     -- Only the service says in whose place it asks.
     if v_is_service then
       v_asker := (p_payload ->> 'asked_by')::uuid;
@@ -6850,15 +6888,8 @@ begin
         hint = 'API keys put in none; the service says asked_by, the id of a member.';
     end if;
   end if;
-  -- Of what only the service puts in its program knows.
-  if v_kind.permission is not null then
-    v_fault := app.payload_fault(v_kind.fields, coalesce(v_payload, '{}'), v_company);
-    if v_fault is not null then
-      raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
-    end if;
-  end if;
   v_id := app.enqueue_task(p_kind, v_payload, v_company, p_run_at, p_priority, p_id => p_id);
-  if v_kind.runs_as_caller then
+  if v_as_caller then
     update app.tasks t
        set created_by = v_asker, asked_with = v_claims - '{iat,exp,nbf,jti,session_id,company_id,tenant_id,subdomain,industry,member_role,role,sub}'::text[]
      where t.company_id = v_company and t.id = v_id;
@@ -7449,6 +7480,38 @@ begin
   return v_exports + v_imports;
 end $$;
 ALTER FUNCTION app.expire_transfers(p_imports_kept_days integer, p_rows_max integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.expire_trials(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row   record;
+  v_count bigint := 0;
+begin
+  for v_row in
+    select c.id, c.trial_ends_at from public.companies c
+     where c.subscription_status = 'trialing' and c.trial_ends_at <= now() and c.deleted_at is null
+     order by c.trial_ends_at limit p_limit for no key update skip locked
+  loop
+    update public.companies c set subscription_status = 'incomplete', past_due_since = v_row.trial_ends_at where c.id = v_row.id;
+    perform app.enqueue_task('trial_ended', '{}', v_row.id, p_unique_key => 'trial_ended');
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $$;
+ALTER FUNCTION app.expire_trials(p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.keep_to_company(p_company_id);
+  update app.notification_events e set error = left(p_error, 2000), done_at = case when p_attempt >= p_attempts_max then p_now end
+   where e.company_id = p_company_id and e.id = p_id and e.attempts = p_attempt and e.done_at is null;
+end $$;
+ALTER FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10827,6 +10890,59 @@ begin
 end $_$;
 ALTER FUNCTION app.mark_as_deleted() OWNER TO app_owner;
 
+CREATE FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_count integer;
+begin
+  if cardinality(p_ids) > 1000 then
+    raise exception using errcode = 'TH422', constraint = 'notification_ids_invalid', message = 'Up to 1000 messages are marked at once.',
+      hint = 'Without ids all are.';
+  end if;
+  update public.notification_queue q
+     set seen_at = coalesce(q.seen_at, now()),
+         read_at = case when p_mark in ('read', 'archived') then coalesce(q.read_at, now()) else q.read_at end,
+         archived_at = case when p_mark = 'archived' then coalesce(q.archived_at, now()) else q.archived_at end
+   where q.company_id = app.company_id() and q.user_id = auth.uid() and q.channel = 'in_app' and (p_ids is null or q.id = any (p_ids))
+     and case p_mark when 'seen' then q.seen_at is null when 'read' then q.read_at is null else q.archived_at is null end;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+ALTER FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) OWNER TO app_owner;
+
+CREATE FUNCTION app.mark_overdue_invoices(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row   record;
+  v_state text;
+  v_count bigint := 0;
+begin
+  for v_row in
+    select i.company_id, i.id from public.invoices i
+     where i.status in ('sent', 'viewed', 'partial') and i.due_date < now() and i.balance_amount > 0 and i.deleted_at is null and i.archived_at is null
+     order by i.due_date limit p_limit for update skip locked
+  loop
+    begin
+      update public.invoices i set status = 'overdue' where i.company_id = v_row.company_id and i.id = v_row.id;
+      v_count := v_count + 1;
+    exception when others then
+      get stacked diagnostics v_state = returned_sqlstate;
+      if app.is_fault_of_server(v_state) then
+        raise;
+      end if;
+      raise warning 'invoice % of company % cannot become overdue: %', v_row.id, v_row.company_id, v_state;
+    end;
+  end loop;
+  return v_count;
+end $$;
+ALTER FUNCTION app.mark_overdue_invoices(p_limit integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.mark_overdue_invoices(p_limit integer) IS 'Marks a batch of invoices whose due date is past as overdue; returns how many.';
+
 CREATE FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -11467,6 +11583,37 @@ CREATE FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event te
 END;
 ALTER FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) OWNER TO app_owner;
 
+CREATE FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_attempt app.message_attempts;
+begin
+  select a.* into v_attempt from app.message_attempts a
+   where a.provider = p_provider and a.provider_key = p_provider_key
+   order by a.created_at desc limit 1 for update;
+  if not found and p_message_key is not null then
+    select a.* into v_attempt from app.message_attempts a
+     where a.message_key = p_message_key and a.provider = p_provider and coalesce(a.provider_key, p_provider_key) = p_provider_key
+     order by a.created_at desc limit 1 for update;
+    if not found and exists (select from app.outbox o where o.id = p_message_key and o.status = 'pending') then
+      return 'waits';
+    end if;
+  end if;
+  if v_attempt.id is null then
+    return null;
+  end if;
+  if p_outcome in ('bounced', 'complained') then
+    perform app.suppress(v_attempt.company_id, v_attempt.channel, v_attempt.recipient,
+                         case p_outcome when 'bounced' then 'bounce' else 'complaint' end, greatest(p_said_at, now()));
+  end if;
+  update app.message_attempts a set outcome = p_outcome, code = left(p_code, 60), said_at = p_said_at
+   where a.id = v_attempt.id and app.outcome_rank(a.outcome) < app.outcome_rank(p_outcome);
+  return case when found then 'applied' else 'older' end;
+end $$;
+ALTER FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) OWNER TO app_owner;
+
 CREATE FUNCTION app.note_event() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -11565,6 +11712,32 @@ begin
   if not found then
     raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
   end if;
+  insert into app.import_rows as r (company_id, import_id, row_id, line, is_new, version_after, before)
+  select v_import.company_id, p_import_id, n.row_id, n.line, n.is_new, v.version_now, n.before
+    from jsonb_to_recordset(p_rows) n (row_id uuid, line bigint, is_new boolean, before jsonb)
+    join app.versions_of(v_import.company_id, v_import.table_name,
+                         array(select (o ->> 'row_id')::uuid from jsonb_array_elements(p_rows) o)) v on v.row_id = n.row_id
+      -- Two lines for one row: what was there before the first counts, and the version after the last.
+      on conflict (company_id, import_id, row_id) do update set version_after = excluded.version_after, line = excluded.line;
+  insert into app.import_errors (company_id, import_id, line, position, column_name, code, message)
+  select v_import.company_id, p_import_id, e.line, e.position, left(e."column", 200), left(e.code, 120), left(e.message, 2000)
+    from jsonb_to_recordset(p_errors) e (line bigint, position integer, "column" text, code text, message text)
+      on conflict (company_id, import_id, line, position) do nothing;
+end $$;
+ALTER FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) OWNER TO app_definer;
+
+CREATE FUNCTION app.note_notification_end() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_message app.notification_messages;
+  v_row     public.notification_queue;
+begin
+  delete from app.notification_messages m where m.message_id = new.id returning m.* into v_message;
+  if not found then
+    return null;
+  end if;
   update public.notification_queue q
      set status = new.status, sent_at = case new.status when 'sent' then new.finished_at end, failed_at = case new.status when 'failed' then new.finished_at end,
          failure_reason = case new.status when 'failed' then left(new.error, 2000) end, retry_count = greatest(new.attempts - 1, 0),
@@ -11578,7 +11751,7 @@ begin
   end if;
   return null;
 end $$;
-ALTER FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) OWNER TO app_definer;
+ALTER FUNCTION app.note_notification_end() OWNER TO app_definer;
 
 CREATE FUNCTION app.note_portal_login() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -11694,6 +11867,39 @@ begin
    where t.company_id = p_company_id and t.id = p_id and t.state = 'running' and t.worker = p_worker and t.attempt = p_attempt;
 end $$;
 ALTER FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) OWNER TO app_owner;
+
+CREATE FUNCTION app.note_transfer_end() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_status constant text := case tg_argv[0] when 'dead' then 'failed' else 'cancelled' end;
+  v_error  constant text := left(new.errors -> -1 ->> 'error', 2000);
+begin
+  update public.data_exports e
+     set status = v_status, finished_at = now(), error_code = coalesce(e.error_code, 'task_' || v_status), error_message = coalesce(e.error_message, v_error)
+   where e.company_id = new.company_id and e.id = new.id and e.status in ('pending', 'running');
+  update public.data_imports i
+     set status = case i.status when 'undoing' then 'completed' else v_status end, finished_at = now(),
+         rows_created = (select count(*) from app.import_rows r where r.company_id = i.company_id and r.import_id = i.id and r.is_new),
+         rows_updated = (select count(*) from app.import_rows r where r.company_id = i.company_id and r.import_id = i.id and not r.is_new),
+         error_code = coalesce(i.error_code, 'task_' || v_status), error_message = coalesce(i.error_message, v_error)
+   where i.company_id = new.company_id and i.task_id = new.id and i.status in ('pending', 'running', 'undoing');
+  return null;
+end $$;
+ALTER FUNCTION app.note_transfer_end() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.demand('imports:update');
+  update app.import_rows r set outcome = left(o.value, 500)
+    from jsonb_each_text(p_outcomes) o
+   where r.company_id = app.company_id() and r.import_id = p_import_id and r.row_id = o.key::uuid and r.outcome is null;
+end $$;
+ALTER FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) OWNER TO app_definer;
 
 CREATE TABLE public.notification_queue (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -13095,6 +13301,32 @@ begin
 end $$;
 ALTER FUNCTION app.put_schedule(p_maker text, p_entry jsonb) OWNER TO app_definer;
 
+CREATE FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_zone  constant text := app.known_zone(p_zone);
+  v_local constant timestamp := p_at at time zone v_zone;
+  v_until timestamptz;
+begin
+  if p_start is null or p_end is null or p_start = p_end then
+    return null;
+  elsif p_start < p_end then
+    if v_local::time >= p_start and v_local::time < p_end then
+      v_until := (v_local::date + p_end) at time zone v_zone;
+    end if;
+  elsif v_local::time >= p_start then
+    v_until := (v_local::date + 1 + p_end) at time zone v_zone;
+  elsif v_local::time < p_end then
+    v_until := (v_local::date + p_end) at time zone v_zone;
+  end if;
+  return greatest(v_until, case when v_until is not null then p_at + interval '1 minute' end);
+end $$;
+ALTER FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) IS 'The end of the quiet hours that a moment is in; null where it is in none.';
+
 CREATE FUNCTION app.quota(p_quota text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -13829,6 +14061,33 @@ declare
   v_import public.data_imports;
   v_ids    uuid[];
 begin
+  perform app.demand('imports:update');
+  select * into v_import from public.data_imports i where i.company_id = app.company_id() and i.id = p_import_id and i.status = 'undoing';
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
+  end if;
+  -- The last line first: what was made later may hang on what was made before.
+  v_ids := array(select r.row_id from app.import_rows r
+                  where r.company_id = v_import.company_id and r.import_id = p_import_id and r.outcome is null
+                  order by r.line desc, r.row_id limit least(p_rows_max, 5000));
+  return query
+    select r.row_id, r.line, r.is_new, r.before,
+           case when v.version_now is null then 'gone' when v.version_now <> r.version_after then 'changed' else 'same' end
+      from app.import_rows r
+      left join app.versions_of(v_import.company_id, v_import.table_name, v_ids) v on v.row_id = r.row_id
+     where r.company_id = v_import.company_id and r.import_id = p_import_id and r.row_id = any (v_ids)
+     order by r.line desc, r.row_id;
+end $$;
+ALTER FUNCTION app.rows_to_undo(p_import_id uuid, p_rows_max integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) RETURNS app.cron_runs
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_fault text := coalesce(p_fault, app.schedule_fault(p_entry));
+  v_run   app.cron_runs;
+begin
   perform app.keep_to_company(p_entry.company_id), app.keep_to_company(p_entry.works_for);
   if v_fault is null and p_unfinished_max <= (select count(*) from app.cron_runs r
                                               where r.company_id = p_entry.company_id and r.entry_id = p_entry.number and r.status in ('starting', 'running')) then
@@ -13840,7 +14099,7 @@ begin
   on conflict (entry_id, fire_at) do nothing
   returning * into v_run;
   if not found then
-    raise exception using errcode = 'TH404', constraint = 'import_not_found', message = 'There is no such import.';
+    return null;
   end if;
   if v_fault is null then
     begin
@@ -14391,7 +14650,9 @@ CREATE TABLE app.dead_tasks (
     started_at timestamp with time zone,
     finished_at timestamp with time zone NOT NULL,
     redriven_as uuid,
-    label text
+    label text,
+    asked_with jsonb,
+    mark jsonb
 )
 PARTITION BY RANGE (finished_at);
 ALTER TABLE ONLY app.dead_tasks FORCE ROW LEVEL SECURITY;
@@ -14404,6 +14665,10 @@ COMMENT ON COLUMN app.dead_tasks.payload IS 'secret';
 COMMENT ON COLUMN app.dead_tasks.errors IS 'pii:text';
 
 COMMENT ON COLUMN app.dead_tasks.label IS 'pii:text';
+
+COMMENT ON COLUMN app.dead_tasks.asked_with IS 'secret';
+
+COMMENT ON COLUMN app.dead_tasks.mark IS 'pii:text';
 
 CREATE TABLE app.done_tasks (
     company_id uuid NOT NULL,
@@ -14524,7 +14789,9 @@ CREATE FUNCTION app.settle_schedule_runs(p_limit integer) RETURNS SETOF app.cron
                      x_1.started_at,
                      x_1.finished_at,
                      x_1.redriven_as,
-                     x_1.label
+                     x_1.label,
+                     x_1.asked_with,
+                     x_1.mark
                     FROM app.dead_tasks x_1
                    WHERE ((t.id IS NULL) AND (x_1.company_id = u.works_for) AND (x_1.id = u.task))
                   LIMIT 1) x ON (true))
@@ -15203,6 +15470,20 @@ begin
 end $$;
 ALTER FUNCTION app.take_invoice_reminder(p_company_id uuid, p_invoice_id uuid) OWNER TO app_definer;
 
+CREATE FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) RETURNS TABLE(company_id uuid, id uuid, attempt integer)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  with due as (
+    select e.company_id, e.id from app.notification_events e
+     where e.done_at is null and e.due_at <= p_now order by e.due_at, e.id limit p_limit for update skip locked)
+  update app.notification_events e
+     set attempts = e.attempts + 1, due_at = p_now + make_interval(secs => p_lease_seconds * 2 ^ least(e.attempts, 8))
+    from due d where e.company_id = d.company_id and e.id = d.id
+  returning e.company_id, e.id, e.attempts
+$$;
+ALTER FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.take_scim_seat(p_company_id uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -15634,7 +15915,7 @@ ALTER FUNCTION app.transfer_progress(p_task_id uuid) OWNER TO app_definer;
 CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'app.tasks'::text, 'app.done_tasks'::text, 'app.dead_tasks'::text, 'app.cron_states'::text, 'app.cron_runs'::text, 'public.business_metrics'::text];
+    RETURN ARRAY['public.audit_logs'::text, 'public.activities'::text, 'public.email_logs'::text, 'public.webhook_logs'::text, 'public.role_change_log'::text, 'public.ownership_transfers'::text, 'public.price_history'::text, 'public.stock_moves'::text, 'public.jobs_archive'::text, 'public.bookings'::text, 'public.jobs_archive_restricted'::text, 'public.technician_positions'::text, 'app.tasks'::text, 'app.done_tasks'::text, 'app.dead_tasks'::text, 'public.notification_queue'::text, 'app.notification_decisions'::text, 'app.cron_states'::text, 'app.cron_runs'::text, 'public.business_metrics'::text];
 ALTER FUNCTION app.unaudited_tables() OWNER TO app_owner;
 
 CREATE FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient text, p_topic text, p_is_refused boolean) RETURNS void
@@ -15658,7 +15939,7 @@ ALTER FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient te
 CREATE FUNCTION app.untold_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.data_imports'::text, 'public.data_exports'::text]);
+    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.notification_choices'::text, 'public.data_imports'::text, 'public.data_exports'::text]);
 ALTER FUNCTION app.untold_tables() OWNER TO app_owner;
 
 CREATE TABLE app.inbound_events (
@@ -16008,6 +16289,12 @@ begin
   return case when found then 'applied' else coalesce(v_done, 'older, or of no message') end;
 end $$;
 ALTER FUNCTION app.use_twilio_event(p_event app.inbound_events) OWNER TO app_owner;
+
+CREATE FUNCTION app.uuid_or_null(p_text text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN CASE WHEN (p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'::text) THEN (p_text)::uuid ELSE NULL::uuid END;
+ALTER FUNCTION app.uuid_or_null(p_text text) OWNER TO app_owner;
 
 CREATE FUNCTION app.versions_of(p_company_id uuid, p_table text, p_ids uuid[]) RETURNS TABLE(row_id uuid, version_now text)
     LANGUAGE plpgsql
@@ -17793,6 +18080,30 @@ ALTER FUNCTION public.low_stock() OWNER TO app_owner;
 
 COMMENT ON FUNCTION public.low_stock() IS 'Stock that is at or below its minimum or its reorder point.';
 
+CREATE FUNCTION public.mark_notifications_archived(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$ select app.mark_notifications('archived', ids) $$;
+ALTER FUNCTION public.mark_notifications_archived(ids uuid[]) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.mark_notifications_archived(ids uuid[]) IS 'Puts messages of the caller''s feed away, these or all; returns how many.';
+
+CREATE FUNCTION public.mark_notifications_read(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$ select app.mark_notifications('read', ids) $$;
+ALTER FUNCTION public.mark_notifications_read(ids uuid[]) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.mark_notifications_read(ids uuid[]) IS 'Marks messages of the caller''s feed as read, these or all; returns how many.';
+
+CREATE FUNCTION public.mark_notifications_seen(ids uuid[] DEFAULT NULL::uuid[]) RETURNS integer
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$ select app.mark_notifications('seen', ids) $$;
+ALTER FUNCTION public.mark_notifications_seen(ids uuid[]) OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.mark_notifications_seen(ids uuid[]) IS 'Marks messages of the caller''s feed as shown to him, these or all; returns how many.';
+
 CREATE FUNCTION public.message_attempts() RETURNS TABLE(id uuid, message_id uuid, channel text, purpose text, topic text, recipient text, attempt integer, provider text, provider_message_id text, outcome text, code text, outcome_at timestamp with time zone, created_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -18357,6 +18668,10 @@ declare
 begin
   perform app.demand('cron:write');
   perform app.check_task_of_caller(v_is_service, $2, $3, app.company_id());
+  -- Nobody asks when its time comes.
+  if exists (select from app.task_kinds k where k.name = $2 and k.runs_as_caller) then
+    raise exception using errcode = '42501', message = format('A task of the kind "%s" runs with the rights of who asks, and cannot be scheduled.', $2);
+  end if;
   return app.put_schedule(case when v_is_service then 'service_role' else 'member' end,
     jsonb_strip_nulls(jsonb_build_object('schedule', $1, 'kind', $2, 'name', $4, 'missed', $6, 'is_active', $7, 'time_zone',
       coalesce($5, (select c.business_timezone from public.companies c where c.id = app.company_id()))))
@@ -18916,6 +19231,19 @@ ALTER FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, qua
 
 COMMENT ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) IS 'Moves stock from one location to another.';
 
+CREATE FUNCTION public.unread_notifications() RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select count(*)::integer from (
+    select from public.notification_queue q
+     where q.company_id = app.company_id() and q.user_id = auth.uid() and q.channel = 'in_app' and q.read_at is null and q.archived_at is null
+     limit 1000) n
+$$;
+ALTER FUNCTION public.unread_notifications() OWNER TO app_owner;
+
+COMMENT ON FUNCTION public.unread_notifications() IS 'How many messages of the caller''s feed are not read, up to 1000.';
+
 CREATE FUNCTION public.unschedule_task(id bigint DEFAULT NULL::bigint, name text DEFAULT NULL::text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -19300,10 +19628,6 @@ ALTER TABLE app.cron_runs ALTER COLUMN number ADD GENERATED BY DEFAULT AS IDENTI
     CACHE 1
 );
 
-COMMENT ON COLUMN app.dead_tasks.asked_with IS 'secret';
-
-COMMENT ON COLUMN app.dead_tasks.mark IS 'pii:text';
-
 CREATE TABLE app.dead_tasks_2026_11_16 (
     company_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -19414,43 +19738,6 @@ COMMENT ON COLUMN app.dead_tasks_2026_11_30.label IS 'pii:text';
 COMMENT ON COLUMN app.dead_tasks_2026_11_30.asked_with IS 'secret';
 
 COMMENT ON COLUMN app.dead_tasks_2026_11_30.mark IS 'pii:text';
-
-CREATE TABLE app.done_tasks (
-    company_id uuid NOT NULL,
-    id uuid NOT NULL,
-    kind text NOT NULL,
-    outcome text NOT NULL,
-    rank smallint NOT NULL,
-    run_at timestamp with time zone NOT NULL,
-    attempt smallint NOT NULL,
-    attempts_max smallint NOT NULL,
-    worker uuid,
-    unique_key text,
-    payload jsonb NOT NULL,
-    progress_percent smallint NOT NULL,
-    progress_message text,
-    errors jsonb NOT NULL,
-    result jsonb,
-    created_by uuid,
-    created_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone NOT NULL,
-    label text,
-    CONSTRAINT done_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'cancelled'::text])))
-)
-PARTITION BY RANGE (finished_at);
-ALTER TABLE ONLY app.done_tasks FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.done_tasks OWNER TO app_owner;
-
-COMMENT ON TABLE app.done_tasks IS 'Tasks that were done or cancelled, for a while. Partitioned by the week in which they were finished.';
-
-COMMENT ON COLUMN app.done_tasks.payload IS 'secret';
-
-COMMENT ON COLUMN app.done_tasks.errors IS 'pii:text';
-
-COMMENT ON COLUMN app.done_tasks.result IS 'pii:text';
-
-COMMENT ON COLUMN app.done_tasks.label IS 'pii:text';
 
 CREATE TABLE app.done_tasks_2026_11_16 (
     company_id uuid NOT NULL,
@@ -19954,6 +20241,10 @@ COMMENT ON COLUMN app.outbox.recipient IS 'pii:email';
 COMMENT ON COLUMN app.outbox.client IS 'pii:ip';
 
 COMMENT ON COLUMN app.outbox.sealed IS 'secret';
+
+COMMENT ON COLUMN app.outbox.topic IS 'What it is about, as whoever gets it may refuse it; empty where that is nothing of its own.';
+
+COMMENT ON COLUMN app.outbox.is_asked IS 'Whether whoever gets it just asked for it: a link to sign in, a code.';
 
 CREATE TABLE app.project_logins (
     is_only_row boolean DEFAULT true NOT NULL,
@@ -21928,151 +22219,6 @@ ALTER TABLE public.customer_tags OWNER TO app_owner;
 COMMENT ON TABLE public.customer_tags IS 'Labels of customers.';
 
 COMMENT ON COLUMN public.customer_tags.note IS 'html';
-
-CREATE TABLE public.customers (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid,
-    type text DEFAULT 'residential'::text NOT NULL,
-    first_name text DEFAULT ''::text NOT NULL,
-    last_name text DEFAULT ''::text NOT NULL,
-    company_name text,
-    display_name text DEFAULT ''::text NOT NULL,
-    email text,
-    email_key text,
-    phone text,
-    secondary_phone text,
-    address text,
-    address2 text,
-    city text,
-    state text,
-    zip_code text,
-    country text DEFAULT 'USA'::text,
-    lat double precision,
-    lon double precision,
-    tags text[] DEFAULT '{}'::text[] NOT NULL,
-    source text,
-    referred_by uuid,
-    communication_preferences jsonb DEFAULT '{}'::jsonb NOT NULL,
-    preferred_contact_method text DEFAULT 'email'::text,
-    preferred_technician uuid,
-    billing_email text,
-    payment_terms text DEFAULT 'due_on_receipt'::text,
-    currency text DEFAULT 'USD'::text NOT NULL,
-    credit_limit bigint DEFAULT 0 NOT NULL,
-    tax_exempt boolean DEFAULT false NOT NULL,
-    tax_exempt_number text,
-    total_revenue bigint DEFAULT 0 NOT NULL,
-    total_jobs bigint DEFAULT 0 NOT NULL,
-    total_invoices bigint DEFAULT 0 NOT NULL,
-    average_job_value bigint DEFAULT 0 NOT NULL,
-    outstanding_balance bigint DEFAULT 0 NOT NULL,
-    last_job_date timestamp with time zone,
-    last_invoice_date timestamp with time zone,
-    last_payment_date timestamp with time zone,
-    status text DEFAULT 'active'::text NOT NULL,
-    notes text,
-    internal_notes text,
-    portal_enabled boolean DEFAULT false NOT NULL,
-    portal_invited_at timestamp with time zone,
-    portal_last_login_at timestamp with time zone,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_by uuid DEFAULT auth.uid(),
-    archived_at timestamp with time zone,
-    deleted_at timestamp with time zone,
-    deleted_by uuid,
-    permanent_delete_scheduled_at timestamp with time zone,
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    is_business boolean DEFAULT false NOT NULL,
-    preferred_payment_method text,
-    stripe_customer_id text,
-    sales_context jsonb DEFAULT '{}'::jsonb NOT NULL,
-    service_flags jsonb DEFAULT '{}'::jsonb NOT NULL,
-    directions text,
-    content_version integer DEFAULT 0 NOT NULL,
-    content_updated_at timestamp with time zone,
-    content_updated_by uuid,
-    page_content jsonb,
-    page_layout jsonb,
-    primary_contact_id uuid,
-    default_address_id uuid,
-    search_vector tsvector,
-    CONSTRAINT customers_address2_check CHECK ((length(address2) <= 300)),
-    CONSTRAINT customers_address_check CHECK ((length(address) <= 300)),
-    CONSTRAINT customers_billing_email_check CHECK ((length(billing_email) <= 254)),
-    CONSTRAINT customers_city_check CHECK ((length(city) <= 120)),
-    CONSTRAINT customers_communication_preferences_check CHECK ((jsonb_typeof(communication_preferences) = 'object'::text)),
-    CONSTRAINT customers_company_name_check CHECK ((length(company_name) <= 200)),
-    CONSTRAINT customers_content_version_check CHECK ((content_version >= 0)),
-    CONSTRAINT customers_country_check CHECK ((length(country) <= 60)),
-    CONSTRAINT customers_credit_limit_check CHECK ((credit_limit >= 0)),
-    CONSTRAINT customers_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    CONSTRAINT customers_directions_check CHECK ((length(directions) <= 4000)),
-    CONSTRAINT customers_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 300))),
-    CONSTRAINT customers_email_check CHECK ((((length(email) >= 3) AND (length(email) <= 254)) AND (email ~~ '%_@_%'::text))),
-    CONSTRAINT customers_first_name_check CHECK ((length(first_name) <= 120)),
-    CONSTRAINT customers_internal_notes_check CHECK ((length(internal_notes) <= 20000)),
-    CONSTRAINT customers_last_name_check CHECK ((length(last_name) <= 120)),
-    CONSTRAINT customers_lat_check CHECK (((lat >= ('-90'::integer)::double precision) AND (lat <= (90)::double precision))),
-    CONSTRAINT customers_lon_check CHECK (((lon >= ('-180'::integer)::double precision) AND (lon <= (180)::double precision))),
-    CONSTRAINT customers_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT customers_notes_check CHECK ((length(notes) <= 20000)),
-    CONSTRAINT customers_payment_terms_check CHECK ((payment_terms = ANY (ARRAY['due_on_receipt'::text, 'net_15'::text, 'net_30'::text, 'net_60'::text]))),
-    CONSTRAINT customers_phone_check CHECK ((length(phone) <= 32)),
-    CONSTRAINT customers_preferred_contact_method_check CHECK ((preferred_contact_method = ANY (ARRAY['email'::text, 'phone'::text, 'sms'::text, 'any'::text]))),
-    CONSTRAINT customers_preferred_payment_method_check CHECK ((length(preferred_payment_method) <= 40)),
-    CONSTRAINT customers_sales_context_check CHECK ((jsonb_typeof(sales_context) = 'object'::text)),
-    CONSTRAINT customers_secondary_phone_check CHECK ((length(secondary_phone) <= 32)),
-    CONSTRAINT customers_service_flags_check CHECK ((jsonb_typeof(service_flags) = 'object'::text)),
-    CONSTRAINT customers_source_check CHECK ((source = ANY (ARRAY['referral'::text, 'google'::text, 'facebook'::text, 'direct'::text, 'other'::text]))),
-    CONSTRAINT customers_state_check CHECK ((length(state) <= 120)),
-    CONSTRAINT customers_status_check CHECK ((status = ANY (ARRAY['active'::text, 'inactive'::text, 'archived'::text, 'blocked'::text]))),
-    CONSTRAINT customers_stripe_customer_id_check CHECK ((length(stripe_customer_id) <= 255)),
-    CONSTRAINT customers_tags_check CHECK ((cardinality(tags) <= 100)),
-    CONSTRAINT customers_tax_exempt_number_check CHECK ((length(tax_exempt_number) <= 100)),
-    CONSTRAINT customers_total_invoices_check CHECK ((total_invoices >= 0)),
-    CONSTRAINT customers_total_jobs_check CHECK ((total_jobs >= 0)),
-    CONSTRAINT customers_type_check CHECK ((type = ANY (ARRAY['residential'::text, 'commercial'::text, 'industrial'::text]))),
-    CONSTRAINT customers_zip_code_check CHECK ((length(zip_code) <= 20))
-);
-ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.customers OWNER TO app_owner;
-
-COMMENT ON TABLE public.customers IS 'People and businesses that are served. Money is in minor units of the currency.';
-
-COMMENT ON COLUMN public.customers.first_name IS 'pii:name';
-
-COMMENT ON COLUMN public.customers.last_name IS 'pii:name';
-
-COMMENT ON COLUMN public.customers.company_name IS 'pii:name';
-
-COMMENT ON COLUMN public.customers.display_name IS 'pii:name';
-
-COMMENT ON COLUMN public.customers.email IS 'pii:email';
-
-COMMENT ON COLUMN public.customers.email_key IS 'pii:email';
-
-COMMENT ON COLUMN public.customers.phone IS 'pii:phone';
-
-COMMENT ON COLUMN public.customers.secondary_phone IS 'pii:phone';
-
-COMMENT ON COLUMN public.customers.address IS 'pii:address';
-
-COMMENT ON COLUMN public.customers.address2 IS 'pii:address';
-
-COMMENT ON COLUMN public.customers.billing_email IS 'pii:email';
-
-COMMENT ON COLUMN public.customers.tax_exempt_number IS 'pii:tax_id';
-
-COMMENT ON COLUMN public.customers.notes IS 'html';
-
-COMMENT ON COLUMN public.customers.internal_notes IS 'html';
-
-COMMENT ON COLUMN public.customers.directions IS 'pii:text html';
-
-COMMENT ON COLUMN public.customers.search_vector IS 'Kept by a trigger: the words of the row by their weight.';
 
 CREATE TABLE public.data_exports (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -25522,6 +25668,32 @@ CREATE INDEX message_attempts_provider_idx ON app.message_attempts USING btree (
 
 CREATE INDEX message_attempts_recipient_idx ON app.message_attempts USING btree (channel, recipient);
 
+CREATE INDEX notification_decisions_created_at_idx ON app.notification_decisions USING btree (created_at);
+
+CREATE INDEX notification_decisions_entity_idx ON app.notification_decisions USING btree (company_id, entity_id, user_id);
+
+CREATE INDEX notification_decisions_event_idx ON app.notification_decisions USING btree (company_id, event_id, user_id);
+
+CREATE INDEX notification_decisions_id_idx ON app.notification_decisions USING btree (id);
+
+CREATE INDEX notification_decisions_user_idx ON app.notification_decisions USING btree (company_id, user_id, id DESC);
+
+CREATE INDEX notification_digests_due_idx ON app.notification_digests USING btree (window_end) WHERE (sent_at IS NULL);
+
+CREATE INDEX notification_digests_id_idx ON app.notification_digests USING btree (id);
+
+CREATE INDEX notification_events_created_at_idx ON app.notification_events USING btree (created_at);
+
+CREATE INDEX notification_events_due_at_idx ON app.notification_events USING btree (due_at) WHERE (done_at IS NULL);
+
+CREATE INDEX notification_events_entity_idx ON app.notification_events USING btree (company_id, entity_id) WHERE (done_at IS NULL);
+
+CREATE UNIQUE INDEX notification_events_unique_key ON app.notification_events USING btree (company_id, unique_key) WHERE (unique_key IS NOT NULL);
+
+CREATE INDEX notification_messages_notification_id_idx ON app.notification_messages USING btree (company_id, notification_id);
+
+CREATE INDEX notification_sources_topic_idx ON app.notification_sources USING btree (topic);
+
 CREATE INDEX outbox_client_idx ON app.outbox USING btree (client, created_at);
 
 CREATE INDEX outbox_company_id_idx ON app.outbox USING btree (company_id);
@@ -26512,6 +26684,16 @@ ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_3
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_entries FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_runs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_states FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.notification_decisions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER note_notification_end AFTER UPDATE OF status ON app.outbox FOR EACH ROW WHEN (((old.status = 'pending'::text) AND (new.status = ANY (ARRAY['sent'::text, 'failed'::text])) AND (new.purpose = 'notification'::text))) EXECUTE FUNCTION app.note_notification_end();
+
 CREATE TRIGGER note_transfer_end AFTER INSERT ON app.dead_tasks FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['data_export'::text, 'generate_report'::text, 'data_import'::text, 'undo_import'::text]))) EXECUTE FUNCTION app.note_transfer_end('dead');
 
 CREATE TRIGGER note_transfer_end AFTER INSERT ON app.done_tasks FOR EACH ROW WHEN (((new.outcome = 'cancelled'::text) AND (new.kind = ANY (ARRAY['data_export'::text, 'generate_report'::text, 'data_import'::text, 'undo_import'::text])))) EXECUTE FUNCTION app.note_transfer_end('cancelled');
@@ -27029,6 +27211,8 @@ CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.file_storage FOR EACH 
 CREATE TRIGGER forget_files AFTER DELETE OR UPDATE OF blob_key ON public.data_exports FOR EACH ROW EXECUTE FUNCTION app.forget_files();
 
 CREATE TRIGGER forget_files AFTER DELETE OR UPDATE OF blob_key, errors_key ON public.data_imports FOR EACH ROW EXECUTE FUNCTION app.forget_files();
+
+CREATE TRIGGER forget_schedules AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_schedules();
 
 CREATE TRIGGER forget_tasks AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_tasks();
 
@@ -28121,6 +28305,9 @@ ALTER TABLE ONLY app.import_errors
 
 ALTER TABLE ONLY app.import_rows
     ADD CONSTRAINT import_rows_import_id_fkey FOREIGN KEY (company_id, import_id) REFERENCES public.data_imports(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.message_attempts
+    ADD CONSTRAINT message_attempts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.month_recounts
     ADD CONSTRAINT month_recounts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -32873,6 +33060,9 @@ REVOKE ALL ON FUNCTION app.drop_schedule(p_maker text, p_company_id uuid, p_id b
 REVOKE ALL ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.drop_task_partitions(p_done_days integer, p_dead_days integer) TO service_role;
 
+REVOKE ALL ON FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.due_digests(p_company_id uuid, p_now timestamp with time zone, p_limit integer, p_items_max integer) TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_entries TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_entries TO service_role;
 GRANT SELECT ON TABLE app.cron_entries TO authenticated;
@@ -32974,6 +33164,12 @@ REVOKE ALL ON FUNCTION app.expire_security_events(p_limit integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.expire_transfers(p_imports_kept_days integer, p_rows_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.expire_transfers(p_imports_kept_days integer, p_rows_max integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.expire_trials(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.expire_trials(p_limit integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.fail_notification_event(p_company_id uuid, p_id uuid, p_attempt integer, p_error text, p_attempts_max integer, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.fan_out_events(p_now timestamp with time zone, p_limit integer) TO service_role;
@@ -33462,6 +33658,12 @@ GRANT ALL ON FUNCTION app.make_task_partitions(p_weeks_ahead integer) TO service
 
 REVOKE ALL ON FUNCTION app.mark_as_deleted() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.mark_notifications(p_mark text, p_ids uuid[]) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.mark_overdue_invoices(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.mark_overdue_invoices(p_limit integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) TO authenticated;
 GRANT ALL ON FUNCTION app.mark_task(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_mark jsonb) TO service_role;
@@ -33628,6 +33830,9 @@ GRANT SELECT ON TABLE app.notification_decisions TO authenticated;
 REVOKE ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_decision(p_company_id uuid, p_event_id uuid, p_event text, p_topic text, p_user_id uuid, p_channel text, p_decision text, p_reason text, p_entity_type text, p_entity_id uuid, p_note text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_delivery(p_provider text, p_provider_key text, p_message_key uuid, p_outcome text, p_code text, p_said_at timestamp with time zone) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.note_event() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_factor() FROM PUBLIC;
@@ -33639,6 +33844,8 @@ REVOKE ALL ON FUNCTION app.note_identity() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_errors jsonb) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.note_notification_end() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_portal_login() FROM PUBLIC;
 
@@ -33657,6 +33864,11 @@ GRANT ALL ON FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now t
 
 REVOKE ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_task_progress(p_worker uuid, p_company_id uuid, p_id uuid, p_attempt smallint, p_percent integer, p_message text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.note_transfer_end() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_undone(p_import_id uuid, p_outcomes jsonb) TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_queue TO service_role;
@@ -33855,6 +34067,9 @@ GRANT ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p
 
 REVOKE ALL ON FUNCTION app.put_schedule(p_maker text, p_entry jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.quota(p_quota text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.quota(p_quota text) TO authenticated;
 GRANT ALL ON FUNCTION app.quota(p_quota text) TO service_role;
@@ -33944,6 +34159,23 @@ GRANT ALL ON FUNCTION app.rows_of_job(p_company_id uuid, p_job_id uuid, OUT shar
 
 REVOKE ALL ON FUNCTION app.rows_to_undo(p_import_id uuid, p_rows_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.rows_to_undo(p_import_id uuid, p_rows_max integer) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.start_schedule_run(p_entry app.cron_entries, p_fire_at timestamp with time zone, p_unfinished_max integer, p_fault text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.run_schedule_now(p_which text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.run_schedule_now(p_which text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.run_text(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.run_text(p_text text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.schedule_fault(p_entry app.cron_entries) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.schedule_fault(p_entry app.cron_entries) TO service_role;
+
+REVOKE ALL ON FUNCTION app.schedule_for_project(p_act text, p_id bigint, p_said jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.schedule_for_service(p_act text, p_id bigint, p_said jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.scim_grant(p_company_id uuid, p_member_id uuid, OUT role text, OUT role_id uuid, OUT department_id uuid) TO service_role;
@@ -34093,6 +34325,9 @@ GRANT ALL ON FUNCTION app.take_idempotency_key(p_route text, p_key text, p_finge
 REVOKE ALL ON FUNCTION app.take_invoice_reminder(p_company_id uuid, p_invoice_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_invoice_reminder(p_company_id uuid, p_invoice_id uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) TO service_role;
 
@@ -34181,6 +34416,9 @@ GRANT ALL ON FUNCTION app.use_stripe_event(p_event app.inbound_events, p_tiers j
 
 REVOKE ALL ON FUNCTION app.use_twilio_event(p_event app.inbound_events) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.use_twilio_event(p_event app.inbound_events) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.uuid_or_null(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.uuid_or_null(p_text text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.versions_of(p_company_id uuid, p_table text, p_ids uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.versions_of(p_company_id uuid, p_table text, p_ids uuid[]) TO app_definer;
@@ -34502,6 +34740,15 @@ REVOKE ALL ON FUNCTION public.low_stock() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.low_stock() TO authenticated;
 GRANT ALL ON FUNCTION public.low_stock() TO service_role;
 
+REVOKE ALL ON FUNCTION public.mark_notifications_archived(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mark_notifications_archived(ids uuid[]) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.mark_notifications_read(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mark_notifications_read(ids uuid[]) TO authenticated;
+
+REVOKE ALL ON FUNCTION public.mark_notifications_seen(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mark_notifications_seen(ids uuid[]) TO authenticated;
+
 REVOKE ALL ON FUNCTION public.message_attempts() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.message_attempts() TO authenticated;
 
@@ -34633,6 +34880,9 @@ GRANT ALL ON FUNCTION public.transfer_company_ownership(new_owner_id uuid, reaso
 REVOKE ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) TO authenticated;
 GRANT ALL ON FUNCTION public.transfer_stock(inventory_id uuid, to_location_id uuid, quantity numeric, from_location_id uuid, reason text) TO service_role;
+
+REVOKE ALL ON FUNCTION public.unread_notifications() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.unread_notifications() TO authenticated;
 
 REVOKE ALL ON FUNCTION public.unschedule_task(id bigint, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.unschedule_task(id bigint, name text) TO authenticated;
@@ -35065,56 +35315,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_reviews TO authentica
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_tags TO authenticated;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO service_role;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customers TO authenticated;
-
-GRANT SELECT(company_id) ON TABLE public.customers TO guest;
-
-GRANT SELECT(id) ON TABLE public.customers TO guest;
-
-GRANT SELECT(type) ON TABLE public.customers TO guest;
-
-GRANT SELECT(first_name) ON TABLE public.customers TO guest;
-
-GRANT SELECT(last_name) ON TABLE public.customers TO guest;
-
-GRANT SELECT(company_name) ON TABLE public.customers TO guest;
-
-GRANT SELECT(display_name) ON TABLE public.customers TO guest;
-
-GRANT SELECT(email) ON TABLE public.customers TO guest;
-
-GRANT SELECT(phone) ON TABLE public.customers TO guest;
-
-GRANT SELECT(secondary_phone) ON TABLE public.customers TO guest;
-
-GRANT SELECT(address) ON TABLE public.customers TO guest;
-
-GRANT SELECT(address2) ON TABLE public.customers TO guest;
-
-GRANT SELECT(city) ON TABLE public.customers TO guest;
-
-GRANT SELECT(state) ON TABLE public.customers TO guest;
-
-GRANT SELECT(zip_code) ON TABLE public.customers TO guest;
-
-GRANT SELECT(country) ON TABLE public.customers TO guest;
-
-GRANT SELECT(communication_preferences) ON TABLE public.customers TO guest;
-
-GRANT SELECT(preferred_contact_method) ON TABLE public.customers TO guest;
-
-GRANT SELECT(billing_email) ON TABLE public.customers TO guest;
-
-GRANT SELECT(currency) ON TABLE public.customers TO guest;
-
-GRANT SELECT(outstanding_balance) ON TABLE public.customers TO guest;
-
-GRANT SELECT(deleted_at) ON TABLE public.customers TO guest;
-
-GRANT SELECT(created_at) ON TABLE public.customers TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_exports TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_exports TO service_role;
