@@ -4,8 +4,8 @@
 -- depends: 20261124090100
 -- rollback: migrate up again; what tasks had done before a crash is not known to them
 
-alter table app.dead_tasks drop column mark;
-alter table app.tasks drop column mark;
-alter table app.dead_tasks drop column asked_with;
-alter table app.tasks drop column asked_with;
-alter table app.task_kinds drop column runs_as_caller;
+alter table app.dead_tasks drop column mark cascade;
+alter table app.tasks drop column mark cascade;
+alter table app.dead_tasks drop column asked_with cascade;
+alter table app.tasks drop column asked_with cascade;
+alter table app.task_kinds drop column runs_as_caller cascade;

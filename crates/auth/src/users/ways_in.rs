@@ -56,6 +56,8 @@ pub(crate) async fn take(tx: &Tx, user_id: UserId, kept: Kept, now: Timestamp) -
          factor as (delete from auth.mfa_factors f using emptied e where f.user_id = e.id),
          passkey as (delete from auth.passkeys p using emptied e where p.user_id = e.id),
          ceremony as (delete from auth.passkey_challenges c using emptied e where c.user_id = e.id),
+         -- What is told to him is not told to whoever was here.
+         device as (delete from app.push_devices d using emptied e where d.user_id = e.id),
          consent as (delete from auth.oauth_consents c using emptied e where c.user_id = e.id),
          agreed as (delete from auth.oauth_authorizations a using emptied e where a.user_id = e.id),
          token as (delete from auth.one_time_tokens t using emptied e where t.user_id = e.id)

@@ -37,6 +37,7 @@ async fn prepare(server: &Server) -> (Value, Authenticator) {
                                                     approved_in, code_hash, created_at, expires_at)
              values ('{id}', '{id}', 'https://p.example', '{{email}}', repeat('x', 43), false, 'approved', '{id}', '{session}',
                      decode(repeat('00', 32), 'hex'), now(), now() + interval '1 year');
+             insert into app.push_devices (user_id, provider, platform, address) values ('{id}', 'fcm', 'android', repeat('x', 40));
              insert into auth.flow_states (id, user_id, method, challenge, challenge_method, created_at, expires_at)
              values ('{id}', '{id}', 'otp', repeat('x', 43), 's256', now(), now() + interval '1 year');"
         ))
@@ -56,7 +57,7 @@ async fn is_out(server: &Server, (eve, device): (&Value, &mut Authenticator), an
     password.refused(400, "invalid_credentials", "Invalid login credentials");
     assert_eq!(
         server.ask(HELD).await,
-        "auth.flow_states=0 auth.identities=1 auth.mfa_factors=0 auth.oauth_authorizations=0 auth.oauth_consents=0 auth.one_time_tokens=0 \
+        "app.push_devices=0 auth.flow_states=0 auth.identities=1 auth.mfa_factors=0 auth.oauth_authorizations=0 auth.oauth_consents=0 auth.one_time_tokens=0 \
          auth.passkey_challenges=0 auth.passkeys=0 auth.sessions=2 users=1"
     );
     assert_eq!(server.ask("select count(*) from auth.sessions where revoked_at is null").await, "1");

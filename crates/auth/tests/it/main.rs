@@ -53,6 +53,7 @@ mod limits;
 mod links;
 #[cfg(test)]
 mod newcomers;
+#[cfg(test)]
 mod oauth_attacks;
 #[cfg(test)]
 mod oauth_clients;

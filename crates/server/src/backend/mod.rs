@@ -13,6 +13,7 @@ mod rates;
 mod rights;
 mod vault;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -90,12 +91,10 @@ impl Backend {
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
         let authority = Authority::establish();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let outbound = outbound((&database, &authority), Arc::clone(&clock), settings)?;
-        outbound.found_at(public_url);
+        let outbound = outbound((&database, &authority), Arc::clone(&clock), settings, public_url)?;
         let redis = Link::new(&settings.redis)?;
         let limiter = limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
-        let (node, config) = (node_name(), settings.queue.clone());
-        let queue = Queue::new(QueueOptions { database: database.clone(), authority: Arc::clone(&authority), config, node, listen: told })?;
+        let queue = queue((&database, &authority), settings, told)?;
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
@@ -133,8 +132,7 @@ impl Backend {
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
         let kinds = tasks::kinds(desk, &messaging, &transfers, run_sql(settings, &pool, &authority));
         let cron = Cron::new(queue.clone(), &kinds, clock);
-        let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() })?;
-        let feed = data_api.listener().into_iter().fold(feed, Feed::with);
+        let feed = feed(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() }, &data_api)?;
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
         Ok(Self(Arc::new(Inner {
             database,
@@ -478,10 +476,31 @@ fn auth_config(settings: &Settings) -> AuthConfig {
     config
 }
 
-fn outbound((database, authority): (&Database, &Arc<Authority>), clock: Arc<dyn Clock>, settings: &Settings) -> Result<Outbound> {
+fn outbound(
+    (database, authority): (&Database, &Arc<Authority>),
+    clock: Arc<dyn Clock>,
+    settings: &Settings,
+    public_url: &str,
+) -> Result<Outbound> {
     let (database, authority) = (database.clone(), Arc::clone(authority));
     let (config, is_development) = (settings.outbound.clone(), settings.is_development());
-    Outbound::new(OutboundOptions { database, authority, clock, config, is_development })
+    let outbound = Outbound::new(OutboundOptions { database, authority, clock, config, is_development })?;
+    outbound.found_at(public_url);
+    Ok(outbound)
+}
+
+fn queue(
+    (database, authority): (&Database, &Arc<Authority>),
+    settings: &Settings,
+    listen: Option<(postgres::Config, Option<PathBuf>)>,
+) -> Result<Queue> {
+    let (database, authority, config) = (database.clone(), Arc::clone(authority), settings.queue.clone());
+    Queue::new(QueueOptions { database, authority, config, node: node_name(), listen })
+}
+
+fn feed(options: FeedOptions, data_api: &DataApi) -> Result<Feed> {
+    let feed = Feed::new(options)?;
+    Ok(data_api.listener().into_iter().fold(feed, Feed::with))
 }
 
 /// A developer sees what he would be refused elsewhere.

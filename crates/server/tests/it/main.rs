@@ -17,6 +17,7 @@ mod nodes;
 mod rates;
 #[cfg(test)]
 mod recurring;
+#[cfg(test)]
 mod transfers;
 #[cfg(test)]
 mod upkeep;

@@ -38,6 +38,7 @@ mod soak;
 mod tls;
 #[cfg(test)]
 mod transfers;
+#[cfg(test)]
 mod worked;
 #[cfg(test)]
 mod written;
