@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-// A request is some hundred small allocations on whichever thread it happens to be: the system's own takes a quarter of the server's time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     server::cli::run()
 }
