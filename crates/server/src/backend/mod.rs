@@ -8,28 +8,28 @@ mod channels;
 mod context;
 mod demo;
 mod listening;
+mod parts;
 mod rate_rules;
 mod rates;
 mod rights;
 mod vault;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use auth::keys::KeyRing;
-use auth::{Auth, AuthConfig, AuthOptions};
+use auth::{Auth, AuthOptions};
 use axum::{Router, middleware};
 use blobs::Folder;
-use data_api::{DataApi, DataApiConfig};
+use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
-use limits::{Buckets, Keys, Limiter, Mode};
+use limits::Limiter;
 use messaging::{Messaging, MessagingOptions};
-use outbound::{Outbound, OutboundOptions};
+use outbound::Outbound;
 use postgres::feed::{Feed, FeedOptions, FeedStatus};
-use postgres::{Access, Answer, Database, PoolOptions, Sql, Tx};
+use postgres::{Access, Answer, Database, Sql, Tx};
 use queue::cron::Cron;
-use queue::{Kinds, Queue, QueueOptions, Worker};
+use queue::{Kinds, Queue, Worker};
 use redis_link::Link;
 use tokio_util::sync::CancellationToken;
 use transfers::{Transfers, TransfersOptions};
@@ -86,21 +86,21 @@ impl Backend {
         let BackendOptions { settings, server, keys, public_url } = options;
         let listening = settings.database.prepared_statements.then(|| Listening::new(settings, server.clone()));
         let told = settings.database.prepared_statements.then(|| (server.clone(), settings.database.root_certificate_file.clone()));
-        let pool = pool_options(settings, server);
+        let pool = parts::pool_options(settings, server);
         let database = Database::new(pool.clone())?;
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
         let authority = Authority::establish();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let outbound = outbound((&database, &authority), Arc::clone(&clock), settings, public_url)?;
+        let outbound = parts::outbound((&database, &authority), Arc::clone(&clock), settings, public_url)?;
         let redis = Link::new(&settings.redis)?;
-        let limiter = limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
-        let queue = queue((&database, &authority), settings, told)?;
+        let limiter = parts::limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
+        let queue = parts::queue((&database, &authority), settings, told)?;
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
             authority: Arc::clone(&authority),
             clock: Arc::clone(&clock),
             outbound: Some(outbound.clone()),
-            config: auth_config(settings),
+            config: parts::auth_config(settings),
             keys,
             public_url: public_url.to_owned(),
             limiter: limiter.clone(),
@@ -115,7 +115,7 @@ impl Backend {
             public_url: public_url.to_owned(),
             limiter: limiter.clone(),
         })?;
-        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), data_api_config(settings, public_url))?;
+        let data_api = DataApi::new(database.clone(), Arc::clone(&authority), parts::data_api_config(settings, public_url))?;
         let files = Folder::new(settings.blobs_directory(), settings.blobs.clone());
         let transfers = Transfers::new(TransfersOptions {
             database: database.clone(),
@@ -130,9 +130,9 @@ impl Backend {
             public_url: public_url.to_owned(),
         })?;
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
-        let kinds = tasks::kinds(desk, &messaging, &transfers, run_sql(settings, &pool, &authority));
+        let kinds = tasks::kinds(desk, &messaging, &transfers, parts::run_sql(settings, &pool, &authority));
         let cron = Cron::new(queue.clone(), &kinds, clock);
-        let feed = feed(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() }, &data_api)?;
+        let feed = parts::feed(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() }, &data_api)?;
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
         Ok(Self(Arc::new(Inner {
             database,
@@ -441,92 +441,5 @@ impl Backend {
 impl std::fmt::Debug for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Backend").field("auth", &self.0.auth).finish_non_exhaustive()
-    }
-}
-
-/// What runs SQL that was scheduled.
-fn run_sql(settings: &Settings, pool: &PoolOptions, authority: &Arc<Authority>) -> tasks::RunSql {
-    let time = Duration::from_millis(settings.queue.cron.command_time_ms);
-    tasks::RunSql { pool: pool.clone(), authority: Arc::clone(authority), time }
-}
-
-/// How this process is called beside others: its machine and its number.
-fn node_name() -> String {
-    let machine = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
-    let machine: String = machine.chars().take(150).collect();
-    format!("{machine}:{}", std::process::id())
-}
-
-/// Returns the settings of the data API, with what is not set. A developer may ask for plans.
-fn data_api_config(settings: &Settings, public_url: &str) -> DataApiConfig {
-    let mut config = settings.data_api.clone();
-    if config.openapi_server_url.is_empty() {
-        config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
-    }
-    config.plan_enabled.get_or_insert(settings.is_development());
-    config
-}
-
-/// What a developer only looks at is not locked after a week.
-fn auth_config(settings: &Settings) -> AuthConfig {
-    let mut config = settings.auth.clone();
-    // A developer's clients and tests are all one address.
-    config.limits.by_address.get_or_insert(!settings.is_development());
-    config.companies.mfa_required.get_or_insert(!settings.is_development());
-    config
-}
-
-fn outbound(
-    (database, authority): (&Database, &Arc<Authority>),
-    clock: Arc<dyn Clock>,
-    settings: &Settings,
-    public_url: &str,
-) -> Result<Outbound> {
-    let (database, authority) = (database.clone(), Arc::clone(authority));
-    let (config, is_development) = (settings.outbound.clone(), settings.is_development());
-    let outbound = Outbound::new(OutboundOptions { database, authority, clock, config, is_development })?;
-    outbound.found_at(public_url);
-    Ok(outbound)
-}
-
-fn queue(
-    (database, authority): (&Database, &Arc<Authority>),
-    settings: &Settings,
-    listen: Option<(postgres::Config, Option<PathBuf>)>,
-) -> Result<Queue> {
-    let (database, authority, config) = (database.clone(), Arc::clone(authority), settings.queue.clone());
-    Queue::new(QueueOptions { database, authority, config, node: node_name(), listen })
-}
-
-fn feed(options: FeedOptions, data_api: &DataApi) -> Result<Feed> {
-    let feed = Feed::new(options)?;
-    Ok(data_api.listener().into_iter().fold(feed, Feed::with))
-}
-
-/// A developer sees what he would be refused elsewhere.
-fn limiter(settings: &Settings, clock: Arc<dyn Clock>, shared: Option<(Link, &KeyRing)>) -> Result<Limiter> {
-    let mut config = settings.rates.clone();
-    config.mode.get_or_insert(if settings.is_development() { Mode::Shadow } else { Mode::Enforce });
-    let buckets = match shared {
-        // All servers with the same key file name a bucket alike.
-        Some((link, ring)) => Buckets::shared(Keys::shared(ring.derived("rate limits")), config.buckets_max, link),
-        None => Buckets::local(Keys::of_this_process()?, config.buckets_max),
-    };
-    Ok(Limiter::new(config, buckets, clock))
-}
-
-fn pool_options(settings: &Settings, server: postgres::Config) -> PoolOptions {
-    let database = &settings.database;
-    PoolOptions {
-        size_max: database.pool_size,
-        short_reads_max: database.short_reads_max,
-        lifetime: Duration::from_secs(database.pool_lifetime_s),
-        idle: Duration::from_secs(database.pool_idle_s),
-        acquire: Duration::from_millis(database.pool_acquire_ms),
-        statement_timeout: Duration::from_millis(database.statement_time_ms),
-        abandoned: Duration::from_millis(database.abandoned_ms),
-        prepared_statements: database.prepared_statements,
-        root_certificate_file: database.root_certificate_file.clone(),
-        ..PoolOptions::new(server)
     }
 }

@@ -47,7 +47,8 @@ fn every_example_beside_a_server_runs() {
         assert!(output.status.success(), "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
         assert!(!output.stdout.is_empty(), "{example} says nothing");
         if words.starts_with(&["migrate", "down"]) {
-            assert!(desk.run(&["migrate", "up"]).status.success());
+            let up = desk.run(&["migrate", "up"]);
+            assert!(up.status.success(), "{example}, and up again\n{}", text(&up.stderr));
         }
     }
     // The last one threw the demo company away.

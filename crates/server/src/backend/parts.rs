@@ -1,0 +1,112 @@
+//! What the backend is wired of, as the settings say it.
+//!
+//! Invariant: what a setting leaves open is decided here, by whether a developer looks on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::AuthConfig;
+use auth::keys::KeyRing;
+use data_api::{DataApi, DataApiConfig};
+use kernel::{Authority, Clock, Result};
+use limits::{Buckets, Keys, Limiter, Mode};
+use outbound::{Outbound, OutboundOptions};
+use postgres::feed::{Feed, FeedOptions};
+use postgres::{Database, PoolOptions};
+use queue::{Queue, QueueOptions};
+use redis_link::Link;
+
+use crate::config::Settings;
+use crate::tasks;
+
+/// What runs SQL that was scheduled.
+pub(super) fn run_sql(settings: &Settings, pool: &PoolOptions, authority: &Arc<Authority>) -> tasks::RunSql {
+    let time = Duration::from_millis(settings.queue.cron.command_time_ms);
+    tasks::RunSql { pool: pool.clone(), authority: Arc::clone(authority), time }
+}
+
+/// How this process is called beside others: its machine and its number.
+fn node_name() -> String {
+    let machine = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let machine: String = machine.chars().take(150).collect();
+    format!("{machine}:{}", std::process::id())
+}
+
+/// Returns the settings of the data API, with what is not set. A developer may ask for plans.
+pub(super) fn data_api_config(settings: &Settings, public_url: &str) -> DataApiConfig {
+    let mut config = settings.data_api.clone();
+    if config.openapi_server_url.is_empty() {
+        config.openapi_server_url = format!("{}/rest/v1", public_url.trim_end_matches('/'));
+    }
+    config.plan_enabled.get_or_insert(settings.is_development());
+    config
+}
+
+/// What a developer only looks at is not locked after a week.
+pub(super) fn auth_config(settings: &Settings) -> AuthConfig {
+    let mut config = settings.auth.clone();
+    // A developer's clients and tests are all one address.
+    config.limits.by_address.get_or_insert(!settings.is_development());
+    config.companies.mfa_required.get_or_insert(!settings.is_development());
+    config
+}
+
+/// What goes out.
+pub(super) fn outbound(
+    (database, authority): (&Database, &Arc<Authority>),
+    clock: Arc<dyn Clock>,
+    settings: &Settings,
+    public_url: &str,
+) -> Result<Outbound> {
+    let (database, authority) = (database.clone(), Arc::clone(authority));
+    let (config, is_development) = (settings.outbound.clone(), settings.is_development());
+    let outbound = Outbound::new(OutboundOptions { database, authority, clock, config, is_development })?;
+    outbound.found_at(public_url);
+    Ok(outbound)
+}
+
+/// Where tasks wait.
+pub(super) fn queue(
+    (database, authority): (&Database, &Arc<Authority>),
+    settings: &Settings,
+    listen: Option<(postgres::Config, Option<PathBuf>)>,
+) -> Result<Queue> {
+    let (database, authority, config) = (database.clone(), Arc::clone(authority), settings.queue.clone());
+    Queue::new(QueueOptions { database, authority, config, node: node_name(), listen })
+}
+
+/// Who tells of changed rows.
+pub(super) fn feed(options: FeedOptions, data_api: &DataApi) -> Result<Feed> {
+    let feed = Feed::new(options)?;
+    Ok(data_api.listener().into_iter().fold(feed, Feed::with))
+}
+
+/// A developer sees what he would be refused elsewhere.
+pub(super) fn limiter(settings: &Settings, clock: Arc<dyn Clock>, shared: Option<(Link, &KeyRing)>) -> Result<Limiter> {
+    let mut config = settings.rates.clone();
+    config.mode.get_or_insert(if settings.is_development() { Mode::Shadow } else { Mode::Enforce });
+    let buckets = match shared {
+        // All servers with the same key file name a bucket alike.
+        Some((link, ring)) => Buckets::shared(Keys::shared(ring.derived("rate limits")), config.buckets_max, link),
+        None => Buckets::local(Keys::of_this_process()?, config.buckets_max),
+    };
+    Ok(Limiter::new(config, buckets, clock))
+}
+
+/// How connections are made and kept.
+pub(super) fn pool_options(settings: &Settings, server: postgres::Config) -> PoolOptions {
+    let database = &settings.database;
+    PoolOptions {
+        size_max: database.pool_size,
+        short_reads_max: database.short_reads_max,
+        lifetime: Duration::from_secs(database.pool_lifetime_s),
+        idle: Duration::from_secs(database.pool_idle_s),
+        acquire: Duration::from_millis(database.pool_acquire_ms),
+        statement_timeout: Duration::from_millis(database.statement_time_ms),
+        abandoned: Duration::from_millis(database.abandoned_ms),
+        prepared_statements: database.prepared_statements,
+        root_certificate_file: database.root_certificate_file.clone(),
+        ..PoolOptions::new(server)
+    }
+}
