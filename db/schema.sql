@@ -23966,16 +23966,18 @@ CREATE VIEW public.scheduled_tasks WITH (security_invoker='true') AS
     e.payload,
     e.missed,
     e.is_active,
-        CASE
-            WHEN isfinite(s.next_run_at) THEN s.next_run_at
-            ELSE NULL::timestamp with time zone
-        END AS next_run_at,
-    s.last_run_at,
-    s.fault,
+    ( SELECT s.next_run_at
+           FROM app.cron_states s
+          WHERE ((s.company_id = e.company_id) AND (s.entry_id = e.number) AND isfinite(s.next_run_at))) AS next_run_at,
+    ( SELECT s.last_run_at
+           FROM app.cron_states s
+          WHERE ((s.company_id = e.company_id) AND (s.entry_id = e.number))) AS last_run_at,
+    ( SELECT s.fault
+           FROM app.cron_states s
+          WHERE ((s.company_id = e.company_id) AND (s.entry_id = e.number))) AS fault,
     e.created_by,
     e.created_at
-   FROM (app.cron_entries e
-     LEFT JOIN app.cron_states s ON (((s.company_id = e.company_id) AND (s.entry_id = e.number))))
+   FROM app.cron_entries e
   WHERE (e.maker = 'member'::text);
 ALTER TABLE public.scheduled_tasks OWNER TO app_owner;
 

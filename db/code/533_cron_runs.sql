@@ -287,7 +287,8 @@ revoke all on function app.open_schedules_to_project() from public;
 
 do $$
 begin
-  if to_regclass('supabase_migrations.schema_migrations') is not null then
+  -- Whoever migrates may not look into what is the project's.
+  if exists (select from pg_catalog.pg_namespace n where n.nspname = 'supabase_migrations') then
     perform app.open_schedules_to_project();
   end if;
 end $$;
