@@ -20,7 +20,7 @@ use crate::templates::Templates;
 use crate::{Channel, Message, Seal, dispatch};
 
 /// Reasons for which somebody else has a message sent: whoever gets it may have refused that.
-const OF_OTHERS: &[&str] = &["task", "company_invitation"];
+const OF_OTHERS: &[&str] = &["task", "company_invitation", "notification"];
 
 /// What goes out. Cheap to clone.
 #[derive(Clone)]

@@ -80,6 +80,11 @@ async fn who_leads_a_job_is_told_once_by_feed_and_mail() {
         mail.starts_with(&format!("{subject}|Fix the boiler for Ben Lee, Jan 2, 2030")) && mail.contains("Customer: Ben Lee"),
         "{mail}"
     );
+    let kept = format!(
+        "select string_agg(is_asked::text, ' ') || (select bool_and(company_id = '{}') from app.message_attempts) from app.outbox",
+        ann.company
+    );
+    assert_eq!(shop.ask(&kept).await, "falsetrue", "he did not ask for it: suppressions hold it, and it is in the company's log");
     assert_eq!(
         shop.decided(&tom).await,
         [
