@@ -55,6 +55,10 @@ struct Load {
     /// Seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// Requests in a second, all connections together, each at its time: who waits longer than that is late, which counts. Without it
+    /// each connection asks as soon as it was answered.
+    #[arg(long)]
+    rate: Option<u32>,
 }
 
 /// What is asked for, with the values that were read.
@@ -71,6 +75,36 @@ impl Asked {
         let values = text.unwrap_or_default().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let body = load.body.as_ref().map(std::fs::read_to_string).transpose().context("the body cannot be read")?.unwrap_or_default();
         Ok(Self { load, values, body })
+    }
+
+    /// Connections take turns.
+    fn times(&self, begun: Instant, nth: usize) -> Times {
+        let one = self.load.rate.map(|rate| Duration::from_secs(1) / rate.max(1));
+        let times = |factor: usize| one.map(|one| one.saturating_mul(u32::try_from(factor).unwrap_or(u32::MAX)));
+        Times { next: begun + times(nth).unwrap_or_default(), pause: times(self.load.connections) }
+    }
+}
+
+/// When a connection is to ask.
+struct Times {
+    next: Instant,
+    /// Between two; none where it asks at once.
+    pause: Option<Duration>,
+}
+
+impl Times {
+    /// Waits until it is time. Returns when that was: where the answer before came too late for it, then, so that the delay counts.
+    async fn wait(&mut self) -> Instant {
+        let now = Instant::now();
+        let Some(pause) = self.pause else { return now };
+        let due = self.next;
+        self.next += pause;
+        if due <= now {
+            return due;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        // A timer is late by itself, which is no delay of the server's.
+        Instant::now()
     }
 }
 
@@ -101,7 +135,7 @@ async fn main() -> anyhow::Result<()> {
     ensure!(connections <= CONNECTIONS_MAX && seconds <= SECONDS_MAX, "too many connections or seconds");
     let begun = Instant::now();
     let until = begun + Duration::from_secs(seconds);
-    let asking: Vec<_> = (0..connections).map(|_| tokio::spawn(ask(Arc::clone(&load), until))).collect();
+    let asking: Vec<_> = (0..connections).map(|nth| tokio::spawn(ask(Arc::clone(&load), load.times(begun, nth), until))).collect();
     let (mut microseconds, mut first, mut errors, mut wrong) = (Vec::new(), Vec::new(), 0_usize, None);
     for one in asking {
         let seen = one.await??;
@@ -132,16 +166,16 @@ fn at(sorted: &[u64], percent: usize) -> u64 {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-async fn ask(load: Arc<Asked>, until: Instant) -> anyhow::Result<Seen> {
+async fn ask(load: Arc<Asked>, mut times: Times, until: Instant) -> anyhow::Result<Seen> {
     let stream = TcpStream::connect(load.load.address).await.context("the server is not there")?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // Ends with the sender.
     let driver = tokio::spawn(connection);
     let mut seen = Seen::default();
-    while Instant::now() < until {
+    while Instant::now() < until && times.next < until {
         let request = request(&load)?;
-        let begun = Instant::now();
+        let begun = times.wait().await;
         match answered(&mut sender, request).await? {
             Came::Answer(first) => {
                 seen.first.push(u64::try_from(first.duration_since(begun).as_micros())?);

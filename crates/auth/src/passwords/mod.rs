@@ -15,13 +15,13 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use argon2::{Algorithm, Argon2, Params, Version};
 pub(crate) use choice::CharacterClass;
 use kernel::{Error, Kind, Result, Secret};
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::config::PasswordConfig;
 
 const RETRY_AFTER_SECONDS: u32 = 1;
-/// Of forty steps of priority: what is left when nobody else wants the processor.
-const STEPS_BACK: i32 = 19;
 
 /// Hashes and verifies passwords.
 #[derive(Clone)]
@@ -129,9 +129,11 @@ impl Passwords {
     }
 }
 
-/// Gives this thread less of the processor than requests get that wait for no hash, so that a storm of sign-ins slows down itself alone.
+/// Gives this thread what requests leave of the processor that wait for no hash, so that a storm of sign-ins slows down itself alone. A low
+/// priority would not be enough: whoever wakes up waits for the end of a slice of time also behind that, and idle work alone makes way at once.
 fn step_back() {
-    if let Err(error) = rustix::process::nice(STEPS_BACK) {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
         tracing::debug!(%error, "hashes have the same priority as other work");
     }
 }
@@ -188,6 +190,7 @@ fn verify_now(pool: &Pool, password: &Secret<String>, hash: Option<&str>) -> Res
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use thread_priority::unix::thread_schedule_policy;
 
     use super::*;
 
@@ -286,10 +289,10 @@ mod tests {
     #[tokio::test]
     async fn hashing_steps_back_and_other_work_does_not() {
         let passwords = Passwords::new(cheap()).unwrap();
-        let own = || rustix::process::getpriority_process(None).unwrap();
-        let before = own();
+        let own = || thread_schedule_policy().unwrap();
         let hashing = passwords.work(passwords.place().unwrap(), move |_| Ok(own())).await.unwrap();
-        assert_eq!((hashing, own()), ((before + STEPS_BACK).min(19), before));
+        let (idle, other) = (NormalThreadSchedulePolicy::Idle, NormalThreadSchedulePolicy::Other);
+        assert_eq!((hashing, own()), (ThreadSchedulePolicy::Normal(idle), ThreadSchedulePolicy::Normal(other)));
     }
 
     #[tokio::test]
