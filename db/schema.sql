@@ -6261,6 +6261,7 @@ CREATE FUNCTION app.decide_way(p_event app.notification_events, p_topic text, p_
 declare
   v_decided  record;
   v_address  constant text := app.notification_address(p_event.company_id, p_user_id, p_channel);
+  v_suppress text;
   v_hour_max integer;
   v_wish     public.notification_preferences;
 begin
@@ -6274,11 +6275,15 @@ begin
   elsif not p_rules -> 'sends' ? p_channel then
     reason := 'no_way'; return;
   elsif v_address is null then
-    reason := 'no_address'; return;
-  elsif app.is_suppressed(p_event.company_id, p_channel, v_address) then
-    reason := 'suppressed'; return;
+    reason := case p_channel when 'push' then 'no_device' else 'no_address' end; return;
   elsif p_event.created_at < p_now - make_interval(hours => (p_rules ->> 'hours_max')::integer) then
     reason := 'too_old'; return;
+  end if;
+  v_suppress := case when p_channel <> 'in_app' then
+    app.notification_suppression(p_event.company_id, p_channel, v_address,
+                                 case when v_decided.reason not in ('mandatory', 'company_mandatory') then p_topic end, p_now) end;
+  if v_suppress is not null then
+    reason := v_suppress; return;
   end if;
   decision := 'sent';
   if p_priority = 'urgent' or v_decided.reason in ('mandatory', 'company_mandatory') then
@@ -9879,16 +9884,6 @@ ALTER FUNCTION app.is_settled(p_status text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.is_settled(p_status text) IS 'Whether the money of a payment of this status has moved.';
 
-CREATE FUNCTION app.is_suppressed(p_company_id uuid, p_channel text, p_address text) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO ''
-    AS $$
-  select exists (select from public.suppressions s
-                  where s.company_id = p_company_id and s.kind = p_channel
-                    and s.address_key in (lower(btrim(p_address)), app.phone_key(p_address), p_address))
-$$;
-ALTER FUNCTION app.is_suppressed(p_company_id uuid, p_channel text, p_address text) OWNER TO app_owner;
-
 CREATE FUNCTION app.is_taken(p_name text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -11995,6 +11990,7 @@ CREATE FUNCTION app.notification_address(p_company_id uuid, p_user_id uuid, p_ch
   select case p_channel
       when 'email' then nullif(u.email, '')
       when 'sms' then app.e164(coalesce(nullif(m.phone, ''), nullif(p.phone, ''), nullif(u.phone, '')))
+      when 'push' then (select d.user_id::text from app.push_devices d where d.user_id = u.id limit 1)
       else u.id::text end
     from auth.users u
     join public.users p on p.id = u.id
@@ -12108,6 +12104,18 @@ CREATE FUNCTION app.notification_reader(p_company_id uuid, p_user_id uuid, OUT l
    where c.id = p_company_id
 $$;
 ALTER FUNCTION app.notification_reader(p_company_id uuid, p_user_id uuid, OUT locale text, OUT zone text) OWNER TO app_owner;
+
+CREATE FUNCTION app.notification_suppression(p_company_id uuid, p_channel text, p_address text, p_topic text, p_now timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_channel constant text := case p_channel when 'email' then 'mail' else p_channel end;
+begin
+  return case when app.suppression_of(p_company_id, v_channel, p_address, '', false, p_now) is not null then 'suppressed'
+              when app.suppression_of(p_company_id, v_channel, p_address, coalesce(p_topic, ''), false, p_now) is not null then 'unsubscribed' end;
+end $$;
+ALTER FUNCTION app.notification_suppression(p_company_id uuid, p_channel text, p_address text, p_topic text, p_now timestamp with time zone) OWNER TO app_owner;
 
 CREATE FUNCTION app.notified_columns() RETURNS text[]
     LANGUAGE sql IMMUTABLE
@@ -12345,7 +12353,7 @@ begin
 end $$;
 ALTER FUNCTION app.open_invitation(p_token text) OWNER TO app_definer;
 
-CREATE FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) RETURNS TABLE(act text, wait_until timestamp with time zone, channel text, recipient text, type text, subject text, body text, body_html text, sender_name text)
+CREATE FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) RETURNS TABLE(act text, wait_until timestamp with time zone, channel text, user_id uuid, recipient text, topic text, type text, priority text, subject text, body text, body_html text, entity_type text, entity_id uuid, sender_name text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -12357,26 +12365,29 @@ declare
   v_wish    public.notification_preferences;
   v_until   timestamptz;
   v_to      text;
+  v_topic   text;
 begin
   perform app.keep_to_company(p_company_id);
   select * into v_row from public.notification_queue q where q.company_id = p_company_id and q.id = p_id for update;
   if v_row.status is distinct from 'pending' or v_row.channel = 'in_app' then
-    return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
+    act := 'nothing';
+    return next;
     return;
   end if;
   select * into v_decided from app.decide_notification(p_company_id, v_row.user_id, v_row.type, v_row.channel);
   v_to := app.notification_address(p_company_id, v_row.user_id, v_row.channel);
+  v_topic := case when v_decided.reason not in ('mandatory', 'company_mandatory') then v_row.type end;
   v_reason := case
     when not exists (select from public.team_members m join public.companies c on c.id = m.company_id
                       where m.company_id = p_company_id and m.user_id = v_row.user_id and m.status = 'active' and m.archived_at is null
                         and c.deleted_at is null) then 'not_active'
     when not v_decided.is_enabled then v_decided.reason
-    when v_to is null then 'no_address'
-    when app.is_suppressed(p_company_id, v_row.channel, v_to) then 'suppressed' end;
+    when v_to is null then case v_row.channel when 'push' then 'no_device' else 'no_address' end
+    else app.notification_suppression(p_company_id, v_row.channel, v_to, v_topic, p_now) end;
   if v_reason is not null then
-    update public.notification_queue q set status = 'cancelled', failure_reason = v_reason where q.company_id = p_company_id and q.id = p_id;
-    perform app.note_way(v_row, 'withheld', v_reason);
-    return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
+    perform app.withhold_notification(v_row, v_reason);
+    act := 'nothing';
+    return next;
     return;
   end if;
   select * into v_wish from public.notification_preferences p where p.company_id = p_company_id and p.user_id = v_row.user_id;
@@ -12388,10 +12399,12 @@ begin
       update public.notification_queue q set scheduled_for = v_until where q.company_id = p_company_id and q.id = p_id;
       perform app.note_way(v_row, 'deferred', 'quiet_hours');
     end if;
-    return query select 'wait', v_until, null, null, null, null, null, null, null;
+    act := 'wait'; wait_until := v_until;
+    return next;
     return;
   end if;
-  return query select 'send', null::timestamptz, v_row.channel, v_to, v_row.type, v_row.subject, v_row.body, v_row.body_html, c.name
+  return query select 'send', null::timestamptz, v_row.channel, v_row.user_id, v_to, v_topic, v_row.type, v_row.priority, v_row.subject, v_row.body,
+                      v_row.body_html, v_row.entity_type, v_row.entity_id, c.name
                  from public.companies c where c.id = p_company_id;
 end $$;
 ALTER FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) OWNER TO app_definer;
@@ -16525,6 +16538,16 @@ CREATE FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text)
     SET search_path TO ''
     RETURN CASE WHEN (p_error IS NULL) THEN p_errors ELSE (CASE WHEN (jsonb_array_length(p_errors) >= 10) THEN (p_errors - 0) ELSE p_errors END || jsonb_build_object('attempt', p_attempt, 'at', now(), 'error', "left"(p_error, 2000))) END;
 ALTER FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) OWNER TO app_owner;
+
+CREATE FUNCTION app.withhold_notification(p_row public.notification_queue, p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  update public.notification_queue q set status = 'cancelled', failure_reason = p_reason where q.company_id = p_row.company_id and q.id = p_row.id;
+  perform app.note_way(p_row, 'withheld', p_reason);
+end $$;
+ALTER FUNCTION app.withhold_notification(p_row public.notification_queue, p_reason text) OWNER TO app_owner;
 
 CREATE FUNCTION app.word_likeness(p_asked text, p_word text) RETURNS double precision
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -33481,9 +33504,6 @@ GRANT ALL ON FUNCTION app.is_settled(p_status text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO service_role;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.is_suppressed(p_company_id uuid, p_channel text, p_address text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.is_suppressed(p_company_id uuid, p_channel text, p_address text) TO app_definer;
-
 REVOKE ALL ON FUNCTION app.is_taken(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.is_time_ranges(p_value jsonb) FROM PUBLIC;
@@ -33902,6 +33922,9 @@ GRANT ALL ON FUNCTION app.notification_params(p_event app.notification_events, p
 
 REVOKE ALL ON FUNCTION app.notification_reader(p_company_id uuid, p_user_id uuid, OUT locale text, OUT zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.notification_reader(p_company_id uuid, p_user_id uuid, OUT locale text, OUT zone text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.notification_suppression(p_company_id uuid, p_channel text, p_address text, p_topic text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.notification_suppression(p_company_id uuid, p_channel text, p_address text, p_topic text, p_now timestamp with time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.notified_columns() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.notified_columns() TO app_definer;
@@ -34462,6 +34485,9 @@ REVOKE ALL ON FUNCTION app.weigh_properties() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) TO app_definer;
 GRANT ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.withhold_notification(p_row public.notification_queue, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.withhold_notification(p_row public.notification_queue, p_reason text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.word_likeness(p_asked text, p_word text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.word_likeness(p_asked text, p_word text) TO app_definer;

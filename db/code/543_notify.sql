@@ -164,7 +164,7 @@ $$;
 revoke all on function app.notification_exclusion(app.notification_events, text, uuid, boolean) from public;
 grant execute on function app.notification_exclusion(app.notification_events, text, uuid, boolean) to app_definer;
 
--- Where somebody is reached by a channel; null where nowhere.
+-- Where somebody is reached by a channel; null where nowhere. His devices are reached by who he is, if he has any.
 create or replace function app.notification_address(p_company_id uuid, p_user_id uuid, p_channel text) returns text
   language sql stable
   set search_path = ''
@@ -172,6 +172,7 @@ as $$
   select case p_channel
       when 'email' then nullif(u.email, '')
       when 'sms' then app.e164(coalesce(nullif(m.phone, ''), nullif(p.phone, ''), nullif(u.phone, '')))
+      when 'push' then (select d.user_id::text from app.push_devices d where d.user_id = u.id limit 1)
       else u.id::text end
     from auth.users u
     join public.users p on p.id = u.id
@@ -181,13 +182,18 @@ $$;
 revoke all on function app.notification_address(uuid, uuid, text) from public;
 grant execute on function app.notification_address(uuid, uuid, text) to app_definer;
 
-create or replace function app.is_suppressed(p_company_id uuid, p_channel text, p_address text) returns boolean
-  language sql stable
+-- Why an address is not written to: its holder wants no more of the topic, or it is on the list; null where nothing is against it. Of what
+-- is mandatory the topic is null, which nobody can refuse.
+drop function if exists app.is_suppressed(uuid, text, text);
+create or replace function app.notification_suppression(p_company_id uuid, p_channel text, p_address text, p_topic text, p_now timestamptz) returns text
+  language plpgsql stable
   set search_path = ''
 as $$
-  select exists (select from public.suppressions s
-                  where s.company_id = p_company_id and s.kind = p_channel
-                    and s.address_key in (lower(btrim(p_address)), app.phone_key(p_address), p_address))
-$$;
-revoke all on function app.is_suppressed(uuid, text, text) from public;
-grant execute on function app.is_suppressed(uuid, text, text) to app_definer;
+declare
+  v_channel constant text := case p_channel when 'email' then 'mail' else p_channel end;
+begin
+  return case when app.suppression_of(p_company_id, v_channel, p_address, '', false, p_now) is not null then 'suppressed'
+              when app.suppression_of(p_company_id, v_channel, p_address, coalesce(p_topic, ''), false, p_now) is not null then 'unsubscribed' end;
+end $$;
+revoke all on function app.notification_suppression(uuid, text, text, text, timestamptz) from public;
+grant execute on function app.notification_suppression(uuid, text, text, text, timestamptz) to app_definer;

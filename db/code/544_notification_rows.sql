@@ -29,6 +29,7 @@ as $$
 declare
   v_decided  record;
   v_address  constant text := app.notification_address(p_event.company_id, p_user_id, p_channel);
+  v_suppress text;
   v_hour_max integer;
   v_wish     public.notification_preferences;
 begin
@@ -42,11 +43,15 @@ begin
   elsif not p_rules -> 'sends' ? p_channel then
     reason := 'no_way'; return;
   elsif v_address is null then
-    reason := 'no_address'; return;
-  elsif app.is_suppressed(p_event.company_id, p_channel, v_address) then
-    reason := 'suppressed'; return;
+    reason := case p_channel when 'push' then 'no_device' else 'no_address' end; return;
   elsif p_event.created_at < p_now - make_interval(hours => (p_rules ->> 'hours_max')::integer) then
     reason := 'too_old'; return;
+  end if;
+  v_suppress := case when p_channel <> 'in_app' then
+    app.notification_suppression(p_event.company_id, p_channel, v_address,
+                                 case when v_decided.reason not in ('mandatory', 'company_mandatory') then p_topic end, p_now) end;
+  if v_suppress is not null then
+    reason := v_suppress; return;
   end if;
   decision := 'sent';
   if p_priority = 'urgent' or v_decided.reason in ('mandatory', 'company_mandatory') then

@@ -1,9 +1,12 @@
 -- Sending what was decided. Invariant: whether somebody may be disturbed is asked when it is sent, not when it happened; what was
 -- handed to the outbox is known by its messages until they are sent or given up.
 
--- What a task that delivers a notification does: send it now (with where to and what), wait until a moment, or nothing more.
-create or replace function app.open_notification(p_company_id uuid, p_id uuid, p_now timestamptz)
-  returns table (act text, wait_until timestamptz, channel text, recipient text, type text, subject text, body text, body_html text, sender_name text)
+-- What a task that delivers a notification does: send it now (with where to and what), wait until a moment, or nothing more. The topic is
+-- there where it can be refused.
+drop function if exists app.open_notification(uuid, uuid, timestamptz);
+create function app.open_notification(p_company_id uuid, p_id uuid, p_now timestamptz)
+  returns table (act text, wait_until timestamptz, channel text, user_id uuid, recipient text, topic text, type text, priority text, subject text, body text,
+                 body_html text, entity_type text, entity_id uuid, sender_name text)
   language plpgsql volatile security definer
   set search_path = ''
 as $$
@@ -15,26 +18,29 @@ declare
   v_wish    public.notification_preferences;
   v_until   timestamptz;
   v_to      text;
+  v_topic   text;
 begin
   perform app.keep_to_company(p_company_id);
   select * into v_row from public.notification_queue q where q.company_id = p_company_id and q.id = p_id for update;
   if v_row.status is distinct from 'pending' or v_row.channel = 'in_app' then
-    return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
+    act := 'nothing';
+    return next;
     return;
   end if;
   select * into v_decided from app.decide_notification(p_company_id, v_row.user_id, v_row.type, v_row.channel);
   v_to := app.notification_address(p_company_id, v_row.user_id, v_row.channel);
+  v_topic := case when v_decided.reason not in ('mandatory', 'company_mandatory') then v_row.type end;
   v_reason := case
     when not exists (select from public.team_members m join public.companies c on c.id = m.company_id
                       where m.company_id = p_company_id and m.user_id = v_row.user_id and m.status = 'active' and m.archived_at is null
                         and c.deleted_at is null) then 'not_active'
     when not v_decided.is_enabled then v_decided.reason
-    when v_to is null then 'no_address'
-    when app.is_suppressed(p_company_id, v_row.channel, v_to) then 'suppressed' end;
+    when v_to is null then case v_row.channel when 'push' then 'no_device' else 'no_address' end
+    else app.notification_suppression(p_company_id, v_row.channel, v_to, v_topic, p_now) end;
   if v_reason is not null then
-    update public.notification_queue q set status = 'cancelled', failure_reason = v_reason where q.company_id = p_company_id and q.id = p_id;
-    perform app.note_way(v_row, 'withheld', v_reason);
-    return query select 'nothing', null::timestamptz, null, null, null, null, null, null, null;
+    perform app.withhold_notification(v_row, v_reason);
+    act := 'nothing';
+    return next;
     return;
   end if;
   select * into v_wish from public.notification_preferences p where p.company_id = p_company_id and p.user_id = v_row.user_id;
@@ -46,10 +52,12 @@ begin
       update public.notification_queue q set scheduled_for = v_until where q.company_id = p_company_id and q.id = p_id;
       perform app.note_way(v_row, 'deferred', 'quiet_hours');
     end if;
-    return query select 'wait', v_until, null, null, null, null, null, null, null;
+    act := 'wait'; wait_until := v_until;
+    return next;
     return;
   end if;
-  return query select 'send', null::timestamptz, v_row.channel, v_to, v_row.type, v_row.subject, v_row.body, v_row.body_html, c.name
+  return query select 'send', null::timestamptz, v_row.channel, v_row.user_id, v_to, v_topic, v_row.type, v_row.priority, v_row.subject, v_row.body,
+                      v_row.body_html, v_row.entity_type, v_row.entity_id, c.name
                  from public.companies c where c.id = p_company_id;
 end $$;
 alter function app.open_notification(uuid, uuid, timestamptz) owner to app_definer;
@@ -65,6 +73,18 @@ as $$
 $$;
 revoke all on function app.note_way(public.notification_queue, text, text, text) from public;
 grant execute on function app.note_way(public.notification_queue, text, text, text) to app_definer;
+
+-- It is not sent after all, and why.
+create or replace function app.withhold_notification(p_row public.notification_queue, p_reason text) returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  update public.notification_queue q set status = 'cancelled', failure_reason = p_reason where q.company_id = p_row.company_id and q.id = p_row.id;
+  perform app.note_way(p_row, 'withheld', p_reason);
+end $$;
+revoke all on function app.withhold_notification(public.notification_queue, text) from public;
+grant execute on function app.withhold_notification(public.notification_queue, text) to app_definer;
 
 -- It is in the outbox as these messages, or can never be.
 create or replace function app.hand_on_notification(p_company_id uuid, p_id uuid, p_message_ids uuid[], p_error text, p_now timestamptz) returns void

@@ -98,6 +98,9 @@ pub struct Push {
 }
 
 impl Push {
+    /// For how long a push service keeps a message at most: four weeks.
+    pub const TTL_SECONDS_MAX: u32 = 2_419_200;
+
     /// Returns what is impossible about it.
     pub fn fault(&self) -> Option<&'static str> {
         let is_key =
@@ -105,7 +108,7 @@ impl Push {
         if !self.collapse_key.iter().all(is_key) {
             return Some("a collapse key has 1 to 32 letters, digits, - and _");
         }
-        (self.ttl_seconds > Some(2_419_200)).then_some("a push service keeps a message for 2419200 seconds at most")
+        (self.ttl_seconds > Some(Self::TTL_SECONDS_MAX)).then_some("a push service keeps a message for 2419200 seconds at most")
     }
 }
 

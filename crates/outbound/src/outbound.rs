@@ -20,7 +20,7 @@ use crate::templates::Templates;
 use crate::{Channel, Message, Seal, dispatch};
 
 /// Reasons for which somebody else has a message sent: whoever gets it may have refused that.
-const OF_OTHERS: &[&str] = &["task", "company_invitation", "notification"];
+const OF_OTHERS: &[&str] = &["task", "company_invitation"];
 
 /// What goes out. Cheap to clone.
 #[derive(Clone)]
@@ -176,11 +176,7 @@ impl Outbound {
 
     /// Writes a message into the outbox that somebody asked for; after the commit, [`Self::wake`]. Others go by [`Self::dispatch`].
     pub async fn put(&self, tx: &Tx, seal: &Seal, posting: Posting<'_>, limits: Limits) -> Result<Asked> {
-        self.put_as(tx, (Uuid::now_v7(), seal), posting, limits).await
-    }
-
-    /// The same under an id of the caller's, by which he finds out what became of it.
-    pub async fn put_as(&self, tx: &Tx, (id, seal): (Uuid, &Seal), posting: Posting<'_>, limits: Limits) -> Result<Asked> {
+        let id = Uuid::now_v7();
         let packed = Packed { message: posting.message.clone(), push: None, unsubscribe: None };
         let plain = serde_json::to_string(&packed).map_err(Error::internal)?;
         // Also for what is never sent: it takes as long.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use kernel::{Error, Result};
-use outbound::Channel;
 use serde_json::{Value, json};
 
+use super::deliver::way_of;
 use super::rows::{self, Planned, Taken};
 use super::texts::Saying;
 use crate::Messaging;
@@ -81,10 +81,7 @@ impl Messaging {
 
     /// The ways that leave this installation.
     fn ways(&self) -> Vec<&'static str> {
-        [("email", Channel::Mail), ("sms", Channel::Sms)]
-            .into_iter()
-            .filter_map(|(name, channel)| self.outbound().sends(channel).then_some(name))
-            .collect()
+        ["email", "sms", "push"].into_iter().filter(|name| way_of(name).is_some_and(|channel| self.outbound().sends(channel))).collect()
     }
 
     /// Words what is sent or gathered.

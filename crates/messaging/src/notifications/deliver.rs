@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use kernel::{CompanyId, Result};
-use outbound::{Asked, Channel, Limits, Message, Posting};
+use kernel::{CompanyId, Result, UserId};
+use outbound::{Channel, Dispatch, Dispatched, Message, Push, To, Urgency};
 use postgres::Tx;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::rows::{self, Act, Letter};
@@ -15,8 +16,9 @@ use crate::Messaging;
 /// Which reason stands in the outbox; what becomes of messages with it is noted at their notification.
 const PURPOSE: &str = "notification";
 const NO_WAY: &str = "this installation has no way out for it";
-/// How many of a topic come in an hour was asked when it was decided.
-const LIMITS: Limits = Limits { pause_seconds: 0, recipient_hour_max: i64::MAX, client_hour_max: i64::MAX };
+/// Somebody refused it, or has no device any more, since it was opened.
+const NOT_WRITTEN_TO: &str = "whoever it is for is not written to";
+const HOUR_SECONDS: u32 = 3600;
 
 /// What became of a notification that was to be delivered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,35 +43,44 @@ impl Messaging {
             }
             Act::Send(letter) => letter,
         };
-        let channel = match letter.channel.as_str() {
-            "email" => Channel::Mail,
-            "sms" => Channel::Sms,
-            // Push messages have no way out yet, and are not planned without one.
-            _ => {
-                rows::hand_on(tx, (company_id, id), Err(NO_WAY), now).await?;
-                return Ok(Delivery::Done);
-            }
-        };
-        if !self.outbound().sends(channel) {
+        let Some(channel) = way_of(&letter.channel).filter(|channel| self.outbound().sends(*channel)) else {
             rows::hand_on(tx, (company_id, id), Err(NO_WAY), now).await?;
             return Ok(Delivery::Done);
-        }
-        let message = message(&letter);
-        let posting = Posting {
+        };
+        let (message, push) = (message(&letter), self.push(id, &letter));
+        let dispatch = Dispatch {
             company_id: Some(company_id),
             channel,
             purpose: PURPOSE,
-            recipient: &letter.recipient,
-            client: None,
+            to: if channel == Channel::Push { To::Member(UserId(letter.user_id)) } else { To::Address(&letter.recipient) },
+            topic: letter.topic.as_deref(),
             message: &message,
-            is_withheld: false,
+            push: (channel == Channel::Push).then_some(&push),
         };
-        let message_id = Uuid::now_v7();
-        match self.outbound().put_as(tx, (message_id, &self.vault().outbox_seal()?), posting, LIMITS).await? {
-            Asked::Taken => rows::hand_on(tx, (company_id, id), Ok(&[message_id]), now).await?,
-            Asked::Pause(_) | Asked::TooMany => return Ok(Delivery::Full),
+        match self.outbound().dispatch(tx, &self.vault().outbox_seal()?, dispatch).await? {
+            Dispatched::Taken(ids) => rows::hand_on(tx, (company_id, id), Ok(&ids), now).await?,
+            Dispatched::Suppressed(_) | Dispatched::Unreachable => rows::hand_on(tx, (company_id, id), Err(NOT_WRITTEN_TO), now).await?,
+            Dispatched::TooMany => return Ok(Delivery::Full),
         }
         Ok(Delivery::Done)
+    }
+
+    /// What an application finds out about a message to its device: what it is of, and what it is about.
+    fn push(&self, id: Uuid, letter: &Letter) -> Push {
+        let mut data =
+            Map::from_iter([("notification_id".to_owned(), Value::from(id.to_string())), ("type".to_owned(), letter.kind.as_str().into())]);
+        if let Some((entity_type, entity_id)) = &letter.entity {
+            data.insert("entity_type".to_owned(), entity_type.as_str().into());
+            data.insert("entity_id".to_owned(), entity_id.to_string().into());
+        }
+        let urgency = match letter.priority.as_str() {
+            "urgent" | "high" => Urgency::High,
+            "low" => Urgency::Low,
+            _ => Urgency::Normal,
+        };
+        // What is too old to disturb anybody is too old for a device that was away.
+        let ttl_seconds = Some(self.config().notifications.disturb_hours_max.saturating_mul(HOUR_SECONDS).min(Push::TTL_SECONDS_MAX));
+        Push { url: None, data, ttl_seconds, urgency, collapse_key: None }
     }
 
     /// Makes mails of digests whose window is over, of one company or of all; returns whether there may be more.
@@ -94,6 +105,16 @@ impl Messaging {
     /// Sends the outbox what is there.
     pub fn wake_outbox(&self) {
         self.outbound().wake();
+    }
+}
+
+/// The way out by which a channel of notifications leaves.
+pub(super) fn way_of(channel: &str) -> Option<Channel> {
+    match channel {
+        "email" => Some(Channel::Mail),
+        "sms" => Some(Channel::Sms),
+        "push" => Some(Channel::Push),
+        _ => None,
     }
 }
 

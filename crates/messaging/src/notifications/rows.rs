@@ -44,7 +44,14 @@ pub(super) enum Act {
 /// A notification on its way.
 pub(super) struct Letter {
     pub(super) channel: String,
+    pub(super) user_id: Uuid,
     pub(super) recipient: String,
+    /// None where it cannot be refused.
+    pub(super) topic: Option<String>,
+    /// What it is about, refusable or not.
+    pub(super) kind: String,
+    pub(super) priority: String,
+    pub(super) entity: Option<(String, Uuid)>,
     pub(super) subject: String,
     pub(super) body: String,
     pub(super) html: String,
@@ -124,15 +131,32 @@ pub(super) async fn fail(tx: &Tx, taken: Taken, error: &str, now: Timestamp, con
 
 /// Opens a notification for whoever delivers it.
 pub(super) async fn open(tx: &Tx, company_id: CompanyId, id: Uuid, now: Timestamp) -> Result<Act> {
-    let mut sql = Sql::new("select o.act, o.wait_until, o.channel, o.recipient, o.subject, o.body, o.body_html, o.sender_name");
-    sql.text(" from app.open_notification(").bind(company_id).text("::uuid, ").bind(id).text("::uuid, ").bind(now).text("::timestamptz) o");
+    let mut sql = Sql::new(
+        "select o.act, o.wait_until, o.channel, o.user_id, o.recipient, o.topic, o.type, o.priority, o.subject, o.body, o.body_html,",
+    );
+    sql.text(" o.entity_type, o.entity_id, o.sender_name from app.open_notification(")
+        .bind(company_id)
+        .text("::uuid, ")
+        .bind(id)
+        .text("::uuid, ")
+        .bind(now)
+        .text("::timestamptz) o");
     let Some(row) = tx.query_opt(sql).await? else { return Ok(Act::Nothing) };
     let text = |name: &str| row.try_get::<_, Option<String>>(name).map(Option::unwrap_or_default).map_err(Error::internal);
     Ok(match text("act")?.as_str() {
         "wait" => Act::Wait(row.try_get("wait_until").map_err(Error::internal)?),
         "send" => Act::Send(Letter {
             channel: text("channel")?,
+            user_id: row.try_get("user_id").map_err(Error::internal)?,
             recipient: text("recipient")?,
+            topic: row.try_get("topic").map_err(Error::internal)?,
+            kind: text("type")?,
+            priority: text("priority")?,
+            entity: row
+                .try_get::<_, Option<Uuid>>("entity_id")
+                .map_err(Error::internal)?
+                .map(|id| Ok((text("entity_type")?, id)))
+                .transpose()?,
             subject: text("subject")?,
             body: text("body")?,
             html: text("body_html")?,

@@ -8,6 +8,8 @@ mod events;
 #[cfg(test)]
 mod inbound;
 #[cfg(test)]
+mod notification_ways;
+#[cfg(test)]
 mod notifications;
 #[cfg(test)]
 mod receiver;

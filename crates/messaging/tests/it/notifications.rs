@@ -11,12 +11,12 @@ async fn shop() -> Shop {
 }
 
 impl Shop {
-    async fn rows(&self, sql: &str) -> Value {
+    pub(crate) async fn rows(&self, sql: &str) -> Value {
         serde_json::from_str(&self.ask(&format!("select coalesce(jsonb_agg(to_jsonb(r)), '[]') from ({sql}) r")).await).unwrap()
     }
 
     /// Adds a job that somebody leads.
-    async fn job(&self, of: &Member, title: &str, leads: &Member) -> Uuid {
+    pub(crate) async fn job(&self, of: &Member, title: &str, leads: &Member) -> Uuid {
         let id = Uuid::now_v7();
         let customer = self.customer(of, "Ben").await;
         self.sql(&format!(
@@ -29,7 +29,7 @@ impl Shop {
     }
 
     /// What a member was told: topic, channel, subject, status.
-    async fn told(&self, who: &Member) -> Value {
+    pub(crate) async fn told(&self, who: &Member) -> Value {
         self.rows(&format!(
             "select q.type, q.channel, q.subject, q.status from public.notification_queue q where q.user_id = '{}' order by q.type, q.channel",
             who.user
@@ -38,14 +38,14 @@ impl Shop {
     }
 
     /// What was decided of a member: channel, decision, reason.
-    async fn decided(&self, who: &Member) -> Vec<String> {
+    pub(crate) async fn decided(&self, who: &Member) -> Vec<String> {
         let rows = self
             .rows(&format!("select concat_ws(' ', d.topic, d.channel, d.decision, d.reason) as w from app.notification_decisions d where d.user_id = '{}' and d.topic <> 'team_member_activity' order by d.id", who.user))
             .await;
         rows.as_array().unwrap().iter().map(|row| row["w"].as_str().unwrap().to_owned()).collect()
     }
 
-    async fn wish(&self, who: &Member, columns: &str, values: &str) {
+    pub(crate) async fn wish(&self, who: &Member, columns: &str, values: &str) {
         self.sql(&format!(
             "insert into public.notification_preferences (company_id, user_id, {columns}) values ('{}', '{}', {values})",
             who.company, who.user
@@ -53,7 +53,7 @@ impl Shop {
         .await;
     }
 
-    async fn alert(&self, to: &Member, topic: &str, more: &str) -> String {
+    pub(crate) async fn alert(&self, to: &Member, topic: &str, more: &str) -> String {
         self.ask(&format!("select app.notify('{topic}', '{}', array['{}'::uuid]{more})", to.company, to.user)).await
     }
 }
@@ -91,7 +91,7 @@ async fn who_leads_a_job_is_told_once_by_feed_and_mail() {
             "job_assigned in_app sent topic_default",
             "job_assigned email sent topic_default",
             "job_assigned sms withheld topic_default",
-            "job_assigned push withheld no_way",
+            "job_assigned push withheld no_device",
         ]
     );
     assert_eq!(shop.decided(&ann).await, Vec::<String>::new(), "she leads nothing and booked nothing");

@@ -118,6 +118,7 @@ impl Shop {
             is_development: true,
         })
         .unwrap();
+        outbound.found_at("https://api.example.com/");
         let webhooks = WebhookConfig { private_addresses_allowed: true, ..webhooks };
         let messaging = Messaging::new(MessagingOptions {
             database: db.database(),

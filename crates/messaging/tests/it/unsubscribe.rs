@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use crate::shop::Shop;
 
-async fn ask(shop: &Shop, method: &str, path: &str, language: &str) -> (u16, HeaderMap, String) {
+pub(crate) async fn ask(shop: &Shop, method: &str, path: &str, language: &str) -> (u16, HeaderMap, String) {
     let routes = Router::new()
         .nest("/api/v1/unsubscribe", messaging::unsubscribe_router(shop.messaging.clone()))
         .nest("/api/v1/push", messaging::push_router(shop.messaging.clone()));
