@@ -38,7 +38,7 @@ pub(super) struct Planned {
 pub(super) enum Act {
     Nothing,
     Wait(Timestamp),
-    Send(Letter),
+    Send(Box<Letter>),
 }
 
 /// A notification on its way.
@@ -145,7 +145,7 @@ pub(super) async fn open(tx: &Tx, company_id: CompanyId, id: Uuid, now: Timestam
     let text = |name: &str| row.try_get::<_, Option<String>>(name).map(Option::unwrap_or_default).map_err(Error::internal);
     Ok(match text("act")?.as_str() {
         "wait" => Act::Wait(row.try_get("wait_until").map_err(Error::internal)?),
-        "send" => Act::Send(Letter {
+        "send" => Act::Send(Box::new(Letter {
             channel: text("channel")?,
             user_id: row.try_get("user_id").map_err(Error::internal)?,
             recipient: text("recipient")?,
@@ -161,7 +161,7 @@ pub(super) async fn open(tx: &Tx, company_id: CompanyId, id: Uuid, now: Timestam
             body: text("body")?,
             html: text("body_html")?,
             sender_name: text("sender_name")?,
-        }),
+        })),
         _ => Act::Nothing,
     })
 }
