@@ -13904,6 +13904,36 @@ begin
 end $$;
 ALTER FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) OWNER TO app_definer;
 
+CREATE FUNCTION app.request_http(p_method text, p_url text, p_params jsonb, p_headers jsonb, p_body bytea, p_timeout_ms integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := coalesce(app.company_id(), app.no_company());
+  v_number  bigint;
+begin
+  if upper(p_method) is null or upper(p_method) not in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE') then
+    raise exception using errcode = 'TH422', constraint = 'http_request_invalid', message = 'The method is GET, HEAD, POST, PUT, PATCH or DELETE.';
+  elsif p_url is null or length(p_url) not between 8 and 2048 or p_url !~* '^https?://[^/?#[:space:]]+' then
+    raise exception using errcode = 'TH422', constraint = 'http_request_invalid', message = 'The address begins with https:// and has up to 2048 letters.';
+  elsif jsonb_typeof(coalesce(p_params, '{}')) <> 'object' or jsonb_typeof(coalesce(p_headers, '{}')) <> 'object'
+        or pg_column_size(p_params) > 16384 or pg_column_size(p_headers) > 16384 then
+    raise exception using errcode = 'TH422', constraint = 'http_request_invalid', message = 'Headers and parameters are objects of up to 16 kB.';
+  elsif octet_length(p_body) > 1048576 then
+    raise exception using errcode = 'TH413', constraint = 'http_request_too_large', message = 'The body of a request has up to 1 MB.';
+  elsif (select count(*) from (select from app.http_requests r where r.company_id = v_company and r.answered_at is null limit 1000) w) >= 1000 then
+    raise exception using errcode = 'TH429', constraint = 'http_requests_full', message = 'Too many requests wait to be made. Try again later.';
+  end if;
+  insert into app.http_requests (company_id, method, url, params, headers, body, timeout_ms)
+  values (v_company, upper(p_method), p_url, nullif(p_params, '{}'), nullif(p_headers, '{}'), p_body, least(greatest(coalesce(p_timeout_ms, 5000), 1), 30000))
+  returning number into v_number;
+  perform app.enqueue_task('http_request', jsonb_build_object('number', v_number), v_company);
+  return v_number;
+end $$;
+ALTER FUNCTION app.request_http(p_method text, p_url text, p_params jsonb, p_headers jsonb, p_body bytea, p_timeout_ms integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.request_http(p_method text, p_url text, p_params jsonb, p_headers jsonb, p_body bytea, p_timeout_ms integer) IS 'Has another server asked for something after the commit; returns the request''s number.';
+
 CREATE FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -14541,6 +14571,66 @@ exception when unique_violation then
     hint = 'Ask the operator of this service, if it is yours.';
 end $$;
 ALTER FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) OWNER TO app_definer;
+
+CREATE TABLE app.http_requests (
+    company_id uuid NOT NULL,
+    number bigint NOT NULL,
+    method text NOT NULL,
+    url text,
+    params jsonb,
+    headers jsonb,
+    body bytea,
+    timeout_ms integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    answered_at timestamp with time zone,
+    status_code integer,
+    content_type text,
+    answer_headers jsonb,
+    content text,
+    is_timed_out boolean,
+    error text,
+    CONSTRAINT http_requests_body_check CHECK ((octet_length(body) <= 1048576)),
+    CONSTRAINT http_requests_content_type_check CHECK ((length(content_type) <= 255)),
+    CONSTRAINT http_requests_error_check CHECK ((length(error) <= 500)),
+    CONSTRAINT http_requests_headers_check CHECK (((jsonb_typeof(headers) = 'object'::text) AND (pg_column_size(headers) <= 16384))),
+    CONSTRAINT http_requests_method_check CHECK ((method = ANY (ARRAY['GET'::text, 'HEAD'::text, 'POST'::text, 'PUT'::text, 'PATCH'::text, 'DELETE'::text]))),
+    CONSTRAINT http_requests_params_check CHECK (((jsonb_typeof(params) = 'object'::text) AND (pg_column_size(params) <= 16384))),
+    CONSTRAINT http_requests_timeout_ms_check CHECK (((timeout_ms >= 1) AND (timeout_ms <= 30000))),
+    CONSTRAINT http_requests_url_check CHECK (((length(url) >= 8) AND (length(url) <= 2048)))
+);
+ALTER TABLE ONLY app.http_requests FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.http_requests OWNER TO app_owner;
+
+COMMENT ON TABLE app.http_requests IS 'Requests that SQL asked for, of a company or (under the nil id) of none, and their answers for six hours.';
+
+COMMENT ON COLUMN app.http_requests.url IS 'secret';
+
+COMMENT ON COLUMN app.http_requests.params IS 'secret';
+
+COMMENT ON COLUMN app.http_requests.headers IS 'secret';
+
+COMMENT ON COLUMN app.http_requests.body IS 'secret';
+
+COMMENT ON COLUMN app.http_requests.answer_headers IS 'secret';
+
+COMMENT ON COLUMN app.http_requests.content IS 'secret';
+
+CREATE FUNCTION app.settle_http_request(p_company_id uuid, p_number bigint, p_status integer, p_content_type text, p_headers jsonb, p_content text, p_is_timed_out boolean, p_error text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ UPDATE app.http_requests r SET answered_at = now(), status_code = settle_http_request.p_status, content_type = "left"(settle_http_request.p_content_type, 255), answer_headers = settle_http_request.p_headers, content = settle_http_request.p_content, is_timed_out = settle_http_request.p_is_timed_out, error = "left"(settle_http_request.p_error, 500), url = NULL::text, params = NULL::jsonb, headers = NULL::jsonb, body = NULL::bytea
+   WHERE ((r.company_id = settle_http_request.p_company_id) AND (r.number = settle_http_request.p_number) AND (r.answered_at IS NULL));
+ DELETE FROM app.http_requests r
+   WHERE ((r.company_id, r.number) IN ( SELECT o.company_id,
+             o.number
+            FROM app.http_requests o
+           WHERE ((o.created_at < (now() - '06:00:00'::interval)) AND ((o.answered_at IS NOT NULL) OR (o.created_at < (now() - '2 days'::interval))))
+           ORDER BY o.created_at
+          LIMIT 100
+          FOR UPDATE OF o SKIP LOCKED));
+END;
+ALTER FUNCTION app.settle_http_request(p_company_id uuid, p_number bigint, p_status integer, p_content_type text, p_headers jsonb, p_content text, p_is_timed_out boolean, p_error text) OWNER TO app_owner;
 
 CREATE FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) RETURNS void
     LANGUAGE plpgsql
@@ -16987,6 +17077,30 @@ CREATE FUNCTION cron.unschedule(job_name text) RETURNS boolean
     SET search_path TO ''
     RETURN (app.call_schedule('drop'::text, NULL::bigint, jsonb_build_object('name', job_name)) IS NOT NULL);
 ALTER FUNCTION cron.unschedule(job_name text) OWNER TO app_owner;
+
+CREATE FUNCTION net.http_delete(url text, params jsonb DEFAULT '{}'::jsonb, headers jsonb DEFAULT '{}'::jsonb, timeout_milliseconds integer DEFAULT 5000, body jsonb DEFAULT NULL::jsonb) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO ''
+    RETURN app.request_http('DELETE'::text, url, params, headers, convert_to((body)::text, 'UTF8'::name), timeout_milliseconds);
+ALTER FUNCTION net.http_delete(url text, params jsonb, headers jsonb, timeout_milliseconds integer, body jsonb) OWNER TO app_owner;
+
+COMMENT ON FUNCTION net.http_delete(url text, params jsonb, headers jsonb, timeout_milliseconds integer, body jsonb) IS 'Has something deleted after the commit; returns the id under which net._http_response has the answer.';
+
+CREATE FUNCTION net.http_get(url text, params jsonb DEFAULT '{}'::jsonb, headers jsonb DEFAULT '{}'::jsonb, timeout_milliseconds integer DEFAULT 5000) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO ''
+    RETURN app.request_http('GET'::text, url, params, headers, NULL::bytea, timeout_milliseconds);
+ALTER FUNCTION net.http_get(url text, params jsonb, headers jsonb, timeout_milliseconds integer) OWNER TO app_owner;
+
+COMMENT ON FUNCTION net.http_get(url text, params jsonb, headers jsonb, timeout_milliseconds integer) IS 'Fetches something after the commit; returns the id under which net._http_response has the answer.';
+
+CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}'::jsonb, params jsonb DEFAULT '{}'::jsonb, headers jsonb DEFAULT '{"Content-Type": "application/json"}'::jsonb, timeout_milliseconds integer DEFAULT 5000) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO ''
+    RETURN app.request_http('POST'::text, url, params, headers, convert_to((body)::text, 'UTF8'::name), timeout_milliseconds);
+ALTER FUNCTION net.http_post(url text, body jsonb, params jsonb, headers jsonb, timeout_milliseconds integer) OWNER TO app_owner;
+
+COMMENT ON FUNCTION net.http_post(url text, body jsonb, params jsonb, headers jsonb, timeout_milliseconds integer) IS 'Posts something after the commit; returns the id under which net._http_response has the answer.';
 
 CREATE FUNCTION public.accept_estimate(name text, estimate_id uuid DEFAULT NULL::uuid, signature text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
@@ -19954,6 +20068,15 @@ ALTER TABLE app.forgotten_files OWNER TO app_owner;
 
 COMMENT ON TABLE app.forgotten_files IS 'Files whose rows are gone; they are taken away by the next clean-up.';
 
+ALTER TABLE app.http_requests ALTER COLUMN number ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME app.http_requests_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE app.idempotency_keys (
     company_id uuid NOT NULL,
     caller_id uuid NOT NULL,
@@ -21326,6 +21449,34 @@ CREATE VIEW home_services.work_orders WITH (security_invoker='true') AS
 ALTER TABLE home_services.work_orders OWNER TO app_owner;
 
 COMMENT ON VIEW home_services.work_orders IS 'jobs that are not deleted, as a platform of many products calls them.';
+
+CREATE VIEW net._http_response WITH (security_invoker='true') AS
+ SELECT r.number AS id,
+    r.status_code,
+    r.content_type,
+    r.answer_headers AS headers,
+    r.content,
+    r.is_timed_out AS timed_out,
+    r.error AS error_msg,
+    r.answered_at AS created
+   FROM app.http_requests r
+  WHERE (r.answered_at IS NOT NULL);
+ALTER TABLE net._http_response OWNER TO app_owner;
+
+COMMENT ON VIEW net._http_response IS 'What was answered in the last six hours, as pg_net shows it.';
+
+CREATE VIEW net.http_request_queue WITH (security_invoker='true') AS
+ SELECT r.number AS id,
+    r.method,
+    r.url,
+    r.headers,
+    r.body,
+    r.timeout_ms AS timeout_milliseconds
+   FROM app.http_requests r
+  WHERE (r.answered_at IS NULL);
+ALTER TABLE net.http_request_queue OWNER TO app_owner;
+
+COMMENT ON VIEW net.http_request_queue IS 'Requests that are not made yet, as pg_net shows them.';
 
 CREATE TABLE public.absences (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -24930,6 +25081,9 @@ ALTER TABLE ONLY app.figures
 ALTER TABLE ONLY app.forgotten_files
     ADD CONSTRAINT forgotten_files_pkey PRIMARY KEY (blob_key);
 
+ALTER TABLE ONLY app.http_requests
+    ADD CONSTRAINT http_requests_pkey PRIMARY KEY (company_id, number);
+
 ALTER TABLE ONLY app.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (company_id, caller_id, caller_role, route, key);
 
@@ -25676,6 +25830,12 @@ CREATE INDEX events_created_at_idx ON app.events USING btree (created_at);
 CREATE INDEX events_untold_idx ON app.events USING btree (number) WHERE (told_at IS NULL);
 
 CREATE INDEX figure_changes_idx ON app.figure_changes USING btree (company_id, scope, subject);
+
+CREATE INDEX http_requests_created_at_idx ON app.http_requests USING btree (created_at);
+
+CREATE INDEX http_requests_number_idx ON app.http_requests USING btree (number);
+
+CREATE INDEX http_requests_waiting_idx ON app.http_requests USING btree (company_id) WHERE (answered_at IS NULL);
 
 CREATE INDEX idempotency_keys_expires_at_idx ON app.idempotency_keys USING btree (expires_at);
 
@@ -29450,6 +29610,8 @@ CREATE POLICY app_definer_all ON app.figures TO app_definer USING (true) WITH CH
 
 CREATE POLICY app_definer_all ON app.forgotten_files TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.http_requests TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.idempotency_keys TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.import_errors TO app_definer USING (true) WITH CHECK (true);
@@ -29585,6 +29747,8 @@ CREATE POLICY app_owner_all ON app.figure_changes TO app_owner USING (true) WITH
 CREATE POLICY app_owner_all ON app.figures TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.forgotten_files TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.http_requests TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.idempotency_keys TO app_owner USING (true) WITH CHECK (true);
 
@@ -29722,6 +29886,8 @@ ALTER TABLE app.figures ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.forgotten_files ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.http_requests ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.idempotency_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.import_errors ENABLE ROW LEVEL SECURITY;
@@ -29847,6 +30013,8 @@ CREATE POLICY service_role_all ON app.figure_changes TO service_role USING (true
 CREATE POLICY service_role_all ON app.figures TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.forgotten_files TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.http_requests TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.idempotency_keys TO service_role USING (true) WITH CHECK (true);
 
@@ -32284,6 +32452,8 @@ GRANT USAGE ON SCHEMA extensions TO app_definer;
 GRANT USAGE ON SCHEMA home_services TO authenticated;
 GRANT USAGE ON SCHEMA home_services TO service_role;
 
+GRANT USAGE ON SCHEMA net TO service_role;
+
 GRANT USAGE ON SCHEMA public TO anon;
 GRANT USAGE ON SCHEMA public TO authenticated;
 GRANT USAGE ON SCHEMA public TO guest;
@@ -34161,6 +34331,9 @@ REVOKE ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time 
 GRANT ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) TO service_role;
 
+REVOKE ALL ON FUNCTION app.request_http(p_method text, p_url text, p_params jsonb, p_headers jsonb, p_body bytea, p_timeout_ms integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.request_http(p_method text, p_url text, p_params jsonb, p_headers jsonb, p_body bytea, p_timeout_ms integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid, p_now timestamp with time zone) TO service_role;
@@ -34247,6 +34420,12 @@ REVOKE ALL ON FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended bool
 GRANT ALL ON FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) FROM PUBLIC;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.http_requests TO app_definer;
+GRANT SELECT,DELETE,UPDATE ON TABLE app.http_requests TO service_role;
+
+REVOKE ALL ON FUNCTION app.settle_http_request(p_company_id uuid, p_number bigint, p_status integer, p_content_type text, p_headers jsonb, p_content text, p_is_timed_out boolean, p_error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.settle_http_request(p_company_id uuid, p_number bigint, p_status integer, p_content_type text, p_headers jsonb, p_content text, p_is_timed_out boolean, p_error text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.settle_invoices(p_company_id uuid, p_invoice_ids uuid[]) TO app_definer;
@@ -34568,6 +34747,15 @@ GRANT ALL ON FUNCTION cron.unschedule(job_id bigint) TO service_role;
 
 REVOKE ALL ON FUNCTION cron.unschedule(job_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION cron.unschedule(job_name text) TO service_role;
+
+REVOKE ALL ON FUNCTION net.http_delete(url text, params jsonb, headers jsonb, timeout_milliseconds integer, body jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION net.http_delete(url text, params jsonb, headers jsonb, timeout_milliseconds integer, body jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION net.http_get(url text, params jsonb, headers jsonb, timeout_milliseconds integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION net.http_get(url text, params jsonb, headers jsonb, timeout_milliseconds integer) TO service_role;
+
+REVOKE ALL ON FUNCTION net.http_post(url text, body jsonb, params jsonb, headers jsonb, timeout_milliseconds integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION net.http_post(url text, body jsonb, params jsonb, headers jsonb, timeout_milliseconds integer) TO service_role;
 
 REVOKE ALL ON FUNCTION public.accept_estimate(name text, estimate_id uuid, signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.accept_estimate(name text, estimate_id uuid, signature text) TO guest;
@@ -35166,6 +35354,10 @@ GRANT SELECT ON TABLE cron.job_run_details TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE home_services.work_orders TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE home_services.work_orders TO service_role;
+
+GRANT SELECT ON TABLE net._http_response TO service_role;
+
+GRANT SELECT ON TABLE net.http_request_queue TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.absences TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.absences TO service_role;

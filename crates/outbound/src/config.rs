@@ -19,6 +19,8 @@ pub struct OutboundConfig {
     pub sms: SmsConfig,
     /// Messages to devices.
     pub push: PushConfig,
+    /// Requests that SQL asks for.
+    pub http_requests: HttpRequestsConfig,
     /// What becomes of a provider that takes nothing.
     pub failover: FailoverConfig,
     /// What is kept of what was sent, and who is not written to.
@@ -118,6 +120,14 @@ pub struct PushConfig {
     pub devices_max: i32,
     /// Whether devices may be at private addresses, and without TLS: for development and tests.
     pub private_addresses_allowed: bool,
+}
+
+/// The settings of requests that SQL asks for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpRequestsConfig {
+    /// Whether they may go to private addresses, and without TLS. Where it is not set a developer's may.
+    pub private_addresses_allowed: Option<bool>,
 }
 
 /// What becomes of a provider that takes nothing.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, HeaderValue};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use ipnet::IpNet;
 use kernel::{Error, Result};
 use reqwest::redirect::Policy;
@@ -58,6 +58,7 @@ pub struct Http {
 /// One request.
 pub struct Call<'a> {
     url: &'a Url,
+    method: Option<Method>,
     named_by: NamedBy,
     content: Content<'a>,
     headers: HeaderMap,
@@ -114,7 +115,7 @@ pub enum HttpFault {
 impl<'a> Call<'a> {
     /// Fetches something.
     pub fn get(url: &'a Url, named_by: NamedBy) -> Self {
-        Self { url, named_by, content: Content::None, headers: HeaderMap::new(), shown: None, bounds: None, only: None }
+        Self { url, method: None, named_by, content: Content::None, headers: HeaderMap::new(), shown: None, bounds: None, only: None }
     }
 
     /// Posts the members of a form.
@@ -125,6 +126,17 @@ impl<'a> Call<'a> {
     /// Posts a body, of the type that the headers say.
     pub fn post(url: &'a Url, named_by: NamedBy, headers: HeaderMap, body: Vec<u8>) -> Self {
         Self { content: Content::Body(body), headers, ..Self::get(url, named_by) }
+    }
+
+    /// Asks with headers and no body.
+    pub fn bare(url: &'a Url, named_by: NamedBy, headers: HeaderMap) -> Self {
+        Self { headers, ..Self::get(url, named_by) }
+    }
+
+    /// Asks by another method.
+    #[must_use]
+    pub fn with_method(self, method: Method) -> Self {
+        Self { method: Some(method), ..self }
     }
 
     /// Shows a token that lets in.
@@ -198,9 +210,9 @@ impl Http {
         let mut headers = call.headers;
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let request = match call.content {
-            Content::None => client.get(call.url.clone()),
-            Content::Form(form) => client.post(call.url.clone()).form(form),
-            Content::Body(body) => client.post(call.url.clone()).body(body),
+            Content::None => client.request(call.method.unwrap_or(Method::GET), call.url.clone()),
+            Content::Form(form) => client.request(call.method.unwrap_or(Method::POST), call.url.clone()).form(form),
+            Content::Body(body) => client.request(call.method.unwrap_or(Method::POST), call.url.clone()).body(body),
         };
         let request = request.headers(headers);
         Ok(match call.shown {

@@ -222,6 +222,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.task_workers",
             "app.task_slots",
             "app.cron_entries",
+            "app.http_requests",
             "app.cron_states",
             "app.cron_runs",
             "app.cron_rules",

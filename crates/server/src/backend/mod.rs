@@ -130,7 +130,7 @@ impl Backend {
             public_url: public_url.to_owned(),
         })?;
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
-        let kinds = tasks::kinds(desk, &messaging, &transfers, parts::run_sql(settings, &pool, &authority));
+        let kinds = tasks::kinds(desk, &messaging, &transfers, parts::of_sql(settings, &pool, &authority)?);
         let cron = Cron::new(queue.clone(), &kinds, clock);
         let feed = parts::feed(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() }, &data_api)?;
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));

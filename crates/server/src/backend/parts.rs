@@ -20,10 +20,12 @@ use redis_link::Link;
 use crate::config::Settings;
 use crate::tasks;
 
-/// What runs SQL that was scheduled.
-pub(super) fn run_sql(settings: &Settings, pool: &PoolOptions, authority: &Arc<Authority>) -> tasks::RunSql {
+/// What runs SQL that was scheduled, and asks other servers what SQL wants to know. A developer's are on his own machine.
+pub(super) fn of_sql(settings: &Settings, pool: &PoolOptions, authority: &Arc<Authority>) -> Result<tasks::OfSql> {
     let time = Duration::from_millis(settings.queue.cron.command_time_ms);
-    tasks::RunSql { pool: pool.clone(), authority: Arc::clone(authority), time }
+    let run_sql = tasks::RunSql { pool: pool.clone(), authority: Arc::clone(authority), time };
+    let private_allowed = settings.outbound.http_requests.private_addresses_allowed.unwrap_or(settings.is_development());
+    Ok(tasks::OfSql { run_sql, http_request: tasks::HttpRequest::new(private_allowed)? })
 }
 
 /// How this process is called beside others: its machine and its number.

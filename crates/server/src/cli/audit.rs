@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use kernel::{Authority, Grant, RequestContext};
-use postgres::{Access, Database, PoolOptions, Sql};
+use kernel::RequestContext;
+use postgres::{Access, Sql};
 
-use super::place;
+use super::own::Own;
 use super::{CliError, say};
 use crate::config::Settings;
 use crate::maintenance::{ANCHOR_FILE, verify};
@@ -38,13 +38,9 @@ impl Audit {
         let Command::Verify = self.command;
         let file = settings.in_data_directory(ANCHOR_FILE);
         let kept = crate::maintenance::read_anchors(&file).map_err(|source| StartError::File { path: file, source })?;
-        let (config, place) = place::connect(settings).await?;
-        let options =
-            PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
-        let outcome = Box::pin(look(options, &kept, crate::maintenance::settled_after(settings))).await;
-        if let Some(place) = place {
-            place.leave().await?;
-        }
+        let own = Own::connect(settings).await?;
+        let outcome = Box::pin(look(&own, &kept, crate::maintenance::settled_after(settings))).await;
+        own.leave().await?;
         let report = outcome?;
         let verify::Report { companies, batches, rows, anchors, findings } = &report;
         let verdict = if findings.is_empty() { "all as sealed".to_owned() } else { format!("{} findings", findings.len()) };
@@ -55,14 +51,11 @@ impl Audit {
     }
 }
 
-async fn look(options: PoolOptions, kept: &crate::maintenance::KeptAnchors, patience: Duration) -> kernel::Result<verify::Report> {
-    let database = Database::new(options)?;
-    #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
-    let grant = Grant::system(&Authority::establish(), None, "verifies the audit");
-    let tx = database.begin(&grant, &RequestContext::default(), Access::Read).await?;
+async fn look(own: &Own, kept: &crate::maintenance::KeptAnchors, patience: Duration) -> kernel::Result<verify::Report> {
+    let grant = Own::grant(None, "verifies the audit");
+    let tx = own.database().begin(&grant, &RequestContext::default(), Access::Read).await?;
     tx.query(Sql::new("select set_config('statement_timeout', '0', true)")).await?;
     let report = verify::verify(&tx, kept, patience).await;
     tx.rollback().await?;
-    database.close();
     report
 }

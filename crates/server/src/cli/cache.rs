@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use ::cache::{Flush, Stats};
 use clap::{Args, Subcommand};
-use kernel::{Authority, Grant, RequestContext};
-use postgres::{Access, Database, PoolOptions, Sql};
+use postgres::Sql;
 
-use super::{CliError, place, say};
+use super::own::Own;
+use super::{CliError, say};
 use crate::config::Settings;
 use crate::start::State;
 
@@ -74,29 +74,20 @@ async fn flush(settings: &Settings, tag: &str) -> Result<ExitCode, CliError> {
             return Err(CliError::refused("tag_unknown", message));
         }
     }
-    let (config, place) = place::connect(settings).await?;
-    let options =
-        PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
-    let outcome = Box::pin(tell(options, tag)).await;
-    if let Some(place) = place {
-        place.leave().await?;
-    }
+    let own = Own::connect(settings).await?;
+    let outcome = Box::pin(tell(&own, tag)).await;
+    own.leave().await?;
     outcome?;
     say(&format!("every server reads {tag} anew"))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes it where every server hears of it.
-async fn tell(options: PoolOptions, tag: &str) -> kernel::Result<()> {
-    let database = Database::new(options)?;
-    #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
-    let grant = Grant::system(&Authority::establish(), None, "has servers read anew");
+async fn tell(own: &Own, tag: &str) -> kernel::Result<()> {
     let mut sql = Sql::new(
         "with old as (delete from app.cache_flushes where created_at < now() - interval '1 hour')
          insert into app.cache_flushes (tag) values (",
     );
     sql.bind(tag).text(")");
-    database.run(&grant, &RequestContext::default(), Access::Write, sql).await?;
-    database.close();
-    Ok(())
+    own.run(None, "has servers read anew", sql).await.map(drop)
 }

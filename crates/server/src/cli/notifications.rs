@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use kernel::{Authority, Error, Grant, RequestContext};
-use postgres::{Access, Database, PoolOptions, Sql};
+use kernel::Error;
+use postgres::Sql;
 use uuid::Uuid;
 
-use super::{CliError, place, say};
+use super::own::Own;
+use super::{CliError, say};
 use crate::config::Settings;
 
 /// Rows that one answer has.
@@ -43,23 +44,16 @@ Examples:
 impl Notifications {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
         let Command::Why { id, user } = self.command;
-        let (config, place) = place::connect(settings).await?;
-        let options =
-            PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
-        let answer = Box::pin(why(options, id, user)).await;
-        if let Some(place) = place {
-            place.leave().await?;
-        }
+        let own = Own::connect(settings).await?;
+        let answer = Box::pin(why(&own, id, user)).await;
+        own.leave().await?;
         say(&answer?)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// Reads the decisions, the oldest first, and whether there is something that is not decided yet.
-async fn why(options: PoolOptions, id: Uuid, user: Option<Uuid>) -> kernel::Result<String> {
-    let database = Database::new(options)?;
-    #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
-    let grant = Grant::system(&Authority::establish(), None, "tells why somebody was told of something");
+async fn why(own: &Own, id: Uuid, user: Option<Uuid>) -> kernel::Result<String> {
     let mut sql = Sql::new(
         "select to_char(d.created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as at, d.user_id::text as who,
                 concat_ws(' ', d.event, d.topic, coalesce(d.channel, 'every way')) as what, d.decision || ' ' || d.reason as decided
@@ -73,8 +67,7 @@ async fn why(options: PoolOptions, id: Uuid, user: Option<Uuid>) -> kernel::Resu
            from app.notification_events e where e.done_at is null and (e.entity_id = ",
     );
     sql.bind(id).text("::uuid or e.id = ").bind(id).text("::uuid) order by at limit ").bind(ROWS_MAX).text("::integer");
-    let rows = database.run(&grant, &RequestContext::default(), Access::Read, sql).await?.rows;
-    database.close();
+    let rows = own.run(None, "tells why somebody was told of something", sql).await?;
     let mut said = String::new();
     for row in &rows {
         let text = |name: &str| row.try_get::<_, String>(name).map_err(Error::internal);

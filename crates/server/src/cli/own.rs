@@ -4,6 +4,7 @@
 
 use kernel::{Authority, CompanyId, Grant, RequestContext};
 use postgres::{Access, Database, PoolOptions, Row, Sql};
+use queue::{Queue, QueueOptions};
 
 use super::{CliError, place};
 use crate::config::Settings;
@@ -22,11 +23,27 @@ impl Own {
         Ok(Self { database: Database::new(options)?, place })
     }
 
+    /// Returns what the command may do, and why.
+    pub(super) fn grant(company: Option<CompanyId>, reason: &'static str) -> Grant {
+        #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
+        Grant::system(&Authority::establish(), company, reason)
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Returns the queue, for a command of this name.
+    pub(super) fn queue(&self, settings: &Settings, node: &str) -> Result<Queue, CliError> {
+        #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
+        let authority = Authority::establish();
+        let (database, config, node) = (self.database.clone(), settings.queue.clone(), node.to_owned());
+        Ok(Queue::new(QueueOptions { database, authority, config, node, listen: None })?)
+    }
+
     /// Runs a statement, in a company where one is named, and returns what it says.
     pub(super) async fn run(&self, company: Option<CompanyId>, reason: &'static str, sql: Sql) -> kernel::Result<Vec<Row>> {
-        #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
-        let grant = Grant::system(&Authority::establish(), company, reason);
-        let tx = self.database.begin(&grant, &RequestContext::default(), Access::Write).await?;
+        let tx = self.database.begin(&Self::grant(company, reason), &RequestContext::default(), Access::Write).await?;
         let rows = tx.query(sql).await?;
         tx.commit().await?;
         Ok(rows)

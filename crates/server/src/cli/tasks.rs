@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use kernel::{Authority, CompanyId};
-use postgres::{Database, PoolOptions};
-use queue::{Chosen, Queue, QueueOptions};
+use kernel::CompanyId;
+use queue::{Chosen, Queue};
 use uuid::Uuid;
 
-use super::{CliError, place, say};
+use super::own::Own;
+use super::{CliError, say};
 use crate::config::Settings;
 
 /// Tasks that one call cancels or puts in again.
@@ -113,26 +113,14 @@ Examples:
 
 impl Tasks {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let (config, place) = place::connect(settings).await?;
-        let outcome = Box::pin(self.answer(settings, config)).await;
-        if let Some(place) = place {
-            place.leave().await?;
-        }
+        let own = Own::connect(settings).await?;
+        let outcome = match own.queue(settings, "thorbis tasks") {
+            Ok(queue) => Box::pin(self.said(&queue)).await,
+            Err(error) => Err(error),
+        };
+        own.leave().await?;
         say(&outcome?)?;
         Ok(ExitCode::SUCCESS)
-    }
-
-    async fn answer(&self, settings: &Settings, server: postgres::Config) -> Result<String, CliError> {
-        let options =
-            PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(server) };
-        let database = Database::new(options)?;
-        #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
-        let authority = Authority::establish();
-        let node = "thorbis tasks".to_owned();
-        let queue = Queue::new(QueueOptions { database: database.clone(), authority, config: settings.queue.clone(), node, listen: None })?;
-        let said = self.said(&queue).await;
-        database.close();
-        said
     }
 
     async fn said(&self, queue: &Queue) -> Result<String, CliError> {

@@ -9,6 +9,7 @@ mod collect_metrics;
 mod company_report;
 mod company_reports;
 mod expire_trials;
+mod http_request;
 mod invoice_reminder;
 mod invoice_reminders;
 mod letters;
@@ -33,6 +34,7 @@ use collect_metrics::CollectMetrics;
 use company_report::CompanyReport;
 use company_reports::CompanyReports;
 use expire_trials::ExpireTrials;
+pub(crate) use http_request::HttpRequest;
 use invoice_reminder::InvoiceReminder;
 use invoice_reminders::InvoiceReminders;
 use make_partitions::MakePartitions;
@@ -47,8 +49,14 @@ use send_message::{SendEmail, SendSms};
 pub(crate) use system_entries::SYSTEM_ENTRIES;
 use trial_ended::TrialEnded;
 
+/// What does things that SQL asked for.
+pub(crate) struct OfSql {
+    pub(crate) run_sql: RunSql,
+    pub(crate) http_request: HttpRequest,
+}
+
 /// Returns all kinds.
-pub(crate) fn kinds(desk: Desk, messaging: &Messaging, transfers: &Transfers, run_sql: RunSql) -> Kinds {
+pub(crate) fn kinds(desk: Desk, messaging: &Messaging, transfers: &Transfers, sql: OfSql) -> Kinds {
     transfers::kinds(recurring(Kinds::default()), transfers)
         .with(RefreshReports)
         .with(SendEmail(desk.clone()))
@@ -59,7 +67,8 @@ pub(crate) fn kinds(desk: Desk, messaging: &Messaging, transfers: &Transfers, ru
         .with(DeliverNotification(messaging.clone()))
         .with(NotifyDue(messaging.clone()))
         .with(SendDigests(messaging.clone()))
-        .with(run_sql)
+        .with(sql.run_sql)
+        .with(sql.http_request)
 }
 
 /// Adds what only schedules put in.

@@ -10,6 +10,8 @@ mod bare;
 #[cfg(test)]
 mod cached;
 #[cfg(test)]
+mod http_requests;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod nodes;

@@ -31,20 +31,20 @@ const SEEDED: &str = "
      '[{\"description\": \"Pipe\", \"quantity\": 1, \"unit_price\": 500}]', now() - interval '3 days');
   update public.invoices set status = 'sent';";
 
-struct House {
-    db: Db,
+pub(crate) struct House {
+    pub(crate) db: Db,
     _folder: TempDir,
-    server: server::RunningServer,
+    pub(crate) server: server::RunningServer,
 }
 
 impl House {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         know_tls();
         let db = Db::new().await;
         Self::on(db).await
     }
 
-    async fn on(db: Db) -> Self {
+    pub(crate) async fn on(db: Db) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = Self::settings(&folder, &db);
         let server = Box::pin(server::start(settings)).await.unwrap();
@@ -62,11 +62,11 @@ impl House {
         settings
     }
 
-    async fn execute(&self, sql: &str) {
+    pub(crate) async fn execute(&self, sql: &str) {
         self.db.superuser().await.batch_execute(sql).await.unwrap();
     }
 
-    async fn ask(&self, sql: &str) -> String {
+    pub(crate) async fn ask(&self, sql: &str) -> String {
         let row = self.db.superuser().await.query_one(&format!("select ({sql})::text"), &[]).await.unwrap();
         row.get::<_, Option<String>>(0).unwrap_or_else(|| "null".to_owned())
     }
@@ -79,12 +79,12 @@ impl House {
     }
 
     /// Waits until no task is left.
-    async fn idle(&self) {
+    pub(crate) async fn idle(&self) {
         until(&self.db, "not exists (select from app.tasks) and not exists (select from app.outbox where status = 'pending')").await;
     }
 
     /// Has a time of an entry come now.
-    async fn comes(&self, job: &str) {
+    pub(crate) async fn comes(&self, job: &str) {
         self.execute(&format!("update app.cron_states set next_run_at = now() where entry_id = {job}")).await;
     }
 }
