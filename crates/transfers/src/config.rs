@@ -48,6 +48,12 @@ pub struct TransfersConfig {
     pub report_rows_max: u32,
     /// Files that are taken away in one go when their time is over.
     pub clean_rows_max: u32,
+    /// Pages of a supplier's catalogue.
+    pub supplier_pages_max: u32,
+    /// Bytes of one of them.
+    pub supplier_page_bytes_max: usize,
+    /// Whether suppliers may be at private addresses, and without TLS: for development and tests.
+    pub supplier_private_addresses_allowed: bool,
 }
 
 impl Default for TransfersConfig {
@@ -73,6 +79,9 @@ impl Default for TransfersConfig {
             bulk_mails_max: 10_000,
             report_rows_max: 10_000,
             clean_rows_max: 100,
+            supplier_pages_max: 1000,
+            supplier_page_bytes_max: 10_000_000,
+            supplier_private_addresses_allowed: false,
         }
     }
 }
@@ -103,6 +112,8 @@ impl TransfersConfig {
             (!(1..=1_000_000).contains(&self.bulk_mails_max), "bulk_mails_max", "1 to 1000000"),
             (!(1..=1_000_000).contains(&self.report_rows_max), "report_rows_max", "1 to 1000000"),
             (!(1..=10_000).contains(&self.clean_rows_max), "clean_rows_max", "1 to 10000"),
+            (!(1..=100_000).contains(&self.supplier_pages_max), "supplier_pages_max", "1 to 100000"),
+            (!(1000..=100_000_000).contains(&self.supplier_page_bytes_max), "supplier_page_bytes_max", "1000 to 100000000"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))

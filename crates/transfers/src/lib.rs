@@ -1,4 +1,4 @@
-//! Work over many rows: exports, imports and taking them back, changes, letters to many, reports. Each is a task; what it reads and makes as a
+//! Work over many rows: exports, imports and taking them back, changes, letters to many, reports, what suppliers offer. Each is a task; what it reads and makes as a
 //! file goes through the port [`kernel::Blobs`].
 //!
 //! Invariant: a task does what whoever put it in may do, asked anew in each of its transactions; however many rows there are, a bounded number
@@ -14,7 +14,7 @@ mod imports;
 mod links;
 mod reports;
 mod state;
-mod sync;
+mod suppliers;
 
 pub use bulk::{BulkEmail, BulkUpdate};
 pub use config::TransfersConfig;
@@ -22,7 +22,7 @@ pub use exports::{DataExport, router as exports_router};
 pub use imports::{DataImport, UndoImport, router as imports_router};
 pub use reports::GenerateReport;
 pub use state::{Transfers, TransfersOptions};
-pub use sync::SyncIntegration;
+pub use suppliers::{SyncIntegration, router as suppliers_router};
 
 /// Adds the kinds of this crate.
 pub fn kinds(kinds: queue::Kinds, transfers: &Transfers) -> queue::Kinds {
@@ -33,5 +33,5 @@ pub fn kinds(kinds: queue::Kinds, transfers: &Transfers) -> queue::Kinds {
         .with(BulkUpdate(transfers.clone()))
         .with(BulkEmail(transfers.clone()))
         .with(GenerateReport(transfers.clone()))
-        .with(SyncIntegration)
+        .with(SyncIntegration(transfers.clone()))
 }

@@ -9,6 +9,7 @@ use data_api::DataApi;
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Authority, BlobKey, Blobs, Clock, Error, Grant, RequestContext, Result};
 use outbound::Outbound;
+use outbound::http::{Bounds, Http, HttpOptions, TIME_MAX};
 use postgres::{Access, Database, Sql, Tx};
 use queue::Queue;
 
@@ -16,7 +17,13 @@ use crate::config::TransfersConfig;
 
 /// Work over many rows. Cheap to clone.
 #[derive(Clone)]
-pub struct Transfers(Arc<TransfersOptions>);
+pub struct Transfers(Arc<Inner>);
+
+struct Inner {
+    options: TransfersOptions,
+    /// What asks suppliers.
+    http: Http,
+}
 
 /// What it is made of.
 pub struct TransfersOptions {
@@ -48,40 +55,46 @@ impl Transfers {
         if let Some((key, allowed)) = options.config.faults().first() {
             return Err(Error::internal(format!("transfers.{key}: allowed is {allowed}")));
         }
-        Ok(Self(Arc::new(options)))
+        let bounds = Bounds { bytes_max: options.config.supplier_page_bytes_max, time: TIME_MAX };
+        let http = Http::new(HttpOptions { bounds, private_allowed: options.config.supplier_private_addresses_allowed })?;
+        Ok(Self(Arc::new(Inner { options, http })))
     }
 
     /// Returns the settings.
     pub fn config(&self) -> &TransfersConfig {
-        &self.0.config
+        &self.0.options.config
     }
 
     pub(crate) fn blobs(&self) -> &dyn Blobs {
-        self.0.blobs.as_ref()
+        self.0.options.blobs.as_ref()
     }
 
     pub(crate) fn data_api(&self) -> &DataApi {
-        &self.0.data_api
+        &self.0.options.data_api
     }
 
     pub(crate) fn queue(&self) -> &Queue {
-        &self.0.queue
+        &self.0.options.queue
     }
 
     pub(crate) fn auth(&self) -> &Auth {
-        &self.0.auth
+        &self.0.options.auth
     }
 
     pub(crate) fn outbound(&self) -> &Outbound {
-        &self.0.outbound
+        &self.0.options.outbound
+    }
+
+    pub(crate) fn http(&self) -> &Http {
+        &self.0.http
     }
 
     pub(crate) fn public_url(&self) -> &str {
-        self.0.public_url.trim_end_matches('/')
+        self.0.options.public_url.trim_end_matches('/')
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.options.clock.now()
     }
 
     /// Returns until when a link is good that is made now.
@@ -96,14 +109,14 @@ impl Transfers {
 
     /// Opens a transaction for a caller.
     pub(crate) async fn begin_as(&self, grant: &Grant, context: &RequestContext) -> Result<Tx> {
-        self.0.database.begin(grant, context, Access::Write).await
+        self.0.options.database.begin(grant, context, Access::Write).await
     }
 
     /// Opens a transaction of the server's own.
     pub(crate) async fn begin(&self, reason: &'static str) -> Result<Tx> {
         #[expect(clippy::disallowed_methods, reason = "files are looked after, and handed to whoever has their link, for no caller")]
-        let grant = Grant::system(&self.0.authority, None, reason);
-        self.0.database.begin(&grant, &RequestContext::default(), Access::Write).await
+        let grant = Grant::system(&self.0.options.authority, None, reason);
+        self.0.options.database.begin(&grant, &RequestContext::default(), Access::Write).await
     }
 
     /// Takes away files whose time is over, and those that nothing names any more, a bounded number. Returns how many there were.

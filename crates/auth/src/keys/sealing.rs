@@ -51,6 +51,9 @@ pub const WEBHOOK_SECRET: Place = Place { schema: "app", table: "webhook_secrets
 /// The key by which push services know this installation.
 pub const PUSH_SECRET: Place = Place { schema: "app", table: "channel_settings", column: "push_secret", bound_to: None };
 
+/// What this server proves itself with to a company's suppliers.
+pub const SUPPLIER_SECRET: Place = Place { schema: "app", table: "supplier_secrets", column: "secret", bound_to: None };
+
 /// A key that seals.
 #[derive(Clone)]
 pub(super) struct SealingKey {

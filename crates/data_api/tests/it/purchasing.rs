@@ -351,16 +351,21 @@ async fn vendors_have_numbers_and_phones_of_the_world() {
 async fn keys_to_suppliers_are_the_owners_and_admins_secret() {
     let server = Server::new().await;
     let ann = server.owner("ann").await;
-    let supplier = json!({ "supplier_name": "ferguson", "display_name": "Ferguson", "api_key": "the-key", "api_secret": "the-secret" });
+    let supplier = json!({ "supplier_name": "ferguson", "display_name": "Ferguson" });
+    for secret in ["api_key", "api_secret", "webhook_secret"] {
+        let mut with = supplier.clone();
+        with[secret] = json!("the-secret");
+        server.post(&ann, "supplier_integrations", with, "").await.refused(422, "supplier_secret_misplaced");
+    }
     let supplier = enter(&server, &ann, "supplier_integrations", supplier).await;
     let category = enter(&server, &ann, "price_book_categories", json!({ "name": "Parts" })).await;
     let item = json!({ "name": "Filter", "category_id": category["id"], "supplier_id": supplier["id"] });
     enter(&server, &ann, "price_book_items", item).await;
     for (role, reads) in [("admin", 1), ("manager", 0), ("dispatcher", 0), ("technician", 0), ("csr", 0), ("member", 0), ("viewer", 0)] {
         let who = server.member(&ann.company_id, role).await;
-        let read = server.get(&who, "supplier_integrations?select=api_key,api_secret").await;
+        let read = server.get(&who, "supplier_integrations?select=id,api_endpoint").await;
         assert_eq!(read.body.as_array().unwrap().len(), reads, "{role}: {}", read.text);
-        let written = server.patch(&who, &one("supplier_integrations", &supplier), json!({ "api_key": "other" }), FULL).await.ok();
+        let written = server.patch(&who, &one("supplier_integrations", &supplier), json!({ "account_number": "other" }), FULL).await.ok();
         assert_eq!(written.as_array().unwrap().len(), reads, "{role}");
         let rates = json!({ "name": format!("{role}'s"), "rate": 1 });
         let answer = server.post(&who, "labor_rates", rates, "").await;

@@ -223,6 +223,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.task_slots",
             "app.cron_entries",
             "app.http_requests",
+            "app.supplier_secrets",
             "app.cron_states",
             "app.cron_runs",
             "app.cron_rules",

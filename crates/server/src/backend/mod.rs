@@ -394,6 +394,11 @@ impl Backend {
         self.guarded(transfers::exports_router(self.0.transfers.clone()))
     }
 
+    /// Returns the routes of suppliers.
+    pub(crate) fn supplier_routes(&self) -> Router {
+        self.guarded(transfers::suppliers_router(self.0.transfers.clone()))
+    }
+
     /// Returns the routes of imports.
     pub(crate) fn import_routes(&self) -> Router {
         self.guarded(transfers::imports_router(self.0.transfers.clone()))

@@ -2,7 +2,7 @@
 //!
 //! Invariant: they go into the outbox in the transaction that ends their task, so that they are written once.
 
-use kernel::{CompanyId, Error};
+use kernel::{CompanyId, Error, minor_digits};
 use outbound::{Asked, Channel, Limits, Message, Posting};
 use postgres::{Sql, Tx};
 use queue::Failure;
@@ -66,11 +66,7 @@ pub(super) async fn post_to_members(
 
 /// Writes an amount in minor units of a currency as people read it: `1,234.50 USD`.
 pub(super) fn amount(minor: i64, currency: &str) -> String {
-    let digits: usize = match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    };
+    let digits = usize::try_from(minor_digits(currency)).unwrap_or_default();
     let text = format!("{:0>width$}", minor.unsigned_abs(), width = digits + 1);
     let (whole, rest) = text.split_at(text.len() - digits);
     let mut grouped = String::new();

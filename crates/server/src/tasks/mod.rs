@@ -21,6 +21,7 @@ mod refresh_kpis;
 mod refresh_reports;
 mod run_sql;
 mod send_message;
+mod sync_suppliers;
 mod system_entries;
 mod trial_ended;
 
@@ -46,6 +47,7 @@ use refresh_reports::RefreshReports;
 pub(crate) use run_sql::RunSql;
 pub(crate) use send_message::Desk;
 use send_message::{SendEmail, SendSms};
+use sync_suppliers::SyncSuppliers;
 pub(crate) use system_entries::SYSTEM_ENTRIES;
 use trial_ended::TrialEnded;
 
@@ -84,6 +86,7 @@ fn recurring(kinds: Kinds) -> Kinds {
         .with(MarkOverdueInvoices)
         .with(ExpireTrials)
         .with(PlanVisits)
+        .with(SyncSuppliers)
 }
 
 #[cfg(test)]

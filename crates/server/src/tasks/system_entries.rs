@@ -25,6 +25,7 @@ pub(crate) const SYSTEM_ENTRIES: &[SystemEntry] = &[
     entry("overdue-invoices", "10 * * * *", "mark_overdue_invoices", "one"),
     entry("trial-expiry", "20 * * * *", "expire_trials", "one"),
     entry("plan-visits", "30 * * * *", "plan_visits", "one"),
+    entry("supplier-syncs", "15 * * * *", "sync_suppliers", "skip"),
     entry("digests", "*/15 * * * *", "send_digests", "skip"),
 ];
 

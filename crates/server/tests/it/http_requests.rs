@@ -110,7 +110,7 @@ async fn what_goes_wrong_stands_in_the_answer() {
     until(&house.db, "6 = (select count(*) from net._http_response)").await;
     let answers = house.ask(ANSWERS).await;
     for expected in [
-        "|t|no answer in time",
+        "t|no answer in time",
         "302|",
         "202|text/plain",
         "f|no answer: ",

@@ -1,26 +1,9 @@
-//! Many rows changed, letters to many, reports, and what cannot be fetched.
+//! Many rows changed, letters to many, and reports.
 
 use serde_json::{Value, json};
 
 use super::shop::Shop;
-use crate::rates::{Person, soon};
-
-impl Shop {
-    /// Puts a task in as a program does, waits until it is over, and returns how.
-    async fn task(&self, who: &Person, kind: &str, payload: Value) -> Value {
-        let id = uuid::Uuid::now_v7().to_string();
-        let row = json!({ "id": id, "job_type": kind, "payload": payload });
-        let made = self.post("/rest/v1/background_jobs", who, row).await;
-        assert_eq!(made.status, 201, "{}", made.body);
-        let path = format!("/rest/v1/background_jobs?select=status,result,error_message&id=eq.{id}");
-        soon("the task is over", async || {
-            let body = self.get(&path, &self.ann).await.body;
-            ["completed", "failed"].contains(&body[0]["status"].as_str().unwrap_or_default())
-        })
-        .await;
-        self.get(&path, &self.ann).await.body[0].clone()
-    }
-}
+use crate::rates::soon;
 
 #[tokio::test]
 async fn rows_that_fit_are_changed_alike() {
@@ -118,29 +101,6 @@ async fn a_report_is_a_file_and_counted_as_one() {
     assert_eq!(shop.post("/rest/v1/job_queue", ann, json!([row, row])).await.status, 201);
     Shop::refused(&shop.post("/rest/v1/job_queue", ann, row).await, 429, "RATE_LIMIT_EXCEEDED");
     Shop::refused(&shop.post(reports, ann, json!({ "report": "company_kpis", "format": "csv" })).await, 429, "RATE_LIMIT_EXCEEDED");
-    shop.server.stop().await;
-}
-
-#[tokio::test]
-async fn what_cannot_be_fetched_says_so() {
-    let shop = Shop::open().await;
-    let supplier = json!({ "supplier_name": "acme", "display_name": "Acme", "api_endpoint": "https://acme.example/prices" });
-    let made = shop
-        .server
-        .send(
-            shop.request("POST", "/rest/v1/supplier_integrations", &shop.ann)
-                .header("prefer", "return=representation")
-                .body(supplier.to_string()),
-        )
-        .await;
-    assert_eq!(made.status, 201, "{}", made.body);
-    let id = made.body[0]["id"].clone();
-    let failed = shop.task(&shop.ann, "sync_integration", json!({ "integration_id": id })).await;
-    assert!(failed["error_message"].as_str().unwrap().contains("integration_not_described"), "{failed}");
-    let row = shop.get("/rest/v1/supplier_integrations?select=last_sync_status", &shop.ann).await.body;
-    assert_eq!(row, json!([{ "last_sync_status": "error" }]));
-    let unknown = shop.task(&shop.ann, "sync_integration", json!({ "integration_id": uuid::Uuid::now_v7() })).await;
-    assert!(unknown["error_message"].as_str().unwrap().contains("integration_not_found"), "{unknown}");
     shop.server.stop().await;
 }
 

@@ -4,3 +4,4 @@ mod bulk;
 mod exports;
 mod imports;
 mod shop;
+mod suppliers;

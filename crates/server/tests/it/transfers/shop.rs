@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use server::config::Settings;
 use testkit::Db;
 
-use crate::rates::{Answer, Counting, Person};
+use crate::rates::{Answer, Counting, Person, soon};
 
 /// How long a task may take.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -96,6 +96,26 @@ impl Shop {
             )
             .await
             .unwrap();
+    }
+
+    /// Puts a task in as a program does, waits until it is over, and returns how.
+    pub(crate) async fn task(&self, who: &Person, kind: &str, payload: Value) -> Value {
+        let id = uuid::Uuid::now_v7().to_string();
+        let row = json!({ "id": id, "job_type": kind, "payload": payload });
+        let made = self.post("/rest/v1/background_jobs", who, row).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        self.ended(who, &id).await
+    }
+
+    /// Waits until a task is over, and returns how.
+    pub(crate) async fn ended(&self, who: &Person, id: &str) -> Value {
+        let path = format!("/rest/v1/background_jobs?select=status,result,error_message&id=eq.{id}");
+        soon("the task is over", async || {
+            let body = self.get(&path, who).await.body;
+            ["completed", "failed"].contains(&body[0]["status"].as_str().unwrap_or_default())
+        })
+        .await;
+        self.get(&path, who).await.body[0].clone()
     }
 
     pub(crate) async fn count(&self, sql: &str) -> i64 {
