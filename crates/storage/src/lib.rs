@@ -1,0 +1,1 @@
+//! Files of companies: buckets, objects, uploads, images.
