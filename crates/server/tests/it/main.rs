@@ -18,6 +18,8 @@ mod rates;
 #[cfg(test)]
 mod recurring;
 #[cfg(test)]
+mod storage;
+#[cfg(test)]
 mod transfers;
 #[cfg(test)]
 mod upkeep;
