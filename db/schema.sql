@@ -5619,7 +5619,7 @@ CREATE FUNCTION app.company_of_object(p_bucket_id text, p_name text) RETURNS uui
 declare
   v_folder constant text := (string_to_array(p_name, '/'))[1];
 begin
-  if not exists (select from app.company_buckets b where b.bucket_id = p_bucket_id) then
+  if not exists (select from app.company_buckets b where b.id = p_bucket_id) then
     return app.no_company();
   end if;
   if strpos(p_name, '/') = 0 or v_folder !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
@@ -5960,6 +5960,11 @@ begin
   if tg_op = 'INSERT' and new.company_id <> app.no_company() then
     insert into app.company_bytes as u (company_id, objects, bytes) values (new.company_id, 1, new.bytes)
         on conflict (company_id) do update set objects = u.objects + 1, bytes = u.bytes + excluded.bytes;
+    if current_setting('role') <> 'app_owner' and app.file_room(new.company_id) < 0 then
+      raise exception using errcode = 'TH402', constraint = 'quota_exceeded',
+        message = 'The subscription includes less room for files.',
+        hint = 'A higher tier includes more: subscription_tiers() lists them. What is in the trash counts until it is taken away.';
+    end if;
   elsif tg_op = 'DELETE' and old.company_id <> app.no_company() then
     update app.company_bytes u set objects = greatest(u.objects - 1, 0), bytes = greatest(u.bytes - old.bytes, 0)
      where u.company_id = old.company_id;
@@ -6563,6 +6568,33 @@ begin
   end if;
 end $$;
 ALTER FUNCTION app.demand_of_guest(p_permission text) OWNER TO app_owner;
+
+CREATE FUNCTION app.describe_file() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_object record;
+begin
+  select o.id, o.version, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
+    from storage.objects o
+   where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
+  if not found then
+    return new;
+  end if;
+  new.file_size := coalesce(v_object.bytes, new.file_size);
+  new.mime_type := coalesce(v_object.mime_type, new.mime_type);
+  new.checksum := coalesce(app.object_checksum(v_object.id, v_object.version), new.checksum);
+  new.file_extension := coalesce(new.file_extension, nullif(left(lower(substring(new.storage_path from '\.([A-Za-z0-9]{1,20})$')), 20), ''));
+  if tg_table_name = 'attachments' then
+    new.is_image := new.mime_type like 'image/%';
+    new.is_video := new.mime_type like 'video/%';
+    new.is_document := new.mime_type like 'application/%' or new.mime_type like 'text/%';
+    new.storage_provider := 'local';
+  end if;
+  return new;
+end $_$;
+ALTER FUNCTION app.describe_file() OWNER TO app_owner;
 
 CREATE FUNCTION app.digest_end(p_frequency text, p_zone text, p_hour integer, p_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE plpgsql STABLE
@@ -7685,6 +7717,18 @@ begin
 end $$;
 ALTER FUNCTION app.file_job() OWNER TO app_owner;
 
+CREATE FUNCTION app.file_room(p_company_id uuid) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select (t.quotas ->> 'storage_mib')::bigint * 1048576 - coalesce(u.bytes, 0)
+    from public.companies c
+    join app.subscription_tiers t on t.tier = app.current_tier(c.subscription_tier, c.writes_until)
+    left join app.company_bytes u on u.company_id = c.id
+   where c.id = p_company_id
+$$;
+ALTER FUNCTION app.file_room(p_company_id uuid) OWNER TO app_definer;
+
 CREATE FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -7828,6 +7872,18 @@ CREATE FUNCTION app.forget_changes(p_before text) RETURNS void
    WHERE (change_outbox.xid < pg_snapshot_xmin((forget_changes.p_before)::pg_snapshot));
 END;
 ALTER FUNCTION app.forget_changes(p_before text) OWNER TO app_definer;
+
+CREATE FUNCTION app.forget_company_files() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from storage.objects o using app.company_buckets c
+   where o.bucket_id = c.id and starts_with(o.name, old.id || '/');
+  update app.object_versions v set ended_at = '-infinity', ended_how = 'removed' where v.company_id = old.id;
+  return null;
+end $$;
+ALTER FUNCTION app.forget_company_files() OWNER TO app_definer;
 
 CREATE FUNCTION app.forget_company_schedules() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10201,8 +10257,8 @@ begin
     end if;
     update app.object_versions v
        set bucket_id = new.bucket_id, name = new.name,
-           ended_at = case when v.id <> new.version then now() end, ended_how = case when v.id <> new.version then 'replaced' end,
-           ended_by = case when v.id <> new.version then auth.uid() end
+           ended_at = case when v.id is distinct from new.version then now() end, ended_how = case when v.id is distinct from new.version then 'replaced' end,
+           ended_by = case when v.id is distinct from new.version then auth.uid() end
      where v.object_id = new.id and v.ended_at is null;
     if new.version is not distinct from old.version then
       return null;
@@ -12385,6 +12441,18 @@ CREATE FUNCTION app.number_year(p_company_id uuid) RETURNS text
 $$;
 ALTER FUNCTION app.number_year(p_company_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.object_checksum(p_object_id uuid, p_version text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select encode(b.sha256, 'hex')
+    from app.object_versions v
+    join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
+   where v.id = p_version and v.object_id = p_object_id
+     and (v.company_id = app.company_id() or current_setting('role') in ('service_role', 'app_definer'))
+$$;
+ALTER FUNCTION app.object_checksum(p_object_id uuid, p_version text) OWNER TO app_definer;
+
 CREATE FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -13605,6 +13673,9 @@ begin
   if auth.role() is distinct from 'service_role' or app.company_id() is not null then
     raise exception using errcode = '42501', message = 'Only the server itself takes files away.';
   end if;
+  delete from storage.objects o using public.file_storage f, app.company_buckets c
+   where f.expires_at < now() and o.bucket_id = f.storage_bucket and o.name = f.storage_path and c.id = o.bucket_id
+     and starts_with(o.name, f.company_id || '/');
   delete from app.meant_contents m
    where m.version in (select x.version from app.meant_contents x
                         where x.created_at < now() - make_interval(hours => p_unfinished_hours) order by x.created_at limit p_rows_max for update skip locked);
@@ -16064,6 +16135,22 @@ CREATE FUNCTION app.transfer_progress(p_task_id uuid) RETURNS jsonb
 $$;
 ALTER FUNCTION app.transfer_progress(p_task_id uuid) OWNER TO app_definer;
 
+CREATE FUNCTION app.trash_file() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from storage.objects o
+   where o.bucket_id = old.storage_bucket and o.name = old.storage_path and starts_with(o.name, old.company_id || '/')
+     and o.bucket_id in (select c.id from app.company_buckets c)
+     and not exists (select from public.file_storage f
+                      where f.company_id = old.company_id and f.storage_bucket = o.bucket_id and f.storage_path = o.name)
+     and not exists (select from public.attachments a
+                      where a.company_id = old.company_id and a.storage_bucket = o.bucket_id and a.storage_path = o.name);
+  return null;
+end $$;
+ALTER FUNCTION app.trash_file() OWNER TO app_definer;
+
 CREATE FUNCTION app.unaudited_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
@@ -17000,7 +17087,7 @@ CREATE FUNCTION app.yield_bucket() RETURNS trigger
     AS $$
 begin
   delete from storage.buckets b using app.company_buckets c
-   where b.id = new.id and c.bucket_id = b.id and not exists (select from storage.objects o where o.bucket_id = b.id);
+   where b.id = new.id and c.id = b.id and not exists (select from storage.objects o where o.bucket_id = b.id);
   return new;
 end $$;
 ALTER FUNCTION app.yield_bucket() OWNER TO app_definer;
@@ -19759,7 +19846,7 @@ COMMENT ON COLUMN app.channel_settings.push_devices_max IS 'How many devices som
 COMMENT ON COLUMN app.channel_settings.bounce_hold_hours IS 'For how long an address that refused is not written to by the installation.';
 
 CREATE TABLE app.company_buckets (
-    bucket_id text NOT NULL
+    id text NOT NULL
 );
 ALTER TABLE ONLY app.company_buckets FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.company_buckets OWNER TO app_owner;
@@ -25131,7 +25218,7 @@ ALTER TABLE ONLY app.channel_settings
     ADD CONSTRAINT channel_settings_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.company_buckets
-    ADD CONSTRAINT company_buckets_pkey PRIMARY KEY (bucket_id);
+    ADD CONSTRAINT company_buckets_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.company_bytes
     ADD CONSTRAINT company_bytes_pkey PRIMARY KEY (company_id);
@@ -26141,6 +26228,8 @@ CREATE INDEX attachments_job_id_idx ON public.attachments USING btree (company_i
 
 CREATE INDEX attachments_parent_id_idx ON public.attachments USING btree (company_id, parent_id);
 
+CREATE INDEX attachments_storage_path_idx ON public.attachments USING btree (company_id, storage_bucket, storage_path);
+
 CREATE INDEX attachments_uploaded_by_idx ON public.attachments USING btree (company_id, uploaded_by);
 
 CREATE INDEX audit_logs_created_at_idx ON ONLY public.audit_logs USING btree (company_id, created_at DESC, id);
@@ -26406,6 +26495,8 @@ CREATE INDEX estimates_valid_until_idx ON public.estimates USING btree (company_
 CREATE INDEX file_storage_created_at_idx ON public.file_storage USING btree (company_id, created_at DESC, id);
 
 CREATE INDEX file_storage_entity_idx ON public.file_storage USING btree (company_id, entity_type, entity_id);
+
+CREATE INDEX file_storage_expires_at_idx ON public.file_storage USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX file_storage_id_idx ON public.file_storage USING btree (id);
 
@@ -27451,6 +27542,10 @@ CREATE TRIGGER customer_money_inserted AFTER INSERT ON public.invoices REFERENCI
 
 CREATE TRIGGER customer_money_updated AFTER UPDATE ON public.invoices REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.count_customer_money();
 
+CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.describe_file();
+
+CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.describe_file();
+
 CREATE TRIGGER end_portal_sessions AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((old.portal_enabled AND (NOT new.portal_enabled)) OR ((old.status <> new.status) AND (new.status <> ALL (ARRAY['active'::text, 'inactive'::text]))) OR ((old.archived_at IS NULL) AND (new.archived_at IS NOT NULL)) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION app.end_portal_sessions();
 
 CREATE TRIGGER enqueue INSTEAD OF INSERT ON public.background_jobs FOR EACH ROW EXECUTE FUNCTION app.enqueue_shown_task();
@@ -27500,6 +27595,8 @@ CREATE TRIGGER figures_updated AFTER UPDATE ON public.payments REFERENCING OLD T
 CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.file_job();
 
 CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.file_job();
+
+CREATE TRIGGER forget_company_files AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_files();
 
 CREATE TRIGGER forget_files AFTER DELETE OR UPDATE OF blob_key ON public.data_exports FOR EACH ROW EXECUTE FUNCTION app.forget_files();
 
@@ -28022,6 +28119,10 @@ CREATE TRIGGER touch BEFORE UPDATE ON public.vendors FOR EACH ROW EXECUTE FUNCTI
 CREATE TRIGGER touch BEFORE UPDATE ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.zones FOR EACH ROW EXECUTE FUNCTION app.touch();
+
+CREATE TRIGGER trash_file AFTER DELETE ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.trash_file();
+
+CREATE TRIGGER trash_file AFTER DELETE ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.trash_file();
 
 CREATE TRIGGER warn_inserted BEFORE INSERT ON public.customers FOR EACH ROW WHEN (((new.phone IS NOT NULL) AND (new.deleted_at IS NULL) AND (CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])))) EXECUTE FUNCTION app.warn_duplicate_phone();
 
@@ -28591,7 +28692,7 @@ ALTER TABLE ONLY app.api_key_uses
     ADD CONSTRAINT api_key_uses_api_key_id_fkey FOREIGN KEY (company_id, api_key_id) REFERENCES public.api_keys(company_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.company_buckets
-    ADD CONSTRAINT company_buckets_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id) ON UPDATE CASCADE ON DELETE CASCADE;
+    ADD CONSTRAINT company_buckets_id_fkey FOREIGN KEY (id) REFERENCES storage.buckets(id) ON UPDATE CASCADE ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.company_bytes
     ADD CONSTRAINT company_bytes_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -30012,7 +30113,7 @@ ALTER TABLE app.dead_tasks_2026_11_23 ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.dead_tasks_2026_11_30 ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY declared_read ON app.company_buckets FOR SELECT TO anon, authenticated, guest USING (true);
+CREATE POLICY declared_read ON app.company_buckets FOR SELECT TO anon, authenticated USING (true);
 
 CREATE POLICY declared_read ON app.protected_tables FOR SELECT TO anon, authenticated USING (true);
 
@@ -32386,28 +32487,25 @@ CREATE POLICY app_owner_all ON storage.objects TO app_owner USING (true) WITH CH
 
 ALTER TABLE storage.buckets ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY company_buckets_read ON storage.buckets FOR SELECT TO authenticated USING ((id IN ( SELECT c.bucket_id
-   FROM app.company_buckets c)));
+CREATE POLICY company_files ON storage.objects AS RESTRICTIVE TO anon, authenticated USING (((NOT (bucket_id IN ( SELECT c.id
+   FROM app.company_buckets c))) OR (path_tokens[1] = (( SELECT app.company_id() AS company_id))::text))) WITH CHECK (((NOT (bucket_id IN ( SELECT c.id
+   FROM app.company_buckets c))) OR (path_tokens[1] = (( SELECT app.company_id() AS company_id))::text)));
 
-CREATE POLICY company_files ON storage.objects AS RESTRICTIVE TO anon, authenticated, guest USING (((NOT (bucket_id IN ( SELECT c.bucket_id
-   FROM app.company_buckets c))) OR ((storage.foldername(name))[1] = ( SELECT (app.company_id())::text AS company_id)))) WITH CHECK (((NOT (bucket_id IN ( SELECT c.bucket_id
-   FROM app.company_buckets c))) OR ((storage.foldername(name))[1] = ( SELECT (app.company_id())::text AS company_id))));
+CREATE POLICY company_files_create ON storage.objects FOR INSERT TO authenticated WITH CHECK (((bucket_id IN ( SELECT c.id
+   FROM app.company_buckets c)) AND (NOT (owner IS DISTINCT FROM ( SELECT auth.uid() AS uid))) AND (NOT ( SELECT app.has_permission('subscription:over'::text) AS has_permission)) AND (( SELECT app.has_permission('files:create'::text) AS has_permission) OR ( SELECT app.has_permission('files:create_assigned'::text) AS has_permission))));
 
-CREATE POLICY company_files_create ON storage.objects FOR INSERT TO authenticated WITH CHECK (((bucket_id IN ( SELECT c.bucket_id
-   FROM app.company_buckets c)) AND (NOT (owner IS DISTINCT FROM ( SELECT auth.uid() AS uid))) AND (( SELECT app.has_permission('files:create'::text) AS has_permission) OR ( SELECT app.has_permission('files:create_assigned'::text) AS has_permission))));
+CREATE POLICY company_files_delete ON storage.objects FOR DELETE TO authenticated USING (((bucket_id IN ( SELECT c.id
+   FROM app.company_buckets c)) AND (NOT ( SELECT app.has_permission('subscription:over'::text) AS has_permission)) AND (( SELECT app.has_permission('files:delete'::text) AS has_permission) OR (( SELECT app.has_permission('files:delete_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid))))));
 
-CREATE POLICY company_files_delete ON storage.objects FOR DELETE TO authenticated USING (((bucket_id IN ( SELECT c.bucket_id
-   FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:delete'::text) AS has_permission) OR (( SELECT app.has_permission('files:delete_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid))))));
-
-CREATE POLICY company_files_read ON storage.objects FOR SELECT TO authenticated USING (((bucket_id IN ( SELECT c.bucket_id
+CREATE POLICY company_files_read ON storage.objects FOR SELECT TO authenticated USING (((bucket_id IN ( SELECT c.id
    FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:read'::text) AS has_permission) OR ((( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_own'::text) AS has_permission)) AND (owner = ( SELECT auth.uid() AS uid))) OR (( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) AND ((EXISTS ( SELECT
    FROM public.attachments a
   WHERE ((a.company_id = ( SELECT app.company_id() AS company_id)) AND (a.storage_bucket = objects.bucket_id) AND (a.storage_path = objects.name) AND (a.deleted_at IS NULL)))) OR (EXISTS ( SELECT
    FROM public.file_storage f
   WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name) AND (f.deleted_at IS NULL)))))))));
 
-CREATE POLICY company_files_update ON storage.objects FOR UPDATE TO authenticated USING (((bucket_id IN ( SELECT c.bucket_id
-   FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:update'::text) AS has_permission) OR (( SELECT app.has_permission('files:update_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid)))))) WITH CHECK (((bucket_id IN ( SELECT c.bucket_id
+CREATE POLICY company_files_update ON storage.objects FOR UPDATE TO authenticated USING (((bucket_id IN ( SELECT c.id
+   FROM app.company_buckets c)) AND (NOT ( SELECT app.has_permission('subscription:over'::text) AS has_permission)) AND (( SELECT app.has_permission('files:update'::text) AS has_permission) OR (( SELECT app.has_permission('files:update_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid)))))) WITH CHECK (((bucket_id IN ( SELECT c.id
    FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:update'::text) AS has_permission) OR (( SELECT app.has_permission('files:update_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid))))));
 
 ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
@@ -32648,6 +32746,7 @@ GRANT USAGE ON SCHEMA shared TO service_role;
 GRANT USAGE ON SCHEMA storage TO anon;
 GRANT USAGE ON SCHEMA storage TO authenticated;
 GRANT USAGE ON SCHEMA storage TO service_role;
+GRANT USAGE ON SCHEMA storage TO app_definer;
 
 REVOKE ALL ON FUNCTION app.company_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.company_id() TO anon;
@@ -33421,6 +33520,8 @@ GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO app_d
 REVOKE ALL ON FUNCTION app.demand_of_guest(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.demand_of_guest(p_permission text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.describe_file() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.digest_end(p_frequency text, p_zone text, p_hour integer, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.digest_end(p_frequency text, p_zone text, p_hour integer, p_at timestamp with time zone) TO app_definer;
 
@@ -33582,6 +33683,9 @@ GRANT ALL ON FUNCTION app.figures_of_reviews(p_company_id uuid, p_technician_id 
 
 REVOKE ALL ON FUNCTION app.file_job() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.file_room(p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.file_room(p_company_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) TO service_role;
 
@@ -33605,6 +33709,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.change_outbox TO app_definer;
 
 REVOKE ALL ON FUNCTION app.forget_changes(p_before text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.forget_changes(p_before text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.forget_company_files() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forget_company_schedules() FROM PUBLIC;
 
@@ -34305,6 +34411,10 @@ REVOKE ALL ON FUNCTION app.number_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.number_year(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.number_year(p_company_id uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) TO authenticated;
+GRANT ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) TO authenticated;
 GRANT ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) TO service_role;
@@ -34764,6 +34874,8 @@ REVOKE ALL ON FUNCTION app.touch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.transfer_progress(p_task_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.transfer_progress(p_task_id uuid) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.trash_file() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.unaudited_tables() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.unaudited_tables() TO app_definer;
@@ -35345,7 +35457,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.channel_settings TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_buckets TO app_definer;
 GRANT SELECT ON TABLE app.company_buckets TO anon;
 GRANT SELECT ON TABLE app.company_buckets TO authenticated;
-GRANT SELECT ON TABLE app.company_buckets TO guest;
 GRANT SELECT ON TABLE app.company_buckets TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_bytes TO app_definer;
@@ -36251,7 +36362,6 @@ GRANT SELECT ON TABLE shared.users TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO service_role;
-GRANT SELECT ON TABLE storage.buckets TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO service_role;

@@ -3,13 +3,15 @@
 -- Invariants: an object's content changes in the transaction that changes its row, whoever changes it; content never leaves its company;
 -- a blob without a version is taken away, and no version is without its blob.
 
+-- What follows from a change of one row in others is done with more rights than whoever makes it has.
+grant usage on schema storage to app_definer;
 revoke all on app.blobs, app.meant_contents, app.object_versions, app.company_buckets, app.company_bytes
   from public, anon, authenticated, guest, service_role;
 grant select, insert, update, delete on app.blobs, app.meant_contents to service_role;
 grant select on app.object_versions, app.company_bytes to service_role;
-grant select on app.company_buckets to anon, authenticated, guest, service_role;
+grant select on app.company_buckets to anon, authenticated, service_role;
 drop policy if exists declared_read on app.company_buckets;
-create policy declared_read on app.company_buckets as permissive for select to anon, authenticated, guest using (true);
+create policy declared_read on app.company_buckets as permissive for select to anon, authenticated using (true);
 
 -- The company whose file it is: the first folder, in buckets of companies; none in every other bucket.
 create or replace function app.company_of_object(p_bucket_id text, p_name text) returns uuid
@@ -19,7 +21,7 @@ as $$
 declare
   v_folder constant text := (string_to_array(p_name, '/'))[1];
 begin
-  if not exists (select from app.company_buckets b where b.bucket_id = p_bucket_id) then
+  if not exists (select from app.company_buckets b where b.id = p_bucket_id) then
     return app.no_company();
   end if;
   if strpos(p_name, '/') = 0 or v_folder !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
@@ -56,8 +58,8 @@ begin
     end if;
     update app.object_versions v
        set bucket_id = new.bucket_id, name = new.name,
-           ended_at = case when v.id <> new.version then now() end, ended_how = case when v.id <> new.version then 'replaced' end,
-           ended_by = case when v.id <> new.version then auth.uid() end
+           ended_at = case when v.id is distinct from new.version then now() end, ended_how = case when v.id is distinct from new.version then 'replaced' end,
+           ended_by = case when v.id is distinct from new.version then auth.uid() end
      where v.object_id = new.id and v.ended_at is null;
     if new.version is not distinct from old.version then
       return null;
@@ -114,6 +116,11 @@ begin
   if tg_op = 'INSERT' and new.company_id <> app.no_company() then
     insert into app.company_bytes as u (company_id, objects, bytes) values (new.company_id, 1, new.bytes)
         on conflict (company_id) do update set objects = u.objects + 1, bytes = u.bytes + excluded.bytes;
+    if current_setting('role') <> 'app_owner' and app.file_room(new.company_id) < 0 then
+      raise exception using errcode = 'TH402', constraint = 'quota_exceeded',
+        message = 'The subscription includes less room for files.',
+        hint = 'A higher tier includes more: subscription_tiers() lists them. What is in the trash counts until it is taken away.';
+    end if;
   elsif tg_op = 'DELETE' and old.company_id <> app.no_company() then
     update app.company_bytes u set objects = greatest(u.objects - 1, 0), bytes = greatest(u.bytes - old.bytes, 0)
      where u.company_id = old.company_id;
@@ -131,7 +138,7 @@ create or replace function app.yield_bucket() returns trigger
 as $$
 begin
   delete from storage.buckets b using app.company_buckets c
-   where b.id = new.id and c.bucket_id = b.id and not exists (select from storage.objects o where o.bucket_id = b.id);
+   where b.id = new.id and c.id = b.id and not exists (select from storage.objects o where o.bucket_id = b.id);
   return new;
 end $$;
 alter function app.yield_bucket() owner to app_definer;
@@ -155,6 +162,9 @@ begin
   if auth.role() is distinct from 'service_role' or app.company_id() is not null then
     raise exception using errcode = '42501', message = 'Only the server itself takes files away.';
   end if;
+  delete from storage.objects o using public.file_storage f, app.company_buckets c
+   where f.expires_at < now() and o.bucket_id = f.storage_bucket and o.name = f.storage_path and c.id = o.bucket_id
+     and starts_with(o.name, f.company_id || '/');
   delete from app.meant_contents m
    where m.version in (select x.version from app.meant_contents x
                         where x.created_at < now() - make_interval(hours => p_unfinished_hours) order by x.created_at limit p_rows_max for update skip locked);

@@ -6,13 +6,12 @@
 
 -- backfill: storage.buckets rows=0..5
 delete from storage.buckets b using app.company_buckets c
- where c.bucket_id = b.id and not exists (select from storage.objects o where o.bucket_id = b.id);
+ where c.id = b.id and not exists (select from storage.objects o where o.bucket_id = b.id);
 drop policy if exists company_files on storage.objects;
 drop policy if exists company_files_read on storage.objects;
 drop policy if exists company_files_create on storage.objects;
 drop policy if exists company_files_update on storage.objects;
 drop policy if exists company_files_delete on storage.objects;
-drop policy if exists company_buckets_read on storage.buckets;
 drop trigger if exists keep_content on storage.objects;
 drop trigger if exists end_content on storage.objects;
 drop trigger if exists yield_bucket on storage.buckets;

@@ -68,8 +68,8 @@ create index object_versions_name_idx on app.object_versions (bucket_id, name, e
 select app.enclose('app.object_versions');
 
 create table app.company_buckets (
-  bucket_id text primary key,
-  constraint company_buckets_bucket_id_fkey foreign key (bucket_id) references storage.buckets (id) on update cascade on delete cascade
+  id text primary key,
+  constraint company_buckets_id_fkey foreign key (id) references storage.buckets (id) on update cascade on delete cascade
 );
 comment on table app.company_buckets is 'Buckets in which the first folder of every name is the id of a company.';
 select app.enclose('app.company_buckets');
@@ -90,7 +90,7 @@ insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_typ
   ('company-files', 'company-files', false, 52428800, null)
 on conflict (id) do nothing;
 -- A bucket of that name that somebody has files in stays his.
-insert into app.company_buckets (bucket_id)
+insert into app.company_buckets (id)
 select b.id from storage.buckets b
  where b.id in ('avatars', 'documents', 'attachments', 'invoices', 'company-files')
    and not exists (select from storage.objects o where o.bucket_id = b.id);

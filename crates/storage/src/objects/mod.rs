@@ -126,6 +126,11 @@ impl Object {
     const COLUMNS: &str = "o.id, o.bucket_id, o.name, v.id as version, v.blob_key, v.bytes, v.content_type, v.cache_control, v.etag,
         o.user_metadata, o.created_at, v.created_at as modified_at, b.public as is_public";
 
+    /// What must be true of it beside that: a file that a row gives a time is over with it.
+    const LIVES: &str =
+        " not exists (select from public.file_storage f where f.company_id = v.company_id and f.storage_bucket = o.bucket_id
+        and f.storage_path = o.name and f.expires_at <= now())";
+
     fn read(row: &Row) -> Result<Self> {
         let bytes: i64 = value(row, "bytes")?;
         Ok(Self {

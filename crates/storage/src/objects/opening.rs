@@ -40,7 +40,7 @@ impl Storage {
         sql.text(Object::COLUMNS).text(
             " from storage.objects o join storage.buckets b on b.id = o.bucket_id join app.object_versions v on v.object_id = o.id where o.id = ",
         );
-        sql.bind(id).text("::uuid and v.id = ").bind(version).text("::text");
+        sql.bind(id).text("::uuid and v.id = ").bind(version).text("::text and").text(Object::LIVES);
         let rows = self.read(&self.itself("looks where an object's content is"), sql).await?;
         rows.first().map_or_else(|| Err(failure::no_such_key()), Object::read)
     }
@@ -54,6 +54,7 @@ impl Storage {
             Some(version) => sql.text(" and v.id = ").bind(version).text("::text"),
             None => sql.text(" and v.id = o.version"),
         };
+        sql.text(" and").text(Object::LIVES);
         sql.text(") on o.bucket_id = b.id and o.name = ")
             .bind(name)
             .text("::text where b.id = ")

@@ -137,6 +137,10 @@ impl Storage {
         if upload.length.is_some_and(|length| length > bytes_max) {
             return Err(failure::too_large());
         }
+        let room: Option<i64> = value(row, "room")?;
+        if room.is_some_and(|room| upload.length.unwrap_or(0) > u64::try_from(room).unwrap_or(0)) {
+            return Err(Error::new(Kind::Status(402), "quota_exceeded", "The subscription includes less room for files"));
+        }
         let allowed: Option<Vec<String>> = value(row, "allowed_mime_types")?;
         if let Some(allowed) = allowed.filter(|allowed| !allowed.is_empty())
             && !allowed.iter().any(|pattern| is_of(&upload.content_type, pattern))
@@ -152,9 +156,9 @@ impl Storage {
 
     /// Reads what is written in the bucket of an upload.
     async fn bucket_of(&self, upload: &Upload) -> Result<Row> {
-        let mut sql = Sql::new("select b.file_size_limit, b.allowed_mime_types, app.company_of_object(b.id, ");
-        sql.bind(upload.name.as_str()).text("::text) as company_id from storage.buckets b where b.id = ").bind(upload.bucket.as_str());
-        sql.text("::text");
+        let mut sql = Sql::new("select b.file_size_limit, b.allowed_mime_types, c.company_id, app.file_room(c.company_id) as room");
+        sql.text(" from storage.buckets b, lateral (select app.company_of_object(b.id, ").bind(upload.name.as_str());
+        sql.text("::text) as company_id) c where b.id = ").bind(upload.bucket.as_str()).text("::text");
         let mut rows = self.read(&self.itself("looks what a bucket takes"), sql).await?;
         rows.pop().ok_or_else(failure::no_such_bucket)
     }

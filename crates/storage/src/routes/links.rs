@@ -7,16 +7,12 @@ use axum::body::Body;
 use axum::extract::State;
 use http::HeaderMap;
 use kernel::{Error, Kind, Result};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{InBucket, Named, json as read};
 use crate::signing::{Link, Use};
 use crate::{Caller, Storage, Upload};
-
-/// What stays as it is in the path of an address.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 /// How long a link is good, and for what.
 #[derive(Deserialize)]
@@ -75,7 +71,7 @@ pub(super) async fn sign_upload(
     link.upsert = upsert;
     link.owner = caller.owner();
     let token = storage.sign(&link)?;
-    Ok(Json(json!({ "url": format!("/object/upload/sign/{}?token={token}", path(&link.url)), "token": token })))
+    Ok(Json(json!({ "url": format!("/object/upload/sign/{}?token={token}", link.url), "token": token })))
 }
 
 /// Returns an upload of which nothing but its place is known yet.
@@ -91,14 +87,11 @@ fn upload(bucket: &str, name: &str, upsert: bool) -> Upload {
     }
 }
 
+/// The clients encode what they get: a name stands here as it is.
 fn address(storage: &Storage, link: &Link) -> Result<String> {
     let token = storage.sign(link)?;
     let place = if link.transformations.is_some() { "/render/image/sign" } else { "/object/sign" };
-    Ok(format!("{place}/{}?token={token}", path(&link.url)))
-}
-
-fn path(name: &str) -> String {
-    utf8_percent_encode(name, KEPT).to_string()
+    Ok(format!("{place}/{}?token={token}", link.url))
 }
 
 fn seconds(storage: &Storage, expires_in: u64) -> Result<u64> {

@@ -166,3 +166,73 @@ async fn a_large_object_comes_and_goes_piece_by_piece() {
     }
     assert!(bytes > 65_536_000, "{bytes}");
 }
+
+#[tokio::test]
+async fn a_row_says_of_its_file_what_is_true() {
+    let shop = Shop::open_with(|settings| settings.maintenance.upkeep_interval_ms = 100).await;
+    let (ann, bob) = (&shop.ann, &shop.bob);
+    let path = own(ann, "company-files", "plan.pdf");
+    let name = path.split_once('/').unwrap().1.to_owned();
+    shop.storage("POST", &format!("/object/{path}"), &ann.token, (&[("content-type", "application/pdf")], b"abc".to_vec())).await.ok();
+    let row = |name: &str| json!({ "filename": "plan.pdf", "original_filename": "plan.pdf", "mime_type": "image/png", "file_size": 7, "storage_bucket": "company-files", "storage_path": name });
+    let added = shop
+        .server
+        .send(shop.request("POST", "/rest/v1/file_storage", ann).header("prefer", "return=representation").body(row(&name).to_string()))
+        .await;
+    assert_eq!(added.status, 201, "{}", added.body);
+    let made = &added.body[0];
+    assert_eq!((&made["file_size"], &made["mime_type"], &made["file_extension"]), (&json!(3), &json!("application/pdf"), &json!("pdf")));
+    // As `printf abc | sha256sum` says.
+    assert_eq!(made["checksum"], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    // Whoever belongs to another company learns nothing of it by naming it.
+    let added = shop
+        .server
+        .send(shop.request("POST", "/rest/v1/file_storage", bob).header("prefer", "return=representation").body(row(&name).to_string()))
+        .await;
+    assert_eq!((&added.body[0]["file_size"], &added.body[0]["checksum"]), (&json!(7), &json!(null)), "{}", added.body);
+    // When its time is over nobody reads it any more, and it goes.
+    let client = shop.db.superuser().await;
+    client.batch_execute("update public.file_storage set expires_at = now() - interval '1 second' where file_size = 3").await.unwrap();
+    shop.fetched(&format!("/object/{path}"), &ann.token).await.refused("404", "NoSuchKey");
+    soon("what is over goes into the trash", async || shop.count("select count(*) from storage.objects").await == 0).await;
+    // With its row goes a file.
+    let other = own(ann, "company-files", "other.txt");
+    shop.upload(&other, &ann.token, "x").await.ok();
+    shop.server.send(shop.request("POST", "/rest/v1/file_storage", ann).body(row(other.split_once('/').unwrap().1).to_string())).await;
+    client.batch_execute("delete from public.file_storage where storage_path like '%other.txt'").await.unwrap();
+    shop.fetched(&format!("/object/{other}"), &ann.token).await.refused("404", "NoSuchKey");
+}
+
+#[tokio::test]
+async fn a_company_keeps_no_more_than_its_tier_includes() {
+    let shop = Shop::open().await;
+    let (ann, bob) = (&shop.ann, &shop.bob);
+    let client = shop.db.superuser().await;
+    client.batch_execute("update app.subscription_tiers set quotas = quotas || '{\"storage_mib\": 1}'").await.unwrap();
+    let send = async |who: &crate::rates::Person, name: &str, bytes: usize| {
+        shop.storage("POST", &format!("/object/{}", own(who, "company-files", name)), &who.token, (&[], vec![b'x'; bytes])).await
+    };
+    send(ann, "a", 800_000).await.ok();
+    send(ann, "b", 300_000).await.refused("402", "quota_exceeded");
+    // One that does not say how large it is is looked at when it has come.
+    let pieces = futures_util::stream::iter((0..30).map(|_| Ok::<_, std::io::Error>(vec![b'y'; 10_000])));
+    let request = shop.server.client.post(format!("{}/storage/v1/object/{}", shop.server.address, own(ann, "company-files", "c")));
+    let told: Value = request.bearer_auth(&ann.token).body(reqwest::Body::wrap_stream(pieces)).send().await.unwrap().json().await.unwrap();
+    assert_eq!(told["code"], "quota_exceeded", "{told}");
+    assert_eq!((files(&shop), shop.blobs("all").await), (1, 1));
+    send(bob, "a", 800_000).await.ok();
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_company_that_is_gone() {
+    let shop = Shop::open_with(|settings| settings.maintenance.upkeep_interval_ms = 100).await;
+    let (ann, bob) = (&shop.ann, &shop.bob);
+    shop.upload(&own(ann, "documents", "a.txt"), &ann.token, "of ann").await.ok();
+    shop.upload(&own(ann, "documents", "b.txt"), &ann.token, "in the trash").await.ok();
+    shop.storage("DELETE", &format!("/object/{}", own(ann, "documents", "b.txt")), &ann.token, (&[], vec![])).await.ok();
+    shop.upload(&own(bob, "documents", "a.txt"), &bob.token, "of bob").await.ok();
+    let client = shop.db.superuser().await;
+    client.execute("delete from public.companies where id = $1::text::uuid", &[&ann.company]).await.unwrap();
+    soon("its files are gone", async || files(&shop) == 1 && shop.blobs("all").await == 1).await;
+    assert_eq!(shop.fetched(&format!("/object/{}", own(bob, "documents", "a.txt")), &bob.token).await.text(), "of bob");
+}

@@ -3,6 +3,7 @@
 mod companies;
 mod content;
 mod objects;
+mod policies;
 mod refusals;
 
 use http::HeaderMap;

@@ -237,7 +237,7 @@ async fn links_open_one_object_for_a_while() {
     shop.upload("things/a b/ä.txt", &service, "hello").await.ok();
     let signed = shop.asked("POST", "/object/sign/things/a%20b/%C3%A4.txt", &service, json!({ "expiresIn": 60 })).await.ok();
     let url = signed["signedURL"].as_str().unwrap();
-    assert!(url.starts_with("/object/sign/things/a%20b/%C3%A4.txt?token="), "{url}");
+    assert!(url.starts_with("/object/sign/things/a b/ä.txt?token="), "{url}");
     let got = shop.fetched(&format!("{url}&download=n%C3%A4me.txt"), "").await;
     assert_eq!((got.status, got.text().as_str()), (200, "hello"));
     assert_eq!(got.header("content-disposition"), "attachment; filename=n%C3%A4me.txt; filename*=UTF-8''n%C3%A4me.txt");
