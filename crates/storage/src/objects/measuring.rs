@@ -46,7 +46,8 @@ impl Measured {
     pub(super) fn end(&self) -> (u64, String) {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let digest = taken.digest.clone().finish();
-        (taken.bytes, digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        let hexadecimal = digest.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        (taken.bytes, hexadecimal.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
     }
 }
 

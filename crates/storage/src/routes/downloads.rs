@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use http::{HeaderMap, Method};
+use http::request::Parts;
 use kernel::{Error, Kind, Result, Subject};
 use serde_json::{Value, json};
 
@@ -16,22 +16,20 @@ pub(super) async fn one(
     caller: Caller,
     Named { bucket, name }: Named,
     Query(wish): Query<Wish>,
-    method: Method,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response> {
     let object = storage.info_of(&caller, &bucket, &name, wish.version.as_deref()).await?;
-    storage.serve(object, &asked(wish, &method, headers)).await
+    storage.serve(object, &asked(wish, parts)).await
 }
 
 pub(super) async fn public(
     State(storage): State<Storage>,
     Named { bucket, name }: Named,
     Query(wish): Query<Wish>,
-    method: Method,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response> {
     let object = storage.info_for_all(&bucket, &name, true, wish.version.as_deref()).await?;
-    let asked = Asked { is_public: true, ..asked(wish, &method, headers) };
+    let asked = Asked { is_public: true, ..asked(wish, parts) };
     storage.serve(object, &asked).await
 }
 
@@ -43,12 +41,11 @@ pub(super) async fn linked(
     State(storage): State<Storage>,
     Named { bucket, name }: Named,
     Query(wish): Query<Wish>,
-    method: Method,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response> {
     storage.read_link(wish.token.as_deref().unwrap_or_default(), &bucket, &name)?;
     let object = storage.info_for_all(&bucket, &name, false, None).await?;
-    storage.serve(object, &asked(Wish { version: None, ..wish }, &method, headers)).await
+    storage.serve(object, &asked(Wish { version: None, ..wish }, parts)).await
 }
 
 /// Nothing of ours is between us and the client that keeps anything: there is nothing to forget.
@@ -59,6 +56,6 @@ pub(super) async fn forget(caller: Caller) -> Result<Json<Value>> {
     Ok(Json(json!({ "message": "success" })))
 }
 
-fn asked(wish: Wish, method: &Method, headers: HeaderMap) -> Asked {
-    Asked { download: wish.download, is_versioned: wish.version.is_some(), ..Asked::new(method, headers) }
+fn asked(wish: Wish, parts: Parts) -> Asked {
+    Asked { download: wish.download, is_versioned: wish.version.is_some(), ..Asked::new(&parts.method, parts.headers) }
 }
