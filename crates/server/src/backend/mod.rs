@@ -31,9 +31,9 @@ use postgres::{Access, Answer, Database, Sql, Tx};
 use queue::cron::Cron;
 use queue::{Kinds, Queue, Worker};
 use redis_link::Link;
-use storage::{Storage, StorageOptions};
+use storage::Storage;
 use tokio_util::sync::CancellationToken;
-use transfers::{Transfers, TransfersOptions};
+use transfers::Transfers;
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
@@ -119,29 +119,9 @@ impl Backend {
         })?;
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), parts::data_api_config(settings, public_url))?;
         let files = Folder::new(settings.blobs_directory(), settings.blobs.clone());
-        let transfers = Transfers::new(TransfersOptions {
-            database: database.clone(),
-            authority: Arc::clone(&authority),
-            clock: Arc::clone(&clock),
-            blobs: Arc::new(files.clone()),
-            data_api: data_api.clone(),
-            queue: queue.clone(),
-            auth: auth.clone(),
-            outbound: outbound.clone(),
-            config: settings.transfers.clone(),
-            public_url: public_url.to_owned(),
-        })?;
-        let storage = Storage::new(StorageOptions {
-            database: database.clone(),
-            authority: Arc::clone(&authority),
-            clock: Arc::clone(&clock),
-            blobs: Arc::new(files.clone()),
-            auth: auth.clone(),
-            limiter: limiter.clone(),
-            queue: queue.clone(),
-            config: settings.storage.clone(),
-            public_url: public_url.to_owned(),
-        })?;
+        let transfers =
+            parts::transfers((&database, &authority, &clock), (&files, &data_api, &queue, &auth, &outbound), settings, public_url)?;
+        let storage = parts::storage((&database, &authority, &clock), (&files, &auth, &limiter, &queue), settings, public_url)?;
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
         let kinds = tasks::kinds(desk, &messaging, &transfers, parts::run_sql(settings, &pool, &authority));
         let cron = Cron::new(queue.clone(), &kinds, clock);
