@@ -16,7 +16,7 @@ const RULES: &[(&str, &str)] = &[
         "select polrelid::regclass || ' ' || polname from pg_policy
           where not polroles <@ array['app_owner', 'app_definer', 'service_role']::regrole[]::oid[]
             and (pg_get_expr(polqual, polrelid) = 'true' or pg_get_expr(polwithcheck, polrelid) = 'true')
-            and (polrelid::regclass::text, polname) not in (('app.protected_tables', 'declared_read'), ('app.statuses', 'declared_read'))",
+            and (polrelid::regclass::text, polname) not in (('app.protected_tables', 'declared_read'), ('app.statuses', 'declared_read'), ('app.company_buckets', 'declared_read'))",
     ),
     (
         "the owner sees no rows, so that a backfill changes none and a key is valid over orphans",
@@ -138,7 +138,7 @@ const RULES: &[(&str, &str)] = &[
         "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
           where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname in ('public', 'app', 'auth', 'shared', 'home_services')
             and has_any_column_privilege('anon', c.oid, 'select, insert, update')
-            and c.oid::regclass::text not in ('app.protected_tables', 'app.statuses')",
+            and c.oid::regclass::text not in ('app.protected_tables', 'app.statuses', 'app.company_buckets')",
     ),
     (
         "a guest may write, or read a whole table",

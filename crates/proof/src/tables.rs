@@ -111,7 +111,8 @@ pub(crate) fn shortcomings(tables: &[Table], permissions: &Permissions) -> Vec<S
         if !permissions.knows(name) {
             found.push(format!("{name} is not in permissions.toml"));
         }
-        if table.rows.is_empty() {
+        // A bucket of companies would be there for everybody; they are asked for over HTTP.
+        if table.rows.is_empty() && name != "app.company_buckets" {
             found.push(format!("{name} has no rows to try on"));
         }
         found.extend(table.lacks(permissions).into_iter().map(|what| format!("{name} has no row {what}")));

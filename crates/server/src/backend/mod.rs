@@ -31,8 +31,9 @@ use postgres::{Access, Answer, Database, Sql, Tx};
 use queue::cron::Cron;
 use queue::{Kinds, Queue, Worker};
 use redis_link::Link;
+use storage::Storage;
 use tokio_util::sync::CancellationToken;
-use transfers::{Transfers, TransfersOptions};
+use transfers::Transfers;
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
@@ -69,6 +70,7 @@ struct Inner {
     messaging: Messaging,
     files: Folder,
     transfers: Transfers,
+    storage: Storage,
     kinds: Kinds,
     cron: Cron,
     data_api: DataApi,
@@ -117,18 +119,9 @@ impl Backend {
         })?;
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), parts::data_api_config(settings, public_url))?;
         let files = Folder::new(settings.blobs_directory(), settings.blobs.clone());
-        let transfers = Transfers::new(TransfersOptions {
-            database: database.clone(),
-            authority: Arc::clone(&authority),
-            clock: Arc::clone(&clock),
-            blobs: Arc::new(files.clone()),
-            data_api: data_api.clone(),
-            queue: queue.clone(),
-            auth: auth.clone(),
-            outbound: outbound.clone(),
-            config: settings.transfers.clone(),
-            public_url: public_url.to_owned(),
-        })?;
+        let transfers =
+            parts::transfers((&database, &authority, &clock), (&files, &data_api, &queue, &auth, &outbound), settings, public_url)?;
+        let storage = parts::storage((&database, &authority, &clock), (&files, &auth, &limiter, &queue), settings, public_url)?;
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
         let kinds = tasks::kinds(desk, &messaging, &transfers, parts::of_sql(settings, &pool, &authority)?);
         let cron = Cron::new(queue.clone(), &kinds, clock);
@@ -145,6 +138,7 @@ impl Backend {
             messaging,
             files,
             transfers,
+            storage,
             kinds,
             cron,
             data_api,
@@ -386,7 +380,16 @@ impl Backend {
     /// Takes away files whose time is over, a bounded number. Returns how many there were.
     pub(crate) async fn clean_files(&self) -> Result<u64> {
         self.0.files.sweep().await?;
-        self.0.transfers.clean().await
+        let transferred = self.0.transfers.clean().await?;
+        Ok(transferred + self.0.storage.reap().await?)
+    }
+
+    /// Returns the routes of buckets and objects. Links and what is public are for whoever has the address.
+    pub(crate) fn storage_routes(&self) -> Router {
+        let open =
+            storage::open_router(self.0.storage.clone()).layer(middleware::from_fn_with_state(self.0.limiter.clone(), rates::visits));
+        let routes = self.guarded(storage::router(self.0.storage.clone())).merge(open);
+        routes.fallback(storage::no_route).layer(middleware::map_response(storage::shape))
     }
 
     /// Returns the routes of exports. Whoever has a link fetches without a token.

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::AuthConfig;
 use auth::keys::KeyRing;
+use auth::{Auth, AuthConfig};
+use blobs::Folder;
 use data_api::{DataApi, DataApiConfig};
 use kernel::{Authority, Clock, Result};
 use limits::{Buckets, Keys, Limiter, Mode};
@@ -16,6 +17,8 @@ use postgres::feed::{Feed, FeedOptions};
 use postgres::{Database, PoolOptions};
 use queue::{Queue, QueueOptions};
 use redis_link::Link;
+use storage::{Storage, StorageOptions};
+use transfers::{Transfers, TransfersOptions};
 
 use crate::config::Settings;
 use crate::tasks;
@@ -111,4 +114,48 @@ pub(super) fn pool_options(settings: &Settings, server: postgres::Config) -> Poo
         root_certificate_file: database.root_certificate_file.clone(),
         ..PoolOptions::new(server)
     }
+}
+
+/// Where rows are, who may work for nobody, and what time it is.
+type Ground<'a> = (&'a Database, &'a Arc<Authority>, &'a Arc<dyn Clock>);
+
+/// Work over many rows.
+pub(super) fn transfers(
+    (database, authority, clock): Ground<'_>,
+    (files, data_api, queue, auth, outbound): (&Folder, &DataApi, &Queue, &Auth, &Outbound),
+    settings: &Settings,
+    public_url: &str,
+) -> Result<Transfers> {
+    Transfers::new(TransfersOptions {
+        database: database.clone(),
+        authority: Arc::clone(authority),
+        clock: Arc::clone(clock),
+        blobs: Arc::new(files.clone()),
+        data_api: data_api.clone(),
+        queue: queue.clone(),
+        auth: auth.clone(),
+        outbound: outbound.clone(),
+        config: settings.transfers.clone(),
+        public_url: public_url.to_owned(),
+    })
+}
+
+/// Buckets and objects.
+pub(super) fn storage(
+    (database, authority, clock): Ground<'_>,
+    (files, auth, limiter, queue): (&Folder, &Auth, &Limiter, &Queue),
+    settings: &Settings,
+    public_url: &str,
+) -> Result<Storage> {
+    Storage::new(StorageOptions {
+        database: database.clone(),
+        authority: Arc::clone(authority),
+        clock: Arc::clone(clock),
+        blobs: Arc::new(files.clone()),
+        auth: auth.clone(),
+        limiter: limiter.clone(),
+        queue: queue.clone(),
+        config: settings.storage.clone(),
+        public_url: public_url.to_owned(),
+    })
 }

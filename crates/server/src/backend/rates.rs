@@ -16,6 +16,9 @@ use serde_json::json;
 /// Where functions are, below the mount of the data API.
 const FUNCTIONS: &str = "/rpc/";
 
+/// What storage has below its mount that only reads, whatever its method.
+const LISTS: &[&str] = &["/object/list/", "/object/list-v2/", "/object/sign/"];
+
 /// What every request passes.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
@@ -44,7 +47,7 @@ pub(super) async fn layer(State(gate): State<Gate>, request: Request, next: Next
     {
         return refused.into_response();
     }
-    let class = class(&principal, &parts.method);
+    let class = class(&principal, &parts);
     let also = operation(&gate.limiter, &parts);
     let decision = match also {
         Some(operation) => gate.limiter.take(&asker, &[operation, class], 1).await,
@@ -88,6 +91,18 @@ pub(super) async fn guesses(State(limiter): State<Limiter>, request: Request, ne
     response
 }
 
+/// The middleware of links to files and of public files: whoever asks is known by his address alone, and a page shows many.
+pub(super) async fn visits(State(limiter): State<Limiter>, request: Request, next: Next) -> Response {
+    let Some(visitor) = visitor(request.extensions()) else { return next.run(request).await };
+    let decision = limiter.take(&visitor, &[Class::Read], 1).await;
+    let mut response = match decision.error() {
+        Some(refused) => refused.into_response(),
+        None => next.run(request).await,
+    };
+    decision.write(response.headers_mut());
+    response
+}
+
 impl Gate {
     /// Answers whoever could not be made out. One whose token is not good is like one without: he is counted by his address.
     async fn turn_away(&self, parts: &Parts, refusal: Refusal) -> Response {
@@ -122,8 +137,10 @@ fn visitor(extensions: &Extensions) -> Option<Asker> {
     Some(Asker { whom: Whom::Network(network(*address)), company: None })
 }
 
-fn class(principal: &Principal, method: &Method) -> Class {
-    let only_reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
+fn class(principal: &Principal, parts: &Parts) -> Class {
+    // Lists of files and links to them are asked for by a body.
+    let asks = LISTS.iter().any(|path| parts.uri.path().starts_with(path));
+    let only_reads = asks || [Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method);
     match principal.subject() {
         Subject::Anonymous => Class::Public,
         Subject::Service => Class::Service,

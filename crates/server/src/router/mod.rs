@@ -16,6 +16,7 @@
 //! | `/api/v1/exports` | files of rows; one is fetched by its link | the same, or whoever has the link |
 //! | `/api/v1/imports` | files that become rows, and taking them back | the same |
 //! | `/api/v1/suppliers` | secrets of suppliers, and what they offer | the same |
+//! | `/storage/v1` | buckets and objects; errors have the shape of its clients | the same, whoever has a link, or anybody where it is public |
 //! | `/webhooks/v1` | what providers tell this server | whoever signs as they do |
 //! | `/mailbox` | messages kept instead of sent, in development | the service key |
 
@@ -67,6 +68,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/api/v1/exports", backend.export_routes())
             .nest("/api/v1/imports", backend.import_routes())
             .nest("/api/v1/suppliers", backend.supplier_routes())
+            .nest("/storage/v1", backend.storage_routes())
             .nest("/webhooks/v1", backend.inbound_routes())
     };
     let routes = match backend.mailbox_routes() {

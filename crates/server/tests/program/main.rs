@@ -21,6 +21,8 @@ mod health;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod large;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod receiver;
@@ -34,6 +36,8 @@ mod seed;
 mod settings;
 #[cfg(test)]
 mod soak;
+#[cfg(test)]
+mod stored;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

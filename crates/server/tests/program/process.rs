@@ -196,6 +196,16 @@ impl Way {
         self.client.request(method, url).bearer_auth(&self.key).header("x-company-id", COMPANY)
     }
 
+    /// Asks about buckets and objects.
+    pub(crate) fn storage(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}/storage/v1/{path}", self.url.load())).bearer_auth(&self.key)
+    }
+
+    /// The same, for what takes its time.
+    pub(crate) fn patient(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.storage(method, path).timeout(Duration::from_mins(30))
+    }
+
     /// Reads rows; the last thing that went wrong may not be over yet.
     async fn read(&self, path: &str) -> Value {
         let begun = Instant::now();

@@ -37,6 +37,7 @@ const SOURCES: &[&str] = &[
     "crates/queue/src/cron/config.rs",
     "crates/messaging/src/config.rs",
     "crates/blobs/src/config.rs",
+    "crates/storage/src/config.rs",
     "crates/transfers/src/config.rs",
     "crates/messaging/src/inbound/config.rs",
     "crates/messaging/src/notifications/config.rs",

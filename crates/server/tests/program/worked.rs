@@ -151,7 +151,7 @@ fn count(requests: &BTreeSet<u64>) -> u64 {
     u64::try_from(requests.len()).unwrap() * AT_ONCE
 }
 
-fn kill_postgresql(folder: &Path) {
+pub(crate) fn kill_postgresql(folder: &Path) {
     let data = sql(folder, "show data_directory");
     let lock = std::fs::read_to_string(Path::new(&data).join("postmaster.pid")).unwrap();
     kill(Pid::from_raw(lock.lines().next().unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();

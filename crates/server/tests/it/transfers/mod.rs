@@ -3,5 +3,5 @@
 mod bulk;
 mod exports;
 mod imports;
-mod shop;
+pub(crate) mod shop;
 mod suppliers;

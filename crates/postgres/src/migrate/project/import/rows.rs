@@ -60,6 +60,15 @@ pub(super) async fn tables(there: &Session, schemas: &[String]) -> Result<Vec<Ta
     Ok(ordered)
 }
 
+/// The table of buckets, in which some are there before a project is.
+const BUCKETS: &str = "storage.buckets";
+/// A bucket of companies gives its name up to one that comes, as long as nothing is in it.
+const YIELD: &str = "delete from storage.buckets b using app.company_buckets c, brought
+     where c.id = b.id and brought.id = b.id and not exists (select from storage.objects o where o.bucket_id = b.id)";
+/// Buckets without those.
+const NOT_OF_COMPANIES: &str =
+    "(select * from storage.buckets b where not exists (select from app.company_buckets c where c.id = b.id)) as buckets";
+
 /// Brings the rows of a table within the transaction that is open here. Returns how many were added or changed.
 pub(super) async fn bring(there: &Session, here: &Session, table: &Table) -> Result<u64> {
     let of = |cause: tokio_postgres::Error| at(table, &error::query(cause));
@@ -77,6 +86,9 @@ pub(super) async fn bring(there: &Session, here: &Session, table: &Table) -> Res
         sink.feed(part).await.map_err(of)?;
     }
     sink.finish().await.map_err(of)?;
+    if table.name == BUCKETS {
+        here.client.batch_execute(YIELD).await.map_err(of)?;
+    }
     let mut brought = 0;
     for statement in change(table).into_iter().chain([addition(table, &columns)]) {
         brought += here.client.execute(statement.as_str(), &[]).await.map_err(of)?;
@@ -123,7 +135,8 @@ pub(super) async fn compare(there: &Session, here: &Session, table: &Table, brou
         own.push(column.as_str());
     }
     let origin = sum(there, &table.name, &read).await.map_err(|cause| at(table, &cause))?;
-    let copy = sum(here, &table.name, &own).await.map_err(|cause| at(table, &cause))?;
+    let copied = if table.name == BUCKETS { NOT_OF_COMPANIES } else { &table.name };
+    let copy = sum(here, copied, &own).await.map_err(|cause| at(table, &cause))?;
     Ok(Compared { table: table.name.clone(), brought, rows_there: origin.0, rows_here: copy.0, same: origin == copy })
 }
 

@@ -1,0 +1,25 @@
+//! Files of companies: buckets, objects, uploads, images.
+//!
+//! Invariant: who reaches an object its row in `storage.objects` decides, by the policies of the database, in a transaction of whoever asks;
+//! the bytes follow the row.
+
+mod buckets;
+mod caller;
+mod config;
+mod failure;
+mod naming;
+mod objects;
+mod reaping;
+mod routes;
+mod serving;
+mod signing;
+mod storage;
+
+pub use buckets::Bucket;
+pub use caller::Caller;
+pub use config::StorageConfig;
+pub use failure::shape;
+pub use objects::{Content, Object, Opened, Place, Stored, Upload};
+pub use routes::{no_route, open_router, router};
+pub use signing::Link;
+pub use storage::{Storage, StorageOptions};

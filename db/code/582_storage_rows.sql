@@ -1,0 +1,100 @@
+-- Rows that name a file by its bucket and path, how much a company keeps, and what becomes of files with their rows and their company.
+-- Invariants: what stands in a row about its file is what the file is, whatever the client says; a row learns nothing of a file that whoever
+-- writes it may not read.
+
+-- Bytes that a company may still add; null is without a limit.
+create or replace function app.file_room(p_company_id uuid) returns bigint
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select (t.quotas ->> 'storage_mib')::bigint * 1048576 - coalesce(u.bytes, 0)
+    from public.companies c
+    join app.subscription_tiers t on t.tier = app.current_tier(c.subscription_tier, c.writes_until)
+    left join app.company_bytes u on u.company_id = c.id
+   where c.id = p_company_id
+$$;
+alter function app.file_room(uuid) owner to app_definer;
+revoke all on function app.file_room(uuid) from public;
+grant execute on function app.file_room(uuid) to service_role, app_definer;
+
+-- The digest of a file that the caller has found, in hexadecimal.
+create or replace function app.object_checksum(p_object_id uuid, p_version text) returns text
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select encode(b.sha256, 'hex')
+    from app.object_versions v
+    join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
+   where v.id = p_version and v.object_id = p_object_id
+     and (v.company_id = app.company_id() or current_setting('role') in ('service_role', 'app_definer'))
+$$;
+alter function app.object_checksum(uuid, text) owner to app_definer;
+revoke all on function app.object_checksum(uuid, text) from public;
+grant execute on function app.object_checksum(uuid, text) to authenticated, service_role;
+
+-- Size, type and digest of a row's file come from the file, where there is one that whoever writes may read.
+create or replace function app.describe_file() returns trigger
+  language plpgsql
+  set search_path = ''
+as $$
+declare
+  v_object record;
+begin
+  select o.id, o.version, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
+    from storage.objects o
+   where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
+  if not found then
+    return new;
+  end if;
+  new.file_size := coalesce(v_object.bytes, new.file_size);
+  new.mime_type := coalesce(v_object.mime_type, new.mime_type);
+  new.checksum := coalesce(app.object_checksum(v_object.id, v_object.version), new.checksum);
+  new.file_extension := coalesce(new.file_extension, nullif(left(lower(substring(new.storage_path from '\.([A-Za-z0-9]{1,20})$')), 20), ''));
+  if tg_table_name = 'attachments' then
+    new.is_image := new.mime_type like 'image/%';
+    new.is_video := new.mime_type like 'video/%';
+    new.is_document := new.mime_type like 'application/%' or new.mime_type like 'text/%';
+    new.storage_provider := 'local';
+  end if;
+  return new;
+end $$;
+revoke all on function app.describe_file() from public;
+create or replace trigger describe_file before insert or update of storage_bucket, storage_path, file_size, mime_type, checksum on public.file_storage
+  for each row execute function app.describe_file();
+create or replace trigger describe_file before insert or update of storage_bucket, storage_path, file_size, mime_type, checksum on public.attachments
+  for each row execute function app.describe_file();
+
+-- A file whose last row is gone for good goes into the trash.
+create or replace function app.trash_file() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  delete from storage.objects o
+   where o.bucket_id = old.storage_bucket and o.name = old.storage_path and starts_with(o.name, old.company_id || '/')
+     and o.bucket_id in (select c.id from app.company_buckets c)
+     and not exists (select from public.file_storage f
+                      where f.company_id = old.company_id and f.storage_bucket = o.bucket_id and f.storage_path = o.name)
+     and not exists (select from public.attachments a
+                      where a.company_id = old.company_id and a.storage_bucket = o.bucket_id and a.storage_path = o.name);
+  return null;
+end $$;
+alter function app.trash_file() owner to app_definer;
+revoke all on function app.trash_file() from public;
+create or replace trigger trash_file after delete on public.file_storage for each row execute function app.trash_file();
+create or replace trigger trash_file after delete on public.attachments for each row execute function app.trash_file();
+
+-- Nothing of a company is left when it is gone: neither files nor what could be brought back of them.
+create or replace function app.forget_company_files() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  delete from storage.objects o using app.company_buckets c
+   where o.bucket_id = c.id and starts_with(o.name, old.id || '/');
+  update app.object_versions v set ended_at = '-infinity', ended_how = 'removed' where v.company_id = old.id;
+  return null;
+end $$;
+alter function app.forget_company_files() owner to app_definer;
+revoke all on function app.forget_company_files() from public;
+create or replace trigger forget_company_files after delete on public.companies for each row execute function app.forget_company_files();
