@@ -1,1 +1,3 @@
 //! Files of companies: buckets, objects, uploads, images.
+
+pub mod image;
