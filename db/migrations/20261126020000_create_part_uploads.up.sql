@@ -9,7 +9,7 @@ create table app.part_uploads (
   kind            text not null check (kind in ('tus', 's3')),
   -- Who began it; nobody else goes on with it.
   asker           text not null check (length(asker) between 1 and 300),
-  company_id      uuid,
+  company_id      uuid not null,
   owner           uuid,
   bucket_id       text not null check (length(bucket_id) <= 100),
   name            text not null check (length(name) <= 1024),

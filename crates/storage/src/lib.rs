@@ -1,3 +1,31 @@
 //! Files of companies: buckets, objects, uploads, images.
+//!
+//! Invariant: who reaches an object its row in `storage.objects` decides, by the policies of the database, in a transaction of whoever asks;
+//! the bytes follow the row.
 
+mod buckets;
+mod caller;
+mod config;
+mod failure;
 pub mod image;
+mod naming;
+mod objects;
+pub mod parts;
+mod reaping;
+mod routes;
+mod serving;
+mod signing;
+mod storage;
+mod tus;
+
+pub use buckets::Bucket;
+pub use caller::Caller;
+pub use config::StorageConfig;
+pub use failure::shape;
+pub use image::{Images, ImagesConfig};
+pub use objects::{Content, Object, Opened, Place, Stored, Upload};
+pub use parts::PartsConfig;
+pub use routes::{no_route, open_router, router};
+pub use signing::Link;
+pub use storage::{Storage, StorageOptions};
+pub use tus::router as tus_router;

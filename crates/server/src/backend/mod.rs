@@ -31,6 +31,7 @@ use postgres::{Access, Answer, Database, Sql, Tx};
 use queue::cron::Cron;
 use queue::{Kinds, Queue, Worker};
 use redis_link::Link;
+use storage::{Images, Storage, StorageOptions};
 use tokio_util::sync::CancellationToken;
 use transfers::{Transfers, TransfersOptions};
 
@@ -69,6 +70,7 @@ struct Inner {
     messaging: Messaging,
     files: Folder,
     transfers: Transfers,
+    storage: Storage,
     kinds: Kinds,
     cron: Cron,
     data_api: DataApi,
@@ -129,6 +131,17 @@ impl Backend {
             config: settings.transfers.clone(),
             public_url: public_url.to_owned(),
         })?;
+        let storage = Storage::new(StorageOptions {
+            database: database.clone(),
+            authority: Arc::clone(&authority),
+            clock: Arc::clone(&clock),
+            blobs: Arc::new(files.clone()),
+            auth: auth.clone(),
+            limiter: limiter.clone(),
+            queue: queue.clone(),
+            config: settings.storage.clone(),
+            public_url: public_url.to_owned(),
+        })?;
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
         let kinds = tasks::kinds(desk, &messaging, &transfers, parts::run_sql(settings, &pool, &authority));
         let cron = Cron::new(queue.clone(), &kinds, clock);
@@ -145,6 +158,7 @@ impl Backend {
             messaging,
             files,
             transfers,
+            storage,
             kinds,
             cron,
             data_api,
@@ -386,7 +400,22 @@ impl Backend {
     /// Takes away files whose time is over, a bounded number. Returns how many there were.
     pub(crate) async fn clean_files(&self) -> Result<u64> {
         self.0.files.sweep().await?;
-        self.0.transfers.clean().await
+        let transferred = self.0.transfers.clean().await?;
+        Ok(transferred + self.0.storage.reap().await?)
+    }
+
+    /// Returns the routes of buckets and objects. Links and what is public are for whoever has the address.
+    pub(crate) fn storage_routes(&self) -> Router {
+        let (storage, images) = (self.0.storage.clone(), Images::new(self.0.storage.config().images.clone()));
+        let open = storage::open_router(storage.clone()).merge(storage::image::open_router(storage.clone(), images.clone()));
+        let open = open.layer(middleware::from_fn_with_state(self.0.limiter.clone(), rates::visits));
+        let routes = self.guarded(storage::router(storage.clone()).merge(storage::image::router(storage, images))).merge(open);
+        routes.fallback(storage::no_route).layer(middleware::map_response(storage::shape))
+    }
+
+    /// Returns the routes of uploads that go on where they broke off.
+    pub(crate) fn resumable_routes(&self) -> Router {
+        self.guarded(storage::tus_router(self.0.storage.clone()))
     }
 
     /// Returns the routes of exports. Whoever has a link fetches without a token.

@@ -88,6 +88,18 @@ pub(super) async fn guesses(State(limiter): State<Limiter>, request: Request, ne
     response
 }
 
+/// The middleware of links to files and of public files: whoever asks is known by his address alone, and a page shows many.
+pub(super) async fn visits(State(limiter): State<Limiter>, request: Request, next: Next) -> Response {
+    let Some(visitor) = visitor(request.extensions()) else { return next.run(request).await };
+    let decision = limiter.take(&visitor, &[Class::Read], 1).await;
+    let mut response = match decision.error() {
+        Some(refused) => refused.into_response(),
+        None => next.run(request).await,
+    };
+    decision.write(response.headers_mut());
+    response
+}
+
 impl Gate {
     /// Answers whoever could not be made out. One whose token is not good is like one without: he is counted by his address.
     async fn turn_away(&self, parts: &Parts, refusal: Refusal) -> Response {

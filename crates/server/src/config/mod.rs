@@ -21,6 +21,7 @@ use postgres::feed::FeedConfig;
 use queue::QueueConfig;
 use redis_link::RedisConfig;
 use serde::{Deserialize, Serialize};
+use storage::StorageConfig;
 use transfers::TransfersConfig;
 
 pub use fault::{Fault, Faults};
@@ -91,6 +92,8 @@ pub struct Settings {
     pub messaging: MessagingConfig,
     /// Files that tasks read and make.
     pub blobs: BlobsConfig,
+    /// Buckets and objects.
+    pub storage: StorageConfig,
     /// Exports, imports and other work over many rows.
     pub transfers: TransfersConfig,
     /// What is done again and again.
@@ -315,6 +318,7 @@ impl Default for Settings {
             queue: QueueConfig::default(),
             messaging: MessagingConfig::default(),
             blobs: BlobsConfig::default(),
+            storage: StorageConfig::default(),
             transfers: TransfersConfig::default(),
             maintenance: Maintenance::default(),
             metrics: Metrics::default(),

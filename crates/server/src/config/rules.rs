@@ -40,6 +40,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.queue.faults().into_iter().map(|(key, allowed)| (format!("queue.{key}"), format!("allowed: {allowed}"))));
     broken
         .extend(settings.messaging.faults().into_iter().map(|(key, allowed)| (format!("messaging.{key}"), format!("allowed: {allowed}"))));
+    broken.extend(settings.storage.faults().into_iter().map(|(key, allowed)| (format!("storage.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.blobs.faults().into_iter().map(|(key, allowed)| (format!("blobs.{key}"), format!("allowed: {allowed}"))));
     broken
         .extend(settings.transfers.faults().into_iter().map(|(key, allowed)| (format!("transfers.{key}"), format!("allowed: {allowed}"))));

@@ -48,13 +48,13 @@ pub(crate) struct Pipeline {
     cors: Cors,
     limits: Limits,
     proxies: Proxies,
-    uploads: Option<Uploads>,
+    uploads: Vec<Uploads>,
 }
 
 /// Where files are sent that may be larger than every other body, and may take longer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Uploads {
-    /// The path, which takes them by `POST`.
+    /// What the paths begin with that take them by `POST`, `PUT` or `PATCH`.
     pub(crate) path: &'static str,
     /// Bytes of one.
     pub(crate) bytes_max: u64,
@@ -62,9 +62,15 @@ pub(crate) struct Uploads {
     pub(crate) time: Duration,
 }
 
+impl Uploads {
+    fn has(&self, path: &str) -> bool {
+        path.strip_prefix(self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 impl Pipeline {
     pub(crate) fn new(router: Router, cors: Cors, limits: Limits) -> Self {
-        Self { router, cors, limits, proxies: Proxies::default(), uploads: None }
+        Self { router, cors, limits, proxies: Proxies::default(), uploads: Vec::new() }
     }
 
     /// Believes these proxies.
@@ -74,10 +80,10 @@ impl Pipeline {
         self
     }
 
-    /// Takes files at a path.
+    /// Takes files below paths.
     #[must_use]
-    pub(crate) fn taking(mut self, uploads: Uploads) -> Self {
-        self.uploads = Some(uploads);
+    pub(crate) fn taking(mut self, uploads: impl IntoIterator<Item = Uploads>) -> Self {
+        self.uploads.extend(uploads);
         self
     }
 
@@ -120,7 +126,8 @@ impl Pipeline {
         if header_bytes(&request) > self.limits.header_bytes_max {
             return headers_too_large(self.limits.header_bytes_max).into_response();
         }
-        let upload = self.uploads.filter(|uploads| request.method() == http::Method::POST && request.uri().path() == uploads.path);
+        let writes = [http::Method::POST, http::Method::PUT, http::Method::PATCH].contains(request.method());
+        let upload = self.uploads.iter().find(|uploads| writes && uploads.has(request.uri().path()));
         let limit = upload.map_or(self.limits.body_bytes_max, |uploads| uploads.bytes_max.max(self.limits.body_bytes_max));
         if body_limit::announced(request.headers()).is_some_and(|bytes| bytes > limit) {
             return body_limit::refuse_unread(request, limit).await;

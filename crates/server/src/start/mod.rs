@@ -168,9 +168,16 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
 }
 
 /// Files of imports are larger than what a request says otherwise.
-fn uploads(settings: &Settings) -> Uploads {
+fn uploads(settings: &Settings) -> [Uploads; 3] {
     let transfers = &settings.transfers;
-    Uploads { path: "/api/v1/imports", bytes_max: transfers.import_bytes_max, time: Duration::from_secs(transfers.upload_time_s) }
+    let storage = &settings.storage;
+    // Whoever sends too much to a bucket is told so by the bucket.
+    let object = |path| Uploads { path, bytes_max: u64::MAX, time: Duration::from_secs(storage.upload_time_s) };
+    [
+        Uploads { path: "/api/v1/imports", bytes_max: transfers.import_bytes_max, time: Duration::from_secs(transfers.upload_time_s) },
+        object("/storage/v1/object"),
+        object("/storage/v1/upload"),
+    ]
 }
 
 /// Returns the address for clients: the configured one, else the first that is listened on.

@@ -12,6 +12,8 @@ mod cached;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod nodes;
 #[cfg(test)]
 mod rates;

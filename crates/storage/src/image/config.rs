@@ -24,8 +24,10 @@ pub struct ImagesConfig {
     pub side_max: u32,
     /// The quality of what is made, 20 to 100, where none is asked for.
     pub quality: u8,
-    /// Images made of one file that are kept; one more is made each time it is asked for.
+    /// Images made of one file that are kept; one more takes the place of the oldest.
     pub kept_per_object: u32,
+    /// Days that they are kept; then they are made anew when somebody asks.
+    pub kept_days: u32,
 }
 
 impl Default for ImagesConfig {
@@ -40,6 +42,7 @@ impl Default for ImagesConfig {
             side_max: 2_500,
             quality: 80,
             kept_per_object: 50,
+            kept_days: 30,
         }
     }
 }
@@ -57,7 +60,8 @@ impl ImagesConfig {
             // More than that a WebP does not have.
             (!(16..=16_383).contains(&self.side_max), "images.side_max", "16 to 16383"),
             (!(20..=100).contains(&self.quality), "images.quality", "20 to 100"),
-            (self.kept_per_object > 10_000, "images.kept_per_object", "0 to 10000"),
+            (!(1..=10_000).contains(&self.kept_per_object), "images.kept_per_object", "1 to 10000"),
+            (!(1..=3_650).contains(&self.kept_days), "images.kept_days", "1 to 3650"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))

@@ -4,8 +4,10 @@
 
 pub mod config;
 
+mod kept;
 mod pool;
 mod read;
+mod routes;
 mod shape;
 mod wanted;
 mod write;
@@ -19,6 +21,7 @@ use kernel::Result;
 use tokio::sync::OwnedSemaphorePermit;
 
 pub use config::ImagesConfig;
+pub use routes::{open_router, router};
 pub use wanted::{Asked, Resize, Wanted};
 
 /// What makes images. Cheap to clone.

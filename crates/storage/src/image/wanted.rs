@@ -127,7 +127,7 @@ fn number(name: &str, value: Option<&Value>, least: u32, most: u32) -> Result<Op
     }
 }
 
-fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(Kind::BadRequest, "image_parameters_invalid", message)
 }
 

@@ -14,7 +14,7 @@ use kernel::{BlobKey, CompanyId, Error, Kind, Subject};
 use uuid::Uuid;
 
 pub use config::PartsConfig;
-pub(crate) use taking::{Source, Taken};
+pub(crate) use taking::Source;
 
 use crate::{Caller, Upload};
 
@@ -50,6 +50,13 @@ pub(crate) struct Begun {
     parts: u64,
     /// What the other unfinished uploads of the same asker have.
     others_bytes: u64,
+}
+
+impl Begun {
+    /// The same upload with so many bytes.
+    pub(crate) fn at(self, received: u64) -> Self {
+        Self { received, ..self }
+    }
 }
 
 /// A part that is there.

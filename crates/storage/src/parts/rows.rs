@@ -23,8 +23,13 @@ impl Storage {
         let (upload, said) = begun;
         let place = self.admit(caller, &upload).await?;
         let itself = self.itself("begins an upload in parts");
-        let mut forget = Sql::new("delete from app.part_uploads u where u.id in (select x.id from app.part_uploads x where x.expires_at < ");
-        forget.bind(self.now()).text("::timestamptz order by x.expires_at limit ").amount(FORGOTTEN_AT_ONCE).text(" for update skip locked)");
+        let mut forget =
+            Sql::new("delete from app.part_uploads u where u.id in (select x.id from app.part_uploads x where x.expires_at < ");
+        forget
+            .bind(self.now())
+            .text("::timestamptz order by x.expires_at limit ")
+            .amount(FORGOTTEN_AT_ONCE)
+            .text(" for update skip locked)");
         self.write(&itself, forget).await?;
         let id = Uuid::new_v4();
         let begun = self.write(&itself, self.beginning(id, (protocol, asker), (caller, place), (&upload, said))?).await?;
@@ -49,8 +54,8 @@ impl Storage {
             "insert into app.part_uploads (id, kind, asker, company_id, owner, bucket_id, name, content_type, cache_control, user_metadata, upsert,
                                            said, bytes, expires_at) select ",
         );
-        sql.bind(id).text("::uuid, ").bind(protocol.name()).text("::text, ").bind(asker).text("::text, nullif(").bind(place.company);
-        sql.text("::uuid, app.no_company()), ").bind(caller.owner()).text("::uuid, ").bind(upload.bucket.as_str()).text("::text, ");
+        sql.bind(id).text("::uuid, ").bind(protocol.name()).text("::text, ").bind(asker).text("::text, ").bind(place.company);
+        sql.text("::uuid, ").bind(caller.owner()).text("::uuid, ").bind(upload.bucket.as_str()).text("::text, ");
         sql.bind(upload.name.as_str()).text("::text, ").bind(upload.content_type.as_str()).text("::text, ");
         sql.bind(upload.cache_control.as_str()).text("::text, ").bind(upload.user_metadata.clone()).text("::jsonb, ");
         sql.bind(upload.upsert).text("::boolean, ").bind(said).text("::text, ").bind(length).text("::bigint, ").bind(expires_at);
@@ -63,7 +68,7 @@ impl Storage {
     /// Finds an upload of whoever asks.
     pub(crate) async fn begun(&self, protocol: Protocol, asker: &str, id: Uuid) -> Result<Begun> {
         let mut sql = Sql::new(
-            "select u.id, coalesce(u.company_id, app.no_company()) as company_id, u.bucket_id, u.name, u.content_type, u.cache_control,
+            "select u.id, u.company_id, u.bucket_id, u.name, u.content_type, u.cache_control,
                     u.user_metadata, u.upsert, u.said, u.bytes, u.received, u.ended_at is not null as is_ended, u.expires_at, u.whole_key,
                     (select count(*) from app.upload_parts p where p.upload_id = u.id) as parts,
                     (select coalesce(sum(o.received), 0)::bigint from app.part_uploads o
@@ -94,9 +99,11 @@ impl Storage {
         let mut sql = Sql::new("with moved as (update app.part_uploads u set received = u.received + ");
         sql.bind(i64::try_from(total).map_err(Error::internal)?).text("::bigint where u.ended_at is null and u.id = ").bind(begun.id);
         sql.text("::uuid and u.received = ").bind(i64::try_from(from).map_err(Error::internal)?);
-        sql.text("::bigint returning u.id) insert into app.upload_parts (upload_id, position, bytes, etag, blob_key)
+        sql.text(
+            "::bigint returning u.id) insert into app.upload_parts (upload_id, position, bytes, etag, blob_key)
                   select m.id, p.position, p.bytes, p.etag, p.blob_key
-                    from moved m, jsonb_to_recordset(");
+                    from moved m, jsonb_to_recordset(",
+        );
         sql.bind(json!(list)).text("::jsonb) as p (position bigint, bytes bigint, etag text, blob_key text) returning upload_id");
         let rows = self.write(&self.itself("adds to an upload"), sql).await?;
         Ok(!rows.is_empty())
@@ -104,7 +111,8 @@ impl Storage {
 
     /// Puts a part in the place of the one of its number, if there was one, whose blob goes.
     pub(crate) async fn replace_part(&self, begun: &Begun, part: &Part) -> Result<()> {
-        let (position, bytes) = (i64::try_from(part.position).map_err(Error::internal)?, i64::try_from(part.bytes).map_err(Error::internal)?);
+        let (position, bytes) =
+            (i64::try_from(part.position).map_err(Error::internal)?, i64::try_from(part.bytes).map_err(Error::internal)?);
         let itself = self.itself("adds to an upload");
         let tx = self.begin(&itself).await?;
         let mut lock = Sql::new("select u.id from app.part_uploads u where u.ended_at is null and u.finishing_until is null and u.id = ");
@@ -144,7 +152,8 @@ impl Storage {
     /// Forgets an upload, at its end or before it. Its parts go with the next look of the server.
     pub(crate) async fn forget_parts(&self, begun: &Begun, has_ended: bool) -> Result<()> {
         let mut sql = Sql::new("with gone as (delete from app.upload_parts p where p.upload_id = ");
-        sql.bind(begun.id).text("::uuid returning p.blob_key), doomed as (update app.blobs b set state = 'doomed' where b.state = 'intended'");
+        sql.bind(begun.id)
+            .text("::uuid returning p.blob_key), doomed as (update app.blobs b set state = 'doomed' where b.state = 'intended'");
         sql.text(" and (b.key in (select g.blob_key from gone g) or b.key = (select u.whole_key from app.part_uploads u where u.id = ");
         sql.bind(begun.id).text("::uuid)))");
         if has_ended {

@@ -114,7 +114,11 @@ impl Storage {
             return Err(Error::new(Kind::BadRequest, "upload_parts_too_many", message));
         }
         if begun.others_bytes.saturating_add(begun.received) > config.open_bytes_max {
-            return Err(Error::new(Kind::Status(507), "uploads_too_large", "Bring the uploads to an end that were begun, or take them back"));
+            return Err(Error::new(
+                Kind::Status(507),
+                "uploads_too_large",
+                "Bring the uploads to an end that were begun, or take them back",
+            ));
         }
         let key = self.intend_part(begun).await?;
         match self.blobs().put(&key, source.next(bytes_max), bytes_max).await {

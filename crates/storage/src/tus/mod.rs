@@ -5,7 +5,4 @@
 mod headers;
 mod routes;
 
-#[cfg(test)]
-mod tests;
-
 pub use routes::router;

@@ -51,17 +51,23 @@ impl FromRequestParts<Storage> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, storage: &Storage) -> Result<Self, Response> {
         let asker = async {
-            let is_signed = parts.extensions.get::<axum::extract::MatchedPath>().is_some_and(|path| path.as_str().contains("/resumable/sign"));
+            let is_signed =
+                parts.extensions.get::<axum::extract::MatchedPath>().is_some_and(|path| path.as_str().contains("/resumable/sign"));
             if !is_signed {
                 let caller = Caller::from_request_parts(parts, storage).await?;
                 return Ok(Self { name: parts::asker(&caller), caller, link: None });
             }
             let token = text(&parts.headers, &SIGNATURE)?.filter(|token| !token.is_empty());
-            let token = token.ok_or_else(|| Error::new(Kind::BadRequest, "InvalidJWT", "x-signature is the token of a signed link to upload"))?;
+            let token =
+                token.ok_or_else(|| Error::new(Kind::BadRequest, "InvalidJWT", "x-signature is the token of a signed link to upload"))?;
             // Which object it is of is known with the upload; until then nothing is done with it.
             let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
             let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok(Self { caller: storage.itself("uploads for whoever has a link"), name: format!("link:{digest}"), link: Some(token.to_owned()) })
+            Ok(Self {
+                caller: storage.itself("uploads for whoever has a link"),
+                name: format!("link:{digest}"),
+                link: Some(token.to_owned()),
+            })
         };
         asker.await.map_err(|error: Error| answered(Err(error)))
     }
@@ -120,7 +126,14 @@ async fn creating(storage: Storage, asker: Asker, headers: HeaderMap, body: Body
 }
 
 /// Goes on, asks, or takes back. Clients that cannot send these methods say them in a header.
-async fn act(State(storage): State<Storage>, method: Method, asker: Asker, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Response {
+async fn act(
+    State(storage): State<Storage>,
+    method: Method,
+    asker: Asker,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let method = match headers.get(OVERRIDE).and_then(|method| method.to_str().ok()) {
         Some(said) => Method::from_bytes(said.to_ascii_uppercase().as_bytes()).unwrap_or(method),
         None => method,
@@ -221,7 +234,7 @@ async fn take_all(storage: &Storage, mut begun: Begun, source: &Source) -> Resul
                 storage.abandon(&key).await;
                 return Err(moved_on());
             }
-            begun = Begun { received: from.saturating_add(bytes), ..begun };
+            begun = begun.at(from.saturating_add(bytes));
         }
         if is_last {
             return Ok(begun);
@@ -250,7 +263,7 @@ async fn take_checked(storage: &Storage, begun: Begun, source: &Source, expected
         if parts.is_empty() || storage.append(&begun, from, &parts).await? { Ok(()) } else { Err(moved_on()) }
     };
     match checked.await {
-        Ok(()) => Ok(Begun { received, ..begun }),
+        Ok(()) => Ok(begun.at(received)),
         Err(error) => {
             for part in &parts {
                 storage.abandon(&part.key).await;

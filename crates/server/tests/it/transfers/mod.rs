@@ -3,4 +3,4 @@
 mod bulk;
 mod exports;
 mod imports;
-mod shop;
+pub(crate) mod shop;

@@ -1,0 +1,210 @@
+//! Lists of objects: by folder, page by page, and by key, from where the last one ended.
+//!
+//! Invariant: what is listed are rows that the caller may read, at most so many at once.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kernel::{Error, Kind, Result};
+use postgres::Sql;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::value;
+use crate::{Caller, Storage};
+
+/// How rows are sorted.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct SortBy {
+    #[serde(default)]
+    column: Option<String>,
+    #[serde(default)]
+    order: Option<String>,
+}
+
+/// A page of a folder.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Listing {
+    #[serde(default)]
+    pub(crate) prefix: String,
+    #[serde(default)]
+    pub(crate) limit: Option<i64>,
+    #[serde(default)]
+    pub(crate) offset: Option<i64>,
+    #[serde(default, rename = "sortBy")]
+    pub(crate) sort_by: Option<SortBy>,
+    #[serde(default)]
+    pub(crate) search: Option<String>,
+}
+
+/// A page of all keys that begin with something.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct ListingByKey {
+    #[serde(default)]
+    pub(crate) prefix: Option<String>,
+    #[serde(default)]
+    pub(crate) limit: Option<i64>,
+    #[serde(default)]
+    pub(crate) cursor: Option<String>,
+    #[serde(default)]
+    pub(crate) with_delimiter: Option<bool>,
+    #[serde(default, rename = "sortBy")]
+    pub(crate) sort_by: Option<SortBy>,
+}
+
+/// Where a page ended.
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    place: String,
+    key: String,
+}
+
+/// What rows are sorted by: the expression over `o`, and the same as text, which sorts alike.
+struct Sorting {
+    column: &'static str,
+    text: &'static str,
+    is_descending: bool,
+}
+
+impl Storage {
+    /// Lists a folder: the folders in it first, then its files, by names that are relative to it.
+    pub(crate) async fn list(&self, caller: &Caller, bucket: &str, listing: &Listing) -> Result<Vec<Value>> {
+        let sorting = Sorting::parse(listing.sort_by.as_ref())?;
+        let (limit, offset) = (self.rows(listing.limit, 100)?, listing.offset.unwrap_or(0));
+        if !(0..=10_000_000).contains(&offset) {
+            return Err(invalid("offset", "0 to 10000000"));
+        }
+        let folder = match listing.prefix.trim_matches('/') {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        let search = listing.search.clone().unwrap_or_default();
+        let mut sql = Sql::new("with given as (select ");
+        sql.bind(bucket).text("::text as bucket, ").bind(folder).text("::text as folder, lower(").bind(search);
+        sql.text(
+            "::text) as search),
+             found as (
+               select o.*, substr(o.name, length(g.folder) + 1) as rest from storage.objects o, given g
+                where o.bucket_id = g.bucket and o.name collate \"C\" >= g.folder and (g.folder = '' or o.name collate \"C\" < left(g.folder, -1) || '0')
+                  and starts_with(lower(substr(o.name, length(g.folder) + 1)), g.search)),
+             entries as (
+               select 0 as sort, split_part(f.rest, '/', 1) as name, null::uuid as id, null::timestamptz as updated_at,
+                      null::timestamptz as created_at, null::timestamptz as last_accessed_at, null::jsonb as metadata
+                 from found f where strpos(f.rest, '/') > 0 group by 2
+               union all
+               select 1, f.rest, f.id, f.updated_at, f.created_at, f.last_accessed_at, f.metadata
+                 from found f where strpos(f.rest, '/') = 0)
+             select to_jsonb(o) - 'sort'::text as entry from entries o order by o.sort, ",
+        );
+        sql.text(sorting.column).text(if sorting.is_descending { " desc" } else { "" }).text(", o.name collate \"C\"");
+        sql.text(if sorting.is_descending { " desc" } else { "" }).text(" limit ").bind(limit).text("::bigint offset ").bind(offset);
+        sql.text("::bigint");
+        let rows = self.seen(caller, sql).await?;
+        rows.iter().map(|row| value(row, "entry")).collect()
+    }
+
+    /// Lists keys in order, from behind where the last page ended.
+    pub(crate) async fn list_by_key(&self, caller: &Caller, bucket: &str, listing: &ListingByKey) -> Result<Value> {
+        let sorting = Sorting::parse(listing.sort_by.as_ref())?;
+        let limit = self.rows(listing.limit, i64::from(self.config().list_rows_max))?;
+        let cursor = listing.cursor.as_deref().filter(|cursor| !cursor.is_empty()).map(read_cursor).transpose()?;
+        let prefix = listing.prefix.clone().unwrap_or_default();
+        let mut sql = Sql::new("with given as (select ");
+        sql.bind(bucket).text("::text as bucket, ").bind(prefix).text("::text as prefix, ");
+        sql.bind(listing.with_delimiter.unwrap_or(false)).text("::boolean as is_delimited), found as (select o.*, ");
+        sql.text(sorting.text).text(
+            " as place, case when g.is_delimited and strpos(substr(o.name, length(g.prefix) + 1), '/') > 0
+                          then g.prefix || split_part(substr(o.name, length(g.prefix) + 1), '/', 1) || '/' end as folder
+               from storage.objects o, given g
+              where o.bucket_id = g.bucket and starts_with(o.name, g.prefix)",
+        );
+        if !prefix_is_empty(listing) {
+            // For the index.
+            sql.text(" and o.name collate \"C\" >= g.prefix and o.name collate \"C\" <= g.prefix || chr(1114111)");
+        }
+        sql.text(
+            "), entries as (
+               select f.folder is not null as is_folder, coalesce(f.folder, f.name) collate \"C\" as key,
+                      (case when f.folder is null or true then min(f.place) end) collate \"C\" as place,
+                      (array_agg(jsonb_build_object('name', f.name, 'key', f.name, 'id', f.id, 'updated_at', f.updated_at, 'created_at', f.created_at,
+                                                    'last_accessed_at', f.last_accessed_at, 'metadata', f.metadata)))[1] as entry
+                 from found f group by 1, 2)
+             select e.is_folder, e.key, e.place, e.entry from entries e where true",
+        );
+        if let Some(cursor) = cursor {
+            sql.text(if sorting.is_descending { " and (e.place, e.key) < (" } else { " and (e.place, e.key) > (" });
+            sql.bind(cursor.place).text("::text collate \"C\", ").bind(cursor.key).text("::text collate \"C\")");
+        }
+        sql.text(if sorting.is_descending { " order by e.place desc, e.key desc limit " } else { " order by e.place, e.key limit " });
+        sql.bind(limit.saturating_add(1)).text("::bigint");
+        let mut rows = self.seen(caller, sql).await?;
+        let has_next = rows.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+        if has_next {
+            rows.pop();
+        }
+        let (mut folders, mut objects) = (Vec::new(), Vec::new());
+        for row in &rows {
+            if value(row, "is_folder")? {
+                let key: String = value(row, "key")?;
+                folders.push(json!({ "key": key.trim_end_matches('/'), "name": key }));
+            } else {
+                objects.push(value::<Value>(row, "entry")?);
+            }
+        }
+        let mut said = json!({ "hasNext": has_next, "folders": folders, "objects": objects });
+        if let (true, Some(last), Some(said)) = (has_next, rows.last(), said.as_object_mut()) {
+            let cursor = Cursor { place: value(last, "place")?, key: value(last, "key")? };
+            let cursor = serde_json::to_vec(&cursor).map_err(Error::internal)?;
+            said.insert("nextCursor".to_owned(), URL_SAFE_NO_PAD.encode(cursor).into());
+        }
+        Ok(said)
+    }
+
+    /// Reads rows; whoever has no right on the table at all sees none.
+    async fn seen(&self, caller: &Caller, sql: Sql) -> Result<Vec<postgres::Row>> {
+        match self.read(caller, sql).await {
+            Err(error) if error.code() == "42501" => Ok(Vec::new()),
+            answered => answered,
+        }
+    }
+
+    fn rows(&self, limit: Option<i64>, unsaid: i64) -> Result<i64> {
+        let limit = limit.unwrap_or(unsaid);
+        if limit < 1 {
+            return Err(invalid("limit", "1 and more"));
+        }
+        Ok(limit.min(i64::from(self.config().list_rows_max)))
+    }
+}
+
+impl Sorting {
+    fn parse(sort_by: Option<&SortBy>) -> Result<Self> {
+        let column = sort_by.and_then(|sort| sort.column.as_deref()).unwrap_or("name");
+        let (column, text) = match column {
+            "name" => ("o.name collate \"C\"", "o.name"),
+            "created_at" => ("o.created_at", "to_char(o.created_at at time zone 'UTC', 'YYYYMMDDHH24MISSUS')"),
+            "updated_at" => ("o.updated_at", "to_char(o.updated_at at time zone 'UTC', 'YYYYMMDDHH24MISSUS')"),
+            "last_accessed_at" => ("o.last_accessed_at", "to_char(o.last_accessed_at at time zone 'UTC', 'YYYYMMDDHH24MISSUS')"),
+            _ => return Err(invalid("sortBy.column", "name, created_at, updated_at or last_accessed_at")),
+        };
+        let is_descending = match sort_by.and_then(|sort| sort.order.as_deref()).unwrap_or("asc") {
+            "asc" => false,
+            "desc" => true,
+            _ => return Err(invalid("sortBy.order", "asc or desc")),
+        };
+        Ok(Self { column, text, is_descending })
+    }
+}
+
+fn prefix_is_empty(listing: &ListingByKey) -> bool {
+    listing.prefix.as_deref().unwrap_or_default().is_empty()
+}
+
+fn read_cursor(cursor: &str) -> Result<Cursor> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|error| invalid("cursor", "what nextCursor said").with_source(error))?;
+    serde_json::from_slice(&bytes).map_err(|error| invalid("cursor", "what nextCursor said").with_source(error))
+}
+
+/// A value of the request is none that is taken.
+pub(crate) fn invalid(what: &str, allowed: &str) -> Error {
+    Error::new(Kind::BadRequest, "InvalidRequest", format!("{what}: allowed is {allowed}"))
+}

@@ -1,0 +1,49 @@
+//! Taking away the bytes that nothing names any more.
+//!
+//! Invariant: a blob is marked in the database before its file goes, and its row goes after it: whenever something dies, the next look goes on
+//! where this one was.
+
+use futures_util::{StreamExt as _, stream};
+use kernel::{BlobKey, Result};
+use postgres::Sql;
+
+use crate::Storage;
+use crate::objects::value;
+
+/// Files that are taken away at one time.
+const AT_ONCE: usize = 8;
+
+impl Storage {
+    /// Takes away what is to go, a bounded number. Returns how many rows and files there were.
+    pub async fn reap(&self) -> Result<u64> {
+        let config = self.config();
+        let itself = self.itself("takes away files that nothing names");
+        let mut sql = Sql::new("select app.reap_blobs(");
+        sql.bind(config.unfinished_hours).text("::integer, ").bind(config.trash_days).text("::integer, ").bind(config.versions_days);
+        sql.text("::integer, ").bind(config.versions_max).text("::integer, ").bind(config.reap_rows_max).text("::integer) as rows");
+        let changed: i64 = match self.write(&itself, sql).await?.first() {
+            Some(row) => value(row, "rows")?,
+            None => 0,
+        };
+        let mut doomed = Sql::new("select b.key from app.blobs b where b.state = 'doomed' order by b.created_at limit ");
+        doomed.bind(config.reap_rows_max).text("::integer");
+        let keys: Vec<String> = self.read(&itself, doomed).await?.iter().map(|row| value(row, "key")).collect::<Result<_>>()?;
+        let files = u64::try_from(keys.len()).unwrap_or_default();
+        let mut gone = stream::iter(keys).map(|key| async move { self.take_away(&key.parse()?).await }).buffer_unordered(AT_ONCE);
+        while let Some(outcome) = gone.next().await {
+            if let Err(error) = outcome {
+                tracing::warn!(code = error.code(), "a file could not be taken away: {}", error.message());
+            }
+        }
+        metrics::counter!("storage_blobs_reaped_total").increment(files);
+        Ok(files.saturating_add(u64::try_from(changed).unwrap_or_default()))
+    }
+
+    /// Takes a doomed blob away, and then its row.
+    pub(crate) async fn take_away(&self, key: &BlobKey) -> Result<()> {
+        self.blobs().delete(key).await?;
+        let mut sql = Sql::new("delete from app.blobs b where b.state = 'doomed' and b.key = ");
+        sql.bind(key.as_str()).text("::text");
+        self.write(&self.itself("takes away files that nothing names"), sql).await.map(drop)
+    }
+}
