@@ -39,6 +39,8 @@ pub struct StorageConfig {
     pub reap_rows_max: u32,
     /// Images that are made smaller.
     pub images: ImagesConfig,
+    /// What programs of S3 name as their key when a token beside it says whose the request is.
+    pub s3_project: String,
     /// Uploads that come in parts.
     pub parts: PartsConfig,
 }
@@ -60,6 +62,7 @@ impl Default for StorageConfig {
             versions_days: 30,
             reap_rows_max: 500,
             images: ImagesConfig::default(),
+            s3_project: "thorbis".to_owned(),
             parts: PartsConfig::default(),
         }
     }
@@ -81,6 +84,7 @@ impl StorageConfig {
             (self.trash_days > 3650, "trash_days", "0 to 3650"),
             (self.versions_max > 10_000, "versions_max", "0 to 10000"),
             (self.versions_days > 3650, "versions_days", "0 to 3650"),
+            (!matches!(self.s3_project.len(), 1..=64), "s3_project", "1 to 64 letters"),
             (!(1..=10_000).contains(&self.reap_rows_max), "reap_rows_max", "1 to 10000"),
         ]
         .into_iter()

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
 use sealing::SealingKey;
-pub use sealing::{CUSTOM_PROVIDER_SECRET, FACTOR_SECRET, FLOW_SECRETS, PUSH_SECRET, Place, SIGN_ON_SECRET, WEBHOOK_SECRET};
+pub use sealing::{CUSTOM_PROVIDER_SECRET, FACTOR_SECRET, FLOW_SECRETS, PUSH_SECRET, Place, S3_SECRET, SIGN_ON_SECRET, WEBHOOK_SECRET};
 pub use signing::{PublicKey, SigningKey};
 
 /// Who issued the API keys. It does not change with the address of the server, so the keys outlive a move.

@@ -51,6 +51,9 @@ pub const WEBHOOK_SECRET: Place = Place { schema: "app", table: "webhook_secrets
 /// The key by which push services know this installation.
 pub const PUSH_SECRET: Place = Place { schema: "app", table: "channel_settings", column: "push_secret", bound_to: None };
 
+/// What programs of S3 sign with, who work with an API key.
+pub const S3_SECRET: Place = Place { schema: "app", table: "s3_keys", column: "secret", bound_to: None };
+
 /// A key that seals.
 #[derive(Clone)]
 pub(super) struct SealingKey {

@@ -418,6 +418,16 @@ impl Backend {
         self.guarded(storage::tus_router(self.0.storage.clone()))
     }
 
+    /// Returns the routes for programs of S3, who sign what they ask.
+    pub(crate) fn s3_routes(&self) -> Router {
+        storage::s3_router(self.0.storage.clone()).layer(middleware::from_fn_with_state(self.0.limiter.clone(), rates::visits))
+    }
+
+    /// Returns the routes of the keys that they sign with.
+    pub(crate) fn s3_key_routes(&self) -> Router {
+        self.guarded(storage::s3_keys_router(self.0.storage.clone()))
+    }
+
     /// Returns the routes of exports. Whoever has a link fetches without a token.
     pub(crate) fn export_routes(&self) -> Router {
         self.guarded(transfers::exports_router(self.0.transfers.clone()))

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the bytes that an upload has received and its parts are written in one statement, and only from where it stands.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kernel::{BlobKey, CompanyId, Error, Kind, Result};
 use postgres::{Row, Sql};
 use serde_json::json;
@@ -147,6 +147,22 @@ impl Storage {
         sql.bind(i64::try_from(rows_max).map_err(Error::internal)?).text("::bigint");
         let rows = self.read(&self.itself("looks what an upload has"), sql).await?;
         rows.iter().map(Part::read).collect()
+    }
+
+    /// Returns the uploads of an asker to a bucket that are not at their end.
+    pub(crate) async fn uploads_of(
+        &self,
+        protocol: Protocol,
+        asker: &str,
+        bucket: &str,
+        rows_max: u64,
+    ) -> Result<Vec<(Uuid, String, Timestamp)>> {
+        let mut sql = Sql::new("select u.id, u.name, u.created_at from app.part_uploads u where u.ended_at is null and u.kind = ");
+        sql.bind(protocol.name()).text("::text and u.asker = ").bind(asker).text("::text and u.bucket_id = ").bind(bucket);
+        sql.text("::text and u.expires_at > ").bind(self.now()).text("::timestamptz order by u.name, u.created_at, u.id limit ");
+        sql.bind(i64::try_from(rows_max).map_err(Error::internal)?).text("::bigint");
+        let rows = self.read(&self.itself("lists uploads"), sql).await?;
+        rows.iter().map(|row| Ok((value(row, "id")?, value(row, "name")?, value(row, "created_at")?))).collect()
     }
 
     /// Forgets an upload, at its end or before it. Its parts go with the next look of the server.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Algorithm, Context};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use kernel::{BlobStream, Error, Kind, Result};
+use kernel::{BlobKey, BlobStream, Error, Kind, Result};
 use tokio::sync::Mutex;
 
 use super::{Begun, Part};
@@ -131,6 +131,28 @@ impl Storage {
             Err(error) => {
                 self.abandon(&key).await;
                 Err(error)
+            }
+        }
+    }
+}
+
+impl Storage {
+    /// Puts one part whole, or nothing of it. Returns its blob and its bytes.
+    pub(crate) async fn put_part(&self, begun: &Begun, content: BlobStream, bytes_max: u64) -> Result<(BlobKey, u64)> {
+        let config = &self.config().parts;
+        if begun.parts > config.count_max || begun.others_bytes.saturating_add(begun.received) > config.open_bytes_max {
+            return Err(Error::new(
+                Kind::Status(507),
+                "uploads_too_large",
+                "Bring the uploads to an end that were begun, or take them back",
+            ));
+        }
+        let key = self.intend_part(begun).await?;
+        match self.blobs().put(&key, content, bytes_max).await {
+            Ok(info) => Ok((key, info.bytes)),
+            Err(error) => {
+                self.abandon(&key).await;
+                Err(if error.code() == "blob_too_large" { failure::too_large() } else { error })
             }
         }
     }

@@ -12,7 +12,11 @@ pub(super) enum Sum {
     Sha(Context),
     Md5(Md5),
     /// A reflected polynomial with what has come, and how many bytes the outcome has.
-    Crc { table: &'static [u64; 256], state: u64, bytes: usize },
+    Crc {
+        table: &'static [u64; 256],
+        state: u64,
+        bytes: usize,
+    },
 }
 
 /// Polynomials, reflected: of CRC32, CRC32C and CRC64NVME.

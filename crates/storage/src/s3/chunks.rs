@@ -141,7 +141,8 @@ impl Reading {
         }
         // The last one is empty; behind it stand sums, and an empty line.
         let behind = self.buffer.get(at + 2..).unwrap_or_default();
-        let end = if behind.starts_with(b"\r\n") { Some(2) } else { behind.windows(4).position(|four| four == b"\r\n\r\n").map(|end| end + 4) };
+        let end =
+            if behind.starts_with(b"\r\n") { Some(2) } else { behind.windows(4).position(|four| four == b"\r\n\r\n").map(|end| end + 4) };
         let Some(end) = end else {
             return if self.buffer.len() > LINE_MAX { Err(incomplete()) } else { Ok(false) };
         };
@@ -185,7 +186,8 @@ impl Reading {
         if signed.is_empty() {
             return Ok(());
         }
-        let signature = lines.iter().find(|(name, _)| name == "x-amz-trailer-signature").and_then(|(_, value)| unhex(value)).unwrap_or_default();
+        let signature =
+            lines.iter().find(|(name, _)| name == "x-amz-trailer-signature").and_then(|(_, value)| unhex(value)).unwrap_or_default();
         let text = format!("AWS4-HMAC-SHA256-TRAILER\n{time}\n{scope}\n{before}\n{}", hex(sha256(signed.as_bytes()).as_ref()));
         if key.is_of(text.as_bytes(), &signature) { Ok(()) } else { Err(not_signed()) }
     }

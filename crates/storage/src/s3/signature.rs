@@ -102,7 +102,12 @@ impl Shown {
         Ok(shown)
     }
 
-    fn of(credential: &str, signed: &str, signature: &str, (time, payload, session_token): (String, String, Option<String>)) -> Result<Self> {
+    fn of(
+        credential: &str,
+        signed: &str,
+        signature: &str,
+        (time, payload, session_token): (String, String, Option<String>),
+    ) -> Result<Self> {
         let (access_key, scope) = credential.split_once('/').ok_or_else(|| malformed("A credential is key/date/region/s3/aws4_request"))?;
         let parts: Vec<&str> = scope.split('/').collect();
         let is_scope = matches!(parts.as_slice(), [date, region, "s3", "aws4_request"] if time.starts_with(date) && date.len() == 8 && !region.is_empty());
@@ -152,9 +157,9 @@ impl Shown {
 impl SigningKey {
     fn of(secret: &[u8], scope: &str) -> Self {
         let first = [b"AWS4", secret].concat();
-        let last = scope.split('/').fold(first, |key, part| {
-            hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), part.as_bytes()).as_ref().to_vec()
-        });
+        let last = scope
+            .split('/')
+            .fold(first, |key, part| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), part.as_bytes()).as_ref().to_vec());
         Self(hmac::Key::new(hmac::HMAC_SHA256, &last))
     }
 
