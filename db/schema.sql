@@ -5612,6 +5612,24 @@ begin
 end $$;
 ALTER FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) OWNER TO app_owner;
 
+CREATE FUNCTION app.company_of_object(p_bucket_id text, p_name text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_folder constant text := (string_to_array(p_name, '/'))[1];
+begin
+  if not exists (select from app.company_buckets b where b.bucket_id = p_bucket_id) then
+    return app.no_company();
+  end if;
+  if strpos(p_name, '/') = 0 or v_folder !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    raise exception using errcode = 'TH400', constraint = 'company_folder_required',
+      message = format('The first folder of a name in the bucket %s is the id of the company.', p_bucket_id);
+  end if;
+  return v_folder::uuid;
+end $_$;
+ALTER FUNCTION app.company_of_object(p_bucket_id text, p_name text) OWNER TO app_owner;
+
 CREATE FUNCTION app.company_tables() RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -5933,6 +5951,22 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.count_tag() OWNER TO app_definer;
+
+CREATE FUNCTION app.count_version() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if tg_op = 'INSERT' and new.company_id <> app.no_company() then
+    insert into app.company_bytes as u (company_id, objects, bytes) values (new.company_id, 1, new.bytes)
+        on conflict (company_id) do update set objects = u.objects + 1, bytes = u.bytes + excluded.bytes;
+  elsif tg_op = 'DELETE' and old.company_id <> app.no_company() then
+    update app.company_bytes u set objects = greatest(u.objects - 1, 0), bytes = greatest(u.bytes - old.bytes, 0)
+     where u.company_id = old.company_id;
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.count_version() OWNER TO app_definer;
 
 CREATE FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer DEFAULT 1) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
@@ -6829,6 +6863,17 @@ end $$;
 ALTER FUNCTION app.enclose(p_table regclass) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.enclose(p_table regclass) IS 'Forces row security on a table and writes the policies of owner, definer and service. Every migration calls it for each table it makes.';
+
+CREATE FUNCTION app.end_content() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update app.object_versions v set ended_at = now(), ended_how = 'removed', ended_by = auth.uid()
+   where v.object_id = old.id and v.ended_at is null;
+  return null;
+end $$;
+ALTER FUNCTION app.end_content() OWNER TO app_definer;
 
 CREATE FUNCTION app.end_portal_sessions() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -10130,6 +10175,64 @@ end $$;
 ALTER FUNCTION app.keep_changes(p_on boolean) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.keep_changes(p_on boolean) IS 'Has changes of rows kept for servers that poll them, or no longer. Every migrate calls it, as the server''s login may read the log or not.';
+
+CREATE FUNCTION app.keep_content() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company uuid;
+  v_content app.meant_contents;
+  v_blob    app.blobs;
+  v_key     text;
+begin
+  if tg_op = 'UPDATE' and (new.id, new.bucket_id, new.name, new.version) is not distinct from (old.id, old.bucket_id, old.name, old.version) then
+    return null;
+  end if;
+  v_company := app.company_of_object(new.bucket_id, new.name);
+  if v_company <> app.no_company() and not exists (select from public.companies c where c.id = v_company) then
+    raise exception using errcode = 'TH400', constraint = 'company_folder_required',
+      message = format('The first folder of a name in the bucket %s is the id of the company.', new.bucket_id);
+  end if;
+  if tg_op = 'UPDATE' then
+    if new.id <> old.id or v_company is distinct from app.company_of_object(old.bucket_id, old.name) then
+      raise exception using errcode = 'TH400', constraint = 'object_stays',
+        message = 'An object stays in its company and keeps its id.', hint = 'Copy it, and remove it here.';
+    end if;
+    update app.object_versions v
+       set bucket_id = new.bucket_id, name = new.name,
+           ended_at = case when v.id <> new.version then now() end, ended_how = case when v.id <> new.version then 'replaced' end,
+           ended_by = case when v.id <> new.version then auth.uid() end
+     where v.object_id = new.id and v.ended_at is null;
+    if new.version is not distinct from old.version then
+      return null;
+    end if;
+  end if;
+  delete from app.meant_contents m where m.version = new.version returning * into v_content;
+  if not found then
+    return null;
+  end if;
+  select * into v_blob from app.blobs b where b.key = v_content.blob_key for update;
+  if v_blob.company_id is distinct from v_company or v_blob.state = 'doomed' or v_blob.bytes is null then
+    raise exception using errcode = 'TH409', constraint = 'upload_lost', message = 'The content of this upload is not there any more.';
+  end if;
+  v_key := v_blob.key;
+  if v_blob.state = 'intended' then
+    if v_company <> app.no_company() then
+      select b.key into v_key from app.blobs b
+       where b.company_id = v_company and b.sha256 = v_blob.sha256 and b.bytes = v_blob.bytes and b.state = 'stored'
+       order by b.key limit 1 for share;
+      v_key := coalesce(v_key, v_blob.key);
+    end if;
+    update app.blobs b set state = case when v_key = b.key then 'stored' else 'doomed' end where b.key = v_blob.key;
+  end if;
+  insert into app.object_versions (id, object_id, company_id, bucket_id, name, blob_key, bytes, etag, content_type, cache_control, owner, owner_id,
+                                   user_metadata)
+  values (new.version, new.id, v_company, new.bucket_id, new.name, v_key, v_blob.bytes, v_content.etag, v_content.content_type,
+          v_content.cache_control, new.owner, new.owner_id, new.user_metadata);
+  return null;
+end $$;
+ALTER FUNCTION app.keep_content() OWNER TO app_definer;
 
 CREATE FUNCTION app.keep_event_interest() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -13490,6 +13593,55 @@ CREATE FUNCTION app.read_rate_limits(p_version bigint, p_companies uuid[]) RETUR
 $$;
 ALTER FUNCTION app.read_rate_limits(p_version bigint, p_companies uuid[]) OWNER TO app_definer;
 
+CREATE FUNCTION app.reap_blobs(p_unfinished_hours integer, p_trash_days integer, p_version_days integer, p_versions_max integer, p_rows_max integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_done bigint := 0;
+  v_rows bigint;
+  v_keys text[];
+begin
+  if auth.role() is distinct from 'service_role' or app.company_id() is not null then
+    raise exception using errcode = '42501', message = 'Only the server itself takes files away.';
+  end if;
+  delete from app.meant_contents m
+   where m.version in (select x.version from app.meant_contents x
+                        where x.created_at < now() - make_interval(hours => p_unfinished_hours) order by x.created_at limit p_rows_max for update skip locked);
+  get diagnostics v_rows = row_count;
+  v_done := v_done + v_rows;
+  -- Versions: those whose time is over, those that are too many, and those whose company is gone.
+  delete from app.object_versions v
+   where (v.company_id, v.id) in (
+     select x.company_id, x.id from app.object_versions x
+      where x.ended_at is not null
+        and (x.ended_how = 'removed' and x.ended_at < now() - make_interval(days => p_trash_days)
+             or x.ended_how = 'replaced'
+                and (x.ended_at < now() - make_interval(days => p_version_days)
+                     or p_versions_max <= (select count(*) from app.object_versions later
+                                            where later.company_id = x.company_id and later.object_id = x.object_id and later.ended_how = 'replaced'
+                                              and (later.ended_at, later.id) > (x.ended_at, x.id))))
+      order by x.ended_at limit p_rows_max for update skip locked);
+  get diagnostics v_rows = row_count;
+  v_done := v_done + v_rows;
+  -- Locked first: from then on nobody begins to name them, and the next statement sees who did before.
+  select array_agg(l.key) into v_keys
+    from (select b.key from app.blobs b
+           where (b.state = 'stored' and not exists (select from app.object_versions v where v.company_id = b.company_id and v.blob_key = b.key)
+                  or b.state = 'intended' and b.keep_until < now())
+             and not exists (select from app.meant_contents m where m.blob_key = b.key)
+           order by b.created_at limit p_rows_max for update skip locked) l;
+  update app.blobs b set state = 'doomed'
+   where b.key = any (v_keys)
+     and not exists (select from app.object_versions v where v.company_id = b.company_id and v.blob_key = b.key)
+     and not exists (select from app.meant_contents m where m.blob_key = b.key);
+  get diagnostics v_rows = row_count;
+  return v_done + v_rows;
+end $$;
+ALTER FUNCTION app.reap_blobs(p_unfinished_hours integer, p_trash_days integer, p_version_days integer, p_versions_max integer, p_rows_max integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.reap_blobs(p_unfinished_hours integer, p_trash_days integer, p_version_days integer, p_versions_max integer, p_rows_max integer) IS 'Dooms files that nothing names any more, and says how many rows it changed; the server takes away what is doomed.';
+
 CREATE FUNCTION app.rebuild_figures(p_company_id uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -16842,6 +16994,17 @@ begin
 end $$;
 ALTER FUNCTION app.xid_place() OWNER TO app_owner;
 
+CREATE FUNCTION app.yield_bucket() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from storage.buckets b using app.company_buckets c
+   where b.id = new.id and c.bucket_id = b.id and not exists (select from storage.objects o where o.bucket_id = b.id);
+  return new;
+end $$;
+ALTER FUNCTION app.yield_bucket() OWNER TO app_definer;
+
 CREATE FUNCTION auth.custom_access_token_hook(event jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -19484,6 +19647,25 @@ ALTER TABLE app.backfills OWNER TO app_owner;
 
 COMMENT ON TABLE app.backfills IS 'How far each filling of a column in batches has come.';
 
+CREATE TABLE app.blobs (
+    key text NOT NULL,
+    company_id uuid NOT NULL,
+    state text DEFAULT 'intended'::text NOT NULL,
+    bytes bigint,
+    sha256 bytea,
+    keep_until timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT blobs_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT blobs_check CHECK (((state <> 'stored'::text) OR (bytes IS NOT NULL))),
+    CONSTRAINT blobs_key_check CHECK ((length(key) <= 600)),
+    CONSTRAINT blobs_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT blobs_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'stored'::text, 'doomed'::text])))
+);
+ALTER TABLE ONLY app.blobs FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.blobs OWNER TO app_owner;
+
+COMMENT ON TABLE app.blobs IS 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
+
 CREATE TABLE app.cache_flushes (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     tag text NOT NULL,
@@ -19575,6 +19757,26 @@ COMMENT ON COLUMN app.channel_settings.push_private_allowed IS 'Whether devices 
 COMMENT ON COLUMN app.channel_settings.push_devices_max IS 'How many devices somebody may have.';
 
 COMMENT ON COLUMN app.channel_settings.bounce_hold_hours IS 'For how long an address that refused is not written to by the installation.';
+
+CREATE TABLE app.company_buckets (
+    bucket_id text NOT NULL
+);
+ALTER TABLE ONLY app.company_buckets FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.company_buckets OWNER TO app_owner;
+
+COMMENT ON TABLE app.company_buckets IS 'Buckets in which the first folder of every name is the id of a company.';
+
+CREATE TABLE app.company_bytes (
+    company_id uuid NOT NULL,
+    objects bigint DEFAULT 0 NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT company_bytes_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT company_bytes_objects_check CHECK ((objects >= 0))
+);
+ALTER TABLE ONLY app.company_bytes FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.company_bytes OWNER TO app_owner;
+
+COMMENT ON TABLE app.company_bytes IS 'How many versions of files a company has, and their bytes: those that can be brought back count, too.';
 
 CREATE TABLE app.company_rules (
     is_only_row boolean DEFAULT true NOT NULL,
@@ -20013,6 +20215,23 @@ COMMENT ON COLUMN app.inbound_states.said_at IS 'The time that was told of last.
 
 COMMENT ON COLUMN app.inbound_states.is_gone IS 'Whether it is no more.';
 
+CREATE TABLE app.meant_contents (
+    version text NOT NULL,
+    blob_key text NOT NULL,
+    etag text NOT NULL,
+    content_type text NOT NULL,
+    cache_control text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT meant_contents_cache_control_check CHECK ((length(cache_control) <= 255)),
+    CONSTRAINT meant_contents_content_type_check CHECK ((length(content_type) <= 255)),
+    CONSTRAINT meant_contents_etag_check CHECK ((length(etag) <= 200)),
+    CONSTRAINT meant_contents_version_check CHECK ((length(version) <= 255))
+);
+ALTER TABLE ONLY app.meant_contents FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.meant_contents OWNER TO app_owner;
+
+COMMENT ON TABLE app.meant_contents IS 'What a version of an object has as its content, until a row of storage.objects takes the version.';
+
 CREATE TABLE app.message_attempts (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     message_key uuid NOT NULL,
@@ -20204,6 +20423,40 @@ COMMENT ON COLUMN app.notification_topics.default_channels IS 'The ways it takes
 COMMENT ON COLUMN app.notification_topics.mandatory_channels IS 'The ways that nobody can switch off.';
 
 COMMENT ON COLUMN app.notification_topics.read_permission IS 'What a member needs in one of its scopes to be told; null where it names him itself.';
+
+CREATE TABLE app.object_versions (
+    id text NOT NULL,
+    object_id uuid NOT NULL,
+    company_id uuid NOT NULL,
+    bucket_id text NOT NULL,
+    name text NOT NULL,
+    blob_key text NOT NULL,
+    bytes bigint NOT NULL,
+    etag text NOT NULL,
+    content_type text NOT NULL,
+    cache_control text NOT NULL,
+    owner uuid,
+    owner_id text,
+    user_metadata jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    ended_how text,
+    ended_by uuid,
+    CONSTRAINT object_versions_bucket_id_check CHECK ((length(bucket_id) <= 100)),
+    CONSTRAINT object_versions_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT object_versions_cache_control_check CHECK ((length(cache_control) <= 255)),
+    CONSTRAINT object_versions_check CHECK (((ended_at IS NULL) = (ended_how IS NULL))),
+    CONSTRAINT object_versions_content_type_check CHECK ((length(content_type) <= 255)),
+    CONSTRAINT object_versions_ended_how_check CHECK ((ended_how = ANY (ARRAY['replaced'::text, 'removed'::text]))),
+    CONSTRAINT object_versions_etag_check CHECK ((length(etag) <= 200)),
+    CONSTRAINT object_versions_id_check CHECK ((length(id) <= 255)),
+    CONSTRAINT object_versions_name_check CHECK ((length(name) <= 1024)),
+    CONSTRAINT object_versions_owner_id_check CHECK ((length(owner_id) <= 255))
+);
+ALTER TABLE ONLY app.object_versions FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.object_versions OWNER TO app_owner;
+
+COMMENT ON TABLE app.object_versions IS 'What objects have as their bytes, and had until it was replaced or removed. The last kind can be brought back.';
 
 CREATE TABLE app.outbox (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -24856,6 +25109,12 @@ ALTER TABLE ONLY app.auth_settings
 ALTER TABLE ONLY app.backfills
     ADD CONSTRAINT backfills_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY app.blobs
+    ADD CONSTRAINT blobs_company_id_key_key UNIQUE (company_id, key);
+
+ALTER TABLE ONLY app.blobs
+    ADD CONSTRAINT blobs_pkey PRIMARY KEY (key);
+
 ALTER TABLE ONLY app.cache_flushes
     ADD CONSTRAINT cache_flushes_pkey PRIMARY KEY (id);
 
@@ -24870,6 +25129,12 @@ ALTER TABLE ONLY app.channel_settings
 
 ALTER TABLE ONLY app.channel_settings
     ADD CONSTRAINT channel_settings_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.company_buckets
+    ADD CONSTRAINT company_buckets_pkey PRIMARY KEY (bucket_id);
+
+ALTER TABLE ONLY app.company_bytes
+    ADD CONSTRAINT company_bytes_pkey PRIMARY KEY (company_id);
 
 ALTER TABLE ONLY app.company_rules
     ADD CONSTRAINT company_rules_pkey PRIMARY KEY (is_only_row);
@@ -24925,6 +25190,9 @@ ALTER TABLE ONLY app.inbound_events
 ALTER TABLE ONLY app.inbound_states
     ADD CONSTRAINT inbound_states_pkey PRIMARY KEY (provider, object_key);
 
+ALTER TABLE ONLY app.meant_contents
+    ADD CONSTRAINT meant_contents_pkey PRIMARY KEY (version);
+
 ALTER TABLE ONLY app.message_attempts
     ADD CONSTRAINT message_attempts_pkey PRIMARY KEY (id);
 
@@ -24954,6 +25222,9 @@ ALTER TABLE ONLY app.notification_sources
 
 ALTER TABLE ONLY app.notification_topics
     ADD CONSTRAINT notification_topics_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY app.object_versions
+    ADD CONSTRAINT object_versions_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
@@ -25606,6 +25877,12 @@ CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (seale
 
 CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
 
+CREATE INDEX blobs_doomed_idx ON app.blobs USING btree (created_at) WHERE (state = 'doomed'::text);
+
+CREATE INDEX blobs_equal_idx ON app.blobs USING btree (company_id, sha256, bytes) WHERE (state = 'stored'::text);
+
+CREATE INDEX blobs_unfinished_idx ON app.blobs USING btree (keep_until) WHERE (state = 'intended'::text);
+
 CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btree (created_at DESC, id);
 
 CREATE INDEX change_outbox_xid_idx ON app.change_outbox USING btree (xid, id);
@@ -25660,6 +25937,10 @@ CREATE INDEX inbound_events_due_at_idx ON app.inbound_events USING btree (due_at
 
 CREATE INDEX inbound_events_received_at_idx ON app.inbound_events USING btree (received_at);
 
+CREATE INDEX meant_contents_blob_key_idx ON app.meant_contents USING btree (blob_key);
+
+CREATE INDEX meant_contents_created_at_idx ON app.meant_contents USING btree (created_at);
+
 CREATE INDEX message_attempts_company_id_idx ON app.message_attempts USING btree (company_id, created_at DESC, id);
 
 CREATE INDEX message_attempts_created_at_idx ON app.message_attempts USING btree (created_at);
@@ -25695,6 +25976,14 @@ CREATE UNIQUE INDEX notification_events_unique_key ON app.notification_events US
 CREATE INDEX notification_messages_notification_id_idx ON app.notification_messages USING btree (company_id, notification_id);
 
 CREATE INDEX notification_sources_topic_idx ON app.notification_sources USING btree (topic);
+
+CREATE INDEX object_versions_blob_key_idx ON app.object_versions USING btree (company_id, blob_key);
+
+CREATE INDEX object_versions_ended_at_idx ON app.object_versions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX object_versions_name_idx ON app.object_versions USING btree (bucket_id, name, ended_at) WHERE (ended_how = 'removed'::text);
+
+CREATE INDEX object_versions_object_id_idx ON app.object_versions USING btree (object_id);
 
 CREATE INDEX outbox_client_idx ON app.outbox USING btree (client, created_at);
 
@@ -26693,6 +26982,8 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_states FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.notification_decisions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER count_version AFTER INSERT OR DELETE ON app.object_versions FOR EACH ROW EXECUTE FUNCTION app.count_version();
 
 CREATE TRIGGER note_notification_end AFTER UPDATE OF status ON app.outbox FOR EACH ROW WHEN (((old.status = 'pending'::text) AND (new.status = ANY (ARRAY['sent'::text, 'failed'::text])) AND (new.purpose = 'notification'::text))) EXECUTE FUNCTION app.note_notification_end();
 
@@ -28286,12 +28577,24 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.zones FOR EACH ROW WHEN ((
 
 CREATE TRIGGER mark_as_deleted INSTEAD OF DELETE ON shared.customers FOR EACH ROW EXECUTE FUNCTION app.mark_as_deleted('public.customers');
 
+CREATE TRIGGER end_content AFTER DELETE ON storage.objects FOR EACH ROW EXECUTE FUNCTION app.end_content();
+
+CREATE TRIGGER keep_content AFTER INSERT OR UPDATE ON storage.objects FOR EACH ROW EXECUTE FUNCTION app.keep_content();
+
 CREATE TRIGGER touch BEFORE UPDATE ON storage.buckets FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
 CREATE TRIGGER touch BEFORE UPDATE ON storage.objects FOR EACH ROW EXECUTE FUNCTION public.update_updated_at_column();
 
+CREATE TRIGGER yield_bucket BEFORE INSERT ON storage.buckets FOR EACH ROW WHEN ((CURRENT_USER = 'project_owner'::name)) EXECUTE FUNCTION app.yield_bucket();
+
 ALTER TABLE ONLY app.api_key_uses
     ADD CONSTRAINT api_key_uses_api_key_id_fkey FOREIGN KEY (company_id, api_key_id) REFERENCES public.api_keys(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.company_buckets
+    ADD CONSTRAINT company_buckets_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id) ON UPDATE CASCADE ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.company_bytes
+    ADD CONSTRAINT company_bytes_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -28307,6 +28610,9 @@ ALTER TABLE ONLY app.import_errors
 
 ALTER TABLE ONLY app.import_rows
     ADD CONSTRAINT import_rows_import_id_fkey FOREIGN KEY (company_id, import_id) REFERENCES public.data_imports(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.meant_contents
+    ADD CONSTRAINT meant_contents_blob_key_fkey FOREIGN KEY (blob_key) REFERENCES app.blobs(key) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.message_attempts
     ADD CONSTRAINT message_attempts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -28331,6 +28637,9 @@ ALTER TABLE ONLY app.notification_messages
 
 ALTER TABLE ONLY app.notification_sources
     ADD CONSTRAINT notification_sources_topic_fkey FOREIGN KEY (topic) REFERENCES app.notification_topics(name) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.object_versions
+    ADD CONSTRAINT object_versions_blob_key_fkey FOREIGN KEY (company_id, blob_key) REFERENCES app.blobs(company_id, key);
 
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
@@ -29381,6 +29690,8 @@ CREATE POLICY app_definer_all ON app.auth_settings TO app_definer USING (true) W
 
 CREATE POLICY app_definer_all ON app.backfills TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.blobs TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.cache_flushes TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.captured_messages TO app_definer USING (true) WITH CHECK (true);
@@ -29388,6 +29699,10 @@ CREATE POLICY app_definer_all ON app.captured_messages TO app_definer USING (tru
 CREATE POLICY app_definer_all ON app.change_outbox TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.channel_settings TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.company_buckets TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.company_bytes TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.company_rules TO app_definer USING (true) WITH CHECK (true);
 
@@ -29437,6 +29752,8 @@ CREATE POLICY app_definer_all ON app.inbound_events TO app_definer USING (true) 
 
 CREATE POLICY app_definer_all ON app.inbound_states TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.meant_contents TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.message_attempts TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.migrations TO app_definer USING (true) WITH CHECK (true);
@@ -29454,6 +29771,8 @@ CREATE POLICY app_definer_all ON app.notification_messages TO app_definer USING 
 CREATE POLICY app_definer_all ON app.notification_sources TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.notification_topics TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.object_versions TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHECK (true);
 
@@ -29517,6 +29836,8 @@ CREATE POLICY app_owner_all ON app.auth_settings TO app_owner USING (true) WITH 
 
 CREATE POLICY app_owner_all ON app.backfills TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.blobs TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.cache_flushes TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.captured_messages TO app_owner USING (true) WITH CHECK (true);
@@ -29524,6 +29845,10 @@ CREATE POLICY app_owner_all ON app.captured_messages TO app_owner USING (true) W
 CREATE POLICY app_owner_all ON app.change_outbox TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.channel_settings TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.company_buckets TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.company_bytes TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.company_rules TO app_owner USING (true) WITH CHECK (true);
 
@@ -29573,6 +29898,8 @@ CREATE POLICY app_owner_all ON app.inbound_events TO app_owner USING (true) WITH
 
 CREATE POLICY app_owner_all ON app.inbound_states TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.meant_contents TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.message_attempts TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.migrations TO app_owner USING (true) WITH CHECK (true);
@@ -29590,6 +29917,8 @@ CREATE POLICY app_owner_all ON app.notification_messages TO app_owner USING (tru
 CREATE POLICY app_owner_all ON app.notification_sources TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.notification_topics TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.object_versions TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (true);
 
@@ -29649,6 +29978,8 @@ ALTER TABLE app.auth_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.backfills ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.blobs ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.cache_flushes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.captured_messages ENABLE ROW LEVEL SECURITY;
@@ -29656,6 +29987,10 @@ ALTER TABLE app.captured_messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.change_outbox ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.channel_settings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.company_buckets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.company_bytes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.company_rules ENABLE ROW LEVEL SECURITY;
 
@@ -29676,6 +30011,8 @@ ALTER TABLE app.dead_tasks_2026_11_16 ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.dead_tasks_2026_11_23 ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.dead_tasks_2026_11_30 ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY declared_read ON app.company_buckets FOR SELECT TO anon, authenticated, guest USING (true);
 
 CREATE POLICY declared_read ON app.protected_tables FOR SELECT TO anon, authenticated USING (true);
 
@@ -29709,6 +30046,8 @@ ALTER TABLE app.inbound_events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.inbound_states ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.meant_contents ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY member_read ON app.cron_entries FOR SELECT TO authenticated USING (( SELECT app.has_permission('cron:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON app.cron_runs FOR SELECT TO authenticated USING (( SELECT app.has_permission('cron:read'::text) AS has_permission));
@@ -29740,6 +30079,8 @@ ALTER TABLE app.notification_messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.notification_sources ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.notification_topics ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.object_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.outbox ENABLE ROW LEVEL SECURITY;
 
@@ -29779,6 +30120,8 @@ CREATE POLICY service_role_all ON app.auth_settings TO service_role USING (true)
 
 CREATE POLICY service_role_all ON app.backfills TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.blobs TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.cache_flushes TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.captured_messages TO service_role USING (true) WITH CHECK (true);
@@ -29786,6 +30129,10 @@ CREATE POLICY service_role_all ON app.captured_messages TO service_role USING (t
 CREATE POLICY service_role_all ON app.change_outbox TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.channel_settings TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.company_buckets TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.company_bytes TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.company_rules TO service_role USING (true) WITH CHECK (true);
 
@@ -29835,6 +30182,8 @@ CREATE POLICY service_role_all ON app.inbound_events TO service_role USING (true
 
 CREATE POLICY service_role_all ON app.inbound_states TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.meant_contents TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.message_attempts TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.migrations TO service_role USING (true) WITH CHECK (true);
@@ -29852,6 +30201,8 @@ CREATE POLICY service_role_all ON app.notification_messages TO service_role USIN
 CREATE POLICY service_role_all ON app.notification_sources TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.notification_topics TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.object_versions TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH CHECK (true);
 
@@ -32035,6 +32386,30 @@ CREATE POLICY app_owner_all ON storage.objects TO app_owner USING (true) WITH CH
 
 ALTER TABLE storage.buckets ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY company_buckets_read ON storage.buckets FOR SELECT TO authenticated USING ((id IN ( SELECT c.bucket_id
+   FROM app.company_buckets c)));
+
+CREATE POLICY company_files ON storage.objects AS RESTRICTIVE TO anon, authenticated, guest USING (((NOT (bucket_id IN ( SELECT c.bucket_id
+   FROM app.company_buckets c))) OR ((storage.foldername(name))[1] = ( SELECT (app.company_id())::text AS company_id)))) WITH CHECK (((NOT (bucket_id IN ( SELECT c.bucket_id
+   FROM app.company_buckets c))) OR ((storage.foldername(name))[1] = ( SELECT (app.company_id())::text AS company_id))));
+
+CREATE POLICY company_files_create ON storage.objects FOR INSERT TO authenticated WITH CHECK (((bucket_id IN ( SELECT c.bucket_id
+   FROM app.company_buckets c)) AND (NOT (owner IS DISTINCT FROM ( SELECT auth.uid() AS uid))) AND (( SELECT app.has_permission('files:create'::text) AS has_permission) OR ( SELECT app.has_permission('files:create_assigned'::text) AS has_permission))));
+
+CREATE POLICY company_files_delete ON storage.objects FOR DELETE TO authenticated USING (((bucket_id IN ( SELECT c.bucket_id
+   FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:delete'::text) AS has_permission) OR (( SELECT app.has_permission('files:delete_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid))))));
+
+CREATE POLICY company_files_read ON storage.objects FOR SELECT TO authenticated USING (((bucket_id IN ( SELECT c.bucket_id
+   FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:read'::text) AS has_permission) OR ((( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_own'::text) AS has_permission)) AND (owner = ( SELECT auth.uid() AS uid))) OR (( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) AND ((EXISTS ( SELECT
+   FROM public.attachments a
+  WHERE ((a.company_id = ( SELECT app.company_id() AS company_id)) AND (a.storage_bucket = objects.bucket_id) AND (a.storage_path = objects.name) AND (a.deleted_at IS NULL)))) OR (EXISTS ( SELECT
+   FROM public.file_storage f
+  WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name) AND (f.deleted_at IS NULL)))))))));
+
+CREATE POLICY company_files_update ON storage.objects FOR UPDATE TO authenticated USING (((bucket_id IN ( SELECT c.bucket_id
+   FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:update'::text) AS has_permission) OR (( SELECT app.has_permission('files:update_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid)))))) WITH CHECK (((bucket_id IN ( SELECT c.bucket_id
+   FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:update'::text) AS has_permission) OR (( SELECT app.has_permission('files:update_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid))))));
+
 ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY service_role_all ON storage.buckets TO service_role USING (true) WITH CHECK (true);
@@ -32929,6 +33304,10 @@ GRANT ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error t
 REVOKE ALL ON FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) TO service_role;
 
+REVOKE ALL ON FUNCTION app.company_of_object(p_bucket_id text, p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.company_of_object(p_bucket_id text, p_name text) TO service_role;
+GRANT ALL ON FUNCTION app.company_of_object(p_bucket_id text, p_name text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.company_tables() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.company_timezone_changed() FROM PUBLIC;
@@ -32954,6 +33333,8 @@ GRANT ALL ON FUNCTION app.count_jobs_of(p_company_id uuid, p_customer_ids uuid[]
 REVOKE ALL ON FUNCTION app.count_jobs_of_customers() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.count_tag() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.count_version() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.cron_fault(p_schedule text, p_minutes_min integer) TO app_definer;
@@ -33089,6 +33470,8 @@ GRANT ALL ON FUNCTION app.effective_permissions(p_company_id uuid, p_role text, 
 GRANT ALL ON FUNCTION app.effective_permissions(p_company_id uuid, p_role text, p_role_id uuid, p_overrides jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.enclose(p_table regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.end_content() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.end_portal_sessions() FROM PUBLIC;
 
@@ -33540,6 +33923,8 @@ REVOKE ALL ON FUNCTION app.keep_billed_customer() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.keep_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_changes(p_on boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_content() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_event_interest() FROM PUBLIC;
 
@@ -34088,6 +34473,9 @@ GRANT ALL ON FUNCTION app.read_question(p_query text, p_max_results integer, OUT
 REVOKE ALL ON FUNCTION app.read_rate_limits(p_version bigint, p_companies uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.read_rate_limits(p_version bigint, p_companies uuid[]) TO service_role;
 
+REVOKE ALL ON FUNCTION app.reap_blobs(p_unfinished_hours integer, p_trash_days integer, p_version_days integer, p_versions_max integer, p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.reap_blobs(p_unfinished_hours integer, p_trash_days integer, p_version_days integer, p_versions_max integer, p_rows_max integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.rebuild_figures(p_company_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.record_inventory() FROM PUBLIC;
@@ -34498,6 +34886,8 @@ GRANT ALL ON FUNCTION app.write_subscription(p_company_id uuid, p_provider text,
 
 REVOKE ALL ON FUNCTION app.xid_place() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.xid_place() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.yield_bucket() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION auth.custom_access_token_hook(event jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION auth.custom_access_token_hook(event jsonb) TO service_role;
@@ -34940,6 +35330,9 @@ GRANT SELECT ON TABLE app.auth_settings TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backfills TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.blobs TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.blobs TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO service_role;
 
@@ -34948,6 +35341,15 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO service_role
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.channel_settings TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.channel_settings TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_buckets TO app_definer;
+GRANT SELECT ON TABLE app.company_buckets TO anon;
+GRANT SELECT ON TABLE app.company_buckets TO authenticated;
+GRANT SELECT ON TABLE app.company_buckets TO guest;
+GRANT SELECT ON TABLE app.company_buckets TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_bytes TO app_definer;
+GRANT SELECT ON TABLE app.company_bytes TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_rules TO app_definer;
 
@@ -34986,6 +35388,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.import_rows TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.inbound_states TO app_definer;
 GRANT SELECT ON TABLE app.inbound_states TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.meant_contents TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.meant_contents TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.message_attempts TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.message_attempts TO service_role;
 
@@ -35004,6 +35409,9 @@ GRANT SELECT ON TABLE app.notification_sources TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_topics TO app_definer;
 GRANT SELECT ON TABLE app.notification_topics TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.object_versions TO app_definer;
+GRANT SELECT ON TABLE app.object_versions TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO service_role;
@@ -35843,9 +36251,11 @@ GRANT SELECT ON TABLE shared.users TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO service_role;
+GRANT SELECT ON TABLE storage.buckets TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO authenticated;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE app_definer REVOKE ALL ON FUNCTIONS  FROM PUBLIC;
 

@@ -6,13 +6,12 @@
 revoke all on app.blobs, app.meant_contents, app.object_versions, app.company_buckets, app.company_bytes
   from public, anon, authenticated, guest, service_role;
 grant select, insert, update, delete on app.blobs, app.meant_contents to service_role;
-grant select, update on app.object_versions to service_role;
-grant select on app.company_bytes to service_role;
+grant select on app.object_versions, app.company_bytes to service_role;
 grant select on app.company_buckets to anon, authenticated, guest, service_role;
 drop policy if exists declared_read on app.company_buckets;
 create policy declared_read on app.company_buckets as permissive for select to anon, authenticated, guest using (true);
 
--- The company whose file it is: the first folder, in buckets of companies; null in every other bucket.
+-- The company whose file it is: the first folder, in buckets of companies; none in every other bucket.
 create or replace function app.company_of_object(p_bucket_id text, p_name text) returns uuid
   language plpgsql stable
   set search_path = ''
@@ -21,7 +20,7 @@ declare
   v_folder constant text := (string_to_array(p_name, '/'))[1];
 begin
   if not exists (select from app.company_buckets b where b.bucket_id = p_bucket_id) then
-    return null;
+    return app.no_company();
   end if;
   if strpos(p_name, '/') = 0 or v_folder !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     raise exception using errcode = 'TH400', constraint = 'company_folder_required',
@@ -46,7 +45,7 @@ begin
     return null;
   end if;
   v_company := app.company_of_object(new.bucket_id, new.name);
-  if v_company is not null and not exists (select from public.companies c where c.id = v_company) then
+  if v_company <> app.no_company() and not exists (select from public.companies c where c.id = v_company) then
     raise exception using errcode = 'TH400', constraint = 'company_folder_required',
       message = format('The first folder of a name in the bucket %s is the id of the company.', new.bucket_id);
   end if;
@@ -74,7 +73,7 @@ begin
   end if;
   v_key := v_blob.key;
   if v_blob.state = 'intended' then
-    if v_company is not null then
+    if v_company <> app.no_company() then
       select b.key into v_key from app.blobs b
        where b.company_id = v_company and b.sha256 = v_blob.sha256 and b.bytes = v_blob.bytes and b.state = 'stored'
        order by b.key limit 1 for share;
@@ -112,10 +111,10 @@ create or replace function app.count_version() returns trigger
   set search_path = ''
 as $$
 begin
-  if tg_op = 'INSERT' and new.company_id is not null then
+  if tg_op = 'INSERT' and new.company_id <> app.no_company() then
     insert into app.company_bytes as u (company_id, objects, bytes) values (new.company_id, 1, new.bytes)
         on conflict (company_id) do update set objects = u.objects + 1, bytes = u.bytes + excluded.bytes;
-  elsif tg_op = 'DELETE' and old.company_id is not null then
+  elsif tg_op = 'DELETE' and old.company_id <> app.no_company() then
     update app.company_bytes u set objects = greatest(u.objects - 1, 0), bytes = greatest(u.bytes - old.bytes, 0)
      where u.company_id = old.company_id;
   end if;
@@ -163,14 +162,14 @@ begin
   v_done := v_done + v_rows;
   -- Versions: those whose time is over, those that are too many, and those whose company is gone.
   delete from app.object_versions v
-   where v.id in (
-     select x.id from app.object_versions x
+   where (v.company_id, v.id) in (
+     select x.company_id, x.id from app.object_versions x
       where x.ended_at is not null
         and (x.ended_how = 'removed' and x.ended_at < now() - make_interval(days => p_trash_days)
              or x.ended_how = 'replaced'
                 and (x.ended_at < now() - make_interval(days => p_version_days)
                      or p_versions_max <= (select count(*) from app.object_versions later
-                                            where later.object_id = x.object_id and later.ended_how = 'replaced'
+                                            where later.company_id = x.company_id and later.object_id = x.object_id and later.ended_how = 'replaced'
                                               and (later.ended_at, later.id) > (x.ended_at, x.id))))
       order by x.ended_at limit p_rows_max for update skip locked);
   get diagnostics v_rows = row_count;
@@ -178,13 +177,13 @@ begin
   -- Locked first: from then on nobody begins to name them, and the next statement sees who did before.
   select array_agg(l.key) into v_keys
     from (select b.key from app.blobs b
-           where (b.state = 'stored' and not exists (select from app.object_versions v where v.blob_key = b.key)
+           where (b.state = 'stored' and not exists (select from app.object_versions v where v.company_id = b.company_id and v.blob_key = b.key)
                   or b.state = 'intended' and b.keep_until < now())
              and not exists (select from app.meant_contents m where m.blob_key = b.key)
            order by b.created_at limit p_rows_max for update skip locked) l;
   update app.blobs b set state = 'doomed'
    where b.key = any (v_keys)
-     and not exists (select from app.object_versions v where v.blob_key = b.key)
+     and not exists (select from app.object_versions v where v.company_id = b.company_id and v.blob_key = b.key)
      and not exists (select from app.meant_contents m where m.blob_key = b.key);
   get diagnostics v_rows = row_count;
   return v_done + v_rows;

@@ -23,7 +23,7 @@ create policy company_files on storage.objects as restrictive for all to anon, a
 create policy company_files_read on storage.objects as permissive for select to authenticated
   using (bucket_id in (select c.bucket_id from app.company_buckets c)
          and ((select app.has_permission('files:read'))
-              or ((select app.has_permission('files:read_assigned') or app.has_permission('files:read_own')) and owner = (select auth.uid()))
+              or ((select app.has_permission('files:read_assigned')) or (select app.has_permission('files:read_own'))) and owner = (select auth.uid())
               or ((select app.has_permission('files:read_assigned'))
                   and (exists (select from public.attachments a
                                 where a.company_id = (select app.company_id()) and a.storage_bucket = objects.bucket_id
@@ -33,7 +33,7 @@ create policy company_files_read on storage.objects as permissive for select to 
                                      and f.storage_path = objects.name and f.deleted_at is null)))));
 create policy company_files_create on storage.objects as permissive for insert to authenticated
   with check (bucket_id in (select c.bucket_id from app.company_buckets c) and owner is not distinct from (select auth.uid())
-              and (select app.has_permission('files:create') or app.has_permission('files:create_assigned')));
+              and ((select app.has_permission('files:create')) or (select app.has_permission('files:create_assigned'))));
 create policy company_files_update on storage.objects as permissive for update to authenticated
   using (bucket_id in (select c.bucket_id from app.company_buckets c)
          and ((select app.has_permission('files:update'))

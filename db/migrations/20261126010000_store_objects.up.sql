@@ -3,18 +3,20 @@
 -- date: 2026-11-26
 -- depends: 20261125040100
 -- rollback: the bytes of files stay in their folder and nothing names them any more; take a backup first
+-- backfill: storage.buckets rows=0..5
 
 -- One row per file in the folder or object store. It is there before the file is, and goes after it.
 create table app.blobs (
   key        text primary key check (length(key) <= 600),
-  -- Whose bytes they are; null where the bucket is nobody's. Equal bytes are kept once in a company, never across companies.
-  company_id uuid,
+  -- Whose bytes they are; the id of no company where the bucket is nobody's. Equal bytes are kept once in a company, never across companies.
+  company_id uuid not null,
   state      text not null default 'intended' check (state in ('intended', 'stored', 'doomed')),
   bytes      bigint check (bytes >= 0),
   sha256     bytea check (octet_length(sha256) = 32),
   -- Until when an upload that is not at its end is waited for.
   keep_until timestamptz not null,
   created_at timestamptz not null default now(),
+  unique (company_id, key),
   check (state <> 'stored' or bytes is not null)
 );
 comment on table app.blobs is 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
@@ -39,10 +41,10 @@ select app.enclose('app.meant_contents');
 create table app.object_versions (
   id            text primary key check (length(id) <= 255),
   object_id     uuid not null,
-  company_id    uuid,
+  company_id    uuid not null,
   bucket_id     text not null check (length(bucket_id) <= 100),
   name          text not null check (length(name) <= 1024),
-  blob_key      text not null references app.blobs (key),
+  blob_key      text not null,
   bytes         bigint not null check (bytes >= 0),
   etag          text not null check (length(etag) <= 200),
   content_type  text not null check (length(content_type) <= 255),
@@ -55,12 +57,12 @@ create table app.object_versions (
   ended_at      timestamptz,
   ended_how     text check (ended_how in ('replaced', 'removed')),
   ended_by      uuid,
+  constraint object_versions_blob_key_fkey foreign key (company_id, blob_key) references app.blobs (company_id, key),
   check ((ended_at is null) = (ended_how is null))
 );
 comment on table app.object_versions is 'What objects have as their bytes, and had until it was replaced or removed. The last kind can be brought back.';
 create index object_versions_object_id_idx on app.object_versions (object_id);
-create index object_versions_blob_key_idx on app.object_versions (blob_key);
-create index object_versions_company_id_idx on app.object_versions (company_id);
+create index object_versions_blob_key_idx on app.object_versions (company_id, blob_key);
 create index object_versions_ended_at_idx on app.object_versions (ended_at) where ended_at is not null;
 create index object_versions_name_idx on app.object_versions (bucket_id, name, ended_at) where ended_how = 'removed';
 select app.enclose('app.object_versions');

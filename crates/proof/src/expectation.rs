@@ -95,6 +95,7 @@ pub struct Permissions {
     cells: BTreeMap<String, Vec<String>>,
     tables: BTreeMap<String, Guarded>,
     personal: BTreeMap<String, Personal>,
+    policied: BTreeMap<String, Vec<Verb>>,
     internal: Internal,
 }
 
@@ -150,13 +151,14 @@ impl Permissions {
         let internal = &self.internal;
         self.tables.contains_key(table)
             || self.personal.contains_key(table)
+            || self.policied.contains_key(table)
             || internal.tables.iter().chain(&internal.readable).any(|known| known == table)
     }
 
     /// Returns the tables that the file knows.
     pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
         let internal = self.internal.tables.iter().chain(&self.internal.readable);
-        self.tables.keys().chain(self.personal.keys()).chain(internal).map(String::as_str)
+        self.tables.keys().chain(self.personal.keys()).chain(self.policied.keys()).chain(internal).map(String::as_str)
     }
 
     /// Returns the column that holds a table's company.
@@ -199,6 +201,10 @@ impl Permissions {
                 }
                 _ => Reach::Barred,
             };
+        }
+        if let Some(verbs) = self.policied.get(table) {
+            let has_right = matches!(who, Standing::Alone { .. } | Standing::Member { .. }) && verbs.contains(&verb);
+            return if has_right { Reach::NoRows } else { Reach::Barred };
         }
         if verb == Verb::Read && self.internal.readable.iter().any(|known| known == table) { Reach::Everything } else { Reach::Barred }
     }

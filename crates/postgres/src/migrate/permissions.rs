@@ -26,6 +26,8 @@ struct Matrix {
     /// Tables of persons and tables that nobody reaches: expectations of the isolation tests.
     #[serde(default, rename = "personal")]
     _personal: toml::Table,
+    #[serde(default, rename = "policied")]
+    _policied: toml::Table,
     #[serde(default, rename = "internal")]
     _internal: toml::Table,
 }

@@ -175,7 +175,19 @@ pub(crate) const AREAS: &[Area] = &[
             "streams",
         ],
     },
-    Area { title: "Storage", about: "Buckets and the files in them.", tables: &["storage.buckets", "storage.objects"] },
+    Area {
+        title: "Storage",
+        about: "Buckets and the files in them, and where their bytes are.",
+        tables: &[
+            "storage.buckets",
+            "storage.objects",
+            "app.object_versions",
+            "app.blobs",
+            "app.meant_contents",
+            "app.company_buckets",
+            "app.company_bytes",
+        ],
+    },
     Area {
         title: "Bookkeeping",
         about: "What the database keeps about itself and its rules.",

@@ -20,6 +20,8 @@ mod rates;
 #[cfg(test)]
 mod recurring;
 #[cfg(test)]
+mod storage;
+#[cfg(test)]
 mod transfers;
 #[cfg(test)]
 mod upkeep;

@@ -23,7 +23,7 @@ pub(crate) struct Counting {
     pub(crate) address: String,
     pub(crate) client: Client,
     server: RunningServer,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Somebody who asks: his token, and the company that he works in.
@@ -66,7 +66,12 @@ impl Counting {
         settings.rates = RatesConfig { mode: Some(Mode::Enforce), refresh_ms: 50, ..rates };
         also(&mut settings);
         let server = Box::pin(server::start(settings)).await.unwrap();
-        Self { address: format!("http://{}", server.address().unwrap()), client: Client::new(), server, _folder: folder }
+        Self { address: format!("http://{}", server.address().unwrap()), client: Client::new(), server, folder }
+    }
+
+    /// Returns the folder of the server's data.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub(crate) async fn stop(self) {

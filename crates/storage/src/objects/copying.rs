@@ -62,7 +62,7 @@ impl Storage {
 
     /// Returns whose bytes an object has.
     async fn company_of(&self, object: &Object) -> Result<CompanyId> {
-        let mut sql = Sql::new("select coalesce(v.company_id, app.no_company()) as company_id from app.object_versions v where v.id = ");
+        let mut sql = Sql::new("select v.company_id from app.object_versions v where v.id = ");
         sql.bind(object.version.as_str()).text("::text");
         let rows = self.read(&self.itself("looks whose content is copied"), sql).await?;
         rows.first().map_or_else(|| Err(failure::no_such_key()), |row| value(row, "company_id").map(CompanyId))

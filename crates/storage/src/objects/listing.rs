@@ -124,7 +124,7 @@ impl Storage {
         sql.text(
             "), entries as (
                select f.folder is not null as is_folder, coalesce(f.folder, f.name) collate \"C\" as key,
-                      (case when f.folder is null or true then min(f.place) end) collate \"C\" as place,
+                      min(f.place) collate \"C\" as place,
                       (array_agg(jsonb_build_object('name', f.name, 'key', f.name, 'id', f.id, 'updated_at', f.updated_at, 'created_at', f.created_at,
                                                     'last_accessed_at', f.last_accessed_at, 'metadata', f.metadata)))[1] as entry
                  from found f group by 1, 2)

@@ -72,7 +72,7 @@ impl Storage {
         let (folder, _) = id.split_at(2);
         let key = BlobKey::new(company, &format!("objects/{folder}/{id}"))?;
         let mut sql = Sql::new("insert into app.blobs (key, company_id, keep_until) values (");
-        sql.bind(key.as_str()).text("::text, nullif(").bind(company).text("::uuid, app.no_company()), ").bind(until).text("::timestamptz)");
+        sql.bind(key.as_str()).text("::text, ").bind(company).text("::uuid, ").bind(until).text("::timestamptz)");
         self.write(&self.itself("begins an upload"), sql).await?;
         Ok(key)
     }
@@ -147,8 +147,7 @@ impl Storage {
                 format!("mime type {} is not supported", essence(&upload.content_type)),
             ));
         }
-        let company: Option<Uuid> = value(row, "company_id")?;
-        Ok(Place { company: CompanyId(company.unwrap_or_default()), bytes_max })
+        Ok(Place { company: CompanyId(value(row, "company_id")?), bytes_max })
     }
 
     /// Reads what is written in the bucket of an upload.
