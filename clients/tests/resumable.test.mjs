@@ -81,7 +81,7 @@ function freePort() {
 /** Starts a server and waits until it is ready. */
 async function start(data, port) {
   const env = { ...process.env, THORBIS_STORAGE__PARTS__SAFE_BYTES: '65536' }
-  for (const name of Object.keys(env)) if (/^(DATABASE_URL|MIGRATOR_URL|THORBIS_DATA_API__SCHEMAS|THORBIS_AUTH__EXTERNAL__.*)$/.test(name)) delete env[name]
+  for (const name of Object.keys(env)) if (/^(DATABASE_URL|MIGRATOR_URL|THORBIS_(URL|DATA_API__SCHEMAS|AUTH__EXTERNAL__.*))$/.test(name)) delete env[name]
   const words = ['serve', '--env', 'development', '--data', data, '--listen', `127.0.0.1:${port}`]
   const server = spawn(process.env.PROGRAM, words, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   server.said = ''

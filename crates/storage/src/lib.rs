@@ -27,7 +27,7 @@ pub use image::{Images, ImagesConfig};
 pub use objects::{Content, Object, Opened, Place, Stored, Upload};
 pub use parts::PartsConfig;
 pub use routes::{no_route, open_router, router};
-pub use s3::{keys_router as s3_keys_router, router as s3_router};
+pub use s3::{keys_router as s3_keys_router, root as s3_root, router as s3_router};
 pub use signing::Link;
 pub use storage::{Storage, StorageOptions};
 pub use tus::router as tus_router;

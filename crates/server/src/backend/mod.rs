@@ -423,6 +423,11 @@ impl Backend {
         storage::s3_router(self.0.storage.clone()).layer(middleware::from_fn_with_state(self.0.limiter.clone(), rates::visits))
     }
 
+    /// Returns the route where they list buckets.
+    pub(crate) fn s3_root(&self) -> Router {
+        storage::s3_root(self.0.storage.clone()).layer(middleware::from_fn_with_state(self.0.limiter.clone(), rates::visits))
+    }
+
     /// Returns the routes of the keys that they sign with.
     pub(crate) fn s3_key_routes(&self) -> Router {
         self.guarded(storage::s3_keys_router(self.0.storage.clone()))

@@ -72,6 +72,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/storage/v1", backend.storage_routes())
             .nest("/storage/v1/upload/resumable", backend.resumable_routes())
             .nest("/storage/v1/s3", backend.s3_routes())
+            .nest("/storage/v1/s3/", backend.s3_root())
             .nest("/api/v1/s3-keys", backend.s3_key_routes())
             .nest("/webhooks/v1", backend.inbound_routes())
     };

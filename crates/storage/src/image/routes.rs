@@ -45,8 +45,7 @@ async fn one(
     caller: Caller,
     Path((bucket, name)): Path<(String, String)>,
     Query(asked): Query<Asked>,
-    method: Method,
-    headers: HeaderMap,
+    (method, headers): (Method, HeaderMap),
 ) -> Result<Response> {
     let wanted = asked.image.parse(images.config())?;
     let object = storage.info(&caller, &bucket, &name).await?;

@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use kernel::{BlobKey, BlobStream, Error, Result};
 use postgres::Sql;
 
-use super::{Begun, Part, locked};
+use super::{Begun, Part, hex, locked};
 use crate::objects::value;
 use crate::{Caller, Content, Storage, failure};
 
@@ -96,7 +96,7 @@ impl Storage {
             }
         }
         let digest = digest.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone().finish();
-        Ok(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(digest.as_ref()))
     }
 
     /// Returns the bytes of parts one after the other. Each is opened when the one before it is over.

@@ -9,6 +9,8 @@ mod finishing;
 mod rows;
 mod taking;
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use kernel::{BlobKey, CompanyId, Error, Kind, Subject};
 use uuid::Uuid;
@@ -81,6 +83,14 @@ pub(crate) fn asker(caller: &Caller) -> String {
         // A link that was signed: whoever has it. The caller of this function names the link.
         Subject::System { reason } => format!("system:{reason}"),
     }
+}
+
+/// Bytes as letters.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// There is no such upload, or it is another's.

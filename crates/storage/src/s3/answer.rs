@@ -17,22 +17,32 @@ impl Xml {
         let mut xml =
             Self(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{name} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"));
         write(&mut xml);
-        xml.0.push_str(&format!("</{name}>"));
+        xml.end(name);
         xml
     }
 
     /// Writes an element with a text.
     pub(super) fn text(&mut self, name: &'static str, text: impl AsRef<str>) -> &mut Self {
-        self.0.push_str(&format!("<{name}>{}</{name}>", escaped(text.as_ref())));
+        self.begin(name);
+        self.0.push_str(&escaped(text.as_ref()));
+        self.end(name);
         self
     }
 
     /// Writes an element with others in it.
     pub(super) fn inside(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) -> &mut Self {
-        self.0.push_str(&format!("<{name}>"));
+        self.begin(name);
         write(self);
-        self.0.push_str(&format!("</{name}>"));
+        self.end(name);
         self
+    }
+
+    fn begin(&mut self, name: &str) {
+        self.0.extend(["<", name, ">"]);
+    }
+
+    fn end(&mut self, name: &str) {
+        self.0.extend(["</", name, ">"]);
     }
 
     /// Answers with it.

@@ -8,8 +8,8 @@ use http::request::Parts;
 use kernel::{BlobStream, Error, Kind, Result};
 
 use super::checksum::Sum;
-use super::chunks::{Expected, Form, unwrapped};
-use super::signature::{Shown, SigningKey, UNSIGNED_PAYLOAD, pairs, unhex};
+use super::chunks::{Expected, Form, Signing, unwrapped};
+use super::signature::{Shown, SigningKey, UNSIGNED_PAYLOAD, hex, pairs, unhex};
 use crate::{Caller, Storage};
 
 /// A request that was found to be somebody's.
@@ -34,10 +34,10 @@ impl Request {
             let decoded = percent_encoding::percent_decode_str(encoded).decode_utf8();
             decoded.map(std::borrow::Cow::into_owned).map_err(|error| invalid("The path is no text").with_source(error))
         };
-        let before = shown.signature.iter().map(|byte| format!("{byte:02x}")).collect();
+        let before = hex(&shown.signature);
         let form = match shown.payload.as_str() {
             "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" | "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => {
-                Form::Signed { key, time: shown.time.clone(), scope: shown.scope.clone(), before }
+                Form::Signed(Box::new(Signing { key, time: shown.time.clone(), scope: shown.scope.clone(), before }))
             }
             "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Form::Unsigned,
             UNSIGNED_PAYLOAD => Form::Plain,

@@ -4,6 +4,7 @@
 //! keeps nothing of a stream that ends so.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
@@ -21,9 +22,19 @@ pub(super) enum Form {
     /// As it is, whatever it is.
     Plain,
     /// In chunks, each signed with what was signed before it.
-    Signed { key: SigningKey, time: String, scope: String, before: String },
+    Signed(Box<Signing>),
     /// In chunks that are not signed.
     Unsigned,
+}
+
+/// What chunks are signed with.
+#[derive(Clone, Debug)]
+pub(super) struct Signing {
+    pub(super) key: SigningKey,
+    pub(super) time: String,
+    pub(super) scope: String,
+    /// What was signed before.
+    pub(super) before: String,
 }
 
 /// A sum that the bytes must come out as, by header, in base64; to be said behind the body where it is not known.
@@ -170,7 +181,8 @@ impl Reading {
 
     fn check_chunk(&mut self) -> Result<()> {
         let digest = hex(&std::mem::replace(&mut self.chunk, Sum::sha256()).finish());
-        let Form::Signed { key, time, scope, before } = &mut self.form else { return Ok(()) };
+        let Form::Signed(signing) = &mut self.form else { return Ok(()) };
+        let Signing { key, time, scope, before } = signing.as_mut();
         let text = format!("AWS4-HMAC-SHA256-PAYLOAD\n{time}\n{scope}\n{before}\n{}\n{digest}", hex(sha256(b"").as_ref()));
         if !key.is_of(text.as_bytes(), &self.signature) {
             return Err(not_signed());
@@ -180,9 +192,12 @@ impl Reading {
     }
 
     fn check_trailer(&mut self, lines: &[(String, String)]) -> Result<()> {
-        let Form::Signed { key, time, scope, before } = &self.form else { return Ok(()) };
-        let signed: String =
-            lines.iter().filter(|(name, _)| name != "x-amz-trailer-signature").map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let Form::Signed(signing) = &self.form else { return Ok(()) };
+        let Signing { key, time, scope, before } = signing.as_ref();
+        let signed = lines.iter().filter(|(name, _)| name != "x-amz-trailer-signature").fold(String::new(), |mut signed, (name, value)| {
+            let _infallible = writeln!(signed, "{name}:{value}");
+            signed
+        });
         if signed.is_empty() {
             return Ok(());
         }

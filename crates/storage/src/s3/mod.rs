@@ -17,4 +17,4 @@ mod routes;
 mod signature;
 
 pub use keys::router as keys_router;
-pub use routes::router;
+pub use routes::{root, router};

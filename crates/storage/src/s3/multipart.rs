@@ -125,7 +125,7 @@ pub(super) async fn list(request: &Request) -> Result<Response> {
         xml.text("Bucket", &request.bucket).text("MaxUploads", LISTED_MAX.to_string()).text("IsTruncated", "false");
         for (id, name, created_at) in &uploads {
             xml.inside("Upload", |xml| {
-                _ = xml.text("Key", name).text("UploadId", id.to_string()).text("Initiated", created_at.to_string())
+                xml.text("Key", name).text("UploadId", id.to_string()).text("Initiated", created_at.to_string());
             });
         }
     });

@@ -22,6 +22,11 @@ pub fn router(storage: Storage) -> Router {
     Router::new().route("/", any(answer)).fallback(answer).with_state(storage)
 }
 
+/// Returns what stands at the mount itself with a slash behind it, where the buckets are listed.
+pub fn root(storage: Storage) -> Router {
+    Router::new().route("/", any(answer)).with_state(storage)
+}
+
 async fn answer(State(storage): State<Storage>, OriginalUri(original): OriginalUri, request: axum::extract::Request) -> Response {
     let is_head = request.method() == Method::HEAD;
     let path = request.uri().path().to_owned();

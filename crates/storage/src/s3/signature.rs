@@ -13,6 +13,8 @@ use jiff::fmt::strtime;
 use kernel::{Error, Kind, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+pub(super) use crate::parts::hex;
+
 /// What stands in a path and a query as it is.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The same, with the slashes of a path.
@@ -94,8 +96,7 @@ impl Shown {
         let shown = Self::of(part("Credential")?, part("SignedHeaders")?, part("Signature")?, (time, payload, session_token))?;
         // What says who asks, and what of, is signed itself.
         for name in ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token"] {
-            let is_there = headers.contains_key(name) && (name != "x-amz-date" || headers.contains_key("x-amz-date"));
-            if is_there && !shown.signed_headers.iter().any(|signed| signed == name) {
+            if headers.contains_key(name) && !shown.signed_headers.iter().any(|signed| signed == name) {
                 return Err(malformed("Every header x-amz-… is signed"));
             }
         }
@@ -224,14 +225,9 @@ pub(super) fn sha256(bytes: &[u8]) -> digest::Digest {
     digest::digest(&digest::SHA256, bytes)
 }
 
-/// Bytes as letters.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Letters as bytes.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()

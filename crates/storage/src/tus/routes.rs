@@ -62,7 +62,7 @@ impl FromRequestParts<Storage> for Asker {
                 token.ok_or_else(|| Error::new(Kind::BadRequest, "InvalidJWT", "x-signature is the token of a signed link to upload"))?;
             // Which object it is of is known with the upload; until then nothing is done with it.
             let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
-            let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = parts::hex(digest.as_ref());
             Ok(Self {
                 caller: storage.itself("uploads for whoever has a link"),
                 name: format!("link:{digest}"),
@@ -128,10 +128,8 @@ async fn creating(storage: Storage, asker: Asker, headers: HeaderMap, body: Body
 /// Goes on, asks, or takes back. Clients that cannot send these methods say them in a header.
 async fn act(
     State(storage): State<Storage>,
-    method: Method,
     asker: Asker,
-    Path(id): Path<String>,
-    headers: HeaderMap,
+    (method, Path(id), headers): (Method, Path<String>, HeaderMap),
     body: Body,
 ) -> Response {
     let method = match headers.get(OVERRIDE).and_then(|method| method.to_str().ok()) {
