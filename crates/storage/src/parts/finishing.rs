@@ -44,7 +44,9 @@ impl Storage {
 
     async fn put_together(&self, caller: &Caller, begun: &Begun, parts: Vec<Part>, etag: Option<String>) -> Result<()> {
         let bytes = parts.iter().map(|part| part.bytes).sum();
-        let key = match &begun.whole {
+        // A blob that is one part of several is not the whole, whatever was listed before.
+        let is_whole = |key: &&BlobKey| parts.len() == 1 || parts.iter().all(|part| part.key != **key);
+        let key = match begun.whole.as_ref().filter(is_whole) {
             Some(key) => key.clone(),
             None => self.whole_key(begun, &parts).await?,
         };
@@ -134,9 +136,13 @@ impl Storage {
         }
     }
 
+    /// Lets others try. What was written of a whole that became no object is forgotten, so that another list of parts may become one.
     async fn let_go(&self, begun: &Begun) -> Result<()> {
-        let mut sql = Sql::new("update app.part_uploads u set finishing_until = null where u.id = ");
-        sql.bind(begun.id).text("::uuid");
+        let mut sql = Sql::new("with whole as (select b.key from app.part_uploads u join app.blobs b on b.key = u.whole_key where u.id = ");
+        sql.bind(begun.id).text("::uuid and b.state = 'intended'), doomed as (update app.blobs b set state = 'doomed' from whole w");
+        sql.text(" where b.key = w.key and not exists (select from app.upload_parts p where p.blob_key = w.key))");
+        sql.text(" update app.part_uploads u set finishing_until = null, whole_key = case when exists (select from whole) then null");
+        sql.text(" else u.whole_key end where u.id = ").bind(begun.id).text("::uuid");
         self.write(&self.itself("could not put an upload together"), sql).await.map(drop)
     }
 }

@@ -233,3 +233,80 @@ fn not_signed() -> Error {
 fn incomplete() -> Error {
     Error::new(Kind::BadRequest, "IncompleteBody", "The body is not cut into chunks as the request says, or ends before its end.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The chunked upload of Amazon's documentation: 65 KB of the letter a in two chunks, and an empty one.
+    const SIGNATURES: [&str; 3] = [
+        "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+        "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+    ];
+
+    fn signed() -> Form {
+        let scope = "20130524/us-east-1/s3/aws4_request".to_owned();
+        let key = SigningKey::of(b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", &scope);
+        let before = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9".to_owned();
+        Form::Signed(Box::new(Signing { key, time: "20130524T000000Z".to_owned(), scope, before }))
+    }
+
+    fn example() -> Vec<u8> {
+        let [first, second, last] = SIGNATURES;
+        let (one, two) = ("a".repeat(65_536), "a".repeat(1024));
+        format!("10000;chunk-signature={first}\r\n{one}\r\n400;chunk-signature={second}\r\n{two}\r\n0;chunk-signature={last}\r\n\r\n")
+            .into_bytes()
+    }
+
+    async fn read(body: Vec<u8>, form: Form, sums: Vec<Expected>) -> Result<Vec<u8>> {
+        // As a line has it: in pieces that end anywhere.
+        let pieces: Vec<Result<Bytes>> = body.chunks(1000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let mut content = unwrapped(stream::iter(pieces).boxed(), form, sums);
+        let mut came = Vec::new();
+        while let Some(piece) = content.next().await {
+            came.extend_from_slice(&piece?);
+        }
+        Ok(came)
+    }
+
+    fn expecting(name: &str, said: Option<&str>) -> Vec<Expected> {
+        vec![Expected { name: name.to_owned(), said: said.map(str::to_owned), sum: Sum::of_header(name).unwrap_or_else(Sum::sha256) }]
+    }
+
+    #[tokio::test]
+    async fn amazons_example_is_read_and_no_letter_of_it_may_be_changed() {
+        assert_eq!(read(example(), signed(), vec![]).await.unwrap(), vec![b'a'; 66_560]);
+        for place in [30, 100, 65_600, 66_600] {
+            let mut changed = example();
+            changed[place] = if changed[place] == b'b' { b'c' } else { b'b' };
+            assert!(read(changed, signed(), vec![]).await.is_err(), "{place}");
+        }
+        let cut = example().into_iter().take(65_700).collect();
+        assert_eq!(read(cut, signed(), vec![]).await.unwrap_err().code(), "IncompleteBody");
+        // A chunk left out, and another order.
+        let [first, _, last] = SIGNATURES;
+        let body = format!("10000;chunk-signature={first}\r\n{}\r\n0;chunk-signature={last}\r\n\r\n", "a".repeat(65_536));
+        assert_eq!(read(body.into_bytes(), signed(), vec![]).await.unwrap_err().code(), "SignatureDoesNotMatch");
+    }
+
+    #[tokio::test]
+    async fn sums_before_and_behind_the_body_are_held_against_it() {
+        // As the catalogue of CRCs and `openssl md5 -binary | base64` say of nine digits.
+        let body = |sum: &str| format!("9\r\n123456789\r\n0\r\nx-amz-checksum-crc32:{sum}\r\n\r\n").into_bytes();
+        let trailed = || expecting("x-amz-checksum-crc32", None);
+        assert_eq!(read(body("y/Q5Jg=="), Form::Unsigned, trailed()).await.unwrap(), b"123456789");
+        assert_eq!(read(body("AAAAAA=="), Form::Unsigned, trailed()).await.unwrap_err().code(), "BadDigest");
+        let without = b"9\r\n123456789\r\n0\r\n\r\n".to_vec();
+        assert_eq!(read(without, Form::Unsigned, trailed()).await.unwrap_err().code(), "IncompleteBody");
+        let plain = |said| read(b"123456789".to_vec(), Form::Plain, expecting("content-md5", Some(said)));
+        assert_eq!(plain("JfnnlDI7RTiF9RgfG2JNCw==").await.unwrap(), b"123456789");
+        assert_eq!(plain("AAAAAAAAAAAAAAAAAAAAAA==").await.unwrap_err().code(), "BadDigest");
+        let digest = read(b"abc".to_vec(), Form::Plain, expecting("x-amz-content-sha256", Some(&"0".repeat(64)))).await;
+        assert_eq!(digest.unwrap_err().code(), "XAmzContentSHA256Mismatch");
+        for bad in ["", "x\r\n", "ffffffffffffffffff\r\n", "5\r\nabcdefg", "-1\r\n"] {
+            assert_eq!(read(bad.into(), Form::Unsigned, vec![]).await.unwrap_err().code(), "IncompleteBody", "{bad:?}");
+        }
+        assert_eq!(read(vec![b'1'; 40_000], Form::Unsigned, vec![]).await.unwrap_err().code(), "IncompleteBody");
+    }
+}

@@ -156,7 +156,7 @@ impl Shown {
 }
 
 impl SigningKey {
-    fn of(secret: &[u8], scope: &str) -> Self {
+    pub(super) fn of(secret: &[u8], scope: &str) -> Self {
         let first = [b"AWS4", secret].concat();
         let last = scope
             .split('/')

@@ -207,3 +207,24 @@ async fn a_link_to_upload_is_one_for_parts_too() {
     assert_eq!(send(go_on().header("x-signature", token)).await.status, 204);
     assert_eq!(read(&shop, "guest.txt").await.body, "hello");
 }
+
+#[tokio::test]
+async fn who_gets_the_right_back_brings_to_an_end_what_was_refused() {
+    let shop = Shop::open().await;
+    let colleague = shop.member("admin").await;
+    let come = |role: &'static str| {
+        let rows = format!("/rest/v1/team_members?company_id=eq.{}&role=neq.owner", shop.ann.company);
+        shop.server.send(shop.server.request("PATCH", &rows, &shop.server.service()).body(json!({ "role": role }).to_string()))
+    };
+    let began = send(begin(&shop, &colleague, &shop.ann.company, "late.txt", 10)).await;
+    let place = began.header("location").strip_prefix("/storage/v1").unwrap().to_owned();
+    assert_eq!(send(patch(&shop, &colleague, &place, 0, "hello")).await.status, 204);
+    assert!(come("viewer").await.status < 300);
+    assert_eq!(send(patch(&shop, &colleague, &place, 5, "world")).await.code(), (403, "AccessDenied".to_owned()));
+    assert_eq!(send(tus(&shop, "HEAD", &place, Some(&colleague))).await.status, 403, "still refused");
+    assert_eq!(read(&shop, "late.txt").await.code(), (400, "NoSuchKey".to_owned()));
+    assert!(come("admin").await.status < 300);
+    let asked = send(tus(&shop, "HEAD", &place, Some(&colleague))).await;
+    assert_eq!((asked.status, asked.header("upload-offset")), (200, "10"));
+    assert_eq!(read(&shop, "late.txt").await.body, "helloworld");
+}
