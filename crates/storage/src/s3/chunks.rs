@@ -214,12 +214,13 @@ impl Reading {
             let Some(said) = said else { return Err(incomplete()) };
             let came = if name == "x-amz-content-sha256" { hex(&sum.finish()) } else { sum.base64() };
             if came != said {
-                let (code, message) = if name == "x-amz-content-sha256" {
-                    ("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
-                } else {
-                    ("BadDigest", "The checksum you specified did not match what we received.")
-                };
-                return Err(Error::new(Kind::BadRequest, code, message));
+                return Err(match name.as_str() {
+                    "x-amz-content-sha256" => {
+                        let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+                        Error::new(Kind::BadRequest, "XAmzContentSHA256Mismatch", message)
+                    }
+                    _ => Error::new(Kind::BadRequest, "BadDigest", "The checksum you specified did not match what we received."),
+                });
             }
         }
         Ok(())
