@@ -7914,6 +7914,20 @@ begin
 end $$;
 ALTER FUNCTION app.forget_company_tasks() OWNER TO app_definer;
 
+CREATE FUNCTION app.forget_derived() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if tg_op = 'UPDATE' and new.ended_at is null then
+    return new;
+  end if;
+  with gone as (delete from app.derived_images d where d.version = old.id returning d.blob_key)
+  update app.blobs b set state = 'doomed' from gone g where b.key = g.blob_key and b.state = 'intended';
+  return coalesce(new, old);
+end $$;
+ALTER FUNCTION app.forget_derived() OWNER TO app_definer;
+
 CREATE FUNCTION app.forget_files() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -10284,6 +10298,31 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.keep_content() OWNER TO app_definer;
+
+CREATE FUNCTION app.keep_derived_image(p_version text, p_name text, p_blob_key text, p_content_type text, p_bytes bigint, p_rows_max integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if auth.role() is distinct from 'service_role' or app.company_id() is not null then
+    raise exception using errcode = '42501', message = 'Only the server itself keeps images.';
+  end if;
+  -- One that ends meanwhile has none.
+  perform from app.object_versions v where v.id = p_version and v.ended_at is null for no key update;
+  if not found then
+    update app.blobs b set state = 'doomed' where b.key = p_blob_key and b.state = 'intended';
+    return;
+  end if;
+  with gone as (
+    delete from app.derived_images d
+     where d.version = p_version
+       and (d.name = p_name or d.name in (select x.name from app.derived_images x where x.version = p_version and x.name <> p_name
+                                           order by x.created_at desc, x.name offset p_rows_max - 1))
+    returning d.blob_key)
+  update app.blobs b set state = 'doomed' from gone g where b.key = g.blob_key and b.state = 'intended';
+  insert into app.derived_images (version, name, blob_key, content_type, bytes) values (p_version, p_name, p_blob_key, p_content_type, p_bytes);
+end $$;
+ALTER FUNCTION app.keep_derived_image(p_version text, p_name text, p_blob_key text, p_content_type text, p_bytes bigint, p_rows_max integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.keep_event_interest() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -20165,6 +20204,22 @@ COMMENT ON COLUMN app.dead_tasks_2026_11_30.asked_with IS 'secret';
 
 COMMENT ON COLUMN app.dead_tasks_2026_11_30.mark IS 'pii:text';
 
+CREATE TABLE app.derived_images (
+    version text NOT NULL,
+    name text NOT NULL,
+    blob_key text NOT NULL,
+    content_type text NOT NULL,
+    bytes bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT derived_images_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT derived_images_content_type_check CHECK ((length(content_type) <= 100)),
+    CONSTRAINT derived_images_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100)))
+);
+ALTER TABLE ONLY app.derived_images FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.derived_images OWNER TO app_owner;
+
+COMMENT ON TABLE app.derived_images IS 'Images made smaller, of versions of objects. They are made anew when they are gone.';
+
 CREATE TABLE app.done_tasks_2026_11_16 (
     company_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -20732,6 +20787,43 @@ COMMENT ON COLUMN app.outbox.topic IS 'What it is about, as whoever gets it may 
 
 COMMENT ON COLUMN app.outbox.is_asked IS 'Whether whoever gets it just asked for it: a link to sign in, a code.';
 
+CREATE TABLE app.part_uploads (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    asker text NOT NULL,
+    company_id uuid NOT NULL,
+    owner uuid,
+    bucket_id text NOT NULL,
+    name text NOT NULL,
+    content_type text NOT NULL,
+    cache_control text NOT NULL,
+    user_metadata jsonb,
+    upsert boolean DEFAULT false NOT NULL,
+    said text DEFAULT ''::text NOT NULL,
+    bytes bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    whole_key text,
+    finishing_until timestamp with time zone,
+    ended_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT part_uploads_asker_check CHECK (((length(asker) >= 1) AND (length(asker) <= 300))),
+    CONSTRAINT part_uploads_bucket_id_check CHECK ((length(bucket_id) <= 100)),
+    CONSTRAINT part_uploads_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT part_uploads_cache_control_check CHECK ((length(cache_control) <= 255)),
+    CONSTRAINT part_uploads_check CHECK (((bytes IS NULL) OR (received <= bytes))),
+    CONSTRAINT part_uploads_content_type_check CHECK ((length(content_type) <= 255)),
+    CONSTRAINT part_uploads_kind_check CHECK ((kind = ANY (ARRAY['tus'::text, 's3'::text]))),
+    CONSTRAINT part_uploads_name_check CHECK ((length(name) <= 1024)),
+    CONSTRAINT part_uploads_received_check CHECK ((received >= 0)),
+    CONSTRAINT part_uploads_said_check CHECK ((length(said) <= 8192)),
+    CONSTRAINT part_uploads_whole_key_check CHECK ((length(whole_key) <= 600))
+);
+ALTER TABLE ONLY app.part_uploads FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.part_uploads OWNER TO app_owner;
+
+COMMENT ON TABLE app.part_uploads IS 'Uploads that come in parts: what they will be, and how far they are.';
+
 CREATE TABLE app.project_logins (
     is_only_row boolean DEFAULT true NOT NULL,
     name text NOT NULL,
@@ -20911,6 +21003,22 @@ ALTER TABLE app.role_permissions OWNER TO app_owner;
 
 COMMENT ON TABLE app.role_permissions IS 'What each role may do, loaded from db/permissions.toml at every migrate.';
 
+CREATE TABLE app.s3_keys (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    secret text NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT s3_keys_secret_check CHECK ((length(secret) <= 500))
+);
+ALTER TABLE ONLY app.s3_keys FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.s3_keys OWNER TO app_owner;
+
+COMMENT ON TABLE app.s3_keys IS 'Keys that programs of S3 sign with: what one may do is what its API key may.';
+
+COMMENT ON COLUMN app.s3_keys.secret IS 'secret';
+
 CREATE TABLE app.schema_fingerprints (
     taken_at timestamp with time zone DEFAULT now() NOT NULL,
     objects jsonb NOT NULL,
@@ -21071,6 +21179,22 @@ ALTER TABLE ONLY app.task_workers FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.task_workers OWNER TO app_owner;
 
 COMMENT ON TABLE app.task_workers IS 'Processes that do tasks; one that beats no more has lost its tasks to others.';
+
+CREATE TABLE app.upload_parts (
+    upload_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    bytes bigint NOT NULL,
+    etag text NOT NULL,
+    blob_key text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT upload_parts_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT upload_parts_etag_check CHECK ((length(etag) <= 100)),
+    CONSTRAINT upload_parts_position_check CHECK (("position" >= 0))
+);
+ALTER TABLE ONLY app.upload_parts FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.upload_parts OWNER TO app_owner;
+
+COMMENT ON TABLE app.upload_parts IS 'What has come of an upload in parts.';
 
 CREATE TABLE app.webhook_deliveries (
     company_id uuid NOT NULL,
@@ -25421,6 +25545,9 @@ ALTER TABLE ONLY app.cron_runs
 ALTER TABLE ONLY app.cron_states
     ADD CONSTRAINT cron_states_pkey PRIMARY KEY (company_id, entry_id);
 
+ALTER TABLE ONLY app.derived_images
+    ADD CONSTRAINT derived_images_pkey PRIMARY KEY (version, name);
+
 ALTER TABLE ONLY app.event_interest
     ADD CONSTRAINT event_interest_pkey PRIMARY KEY (company_id);
 
@@ -25493,6 +25620,9 @@ ALTER TABLE ONLY app.object_versions
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY app.part_uploads
+    ADD CONSTRAINT part_uploads_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY app.project_logins
     ADD CONSTRAINT project_logins_pkey PRIMARY KEY (is_only_row);
 
@@ -25522,6 +25652,12 @@ ALTER TABLE ONLY app.retention_held
 
 ALTER TABLE ONLY app.role_permissions
     ADD CONSTRAINT role_permissions_pkey PRIMARY KEY (role, permission);
+
+ALTER TABLE ONLY app.s3_keys
+    ADD CONSTRAINT s3_keys_id_key UNIQUE (id);
+
+ALTER TABLE ONLY app.s3_keys
+    ADD CONSTRAINT s3_keys_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY app.schema_fingerprints
     ADD CONSTRAINT schema_fingerprints_pkey PRIMARY KEY (taken_at);
@@ -25555,6 +25691,9 @@ ALTER TABLE ONLY app.task_workers
 
 ALTER TABLE ONLY app.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY app.upload_parts
+    ADD CONSTRAINT upload_parts_pkey PRIMARY KEY (upload_id, "position");
 
 ALTER TABLE ONLY app.webhook_deliveries
     ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (company_id, id);
@@ -26179,6 +26318,8 @@ CREATE INDEX dead_tasks_2026_11_30_company_id_id_idx ON app.dead_tasks_2026_11_3
 
 CREATE INDEX dead_tasks_2026_11_30_kind_finished_at_idx ON app.dead_tasks_2026_11_30 USING btree (kind, finished_at) WHERE (redriven_as IS NULL);
 
+CREATE INDEX derived_images_blob_key_idx ON app.derived_images USING btree (blob_key);
+
 CREATE INDEX done_tasks_company_idx ON ONLY app.done_tasks USING btree (company_id, id);
 
 CREATE INDEX done_tasks_2026_11_16_company_id_id_idx ON app.done_tasks_2026_11_16 USING btree (company_id, id);
@@ -26265,6 +26406,14 @@ CREATE INDEX outbox_finished_at_idx ON app.outbox USING btree (finished_at);
 
 CREATE INDEX outbox_recipient_idx ON app.outbox USING btree (channel, recipient, created_at);
 
+CREATE INDEX part_uploads_asker_idx ON app.part_uploads USING btree (asker, created_at);
+
+CREATE INDEX part_uploads_company_id_idx ON app.part_uploads USING btree (company_id);
+
+CREATE INDEX part_uploads_expires_at_idx ON app.part_uploads USING btree (expires_at);
+
+CREATE INDEX part_uploads_place_idx ON app.part_uploads USING btree (bucket_id, name) WHERE (ended_at IS NULL);
+
 CREATE INDEX proved_domains_company_id_idx ON app.proved_domains USING btree (company_id);
 
 CREATE UNIQUE INDEX push_devices_address_key ON app.push_devices USING btree (address);
@@ -26279,6 +26428,8 @@ CREATE INDEX removed_members_user_id_idx ON app.removed_members USING btree (use
 
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
+CREATE INDEX s3_keys_api_key_id_idx ON app.s3_keys USING btree (company_id, api_key_id);
+
 CREATE INDEX subscription_events_company_id_idx ON app.subscription_events USING btree (company_id, occurred_at DESC);
 
 CREATE INDEX tasks_later_idx ON app.tasks USING btree (run_at) WHERE (state = 'later'::text);
@@ -26290,6 +26441,8 @@ CREATE UNIQUE INDEX tasks_unique_key ON app.tasks USING btree (company_id, kind,
 CREATE INDEX tasks_waiting_idx ON app.tasks USING btree (waits_for, rank, run_at, id) WHERE (state = 'waiting'::text);
 
 CREATE INDEX tasks_worker_idx ON app.tasks USING btree (worker) WHERE (state = 'running'::text);
+
+CREATE INDEX upload_parts_blob_key_idx ON app.upload_parts USING btree (blob_key);
 
 CREATE INDEX webhook_deliveries_due_at_idx ON app.webhook_deliveries USING btree (due_at);
 
@@ -27258,6 +27411,8 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.notification_decisions FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER count_version AFTER INSERT OR DELETE ON app.object_versions FOR EACH ROW EXECUTE FUNCTION app.count_version();
+
+CREATE TRIGGER forget_derived BEFORE DELETE OR UPDATE OF ended_at ON app.object_versions FOR EACH ROW EXECUTE FUNCTION app.forget_derived();
 
 CREATE TRIGGER note_notification_end AFTER UPDATE OF status ON app.outbox FOR EACH ROW WHEN (((old.status = 'pending'::text) AND (new.status = ANY (ARRAY['sent'::text, 'failed'::text])) AND (new.purpose = 'notification'::text))) EXECUTE FUNCTION app.note_notification_end();
 
@@ -28883,6 +29038,12 @@ ALTER TABLE ONLY app.company_bytes
 ALTER TABLE ONLY app.counters
     ADD CONSTRAINT counters_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.derived_images
+    ADD CONSTRAINT derived_images_blob_key_fkey FOREIGN KEY (blob_key) REFERENCES app.blobs(key) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.derived_images
+    ADD CONSTRAINT derived_images_version_fkey FOREIGN KEY (version) REFERENCES app.object_versions(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.event_interest
     ADD CONSTRAINT event_interest_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -28949,6 +29110,9 @@ ALTER TABLE ONLY app.removed_members
 ALTER TABLE ONLY app.retention_held
     ADD CONSTRAINT retention_held_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY app.s3_keys
+    ADD CONSTRAINT s3_keys_api_key_id_fkey FOREIGN KEY (company_id, api_key_id) REFERENCES public.api_keys(company_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.subscription_events
     ADD CONSTRAINT subscription_events_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -28957,6 +29121,12 @@ ALTER TABLE ONLY app.subscriptions
 
 ALTER TABLE ONLY app.task_limits
     ADD CONSTRAINT task_limits_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.upload_parts
+    ADD CONSTRAINT upload_parts_blob_key_fkey FOREIGN KEY (blob_key) REFERENCES app.blobs(key) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.upload_parts
+    ADD CONSTRAINT upload_parts_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES app.part_uploads(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.webhook_deliveries
     ADD CONSTRAINT webhook_deliveries_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -30008,6 +30178,8 @@ CREATE POLICY app_definer_all ON app.dead_tasks_2026_11_23 TO app_definer USING 
 
 CREATE POLICY app_definer_all ON app.dead_tasks_2026_11_30 TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.derived_images TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.done_tasks TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.done_tasks_2026_11_16 TO app_definer USING (true) WITH CHECK (true);
@@ -30062,6 +30234,8 @@ CREATE POLICY app_definer_all ON app.object_versions TO app_definer USING (true)
 
 CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.part_uploads TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.project_logins TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true) WITH CHECK (true);
@@ -30079,6 +30253,8 @@ CREATE POLICY app_definer_all ON app.removed_members TO app_definer USING (true)
 CREATE POLICY app_definer_all ON app.retention_held TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.role_permissions TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.s3_keys TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.schema_fingerprints TO app_definer USING (true) WITH CHECK (true);
 
@@ -30099,6 +30275,8 @@ CREATE POLICY app_definer_all ON app.task_slots TO app_definer USING (true) WITH
 CREATE POLICY app_definer_all ON app.task_workers TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.tasks TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.upload_parts TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.webhook_deliveries TO app_definer USING (true) WITH CHECK (true);
 
@@ -30156,6 +30334,8 @@ CREATE POLICY app_owner_all ON app.dead_tasks_2026_11_23 TO app_owner USING (tru
 
 CREATE POLICY app_owner_all ON app.dead_tasks_2026_11_30 TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.derived_images TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.done_tasks TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.done_tasks_2026_11_16 TO app_owner USING (true) WITH CHECK (true);
@@ -30210,6 +30390,8 @@ CREATE POLICY app_owner_all ON app.object_versions TO app_owner USING (true) WIT
 
 CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.part_uploads TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.project_logins TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.protected_tables TO app_owner USING (true) WITH CHECK (true);
@@ -30227,6 +30409,8 @@ CREATE POLICY app_owner_all ON app.removed_members TO app_owner USING (true) WIT
 CREATE POLICY app_owner_all ON app.retention_held TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.role_permissions TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.s3_keys TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.schema_fingerprints TO app_owner USING (true) WITH CHECK (true);
 
@@ -30247,6 +30431,8 @@ CREATE POLICY app_owner_all ON app.task_slots TO app_owner USING (true) WITH CHE
 CREATE POLICY app_owner_all ON app.task_workers TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.tasks TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.upload_parts TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.webhook_deliveries TO app_owner USING (true) WITH CHECK (true);
 
@@ -30305,6 +30491,8 @@ CREATE POLICY declared_read ON app.company_buckets FOR SELECT TO anon, authentic
 CREATE POLICY declared_read ON app.protected_tables FOR SELECT TO anon, authenticated USING (true);
 
 CREATE POLICY declared_read ON app.statuses FOR SELECT TO anon, authenticated USING (true);
+
+ALTER TABLE app.derived_images ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.done_tasks ENABLE ROW LEVEL SECURITY;
 
@@ -30374,6 +30562,8 @@ ALTER TABLE app.object_versions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.outbox ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.part_uploads ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.project_logins ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
@@ -30391,6 +30581,8 @@ ALTER TABLE app.removed_members ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.retention_held ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.role_permissions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.s3_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.schema_fingerprints ENABLE ROW LEVEL SECURITY;
 
@@ -30443,6 +30635,8 @@ CREATE POLICY service_role_all ON app.dead_tasks_2026_11_16 TO service_role USIN
 CREATE POLICY service_role_all ON app.dead_tasks_2026_11_23 TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.dead_tasks_2026_11_30 TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.derived_images TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.done_tasks TO service_role USING (true) WITH CHECK (true);
 
@@ -30498,6 +30692,8 @@ CREATE POLICY service_role_all ON app.object_versions TO service_role USING (tru
 
 CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.part_uploads TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.project_logins TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.protected_tables TO service_role USING (true) WITH CHECK (true);
@@ -30515,6 +30711,8 @@ CREATE POLICY service_role_all ON app.removed_members TO service_role USING (tru
 CREATE POLICY service_role_all ON app.retention_held TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.role_permissions TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.s3_keys TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.schema_fingerprints TO service_role USING (true) WITH CHECK (true);
 
@@ -30535,6 +30733,8 @@ CREATE POLICY service_role_all ON app.task_slots TO service_role USING (true) WI
 CREATE POLICY service_role_all ON app.task_workers TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.tasks TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.upload_parts TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.webhook_deliveries TO service_role USING (true) WITH CHECK (true);
 
@@ -30573,6 +30773,8 @@ CREATE POLICY tenant_isolation ON app.done_tasks AS RESTRICTIVE TO anon, authent
 CREATE POLICY tenant_isolation ON app.notification_decisions AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON app.tasks AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+ALTER TABLE app.upload_parts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.webhook_deliveries ENABLE ROW LEVEL SECURITY;
 
@@ -33909,6 +34111,8 @@ REVOKE ALL ON FUNCTION app.forget_company_schedules() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forget_company_tasks() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.forget_derived() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.forget_files() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
@@ -34221,6 +34425,9 @@ REVOKE ALL ON FUNCTION app.keep_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.keep_changes(p_on boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_content() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_derived_image(p_version text, p_name text, p_blob_key text, p_content_type text, p_bytes bigint, p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_derived_image(p_version text, p_name text, p_blob_key text, p_content_type text, p_bytes bigint, p_rows_max integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.keep_event_interest() FROM PUBLIC;
 
@@ -35686,6 +35893,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks_2026_11_23 TO app_defi
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.dead_tasks_2026_11_30 TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.derived_images TO app_definer;
+GRANT SELECT ON TABLE app.derived_images TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks_2026_11_16 TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.done_tasks_2026_11_23 TO app_definer;
@@ -35741,6 +35951,9 @@ GRANT SELECT ON TABLE app.object_versions TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.part_uploads TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.part_uploads TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.project_logins TO app_definer;
 GRANT SELECT ON TABLE app.project_logins TO service_role;
 
@@ -35767,6 +35980,9 @@ GRANT SELECT ON TABLE app.retention_held TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.role_permissions TO app_definer;
 GRANT SELECT ON TABLE app.role_permissions TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.s3_keys TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.s3_keys TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.schema_fingerprints TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.statuses TO app_definer;
@@ -35791,6 +36007,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_slots TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_workers TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_workers TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.upload_parts TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.upload_parts TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.webhook_deliveries TO app_definer;
 GRANT SELECT ON TABLE app.webhook_deliveries TO service_role;

@@ -9,6 +9,7 @@ need_packages() {
             compiler) has_compiler || missing="$missing gcc libc6-dev" ;;
             pgbouncer) [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing="$missing pgbouncer" ;;
             redis) command -v redis-server >/dev/null || missing="$missing redis-server" ;;
+            rclone) command -v rclone >/dev/null || missing="$missing rclone" ;;
             venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv" ;;
             pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip" ;;
             *) missing="$missing $part" ;;

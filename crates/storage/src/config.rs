@@ -4,6 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::image::ImagesConfig;
+use crate::parts::PartsConfig;
+
 /// The settings of buckets and objects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,6 +37,12 @@ pub struct StorageConfig {
     pub versions_days: u32,
     /// Rows of files that one look takes away.
     pub reap_rows_max: u32,
+    /// Images that are made smaller.
+    pub images: ImagesConfig,
+    /// What programs of S3 name as their key when a token beside it says whose the request is.
+    pub s3_project: String,
+    /// Uploads that come in parts.
+    pub parts: PartsConfig,
 }
 
 impl Default for StorageConfig {
@@ -52,6 +61,9 @@ impl Default for StorageConfig {
             versions_max: 10,
             versions_days: 30,
             reap_rows_max: 500,
+            images: ImagesConfig::default(),
+            s3_project: "thorbis".to_owned(),
+            parts: PartsConfig::default(),
         }
     }
 }
@@ -72,10 +84,13 @@ impl StorageConfig {
             (self.trash_days > 3650, "trash_days", "0 to 3650"),
             (self.versions_max > 10_000, "versions_max", "0 to 10000"),
             (self.versions_days > 3650, "versions_days", "0 to 3650"),
+            (!matches!(self.s3_project.len(), 1..=64), "s3_project", "1 to 64 letters"),
             (!(1..=10_000).contains(&self.reap_rows_max), "reap_rows_max", "1 to 10000"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
+        .chain(self.images.faults())
+        .chain(self.parts.faults())
         .collect()
     }
 }

@@ -55,6 +55,16 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Refuses a link to an image that is made of the object: whoever has it was not given the object itself.
+    pub(crate) fn of_the_whole(self) -> Result<Self> {
+        if self.transformations.is_none() {
+            return Ok(self);
+        }
+        Err(Error::new(Kind::BadRequest, "InvalidSignature", "The signature is of an image of the object"))
+    }
+}
+
 impl Storage {
     /// Signs a link.
     pub(crate) fn sign(&self, link: &Link) -> Result<String> {

@@ -4,6 +4,7 @@
 //! again whenever it is used. The rest of a key's life is changed through the data API, as a row of the company.
 
 mod config;
+mod lent;
 mod ranges;
 mod uses;
 

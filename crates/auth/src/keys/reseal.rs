@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::KeyRing;
 use super::sealing::{
-    CUSTOM_PROVIDER_SECRET, FACTOR_SECRET, FLOW_SECRETS, PUSH_SECRET, Place, SIGN_ON_SECRET, SUPPLIER_SECRET, WEBHOOK_SECRET,
+    CUSTOM_PROVIDER_SECRET, FACTOR_SECRET, FLOW_SECRETS, PUSH_SECRET, Place, S3_SECRET, SIGN_ON_SECRET, SUPPLIER_SECRET, WEBHOOK_SECRET,
 };
 
 /// Every column with sealed texts. One that is missing here would keep old keys in use for ever.
 pub const PLACES: &[Place] =
-    &[FACTOR_SECRET, FLOW_SECRETS, CUSTOM_PROVIDER_SECRET, SIGN_ON_SECRET, WEBHOOK_SECRET, PUSH_SECRET, SUPPLIER_SECRET];
+    &[FACTOR_SECRET, FLOW_SECRETS, CUSTOM_PROVIDER_SECRET, SIGN_ON_SECRET, WEBHOOK_SECRET, PUSH_SECRET, SUPPLIER_SECRET, S3_SECRET];
 
 /// What became of the secrets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -54,6 +54,9 @@ pub const PUSH_SECRET: Place = Place { schema: "app", table: "channel_settings",
 /// What this server proves itself with to a company's suppliers.
 pub const SUPPLIER_SECRET: Place = Place { schema: "app", table: "supplier_secrets", column: "secret", bound_to: None };
 
+/// What programs of S3 sign with, who work with an API key.
+pub const S3_SECRET: Place = Place { schema: "app", table: "s3_keys", column: "secret", bound_to: None };
+
 /// A key that seals.
 #[derive(Clone)]
 pub(super) struct SealingKey {

@@ -13,6 +13,9 @@
 //! | `/api/v1/webhooks` | webhooks of companies | the same |
 //! | `/api/v1/unsubscribe` | where links in mails lead by which a topic is refused | whoever has the link |
 //! | `/api/v1/push` | the key that browsers need for messages to them | anybody |
+//! | `/storage/v1/upload/resumable` | uploads that go on where they broke off; errors keep their statuses | the same, or whoever has a link |
+//! | `/storage/v1/s3` | the same as programs of S3 ask for it, in their XML | whoever signs with a key that the server knows |
+//! | `/api/v1/s3-keys` | keys to sign with | a principal, by [`auth::layer`] |
 //! | `/api/v1/exports` | files of rows; one is fetched by its link | the same, or whoever has the link |
 //! | `/api/v1/imports` | files that become rows, and taking them back | the same |
 //! | `/api/v1/suppliers` | secrets of suppliers, and what they offer | the same |
@@ -69,6 +72,10 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/api/v1/imports", backend.import_routes())
             .nest("/api/v1/suppliers", backend.supplier_routes())
             .nest("/storage/v1", backend.storage_routes())
+            .nest("/storage/v1/upload/resumable", backend.resumable_routes())
+            .nest("/storage/v1/s3", backend.s3_routes())
+            .nest("/storage/v1/s3/", backend.s3_root())
+            .nest("/api/v1/s3-keys", backend.s3_key_routes())
             .nest("/webhooks/v1", backend.inbound_routes())
     };
     let routes = match backend.mailbox_routes() {

@@ -168,7 +168,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
 }
 
 /// Files of imports are larger than what a request says otherwise.
-fn uploads(settings: &Settings) -> [Uploads; 3] {
+fn uploads(settings: &Settings) -> [Uploads; 4] {
     let transfers = &settings.transfers;
     let storage = &settings.storage;
     // Whoever sends too much to a bucket is told so by the bucket.
@@ -177,6 +177,7 @@ fn uploads(settings: &Settings) -> [Uploads; 3] {
         Uploads { path: "/api/v1/imports", bytes_max: transfers.import_bytes_max, time: Duration::from_secs(transfers.upload_time_s) },
         object("/storage/v1/object"),
         object("/storage/v1/upload"),
+        object("/storage/v1/s3"),
     ]
 }
 

@@ -14,6 +14,8 @@ mod http_requests;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod nodes;
 #[cfg(test)]
 mod rates;

@@ -43,7 +43,7 @@ pub(super) async fn linked(
     Query(wish): Query<Wish>,
     parts: Parts,
 ) -> Result<Response> {
-    storage.read_link(wish.token.as_deref().unwrap_or_default(), &bucket, &name)?;
+    storage.read_link(wish.token.as_deref().unwrap_or_default(), &bucket, &name)?.of_the_whole()?;
     let object = storage.info_for_all(&bucket, &name, false, None).await?;
     storage.serve(object, &asked(Wish { version: None, ..wish }, parts)).await
 }

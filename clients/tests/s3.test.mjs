@@ -1,0 +1,216 @@
+// Programs of S3 against the same buckets: the AWS SDK for JavaScript, and rclone where it is installed.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import * as s3 from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { ANON_KEY, URL, call, done, member, owner } from './house.mjs'
+
+const run = promisify(execFile)
+const ENDPOINT = `${URL}/storage/v1/s3`
+const BUCKET = 'company-files'
+const PERMISSIONS = ['files:read', 'files:create', 'files:update', 'files:delete']
+
+const token = async ({ client }) => done(await client.auth.getSession()).session.access_token
+
+/** A key to sign with that somebody makes for a program. */
+async function keyOf(one, permissions = PERMISSIONS) {
+  const asked = { token: await token(one) }
+  const made = await call('POST', '/auth/v1/api-keys', { ...asked, body: { name: 'Backup', permissions } })
+  assert.equal(made.status, 201, made.text)
+  const key = await call('POST', '/api/v1/s3-keys', { ...asked, body: { api_key_id: made.body.id } })
+  assert.equal(key.status, 201, key.text)
+  return { ...key.body.data, api_key: made.body.id }
+}
+
+function client(credentials) {
+  return new s3.S3Client({ endpoint: ENDPOINT, region: 'auto', forcePathStyle: true, credentials, maxAttempts: 1 })
+}
+
+const of = (key) => client({ accessKeyId: key.access_key_id, secretAccessKey: key.secret_access_key })
+const refused = (work, code, status) =>
+  assert.rejects(work, (error) => {
+    assert.deepEqual([error.name, error.$metadata?.httpStatusCode], [code, status], String(error))
+    return true
+  })
+
+test('the AWS SDK writes, reads, lists, copies and deletes', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const place = (name) => ({ Bucket: BUCKET, Key: `${ann.company.id}/${name}` })
+  const buckets = await aws.send(new s3.ListBucketsCommand({}))
+  assert.ok(buckets.Buckets.some(({ Name, CreationDate }) => Name === BUCKET && CreationDate instanceof Date))
+  await aws.send(new s3.HeadBucketCommand({ Bucket: BUCKET }))
+
+  const put = { ...place('jobs/a & b.txt'), Body: 'hello world', ContentType: 'text/plain', Metadata: { who: 'ann' } }
+  const { ETag } = await aws.send(new s3.PutObjectCommand(put))
+  const got = await aws.send(new s3.GetObjectCommand(place('jobs/a & b.txt')))
+  assert.deepEqual([await got.Body.transformToString(), got.ContentType, got.Metadata, got.ETag], ['hello world', 'text/plain', { who: 'ann' }, ETag])
+  const part = await aws.send(new s3.GetObjectCommand({ ...place('jobs/a & b.txt'), Range: 'bytes=6-' }))
+  assert.deepEqual([await part.Body.transformToString(), part.ContentRange], ['world', 'bytes 6-10/11'])
+  const head = await aws.send(new s3.HeadObjectCommand(place('jobs/a & b.txt')))
+  assert.equal(head.ContentLength, 11)
+  // Again in its place, as a stream in signed chunks or with a sum behind it, and what official clients see of it.
+  const bytes = randomBytes(300_000)
+  const stream = { ...place('jobs/a & b.txt'), Body: Readable.from([bytes.subarray(0, 70_000), bytes.subarray(70_000)]), ContentLength: bytes.length }
+  await aws.send(new s3.PutObjectCommand(stream))
+  const seen = done(await ann.client.storage.from(BUCKET).download(`${ann.company.id}/jobs/a & b.txt`))
+  assert.deepEqual(Buffer.from(await seen.arrayBuffer()), bytes)
+  await aws.send(new s3.PutObjectCommand({ ...place('sums.txt'), Body: 'x', ChecksumAlgorithm: 'SHA256' }))
+  await aws.send(new s3.PutObjectCommand({ ...place('sums64.txt'), Body: 'x', ChecksumAlgorithm: 'CRC32C' }))
+
+  await aws.send(new s3.CopyObjectCommand({ ...place('copy.txt'), CopySource: encodeURI(`${BUCKET}/${ann.company.id}/sums.txt`) }))
+  for (let n = 0; n < 5; n += 1) await aws.send(new s3.PutObjectCommand({ ...place(`many/${n}.txt`), Body: String(n) }))
+  const keys = []
+  for await (const page of s3.paginateListObjectsV2({ client: aws, pageSize: 2 }, { Bucket: BUCKET, Prefix: `${ann.company.id}/` })) {
+    keys.push(...page.Contents.map(({ Key }) => Key.slice(37)))
+  }
+  assert.deepEqual(keys, ['copy.txt', 'jobs/a & b.txt', 'many/0.txt', 'many/1.txt', 'many/2.txt', 'many/3.txt', 'many/4.txt', 'sums.txt', 'sums64.txt'])
+  const folder = await aws.send(new s3.ListObjectsV2Command({ Bucket: BUCKET, Prefix: `${ann.company.id}/`, Delimiter: '/' }))
+  assert.deepEqual(folder.CommonPrefixes.map(({ Prefix }) => Prefix.slice(37)), ['jobs/', 'many/'])
+  assert.equal(folder.KeyCount, 5)
+  const first = await aws.send(new s3.ListObjectsCommand({ Bucket: BUCKET, Prefix: `${ann.company.id}/many/`, MaxKeys: 3 }))
+  assert.deepEqual([first.Contents.length, first.IsTruncated, first.Contents[0].Size], [3, true, 1])
+  const next = await aws.send(new s3.ListObjectsCommand({ Bucket: BUCKET, Prefix: `${ann.company.id}/many/`, Marker: first.Contents[2].Key }))
+  assert.deepEqual(next.Contents.map(({ Key }) => Key.slice(-5)), ['3.txt', '4.txt'])
+
+  const Objects = [0, 1, 9].map((n) => ({ Key: `${ann.company.id}/many/${n}.txt` }))
+  const gone = await aws.send(new s3.DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects } }))
+  assert.deepEqual([gone.Deleted.length, gone.Errors], [3, undefined])
+  await aws.send(new s3.DeleteObjectCommand(place('many/2.txt')))
+  await refused(aws.send(new s3.GetObjectCommand(place('many/2.txt'))), 'NoSuchKey', 404)
+  await refused(aws.send(new s3.HeadObjectCommand(place('many/2.txt'))), 'NotFound', 404)
+  await refused(aws.send(new s3.ListObjectsV2Command({ Bucket: 'no-such-bucket' })), 'NoSuchBucket', 404)
+  await refused(aws.send(new s3.GetBucketPolicyCommand({ Bucket: BUCKET })), 'NotImplemented', 501)
+})
+
+test('an upload in parts is put together in order', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const place = { Bucket: BUCKET, Key: `${ann.company.id}/film.bin` }
+  const [one, two] = [randomBytes(400_000), randomBytes(100_000)]
+  const { UploadId } = await aws.send(new s3.CreateMultipartUploadCommand({ ...place, ContentType: 'video/mp4' }))
+  const send = (PartNumber, Body) => aws.send(new s3.UploadPartCommand({ ...place, UploadId, PartNumber, Body }))
+  const second = await send(2, two)
+  await send(1, two)
+  const first = await send(1, one)
+  const listed = await aws.send(new s3.ListPartsCommand({ ...place, UploadId }))
+  assert.deepEqual(listed.Parts.map(({ PartNumber, Size }) => [PartNumber, Size]), [[1, 400_000], [2, 100_000]])
+  const complete = (Parts) => aws.send(new s3.CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload: { Parts } }))
+  const [partOne, partTwo] = [{ PartNumber: 1, ETag: first.ETag }, { PartNumber: 2, ETag: second.ETag }]
+  await refused(complete([partTwo, partOne]), 'InvalidPartOrder', 400)
+  await refused(complete([partOne, { ...partTwo, ETag: first.ETag }]), 'InvalidPart', 400)
+  const whole = await complete([partOne, partTwo])
+  assert.match(whole.ETag, /^"[0-9a-f]{32}-2"$/)
+  const got = await aws.send(new s3.GetObjectCommand(place))
+  assert.deepEqual(Buffer.from(await got.Body.transformToByteArray()), Buffer.concat([one, two]))
+  assert.deepEqual([got.ContentType, got.ETag], ['video/mp4', whole.ETag])
+  const begun = await aws.send(new s3.CreateMultipartUploadCommand(place))
+  const uploads = await aws.send(new s3.ListMultipartUploadsCommand({ Bucket: BUCKET }))
+  assert.deepEqual(uploads.Uploads.map(({ UploadId }) => UploadId), [begun.UploadId])
+  await aws.send(new s3.AbortMultipartUploadCommand({ ...place, UploadId: begun.UploadId }))
+  await refused(aws.send(new s3.ListPartsCommand({ ...place, UploadId: begun.UploadId })), 'NoSuchUpload', 404)
+})
+
+test('a signed address needs nothing else, and is of one thing', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const place = { Bucket: BUCKET, Key: `${ann.company.id}/ä b.txt` }
+  const put = await getSignedUrl(aws, new s3.PutObjectCommand(place), { expiresIn: 60 })
+  assert.equal((await fetch(put, { method: 'PUT', body: 'hello' })).status, 200)
+  const get = await getSignedUrl(aws, new s3.GetObjectCommand(place), { expiresIn: 60 })
+  assert.equal(await (await fetch(get)).text(), 'hello')
+  const status = async (address, options) => (await fetch(address, options)).status
+  assert.equal(await status(get, { method: 'DELETE' }), 403)
+  assert.equal(await status(get.replace('%20b.txt', '%20c.txt')), 403)
+  assert.equal(await status(get.replace('X-Amz-Expires=60', 'X-Amz-Expires=600')), 403)
+  assert.equal(await status(get.split('?')[0]), 403)
+})
+
+test('nobody reaches what is another company’s, or what his key may not do', async () => {
+  const [ann, bob] = [await owner('ann'), await owner('bob')]
+  const key = await keyOf(ann)
+  const place = { Bucket: BUCKET, Key: `${ann.company.id}/secret.txt` }
+  await of(key).send(new s3.PutObjectCommand({ ...place, Body: 'ours' }))
+  const others = of(await keyOf(bob))
+  await refused(others.send(new s3.GetObjectCommand(place)), 'NoSuchKey', 404)
+  await refused(others.send(new s3.PutObjectCommand({ ...place, Body: 'theirs' })), 'AccessDenied', 403)
+  await refused(others.send(new s3.CopyObjectCommand({ Bucket: BUCKET, Key: `${bob.company.id}/x`, CopySource: `${BUCKET}/${place.Key}` })), 'NoSuchKey', 404)
+  assert.equal((await others.send(new s3.ListObjectsV2Command({ Bucket: BUCKET, Prefix: `${ann.company.id}/` }))).KeyCount, 0)
+  await others.send(new s3.DeleteObjectCommand(place))
+  const reader = of(await keyOf(ann, ['files:read']))
+  assert.equal(await (await reader.send(new s3.GetObjectCommand(place))).Body.transformToString(), 'ours')
+  await refused(reader.send(new s3.PutObjectCommand({ ...place, Body: 'x' })), 'AccessDenied', 403)
+  await refused(reader.send(new s3.DeleteObjectCommand(place)), 'AccessDenied', 403)
+  const both = await reader.send(new s3.DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects: [{ Key: place.Key }] } }))
+  assert.deepEqual(both.Errors.map(({ Code }) => Code), ['AccessDenied'])
+  await refused(of({ ...key, secret_access_key: 'wrong' }).send(new s3.GetObjectCommand(place)), 'SignatureDoesNotMatch', 403)
+  await refused(of({ ...key, access_key_id: '0'.repeat(32) }).send(new s3.GetObjectCommand(place)), 'InvalidAccessKeyId', 403)
+  await refused(of(key).send(new s3.CreateBucketCommand({ Bucket: 'mine' })), 'AccessDenied', 403)
+  // A key is the maker's to make; once its API key is revoked it does nothing more.
+  const [admin, viewer] = [await member(ann.company, 'admin'), await member(ann.company, 'viewer')]
+  const foreign = await call('POST', '/api/v1/s3-keys', { token: await token(admin), body: { api_key_id: key.api_key } })
+  assert.deepEqual([foreign.status, foreign.body.code], [403, 'permission_denied'])
+  const none = await call('POST', '/api/v1/s3-keys', { token: await token(viewer), body: { api_key_id: key.api_key } })
+  assert.deepEqual([none.status, none.body.code], [403, 'permission_denied'])
+  const elsewhere = await call('POST', '/api/v1/s3-keys', { token: await token(bob), body: { api_key_id: key.api_key } })
+  assert.deepEqual([elsewhere.status, elsewhere.body.code], [404, 'api_key_not_found'])
+  assert.equal((await call('POST', '/api/v1/s3-keys', { token: await token(ann), body: {} })).body.code, 'validation_failed')
+  const listed = await call('GET', '/api/v1/s3-keys', { token: await token(ann) })
+  assert.ok(listed.body.data.some(({ access_key_id }) => access_key_id === key.access_key_id) && !listed.text.includes(key.secret_access_key))
+  assert.equal((await call('DELETE', `/api/v1/s3-keys/${key.access_key_id}`, { token: await token(bob) })).status, 404)
+  done(await ann.client.from('api_keys').update({ revoked_at: new Date().toISOString() }).eq('id', key.api_key))
+  await refused(of(key).send(new s3.GetObjectCommand(place)), 'AccessDenied', 403)
+})
+
+test('a session signs with the public key and a token beside it', async () => {
+  const [ann, bob] = [await owner('ann'), await owner('bob')]
+  const sign = async (one) => client({ accessKeyId: 'thorbis', secretAccessKey: ANON_KEY, sessionToken: await token(one) })
+  const place = { Bucket: BUCKET, Key: `${ann.company.id}/own.txt` }
+  await (await sign(ann)).send(new s3.PutObjectCommand({ ...place, Body: 'ours' }))
+  const got = await (await sign(ann)).send(new s3.GetObjectCommand(place))
+  assert.equal(await got.Body.transformToString(), 'ours')
+  await refused((await sign(bob)).send(new s3.GetObjectCommand(place)), 'NoSuchKey', 404)
+  const nobody = client({ accessKeyId: 'thorbis', secretAccessKey: ANON_KEY })
+  await refused(nobody.send(new s3.GetObjectCommand(place)), 'AccessDenied', 403)
+  const forged = client({ accessKeyId: 'thorbis', secretAccessKey: ANON_KEY, sessionToken: 'a.b.c' })
+  await refused(forged.send(new s3.GetObjectCommand(place)), 'InvalidToken', 403)
+})
+
+const hasRclone = await run('rclone', ['version']).then(() => true, () => false)
+
+test('rclone brings a folder there and back', { skip: hasRclone ? false : 'rclone is not installed' }, async () => {
+  const ann = await owner('ann')
+  const key = await keyOf(ann)
+  const folder = await mkdtemp(join(tmpdir(), 'thorbis-rclone-'))
+  try {
+    const config = { TYPE: 's3', PROVIDER: 'Other', ACCESS_KEY_ID: key.access_key_id, SECRET_ACCESS_KEY: key.secret_access_key, ENDPOINT, REGION: 'auto', CHUNK_SIZE: '5M', UPLOAD_CUTOFF: '6M', NO_CHECK_BUCKET: 'true' }
+    // What this machine has for Amazon itself is none of its business.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_')))
+    env.RCLONE_CONFIG = '/dev/null'
+    for (const [name, value] of Object.entries(config)) env[`RCLONE_CONFIG_HERE_${name}`] = value
+    const rclone = (...words) => run('rclone', [...words, '--retries', '1', '--low-level-retries', '1'], { env })
+    const [small, large] = [Buffer.from('hello'), randomBytes(12_000_000)]
+    await writeFile(join(folder, 'small (1).txt'), small)
+    await writeFile(join(folder, 'large.bin'), large)
+    const place = `here:${BUCKET}/${ann.company.id}/backup`
+    await rclone('sync', folder, place)
+    const { stdout } = await rclone('lsf', '-R', `here:${BUCKET}/${ann.company.id}`)
+    assert.deepEqual(stdout.trim().split('\n').sort(), ['backup/', 'backup/large.bin', 'backup/small (1).txt'])
+    await rclone('check', folder, place, '--download')
+    const back = join(folder, 'back')
+    await rclone('copy', place, back)
+    assert.deepEqual(await readFile(join(back, 'large.bin')), large)
+    await rclone('purge', place)
+    assert.equal((await rclone('lsf', '-R', `here:${BUCKET}/${ann.company.id}`)).stdout, '')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})

@@ -1,0 +1,61 @@
+//! Buckets in the words of S3.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use kernel::{Error, Kind, Result};
+
+use super::answer::Xml;
+use super::asked::Request;
+use crate::buckets::Shown;
+
+pub(super) async fn list(request: &Request) -> Result<Response> {
+    let buckets = request.storage.buckets(&request.caller, &Shown::default()).await?;
+    let document = Xml::document("ListAllMyBucketsResult", |xml| {
+        xml.inside("Owner", |xml| _ = xml.text("ID", "thorbis").text("DisplayName", "thorbis"));
+        xml.inside("Buckets", |xml| {
+            for bucket in &buckets {
+                xml.inside("Bucket", |xml| _ = xml.text("Name", &bucket.id).text("CreationDate", &bucket.created_at));
+            }
+        });
+    });
+    Ok(document.answer())
+}
+
+pub(super) async fn head(request: &Request) -> Result<Response> {
+    request.storage.bucket(&request.caller, &request.bucket).await?;
+    Ok(Response::new(Body::empty()))
+}
+
+pub(super) async fn location(request: &Request) -> Result<Response> {
+    request.storage.bucket(&request.caller, &request.bucket).await?;
+    Ok(Xml::document("LocationConstraint", |_| ()).answer())
+}
+
+pub(super) async fn versioning(request: &Request) -> Result<Response> {
+    request.storage.bucket(&request.caller, &request.bucket).await?;
+    Ok(Xml::document("VersioningConfiguration", |_| ()).answer())
+}
+
+pub(super) async fn create(request: &Request) -> Result<Response> {
+    let wanted = serde_json::from_value(serde_json::json!({ "id": request.bucket })).map_err(Error::internal)?;
+    request.storage.create_bucket(&request.caller, &wanted).await?;
+    let mut response = Response::new(Body::empty());
+    let place = percent_encoding::utf8_percent_encode(&request.bucket, percent_encoding::NON_ALPHANUMERIC).to_string();
+    response.headers_mut().insert(header::LOCATION, HeaderValue::try_from(format!("/{place}")).map_err(Error::internal)?);
+    Ok(response)
+}
+
+pub(super) async fn delete(request: &Request) -> Result<Response> {
+    match request.storage.delete_bucket(&request.caller, &request.bucket).await {
+        Ok(()) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            Ok(response)
+        }
+        Err(error) if error.kind() == Kind::Conflict => {
+            Err(Error::new(Kind::Conflict, "BucketNotEmpty", "The bucket you tried to delete is not empty").with_source(error))
+        }
+        Err(error) => Err(error),
+    }
+}

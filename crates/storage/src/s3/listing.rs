@@ -1,0 +1,109 @@
+//! Lists of objects in the words of S3, of both versions.
+//!
+//! Invariant: a page ends where the next begins: the token is that of the list of this server, and a name is turned into one.
+
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kernel::{Error, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use super::answer::Xml;
+use super::asked::{Request, invalid, not_implemented};
+use super::objects::etag_of;
+use crate::objects::ListingByKey;
+
+/// Keys of one page.
+const KEYS_MAX: i64 = 1000;
+/// Letters of a key that stay as they are where the client wants them encoded.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// How a marker begins that is a token: of a page that ended with a folder.
+const TOKEN: &str = "thorbis-token:";
+
+pub(super) async fn list(request: &Request) -> Result<Response> {
+    let is_second = request.asked("list-type") == Some("2");
+    let is_delimited = match request.asked("delimiter") {
+        None | Some("") => false,
+        Some("/") => true,
+        Some(_) => return Err(not_implemented("A delimiter other than /")),
+    };
+    let keys_max: i64 = match request.asked("max-keys") {
+        None => KEYS_MAX,
+        Some(said) => said.parse().ok().filter(|count| *count >= 0).ok_or_else(|| invalid("max-keys is a number"))?,
+    };
+    let marker = request.asked(if is_second { "start-after" } else { "marker" }).filter(|marker| !marker.is_empty());
+    let token = request.asked("continuation-token").filter(|token| is_second && !token.is_empty()).map(str::to_owned);
+    let cursor = match (token, marker) {
+        (Some(token), _) => Some(token),
+        (None, Some(marker)) => Some(marker.strip_prefix(TOKEN).map_or_else(|| after(marker), |token| Ok(token.to_owned()))?),
+        (None, None) => None,
+    };
+    let wanted = ListingByKey {
+        prefix: request.asked("prefix").map(str::to_owned),
+        limit: Some(keys_max.clamp(1, KEYS_MAX)),
+        cursor,
+        with_delimiter: Some(is_delimited),
+        sort_by: None,
+    };
+    let mut page = request.storage.list_by_key(&request.caller, &request.bucket, &wanted).await?;
+    if keys_max == 0 {
+        page = json!({ "hasNext": false, "objects": [], "folders": [] });
+    }
+    if rows(&page, "objects").is_empty() && rows(&page, "folders").is_empty() {
+        request.storage.bucket(&request.caller, &request.bucket).await?;
+    }
+    Ok(document(request, &page, is_second, keys_max).answer())
+}
+
+fn document(request: &Request, page: &Value, is_second: bool, keys_max: i64) -> Xml {
+    let is_encoded = request.asked("encoding-type") == Some("url");
+    let shown = |key: &str| if is_encoded { utf8_percent_encode(key, KEPT).to_string() } else { key.to_owned() };
+    let (objects, folders) = (rows(page, "objects"), rows(page, "folders"));
+    let token = page.get("nextCursor").and_then(Value::as_str);
+    Xml::document("ListBucketResult", |xml| {
+        xml.text("Name", &request.bucket).text("Prefix", shown(request.asked("prefix").unwrap_or_default()));
+        xml.text("MaxKeys", keys_max.to_string());
+        if is_second {
+            xml.text("KeyCount", (objects.len() + folders.len()).to_string());
+        } else {
+            xml.text("Marker", shown(request.asked("marker").unwrap_or_default()));
+        }
+        if let Some(delimiter) = request.asked("delimiter").filter(|delimiter| !delimiter.is_empty()) {
+            xml.text("Delimiter", delimiter);
+        }
+        if is_encoded {
+            xml.text("EncodingType", "url");
+        }
+        xml.text("IsTruncated", token.is_some().to_string());
+        match (token, is_second) {
+            (Some(token), true) => _ = xml.text("NextContinuationToken", token),
+            (Some(token), false) if request.asked("delimiter").is_some() => _ = xml.text("NextMarker", format!("{TOKEN}{token}")),
+            _ => {}
+        }
+        for object in objects {
+            let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+            let fact = |name: &str| object.pointer(&format!("/metadata/{name}")).cloned().unwrap_or_default();
+            xml.inside("Contents", |xml| {
+                xml.text("Key", shown(text("name")))
+                    .text("LastModified", fact("lastModified").as_str().unwrap_or_else(|| text("updated_at")));
+                xml.text("ETag", format!("\"{}\"", etag_of(fact("eTag").as_str().unwrap_or_default().trim_matches('"'))));
+                xml.text("Size", fact("size").as_u64().unwrap_or_default().to_string()).text("StorageClass", "STANDARD");
+            });
+        }
+        for folder in folders {
+            let name = folder.get("name").and_then(Value::as_str).unwrap_or_default();
+            xml.inside("CommonPrefixes", |xml| _ = xml.text("Prefix", shown(name)));
+        }
+    })
+}
+
+fn rows<'a>(page: &'a Value, name: &str) -> &'a [Value] {
+    page.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Returns the token of a page that ended with a key.
+fn after(key: &str) -> Result<String> {
+    let token = serde_json::to_vec(&json!({ "place": key, "key": key })).map_err(Error::internal)?;
+    Ok(URL_SAFE_NO_PAD.encode(token))
+}

@@ -1,0 +1,141 @@
+//! Uploads in parts in the words of S3.
+//!
+//! Invariant: what is put together is what the client lists, part by part and etag by etag, in ascending order.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::{HeaderValue, StatusCode, header};
+use kernel::{Error, Kind, Result};
+use uuid::Uuid;
+
+use super::answer::Xml;
+use super::asked::{Request, elements, invalid, malformed_xml, not_implemented, unescaped};
+use super::checksum::Sum;
+use super::objects::empty;
+use super::signature::{hex, unhex};
+use crate::parts::{Begun, Part, Protocol, no_such_upload};
+
+/// The numbers that parts have.
+const NUMBERS: std::ops::RangeInclusive<u64> = 1..=10_000;
+/// Parts and uploads of one list.
+const LISTED_MAX: u64 = 1000;
+
+pub(super) async fn begin(request: &Request) -> Result<Response> {
+    let upload = request.upload().await?;
+    let id = request.storage.begin_parts(Protocol::S3, &request.asker, &request.caller, (upload, "")).await?;
+    let document = Xml::document("InitiateMultipartUploadResult", |xml| {
+        xml.text("Bucket", &request.bucket).text("Key", &request.key).text("UploadId", id.to_string());
+    });
+    Ok(document.answer())
+}
+
+pub(super) async fn take(request: &Request, body: Body) -> Result<Response> {
+    if request.header("x-amz-copy-source").is_some() {
+        return Err(not_implemented("A part that is a copy"));
+    }
+    let number = request.asked("partNumber").and_then(|number| number.parse().ok()).filter(|number| NUMBERS.contains(number));
+    let number = number.ok_or_else(|| invalid("partNumber is 1 to 10000"))?;
+    let begun = begun(request).await?;
+    let sum = Arc::new(Mutex::new(Sum::md5()));
+    let passing = Arc::clone(&sum);
+    let content =
+        request.content(body).inspect_ok(move |piece| passing.lock().unwrap_or_else(PoisonError::into_inner).update(piece)).boxed();
+    let (key, bytes) = request.storage.put_part(&begun, content, request.storage.config().object_bytes_max).await?;
+    let sum = std::mem::replace(&mut *sum.lock().unwrap_or_else(PoisonError::into_inner), Sum::md5());
+    let part = Part { position: number, bytes, etag: hex(&sum.finish()), key, created_at: request.storage.now() };
+    if let Err(error) = request.storage.replace_part(&begun, &part).await {
+        request.storage.abandon(&part.key).await;
+        return Err(error);
+    }
+    let mut response = empty(StatusCode::OK);
+    let etag = HeaderValue::try_from(format!("\"{}\"", part.etag)).map_err(Error::internal)?;
+    response.headers_mut().insert(header::ETAG, etag);
+    Ok(response)
+}
+
+pub(super) async fn complete(request: &Request, body: Body) -> Result<Response> {
+    let document = request.document(body).await?;
+    let mut begun = begun(request).await?;
+    let there = request.storage.parts_of(begun.id, None, *NUMBERS.end()).await?;
+    let (mut parts, mut digests) = (Vec::<Part>::new(), Sum::md5());
+    for listed in elements(&document, "Part")? {
+        let one = |name: &str| elements(listed, name)?.first().map_or_else(|| Err(malformed_xml()), |text| unescaped(text));
+        let number: u64 = one("PartNumber")?.trim().parse().map_err(|_error| malformed_xml())?;
+        let etag = one("ETag")?.trim().trim_matches('"').to_owned();
+        if parts.last().is_some_and(|before| before.position >= number) {
+            return Err(Error::new(Kind::BadRequest, "InvalidPartOrder", "The list of parts was not in ascending order."));
+        }
+        let part = there
+            .iter()
+            .find(|part| part.position == number && part.etag == etag)
+            .ok_or_else(|| Error::new(Kind::BadRequest, "InvalidPart", format!("Part {number} was not uploaded, or has another etag.")))?;
+        digests.update(&unhex(&part.etag).unwrap_or_default());
+        parts.push(part.clone());
+    }
+    if !begun.is_ended {
+        if parts.is_empty() {
+            return Err(malformed_xml());
+        }
+        request.settle(&mut begun.upload).await?;
+    }
+    let etag = format!("{}-{}", hex(&digests.finish()), parts.len());
+    request.storage.finish_parts(&request.caller, &begun, parts, Some(etag.clone())).await?;
+    let document = Xml::document("CompleteMultipartUploadResult", |xml| {
+        xml.text("Bucket", &request.bucket).text("Key", &request.key).text("ETag", format!("\"{etag}\""));
+    });
+    Ok(document.answer())
+}
+
+pub(super) async fn abort(request: &Request) -> Result<Response> {
+    let begun = begun(request).await?;
+    request.storage.forget_parts(&begun, false).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn parts(request: &Request) -> Result<Response> {
+    let begun = begun(request).await?;
+    let after = request.asked("part-number-marker").and_then(|marker| marker.parse().ok());
+    let mut parts = request.storage.parts_of(begun.id, after, LISTED_MAX + 1).await?;
+    let is_truncated = u64::try_from(parts.len()).is_ok_and(|count| count > LISTED_MAX);
+    if is_truncated {
+        parts.pop();
+    }
+    let document = Xml::document("ListPartsResult", |xml| {
+        xml.text("Bucket", &request.bucket).text("Key", &request.key).text("UploadId", begun.id.to_string());
+        xml.text("MaxParts", LISTED_MAX.to_string()).text("IsTruncated", is_truncated.to_string());
+        if let (true, Some(last)) = (is_truncated, parts.last()) {
+            xml.text("NextPartNumberMarker", last.position.to_string());
+        }
+        for part in &parts {
+            xml.inside("Part", |xml| {
+                xml.text("PartNumber", part.position.to_string()).text("LastModified", part.created_at.to_string());
+                xml.text("ETag", format!("\"{}\"", part.etag)).text("Size", part.bytes.to_string());
+            });
+        }
+    });
+    Ok(document.answer())
+}
+
+pub(super) async fn list(request: &Request) -> Result<Response> {
+    let uploads = request.storage.uploads_of(Protocol::S3, &request.asker, &request.bucket, LISTED_MAX).await?;
+    let document = Xml::document("ListMultipartUploadsResult", |xml| {
+        xml.text("Bucket", &request.bucket).text("MaxUploads", LISTED_MAX.to_string()).text("IsTruncated", "false");
+        for (id, name, created_at) in &uploads {
+            xml.inside("Upload", |xml| {
+                xml.text("Key", name).text("UploadId", id.to_string()).text("Initiated", created_at.to_string());
+            });
+        }
+    });
+    Ok(document.answer())
+}
+
+async fn begun(request: &Request) -> Result<Begun> {
+    let id: Uuid =
+        request.asked("uploadId").unwrap_or_default().parse().map_err(|error: uuid::Error| no_such_upload().with_source(error))?;
+    let begun = request.storage.begun(Protocol::S3, &request.asker, id).await?;
+    let is_this = begun.upload.bucket == request.bucket && begun.upload.name == request.key && begun.expires_at > request.storage.now();
+    if is_this { Ok(begun) } else { Err(no_such_upload()) }
+}

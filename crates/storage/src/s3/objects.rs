@@ -1,0 +1,157 @@
+//! Objects in the words of S3.
+//!
+//! Invariant: an etag is none that could be taken for an MD5: clients would hold the bytes against it.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use kernel::{Error, Kind, Result};
+use serde_json::{Map, Value};
+
+use super::answer::Xml;
+use super::asked::{Request, elements, invalid, malformed_xml, unescaped};
+use crate::objects::{Object, Transport};
+use crate::{Upload, serving};
+
+const META: &str = "x-amz-meta-";
+/// Names that one request deletes.
+const DELETED_MAX: usize = 1000;
+
+/// Returns the etag that clients of S3 are shown.
+pub(super) fn etag_of(etag: &str) -> String {
+    if etag.contains('-') { etag.to_owned() } else { format!("{etag}-1") }
+}
+
+/// Answers with nothing but a status.
+pub(super) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+impl Request {
+    /// What is uploaded, as the headers say. A program of S3 that writes where something is replaces it, if it may.
+    pub(super) async fn upload(&self) -> Result<Upload> {
+        let mut meta = Map::new();
+        for (name, value) in &self.parts.headers {
+            if let (Some(name), Ok(value)) = (name.as_str().strip_prefix(META), value.to_str()) {
+                meta.insert(name.to_owned(), Value::from(value));
+            }
+        }
+        let user_metadata = (!meta.is_empty()).then_some(Value::Object(meta));
+        let bytes = user_metadata.as_ref().map_or(0, |meta| meta.to_string().len());
+        if bytes > self.storage.config().metadata_bytes_max {
+            return Err(Error::new(Kind::BadRequest, "MetadataTooLarge", "The metadata is larger than is allowed"));
+        }
+        let header = |name: &str, unsaid: &str| self.header(name).filter(|said| !said.is_empty()).unwrap_or(unsaid).to_owned();
+        let mut upload = Upload {
+            bucket: self.bucket.clone(),
+            name: self.key.clone(),
+            content_type: header("content-type", "binary/octet-stream"),
+            cache_control: header("cache-control", "no-cache"),
+            user_metadata,
+            upsert: false,
+            length: None,
+        };
+        self.settle(&mut upload).await?;
+        Ok(upload)
+    }
+
+    /// Decides whether an upload replaces what is there. Whoever may only make new objects makes them so.
+    pub(super) async fn settle(&self, upload: &mut Upload) -> Result<()> {
+        upload.upsert = false;
+        match self.storage.admit(&self.caller, upload).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == Kind::Conflict => {
+                upload.upsert = true;
+                self.storage.admit(&self.caller, upload).await.map(drop)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+pub(super) async fn put(request: &Request, body: Body) -> Result<Response> {
+    // A folder, which there is none of here but in names.
+    if request.key.ends_with('/') {
+        return Ok(empty(StatusCode::OK));
+    }
+    let mut upload = request.upload().await?;
+    upload.length = request.length()?;
+    request.storage.admit(&request.caller, &upload).await?;
+    let stored = request.storage.store(&request.caller, upload, request.content(body)).await?;
+    let mut response = empty(StatusCode::OK);
+    response.headers_mut().insert(header::ETAG, text(&format!("\"{}\"", etag_of(&stored.etag)))?);
+    Ok(response)
+}
+
+pub(super) async fn get(request: &Request) -> Result<Response> {
+    let object = request.storage.info(&request.caller, &request.bucket, &request.key).await?;
+    let object = Object { etag: etag_of(&object.etag), ..object };
+    let meta = object.user_metadata.clone();
+    let asked = serving::Asked::new(&request.parts.method, request.parts.headers.clone());
+    let mut response = request.storage.serve(object, &asked).await?;
+    for (name, value) in meta.as_ref().and_then(Value::as_object).into_iter().flatten() {
+        let header =
+            HeaderName::try_from(format!("{META}{name}")).ok().zip(value.as_str().and_then(|value| HeaderValue::from_str(value).ok()));
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+pub(super) async fn copy(request: &Request) -> Result<Response> {
+    let source = request.header("x-amz-copy-source").unwrap_or_default();
+    let source = percent_encoding::percent_decode_str(source.split('?').next().unwrap_or_default()).decode_utf8();
+    let source = source.map_err(|error| invalid("x-amz-copy-source is bucket/key").with_source(error))?;
+    let (bucket, name) = source.trim_start_matches('/').split_once('/').ok_or_else(|| invalid("x-amz-copy-source is bucket/key"))?;
+    let replaces_meta = request.header("x-amz-metadata-directive").is_some_and(|said| said.eq_ignore_ascii_case("REPLACE"));
+    let upload = request.upload().await?;
+    let transport =
+        Transport { bucket: bucket.to_owned(), name: name.to_owned(), to_bucket: request.bucket.clone(), to_name: request.key.clone() };
+    let meta = replaces_meta.then(|| upload.user_metadata.clone().unwrap_or_else(|| Value::Object(Map::new())));
+    let stored = request.storage.copy(&request.caller, &transport, upload.upsert, meta).await?;
+    let document = Xml::document("CopyObjectResult", |xml| {
+        xml.text("LastModified", request.storage.now().to_string()).text("ETag", format!("\"{}\"", etag_of(&stored.etag)));
+    });
+    Ok(document.answer())
+}
+
+pub(super) async fn delete(request: &Request) -> Result<Response> {
+    let names = [request.key.clone()];
+    request.storage.remove(&request.caller, &request.bucket, &names).await?;
+    let left = request.storage.readable(&request.caller, &request.bucket, &names).await?;
+    if left.is_empty() { Ok(empty(StatusCode::NO_CONTENT)) } else { Err(denied()) }
+}
+
+pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Response> {
+    let document = request.document(body).await?;
+    let is_quiet = elements(&document, "Quiet")?.first().is_some_and(|said| said.trim() == "true");
+    let names: Vec<String> = elements(&document, "Key")?.into_iter().map(unescaped).collect::<Result<_>>()?;
+    if names.is_empty() || names.len() > DELETED_MAX {
+        return Err(malformed_xml());
+    }
+    for names in names.chunks(request.storage.config().names_max.max(1)) {
+        request.storage.remove(&request.caller, &request.bucket, names).await?;
+    }
+    let left = request.storage.readable(&request.caller, &request.bucket, &names).await?;
+    let document = Xml::document("DeleteResult", |xml| {
+        for name in &names {
+            if left.contains(name) {
+                xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", "AccessDenied").text("Message", "Access Denied"));
+            } else if !is_quiet {
+                xml.inside("Deleted", |xml| _ = xml.text("Key", name));
+            }
+        }
+    });
+    Ok(document.answer())
+}
+
+fn denied() -> Error {
+    Error::new(Kind::Forbidden, "AccessDenied", "Access Denied")
+}
+
+fn text(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(Error::internal)
+}
