@@ -119,6 +119,11 @@ impl Desk {
         self.subscribers.iter().filter(|(_, subscriber)| subscriber.state == State::Behind).map(|(id, _)| *id).collect()
     }
 
+    /// Tells whether somebody hears.
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.subscribers.contains_key(&id)
+    }
+
     /// Lets a subscriber go.
     pub(super) fn remove(&mut self, id: u64) {
         if let Some(subscriber) = self.subscribers.remove(&id) {
@@ -143,6 +148,15 @@ impl Desk {
         }
         let was_blind = std::mem::replace(&mut subscriber.is_blind, rights.is_none());
         let Some(rights) = rights else { return };
+        // Another role may not be allowed to ask for what this one was.
+        match subscriber.wishes.iter().map(|wish| wish.renewed(&self.tables, &rights.role)).collect() {
+            Ok(wishes) => subscriber.wishes = wishes,
+            Err(error) => {
+                let error: kernel::Error = error;
+                self.end(id, error.message());
+                return;
+            }
+        }
         subscriber.seat(id, rights, &self.tables, &mut self.index);
         if (was_blind || before != subscriber.places) && !matches!(subscriber.state, State::Waiting | State::Behind) {
             subscriber.state = State::Lost("rights_changed");
@@ -326,7 +340,9 @@ impl Desk {
                 continue;
             }
             let ids = same.iter().map(|(_, wish, _)| *wish).collect();
-            subscriber.send(Told::Change { ids, data: Arc::clone(data), position: position.clone() });
+            let is_known = subscriber.since.as_ref().is_none_or(|since| since.is_within(rows.xid, &rows.place, row));
+            let position = if is_known { position.clone() } else { place::nowhere() };
+            subscriber.send(Told::Change { ids, data: Arc::clone(data), position });
         }
     }
 }

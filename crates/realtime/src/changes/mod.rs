@@ -14,6 +14,8 @@ mod kept;
 mod place;
 mod record;
 mod rights;
+#[cfg(test)]
+mod sequences;
 mod subscriber;
 mod tables;
 mod teller;

@@ -114,10 +114,19 @@ impl Heard {
     /// Tells whether nothing is missing where everything behind a place is known.
     pub(super) fn reaches(&self, begin: &Self) -> bool {
         match (self, begin) {
-            (Self::Log { end, .. }, Self::Log { end: begin, .. }) => end >= begin,
+            // The rest of a transaction that ends where the knowledge begins is not known.
+            (Self::Log { end, rows }, Self::Log { end: begin, .. }) => end > begin || end == begin && rows.is_none(),
             (Self::Outbox { before, .. }, Self::Outbox { before: begin, .. }) => before.includes(begin),
             _ => false,
         }
+    }
+
+    /// Tells whether the position of a row that is told now counts everything as heard that this one does.
+    pub(super) fn is_within(&self, xid: u64, place: &Place, row: usize) -> bool {
+        let (Self::Outbox { before, after, last }, Place::Outbox { before: looked, after: found }) = (self, place) else { return true };
+        let (Some(looked), Some(found)) = (Snapshot::read(looked), Snapshot::read(found)) else { return false };
+        let is_rest = |last: (u64, usize)| looked.includes(after) || found.includes(after) && last <= (xid, row);
+        looked.includes(before) && last.is_none_or(is_rest)
     }
 
     /// Tells whether a transaction that is told now, and every later one, was not heard.
@@ -130,6 +139,12 @@ impl Heard {
             _ => true,
         }
     }
+}
+
+/// The position of somebody of whom no short text says what he heard: he came from a server that looked at other moments, and hears now
+/// what that one had not told. If he comes back with it, he reads anew.
+pub(super) fn nowhere() -> Position {
+    Position("out:".into())
 }
 
 /// Returns the position of a row of a transaction, by its number from 1; of the last one it is that of the whole transaction.
@@ -171,6 +186,7 @@ mod tests {
         assert!(!heard("lsn:49").has(1, &place, 1));
         assert!(heard("lsn:50.2").has(1, &place, 2) && !heard("lsn:50.2").has(1, &place, 3));
         assert!(heard("lsn:49").is_behind(&place) && !heard("lsn:50.2").is_behind(&place));
+        assert!(!heard("lsn:50.2").reaches(&heard("lsn:50")) && heard("lsn:51.1").reaches(&heard("lsn:50")));
         assert!(heard("lsn:50").reaches(&heard("lsn:50")) && !heard("lsn:49.7").reaches(&heard("lsn:50")));
     }
 

@@ -150,3 +150,12 @@ impl Sight {
 fn is_among(list: &str, id: &str) -> bool {
     list.trim_start_matches('{').trim_end_matches('}').split(',').any(|one| one == id)
 }
+
+#[cfg(test)]
+impl Rights {
+    /// A role that holds no permission, in no company.
+    pub(super) fn of_test(role: &str) -> Self {
+        let (role, permissions, fingerprint) = (role.into(), "".into(), role.into());
+        Self { role, company: None, user: None, assurance: None, permissions, fingerprint }
+    }
+}

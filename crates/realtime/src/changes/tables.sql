@@ -8,6 +8,8 @@ listed as (
   union
   select r.prrelid from pg_catalog.pg_publication p join pg_catalog.pg_publication_rel r on r.prpubid = p.oid
    where p.pubname = 'supabase_realtime' and not p.puballtables
+     -- Where changes are kept for servers that poll, those of a project are not.
+     and not app.changes_are_kept()
 ),
 policy as (
   select r.name as role, o.polrelid, o.polpermissive, coalesce(pg_catalog.pg_get_expr(o.polqual, o.polrelid) = 'true', true) as is_always,

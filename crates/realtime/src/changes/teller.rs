@@ -283,6 +283,9 @@ impl Teller {
                 if self.eyes.set(key, at, rights.clone()) {
                     for id in self.eyes.of(key) {
                         self.desk.see(id, Some(&rights));
+                        if !self.desk.has(id) {
+                            self.eyes.remove(id);
+                        }
                     }
                 }
             }

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use kernel::{Error, Kind as ErrorKind, Result};
+use kernel::{Error, Kind, Result};
 
 use super::asking::Asking;
 use super::config::ChangesConfig;
 use super::filter::{self, Filter, Parsed};
-use super::index::Kind;
+use super::index;
 use super::record::{Form, Shape};
 use super::rights::{Rights, Sight};
 use super::tables::{Deciding, Table, Tables};
@@ -88,7 +88,7 @@ impl Wish {
     }
 
     /// Returns the groups that somebody with these rights belongs to: table, kind and filter.
-    pub(super) fn kinds(&self, rights: &Rights, tables: &Tables) -> Vec<(usize, Kind, Option<Arc<Filter>>)> {
+    pub(super) fn kinds(&self, rights: &Rights, tables: &Tables) -> Vec<(usize, index::Kind, Option<Arc<Filter>>)> {
         let kind = |table: &Arc<Table>| {
             let sight = rights.sight(table);
             if sight == Sight::None {
@@ -96,7 +96,7 @@ impl Wish {
             }
             let shape = Arc::new(Shape::new(table, &rights.role, self.wanted.select.as_deref()));
             let is_raw = table.soft_delete && self.shows_deleted(table, rights);
-            let kind = Kind { sight, sort: self.wanted.event, filter: self.text.clone(), shape, is_raw };
+            let kind = index::Kind { sight, sort: self.wanted.event, filter: self.text.clone(), shape, is_raw };
             Some((table.number, kind, self.filter.clone()))
         };
         match self.table(tables) {
@@ -126,26 +126,36 @@ impl Wish {
         let is_named = self.wanted.table.as_deref().is_some_and(|name| name != ALL);
         let is_there = if is_named { self.table(tables).is_some_and(can) } else { tables.within(self.schema()).any(can) };
         if !is_there {
-            return Err(self.refused("realtime_table_unknown", "Please check Realtime is enabled for the given connect parameters"));
+            return Err(self.unknown());
         }
         if let (Some(selected), Some(table)) = (&self.wanted.select, self.table(tables)) {
             let is_known =
                 |name: &&String| table.column(name).and_then(|number| table.columns.get(number)).is_some_and(|it| table.reads(role, it));
             if let Some(unknown) = selected.iter().find(|name| !is_known(name)) {
                 let message = format!("invalid column for select {unknown}");
-                return Err(Error::new(ErrorKind::BadRequest, "realtime_column_unknown", message));
+                return Err(Error::new(Kind::BadRequest, "realtime_column_unknown", message));
             }
         }
         Ok(())
     }
 
-    fn refused(&self, code: &'static str, why: &str) -> Error {
+    /// The error of a table that is not there for whoever wishes, in the words that clients know.
+    fn unknown(&self) -> Error {
         let Wanted { event, schema, table, filter, .. } = &*self.wanted;
         let (table, filter) = (table.as_deref().unwrap_or(ALL), filter.as_deref().unwrap_or_default());
         let message = format!(
-            "Unable to subscribe to changes with given parameters. {why}: [event: {}, schema: {schema}, table: {table}, filters: [{filter}]]",
+            "Unable to subscribe to changes with given parameters. Please check Realtime is enabled for the given connect parameters: [event: {}, schema: {schema}, table: {table}, filters: [{filter}]]",
             event.name()
         );
-        Error::new(ErrorKind::BadRequest, code, message)
+        Error::new(Kind::BadRequest, "realtime_table_unknown", message)
+    }
+}
+
+#[cfg(test)]
+impl Wish {
+    /// A wish without a filter.
+    pub(super) fn of_test(id: u64, wanted: Wanted, tables: &Tables, role: &str) -> Self {
+        let bare = Self { id, wanted: Arc::new(wanted), parsed: Arc::default(), written: Arc::default(), filter: None, text: None };
+        bare.renewed(tables, role).unwrap()
     }
 }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod changed_rows;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod onlookers;
 #[cfg(test)]
 mod project_tables;
