@@ -14,8 +14,6 @@ mod kept;
 mod place;
 mod record;
 mod rights;
-#[cfg(test)]
-mod sequences;
 mod subscriber;
 mod tables;
 mod teller;
@@ -303,3 +301,6 @@ impl std::fmt::Debug for Inner {
         f.debug_struct("Inner").field("count", &self.count).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod sequences;
