@@ -7626,8 +7626,13 @@ CREATE FUNCTION app.feed_columns() RETURNS TABLE(relation bigint, schema text, n
          coalesce(json_agg(a.attname order by a.attnum) filter (where a.attnum = any (i.indkey)), '[]')::text,
          coalesce(json_agg(a.attname) filter (where pg_catalog.col_description(a.attrelid, a.attnum) ~ '^secret'), '[]')::text,
          coalesce(json_agg(a.attname) filter (where a.attgenerated <> ''), '[]')::text
-    from app.feed_tables() t
-    join pg_catalog.pg_class c on c.oid = t
+    from (select t from app.feed_tables() t
+          union
+          -- What a project listed of its own, where the log is read.
+          select r.prrelid::regclass
+            from pg_catalog.pg_publication p join pg_catalog.pg_publication_rel r on r.prpubid = p.oid
+           where p.pubname = 'supabase_realtime' and not p.puballtables) f (t)
+    join pg_catalog.pg_class c on c.oid = f.t
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -27,8 +27,13 @@ as $$
          coalesce(json_agg(a.attname order by a.attnum) filter (where a.attnum = any (i.indkey)), '[]')::text,
          coalesce(json_agg(a.attname) filter (where pg_catalog.col_description(a.attrelid, a.attnum) ~ '^secret'), '[]')::text,
          coalesce(json_agg(a.attname) filter (where a.attgenerated <> ''), '[]')::text
-    from app.feed_tables() t
-    join pg_catalog.pg_class c on c.oid = t
+    from (select t from app.feed_tables() t
+          union
+          -- What a project listed of its own, where the log is read.
+          select r.prrelid::regclass
+            from pg_catalog.pg_publication p join pg_catalog.pg_publication_rel r on r.prpubid = p.oid
+           where p.pubname = 'supabase_realtime' and not p.puballtables) f (t)
+    join pg_catalog.pg_class c on c.oid = f.t
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -120,26 +125,3 @@ begin
     grant select, insert, update, delete on app.cache_flushes to service_role;
   end if;
 end $$;
-
--- What the log is read through.
-do $$
-declare
-  v_tables text;
-begin
-  if not exists (select from pg_catalog.pg_publication where pubname = 'thorbis_changes') then
-    create publication thorbis_changes with (publish_via_partition_root = true);
-  end if;
-  select string_agg(t::text, ', ') into v_tables from app.feed_tables() t;
-  if (select array_agg(r.prrelid order by r.prrelid)
-        from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication p on p.oid = r.prpubid and p.pubname = 'thorbis_changes')
-     is distinct from (select array_agg(t::oid order by t::oid) from app.feed_tables() t) then
-    execute 'alter publication thorbis_changes set table ' || v_tables;
-  end if;
-exception when insufficient_privilege then
-  raise warning using errcode = '01T01',
-    message = 'the publication thorbis_changes could not be made',
-    detail = 'right: CREATE on the database',
-    hint = 'Changes are polled by the servers instead of streamed to them.';
-end $$;
--- Tables that are new are kept, too, where any is.
-select app.keep_changes(app.changes_are_kept());

@@ -258,7 +258,7 @@ impl<V: Send + Sync + 'static> Cache<V> {
 impl<V: Send + Sync + 'static> ChangeListener for Cache<V> {
     fn hear(&self, event: &FeedEvent) {
         match event {
-            FeedEvent::Opened { floor, tables } => {
+            FeedEvent::Opened { floor, tables, .. } => {
                 let mut state = self.state();
                 state.tags.begin(*floor);
                 state.open = Some(tables.iter().filter(|(schema, _)| &**schema == "public").map(|(_, name)| name.clone()).collect());
@@ -320,7 +320,7 @@ mod tests {
     }
 
     fn opened(floor: u64) -> FeedEvent {
-        FeedEvent::Opened { floor, tables: Arc::new(HashSet::from([("public".into(), "customers".into())])) }
+        FeedEvent::Opened { floor, tables: Arc::new(HashSet::from([("public".into(), "customers".into())])), place: kernel::Place::Log(0) }
     }
 
     fn changed(xid: u64, company: CompanyId) -> FeedEvent {
@@ -328,7 +328,7 @@ mod tests {
         let table = Arc::new(ChangedTable { schema: "public".into(), name: "customers".into(), columns });
         let new: Option<Box<[Cell]>> = Some(Box::from([Cell::Text(company.to_string().into())]));
         let change = Change { table, kind: ChangeKind::Update, company_id: Some(company), new, old: None };
-        FeedEvent::Committed(Arc::new(ChangedRows { xid, lsn: None, changes: vec![change] }))
+        FeedEvent::Committed(Arc::new(ChangedRows { xid, place: kernel::Place::Log(0), committed_at: None, changes: vec![change] }))
     }
 
     fn reading(snapshot: &str, life: Duration) -> Reading<u32> {

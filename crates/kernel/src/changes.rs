@@ -25,6 +25,8 @@ pub enum FeedEvent {
         floor: u64,
         /// The tables whose changes are told, as schema and name.
         tables: Arc<HashSet<(Box<str>, Box<str>)>>,
+        /// Behind which place everything is told.
+        place: Place,
     },
     /// A transaction that was committed.
     Committed(Arc<ChangedRows>),
@@ -49,13 +51,29 @@ pub enum GapCause {
     Overrun,
 }
 
+/// Where a transaction stands in the order of all changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Where in PostgreSQL's log it ended.
+    Log(u64),
+    /// Among what became visible between two looks at the outbox.
+    Outbox {
+        /// The snapshot of the look before, as PostgreSQL writes it.
+        before: Arc<str>,
+        /// The snapshot of the look that found it.
+        after: Arc<str>,
+    },
+}
+
 /// The rows that one transaction changed, in its order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChangedRows {
     /// The transaction.
     pub xid: u64,
-    /// Where in PostgreSQL's log it ended; unknown where changes are polled.
-    pub lsn: Option<u64>,
+    /// Where it stands in the order of all changes, which is the same on every server.
+    pub place: Place,
+    /// When it was committed, in microseconds since 1970; unknown where changes are polled.
+    pub committed_at: Option<i64>,
     /// The rows.
     pub changes: Vec<Change>,
 }

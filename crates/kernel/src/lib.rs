@@ -16,7 +16,7 @@ mod request;
 mod secret;
 
 pub use blobs::{Blob, BlobFuture, BlobInfo, BlobKey, BlobPrefix, BlobStream, Blobs};
-pub use changes::{Cell, Change, ChangeKind, ChangeListener, ChangedColumn, ChangedRows, ChangedTable, FeedEvent, GapCause};
+pub use changes::{Cell, Change, ChangeKind, ChangeListener, ChangedColumn, ChangedRows, ChangedTable, FeedEvent, GapCause, Place};
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, Kind, Result};
 pub use grant::{AnyCaller, Can, Capability, Demand, Grant, ServiceOnly, SignedIn};

@@ -79,6 +79,10 @@ fn describe() {
     );
     metrics::describe_counter!("change_feed_gaps_total", "Gaps in the change feed, by cause.");
     metrics::describe_counter!("change_feed_rows_total", "Changed rows that the change feed told of.");
+    metrics::describe_gauge!("realtime_subscriptions", "Subscriptions to changed rows.");
+    metrics::describe_gauge!("realtime_kinds", "Groups of subscriptions that hear the same of a table.");
+    metrics::describe_counter!("realtime_changes_total", "Changed rows that subscriptions were looked up for.");
+    metrics::describe_counter!("realtime_resyncs_total", "Subscribers that were told to read anew, by reason.");
     metrics::describe_gauge!("build_info", "Always 1; version and commit are labels.");
     metrics::describe_gauge!("process_start_time_seconds", metrics::Unit::Seconds, "When the process began to serve, as Unix time.");
     metrics::gauge!("build_info", "version" => version::VERSION, "commit" => version::COMMIT).set(1.0);

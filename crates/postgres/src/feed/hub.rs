@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use kernel::{ChangeListener, FeedEvent, GapCause};
+use kernel::{ChangeListener, FeedEvent, GapCause, Place};
 use tokio::sync::mpsc;
 
 /// Room for what ends a gap: that there was one, that it is over, and what came then.
@@ -18,6 +18,8 @@ pub(super) struct Hub {
     opened: Option<FeedEvent>,
     /// The highest transaction that was told.
     last_xid: u64,
+    /// Behind which place everything is told.
+    last_place: Option<Place>,
 }
 
 struct Seat {
@@ -28,7 +30,7 @@ struct Seat {
 impl Hub {
     /// Makes a hub whose listeners may lag by so many events.
     pub(super) fn new(queue_max: usize) -> Self {
-        Self { seats: Vec::new(), queue_max: queue_max.max(2 * ROOM_AFTER_GAP), opened: None, last_xid: 0 }
+        Self { seats: Vec::new(), queue_max: queue_max.max(2 * ROOM_AFTER_GAP), opened: None, last_xid: 0, last_place: None }
     }
 
     /// Adds a listener. It listens until the hub is dropped.
@@ -45,12 +47,15 @@ impl Hub {
     /// Tells everybody.
     pub(super) fn tell(&mut self, event: &FeedEvent) {
         match event {
-            FeedEvent::Opened { .. } => self.opened = Some(event.clone()),
+            FeedEvent::Opened { place, .. } => {
+                self.last_place = Some(place.clone());
+                self.opened = Some(event.clone());
+            }
             FeedEvent::Gap(cause) => {
                 self.opened = None;
                 metrics::counter!("change_feed_gaps_total", "cause" => cause.name()).increment(1);
             }
-            FeedEvent::Committed(rows) => self.last_xid = self.last_xid.max(rows.xid),
+            FeedEvent::Committed(rows) => self.pass(rows.xid, &rows.place),
             FeedEvent::Beat(_) => {}
         }
         let again = self.again();
@@ -60,8 +65,8 @@ impl Hub {
     }
 
     /// Tells that changes of a transaction are not told: what was read before it does not count, and all goes on.
-    pub(super) fn skip(&mut self, xid: u64, cause: GapCause) {
-        self.last_xid = self.last_xid.max(xid);
+    pub(super) fn skip(&mut self, xid: u64, place: &Place, cause: GapCause) {
+        self.pass(xid, place);
         let again = self.again();
         self.tell(&FeedEvent::Gap(cause));
         if let Some(again) = again {
@@ -69,12 +74,18 @@ impl Hub {
         }
     }
 
+    fn pass(&mut self, xid: u64, place: &Place) {
+        self.last_xid = self.last_xid.max(xid);
+        self.last_place = Some(place.clone());
+    }
+
     /// Returns how everything begins anew behind the last transaction that was told.
     fn again(&self) -> Option<FeedEvent> {
         match self.opened.as_ref()? {
-            FeedEvent::Opened { floor, tables } => {
+            FeedEvent::Opened { floor, tables, place } => {
                 let floor = (*floor).max(self.last_xid.saturating_add(1));
-                Some(FeedEvent::Opened { floor, tables: Arc::clone(tables) })
+                let place = self.last_place.as_ref().unwrap_or(place).clone();
+                Some(FeedEvent::Opened { floor, tables: Arc::clone(tables), place })
             }
             FeedEvent::Committed(_) | FeedEvent::Beat(_) | FeedEvent::Gap(_) => None,
         }
@@ -137,7 +148,7 @@ mod tests {
     }
 
     fn committed(xid: u64) -> FeedEvent {
-        FeedEvent::Committed(Arc::new(ChangedRows { xid, lsn: None, changes: vec![] }))
+        FeedEvent::Committed(Arc::new(ChangedRows { xid, place: Place::Log(xid), committed_at: None, changes: vec![] }))
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,7 +157,7 @@ mod tests {
         let (turn, turns) = std_mpsc::channel();
         let (heard, mut said) = mpsc::unbounded_channel();
         hub.seat(Arc::new(Slow { turns: Mutex::new(turns), heard }));
-        hub.tell(&FeedEvent::Opened { floor: 5, tables: Arc::new(HashSet::new()) });
+        hub.tell(&FeedEvent::Opened { floor: 5, tables: Arc::new(HashSet::new()), place: Place::Log(4) });
         // One may be on its way to the listener; six fit into the queue.
         for xid in 10..30 {
             hub.tell(&committed(xid));
@@ -178,10 +189,10 @@ mod tests {
         for _ in 0..10 {
             turn.send(()).unwrap();
         }
-        hub.skip(3, GapCause::TooLarge);
-        hub.tell(&FeedEvent::Opened { floor: 5, tables: Arc::new(HashSet::new()) });
+        hub.skip(3, &Place::Log(3), GapCause::TooLarge);
+        hub.tell(&FeedEvent::Opened { floor: 5, tables: Arc::new(HashSet::new()), place: Place::Log(4) });
         hub.tell(&committed(8));
-        hub.skip(7, GapCause::Truncated);
+        hub.skip(7, &Place::Log(7), GapCause::Truncated);
         hub.tell(&committed(9));
         let mut all = Vec::new();
         for _ in 0..6 {

@@ -29,6 +29,8 @@ use tables::Tables;
 
 /// The publication that lists the tables.
 const PUBLICATION: &str = "thorbis_changes";
+/// The publication in which a project lists tables of its own. It need not be there.
+const PROJECT_PUBLICATION: &str = "supabase_realtime";
 /// Connections for what the feed asks by itself: they are its own, so that no crowd of requests makes it late.
 const CONNECTIONS: usize = 2;
 
@@ -207,6 +209,14 @@ impl Shared {
 
     /// Asks for one text.
     async fn text(&self, sql: Sql) -> Result<String> {
+        let answer = self.ask(sql).await?;
+        answer.rows.first().ok_or_else(|| Error::internal("a row was expected and none came"))?.try_get(0).map_err(Error::internal)
+    }
+
+    /// Tells whether a project lists tables of its own. A list of all tables is none: it would have accounts in it.
+    async fn has_project_publication(&self) -> Result<bool> {
+        let mut sql = Sql::new("select exists (select from pg_catalog.pg_publication p where not p.puballtables and p.pubname = ");
+        sql.bind(PROJECT_PUBLICATION).text("::text)");
         let answer = self.ask(sql).await?;
         answer.rows.first().ok_or_else(|| Error::internal("a row was expected and none came"))?.try_get(0).map_err(Error::internal)
     }

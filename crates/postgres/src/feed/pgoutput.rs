@@ -7,12 +7,14 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
-use kernel::{Cell, Change, ChangeKind, ChangedColumn, ChangedRows, ChangedTable, GapCause};
+use kernel::{Cell, Change, ChangeKind, ChangedColumn, ChangedRows, ChangedTable, GapCause, Place};
 
 use super::tables::Tables;
 
 /// Bytes that a value costs beside its text.
 const CELL_BYTES: usize = size_of::<Cell>();
+/// PostgreSQL counts time from 2000 on, here it is counted from 1970 on.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// Reads one message behind the other.
 pub(super) struct Decoder {
@@ -47,6 +49,8 @@ struct Relation {
 
 struct Transaction {
     xid: u64,
+    /// Microseconds since 1970.
+    committed_at: i64,
     changes: Vec<Change>,
     bytes: usize,
     untold: Option<GapCause>,
@@ -68,11 +72,12 @@ impl Decoder {
         let mut from = Reader(message);
         match from.u8()? {
             b'B' => {
-                // Its end and its time.
-                from.skip(16)?;
+                // Its end.
+                from.skip(8)?;
+                let committed_at = from.u64()?.cast_signed().saturating_add(EPOCH_MICROS);
                 let xid = widened(self.near, from.u32()?);
                 self.near = self.near.max(xid);
-                self.transaction = Some(Transaction { xid, changes: Vec::new(), bytes: 0, untold: None });
+                self.transaction = Some(Transaction { xid, committed_at, changes: Vec::new(), bytes: 0, untold: None });
                 Ok(None)
             }
             b'C' => {
@@ -172,10 +177,11 @@ impl Decoder {
 
 impl Transaction {
     fn said(self, end: u64) -> Said {
-        match self.untold {
-            Some(cause) => Said::Untold { xid: self.xid, cause, end },
-            None => Said::Committed { rows: ChangedRows { xid: self.xid, lsn: Some(end), changes: self.changes }, end },
+        if let Some(cause) = self.untold {
+            return Said::Untold { xid: self.xid, cause, end };
         }
+        let committed_at = Some(self.committed_at);
+        Said::Committed { rows: ChangedRows { xid: self.xid, place: Place::Log(end), committed_at, changes: self.changes }, end }
     }
 }
 
@@ -353,7 +359,7 @@ mod tests {
         ];
         assert!(read(&mut decoder, &messages).is_empty() && !decoder.is_between());
         let Some(Said::Committed { rows, end }) = decoder.read(commit(99)).unwrap() else { panic!() };
-        assert_eq!((rows.xid, rows.lsn, end, decoder.is_between()), (7, Some(99), 99, true));
+        assert_eq!((rows.xid, &rows.place, end, decoder.is_between()), (7, &Place::Log(99), 99, true));
         let kinds: Vec<_> = rows.changes.iter().map(|change| change.kind).collect();
         assert_eq!(kinds, [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete]);
         assert!(rows.changes.iter().all(|change| change.company_id.unwrap().to_string() == COMPANY && change.value("id") == Some("a")));
@@ -391,7 +397,7 @@ mod tests {
             &mut decoder,
             &[vec![relation(1, "customers", b'd', &["id*"]), begin(9)], inserts, vec![commit(5), begin(10), commit(6)]].concat(),
         );
-        let expected = ChangedRows { xid: 10, lsn: Some(6), changes: vec![] };
+        let expected = ChangedRows { xid: 10, place: Place::Log(6), committed_at: Some(EPOCH_MICROS), changes: vec![] };
         assert_eq!(
             said,
             [Said::Untold { xid: 9, cause: GapCause::TooLarge, end: 5 }, Said::Committed { rows: expected, end: 6 }],

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kernel::{Change, ChangeKind, ChangedRows, ChangedTable, Error, FeedEvent, GapCause, Result};
+use kernel::{Change, ChangeKind, ChangedRows, ChangedTable, Error, FeedEvent, GapCause, Place, Result};
 
 use super::hub::Hub;
 use super::record;
@@ -23,10 +23,10 @@ const FORGET: Duration = Duration::from_secs(10);
 /// Tells as long as it goes well.
 pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, Ended> {
     let mut tables = shared.tables().await?;
-    let first = shared.text(Sql::new("select pg_catalog.pg_current_snapshot()::text")).await?;
-    let mut polled = Polled { since: first, seen: VecDeque::new(), forgot: Instant::now() };
+    let first: Arc<str> = shared.text(Sql::new("select pg_catalog.pg_current_snapshot()::text")).await?.into();
+    let mut polled = Polled { before: Arc::clone(&first), since: first, seen: VecDeque::new(), forgot: Instant::now() };
     shared.status.set(Way::Polled);
-    hub.tell(&FeedEvent::Opened { floor: end_of(&polled.since)?, tables: tables.names() });
+    hub.tell(&FeedEvent::Opened { floor: end_of(&polled.since)?, tables: tables.names(), place: polled.place() });
     let mut ticks = tokio::time::interval(Duration::from_millis(shared.config.poll_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let kept = Duration::from_secs(shared.config.poll_kept_s.into());
@@ -40,17 +40,17 @@ pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, E
         }
         let rows = polled.look(shared).await?;
         last = begun;
-        let mut told = rows_of(&rows, &tables)?;
+        let mut told = rows_of(&rows, &tables, &polled.place())?;
         if told.is_none() {
             // A table is new, or has other columns than it had.
             tables = shared.tables().await?;
-            told = rows_of(&rows, &tables)?;
+            told = rows_of(&rows, &tables, &polled.place())?;
         }
         let Some(told) = told else { return Err(Ended::Lost(GapCause::TablesChanged)) };
         if rows.len() > usize::try_from(shared.config.poll_rows_max).unwrap_or(usize::MAX) {
-            hub.skip(end_of(&polled.since)?, GapCause::TooLarge);
+            hub.skip(end_of(&polled.since)?, &polled.place(), GapCause::TooLarge);
         } else {
-            told.tell(hub);
+            told.tell(hub, &polled.place());
         }
         shared.beat(hub, begun);
         polled.forget(shared, kept).await?;
@@ -58,8 +58,9 @@ pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, E
 }
 
 struct Polled {
-    /// What was visible at the last look.
-    since: String,
+    /// What was visible at the look before the last, and at the last.
+    before: Arc<str>,
+    since: Arc<str>,
     /// Older looks, for what may be forgotten.
     seen: VecDeque<(Instant, String)>,
     forgot: Instant,
@@ -69,11 +70,17 @@ impl Polled {
     /// Returns what became visible since the last look; one row without a change where there is none.
     async fn look(&mut self, shared: &Shared) -> Result<Vec<Row>> {
         let mut sql = Sql::new("select snapshot, xid, relation, kind, new_row, old_row from app.kept_changes(");
-        sql.bind(self.since.as_str()).text("::text, ").bind(shared.config.poll_rows_max.saturating_add(1)).text("::integer)");
+        sql.bind(self.since.as_ref()).text("::text, ").bind(shared.config.poll_rows_max.saturating_add(1)).text("::integer)");
         let rows = shared.ask(sql).await?.rows;
         let first = rows.first().ok_or_else(|| Error::internal("a look at the changes gave no row"))?;
-        self.since = first.try_get("snapshot").map_err(Error::internal)?;
+        let now: String = first.try_get("snapshot").map_err(Error::internal)?;
+        self.before = std::mem::replace(&mut self.since, now.into());
         Ok(rows)
+    }
+
+    /// Where the last look stands.
+    fn place(&self) -> Place {
+        Place::Outbox { before: Arc::clone(&self.before), after: Arc::clone(&self.since) }
     }
 
     async fn forget(&mut self, shared: &Shared, kept: Duration) -> Result<()> {
@@ -81,7 +88,7 @@ impl Polled {
             return Ok(());
         }
         self.forgot = Instant::now();
-        self.seen.push_back((self.forgot, self.since.clone()));
+        self.seen.push_back((self.forgot, self.since.as_ref().to_owned()));
         let mut before = None;
         while self.seen.front().is_some_and(|(since, _)| since.elapsed() > kept) {
             before = self.seen.pop_front();
@@ -101,19 +108,19 @@ struct Told {
 }
 
 impl Told {
-    fn tell(self, hub: &mut Hub) {
+    fn tell(self, hub: &mut Hub, place: &Place) {
         for rows in self.transactions {
             metrics::counter!("change_feed_rows_total").increment(rows.changes.len().try_into().unwrap_or(u64::MAX));
             hub.tell(&FeedEvent::Committed(Arc::new(rows)));
         }
         if let Some(xid) = self.truncated {
-            hub.skip(xid, GapCause::Truncated);
+            hub.skip(xid, place, GapCause::Truncated);
         }
     }
 }
 
 /// Puts the rows of a look together, by transaction; nothing where a table is not as it is known.
-fn rows_of(rows: &[Row], tables: &Tables) -> Result<Option<Told>> {
+fn rows_of(rows: &[Row], tables: &Tables, place: &Place) -> Result<Option<Told>> {
     let mut told = Told { transactions: Vec::new(), truncated: None };
     let mut described: Vec<(u32, Arc<ChangedTable>)> = Vec::new();
     for row in rows {
@@ -147,7 +154,7 @@ fn rows_of(rows: &[Row], tables: &Tables) -> Result<Option<Told>> {
         let change = Change { table, kind, company_id, new, old };
         match told.transactions.last_mut() {
             Some(last) if last.xid == xid => last.changes.push(change),
-            _ => told.transactions.push(ChangedRows { xid, lsn: None, changes: vec![change] }),
+            _ => told.transactions.push(ChangedRows { xid, place: place.clone(), committed_at: None, changes: vec![change] }),
         }
     }
     Ok(Some(told))

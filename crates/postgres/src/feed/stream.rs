@@ -7,12 +7,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kernel::{Error, FeedEvent, GapCause, Result};
+use kernel::{Error, FeedEvent, GapCause, Place, Result};
 
 use super::hub::Hub;
 use super::pgoutput::{Decoder, Said};
 use super::tables::Tables;
-use super::{Ended, PUBLICATION, Shared, Way};
+use super::{Ended, PROJECT_PUBLICATION, PUBLICATION, Shared, Way};
 use crate::error::from_wire;
 use crate::options::tls_config;
 use crate::sql::Sql;
@@ -30,13 +30,14 @@ pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, E
     let tls = tls_config(&shared.server, shared.root_certificate_file.as_deref())?;
     let mut log = Dialer::new(shared.server.clone(), tls, None).replicate().await.map_err(from_wire)?;
     let name = format!("thorbis_{}", uuid::Uuid::new_v4().simple());
-    log.make_slot(&name).await.map_err(from_wire)?;
-    log.begin(&name, PUBLICATION).await.map_err(from_wire)?;
+    let point = log.make_slot(&name).await.map_err(from_wire)?;
+    let names: &[&str] = if shared.has_project_publication().await? { &[PUBLICATION, PROJECT_PUBLICATION] } else { &[PUBLICATION] };
+    log.begin(&name, names).await.map_err(from_wire)?;
     let publication = publication(shared).await?;
     let floor = floor(shared).await?;
     let decoder = Decoder::new(Arc::clone(&publication.tables), floor, shared.config.transaction_bytes_max);
     shared.status.set(Way::Streamed);
-    hub.tell(&FeedEvent::Opened { floor, tables: publication.tables.names() });
+    hub.tell(&FeedEvent::Opened { floor, tables: publication.tables.names(), place: Place::Log(point) });
     let mut reading = Reading { log, decoder, base: Instant::now(), name, confirmed: Instant::now(), taken: 0 };
     let (base, name) = (reading.base, reading.name.clone());
     tokio::select! {
@@ -60,10 +61,10 @@ async fn publication(shared: &Shared) -> Result<Publication> {
 /// A text that is another one when other tables are published.
 async fn mark(shared: &Shared) -> Result<String> {
     let mut sql = Sql::new(
-        "select md5(coalesce(string_agg(r.prrelid::text, ',' order by r.prrelid), ''))
-           from pg_catalog.pg_publication p join pg_catalog.pg_publication_rel r on r.prpubid = p.oid where p.pubname = ",
+        "select md5(coalesce(string_agg(concat_ws('/', p.oid, p.puballtables, r.prrelid, r.prattrs, r.xmin), ',' order by p.oid, r.prrelid), ''))
+           from pg_catalog.pg_publication p left join pg_catalog.pg_publication_rel r on r.prpubid = p.oid where p.pubname in (",
     );
-    sql.bind(PUBLICATION).text("::text");
+    sql.bind(PUBLICATION).text("::text, ").bind(PROJECT_PUBLICATION).text("::text)");
     shared.text(sql).await
 }
 
@@ -137,7 +138,7 @@ impl Reading {
             }
             Some(Said::Untold { xid, cause, end }) => {
                 self.taken = self.taken.max(end);
-                hub.skip(xid, cause);
+                hub.skip(xid, &Place::Log(end), cause);
             }
             Some(Said::Message { prefix, content }) if prefix == BEAT => {
                 if self.decoder.is_between() {

@@ -6,7 +6,8 @@
 use std::io;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use postgres_protocol::message::backend::{Header, Message};
+use fallible_iterator::FallibleIterator as _;
+use postgres_protocol::message::backend::{DataRowBody, Header, Message};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -50,22 +51,27 @@ impl Dialer {
 }
 
 impl Replication {
-    /// Makes a slot that ends with the connection. PostgreSQL answers when all transactions that are under way have ended.
-    pub(crate) async fn make_slot(&mut self, name: &str) -> Result<(), Fault> {
+    /// Makes a slot that ends with the connection. PostgreSQL answers when all transactions that are under way have ended. Returns the place
+    /// in the log behind which everything comes.
+    pub(crate) async fn make_slot(&mut self, name: &str) -> Result<u64, Fault> {
         self.say(&format!("CREATE_REPLICATION_SLOT \"{name}\" TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT")).await?;
+        let mut point = None;
         loop {
             match self.hear().await? {
-                Message::ReadyForQuery(_) => return Ok(()),
-                Message::RowDescription(_) | Message::DataRow(_) | Message::CommandComplete(_) | Message::NoticeResponse(_) => {}
+                Message::ReadyForQuery(_) => return point.ok_or_else(unexpected),
+                Message::DataRow(row) => point = Some(consistent_point(&row)?),
+                Message::RowDescription(_) | Message::CommandComplete(_) | Message::NoticeResponse(_) => {}
                 _ => return Err(unexpected()),
             }
         }
     }
 
     /// Begins: from now on only [`Replication::next`] and [`Replication::confirm`] make sense. Names are those of our own.
-    pub(crate) async fn begin(&mut self, slot: &str, publication: &str) -> Result<(), Fault> {
+    pub(crate) async fn begin(&mut self, slot: &str, publications: &[&str]) -> Result<(), Fault> {
+        let publications: Vec<String> = publications.iter().map(|name| format!("\"{name}\"")).collect();
         let text = format!(
-            "START_REPLICATION SLOT \"{slot}\" LOGICAL 0/0 (proto_version '1', publication_names '\"{publication}\"', messages 'true')"
+            "START_REPLICATION SLOT \"{slot}\" LOGICAL 0/0 (proto_version '1', publication_names '{}', messages 'true')",
+            publications.join(",")
         );
         self.say(&text).await?;
         loop {
@@ -162,6 +168,16 @@ impl Replication {
         }
         if self.stream.read_buf(&mut self.read).await? == 0 { Err(Fault::ended()) } else { Ok(()) }
     }
+}
+
+/// Reads where a new slot begins, `X/Y` in hexadecimal.
+fn consistent_point(row: &DataRowBody) -> Result<u64, Fault> {
+    let range = row.ranges().nth(1)?.flatten().ok_or_else(unexpected)?;
+    let text = row.buffer().get(range).and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or_else(unexpected)?;
+    let half = |text: &str| u64::from_str_radix(text, 16).ok().filter(|half| *half <= u32::MAX.into());
+    let (high, low) = text.split_once('/').ok_or_else(unexpected)?;
+    let (high, low) = half(high).zip(half(low)).ok_or_else(unexpected)?;
+    Ok((high << 32) | low)
 }
 
 fn refusal(tag: u8, body: &[u8]) -> Result<Fault, Fault> {

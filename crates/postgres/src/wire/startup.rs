@@ -65,8 +65,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         let said =
             [("database", config.get_dbname()), ("options", config.get_options()), ("application_name", config.get_application_name())];
         let said = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        // With a database it is the log as a plugin tells it.
-        let said = said.chain(for_the_log.then_some(("replication", "database")));
+        // With a database it is the log as a plugin tells it; its times are those of no place.
+        let log = [("replication", "database"), ("TimeZone", "UTC"), ("DateStyle", "ISO, YMD"), ("IntervalStyle", "postgres")];
+        let said = said.chain(log.into_iter().filter(|_| for_the_log));
         let mut out = BytesMut::new();
         frontend::startup_message([("client_encoding", "UTF8"), ("user", user)].into_iter().chain(said), &mut out)?;
         self.say(&out).await

@@ -58,7 +58,7 @@ impl Heard {
     async fn opened(&mut self) -> (u64, Arc<HashSet<(Box<str>, Box<str>)>>) {
         let opened = async {
             loop {
-                if let FeedEvent::Opened { floor, tables } = self.next().await {
+                if let FeedEvent::Opened { floor, tables, .. } = self.next().await {
                     return (floor, tables);
                 }
             }

@@ -30,6 +30,7 @@ use postgres::feed::{Feed, FeedOptions, FeedStatus};
 use postgres::{Access, Answer, Database, Sql, Tx};
 use queue::cron::Cron;
 use queue::{Kinds, Queue, Worker};
+use realtime::changes::Changes;
 use redis_link::Link;
 use storage::{Images, Storage};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +75,7 @@ struct Inner {
     kinds: Kinds,
     cron: Cron,
     data_api: DataApi,
+    changes: Changes,
     /// Who tells of changed rows, until it works.
     feed: Mutex<Option<Feed>>,
     feed_status: FeedStatus,
@@ -125,7 +127,9 @@ impl Backend {
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
         let kinds = tasks::kinds(desk, &messaging, &transfers, parts::of_sql(settings, &pool, &authority)?);
         let cron = Cron::new(queue.clone(), &kinds, clock);
-        let feed = parts::feed(FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() }, &data_api)?;
+        let changes = parts::changes(&database, &authority, settings);
+        let options = FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() };
+        let feed = parts::feed(options, &data_api, &changes)?;
         let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
         Ok(Self(Arc::new(Inner {
             database,
@@ -142,6 +146,7 @@ impl Backend {
             kinds,
             cron,
             data_api,
+            changes,
             feed,
             feed_status,
             listening,
@@ -188,7 +193,8 @@ impl Backend {
     pub(crate) async fn follow_changes(self, stop: CancellationToken) {
         let feed = self.0.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(feed) = feed {
-            stop.run_until_cancelled(Box::pin(feed.run())).await;
+            let told = self.0.changes.run();
+            stop.run_until_cancelled(Box::pin(async { tokio::join!(feed.run(), told) })).await;
         }
     }
 

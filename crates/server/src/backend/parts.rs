@@ -13,9 +13,10 @@ use data_api::{DataApi, DataApiConfig};
 use kernel::{Authority, Clock, Result};
 use limits::{Buckets, Keys, Limiter, Mode};
 use outbound::{Outbound, OutboundOptions};
-use postgres::feed::{Feed, FeedOptions};
+use postgres::feed::{Feed, FeedMode, FeedOptions};
 use postgres::{Database, PoolOptions};
 use queue::{Queue, QueueOptions};
+use realtime::changes::{Changes, ChangesOptions};
 use redis_link::Link;
 use storage::{Storage, StorageOptions};
 use transfers::{Transfers, TransfersOptions};
@@ -81,10 +82,19 @@ pub(super) fn queue(
     Queue::new(QueueOptions { database, authority, config, node: node_name(), listen })
 }
 
+/// Subscriptions to changed rows; none where no changes are heard of.
+pub(super) fn changes(database: &Database, authority: &Arc<Authority>, settings: &Settings) -> Changes {
+    if settings.change_feed.mode == FeedMode::Off {
+        return Changes::default();
+    }
+    let config = settings.row_changes.clone();
+    Changes::new(ChangesOptions { database: database.clone(), authority: Arc::clone(authority), config })
+}
+
 /// Who tells of changed rows.
-pub(super) fn feed(options: FeedOptions, data_api: &DataApi) -> Result<Feed> {
+pub(super) fn feed(options: FeedOptions, data_api: &DataApi, changes: &Changes) -> Result<Feed> {
     let feed = Feed::new(options)?;
-    Ok(data_api.listener().into_iter().fold(feed, Feed::with))
+    Ok(data_api.listener().into_iter().chain(changes.listener()).fold(feed, Feed::with))
 }
 
 /// A developer sees what he would be refused elsewhere.

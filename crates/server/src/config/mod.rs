@@ -19,6 +19,7 @@ use messaging::MessagingConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
+use realtime::changes::ChangesConfig;
 use redis_link::RedisConfig;
 use serde::{Deserialize, Serialize};
 use storage::StorageConfig;
@@ -78,6 +79,8 @@ pub struct Settings {
     pub database: Database,
     /// How changes of rows come to every server.
     pub change_feed: FeedConfig,
+    /// Changed rows that are told to whoever subscribes to them.
+    pub row_changes: ChangesConfig,
     /// Redis.
     pub redis: RedisConfig,
     /// Sign-in.
@@ -311,6 +314,7 @@ impl Default for Settings {
             cors: Cors::default(),
             database: Database::default(),
             change_feed: FeedConfig::default(),
+            row_changes: ChangesConfig::default(),
             redis: RedisConfig::default(),
             auth: AuthConfig::default(),
             data_api: DataApiConfig::default(),

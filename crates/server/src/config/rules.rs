@@ -37,6 +37,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.outbound.faults().into_iter().map(|(key, allowed)| (format!("outbound.{key}"), format!("allowed: {allowed}"))));
     let feed = settings.change_feed.faults().into_iter();
     broken.extend(feed.map(|(key, allowed)| (format!("change_feed.{key}"), format!("allowed: {allowed}"))));
+    let changes = settings.row_changes.faults().into_iter();
+    broken.extend(changes.map(|(key, allowed)| (format!("row_changes.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.queue.faults().into_iter().map(|(key, allowed)| (format!("queue.{key}"), format!("allowed: {allowed}"))));
     broken
         .extend(settings.messaging.faults().into_iter().map(|(key, allowed)| (format!("messaging.{key}"), format!("allowed: {allowed}"))));
