@@ -7,7 +7,9 @@ create or replace function app.feed_tables() returns setof regclass
   set search_path = ''
 as $$
   select c.oid::regclass
-    from (select table_name from app.protected_tables union all select 'app.cache_flushes') t
+    from (select table_name from app.protected_tables
+          -- Of these sockets hear: what SQL sends to channels, and who is signed in no more.
+          union select unnest(array['app.cache_flushes', 'realtime.messages', 'auth.sessions', 'auth.users', 'auth.portal_sessions'])) t
     join pg_catalog.pg_class c on c.oid = to_regclass(t.table_name)
    where c.relkind in ('r', 'p') and pg_catalog.pg_has_role('app_owner', c.relowner, 'usage')
      and t.table_name not in ('public.audit_logs', 'public.email_logs', 'public.webhook_logs')
@@ -126,8 +128,11 @@ begin
   end if;
 end $$;
 
--- What the log is read through.
-do $$
+-- What the log is read through. Tables that are declared behind this file are published by the last one.
+create or replace function app.publish_changes() returns void
+  language plpgsql
+  set search_path = ''
+as $$
 declare
   v_tables text;
 begin
@@ -146,5 +151,7 @@ exception when insufficient_privilege then
     detail = 'right: CREATE on the database',
     hint = 'Changes are polled by the servers instead of streamed to them.';
 end $$;
+revoke all on function app.publish_changes() from public;
+select app.publish_changes();
 -- Tables that are new are kept, too, where any is.
 select app.keep_changes(app.changes_are_kept());
