@@ -19,6 +19,8 @@ use messaging::MessagingConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
+use realtime::RealtimeConfig;
+use realtime::changes::ChangesConfig;
 use redis_link::RedisConfig;
 use serde::{Deserialize, Serialize};
 use transfers::TransfersConfig;
@@ -77,12 +79,16 @@ pub struct Settings {
     pub database: Database,
     /// How changes of rows come to every server.
     pub change_feed: FeedConfig,
+    /// Changed rows that are told to whoever subscribes to them.
+    pub row_changes: ChangesConfig,
     /// Redis.
     pub redis: RedisConfig,
     /// Sign-in.
     pub auth: AuthConfig,
     /// The data API.
     pub data_api: DataApiConfig,
+    /// Channels over sockets.
+    pub realtime: RealtimeConfig,
     /// Mail and SMS.
     pub outbound: OutboundConfig,
     /// Background work.
@@ -308,9 +314,11 @@ impl Default for Settings {
             cors: Cors::default(),
             database: Database::default(),
             change_feed: FeedConfig::default(),
+            row_changes: ChangesConfig::default(),
             redis: RedisConfig::default(),
             auth: AuthConfig::default(),
             data_api: DataApiConfig::default(),
+            realtime: RealtimeConfig::default(),
             outbound: OutboundConfig::default(),
             queue: QueueConfig::default(),
             messaging: MessagingConfig::default(),

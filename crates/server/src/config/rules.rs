@@ -37,12 +37,15 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.outbound.faults().into_iter().map(|(key, allowed)| (format!("outbound.{key}"), format!("allowed: {allowed}"))));
     let feed = settings.change_feed.faults().into_iter();
     broken.extend(feed.map(|(key, allowed)| (format!("change_feed.{key}"), format!("allowed: {allowed}"))));
+    let changes = settings.row_changes.faults().into_iter();
+    broken.extend(changes.map(|(key, allowed)| (format!("row_changes.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.queue.faults().into_iter().map(|(key, allowed)| (format!("queue.{key}"), format!("allowed: {allowed}"))));
     broken
         .extend(settings.messaging.faults().into_iter().map(|(key, allowed)| (format!("messaging.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.blobs.faults().into_iter().map(|(key, allowed)| (format!("blobs.{key}"), format!("allowed: {allowed}"))));
     broken
         .extend(settings.transfers.faults().into_iter().map(|(key, allowed)| (format!("transfers.{key}"), format!("allowed: {allowed}"))));
+    broken.extend(settings.realtime.faults().into_iter().map(|(key, allowed)| (format!("realtime.{key}"), format!("allowed: {allowed}"))));
     let cache = settings.data_api.cache.faults().into_iter();
     broken.extend(cache.map(|(key, allowed)| (format!("data_api.cache.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.data_api.faults().into_iter().map(|(key, allowed)| (format!("data_api.{key}"), format!("allowed: {allowed}"))));

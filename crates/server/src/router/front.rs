@@ -15,6 +15,7 @@ use crate::version;
 const PLACES: &[(&str, &str, &str)] = &[
     ("rest", "/rest/v1", "data API: tables, views and functions of the schema public"),
     ("batch", "/batch/v1", "several requests of the data API in one transaction"),
+    ("realtime", "/realtime/v1", "sockets and channels: changed rows, broadcast and presence"),
     ("auth", "/auth/v1", "sign-in, sessions and the active company"),
     ("scim", "/scim/v2", "SCIM 2.0: a company's directory provisions its members"),
     ("ready", "/health/ready", "whether requests can be served, and what fails otherwise"),
@@ -37,7 +38,7 @@ pub(crate) struct Front {
 impl Front {
     /// Returns what is served: its name, its path, what it is for.
     fn places(&self) -> impl Iterator<Item = (&'static str, &str, &'static str)> {
-        let served = PLACES.iter().filter(|(name, ..)| !self.auth_alone || !matches!(*name, "rest" | "batch"));
+        let served = PLACES.iter().filter(|(name, ..)| !self.auth_alone || !matches!(*name, "rest" | "batch" | "realtime"));
         served.map(|(name, path, purpose)| match *name {
             "auth" if self.auth_path.is_empty() => (*name, "/", *purpose),
             "auth" => (*name, &*self.auth_path, *purpose),
