@@ -32,7 +32,7 @@ need_node() {
 # What measurements compare us with runs on it.
 need_peers() {
     case ${1:-} in
-        cache | data-api) need_node ;;
+        cache | data-api | realtime) need_node ;;
         queue) need_node && need_packages redis ;;
     esac
 }

@@ -7,7 +7,9 @@ create or replace function app.feed_tables() returns setof regclass
   set search_path = ''
 as $$
   select c.oid::regclass
-    from (select table_name from app.protected_tables union all select 'app.cache_flushes') t
+    from (select table_name from app.protected_tables
+          -- Of these sockets hear: what SQL sends to channels, and who is signed in no more.
+          union select unnest(array['app.cache_flushes', 'realtime.messages', 'auth.sessions', 'auth.users', 'auth.portal_sessions'])) t
     join pg_catalog.pg_class c on c.oid = to_regclass(t.table_name)
    where c.relkind in ('r', 'p') and pg_catalog.pg_has_role('app_owner', c.relowner, 'usage')
      and t.table_name not in ('public.audit_logs', 'public.email_logs', 'public.webhook_logs')

@@ -83,6 +83,24 @@ fn describe() {
     metrics::describe_gauge!("realtime_kinds", "Groups of subscriptions that hear the same of a table.");
     metrics::describe_counter!("realtime_changes_total", "Changed rows that subscriptions were looked up for.");
     metrics::describe_counter!("realtime_resyncs_total", "Subscribers that were told to read anew, by reason.");
+    for (name, about) in [
+        ("realtime_messages_total", "Messages that clients sent to channels."),
+        ("realtime_bytes_total", "Bytes of what clients sent over sockets."),
+        ("realtime_messages_told_total", "Messages put into the queues of sockets."),
+        ("realtime_missed_total", "Messages that a socket was too slow for; it was told so."),
+        ("realtime_refused_total", "What was refused for a limit, by limit."),
+        ("realtime_connections_refused_total", "Sockets that were refused, by status."),
+        ("realtime_writes_refused_total", "Broadcasts that policies did not let."),
+        ("realtime_rights_asked_total", "How often policies of channels were asked."),
+        ("realtime_sockets_stuck_total", "Sockets closed because they took nothing."),
+        ("realtime_nodes_overrun_total", "Messages that could not be told to other servers; they were told so."),
+    ] {
+        metrics::describe_counter!(name, about);
+    }
+    metrics::describe_gauge!("realtime_sockets", "Sockets that are open.");
+    metrics::describe_gauge!("realtime_channels", "Channels that sockets have joined.");
+    metrics::describe_gauge!("realtime_nodes_connected", "Whether other servers can be reached.");
+    metrics::describe_gauge!("realtime_feed_lag_seconds", "Age of the last beat of the change feed as sockets heard it.");
     metrics::describe_gauge!("build_info", "Always 1; version and commit are labels.");
     metrics::describe_gauge!("process_start_time_seconds", metrics::Unit::Seconds, "When the process began to serve, as Unix time.");
     metrics::gauge!("build_info", "version" => version::VERSION, "commit" => version::COMMIT).set(1.0);

@@ -175,6 +175,7 @@ pub(crate) const AREAS: &[Area] = &[
             "streams",
         ],
     },
+    Area { title: "Channels", about: "What SQL sends to channels.", tables: &["realtime.messages"] },
     Area {
         title: "Storage",
         about: "Buckets and the files in them, and where their bytes are.",

@@ -16,7 +16,7 @@ const OF_SUPERUSERS: &[&str] =
     &["thorbis_force_row_security", "force_row_security()", "thorbis_tell_schema", "tell_schema()", "; Schema: extensions;"];
 
 /// Tables whose partitions come with the months, so that a file with them would be stale on the first of the next.
-const PARTITIONED: &[&str] = &["communications", "activities", "audit_logs", "webhook_logs", "email_logs"];
+const PARTITIONED: &[&str] = &["communications", "activities", "audit_logs", "webhook_logs", "email_logs", "messages"];
 
 #[tokio::test]
 async fn the_schema_is_what_its_file_says() {

@@ -26,11 +26,11 @@ use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
 use limits::Limiter;
 use messaging::{Messaging, MessagingOptions};
 use outbound::Outbound;
-use postgres::feed::{Feed, FeedOptions, FeedStatus};
+use postgres::feed::{Feed, FeedStatus};
 use postgres::{Access, Answer, Database, Sql, Tx};
 use queue::cron::Cron;
 use queue::{Kinds, Queue, Worker};
-use realtime::changes::Changes;
+use realtime::Realtime;
 use redis_link::Link;
 use storage::{Images, Storage};
 use tokio_util::sync::CancellationToken;
@@ -75,7 +75,7 @@ struct Inner {
     kinds: Kinds,
     cron: Cron,
     data_api: DataApi,
-    changes: Changes,
+    realtime: Realtime,
     /// Who tells of changed rows, until it works.
     feed: Mutex<Option<Feed>>,
     feed_status: FeedStatus,
@@ -127,10 +127,7 @@ impl Backend {
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
         let kinds = tasks::kinds(desk, &messaging, &transfers, parts::of_sql(settings, &pool, &authority)?);
         let cron = Cron::new(queue.clone(), &kinds, clock);
-        let changes = parts::changes(&database, &authority, settings);
-        let options = FeedOptions { pool, authority: Arc::clone(&authority), config: settings.change_feed.clone() };
-        let feed = parts::feed(options, &data_api, &changes)?;
-        let (feed_status, feed) = (feed.status(), Mutex::new(Some(feed)));
+        let (feed, feed_status, realtime) = parts::feed(pool, &data_api, (&database, &authority, &auth), settings)?;
         Ok(Self(Arc::new(Inner {
             database,
             authority,
@@ -146,8 +143,8 @@ impl Backend {
             kinds,
             cron,
             data_api,
-            changes,
-            feed,
+            realtime,
+            feed: Mutex::new(Some(feed)),
             feed_status,
             listening,
             version: OnceLock::new(),
@@ -189,12 +186,36 @@ impl Backend {
         stop.run_until_cancelled(Box::pin(async { tokio::join!(asks, hears) })).await;
     }
 
+    /// Returns the routes of sockets and channels. They authenticate by themselves.
+    pub(crate) fn realtime_routes(&self) -> Router {
+        realtime::router(self.0.realtime.clone()).layer(middleware::from_fn(context::layer))
+    }
+
+    /// Returns how sockets and channels are.
+    pub(crate) fn realtime_status(&self) -> serde_json::Value {
+        self.0.realtime.status()
+    }
+
+    /// Does what sockets need beside them, until told to stop.
+    pub(crate) async fn follow_sockets(self, stop: CancellationToken) {
+        self.0.realtime.clone().follow(stop).await;
+    }
+
+    /// Returns how many days messages are kept that SQL sent to channels.
+    pub(crate) fn messages_kept_days(&self) -> u32 {
+        self.0.realtime.config().messages_kept_days
+    }
+
+    /// Closes all sockets: they would never end by themselves.
+    pub(crate) async fn close_sockets(&self) {
+        self.0.realtime.close().await;
+    }
+
     /// Tells of changed rows until told to stop.
     pub(crate) async fn follow_changes(self, stop: CancellationToken) {
         let feed = self.0.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(feed) = feed {
-            let told = self.0.changes.run();
-            stop.run_until_cancelled(Box::pin(async { tokio::join!(feed.run(), told) })).await;
+            stop.run_until_cancelled(Box::pin(feed.run())).await;
         }
     }
 

@@ -13,10 +13,11 @@ use data_api::{DataApi, DataApiConfig};
 use kernel::{Authority, Clock, Result};
 use limits::{Buckets, Keys, Limiter, Mode};
 use outbound::{Outbound, OutboundOptions};
-use postgres::feed::{Feed, FeedMode, FeedOptions};
+use postgres::feed::{Feed, FeedMode, FeedOptions, FeedStatus};
 use postgres::{Database, PoolOptions};
 use queue::{Queue, QueueOptions};
 use realtime::changes::{Changes, ChangesOptions};
+use realtime::{Realtime, RealtimeOptions};
 use redis_link::Link;
 use storage::{Storage, StorageOptions};
 use transfers::{Transfers, TransfersOptions};
@@ -83,7 +84,7 @@ pub(super) fn queue(
 }
 
 /// Subscriptions to changed rows; none where no changes are heard of.
-pub(super) fn changes(database: &Database, authority: &Arc<Authority>, settings: &Settings) -> Changes {
+fn changes(database: &Database, authority: &Arc<Authority>, settings: &Settings) -> Changes {
     if settings.change_feed.mode == FeedMode::Off {
         return Changes::default();
     }
@@ -91,10 +92,26 @@ pub(super) fn changes(database: &Database, authority: &Arc<Authority>, settings:
     Changes::new(ChangesOptions { database: database.clone(), authority: Arc::clone(authority), config })
 }
 
-/// Who tells of changed rows.
-pub(super) fn feed(options: FeedOptions, data_api: &DataApi, changes: &Changes) -> Result<Feed> {
-    let feed = Feed::new(options)?;
-    Ok(data_api.listener().into_iter().chain(changes.listener()).fold(feed, Feed::with))
+/// Who tells of changed rows, how that is, and whom sockets hear of them from.
+pub(super) fn feed(
+    pool: PoolOptions,
+    data_api: &DataApi,
+    (database, authority, auth): (&Database, &Arc<Authority>, &Auth),
+    settings: &Settings,
+) -> Result<(Feed, FeedStatus, Realtime)> {
+    let feed = Feed::new(FeedOptions { pool, authority: Arc::clone(authority), config: settings.change_feed.clone() })?;
+    let status = feed.status();
+    let realtime = Realtime::new(RealtimeOptions {
+        database: database.clone(),
+        auth: auth.clone(),
+        changes: changes(database, authority, settings),
+        authority: Arc::clone(authority),
+        feed: status.clone(),
+        redis: settings.redis.clone(),
+        config: settings.realtime.clone(),
+    })?;
+    let listeners = data_api.listener().into_iter().chain(realtime.listeners());
+    Ok((listeners.fold(feed, Feed::with), status, realtime))
 }
 
 /// A developer sees what he would be refused elsewhere.

@@ -15,6 +15,7 @@ mod notifications;
 mod own;
 mod place;
 mod psql;
+mod realtime;
 mod seed;
 mod serve;
 mod settings;
@@ -78,6 +79,7 @@ enum Command {
     Audit(audit::Audit),
     Mail(mail::Mail),
     Cache(cache::Cache),
+    Realtime(realtime::Realtime),
     Tasks(tasks::Tasks),
     Notifications(notifications::Notifications),
     Cron(cron::Cron),
@@ -185,6 +187,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
+        Command::Realtime(command) => command.run(&settings),
         Command::Tasks(command) => Box::pin(command.run(&settings)).await,
         Command::Notifications(command) => Box::pin(command.run(&settings)).await,
         Command::Cron(command) => Box::pin(command.run(&settings)).await,

@@ -19,6 +19,7 @@ use messaging::MessagingConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
+use realtime::RealtimeConfig;
 use realtime::changes::ChangesConfig;
 use redis_link::RedisConfig;
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,8 @@ pub struct Settings {
     pub auth: AuthConfig,
     /// The data API.
     pub data_api: DataApiConfig,
+    /// Channels over sockets.
+    pub realtime: RealtimeConfig,
     /// Mail and SMS.
     pub outbound: OutboundConfig,
     /// Background work.
@@ -318,6 +321,7 @@ impl Default for Settings {
             redis: RedisConfig::default(),
             auth: AuthConfig::default(),
             data_api: DataApiConfig::default(),
+            realtime: RealtimeConfig::default(),
             outbound: OutboundConfig::default(),
             queue: QueueConfig::default(),
             messaging: MessagingConfig::default(),

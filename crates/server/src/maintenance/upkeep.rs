@@ -15,7 +15,10 @@ const BATCHES_MAX: usize = 500;
 
 pub(super) async fn partitions(maintenance: &Maintenance) -> Result<Outcome> {
     let Some(tx) = maintenance.locked("makes partitions").await? else { return Ok(Outcome::Elsewhere) };
-    tx.query(Sql::new("select app.make_partitions()")).await?;
+    tx.query(Sql::new("select app.make_partitions(), app.make_message_partitions()")).await?;
+    let mut sql = Sql::new("select app.drop_message_partitions(");
+    sql.bind(i64::from(maintenance.backend.messages_kept_days())).text("::integer)");
+    tx.query(sql).await?;
     tx.commit().await?;
     Ok(Outcome::Done)
 }

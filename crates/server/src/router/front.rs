@@ -15,6 +15,7 @@ use crate::version;
 const PLACES: &[(&str, &str, &str)] = &[
     ("rest", "/rest/v1", "data API: tables, views and functions of the schema public"),
     ("batch", "/batch/v1", "several requests of the data API in one transaction"),
+    ("realtime", "/realtime/v1", "sockets and channels: changed rows, broadcast and presence"),
     ("auth", "/auth/v1", "sign-in, sessions and the active company"),
     ("storage", "/storage/v1", "files: buckets, objects, links"),
     ("scim", "/scim/v2", "SCIM 2.0: a company's directory provisions its members"),
@@ -38,7 +39,7 @@ pub(crate) struct Front {
 impl Front {
     /// Returns what is served: its name, its path, what it is for.
     fn places(&self) -> impl Iterator<Item = (&'static str, &str, &'static str)> {
-        let served = PLACES.iter().filter(|(name, ..)| !self.auth_alone || !matches!(*name, "rest" | "batch" | "storage"));
+        let served = PLACES.iter().filter(|(name, ..)| !self.auth_alone || !matches!(*name, "rest" | "batch" | "realtime" | "storage"));
         served.map(|(name, path, purpose)| match *name {
             "auth" if self.auth_path.is_empty() => (*name, "/", *purpose),
             "auth" => (*name, &*self.auth_path, *purpose),

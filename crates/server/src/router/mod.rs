@@ -9,6 +9,7 @@
 //! | `/scim/v2` | companies' directories | knows tokens of its own, and answers as RFC 7644 says |
 //! | `/.well-known/…` | where the OAuth server is, for programs that look at the root | anybody |
 //! | `/rest/v1` | the data API | a principal, by [`auth::layer`] |
+//! | `/realtime/v1` | sockets and channels | authenticates by itself: its errors have another shape |
 //! | `/batch/v1` | several of its requests in one transaction | the same |
 //! | `/api/v1/webhooks` | webhooks of companies | the same |
 //! | `/api/v1/unsubscribe` | where links in mails lead by which a topic is refused | whoever has the link |
@@ -64,6 +65,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/scim/v2", backend.scim_routes())
             .nest("/rest/v1", backend.data_api_routes())
             .nest("/rest/v1/", backend.data_api_root())
+            .nest("/realtime/v1", backend.realtime_routes())
             .nest("/batch/v1", backend.batch_routes())
             .nest("/api/v1/webhooks", backend.webhook_routes())
             .nest("/api/v1/unsubscribe", backend.unsubscribe_routes())

@@ -155,6 +155,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(backend.clone().follow_redis(stop.clone()));
     tasks.spawn(backend.clone().follow_rates(Duration::from_millis(settings.rates.refresh_ms), stop.clone()));
     tasks.spawn(backend.clone().follow_changes(stop.clone()));
+    tasks.spawn(backend.clone().follow_sockets(stop.clone()));
     tasks.spawn(backend.clone().follow_queue(stop.clone()));
     if settings.queue.worker {
         tasks.spawn(backend.clone().work(stop.clone()));
@@ -229,6 +230,7 @@ impl RunningServer {
 
     /// Stops: requests in flight finish within the grace, then the private cluster stops.
     pub async fn shutdown(self) -> Result<(), StartError> {
+        self.backend.close_sockets().await;
         if !self.edge.close(self.grace).await {
             tracing::warn!(grace_ms = self.grace.as_millis(), "requests were still in flight at the end of the grace and were cut off");
         }

@@ -52,6 +52,7 @@ impl Reporter {
             ready: false,
             degraded: Vec::new(),
             cache: None,
+            realtime: None,
         };
         Self { folder: folder.to_owned(), health, cluster, backend, numbers, fixed }
     }
@@ -98,6 +99,7 @@ impl Reporter {
         let database_version = self.backend.database_version();
         let cluster = cluster.map(|status| status.facts.into());
         let cache = self.backend.cache_stats().await;
-        State { ready: checks.ready(), degraded, database_version, cluster, cache, ..self.fixed.clone() }
+        let realtime = Some(self.backend.realtime_status());
+        State { ready: checks.ready(), degraded, database_version, cluster, cache, realtime, ..self.fixed.clone() }
     }
 }

@@ -39,6 +39,9 @@ pub(crate) struct State {
     /// The numbers of what is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cache: Option<cache::Stats>,
+    /// How sockets and channels are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) realtime: Option<serde_json::Value>,
 }
 
 /// Where the private cluster is.
@@ -138,6 +141,7 @@ mod tests {
             ready: true,
             degraded: vec![],
             cache: None,
+            realtime: None,
         };
         state.write(home.path()).unwrap();
         assert_eq!(State::look(home.path()).unwrap(), Look::Nothing, "left behind by a killed server");

@@ -22,7 +22,7 @@ impl Kind for MakePartitions {
 
     async fn run(&self, task: Arc<Running>, _: Nothing) -> Result<Value, Failure> {
         let tx = task.begin("makes partitions").await?;
-        tx.query(Sql::new("select app.make_partitions(), app.make_task_partitions()")).await?;
+        tx.query(Sql::new("select app.make_partitions(), app.make_task_partitions(), app.make_message_partitions()")).await?;
         task.finish_within(&tx, json!({})).await?;
         tx.commit().await?;
         Ok(Value::Null)

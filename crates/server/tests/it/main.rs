@@ -20,6 +20,8 @@ mod nodes;
 #[cfg(test)]
 mod rates;
 #[cfg(test)]
+mod realtime;
+#[cfg(test)]
 mod recurring;
 #[cfg(test)]
 mod storage;

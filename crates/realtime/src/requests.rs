@@ -1,0 +1,199 @@
+//! Broadcasts by request: `POST /api/broadcast`, `POST /api/broadcast/{topic}/events/{event}`.
+//!
+//! Invariant: all messages of a request are told, or none is and the answer says why.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use kernel::{Error, Kind, Result, Subject};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::Realtime;
+use crate::caller::{Caller, Entrance, Shown, is_key};
+use crate::socket;
+use crate::told::{Content, Told, Topic};
+use crate::wire::{NAME_BYTES_MAX, PREFIX};
+
+#[derive(Deserialize)]
+struct Several {
+    messages: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    topic: String,
+    event: String,
+    #[serde(default)]
+    payload: Option<Box<RawValue>>,
+    #[serde(default)]
+    private: bool,
+}
+
+/// A message that is to be told.
+struct Letter {
+    topic: Topic,
+    event: String,
+    content: Content,
+}
+
+/// Several messages.
+pub(crate) async fn several(State(realtime): State<Realtime>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let answered = async {
+        let caller = who(&realtime, &parts).await?;
+        let media = media(&parts.headers);
+        if media != "application/json" {
+            return Err(unsupported());
+        }
+        let bytes = read(&realtime, body).await?;
+        let Several { messages } = serde_json::from_slice(&bytes).map_err(|error| invalid("messages", &error.to_string()))?;
+        let max = realtime.config().request_messages_max;
+        if messages.is_empty() || messages.len() > max {
+            return Err(invalid("messages", &format!("1 to {max} of them")));
+        }
+        let letters = messages.into_iter().map(|message| {
+            let content = Content::Json(message.payload.map_or_else(|| "null".into(), |payload| payload.get().into()));
+            letter((&message.topic, message.private), message.event, content)
+        });
+        send(&realtime, &caller, letters.collect::<Result<Vec<Letter>>>()?).await
+    };
+    answer(answered.await)
+}
+
+/// One message: the body is its payload.
+pub(crate) async fn one(State(realtime): State<Realtime>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let path: std::result::Result<Path<(String, String)>, PathRejection> = Path::from_request_parts(&mut parts, &realtime).await;
+    let answered = async {
+        let caller = who(&realtime, &parts).await?;
+        let Path((topic, event)) = path.map_err(|rejection| invalid("path", &rejection.body_text()))?;
+        let is_private = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| matches!(pair, "private=true" | "private=1")));
+        let media = media(&parts.headers);
+        if !matches!(media.as_str(), "application/json" | "application/octet-stream") {
+            return Err(unsupported());
+        }
+        let bytes = read(&realtime, body).await?;
+        let content = if media == "application/json" {
+            let json: &RawValue = serde_json::from_slice(&bytes).map_err(|error| invalid("payload", &error.to_string()))?;
+            Content::Json(json.get().into())
+        } else {
+            Content::Bytes(bytes)
+        };
+        send(&realtime, &caller, vec![letter((&topic, is_private), event, content)?]).await
+    };
+    answer(answered.await)
+}
+
+fn letter((topic, is_private): (&str, bool), event: String, content: Content) -> Result<Letter> {
+    let name = topic.strip_prefix(PREFIX).unwrap_or(topic);
+    if name.is_empty() || name.len() + PREFIX.len() > NAME_BYTES_MAX {
+        return Err(invalid("topic", "1 to 246 bytes"));
+    }
+    if event.is_empty() || event.len() > NAME_BYTES_MAX {
+        return Err(invalid("event", "1 to 255 bytes"));
+    }
+    if !is_private && socket::is_reserved(name) {
+        return Err(Error::new(Kind::Forbidden, "realtime_private_only", "This channel is a private one: send with private"));
+    }
+    Ok(Letter { topic: Topic { is_private, name: name.into() }, event, content })
+}
+
+/// Tells them all, if the caller may send each.
+async fn send(realtime: &Realtime, caller: &Arc<Caller>, letters: Vec<Letter>) -> Result<()> {
+    let gate = &realtime.0.gate;
+    if !matches!(caller.principal.subject(), Subject::Anonymous | Subject::Service) {
+        gate.greet(caller).await?;
+    }
+    for letter in &letters {
+        if letter.topic.is_private {
+            if !gate.rights(caller, &letter.topic.name).await?.tells_broadcast {
+                let message = format!("You do not have permissions to write to this channel: {}", letter.topic.name);
+                return Err(Error::new(Kind::Forbidden, "realtime_write_refused", message));
+            }
+        } else if !realtime.config().public_channels {
+            return Err(Error::new(Kind::Forbidden, "realtime_private_only", "This server has private channels only"));
+        }
+    }
+    let usage = realtime.0.quotas.usage(caller.tenant);
+    for letter in letters {
+        let bytes = match &letter.content {
+            Content::Json(json) => json.len(),
+            Content::Bytes(bytes) => bytes.len(),
+        };
+        let counted = usage.message(bytes);
+        counted.map_err(|what| Error::new(Kind::TooManyRequests, "realtime_too_many_messages", what.text()).with_retry_after(1))?;
+        realtime.0.nodes.broadcast(&letter.topic, &letter.event, &letter.content);
+        realtime.0.hub.tell(&Told::broadcast(letter.topic, &letter.event, letter.content, ""), None);
+    }
+    Ok(())
+}
+
+/// Finds out who sends.
+pub(crate) async fn who(realtime: &Realtime, parts: &Parts) -> Result<Arc<Caller>> {
+    if !realtime.config().enabled {
+        return Err(Error::new(Kind::Forbidden, "realtime_disabled", "Realtime is switched off on this server"));
+    }
+    let refused = |_why| Error::new(Kind::Unauthenticated, "realtime_unauthorized", "Unauthorized");
+    let bearer = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.split_once(' '));
+    let bearer = bearer.map(|(_, token)| token.trim());
+    // A key that is shown like a token counts before the one beside it.
+    let shown = Shown { apikey: bearer.filter(|token| is_key(token)).map(str::to_owned), ..Shown::default() };
+    let entrance = Entrance::of(parts, &shown).map_err(refused)?;
+    let caller = entrance.caller(&realtime.0.auth, bearer).await;
+    caller.map_err(|refusal| {
+        let error = refusal.for_data_api();
+        if error.status() == StatusCode::UNAUTHORIZED { refused(error) } else { error }
+    })
+}
+
+async fn read(realtime: &Realtime, body: axum::body::Body) -> Result<bytes::Bytes> {
+    let max = realtime.config().frame_bytes_max;
+    let bytes = axum::body::to_bytes(body, max).await;
+    bytes.map_err(|_cut| Error::new(Kind::TooLarge, "realtime_body_too_large", format!("A request has at most {max} bytes")))
+}
+
+fn media(headers: &HeaderMap) -> String {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn unsupported() -> Error {
+    let message = "The body is application/json or, for one message, application/octet-stream";
+    Error::new(Kind::Status(415), "realtime_media_type", message)
+}
+
+fn invalid(field: &str, why: &str) -> Error {
+    let message = format!("{field} cannot be used: {why}");
+    Error::new(Kind::Unprocessable, "realtime_message_invalid", message).with_details(json!({ field: [why] }))
+}
+
+fn answer(sent: Result<()>) -> Response {
+    match sent {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(error) => told(&error),
+    }
+}
+
+/// Answers a refusal as clients of requests read it.
+pub(crate) fn told(error: &Error) -> Response {
+    let mut body = json!({ "message": error.message(), "code": error.code() });
+    if let (Some(errors), Some(object)) = (error.details(), body.as_object_mut()) {
+        object.insert("errors".to_owned(), errors.clone());
+    }
+    if error.status().is_server_error() {
+        tracing::warn!(code = error.code(), "a request of realtime failed: {}", error.message());
+    }
+    let mut response = (error.status(), Json(body)).into_response();
+    if let Some(seconds) = error.retry_after_seconds() {
+        response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+    }
+    response
+}

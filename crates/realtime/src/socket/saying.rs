@@ -1,0 +1,168 @@
+//! What a client says in a channel: broadcasts, presence, another token.
+//!
+//! Invariant: nothing is told to others before the limits and the caller's rights were looked at.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+use super::Session;
+use super::channel::Channel;
+use crate::quotas::TooMany;
+use crate::told::{Content, Told};
+use crate::wire::binary::Push;
+use crate::wire::{self, Incoming, NAME_BYTES_MAX, NULL, Outgoing};
+
+#[derive(Deserialize)]
+struct Broadcast {
+    event: String,
+    #[serde(default)]
+    payload: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Presence {
+    event: String,
+    #[serde(default)]
+    payload: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: Option<String>,
+}
+
+impl Session {
+    /// A broadcast in a text frame.
+    pub(super) fn broadcast(&self, said: &Incoming) {
+        let Ok(Broadcast { event, payload }) = serde_json::from_str(said.payload.get()) else {
+            return self.refuse(said, "A broadcast has an event");
+        };
+        if event.len() > NAME_BYTES_MAX {
+            return self.refuse(said, "An event has at most 255 bytes");
+        }
+        let content = Content::Json(payload.map_or_else(|| NULL.into(), |payload| payload.get().into()));
+        let Some(channel) = self.channels.get(said.topic.as_str()) else { return };
+        if self.tell(channel, &event, &content) && channel.acknowledges {
+            self.reply(said, "ok", "{}");
+        }
+    }
+
+    /// A broadcast in a binary frame.
+    pub(super) fn broadcast_binary(&mut self, push: Push, bytes: usize) {
+        if let Err(what) = self.seat.usage.message(bytes) {
+            return self.too_many(&push.topic, what);
+        }
+        let join_ref = if push.join_ref.is_empty() { NULL.to_owned() } else { wire::quoted(&push.join_ref) };
+        let reference = if push.reference.is_empty() { NULL.to_owned() } else { wire::quoted(&push.reference) };
+        let answer = |status: &str, response: &str| {
+            let payload = format!("{{\"status\":\"{status}\",\"response\":{response}}}");
+            let (join_ref, reference, topic) = (join_ref.as_str(), reference.as_str(), push.topic.as_str());
+            let reply = Outgoing { join_ref, reference, topic, event: "phx_reply", payload: &payload };
+            self.outbox.push(reply.frame(self.outbox.version()));
+        };
+        let Some(channel) = self.channels.get(push.topic.as_str()) else {
+            return answer("error", r#"{"reason":"unmatched topic"}"#);
+        };
+        if join_ref != NULL && join_ref != *channel.join_ref {
+            return;
+        }
+        let content = if push.is_json {
+            let json: Option<&RawValue> = serde_json::from_slice(&push.payload).ok();
+            let Some(json) = json else { return answer("error", r#"{"reason":"The payload is no JSON"}"#) };
+            Content::Json(json.get().into())
+        } else {
+            Content::Bytes(push.payload)
+        };
+        if self.tell(channel, &push.event, &content) && channel.acknowledges {
+            answer("ok", "{}");
+        }
+    }
+
+    /// Tells everybody in the channel, here and at the other servers; tells whether he may.
+    fn tell(&self, channel: &Channel, event: &str, content: &Content) -> bool {
+        if !channel.rights.tells_broadcast {
+            // Clients know that by the answer that does not come.
+            metrics::counter!("realtime_writes_refused_total").increment(1);
+            return false;
+        }
+        let told = Told::broadcast(channel.topic.clone(), event, content.clone(), "");
+        self.realtime.0.hub.tell(&told, Some(channel.member));
+        self.realtime.0.nodes.broadcast(&channel.topic, event, content);
+        true
+    }
+
+    /// Somebody is present, is so in another way, or is so no more.
+    pub(super) fn presence(&mut self, said: &Incoming) {
+        let config = self.realtime.config();
+        let (max, window) = (config.presence_calls_max, Duration::from_secs(config.presence_window_s));
+        let (bytes_max, entries_max) = (config.presence_bytes_max, config.presence_entries_max);
+        let Some(channel) = self.channels.get_mut(said.topic.as_str()) else { return };
+        if !channel.calls.count(max, window) {
+            let what = self.seat.usage.refuse(TooMany::Presence);
+            return self.close_channel(&said.topic, Some(what.text()));
+        }
+        let Some(channel) = self.channels.get(said.topic.as_str()) else { return };
+        let Ok(Presence { event, payload }) = serde_json::from_str(said.payload.get()) else {
+            return self.refuse(said, "Presence has an event");
+        };
+        if said.payload.get().len() > bytes_max {
+            return self.refuse(said, &format!("Presence has at most {bytes_max} bytes"));
+        }
+        let hub = &self.realtime.0.hub;
+        let diff = match (event.as_str(), payload) {
+            ("track", _) if !channel.rights.tells_presence => {
+                return self.refuse(said, "Unauthorized: You may not be present in this channel");
+            }
+            ("track", payload @ (None | Some(Value::Null | Value::Object(_)))) => {
+                let payload = if let Some(Value::Object(payload)) = payload { payload } else { Map::new() };
+                match hub.track(&channel.topic, (channel.member, &channel.presence_key), payload, entries_max) {
+                    Some(diff) => diff,
+                    None => return self.refuse(said, &format!("At most {entries_max} are present in a channel")),
+                }
+            }
+            ("track", Some(_)) => return self.refuse(said, "The payload of presence is an object"),
+            ("untrack", _) => hub.untrack(&channel.topic, channel.member),
+            _ => return self.refuse(said, "Presence has the events track and untrack"),
+        };
+        self.realtime.0.nodes.present(&channel.topic, &diff);
+        self.reply(said, "ok", "{}");
+        if !channel.hears_presence && channel.rights.hears_presence {
+            self.hear_presence(&said.topic);
+        }
+    }
+
+    /// Whoever tracks wants to know of the others, too.
+    fn hear_presence(&mut self, topic: &str) {
+        let Some(channel) = self.channels.get_mut(topic) else { return };
+        channel.hears_presence = true;
+        self.realtime.0.hub.hear_presence(&channel.topic, channel.member, &channel.join_ref);
+    }
+
+    /// Another token for a channel.
+    pub(super) async fn renew(&mut self, said: &Incoming) {
+        let token = serde_json::from_str(said.payload.get()).ok().and_then(|Token { access_token }| access_token);
+        let Some(token) = token.filter(|token| !token.is_empty() && !crate::caller::is_key(token)) else { return };
+        let Some(channel) = self.channels.get(said.topic.as_str()) else { return };
+        if channel.caller.showed(&token) {
+            return;
+        }
+        match self.speaker(Some(&token)).await {
+            Ok(caller) => {
+                self.handle.speaks_for(&caller);
+                if let Some(channel) = self.channels.get_mut(said.topic.as_str()) {
+                    if let Some(watching) = &channel.watching {
+                        watching.renew(&caller);
+                    }
+                    (channel.caller, channel.asked) = (Arc::clone(&caller), Instant::now());
+                }
+                self.note_callers();
+                self.look_at(&[Arc::clone(&said.topic.as_str().into())]).await;
+            }
+            Err(reason) => self.close_channel(&said.topic, Some(&reason)),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Changed rows for one channel of a socket.
+//!
+//! Invariant: a change waits at its source while the socket is full, so that what is lost is known there and told. It ends with the channel.
+
+use std::sync::Arc;
+
+use axum::extract::ws::Message;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::caller::Caller;
+use crate::changes::{Changes, Position, Told, Viewer, Wanted};
+use crate::outbox::Outbox;
+use crate::system;
+use crate::wire::{self, NULL, Outgoing, Version};
+
+/// Changes that wait between their source and the socket's own queue.
+const WAITING_MAX: usize = 64;
+const EXTENSION: &str = "postgres_changes";
+
+/// A subscription of a channel.
+pub(crate) struct Watching {
+    task: JoinHandle<()>,
+    viewer: watch::Sender<Option<Viewer>>,
+}
+
+impl Watching {
+    /// Subscribes, and tells the socket from then on.
+    pub(crate) fn begin(
+        changes: Changes,
+        caller: &Caller,
+        (wanted, since): (Vec<(u64, Wanted)>, Option<Position>),
+        (outbox, topic): (Arc<Outbox>, Arc<str>),
+    ) -> Self {
+        let (viewer, renewed) = watch::channel(None);
+        let first = viewer_of(caller);
+        let teller = Teller { outbox, topic };
+        let task = tokio::spawn(async move { teller.follow(changes, (first, renewed), (wanted, since)).await });
+        Self { task, viewer }
+    }
+
+    /// Says who hears from now on.
+    pub(crate) fn renew(&self, caller: &Caller) {
+        self.viewer.send_replace(Some(viewer_of(caller)));
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Teller {
+    outbox: Arc<Outbox>,
+    topic: Arc<str>,
+}
+
+impl Teller {
+    async fn follow(
+        self,
+        changes: Changes,
+        (first, mut renewed): (Viewer, watch::Receiver<Option<Viewer>>),
+        (wanted, since): (Vec<(u64, Wanted)>, Option<Position>),
+    ) {
+        let (to, mut told) = mpsc::channel(WAITING_MAX);
+        let subscription = match changes.subscribe(first, wanted, since, to).await {
+            Ok(subscription) => subscription,
+            Err(error) => return self.say(Err(error.message()), &format!(",\"code\":{}", wire::quoted(error.code()))).await,
+        };
+        loop {
+            tokio::select! {
+                next = told.recv() => match next {
+                    Some(told) => self.tell(told).await,
+                    None => return,
+                },
+                another = renewed.changed() => {
+                    let viewer = renewed.borrow_and_update().clone();
+                    match (another, viewer) {
+                        (Ok(()), Some(viewer)) => subscription.renew(viewer),
+                        (Ok(()), None) => {}
+                        (Err(_gone), _) => return,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, told: Told) {
+        match told {
+            Told::Live(position) => self.say(Ok("Subscribed to PostgreSQL"), &at(&position)).await,
+            Told::Change { ids, data, position } => {
+                let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                let payload = format!("{{\"ids\":[{}],\"data\":{data}{}}}", ids.join(","), at(&position));
+                let said = Outgoing { join_ref: NULL, reference: NULL, topic: &self.topic, event: EXTENSION, payload: &payload };
+                self.push(said.frame(self.outbox.version()), &position).await;
+            }
+            Told::Resync { reason, position } => {
+                let more = format!(",\"code\":\"resync\",\"reason\":\"{reason}\"{}", at(&position));
+                self.say(Err(&format!("resync: changes may be missing ({reason})")), &more).await;
+            }
+            Told::Ended(why) => self.say(Err(&why), "").await,
+        }
+    }
+
+    async fn say(&self, outcome: Result<&str, &str>, more: &str) {
+        let said = system::say(&self.topic, EXTENSION, outcome, more);
+        self.outbox.push_in_turn(said.frame(self.outbox.version())).await;
+    }
+
+    /// Whoever listens by server-sent events comes back with the position of the last.
+    async fn push(&self, frame: Message, position: &Position) {
+        let frame = match (&frame, self.outbox.version()) {
+            (Message::Text(text), Version::Events) => Message::Text(format!("id: {}\n{text}", position.0).into()),
+            _ => frame,
+        };
+        self.outbox.push_in_turn(frame).await;
+    }
+}
+
+fn at(position: &Position) -> String {
+    format!(",\"position\":{}", wire::quoted(&position.0))
+}
+
+fn viewer_of(caller: &Caller) -> Viewer {
+    Viewer { principal: caller.principal.clone(), context: caller.context.clone() }
+}

@@ -1,0 +1,12 @@
+//! Sockets and channels, as clients speak to them, over a server that is wired like every other.
+
+mod changes;
+mod channels;
+mod house;
+mod limits;
+mod listening;
+mod nodes;
+mod presence;
+mod private;
+mod requests;
+mod sql;

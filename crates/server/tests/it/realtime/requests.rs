@@ -1,0 +1,98 @@
+//! Broadcasts by request, and the operator's look at realtime.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::house::House;
+
+#[tokio::test]
+async fn a_request_tells_one_message_or_many() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let board = format!("company:{}:board", ann.company);
+    let mut socket = house.socket().await;
+    socket.joined("room", json!({}), "").await;
+    socket.joined(&board, json!({ "private": true }), &ann.token).await;
+    let path = "/realtime/v1/api/broadcast";
+    let messages = json!({ "messages": [
+        { "topic": "room", "event": "one", "payload": { "n": 1 } },
+        { "topic": board, "event": "two", "payload": { "n": 2 }, "private": true },
+    ] });
+    let (status, body) = house.post(path, &ann.token, messages.clone()).await;
+    assert_eq!((status, body), (202, Value::Null));
+    assert_eq!(socket.expect("room", "broadcast").await, json!({ "type": "broadcast", "event": "one", "payload": { "n": 1 } }));
+    assert_eq!(socket.expect(&board, "broadcast").await["event"], "two");
+    // The service may send everywhere; whoever may not send one of them sends none.
+    let (status, _) = house.post(path, &house.service(), messages.clone()).await;
+    assert_eq!(status, 202);
+    assert_eq!(socket.expect("room", "broadcast").await["event"], "one");
+    assert_eq!(socket.expect(&board, "broadcast").await["event"], "two");
+    let bob = house.owner("bob").await;
+    for token in [bob.token.as_str(), ""] {
+        let (status, body) = house.post(path, token, messages.clone()).await;
+        assert_eq!((status, &body["code"]), (403, &json!("realtime_write_refused")), "{body}");
+    }
+    let (status, body) = house.post(path, &bob.token, json!({ "messages": [{ "topic": board, "event": "x" }] })).await;
+    assert_eq!((status, &body["code"]), (403, &json!("realtime_private_only")), "{body}");
+    // The path says channel and event, percent-encoded; the body is the payload.
+    let one = format!("{path}/ro%6Fm/events/h%20i");
+    let (status, _) = house.post(&one, "", json!([1, 2])).await;
+    assert_eq!(status, 202);
+    assert_eq!(socket.expect("room", "broadcast").await, json!({ "type": "broadcast", "event": "h i", "payload": [1, 2] }));
+    let raw = house.ask(Method::POST, &one, "").header("content-type", "application/octet-stream").body(&b"\x00\xff"[..]);
+    assert_eq!(raw.send().await.unwrap().status(), 202);
+    assert_eq!(socket.next_message().await, Message::Binary(b"\x04\x0d\x03\x00\x00realtime:roomh i\x00\xff".to_vec().into()));
+    socket.quiet().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_refused_with_its_field() {
+    let house = House::with(|settings| settings.realtime.request_messages_max = 2).await;
+    let path = "/realtime/v1/api/broadcast";
+    let message = json!({ "topic": "a", "event": "b" });
+    for (body, field) in [
+        (json!({}), "messages"),
+        (json!({ "messages": [] }), "messages"),
+        (json!({ "messages": [message, message, message] }), "messages"),
+        (json!({ "messages": [{ "topic": "", "event": "b" }] }), "topic"),
+        (json!({ "messages": [{ "topic": "x".repeat(300), "event": "b" }] }), "topic"),
+        (json!({ "messages": [{ "topic": "a", "event": "" }] }), "event"),
+        (json!({ "messages": [{ "topic": "a" }] }), "messages"),
+    ] {
+        let (status, answer) = house.post(path, "", body).await;
+        assert!(status == 422 && answer["errors"][field].is_array(), "{status} {answer}");
+    }
+    let send = async |path: &str, media: &str, body: &'static str| {
+        let answer = house.ask(Method::POST, path, "").header("content-type", media).body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap()["code"].clone())
+    };
+    assert_eq!(send(path, "text/plain", "{}").await, (415, json!("realtime_media_type")));
+    assert_eq!(send(path, "application/octet-stream", "{}").await, (415, json!("realtime_media_type")));
+    assert_eq!(send(&format!("{path}/a/events/b"), "application/json", "{").await, (422, json!("realtime_message_invalid")));
+    let url = format!("http://{}{path}", house.address);
+    let nobody = house.client.post(&url).header("content-type", "application/json").body("{}").send().await.unwrap();
+    assert_eq!((nobody.status().as_u16(), nobody.json::<Value>().await.unwrap()["message"].clone()), (401, json!("Unauthorized")));
+    let wrong = house.client.post(&url).header("apikey", "sb_publishable_wrong").body("{}").send().await.unwrap();
+    assert_eq!(wrong.status(), 401);
+}
+
+#[tokio::test]
+async fn the_operator_sees_how_it_is_and_nobody_else_does() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let mut socket = house.socket().await;
+    socket.joined("room", json!({ "presence": { "enabled": true } }), "").await;
+    socket.say("room", "presence", json!({ "event": "track" })).await;
+    socket.expect("room", "presence_state").await;
+    socket.expect("room", "presence_diff").await;
+    let look = async |token: &str| {
+        let answer = house.ask(Method::GET, "/realtime/v1/api/status", token).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, body) = look(&house.service()).await;
+    assert_eq!((status, &body["sockets"], &body["channels"]), (200, &json!(1), &json!(1)), "{body}");
+    assert_eq!(body["topics"], json!([{ "topic": "room", "private": false, "sockets": 1, "present": 1 }]));
+    assert_eq!((&body["companies"][0]["kind"], &body["companies"][0]["joins"]), (&json!("network"), &json!(1)));
+    assert_eq!((look(&ann.token).await.0, look("").await.0), (403, 401));
+}

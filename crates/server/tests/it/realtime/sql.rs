@@ -1,0 +1,157 @@
+//! Messages that SQL sends, how far tasks are, and what is told again.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use uuid::Uuid;
+
+use super::house::{House, text};
+
+#[tokio::test]
+async fn what_sql_sends_comes_after_the_commit_to_the_channel_that_it_names() {
+    let house = House::new().await;
+    let ann = house.owner("ann").await;
+    let board = format!("company:{}:board", ann.company);
+    let (mut private, mut public) = (house.socket().await, house.socket().await);
+    private.joined(&board, json!({ "private": true }), &ann.token).await;
+    public.joined("room", json!({}), "").await;
+    house
+        .sql(&format!(
+            "begin; select realtime.send('{{\"never\": 1}}', 'gone', '{board}'); rollback;
+             select realtime.send('{{\"n\": 1}}', 'hi', '{board}');
+             select realtime.send_binary('\\x00ff', 'raw', '{board}');
+             select realtime.send('[1]', 'open', 'room', false);"
+        ))
+        .await;
+    let told = private.expect(&board, "broadcast").await;
+    let id: Uuid = text(&told["meta"]["id"]).parse().unwrap();
+    assert_eq!(told, json!({ "type": "broadcast", "event": "hi", "payload": { "n": 1 }, "meta": { "id": id } }));
+    let Message::Binary(bytes) = private.next_message().await else { panic!() };
+    assert!(bytes.starts_with(b"\x04") && bytes.ends_with(b"\x00\xff"));
+    assert_eq!(public.expect("room", "broadcast").await["payload"], json!([1]));
+    private.quiet().await;
+    public.quiet().await;
+    // What cannot be sent is an error of its statement.
+    let client = house.db.superuser().await;
+    for (wrong, code) in [
+        ("realtime.send('1', '', 'room')", "TH422"),
+        ("realtime.send('1', 'hi', '')", "TH422"),
+        ("realtime.send('1', 'hi', repeat('x', 256))", "TH422"),
+        ("realtime.send(to_jsonb(repeat('x', 3000001)), 'hi', 'room')", "TH422"),
+    ] {
+        let error = client.batch_execute(&format!("select {wrong}")).await.unwrap_err();
+        assert_eq!(error.code().unwrap().code(), code, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_trigger_tells_of_a_changed_row_and_who_may_not_send_fails_with_it() {
+    let house = House::new().await;
+    let (ann, bob) = (house.owner("ann").await, house.owner("bob").await);
+    let board = format!("company:{}:notes", ann.company);
+    house
+        .sql(&format!(
+            "create table public.shouts (id integer primary key, body text);
+             alter table public.shouts enable row level security;
+             create policy all_of_it on public.shouts for all to authenticated using (true) with check (true);
+             grant select, insert, update, delete on public.shouts to authenticated;
+             create function public.tell() returns trigger language plpgsql as $$
+             begin
+               perform realtime.broadcast_changes('{board}', tg_op, tg_op, tg_table_name, tg_table_schema, new, old);
+               return null;
+             end $$;
+             grant execute on function public.tell() to authenticated;
+             create trigger tell after insert or update or delete on public.shouts for each row execute function public.tell();
+             notify pgrst;"
+        ))
+        .await;
+    let mut socket = house.socket().await;
+    socket.joined(&board, json!({ "private": true }), &ann.token).await;
+    let row = json!({ "id": 1, "body": "hey" });
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let (status, body) = house.post("/rest/v1/shouts", &ann.token, row.clone()).await;
+        if status == 201 {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{status} {body}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let told = socket.expect(&board, "broadcast").await;
+    let payload = json!({ "operation": "INSERT", "table": "shouts", "schema": "public", "record": row, "old_record": null });
+    assert_eq!((&told["event"], &told["payload"]), (&json!("INSERT"), &payload));
+    // It is the writer's right that counts, and his statement that fails.
+    let (status, body) = house.post("/rest/v1/shouts", &bob.token, json!({ "id": 2, "body": "hi" })).await;
+    assert_eq!((status, &body["code"]), (403, &json!("42501")), "{body}");
+    socket.quiet().await;
+}
+
+#[tokio::test]
+async fn whoever_joins_late_is_told_again() {
+    let house = House::with(|settings| settings.realtime.replay_messages_max = 3).await;
+    let ann = house.owner("ann").await;
+    let board = format!("company:{}:board", ann.company);
+    for number in 1..=5 {
+        house.sql(&format!("select realtime.send('{number}', 'n', '{board}')")).await;
+    }
+    house.sql("select realtime.send('9', 'n', 'elsewhere')").await;
+    let replay = |limit: u32| json!({ "private": true, "broadcast": { "replay": { "since": 0, "limit": limit } } });
+    let mut socket = house.socket().await;
+    for (limit, expected) in [(2, vec![4, 5]), (100, vec![3, 4, 5])] {
+        socket.joined(&board, replay(limit), &ann.token).await;
+        let mut told = vec![];
+        for _ in &expected {
+            let message = socket.expect(&board, "broadcast").await;
+            assert_eq!(message["meta"]["replayed"], true);
+            told.push(message["payload"].as_u64().unwrap());
+        }
+        assert_eq!(told, expected);
+        socket.say(&board, "phx_leave", json!({})).await;
+        socket.expect(&board, "phx_reply").await;
+        socket.expect(&board, "phx_close").await;
+    }
+    let config = json!({ "broadcast": { "replay": { "since": 0 }, "replication_ready": true } });
+    socket.joined("room", config, "").await;
+    assert_eq!(socket.expect("room", "system").await["message"], "Only private channels have messages told again");
+    assert_eq!(socket.expect("room", "system").await["message"], "Replication connection established");
+}
+
+#[tokio::test]
+async fn how_far_a_task_is_is_told_to_whoever_may_read_it() {
+    let house = House::with(|settings| settings.queue.worker = false).await;
+    let (ann, bob) = (house.owner("ann").await, house.owner("bob").await);
+    let (task, import) = (Uuid::now_v7(), Uuid::now_v7());
+    house
+        .sql(&format!(
+            "insert into app.tasks (company_id, id, kind, attempts_max, payload) values ('{0}', '{task}', 'send_email', 3, '{{}}');
+             insert into public.data_imports (company_id, id, table_name, format) values ('{0}', '{import}', 'customers', 'csv');",
+            ann.company
+        ))
+        .await;
+    let (channel, other) = (format!("task:{task}"), format!("import:{import}"));
+    let mut socket = house.socket().await;
+    socket.joined(&channel, json!({ "private": true }), &ann.token).await;
+    socket.joined(&other, json!({ "private": true }), &ann.token).await;
+    for topic in [&channel, &other] {
+        let why = house.socket().await.not_joined(topic, json!({ "private": true }), &bob.token).await;
+        assert!(why.starts_with("Unauthorized"), "{why}");
+        // Nobody tells of it in the server's place.
+        let path = format!("/realtime/v1/api/broadcast/{topic}/events/progress?private=true");
+        assert_eq!(house.post(&path, &ann.token, json!({})).await.0, 403);
+    }
+    house
+        .sql(&format!(
+            "update app.tasks set progress_percent = 40, progress_message = 'reads' where id = '{task}';
+             update public.data_imports set rows_read = 7 where id = '{import}';"
+        ))
+        .await;
+    let told = socket.expect(&channel, "broadcast").await;
+    let payload: &Value = &told["payload"];
+    assert_eq!(
+        (&told["event"], &payload["progress_percent"], &payload["progress_message"]),
+        (&json!("progress"), &json!(40), &json!("reads"))
+    );
+    assert!(payload.get("payload").is_none(), "what a task is about is nobody's to hear: {payload}");
+    assert_eq!(socket.expect(&other, "broadcast").await["payload"]["rows_read"], 7);
+}
