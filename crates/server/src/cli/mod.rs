@@ -7,6 +7,7 @@ mod cache;
 mod companies;
 mod completions;
 mod cron;
+mod doctor;
 mod import;
 mod keys;
 mod mail;
@@ -76,6 +77,7 @@ enum Command {
     Companies(companies::Companies),
     Support(support::Support),
     Audit(audit::Audit),
+    Doctor(doctor::Doctor),
     Mail(mail::Mail),
     Cache(cache::Cache),
     Tasks(tasks::Tasks),
@@ -183,6 +185,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Companies(command) => Box::pin(command.run(&settings)).await,
         Command::Support(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
+        Command::Doctor(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
         Command::Tasks(command) => Box::pin(command.run(&settings)).await,

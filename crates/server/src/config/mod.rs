@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use auth::config::AuthConfig;
 use blobs::BlobsConfig;
 use data_api::DataApiConfig;
+use doctor::DoctorConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
@@ -93,6 +94,8 @@ pub struct Settings {
     pub blobs: BlobsConfig,
     /// Exports, imports and other work over many rows.
     pub transfers: TransfersConfig,
+    /// `thorbis doctor`.
+    pub doctor: DoctorConfig,
     /// What is done again and again.
     pub maintenance: Maintenance,
     /// `/metrics`.
@@ -313,6 +316,7 @@ impl Default for Settings {
             data_api: DataApiConfig::default(),
             outbound: OutboundConfig::default(),
             queue: QueueConfig::default(),
+            doctor: DoctorConfig::default(),
             messaging: MessagingConfig::default(),
             blobs: BlobsConfig::default(),
             transfers: TransfersConfig::default(),

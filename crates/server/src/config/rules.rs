@@ -38,6 +38,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     let feed = settings.change_feed.faults().into_iter();
     broken.extend(feed.map(|(key, allowed)| (format!("change_feed.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.queue.faults().into_iter().map(|(key, allowed)| (format!("queue.{key}"), format!("allowed: {allowed}"))));
+    broken.extend(settings.doctor.faults().into_iter().map(|(key, allowed)| (format!("doctor.{key}"), format!("allowed: {allowed}"))));
     broken
         .extend(settings.messaging.faults().into_iter().map(|(key, allowed)| (format!("messaging.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.blobs.faults().into_iter().map(|(key, allowed)| (format!("blobs.{key}"), format!("allowed: {allowed}"))));
