@@ -8,8 +8,8 @@ use postgres::{VisitFault, VisitLimits, Visited, VisitedRow, Visitor};
 
 use crate::check::{Check, Severity};
 use crate::checks;
+use crate::config::DoctorConfig;
 use crate::facts::{Asked, Facts};
-use crate::limits::DoctorConfig;
 use crate::report::{FORMAT, Finding, Outcome, Report, Score, Status};
 
 /// What every check begins with.

@@ -5,23 +5,23 @@
 mod baseline;
 mod check;
 mod checks;
+mod config;
 mod diff;
 mod document;
 mod examine;
 mod facts;
 mod formats;
-mod limits;
 mod mend;
 mod report;
 
 pub use baseline::{Baseline, BaselineFault};
 pub use check::{Check, Group, Lock, Need, Severity, Text};
 pub use checks::{all, find};
+pub use config::{DoctorConfig, Thresholds};
 pub use diff::Diff;
 pub use document::{explain, list, table};
 pub use examine::{Wanted, examine, visit_limits};
 pub use facts::{Asked, Facts};
 pub use formats::{Format, write};
-pub use limits::{DoctorConfig, Thresholds};
 pub use mend::{Change, changes};
 pub use report::{Accepted, FORMAT, Finding, GroupScore, Outcome, Report, Score, Status};

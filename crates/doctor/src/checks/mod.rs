@@ -59,6 +59,18 @@ mod tests {
     }
 
     #[test]
+    fn a_version_is_not_asked_for_what_it_does_not_know() {
+        // The first major version that knows each.
+        for (word, since) in [("prosqlbody", 14), ("archive_library", 15), ("security_invoker = on", 15)] {
+            for major in 13..=18 {
+                let asking: Vec<_> =
+                    all().filter(|check| check.sql.of(major).is_some_and(|sql| sql.contains(word))).map(|check| check.code).collect();
+                assert_eq!(asking.is_empty(), major < since, "{word} in {major}: {asking:?}");
+            }
+        }
+    }
+
+    #[test]
     fn every_check_says_what_it_means_and_asks_for_every_version() {
         for check in all() {
             for text in [check.title, check.why, check.remedy] {

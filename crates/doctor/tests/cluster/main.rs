@@ -99,6 +99,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_belongs_to_the_platform_is_left_out() {
+        let machine = Machine::make(true, "");
+        machine.start();
+        let client = connect(&machine.config()).await;
+        let open = "create table public.open (id uuid primary key); create schema storage; create table storage.tus (id uuid primary key);
+                    grant select on public.open, storage.tus to anon";
+        client.batch_execute("create role anon; create role authenticated").await.unwrap();
+        client.batch_execute(open).await.unwrap();
+        let only = ["row_security_off"];
+        let report = ask(&machine.config(), &only, Thresholds::default()).await;
+        assert_eq!(found(&report), ["row_security_off public.open", "row_security_off storage.tus"]);
+        client.batch_execute("create role supabase_admin").await.unwrap();
+        let report = ask(&machine.config(), &only, Thresholds::default()).await;
+        assert_eq!((report.database.kind.as_str(), found(&report)), ("supabase", vec!["row_security_off public.open".to_owned()]));
+        drop(client);
+        machine.stop();
+    }
+
+    #[tokio::test]
     async fn what_goes_on_is_told_once() {
         let machine = Machine::make(true, "max_prepared_transactions = 2\ndeadlock_timeout = 20ms\n");
         machine.start();
@@ -117,13 +136,8 @@ mod tests {
         let mut as_narrow = login.clone();
         as_narrow.user("narrow");
         let _narrow = connect(&as_narrow).await;
-        let thresholds = Thresholds {
-            transaction_seconds: 0.0,
-            idle_seconds: 0.0,
-            blocked_seconds: 0.0,
-            connections_percent: 0.0,
-            ..Thresholds::default()
-        };
+        let thresholds =
+            Thresholds { transaction_seconds: 0, idle_seconds: 0, blocked_seconds: 0, connections_percent: 0, ..Thresholds::default() };
         let report = ask_until(&login, &["activity"], &thresholds, 6).await;
         let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
         for finding in report.counted() {
@@ -179,7 +193,7 @@ mod tests {
         let slots = ["slot_left", "slot_keeps_log", "slots_unlimited"];
         let report = ask(&login, &slots, Thresholds::default()).await;
         assert_eq!(found(&report), ["slot_left slot left", "slots_unlimited setting max_slot_wal_keep_size"]);
-        let little = Thresholds { slot_bytes: 0.0, lag_bytes: 0.0, ..Thresholds::default() };
+        let little = Thresholds { slot_bytes: 0, lag_bytes: 0, ..Thresholds::default() };
         let report = ask(&login, &slots, little.clone()).await;
         assert_eq!(found(&report), ["slot_keeps_log slot left", "slots_unlimited setting max_slot_wal_keep_size"]);
         assert_eq!(report.worst(), Some(Severity::Critical));
@@ -234,7 +248,7 @@ mod tests {
             for _ in 0..3 {
                 client.query("select pg_sleep(0.02), 'hunter2'", &[]).await.unwrap();
             }
-            let slow = Thresholds { slow_ms: 15.0, slow_calls: 3.0, ..Thresholds::default() };
+            let slow = Thresholds { slow_ms: 15, slow_calls: 3, ..Thresholds::default() };
             let report = ask(&login, &["slow_statement", "statements_uncounted"], slow).await;
             let told: Vec<&str> = report.counted().map(|finding| finding.evidence.as_str()).collect();
             assert!(told.len() == 1 && told[0].ends_with("3 calls: select pg_sleep($1), $2"), "{told:?}");

@@ -44,7 +44,7 @@ fn judge(plant: &Plant, report: &Report) {
     assert_eq!(others, plant.beside, "{}: {:#?}", plant.code, told(report));
 }
 
-fn tuned(changes: &[(&str, f64)]) -> Thresholds {
+fn tuned(changes: &[(&str, u64)]) -> Thresholds {
     let mut value = serde_json::to_value(DoctorConfig::default().thresholds).unwrap();
     for (name, number) in changes {
         assert!(value[name].is_number(), "there is no threshold {name}");

@@ -11,7 +11,7 @@ pub(crate) struct Plant {
     /// What else is wrong by it.
     pub(crate) beside: &'static [&'static str],
     /// Thresholds that let little be much.
-    pub(crate) tuned: &'static [(&'static str, f64)],
+    pub(crate) tuned: &'static [(&'static str, u64)],
     /// Whether the callers are `{name}_caller`.
     pub(crate) has_own_caller: bool,
 }
@@ -336,12 +336,12 @@ pub(crate) const INDEXES: &[Plant] = &[
         ],
     ),
     Plant {
-        tuned: &[("statistics_days", 0.0), ("index_unused_bytes", 0.0)],
+        tuned: &[("statistics_days", 0), ("index_unused_bytes", 0)],
         ..plant("index_unused", "public.customers_name_idx", &["create index customers_name_idx on public.customers (name)"])
     },
     Plant {
         beside: &["table_bloat"],
-        tuned: &[("bloat_bytes", 100_000.0), ("dead_rows", 1e9)],
+        tuned: &[("bloat_bytes", 100_000), ("dead_rows", 1_000_000_000)],
         ..plant(
             "index_bloat",
             "public.many_pkey",
@@ -358,7 +358,7 @@ pub(crate) const INDEXES: &[Plant] = &[
 pub(crate) const TABLES: &[Plant] = &[
     Plant {
         beside: &["index_bloat"],
-        tuned: &[("bloat_bytes", 100_000.0), ("dead_rows", 1e9)],
+        tuned: &[("bloat_bytes", 100_000), ("dead_rows", 1_000_000_000)],
         ..plant(
             "table_bloat",
             "public.many",
@@ -371,16 +371,16 @@ pub(crate) const TABLES: &[Plant] = &[
         )
     },
     Plant {
-        tuned: &[("dead_rows", 10.0)],
+        tuned: &[("dead_rows", 10)],
         ..plant(
             "dead_rows",
             "public.customers",
             &[ROWS, "delete from public.customers where ctid in (select ctid from public.customers limit 30)"],
         )
     },
-    Plant { tuned: &[("unanalyzed_rows", 10.0)], ..plant("never_analyzed", "public.customers", &[ROWS]) },
+    Plant { tuned: &[("unanalyzed_rows", 10)], ..plant("never_analyzed", "public.customers", &[ROWS]) },
     plant("autovacuum_off_for_table", "public.customers", &["alter table public.customers set (autovacuum_enabled = off)"]),
-    Plant { tuned: &[("wraparound_percent", 0.0)], ..plant("wraparound_near", "database *", &[]) },
+    Plant { tuned: &[("wraparound_percent", 0)], ..plant("wraparound_near", "database *", &[]) },
     plant(
         "sequence_near_end",
         "sequence public.numbers",
@@ -400,18 +400,18 @@ pub(crate) const TABLES: &[Plant] = &[
             "insert into public.kinds values ('odd')",
         ],
     ),
-    Plant { tuned: &[("append_only_rows", 10.0)], ..plant("append_only_unpartitioned", "public.customers", &[ROWS]) },
+    Plant { tuned: &[("append_only_rows", 10)], ..plant("append_only_unpartitioned", "public.customers", &[ROWS]) },
     Plant {
-        tuned: &[("large_table_rows", 10.0)],
+        tuned: &[("large_table_rows", 10)],
         ..plant(
             "read_whole",
             "public.customers",
             &[ROWS, "do $$ begin for i in 1..101 loop perform count(*) from public.customers; end loop; end $$"],
         )
     },
-    Plant { tuned: &[("cache_reads", 0.0), ("cache_hit_percent", 101.0)], ..plant("cache_hit_low", "database *", &[]) },
+    Plant { tuned: &[("cache_reads", 0), ("cache_hit_percent", 101)], ..plant("cache_hit_low", "database *", &[]) },
     Plant {
-        tuned: &[("temporary_bytes", 0.0)],
+        tuned: &[("temporary_bytes", 0)],
         ..plant(
             "temporary_files",
             "database *",

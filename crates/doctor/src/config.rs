@@ -28,55 +28,55 @@ pub struct DoctorConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
     /// Rows from which on a table is large.
-    pub large_table_rows: f64,
+    pub large_table_rows: u64,
     /// Days that figures of use must be old to prove that something is not used.
-    pub statistics_days: f64,
+    pub statistics_days: u64,
     /// Bytes from which on an unused index is a finding.
-    pub index_unused_bytes: f64,
+    pub index_unused_bytes: u64,
     /// Bytes without use from which on a table or index is bloated.
-    pub bloat_bytes: f64,
+    pub bloat_bytes: u64,
     /// Percent without use from which on a table or index is bloated.
-    pub bloat_percent: f64,
+    pub bloat_percent: u64,
     /// Dead rows from which on a table waits for a vacuum.
-    pub dead_rows: f64,
+    pub dead_rows: u64,
     /// Rows from which on a table must have been analyzed.
-    pub unanalyzed_rows: f64,
+    pub unanalyzed_rows: u64,
     /// Percent of the transaction numbers that may be used.
-    pub wraparound_percent: f64,
+    pub wraparound_percent: u64,
     /// Percent of a counter that may be used.
-    pub sequence_percent: f64,
+    pub sequence_percent: u64,
     /// Days for which partitions must be there.
-    pub partition_days: f64,
+    pub partition_days: u64,
     /// Bytes from which on a table that only grows is to be partitioned.
-    pub append_only_bytes: f64,
+    pub append_only_bytes: u64,
     /// Rows from which on a table that only grows is to be partitioned.
-    pub append_only_rows: f64,
+    pub append_only_rows: u64,
     /// Milliseconds on average from which on a statement is slow.
-    pub slow_ms: f64,
+    pub slow_ms: u64,
     /// Calls from which on a slow statement is a finding.
-    pub slow_calls: f64,
+    pub slow_calls: u64,
     /// Percent of the pages that are to be found in memory.
-    pub cache_hit_percent: f64,
+    pub cache_hit_percent: u64,
     /// Pages that must have been read before that is judged.
-    pub cache_reads: f64,
+    pub cache_reads: u64,
     /// Bytes of temporary files.
-    pub temporary_bytes: f64,
+    pub temporary_bytes: u64,
     /// Deadlocks.
-    pub deadlocks: f64,
+    pub deadlocks: u64,
     /// Seconds that a transaction may be open.
-    pub transaction_seconds: f64,
+    pub transaction_seconds: u64,
     /// Seconds that nobody may work in an open transaction.
-    pub idle_seconds: f64,
+    pub idle_seconds: u64,
     /// Seconds that a session may wait for a lock.
-    pub blocked_seconds: f64,
+    pub blocked_seconds: u64,
     /// Percent of the connections that may be in use.
-    pub connections_percent: f64,
+    pub connections_percent: u64,
     /// Seconds that a copy may be behind.
-    pub lag_seconds: f64,
+    pub lag_seconds: u64,
     /// Bytes that a copy may be behind.
-    pub lag_bytes: f64,
+    pub lag_bytes: u64,
     /// Bytes of the log that a slot may keep.
-    pub slot_bytes: f64,
+    pub slot_bytes: u64,
 }
 
 impl Default for DoctorConfig {
@@ -94,34 +94,34 @@ impl Default for DoctorConfig {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        const MIB: f64 = 1024.0 * 1024.0;
-        const GIB: f64 = 1024.0 * MIB;
+        const MIB: u64 = 1024 * 1024;
+        const GIB: u64 = 1024 * MIB;
         Self {
-            large_table_rows: 10_000.0,
-            statistics_days: 7.0,
-            index_unused_bytes: 10.0 * MIB,
-            bloat_bytes: 100.0 * MIB,
-            bloat_percent: 50.0,
-            dead_rows: 10_000.0,
-            unanalyzed_rows: 10_000.0,
-            wraparound_percent: 50.0,
-            sequence_percent: 50.0,
-            partition_days: 7.0,
-            append_only_bytes: 10.0 * GIB,
-            append_only_rows: 50_000_000.0,
-            slow_ms: 100.0,
-            slow_calls: 100.0,
-            cache_hit_percent: 99.0,
-            cache_reads: 1_000_000.0,
+            large_table_rows: 10_000,
+            statistics_days: 7,
+            index_unused_bytes: 10 * MIB,
+            bloat_bytes: 100 * MIB,
+            bloat_percent: 50,
+            dead_rows: 10_000,
+            unanalyzed_rows: 10_000,
+            wraparound_percent: 50,
+            sequence_percent: 50,
+            partition_days: 7,
+            append_only_bytes: 10 * GIB,
+            append_only_rows: 50_000_000,
+            slow_ms: 100,
+            slow_calls: 100,
+            cache_hit_percent: 99,
+            cache_reads: 1_000_000,
             temporary_bytes: GIB,
-            deadlocks: 1.0,
-            transaction_seconds: 300.0,
-            idle_seconds: 60.0,
-            blocked_seconds: 30.0,
-            connections_percent: 70.0,
-            lag_seconds: 5.0,
-            lag_bytes: 256.0 * MIB,
-            slot_bytes: 10.0 * GIB,
+            deadlocks: 1,
+            transaction_seconds: 300,
+            idle_seconds: 60,
+            blocked_seconds: 30,
+            connections_percent: 70,
+            lag_seconds: 5,
+            lag_bytes: 256 * MIB,
+            slot_bytes: 10 * GIB,
         }
     }
 }
@@ -136,18 +136,10 @@ impl DoctorConfig {
             (!within(self.lock_ms), "lock_ms", "1 to 600000"),
             (!(1..=100_000).contains(&self.findings_max), "findings_max", "1 to 100000"),
             (!(1..=1_073_741_824).contains(&self.file_bytes_max), "file_bytes_max", "1 to 1073741824"),
-            (!self.thresholds.are_numbers(), "thresholds", "numbers from 0 on"),
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .collect()
-    }
-}
-
-impl Thresholds {
-    fn are_numbers(&self) -> bool {
-        let as_json = serde_json::to_value(self).unwrap_or_default();
-        as_json.as_object().is_some_and(|all| all.values().all(|value| value.as_f64().is_some_and(|number| number >= 0.0)))
     }
 }
 
@@ -158,8 +150,7 @@ mod tests {
     #[test]
     fn what_is_impossible_is_named() {
         assert_eq!(DoctorConfig::default().faults(), []);
-        let mut config = DoctorConfig { statement_ms: 0, ..DoctorConfig::default() };
-        config.thresholds.slow_ms = -1.0;
-        assert_eq!(config.faults(), [("statement_ms", "1 to 600000"), ("thresholds", "numbers from 0 on")]);
+        let config = DoctorConfig { statement_ms: 0, findings_max: 0, ..DoctorConfig::default() };
+        assert_eq!(config.faults(), [("statement_ms", "1 to 600000"), ("findings_max", "1 to 100000")]);
     }
 }
