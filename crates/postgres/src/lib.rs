@@ -18,6 +18,7 @@ mod row;
 mod sql;
 mod streaming;
 mod tx;
+mod visitor;
 mod wire;
 mod writes;
 
@@ -33,3 +34,4 @@ pub use tokio_postgres::Config;
 pub use tokio_postgres::config::{Host, SslMode};
 pub use tokio_postgres::types::FromSql;
 pub use tx::{Access, Tx};
+pub use visitor::{VisitFault, VisitLimits, Visited, VisitedRow, Visitor};

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use kernel::RequestContext;
-use postgres::{Access, Config, Database, Host, PoolOptions, Sql};
+use postgres::{Access, Config, Database, Host, PoolOptions, Sql, VisitLimits, Visitor};
 use tempfile::TempDir;
 use testkit::Db;
 
@@ -65,10 +65,15 @@ impl Pooler {
 
     /// Makes a pool of two connections through it.
     fn database(&self, server: &Config) -> Database {
+        Database::new(PoolOptions { size_max: 2, prepared_statements: false, ..PoolOptions::new(self.config(server)) }).unwrap()
+    }
+
+    /// Returns how the login connects through it.
+    fn config(&self, server: &Config) -> Config {
         let mut config = Config::new();
         config.host_path(self.folder.path()).port(PORT).ssl_mode(postgres_no_tls());
         config.user(server.get_user().unwrap()).dbname(server.get_dbname().unwrap());
-        Database::new(PoolOptions { size_max: 2, prepared_statements: false, ..PoolOptions::new(config) }).unwrap()
+        config
     }
 }
 
@@ -139,4 +144,22 @@ async fn many_callers_share_the_one_connection() {
     for one in asked.collect::<Vec<_>>() {
         assert_eq!(one.await.unwrap(), "Ben");
     }
+}
+
+#[tokio::test]
+async fn a_visitor_stays_in_its_transaction() {
+    let (db, pooler, database) = behind_a_pooler().await;
+    let limits = VisitLimits { connect: PATIENCE, statement: PATIENCE, lock: PATIENCE, rows_max: 10 };
+    let visitor = Visitor::connect(&pooler.config(&db.server_config()), None, limits).await.unwrap();
+    visitor.set("visit.word", "said").await.unwrap();
+    // What fails leaves it where it was; nothing of it can write.
+    assert!(visitor.ask("create table public.visited (id int)").await.unwrap_err().to_string().contains("25006"));
+    let answer =
+        visitor.ask("select current_setting('visit.word') as word, current_setting('transaction_read_only') as only").await.unwrap();
+    assert_eq!((answer.rows[0].text("word"), answer.rows[0].text("only")), (Some("said"), Some("on")));
+    visitor.leave().await;
+    // The one connection is everybody's again, and has nothing of it.
+    let left = Sql::new("select coalesce(nullif(current_setting('visit.word', true), ''), 'nothing')");
+    let next = database.run(&caller::member(), &RequestContext::default(), Access::Read, left).await.unwrap();
+    assert_eq!(next.rows[0].get::<_, String>(0), "nothing");
 }

@@ -7,6 +7,7 @@ mod cache;
 mod companies;
 mod completions;
 mod cron;
+mod doctor;
 mod import;
 mod keys;
 mod mail;
@@ -77,6 +78,7 @@ enum Command {
     Companies(companies::Companies),
     Support(support::Support),
     Audit(audit::Audit),
+    Doctor(doctor::Doctor),
     Mail(mail::Mail),
     Cache(cache::Cache),
     Realtime(realtime::Realtime),
@@ -185,6 +187,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Companies(command) => Box::pin(command.run(&settings)).await,
         Command::Support(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
+        Command::Doctor(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
         Command::Realtime(command) => command.run(&settings),

@@ -56,6 +56,24 @@ impl Place {
     }
 }
 
+/// Returns how the owner reaches the database, who sees most of it; a private cluster that does not run is started for the time of the
+/// command.
+pub(super) async fn connect_as_owner(settings: &Settings) -> Result<(postgres::Config, Option<Place>), CliError> {
+    if !settings.uses_private_cluster() {
+        return Ok((database::external_config(settings)?, None));
+    }
+    if let Some(state) = State::of_running(&settings.data_directory)? {
+        return Ok((database::running_cluster(settings, &state)?, None));
+    }
+    let place = Place::find(settings).await?;
+    let config = match &place.own {
+        Some((cluster, _)) => cluster.migrator_config(),
+        // It was started meanwhile by somebody else.
+        None => return connect(settings).await,
+    };
+    Ok((config, Some(place)))
+}
+
 /// Returns how to reach the database; a private cluster that does not run is started for the time of the command.
 pub(super) async fn connect(settings: &Settings) -> Result<(postgres::Config, Option<Place>), CliError> {
     if !settings.uses_private_cluster() {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use auth::config::AuthConfig;
 use blobs::BlobsConfig;
 use data_api::DataApiConfig;
+use doctor::DoctorConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
@@ -102,6 +103,8 @@ pub struct Settings {
     pub storage: StorageConfig,
     /// Exports, imports and other work over many rows.
     pub transfers: TransfersConfig,
+    /// `thorbis doctor`.
+    pub doctor: DoctorConfig,
     /// What is done again and again.
     pub maintenance: Maintenance,
     /// `/metrics`.
@@ -324,6 +327,7 @@ impl Default for Settings {
             realtime: RealtimeConfig::default(),
             outbound: OutboundConfig::default(),
             queue: QueueConfig::default(),
+            doctor: DoctorConfig::default(),
             messaging: MessagingConfig::default(),
             blobs: BlobsConfig::default(),
             storage: StorageConfig::default(),

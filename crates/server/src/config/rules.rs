@@ -40,6 +40,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     let changes = settings.row_changes.faults().into_iter();
     broken.extend(changes.map(|(key, allowed)| (format!("row_changes.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.queue.faults().into_iter().map(|(key, allowed)| (format!("queue.{key}"), format!("allowed: {allowed}"))));
+    broken.extend(settings.doctor.faults().into_iter().map(|(key, allowed)| (format!("doctor.{key}"), format!("allowed: {allowed}"))));
     broken
         .extend(settings.messaging.faults().into_iter().map(|(key, allowed)| (format!("messaging.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.storage.faults().into_iter().map(|(key, allowed)| (format!("storage.{key}"), format!("allowed: {allowed}"))));

@@ -13,6 +13,8 @@ mod commands;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod edge;
 #[cfg(test)]
 mod examples;
