@@ -2,6 +2,7 @@
 //!
 //! Invariant: standard output has what was asked for and nothing else; everything else goes to standard error.
 
+mod alerts;
 mod audit;
 mod cache;
 mod companies;
@@ -76,6 +77,7 @@ enum Command {
     Companies(companies::Companies),
     Support(support::Support),
     Audit(audit::Audit),
+    Alerts(alerts::Alerts),
     Mail(mail::Mail),
     Cache(cache::Cache),
     Tasks(tasks::Tasks),
@@ -183,6 +185,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Companies(command) => Box::pin(command.run(&settings)).await,
         Command::Support(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
+        Command::Alerts(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
         Command::Tasks(command) => Box::pin(command.run(&settings)).await,

@@ -16,6 +16,7 @@ use data_api::DataApiConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
+use observe::AlertsConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
@@ -97,6 +98,8 @@ pub struct Settings {
     pub maintenance: Maintenance,
     /// `/metrics`.
     pub metrics: Metrics,
+    /// Who is told when something is wrong.
+    pub alerts: AlertsConfig,
     /// Logs.
     pub log: Log,
 }
@@ -318,6 +321,7 @@ impl Default for Settings {
             transfers: TransfersConfig::default(),
             maintenance: Maintenance::default(),
             metrics: Metrics::default(),
+            alerts: AlertsConfig::default(),
             log: Log::default(),
         }
     }

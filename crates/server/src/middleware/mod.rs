@@ -11,6 +11,7 @@ mod request_id;
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +22,7 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Request, header};
 use http_body::Body as HttpBody;
 use kernel::{ClientAddress, Error, Kind};
+use observe::Signals;
 use tower::ServiceExt;
 use tracing::Instrument;
 
@@ -49,6 +51,7 @@ pub(crate) struct Pipeline {
     limits: Limits,
     proxies: Proxies,
     uploads: Option<Uploads>,
+    signals: Arc<Signals>,
 }
 
 /// Where files are sent that may be larger than every other body, and may take longer.
@@ -64,13 +67,20 @@ pub(crate) struct Uploads {
 
 impl Pipeline {
     pub(crate) fn new(router: Router, cors: Cors, limits: Limits) -> Self {
-        Self { router, cors, limits, proxies: Proxies::default(), uploads: None }
+        Self { router, cors, limits, proxies: Proxies::default(), uploads: None, signals: Arc::default() }
     }
 
     /// Believes these proxies.
     #[must_use]
     pub(crate) fn behind(mut self, proxies: Proxies) -> Self {
         self.proxies = proxies;
+        self
+    }
+
+    /// Counts here what rules of alerts look at.
+    #[must_use]
+    pub(crate) fn counting(mut self, signals: Arc<Signals>) -> Self {
+        self.signals = signals;
         self
     }
 
@@ -93,7 +103,7 @@ impl Pipeline {
         request.extensions_mut().insert(ConnectInfo(peer));
         let client = self.proxies.client(peer.ip(), request.headers());
         request.extensions_mut().insert(ClientAddress(client));
-        let observation = Observation::begin(&request, (peer, client), span.clone());
+        let observation = Observation::begin(&request, (peer, client), span.clone(), Arc::clone(&self.signals));
         async {
             let decision = self.cors.decide(request.method(), request.headers());
             let mut response = match &decision {
