@@ -1,4 +1,4 @@
-//! What can be set about alerts.
+//! What can be set about alerts, about files of log lines, and about Sentry.
 //!
 //! Invariant: every limit of this crate has its name here; a unit stands last in the name.
 
@@ -85,6 +85,79 @@ impl AlertsConfig {
         let mails = self.mail_to.iter().map(|address| format!("mail:{address}"));
         let webhooks = (1..=self.webhook_urls.len()).map(|place| format!("webhook:{place}"));
         mails.chain(webhooks).chain(self.in_app_company.map(|_company| "in_app".to_owned())).collect()
+    }
+}
+
+/// Log lines in files, beside standard error.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogFileConfig {
+    /// The newest file; older ones have a number behind their name. None: lines go to standard error alone.
+    pub path: Option<PathBuf>,
+    /// Bytes of one file; then the next begins. Another one begins after a day, too.
+    pub bytes_max: u64,
+    /// Files that there are at most.
+    pub files_max: u32,
+    /// Days after which a file goes.
+    pub days_max: u32,
+}
+
+impl Default for LogFileConfig {
+    fn default() -> Self {
+        Self { path: None, bytes_max: 104_857_600, files_max: 10, days_max: 30 }
+    }
+}
+
+impl LogFileConfig {
+    /// Returns the settings that are impossible, each with what is allowed.
+    pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
+        [
+            (self.path.as_ref().is_some_and(|path| !path.is_absolute()), "path", "an absolute path"),
+            (!(4096..=10_000_000_000).contains(&self.bytes_max), "bytes_max", "4096 to 10000000000"),
+            (!(1..=1000).contains(&self.files_max), "files_max", "1 to 1000"),
+            (!(1..=3650).contains(&self.days_max), "days_max", "1 to 3650"),
+        ]
+        .into_iter()
+        .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
+        .collect()
+    }
+}
+
+/// Sentry, which errors are told to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SentryConfig {
+    /// Where it is and what lets in, `https://KEY@HOST/PROJECT`. None: nothing is told.
+    pub dsn: Option<Secret<String>>,
+    /// The share of errors that is told, 0 to 1.
+    pub sample_rate: f64,
+    /// The share of requests that is told, 0 to 1.
+    pub traces_sample_rate: f64,
+    /// What it calls this installation; `environment` if not set.
+    pub environment: Option<String>,
+    /// Errors and requests that wait to be told; more are dropped.
+    pub queue_max: usize,
+}
+
+impl Default for SentryConfig {
+    fn default() -> Self {
+        Self { dsn: None, sample_rate: 1.0, traces_sample_rate: 0.1, environment: None, queue_max: 1000 }
+    }
+}
+
+impl SentryConfig {
+    /// Returns the settings that are impossible, each with what is allowed.
+    pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
+        [
+            (self.dsn.as_ref().is_some_and(|dsn| !crate::sentry::is_dsn(dsn.expose())), "dsn", "https://KEY@HOST/PROJECT"),
+            (!(0.0..=1.0).contains(&self.sample_rate), "sample_rate", "0.0 to 1.0"),
+            (!(0.0..=1.0).contains(&self.traces_sample_rate), "traces_sample_rate", "0.0 to 1.0"),
+            (self.environment.as_ref().is_some_and(|name| name.is_empty() || name.len() > 64), "environment", "1 to 64 letters"),
+            (!(1..=100_000).contains(&self.queue_max), "queue_max", "1 to 100000"),
+        ]
+        .into_iter()
+        .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
+        .collect()
     }
 }
 

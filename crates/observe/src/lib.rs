@@ -5,8 +5,12 @@
 
 pub mod alerts;
 pub mod config;
+pub mod log_file;
+pub mod sentry;
 pub mod signals;
 
 pub use alerts::{Alerts, AlertsOptions};
-pub use config::AlertsConfig;
+pub use config::{AlertsConfig, LogFileConfig, SentryConfig};
+pub use log_file::LogFile;
+pub use sentry::Sentry;
 pub use signals::Signals;

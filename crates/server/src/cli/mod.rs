@@ -109,7 +109,7 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    fn refused(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> Self {
         Self::Refused { code, message: message.into() }
     }
 }
@@ -169,7 +169,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Serve(serve) => serve.alone(sources.variables, &mut settings)?,
         _ => None,
     };
-    logging::begin(&settings.log);
+    logging::begin(&settings)?;
     match command {
         Command::Serve(command) => match alone {
             Some(alone) => command.run_alone(alone, settings).await,

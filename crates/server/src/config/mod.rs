@@ -16,7 +16,7 @@ use data_api::DataApiConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
-use observe::AlertsConfig;
+use observe::{AlertsConfig, LogFileConfig, SentryConfig};
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
@@ -100,6 +100,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// Who is told when something is wrong.
     pub alerts: AlertsConfig,
+    /// Who is told of errors of ours.
+    pub sentry: SentryConfig,
     /// Logs.
     pub log: Log,
 }
@@ -292,6 +294,8 @@ pub struct Log {
     pub format: LogFormat,
     /// What is logged, in the form of `tracing`: `info`, `warn,postgres=debug`.
     pub filter: String,
+    /// Lines in files, as JSON.
+    pub file: LogFileConfig,
 }
 
 impl Default for Settings {
@@ -322,6 +326,7 @@ impl Default for Settings {
             maintenance: Maintenance::default(),
             metrics: Metrics::default(),
             alerts: AlertsConfig::default(),
+            sentry: SentryConfig::default(),
             log: Log::default(),
         }
     }
@@ -370,7 +375,7 @@ impl Default for Database {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+        Self { format: LogFormat::Auto, filter: "info".to_owned(), file: LogFileConfig::default() }
     }
 }
 

@@ -25,6 +25,7 @@ use kernel::{ClientAddress, Error, Kind};
 use observe::Signals;
 use tower::ServiceExt;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::config::Limits;
 
@@ -98,7 +99,7 @@ impl Pipeline {
         B::Error: Into<axum::BoxError>,
     {
         let id = RequestId::of(request.headers());
-        let span = tracing::info_span!("request", request_id = %id);
+        let span = tracing::info_span!("request", request_id = %id, user_id = Empty, company_id = Empty);
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(ConnectInfo(peer));
         let client = self.proxies.client(peer.ip(), request.headers());

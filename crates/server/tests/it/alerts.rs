@@ -169,7 +169,11 @@ async fn errors_are_told_by_every_channel_again_and_when_they_are_over() {
         "exists (select from app.captured_messages m where m.recipient = 'ops@example.com' and m.subject ~ '^Alert: Requests that failed')",
     )
     .await;
-    until(&house.db, "exists (select from public.notification_queue n where n.channel = 'in_app' and n.subject ~ '^Alert: Requests that failed')").await;
+    until(
+        &house.db,
+        "exists (select from public.notification_queue n where n.channel = 'in_app' and n.subject ~ '^Alert: Requests that failed')",
+    )
+    .await;
     // What failed is shown, and by nothing that lets in.
     let (status, alerts) = house.rpc("alerts", json!({})).await;
     assert_eq!(status, 200, "{alerts}");
