@@ -42,7 +42,7 @@ impl LogFile {
     fn turn(&mut self) -> io::Result<()> {
         for number in (1..self.files_max.saturating_sub(1)).rev() {
             let from = numbered(&self.path, number);
-            if from.exists() {
+            if from.try_exists()? {
                 std::fs::rename(from, numbered(&self.path, number + 1))?;
             }
         }

@@ -45,7 +45,7 @@ fn cleaned(word: &str) -> String {
     if is_phone {
         return "[number]".to_owned();
     }
-    if word.split(['/', ':']).any(|part| is_key(part)) { "[secret]".to_owned() } else { word.to_owned() }
+    if word.split(['/', ':']).any(is_key) { "[secret]".to_owned() } else { word.to_owned() }
 }
 
 fn is_key(part: &str) -> bool {

@@ -116,7 +116,7 @@ async fn list(own: &Own) -> Result<String, CliError> {
 async fn rules(own: &Own) -> Result<String, CliError> {
     let statement = Sql::new(
         "select rpad(r.name, 18) || '  ' || rpad(r.state, 8) || '  ' || rpad(r.severity, 8) || '  ' || r.description || ': '
-                || coalesce(trim_scale(round(r.reading::numeric, 1))::text, '-') || case when r.is_above then ', up to ' else ', down to ' end
+                || coalesce(round(r.reading::numeric, 1)::text, '-') || case when r.is_above then ', up to ' else ', down to ' end
                 || r.threshold::numeric || ' ' || r.unit || coalesce(' (' || r.about || ')', '')
                 || coalesce('; silent until ' || to_char(r.silent_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || coalesce(': ' || r.silent_reason, ''), '')
                 as line
