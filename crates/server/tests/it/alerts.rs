@@ -62,6 +62,7 @@ struct House {
     client: Client,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a proof says how far apart looks are")]
 fn interval() -> u64 {
     std::env::var("ALERTS_INTERVAL").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
