@@ -494,6 +494,15 @@ CREATE FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) RETURNS jsonb
 $$;
 ALTER FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) OWNER TO app_owner;
 
+CREATE FUNCTION app.alert_amount(p_amount double precision, p_unit text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+  select case when p_unit = 'bytes' then pg_catalog.pg_size_pretty(p_amount::numeric)
+              else trim_scale(round(p_amount::numeric, 1))::text || case when p_unit = '%' then '' else ' ' end || p_unit end
+$$;
+ALTER FUNCTION app.alert_amount(p_amount double precision, p_unit text) OWNER TO app_owner;
+
 CREATE FUNCTION app.alter_schedule(p_maker text, p_id bigint, p_change jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4775,6 +4784,18 @@ CREATE FUNCTION app.changes_are_kept() RETURNS boolean
     RETURN (EXISTS (SELECT FROM pg_trigger WHERE (pg_trigger.tgname = 'keep_change'::name)));
 ALTER FUNCTION app.changes_are_kept() OWNER TO app_owner;
 
+CREATE FUNCTION app.check_alert_reach() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if app.company_id() is not null then
+    raise exception using errcode = 'TH403', constraint = 'alerts_not_yours', message = 'Alerts are the operator''s, and no company''s.',
+      hint = 'Leave X-Company-Id away.';
+  end if;
+end $$;
+ALTER FUNCTION app.check_alert_reach() OWNER TO app_owner;
+
 CREATE TABLE public.webhooks (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -6185,6 +6206,16 @@ begin
 end $$;
 ALTER FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) OWNER TO app_owner;
 
+CREATE FUNCTION app.database_sessions() RETURNS TABLE(pid integer, datname text, usename text, application_name text, client_addr inet, backend_type text, state text, wait_event_type text, wait_event text, xact_start timestamp with time zone, query_start timestamp with time zone, query text, blocked_by integer[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select a.pid, a.datname::text, a.usename::text, a.application_name, a.client_addr, a.backend_type, a.state, a.wait_event_type, a.wait_event, a.xact_start,
+         a.query_start, left(a.query, 2000), case when a.wait_event_type = 'Lock' then pg_catalog.pg_blocking_pids(a.pid) else '{}' end
+    from pg_catalog.pg_stat_activity a where a.datname = current_database() and a.pid <> pg_backend_pid()
+$$;
+ALTER FUNCTION app.database_sessions() OWNER TO app_definer;
+
 CREATE FUNCTION app.decide_notification(p_company_id uuid, p_user_id uuid, p_topic text, p_channel text, OUT is_enabled boolean, OUT reason text) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -7139,6 +7170,54 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.equipment_serviced() OWNER TO app_definer;
+
+CREATE FUNCTION app.evaluate_alerts(p_channels text[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now   constant timestamptz := clock_timestamp();
+  v_rule  app.alert_rules;
+  v_alert record;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('app.evaluate_alerts', 0)) then
+    return null;
+  end if;
+  for v_rule in select r.* from app.alert_rules r where r.is_enabled order by r.name loop
+    -- What cannot be read is no data for one rule, and hinders no other.
+    begin
+      select g.reading, left(g.about, 300) into v_rule.reading, v_rule.reading_about from app.read_alert_rule(v_rule, v_now) g;
+    exception when others then
+      v_rule.reading := null;
+      v_rule.reading_about := left('it could not be read: ' || sqlerrm, 300);
+    end;
+    update app.alert_rules r set reading = v_rule.reading, reading_about = v_rule.reading_about, read_at = v_now where r.name = v_rule.name;
+    perform app.judge_alert_rule(v_rule, p_channels, v_now);
+  end loop;
+  for v_alert in
+    select a.id, a.told_at, r.remind_s, r.window_s, r.source, r.is_enabled, a.seen_at
+      from app.alerts a join app.alert_rules r on r.name = a.rule where a.resolved_at is null order by a.raised_at limit 1000
+  loop
+    -- What a program told once is over when it tells it no more; a rule that is off has no alerts.
+    if not v_alert.is_enabled or v_alert.source = 'told' and v_alert.seen_at < v_now - make_interval(secs => v_alert.window_s) then
+      perform app.resolve_alert(v_alert.id, p_channels, v_now);
+    end if;
+  end loop;
+  for v_alert in
+    update app.alerts a set told_at = v_now
+      from app.alerts o join app.alert_rules r on r.name = o.rule
+     where a.id = o.id and o.resolved_at is null and (r.silent_until is null or r.silent_until <= v_now)
+       and (o.told_at is null or o.told_at <= v_now - make_interval(secs => r.remind_s))
+    returning a.id, case when o.told_at is null then 'raised' else 'reminded' end as event
+  loop
+    perform app.tell_alert(v_alert.id, v_alert.event, p_channels, v_now);
+  end loop;
+  delete from app.signal_readings s where s.ctid = any (array(select o.ctid from app.signal_readings o where o.noted_at < v_now - interval '1 day'
+                                                               order by o.noted_at limit 10000 for update skip locked));
+  delete from app.alerts a where a.ctid = any (array(select o.ctid from app.alerts o where o.resolved_at < v_now - interval '400 days' limit 1000));
+  return (select count(*) from app.alerts a where a.resolved_at is null);
+end $$;
+ALTER FUNCTION app.evaluate_alerts(p_channels text[]) OWNER TO app_definer;
 
 CREATE FUNCTION app.event_nouns() RETURNS TABLE(noun text, table_name text, permission text)
     LANGUAGE sql STABLE
@@ -10125,6 +10204,110 @@ begin
 end $$;
 ALTER FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) OWNER TO app_definer;
 
+CREATE TABLE app.alert_rules (
+    name text NOT NULL,
+    description text NOT NULL,
+    source text NOT NULL,
+    signal text,
+    unit text NOT NULL,
+    is_above boolean DEFAULT true NOT NULL,
+    threshold double precision NOT NULL,
+    window_s integer DEFAULT 300 NOT NULL,
+    hold_s integer DEFAULT 0 NOT NULL,
+    calm_s integer DEFAULT 120 NOT NULL,
+    remind_s integer DEFAULT 3600 NOT NULL,
+    severity text DEFAULT 'warning'::text NOT NULL,
+    is_enabled boolean DEFAULT true NOT NULL,
+    is_changed boolean DEFAULT false NOT NULL,
+    silent_until timestamp with time zone,
+    silent_reason text,
+    reading double precision,
+    reading_about text,
+    read_at timestamp with time zone,
+    crossed_at timestamp with time zone,
+    calm_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT alert_rules_calm_s_check CHECK (((calm_s >= 0) AND (calm_s <= 86400))),
+    CONSTRAINT alert_rules_description_check CHECK (((length(description) >= 1) AND (length(description) <= 200))),
+    CONSTRAINT alert_rules_hold_s_check CHECK (((hold_s >= 0) AND (hold_s <= 86400))),
+    CONSTRAINT alert_rules_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,59}$'::text)),
+    CONSTRAINT alert_rules_reading_about_check CHECK ((length(reading_about) <= 300)),
+    CONSTRAINT alert_rules_remind_s_check CHECK (((remind_s >= 1) AND (remind_s <= 604800))),
+    CONSTRAINT alert_rules_severity_check CHECK ((severity = ANY (ARRAY['warning'::text, 'critical'::text]))),
+    CONSTRAINT alert_rules_signal_check CHECK ((signal ~ '^[a-z][a-z0-9_]{0,79}$'::text)),
+    CONSTRAINT alert_rules_silent_reason_check CHECK (((length(silent_reason) >= 1) AND (length(silent_reason) <= 200))),
+    CONSTRAINT alert_rules_source_check CHECK ((source = ANY (ARRAY['sum'::text, 'last'::text, 'forecast'::text, 'transactions'::text, 'connections'::text, 'slots'::text, 'tasks'::text, 'told'::text]))),
+    CONSTRAINT alert_rules_source_signal_check CHECK (((signal IS NOT NULL) = (source = ANY (ARRAY['sum'::text, 'last'::text, 'forecast'::text])))),
+    CONSTRAINT alert_rules_unit_check CHECK (((length(unit) >= 1) AND (length(unit) <= 20))),
+    CONSTRAINT alert_rules_window_s_check CHECK (((window_s >= 1) AND (window_s <= 86400)))
+);
+ALTER TABLE ONLY app.alert_rules FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.alert_rules OWNER TO app_owner;
+
+COMMENT ON TABLE app.alert_rules IS 'When somebody is to be told: a value that servers or PostgreSQL have, and how far it may go.';
+
+COMMENT ON COLUMN app.alert_rules.source IS 'Where the value comes from: signals of servers (added up in a window, the last one, or when they come to nothing), or PostgreSQL.';
+
+COMMENT ON COLUMN app.alert_rules.signal IS 'The signal, where it comes from servers.';
+
+COMMENT ON COLUMN app.alert_rules.is_above IS 'Whether more than the threshold is too much; else less is too little.';
+
+COMMENT ON COLUMN app.alert_rules.window_s IS 'Seconds that the value is made of.';
+
+COMMENT ON COLUMN app.alert_rules.hold_s IS 'Seconds for which the threshold is crossed before anybody is told.';
+
+COMMENT ON COLUMN app.alert_rules.calm_s IS 'Seconds for which all is well again before the alert is resolved.';
+
+COMMENT ON COLUMN app.alert_rules.remind_s IS 'Seconds after which an alert that is still open is told again.';
+
+COMMENT ON COLUMN app.alert_rules.is_changed IS 'Whether an operator set it: a renewed server leaves it so.';
+
+COMMENT ON COLUMN app.alert_rules.silent_until IS 'Until when nobody is told.';
+
+COMMENT ON COLUMN app.alert_rules.silent_reason IS 'Why not.';
+
+COMMENT ON COLUMN app.alert_rules.reading IS 'The value at the last look; null is no data.';
+
+COMMENT ON COLUMN app.alert_rules.reading_about IS 'What it is of.';
+
+COMMENT ON COLUMN app.alert_rules.read_at IS 'When it was looked at last.';
+
+COMMENT ON COLUMN app.alert_rules.crossed_at IS 'Since when the threshold is crossed.';
+
+COMMENT ON COLUMN app.alert_rules.calm_at IS 'Since when it is not, while an alert is open.';
+
+CREATE FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_crossed   constant boolean := case when p_rule.is_above then p_rule.reading > p_rule.threshold else p_rule.reading < p_rule.threshold end;
+  v_body      constant text := format('%s: %s, allowed %s %s%s', p_rule.description, app.alert_amount(p_rule.reading, p_rule.unit),
+                case when p_rule.is_above then 'up to' else 'down to' end, app.alert_amount(p_rule.threshold, p_rule.unit),
+                coalesce(' (' || p_rule.reading_about || ')', ''));
+  v_alert     app.alerts;
+begin
+  select a.* into v_alert from app.alerts a where a.rule = p_rule.name and a.subject = '' and a.resolved_at is null;
+  if v_crossed is null then
+    return;
+  elsif v_crossed then
+    update app.alert_rules r set crossed_at = coalesce(r.crossed_at, p_now), calm_at = null where r.name = p_rule.name;
+    if v_alert.id is not null then
+      update app.alerts a set seen_at = p_now, body = v_body,
+             worst = case when p_rule.is_above then greatest(a.worst, p_rule.reading) else least(a.worst, p_rule.reading) end where a.id = v_alert.id;
+    elsif p_now - coalesce(p_rule.crossed_at, p_now) >= make_interval(secs => p_rule.hold_s) then
+      insert into app.alerts (rule, severity, body, worst, raised_at, seen_at) values (p_rule.name, p_rule.severity, v_body, p_rule.reading, p_now, p_now);
+    end if;
+  else
+    update app.alert_rules r set crossed_at = null, calm_at = case when v_alert.id is not null then coalesce(r.calm_at, p_now) end
+     where r.name = p_rule.name and (r.crossed_at is not null or (r.calm_at is null) = (v_alert.id is not null));
+    if v_alert.id is not null and p_now - coalesce(p_rule.calm_at, p_now) >= make_interval(secs => p_rule.calm_s) then
+      perform app.resolve_alert(v_alert.id, p_channels, p_now);
+    end if;
+  end if;
+end $$;
+ALTER FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) OWNER TO app_owner;
+
 CREATE TABLE public.api_keys (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -12029,6 +12212,15 @@ begin
 end $$;
 ALTER FUNCTION app.note_session() OWNER TO app_definer;
 
+CREATE FUNCTION app.note_signals(p_node text, p_signals jsonb) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+  insert into app.signal_readings (signal, node, amount)
+  select s.key, left(p_node, 200), s.value::double precision from jsonb_each_text(p_signals) s where s.key ~ '^[a-z][a-z0-9_]{0,79}$' limit 100
+$_$;
+ALTER FUNCTION app.note_signals(p_node text, p_signals jsonb) OWNER TO app_definer;
+
 CREATE FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -13621,6 +13813,64 @@ begin
 end $$;
 ALTER FUNCTION app.rate_limits_changed() OWNER TO app_definer;
 
+CREATE FUNCTION app.read_alert_rule(p_rule app.alert_rules, p_now timestamp with time zone, OUT reading double precision, OUT about text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  case p_rule.source
+    when 'sum' then
+      select coalesce(sum(s.amount), 0), null into reading, about
+        from app.signal_readings s where s.signal = p_rule.signal and s.noted_at > p_now - make_interval(secs => p_rule.window_s) and s.noted_at <= p_now;
+    when 'last' then
+      select l.amount, l.node into reading, about
+        from (select distinct on (s.node) s.node, s.amount from app.signal_readings s
+               where s.signal = p_rule.signal and s.noted_at > p_now - make_interval(secs => p_rule.window_s)
+               order by s.node, s.noted_at desc) l
+       order by case when p_rule.is_above then -l.amount else l.amount end limit 1;
+    when 'forecast' then
+      -- Hours until a straight line through the readings comes to nothing. A short look at a disk says nothing.
+      select l.last_amount / -l.slope / 3600, l.node into reading, about
+        from (select s.node, pg_catalog.regr_slope(s.amount, extract(epoch from s.noted_at)) as slope,
+                     (array_agg(s.amount order by s.noted_at desc))[1] as last_amount
+                from app.signal_readings s where s.signal = p_rule.signal and s.noted_at > p_now - make_interval(secs => p_rule.window_s)
+               group by s.node
+              having count(*) >= 5 and max(s.noted_at) - min(s.noted_at) >= make_interval(secs => p_rule.window_s / 12.0)) l
+       where l.slope < 0 order by 1 limit 1;
+      if reading is null and exists (select from app.signal_readings s where s.signal = p_rule.signal
+                                        and s.noted_at > p_now - make_interval(secs => p_rule.window_s)) then
+        reading := 8760;
+      end if;
+      reading := least(reading, 8760);
+    when 'transactions' then
+      if app.sees_activity() then
+        select extract(epoch from clock_timestamp() - a.xact_start), format('process %s of %s, %s', a.pid, a.usename, a.state) into reading, about
+          from pg_catalog.pg_stat_activity a
+         where a.datname = current_database() and a.xact_start is not null and a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
+           -- What works without end by design, and what makes copies of everything.
+           and a.application_name not in ('pg_dump', 'pg_basebackup')
+         order by a.xact_start limit 1;
+        reading := coalesce(reading, 0);
+      end if;
+    when 'connections' then
+      select count(*) * 100.0 / current_setting('max_connections')::integer, format('%s of %s', count(*), current_setting('max_connections'))
+        into reading, about from pg_catalog.pg_stat_activity a where a.datid is not null;
+    when 'slots' then
+      if pg_catalog.pg_is_in_recovery() then
+        return;
+      end if;
+      select pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn), s.slot_name into reading, about
+        from pg_catalog.pg_replication_slots s where s.restart_lsn is not null order by 1 desc limit 1;
+      reading := coalesce(reading, 0);
+    when 'tasks' then
+      select greatest(extract(epoch from p_now - t.run_at), 0), t.kind into reading, about
+        from app.tasks t where t.state in ('ready', 'later') and t.run_at <= p_now order by t.run_at limit 1;
+      reading := coalesce(reading, 0);
+    else null;
+  end case;
+end $$;
+ALTER FUNCTION app.read_alert_rule(p_rule app.alert_rules, p_now timestamp with time zone, OUT reading double precision, OUT about text) OWNER TO app_definer;
+
 CREATE FUNCTION app.read_line_items() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -14244,6 +14494,20 @@ ALTER FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly bool
 
 COMMENT ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) IS 'Takes a block of numbers; returns the first of them.';
 
+CREATE FUNCTION app.resolve_alert(p_alert uuid, p_channels text[], p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_told timestamptz;
+begin
+  update app.alerts a set resolved_at = p_now where a.id = p_alert and a.resolved_at is null returning a.told_at into v_told;
+  if v_told is not null then
+    perform app.tell_alert(p_alert, 'resolved', p_channels, p_now);
+  end if;
+end $$;
+ALTER FUNCTION app.resolve_alert(p_alert uuid, p_channels text[], p_now timestamp with time zone) OWNER TO app_owner;
+
 CREATE FUNCTION app.retire_worker(p_worker uuid) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -14780,6 +15044,14 @@ CREATE FUNCTION app.secret_columns(p_table regclass) RETURNS text[]
 $$;
 ALTER FUNCTION app.secret_columns(p_table regclass) OWNER TO app_owner;
 
+CREATE FUNCTION app.sees_activity() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
+$$;
+ALTER FUNCTION app.sees_activity() OWNER TO app_definer;
+
 CREATE FUNCTION app.set_mfa_due() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -14816,6 +15088,16 @@ begin
   return v_company;
 end $$;
 ALTER FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) OWNER TO app_definer;
+
+CREATE FUNCTION app.settle_alert_delivery(p_id uuid, p_error text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  update app.alert_deliveries d
+     set done_at = case when p_error is null then clock_timestamp() end, due_at = case when p_error is not null then d.due_at end, error = left(p_error, 300)
+   where d.id = p_id and d.done_at is null
+$$;
+ALTER FUNCTION app.settle_alert_delivery(p_id uuid, p_error text) OWNER TO app_definer;
 
 CREATE FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) RETURNS public.company_domains
     LANGUAGE plpgsql SECURITY DEFINER
@@ -15464,6 +15746,34 @@ begin
 end $$;
 ALTER FUNCTION app.stamp_approval() OWNER TO app_owner;
 
+CREATE FUNCTION app.statement_figures() RETURNS TABLE(query text, calls bigint, total_exec_time double precision, avg_exec_time double precision, avg_rows double precision, hit_percent double precision, source text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_schema text;
+begin
+  select n.nspname into v_schema from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements';
+  if v_schema is not null and app.sees_activity() then
+    begin
+      return query execute format(
+        'select left(s.query, 2000), s.calls, s.total_exec_time, s.total_exec_time / nullif(s.calls, 0), s.rows::double precision / nullif(s.calls, 0),
+                (100.0 * s.shared_blks_hit / nullif(s.shared_blks_hit + s.shared_blks_read, 0))::double precision, ''pg_stat_statements''
+           from %I.pg_stat_statements s where s.dbid = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+          order by s.total_exec_time desc limit 50', v_schema);
+      return;
+    exception when object_not_in_prerequisite_state or insufficient_privilege then null;
+    end;
+  end if;
+  return query
+    select left(a.query, 2000), 1::bigint, (extract(epoch from clock_timestamp() - a.query_start) * 1000)::double precision,
+           (extract(epoch from clock_timestamp() - a.query_start) * 1000)::double precision, null::double precision, null::double precision, 'pg_stat_activity'
+      from pg_catalog.pg_stat_activity a
+     where a.datname = current_database() and a.state = 'active' and a.pid <> pg_backend_pid() and a.query_start is not null
+     order by a.query_start limit 50;
+end $$;
+ALTER FUNCTION app.statement_figures() OWNER TO app_definer;
+
 CREATE FUNCTION app.stock_at(p_company_id uuid, p_inventory_id uuid, p_location_id uuid) RETURNS numeric
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -15750,6 +16060,23 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.sync_user() OWNER TO app_definer;
+
+CREATE FUNCTION app.take_alert_deliveries(p_limit integer, p_attempts_max integer) RETURNS TABLE(id uuid, alert_id uuid, event text, channel text, attempts integer, rule text, severity text, body text, raised_at timestamp with time zone)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  with due as (
+    select d.id from app.alert_deliveries d where d.due_at <= clock_timestamp() order by d.due_at limit p_limit for update skip locked
+  ), taken as (
+    update app.alert_deliveries d
+       set attempts = d.attempts + 1,
+           due_at = case when d.attempts + 1 < p_attempts_max then clock_timestamp() + make_interval(secs => least(10 * 2 ^ d.attempts, 300)) end
+      from due where d.id = due.id returning d.*
+  )
+  select t.id, t.alert_id, t.event, t.channel, t.attempts, a.rule, a.severity, a.body, a.raised_at
+    from taken t join app.alerts a on a.id = t.alert_id order by t.created_at
+$$;
+ALTER FUNCTION app.take_alert_deliveries(p_limit integer, p_attempts_max integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -16055,6 +16382,15 @@ begin
 end $$;
 ALTER FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_action text, p_job_id uuid, p_field text, p_old text, p_new text) OWNER TO app_definer;
 
+CREATE FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text[], p_now timestamp with time zone) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+  insert into app.alert_deliveries (alert_id, event, channel, due_at, created_at)
+  select p_alert, p_event, left(c.channel, 260), p_now, p_now from unnest(p_channels) c (channel) limit 50
+$$;
+ALTER FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text[], p_now timestamp with time zone) OWNER TO app_owner;
+
 CREATE FUNCTION app.tell_of_table(p_table regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -16129,6 +16465,21 @@ begin
   return next;
 end $$;
 ALTER FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.test_alert(p_channels text[]) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now constant timestamptz := clock_timestamp();
+  v_id  uuid;
+begin
+  insert into app.alerts (rule, subject, severity, body, raised_at, seen_at, told_at, resolved_at)
+  values ('told', 'test', 'warning', 'This is a test. Nothing is wrong.', v_now, v_now, v_now, v_now) returning id into v_id;
+  perform app.tell_alert(v_id, 'test', p_channels, v_now);
+  return v_id;
+end $$;
+ALTER FUNCTION app.test_alert(p_channels text[]) OWNER TO app_definer;
 
 CREATE FUNCTION app.test_webhook(p_id uuid, p_now timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -17445,6 +17796,46 @@ ALTER FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason tex
 COMMENT ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) IS 'Adds to stock or takes from it, for a reason: restock, sale, damage, theft, correction, return.
 @html note';
 
+CREATE FUNCTION public.alert_rules() RETURNS TABLE(name text, description text, threshold double precision, unit text, is_above boolean, window_s integer, hold_s integer, calm_s integer, remind_s integer, severity text, is_enabled boolean, silent_until timestamp with time zone, silent_reason text, reading double precision, about text, read_at timestamp with time zone, state text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.check_alert_reach();
+  return query
+    select r.name, r.description, r.threshold, r.unit, r.is_above, r.window_s, r.hold_s, r.calm_s, r.remind_s, r.severity, r.is_enabled, r.silent_until,
+           r.silent_reason, r.reading, r.reading_about, r.read_at,
+           case when not r.is_enabled then 'off'
+                when exists (select from app.alerts a where a.rule = r.name and a.resolved_at is null)
+                  then case when r.silent_until > now() then 'silent' else 'open' end
+                when r.source <> 'told' and r.reading is null then 'no data'
+                when r.crossed_at is not null then 'crossed'
+                else 'well' end
+      from app.alert_rules r order by r.name;
+end $$;
+ALTER FUNCTION public.alert_rules() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.alert_rules() IS 'When the operator is told, and how it stands. For the service.';
+
+CREATE FUNCTION public.alerts(since timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(id uuid, rule text, severity text, body text, worst double precision, times integer, raised_at timestamp with time zone, seen_at timestamp with time zone, told_at timestamp with time zone, resolved_at timestamp with time zone, deliveries jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  perform app.check_alert_reach();
+  return query
+    select a.id, a.rule, a.severity, a.body, a.worst, a.times, a.raised_at, a.seen_at, a.told_at, a.resolved_at,
+           coalesce((select jsonb_agg(jsonb_build_object('event', d.event, 'channel', d.channel, 'attempts', d.attempts, 'done_at', d.done_at, 'error', d.error)
+                                      order by d.created_at, d.channel) from app.alert_deliveries d where d.alert_id = a.id), '[]')
+      from app.alerts a
+     where a.resolved_at is null or a.raised_at > coalesce(since, now() - interval '7 days')
+     order by a.resolved_at is not null, a.raised_at desc limit 1000;
+end $$;
+ALTER FUNCTION public.alerts(since timestamp with time zone) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.alerts(since timestamp with time zone) IS 'Alerts that are open, and those since a time (seven days), with what channels made of them. For the service.';
+
 CREATE FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -17998,7 +18389,7 @@ CREATE FUNCTION public.collect_business_metrics() RETURNS void
              m.metric_name,
              m.metric_value,
              m.dimensions
-            FROM ((((public.companies c
+            FROM (((((public.companies c
               LEFT JOIN ( SELECT j_1.company_id,
                      count(*) AS made
                     FROM public.jobs j_1
@@ -18015,7 +18406,14 @@ CREATE FUNCTION public.collect_business_metrics() RETURNS void
                     FROM public.payments p_1
                    WHERE ((p_1.completed_at >= (now() - '24:00:00'::interval)) AND (p_1.status = 'completed'::text) AND (p_1.payment_type = 'payment'::text) AND (p_1.deleted_at IS NULL))
                    GROUP BY p_1.company_id, p_1.currency) p ON (((p.company_id = c.id) AND (p.currency = c.currency))))
-              CROSS JOIN LATERAL ( VALUES ('daily_work_orders'::text,(COALESCE(j.made, (0)::bigint))::numeric,'{}'::jsonb), ('daily_new_customers'::text,COALESCE(u.made, (0)::bigint),'{}'::jsonb), ('daily_payments'::text,COALESCE(p.paid, (0)::numeric),jsonb_build_object('currency', c.currency))) m(metric_name, metric_value, dimensions))
+              LEFT JOIN ( SELECT i_1.company_id,
+                     count(*) AS sent,
+                     sum(i_1.total_amount) FILTER (WHERE (i_1.currency = o.currency)) AS amount
+                    FROM (public.invoices i_1
+                      JOIN public.companies o ON ((o.id = i_1.company_id)))
+                   WHERE ((i_1.sent_at >= (now() - '24:00:00'::interval)) AND (i_1.deleted_at IS NULL))
+                   GROUP BY i_1.company_id) i ON ((i.company_id = c.id)))
+              CROSS JOIN LATERAL ( VALUES ('daily_work_orders'::text,(COALESCE(j.made, (0)::bigint))::numeric,'{}'::jsonb), ('daily_new_customers'::text,COALESCE(u.made, (0)::bigint),'{}'::jsonb), ('daily_jobs_created'::text,COALESCE(j.made, (0)::bigint),'{}'::jsonb), ('daily_invoices_sent'::text,COALESCE(i.sent, (0)::bigint),'{}'::jsonb), ('daily_invoices_sent_amount'::text,COALESCE(i.amount, (0)::numeric),jsonb_build_object('currency', c.currency)), ('daily_payments'::text,COALESCE(p.paid, (0)::numeric),jsonb_build_object('currency', c.currency))) m(metric_name, metric_value, dimensions))
            WHERE ((c.deleted_at IS NULL) AND (c.archived_at IS NULL) AND (c.id = COALESCE(app.company_id(), c.id)));
 END;
 ALTER FUNCTION public.collect_business_metrics() OWNER TO app_definer;
@@ -18547,6 +18945,35 @@ $$;
 ALTER FUNCTION public.message_attempts() OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.message_attempts() IS 'Every attempt to send a message of the company, the newest first, with what its provider told: for whoever holds communications:read.';
+
+CREATE FUNCTION public.metrics_today() RETURNS TABLE(jobs_created_today bigint, invoices_sent_today bigint, revenue_sent_today bigint, currency text, customers_created_today bigint, since timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_company constant uuid := app.company_id();
+  v_since   timestamptz;
+  v_money   text;
+begin
+  if v_company is null then
+    raise exception using errcode = 'TH403', constraint = 'company_required', message = 'No company is chosen.';
+  end if;
+  if not (app.has_permission('reports:read') or current_setting('role') = 'service_role') then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'You need the permission reports:read.';
+  end if;
+  select date_trunc('day', now() at time zone c.business_timezone) at time zone c.business_timezone, c.currency into v_since, v_money
+    from public.companies c where c.id = v_company;
+  return query
+    select (select count(*) from public.jobs j where j.company_id = v_company and j.created_at >= v_since and j.deleted_at is null),
+           i.sent, coalesce(i.amount, 0)::bigint, v_money,
+           (select count(*) from public.customers u where u.company_id = v_company and u.created_at >= v_since and u.deleted_at is null), v_since
+      from (select count(*) as sent, sum(i.total_amount) filter (where i.currency = v_money) as amount
+              from public.invoices i where i.company_id = v_company and i.sent_at >= v_since and i.deleted_at is null) i;
+end $$;
+ALTER FUNCTION public.metrics_today() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.metrics_today() IS 'Jobs made, invoices sent and their sum in the company''s currency, and customers made since the company''s midnight. Needs reports:read.';
 
 CREATE FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid DEFAULT NULL::uuid, max_results integer DEFAULT 100) RETURNS TABLE(customer_id uuid, company_id uuid, customer_name text, currency text, total_jobs bigint, total_invoices bigint, total_revenue bigint, total_paid bigint, average_invoice_value bigint, last_job_date timestamp with time zone, customer_status text, other_currencies jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -19423,6 +19850,31 @@ ALTER FUNCTION public.search_price_book(query text, max_results integer) OWNER T
 
 COMMENT ON FUNCTION public.search_price_book(query text, max_results integer) IS 'Finds items of the price book by name, SKU, category or description, also misspelt. Those no longer sold come last.';
 
+CREATE FUNCTION public.send_alert(message text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+declare
+  v_id uuid;
+begin
+  perform app.check_alert_reach();
+  if coalesce(length(btrim(message)) not between 1 and 2000, true) then
+    raise exception using errcode = 'TH422', constraint = 'alert_text_invalid', message = 'An alert has 1 to 2000 letters.';
+  elsif (select count(*) from app.alerts a where a.rule = 'told' and a.resolved_at is null) >= 100
+        and not exists (select from app.alerts a where a.rule = 'told' and a.subject = md5(message) and a.resolved_at is null) then
+    raise exception using errcode = 'TH429', constraint = 'alerts_too_many', message = '100 alerts of programs are open.', hint = 'They are resolved an hour after they were told last.';
+  end if;
+  insert into app.alerts as a (rule, subject, severity, body, raised_at, seen_at)
+  select r.name, md5(message), r.severity, message, now(), now() from app.alert_rules r where r.name = 'told'
+  on conflict (rule, subject) where resolved_at is null do update set seen_at = now(), times = least(a.times::bigint + 1, 2147483647)::integer
+  returning a.id into v_id;
+  return v_id;
+end $$;
+ALTER FUNCTION public.send_alert(message text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.send_alert(message text) IS 'Has the operator told of something by all channels of alerts; returns the alert. For the service.';
+
 CREATE FUNCTION public.send_invoice_reminder(invoice_id uuid) RETURNS uuid
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -19433,6 +19885,30 @@ $_$;
 ALTER FUNCTION public.send_invoice_reminder(invoice_id uuid) OWNER TO app_definer;
 
 COMMENT ON FUNCTION public.send_invoice_reminder(invoice_id uuid) IS 'Has the customer reminded of an overdue invoice, once in 24 hours at most; returns the task, or nothing where there is no such invoice.';
+
+CREATE FUNCTION public.set_alert_rule(name text, threshold double precision DEFAULT NULL::double precision, enabled boolean DEFAULT NULL::boolean, window_s integer DEFAULT NULL::integer, hold_s integer DEFAULT NULL::integer, calm_s integer DEFAULT NULL::integer, remind_s integer DEFAULT NULL::integer, severity text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+begin
+  perform app.check_alert_reach();
+  update app.alert_rules r
+     set threshold = coalesce(threshold, r.threshold), is_enabled = coalesce(enabled, r.is_enabled), window_s = coalesce(window_s, r.window_s),
+         hold_s = coalesce(hold_s, r.hold_s), calm_s = coalesce(calm_s, r.calm_s), remind_s = coalesce(remind_s, r.remind_s),
+         severity = coalesce(severity, r.severity), is_changed = true, updated_at = now()
+   where r.name = name;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'alert_rule_not_found', message = 'There is no such rule.', hint = 'alert_rules() lists them.';
+  end if;
+  return true;
+exception when check_violation then
+  raise exception using errcode = 'TH422', constraint = 'alert_rule_invalid', message = 'This rule cannot be set so.',
+    hint = 'window_s is 1 to 86400, hold_s and calm_s 0 to 86400, remind_s 1 to 604800, severity warning or critical.';
+end $$;
+ALTER FUNCTION public.set_alert_rule(name text, threshold double precision, enabled boolean, window_s integer, hold_s integer, calm_s integer, remind_s integer, severity text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.set_alert_rule(name text, threshold double precision, enabled boolean, window_s integer, hold_s integer, calm_s integer, remind_s integer, severity text) IS 'Changes when the operator is told; what is null stays. For the service.';
 
 CREATE FUNCTION public.set_company_subscription(company_id uuid, tier text DEFAULT NULL::text, status text DEFAULT NULL::text, seats integer DEFAULT NULL::integer, trial_ends_at timestamp with time zone DEFAULT NULL::timestamp with time zone, reason text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
@@ -19541,6 +20017,26 @@ begin
   return jsonb_build_object('id', v_id, 'status', 'signed');
 end $$;
 ALTER FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) OWNER TO app_definer;
+
+CREATE FUNCTION public.silence_alert(name text, until timestamp with time zone, reason text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+begin
+  perform app.check_alert_reach();
+  if until > now() + interval '30 days' or until <= now() or length(reason) not between 1 and 200 then
+    raise exception using errcode = 'TH422', constraint = 'alert_silence_invalid', message = 'A silence ends within 30 days; a reason has 1 to 200 letters.';
+  end if;
+  update app.alert_rules r set silent_until = until, silent_reason = case when until is not null then reason end, updated_at = now() where r.name = name;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'alert_rule_not_found', message = 'There is no such rule.', hint = 'alert_rules() lists them.';
+  end if;
+  return true;
+end $$;
+ALTER FUNCTION public.silence_alert(name text, until timestamp with time zone, reason text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.silence_alert(name text, until timestamp with time zone, reason text) IS 'Has nobody told of a rule until a time; null ends that. For the service.';
 
 CREATE FUNCTION public.stock_by_location(inventory_id uuid) RETURNS TABLE(location_id uuid, name text, quantity numeric)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -19811,6 +20307,70 @@ COMMENT ON COLUMN app.address_holds.reason IS 'Refused, complained about, or sto
 COMMENT ON COLUMN app.address_holds.until IS 'Until when; null until it is taken back.';
 
 COMMENT ON COLUMN app.address_holds.created_at IS 'Since when.';
+
+CREATE TABLE app.alert_deliveries (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    alert_id uuid NOT NULL,
+    event text NOT NULL,
+    channel text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    error text,
+    CONSTRAINT alert_deliveries_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT alert_deliveries_channel_check CHECK (((length(channel) >= 1) AND (length(channel) <= 260))),
+    CONSTRAINT alert_deliveries_error_check CHECK ((length(error) <= 300)),
+    CONSTRAINT alert_deliveries_event_check CHECK ((event = ANY (ARRAY['raised'::text, 'reminded'::text, 'resolved'::text, 'test'::text])))
+);
+ALTER TABLE ONLY app.alert_deliveries FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.alert_deliveries OWNER TO app_owner;
+
+COMMENT ON TABLE app.alert_deliveries IS 'One word about an alert by one channel, and what became of it.';
+
+COMMENT ON COLUMN app.alert_deliveries.channel IS 'mail and an address, webhook and its place in the settings, or in_app.';
+
+COMMENT ON COLUMN app.alert_deliveries.due_at IS 'When it is tried next; null when it is done or given up.';
+
+COMMENT ON COLUMN app.alert_deliveries.done_at IS 'When the channel took it.';
+
+COMMENT ON COLUMN app.alert_deliveries.error IS 'Why the last attempt failed.';
+
+CREATE TABLE app.alerts (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    rule text NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    severity text NOT NULL,
+    body text NOT NULL,
+    worst double precision,
+    times integer DEFAULT 1 NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    told_at timestamp with time zone,
+    resolved_at timestamp with time zone,
+    CONSTRAINT alerts_body_check CHECK (((length(body) >= 1) AND (length(body) <= 2000))),
+    CONSTRAINT alerts_severity_check CHECK ((severity = ANY (ARRAY['warning'::text, 'critical'::text]))),
+    CONSTRAINT alerts_subject_check CHECK ((length(subject) <= 64)),
+    CONSTRAINT alerts_times_check CHECK ((times > 0))
+);
+ALTER TABLE ONLY app.alerts FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.alerts OWNER TO app_owner;
+
+COMMENT ON TABLE app.alerts IS 'What went wrong, and until when. One is open for each rule and subject at most.';
+
+COMMENT ON COLUMN app.alerts.subject IS 'Tells alerts of one rule apart: for what programs tell, a hash of their words.';
+
+COMMENT ON COLUMN app.alerts.body IS 'The sentence that is told.';
+
+COMMENT ON COLUMN app.alerts.worst IS 'The value when it was worst.';
+
+COMMENT ON COLUMN app.alerts.times IS 'How often a program told of it.';
+
+COMMENT ON COLUMN app.alerts.seen_at IS 'When it was true last.';
+
+COMMENT ON COLUMN app.alerts.told_at IS 'When somebody was told last; null while the rule is silent.';
+
+COMMENT ON COLUMN app.alerts.resolved_at IS 'When all was well again; null while it is open.';
 
 CREATE TABLE app.api_key_uses (
     company_id uuid NOT NULL,
@@ -21033,6 +21593,28 @@ ALTER TABLE ONLY app.schema_fingerprints FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.schema_fingerprints OWNER TO app_owner;
 
 COMMENT ON TABLE app.schema_fingerprints IS 'What the schema was after each migrate, to notice changes by hand.';
+
+CREATE TABLE app.signal_readings (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    signal text NOT NULL,
+    node text NOT NULL,
+    amount double precision NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT signal_readings_node_check CHECK (((length(node) >= 1) AND (length(node) <= 200))),
+    CONSTRAINT signal_readings_signal_check CHECK ((signal ~ '^[a-z][a-z0-9_]{0,79}$'::text))
+);
+ALTER TABLE ONLY app.signal_readings FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.signal_readings OWNER TO app_owner;
+
+COMMENT ON TABLE app.signal_readings IS 'What servers notice of themselves, for a day: how many errors they answered since they said so last, how much room a disk has.';
+
+COMMENT ON COLUMN app.signal_readings.signal IS 'What was measured or counted.';
+
+COMMENT ON COLUMN app.signal_readings.node IS 'The server that did.';
+
+COMMENT ON COLUMN app.signal_readings.amount IS 'How much it was, or how many since the reading before.';
+
+COMMENT ON COLUMN app.signal_readings.noted_at IS 'When.';
 
 CREATE TABLE app.statuses (
     table_name text NOT NULL,
@@ -22272,6 +22854,23 @@ ALTER TABLE public.background_jobs OWNER TO app_owner;
 
 COMMENT ON VIEW public.background_jobs IS 'Background work of the company: what waits, runs, is done or failed. An insert puts in a task of a kind that lets the caller.';
 
+CREATE VIEW public.blocking_queries WITH (security_invoker='true') AS
+ SELECT w.pid AS waiting_pid,
+    w.usename AS waiting_usename,
+    "left"(w.query, 500) AS waiting_query,
+    (now() - w.query_start) AS waiting_for,
+    h.pid AS holding_pid,
+    h.usename AS holding_usename,
+    h.state AS holding_state,
+    "left"(h.query, 500) AS holding_query,
+    (now() - h.xact_start) AS holding_for
+   FROM ((app.database_sessions() w(pid, datname, usename, application_name, client_addr, backend_type, state, wait_event_type, wait_event, xact_start, query_start, query, blocked_by)
+     CROSS JOIN LATERAL unnest(w.blocked_by) b(pid))
+     JOIN app.database_sessions() h(pid, datname, usename, application_name, client_addr, backend_type, state, wait_event_type, wait_event, xact_start, query_start, query, blocked_by) ON ((h.pid = b.pid)));
+ALTER TABLE public.blocking_queries OWNER TO app_owner;
+
+COMMENT ON VIEW public.blocking_queries IS 'Who waits for a lock, and who holds it. For the service.';
+
 CREATE TABLE public.bookings (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     schedule_id uuid NOT NULL,
@@ -22522,6 +23121,21 @@ COMMENT ON COLUMN public.company_settings.invoice_reminders_enabled IS 'Whether 
 COMMENT ON COLUMN public.company_settings.invoice_reminders_max IS 'How many reminders of one invoice are sent.';
 
 COMMENT ON COLUMN public.company_settings.report_mails IS 'Which reports are mailed to members who may read reports: customers (daily), performance (weekly), billing (monthly).';
+
+CREATE VIEW public.connection_stats WITH (security_invoker='true') AS
+ SELECT s.datname,
+    s.usename,
+    s.application_name,
+    s.client_addr,
+    s.state,
+    count(*) AS connection_count,
+    max((now() - s.query_start)) AS max_query_duration
+   FROM app.database_sessions() s(pid, datname, usename, application_name, client_addr, backend_type, state, wait_event_type, wait_event, xact_start, query_start, query, blocked_by)
+  GROUP BY s.datname, s.usename, s.application_name, s.client_addr, s.state
+  ORDER BY (count(*)) DESC;
+ALTER TABLE public.connection_stats OWNER TO app_owner;
+
+COMMENT ON VIEW public.connection_stats IS 'Connections by who holds them and what they do. For the service.';
 
 CREATE TABLE public.contracts (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -22966,6 +23580,28 @@ COMMENT ON COLUMN public.data_imports.headers IS 'pii:text';
 COMMENT ON COLUMN public.data_imports.errors IS 'pii:text';
 
 COMMENT ON COLUMN public.data_imports.left_rows IS 'pii:text';
+
+CREATE VIEW public.database_performance WITH (security_invoker='true') AS
+ SELECT s.schemaname,
+    s.relname AS tablename,
+    s.seq_scan,
+    s.seq_tup_read,
+    s.idx_scan,
+    s.idx_tup_fetch,
+    s.n_tup_ins,
+    s.n_tup_upd,
+    s.n_tup_del,
+    s.n_live_tup,
+    s.n_dead_tup,
+    s.vacuum_count,
+    s.autovacuum_count,
+    s.analyze_count,
+    s.autoanalyze_count
+   FROM pg_stat_user_tables s
+  ORDER BY s.seq_tup_read DESC;
+ALTER TABLE public.database_performance OWNER TO app_owner;
+
+COMMENT ON VIEW public.database_performance IS 'How often each table was read and written, and how. For the service.';
 
 CREATE TABLE public.departments (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -23536,6 +24172,22 @@ ALTER TABLE ONLY public.import_runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.import_runs OWNER TO app_owner;
 
 COMMENT ON TABLE public.import_runs IS 'Imports: what was read, what was taken.';
+
+CREATE VIEW public.index_use WITH (security_invoker='true') AS
+ SELECT s.schemaname,
+    s.relname AS tablename,
+    s.indexrelname AS indexname,
+    s.idx_scan,
+    s.idx_tup_read,
+    s.idx_tup_fetch,
+    pg_relation_size((s.indexrelid)::regclass) AS index_bytes,
+    i.indisunique AS is_unique
+   FROM (pg_stat_user_indexes s
+     JOIN pg_index i ON ((i.indexrelid = s.indexrelid)))
+  ORDER BY s.idx_scan, (pg_relation_size((s.indexrelid)::regclass)) DESC;
+ALTER TABLE public.index_use OWNER TO app_owner;
+
+COMMENT ON VIEW public.index_use IS 'How often each index was used since figures began, the least first. For the service.';
 
 CREATE TABLE public.inventory_locations (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -24907,6 +25559,19 @@ COMMENT ON TABLE public.skills IS 'What technicians can do.';
 
 COMMENT ON COLUMN public.skills.description IS 'html';
 
+CREATE VIEW public.slow_queries WITH (security_invoker='true') AS
+ SELECT f.query,
+    f.calls,
+    f.total_exec_time,
+    f.avg_exec_time,
+    f.avg_rows,
+    f.hit_percent,
+    f.source
+   FROM app.statement_figures() f(query, calls, total_exec_time, avg_exec_time, avg_rows, hit_percent, source);
+ALTER TABLE public.slow_queries OWNER TO app_owner;
+
+COMMENT ON VIEW public.slow_queries IS 'The 50 statements that took most time, in milliseconds; without pg_stat_statements (source) those that run now. For the service.';
+
 CREATE TABLE public.streams (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -25079,6 +25744,35 @@ COMMENT ON COLUMN public.suppressions.address_key IS 'pii:contact';
 COMMENT ON COLUMN public.suppressions.note IS 'html';
 
 COMMENT ON COLUMN public.suppressions.topic IS 'Of which messages: those about this, or all of them where it is empty.';
+
+CREATE VIEW public.table_bloat WITH (security_invoker='true') AS
+ SELECT s.schemaname,
+    s.relname AS tablename,
+    pg_total_relation_size((s.relid)::regclass) AS total_bytes,
+    s.n_dead_tup,
+    s.n_live_tup,
+    round((((s.n_dead_tup)::numeric * 100.0) / (NULLIF((s.n_live_tup + s.n_dead_tup), 0))::numeric), 2) AS dead_tuple_percent,
+    s.last_autovacuum,
+    s.last_vacuum
+   FROM pg_stat_user_tables s
+  WHERE (s.n_dead_tup > 1000)
+  ORDER BY s.n_dead_tup DESC;
+ALTER TABLE public.table_bloat OWNER TO app_owner;
+
+COMMENT ON VIEW public.table_bloat IS 'Tables with more than 1000 dead rows, and when they were vacuumed last. For the service.';
+
+CREATE VIEW public.table_sizes WITH (security_invoker='true') AS
+ SELECT s.schemaname,
+    s.relname AS tablename,
+    pg_total_relation_size((s.relid)::regclass) AS total_bytes,
+    pg_table_size((s.relid)::regclass) AS table_bytes,
+    pg_indexes_size((s.relid)::regclass) AS index_bytes,
+    s.n_live_tup AS live_rows
+   FROM pg_stat_user_tables s
+  ORDER BY (pg_total_relation_size((s.relid)::regclass)) DESC;
+ALTER TABLE public.table_sizes OWNER TO app_owner;
+
+COMMENT ON VIEW public.table_sizes IS 'How much room each table and its indexes take, the largest first. For the service.';
 
 CREATE TABLE public.tags (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -25478,6 +26172,15 @@ ALTER TABLE ONLY app.done_tasks ATTACH PARTITION app.done_tasks_2026_11_30 FOR V
 ALTER TABLE ONLY app.address_holds
     ADD CONSTRAINT address_holds_pkey PRIMARY KEY (kind, address_hash, reason);
 
+ALTER TABLE ONLY app.alert_deliveries
+    ADD CONSTRAINT alert_deliveries_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.alert_rules
+    ADD CONSTRAINT alert_rules_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY app.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY app.api_key_uses
     ADD CONSTRAINT api_key_uses_pkey PRIMARY KEY (company_id, api_key_id);
 
@@ -25666,6 +26369,9 @@ ALTER TABLE ONLY app.s3_keys
 
 ALTER TABLE ONLY app.schema_fingerprints
     ADD CONSTRAINT schema_fingerprints_pkey PRIMARY KEY (taken_at);
+
+ALTER TABLE ONLY app.signal_readings
+    ADD CONSTRAINT signal_readings_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.statuses
     ADD CONSTRAINT statuses_pkey PRIMARY KEY (table_name, status);
@@ -26281,6 +26987,16 @@ ALTER TABLE ONLY storage.objects
 
 CREATE INDEX address_holds_until_idx ON app.address_holds USING btree (until);
 
+CREATE INDEX alert_deliveries_alert_id_idx ON app.alert_deliveries USING btree (alert_id);
+
+CREATE INDEX alert_deliveries_due_at_idx ON app.alert_deliveries USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE UNIQUE INDEX alerts_open_idx ON app.alerts USING btree (rule, subject) WHERE (resolved_at IS NULL);
+
+CREATE INDEX alerts_raised_at_idx ON app.alerts USING btree (raised_at DESC);
+
+CREATE INDEX alerts_rule_idx ON app.alerts USING btree (rule);
+
 CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (sealed_at);
 
 CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
@@ -26434,6 +27150,10 @@ CREATE INDEX removed_members_user_id_idx ON app.removed_members USING btree (use
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
 CREATE INDEX s3_keys_api_key_id_idx ON app.s3_keys USING btree (company_id, api_key_id);
+
+CREATE INDEX signal_readings_noted_at_idx ON app.signal_readings USING btree (noted_at);
+
+CREATE INDEX signal_readings_signal_idx ON app.signal_readings USING btree (signal, noted_at);
 
 CREATE INDEX subscription_events_company_id_idx ON app.subscription_events USING btree (company_id, occurred_at DESC);
 
@@ -29031,6 +29751,12 @@ CREATE TRIGGER touch BEFORE UPDATE ON storage.objects FOR EACH ROW EXECUTE FUNCT
 
 CREATE TRIGGER yield_bucket BEFORE INSERT ON storage.buckets FOR EACH ROW WHEN ((CURRENT_USER = 'project_owner'::name)) EXECUTE FUNCTION app.yield_bucket();
 
+ALTER TABLE ONLY app.alert_deliveries
+    ADD CONSTRAINT alert_deliveries_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES app.alerts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.alerts
+    ADD CONSTRAINT alerts_rule_fkey FOREIGN KEY (rule) REFERENCES app.alert_rules(name) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.api_key_uses
     ADD CONSTRAINT api_key_uses_api_key_id_fkey FOREIGN KEY (company_id, api_key_id) REFERENCES public.api_keys(company_id, id) ON DELETE CASCADE;
 
@@ -30131,9 +30857,21 @@ ALTER TABLE ONLY storage.objects
 
 ALTER TABLE app.address_holds ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.alert_deliveries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.alert_rules ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.alerts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.api_key_uses ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY app_definer_all ON app.address_holds TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.alert_deliveries TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.alert_rules TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.alerts TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.api_key_uses TO app_definer USING (true) WITH CHECK (true);
 
@@ -30263,6 +31001,8 @@ CREATE POLICY app_definer_all ON app.s3_keys TO app_definer USING (true) WITH CH
 
 CREATE POLICY app_definer_all ON app.schema_fingerprints TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.signal_readings TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.statuses TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.subscription_events TO app_definer USING (true) WITH CHECK (true);
@@ -30290,6 +31030,12 @@ CREATE POLICY app_definer_all ON app.webhook_secrets TO app_definer USING (true)
 CREATE POLICY app_definer_all ON app.webhook_states TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.address_holds TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.alert_deliveries TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.alert_rules TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.alerts TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.api_key_uses TO app_owner USING (true) WITH CHECK (true);
 
@@ -30418,6 +31164,8 @@ CREATE POLICY app_owner_all ON app.role_permissions TO app_owner USING (true) WI
 CREATE POLICY app_owner_all ON app.s3_keys TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.schema_fingerprints TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.signal_readings TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.statuses TO app_owner USING (true) WITH CHECK (true);
 
@@ -30593,6 +31341,12 @@ ALTER TABLE app.schema_fingerprints ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY service_role_all ON app.address_holds TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.alert_deliveries TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.alert_rules TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.alerts TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.api_key_uses TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.applied_code TO service_role USING (true) WITH CHECK (true);
@@ -30721,6 +31475,8 @@ CREATE POLICY service_role_all ON app.s3_keys TO service_role USING (true) WITH 
 
 CREATE POLICY service_role_all ON app.schema_fingerprints TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.signal_readings TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.statuses TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.subscription_events TO service_role USING (true) WITH CHECK (true);
@@ -30746,6 +31502,8 @@ CREATE POLICY service_role_all ON app.webhook_deliveries TO service_role USING (
 CREATE POLICY service_role_all ON app.webhook_secrets TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.webhook_states TO service_role USING (true) WITH CHECK (true);
+
+ALTER TABLE app.signal_readings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.statuses ENABLE ROW LEVEL SECURITY;
 
@@ -33233,6 +33991,9 @@ GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO authe
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO service_role;
 GRANT ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.alert_amount(p_amount double precision, p_unit text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.alert_amount(p_amount double precision, p_unit text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.alter_schedule(p_maker text, p_id bigint, p_change jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.analyze_next(p_after text) FROM PUBLIC;
@@ -33620,6 +34381,9 @@ REVOKE ALL ON FUNCTION app.categories_moved() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.changes_are_kept() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.changes_are_kept() TO service_role;
 
+REVOKE ALL ON FUNCTION app.check_alert_reach() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_alert_reach() TO app_definer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhooks TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhooks TO service_role;
 GRANT SELECT,DELETE ON TABLE public.webhooks TO authenticated;
@@ -33873,6 +34637,9 @@ REVOKE ALL ON FUNCTION app.customer_of_session(p_company_id uuid, p_id uuid, p_d
 REVOKE ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.customers_alike(p_company_id uuid, p_words text[], p_plain text, p_pattern text, p_keys_1 text[], p_keys_2 text[], p_keys_3 text[], p_keys_4 text[]) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.database_sessions() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.database_sessions() TO service_role;
+
 REVOKE ALL ON FUNCTION app.decide_notification(p_company_id uuid, p_user_id uuid, p_topic text, p_channel text, OUT is_enabled boolean, OUT reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.decide_notification(p_company_id uuid, p_user_id uuid, p_topic text, p_channel text, OUT is_enabled boolean, OUT reason text) TO app_definer;
 
@@ -34006,6 +34773,9 @@ GRANT ALL ON FUNCTION app.equipment_names(p_name text, p_manufacturer text, p_mo
 GRANT ALL ON FUNCTION app.equipment_names(p_name text, p_manufacturer text, p_model text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.equipment_serviced() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.evaluate_alerts(p_channels text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.evaluate_alerts(p_channels text[]) TO service_role;
 
 REVOKE ALL ON FUNCTION app.event_nouns() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.event_nouns() TO app_definer;
@@ -34402,6 +35172,11 @@ REVOKE ALL ON FUNCTION app.items_removed() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.join_by_sign_on(p_company_id uuid, p_provider_id uuid, p_user_id uuid) TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.alert_rules TO app_definer;
+
+REVOKE ALL ON FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) TO app_definer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO service_role;
 GRANT SELECT,DELETE ON TABLE public.api_keys TO authenticated;
@@ -34754,6 +35529,9 @@ GRANT ALL ON FUNCTION app.note_security_event(p_user_id uuid, p_action text, p_s
 
 REVOKE ALL ON FUNCTION app.note_session() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.note_signals(p_node text, p_signals jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_signals(p_node text, p_signals jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_stop(p_number text, p_is_stopped boolean, p_now timestamp with time zone) TO app_definer;
 
@@ -34980,6 +35758,8 @@ REVOKE ALL ON FUNCTION app.quota_taken() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.rate_limits_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.read_alert_rule(p_rule app.alert_rules, p_now timestamp with time zone, OUT reading double precision, OUT about text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.read_line_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.read_question(p_query text, p_max_results integer, OUT plain text, OUT words text[], OUT keys_1 text[], OUT keys_2 text[], OUT keys_3 text[], OUT keys_4 text[], OUT word_query tsquery, OUT start_query tsquery, OUT phone text, OUT email text, OUT number text, OUT pattern text) FROM PUBLIC;
@@ -35050,6 +35830,9 @@ GRANT ALL ON FUNCTION app.resend_webhook_delivery(p_id uuid, p_delivery_id uuid,
 
 REVOKE ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_yearly boolean, p_count integer) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.resolve_alert(p_alert uuid, p_channels text[], p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.resolve_alert(p_alert uuid, p_channels text[], p_now timestamp with time zone) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.retire_worker(p_worker uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.retire_worker(p_worker uuid) TO service_role;
@@ -35124,10 +35907,16 @@ GRANT ALL ON FUNCTION app.second_factor_age() TO app_definer;
 REVOKE ALL ON FUNCTION app.secret_columns(p_table regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.secret_columns(p_table regclass) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.sees_activity() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.sees_activity() TO service_role;
+
 REVOKE ALL ON FUNCTION app.set_mfa_due() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.settle_alert_delivery(p_id uuid, p_error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.settle_alert_delivery(p_id uuid, p_error text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) FROM PUBLIC;
 
@@ -35190,6 +35979,9 @@ REVOKE ALL ON FUNCTION app.spread_mfa_due(p_company_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.stamp_approval() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.statement_figures() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.statement_figures() TO service_role;
+
 REVOKE ALL ON FUNCTION app.stock_at(p_company_id uuid, p_inventory_id uuid, p_location_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.stock_at(p_company_id uuid, p_inventory_id uuid, p_location_id uuid) TO app_definer;
 
@@ -35226,6 +36018,9 @@ REVOKE ALL ON FUNCTION app.sync_line_items() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.sync_member_name() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.sync_user() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.take_alert_deliveries(p_limit integer, p_attempts_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_alert_deliveries(p_limit integer, p_attempts_max integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_api_key_uses(p_company_id uuid, p_id uuid, p_digest text, p_address text, p_minute bigint, p_per_minute integer) TO service_role;
@@ -35267,10 +36062,16 @@ REVOKE ALL ON FUNCTION app.team_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_action text, p_job_id uuid, p_field text, p_old text, p_new text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text[], p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text[], p_now timestamp with time zone) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.tell_of_table(p_table regclass) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.test_alert(p_channels text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.test_alert(p_channels text[]) TO service_role;
 
 REVOKE ALL ON FUNCTION app.test_webhook(p_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.test_webhook(p_id uuid, p_now timestamp with time zone) TO authenticated;
@@ -35481,6 +36282,12 @@ REVOKE ALL ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, re
 GRANT ALL ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) TO authenticated;
 GRANT ALL ON FUNCTION public.adjust_stock(inventory_id uuid, change numeric, reason text, note text, location_id uuid, unit_cost bigint) TO service_role;
 
+REVOKE ALL ON FUNCTION public.alert_rules() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.alert_rules() TO service_role;
+
+REVOKE ALL ON FUNCTION public.alerts(since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.alerts(since timestamp with time zone) TO service_role;
+
 REVOKE ALL ON FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.apply_subscription_event(provider text, event_id text, occurred_at timestamp with time zone, company_id uuid, subscription jsonb) TO service_role;
 
@@ -35682,6 +36489,10 @@ GRANT ALL ON FUNCTION public.mark_notifications_seen(ids uuid[]) TO authenticate
 REVOKE ALL ON FUNCTION public.message_attempts() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.message_attempts() TO authenticated;
 
+REVOKE ALL ON FUNCTION public.metrics_today() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.metrics_today() TO authenticated;
+GRANT ALL ON FUNCTION public.metrics_today() TO service_role;
+
 REVOKE ALL ON FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid, max_results integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid, max_results integer) TO authenticated;
 GRANT ALL ON FUNCTION public.mv_customer_lifetime_value(only_customer_id uuid, max_results integer) TO service_role;
@@ -35777,8 +36588,14 @@ REVOKE ALL ON FUNCTION public.search_price_book(query text, max_results integer)
 GRANT ALL ON FUNCTION public.search_price_book(query text, max_results integer) TO authenticated;
 GRANT ALL ON FUNCTION public.search_price_book(query text, max_results integer) TO service_role;
 
+REVOKE ALL ON FUNCTION public.send_alert(message text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.send_alert(message text) TO service_role;
+
 REVOKE ALL ON FUNCTION public.send_invoice_reminder(invoice_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.send_invoice_reminder(invoice_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION public.set_alert_rule(name text, threshold double precision, enabled boolean, window_s integer, hold_s integer, calm_s integer, remind_s integer, severity text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_alert_rule(name text, threshold double precision, enabled boolean, window_s integer, hold_s integer, calm_s integer, remind_s integer, severity text) TO service_role;
 
 REVOKE ALL ON FUNCTION public.set_company_subscription(company_id uuid, tier text, status text, seats integer, trial_ends_at timestamp with time zone, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_company_subscription(company_id uuid, tier text, status text, seats integer, trial_ends_at timestamp with time zone, reason text) TO service_role;
@@ -35792,6 +36609,9 @@ GRANT ALL ON FUNCTION public.set_rate_limit(class text, minute_max integer, comp
 
 REVOKE ALL ON FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) TO guest;
+
+REVOKE ALL ON FUNCTION public.silence_alert(name text, until timestamp with time zone, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.silence_alert(name text, until timestamp with time zone, reason text) TO service_role;
 
 REVOKE ALL ON FUNCTION public.stock_by_location(inventory_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.stock_by_location(inventory_id uuid) TO authenticated;
@@ -35850,6 +36670,10 @@ GRANT ALL ON FUNCTION storage.foldername(name text) TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.address_holds TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.address_holds TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.alert_deliveries TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.alerts TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.api_key_uses TO app_definer;
 
@@ -35990,6 +36814,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.s3_keys TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.schema_fingerprints TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.signal_readings TO app_definer;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.statuses TO app_definer;
 GRANT SELECT ON TABLE app.statuses TO anon;
 GRANT SELECT ON TABLE app.statuses TO authenticated;
@@ -36123,6 +36949,8 @@ GRANT SELECT ON TABLE public.audit_log TO service_role;
 GRANT SELECT,INSERT ON TABLE public.background_jobs TO authenticated;
 GRANT SELECT,INSERT ON TABLE public.background_jobs TO service_role;
 
+GRANT SELECT ON TABLE public.blocking_queries TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bookings TO app_definer;
 GRANT SELECT ON TABLE public.bookings TO service_role;
 GRANT SELECT ON TABLE public.bookings TO authenticated;
@@ -36178,6 +37006,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_holidays TO authentica
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_settings TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_settings TO service_role;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.company_settings TO authenticated;
+
+GRANT SELECT ON TABLE public.connection_stats TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO service_role;
@@ -36286,6 +37116,8 @@ GRANT SELECT ON TABLE public.data_exports TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_imports TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.data_imports TO service_role;
 GRANT SELECT ON TABLE public.data_imports TO authenticated;
+
+GRANT SELECT ON TABLE public.database_performance TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.departments TO service_role;
@@ -36464,6 +37296,8 @@ GRANT UPDATE(status) ON TABLE public.import_runs TO authenticated;
 GRANT INSERT(mapping),UPDATE(mapping) ON TABLE public.import_runs TO authenticated;
 
 GRANT UPDATE(version) ON TABLE public.import_runs TO authenticated;
+
+GRANT SELECT ON TABLE public.index_use TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.inventory_locations TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.inventory_locations TO service_role;
@@ -36735,6 +37569,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.skills TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.skills TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.skills TO authenticated;
 
+GRANT SELECT ON TABLE public.slow_queries TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.streams TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.streams TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.streams TO authenticated;
@@ -36758,6 +37594,10 @@ GRANT SELECT ON TABLE public.support_sessions TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.suppressions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.suppressions TO service_role;
 GRANT SELECT,INSERT,DELETE ON TABLE public.suppressions TO authenticated;
+
+GRANT SELECT ON TABLE public.table_bloat TO service_role;
+
+GRANT SELECT ON TABLE public.table_sizes TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tags TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tags TO service_role;

@@ -93,3 +93,14 @@ begin
     end;
   end loop;
 end $$;
+
+-- What whoever runs the database is told of sessions and statements of other logins, the definer functions made for it read. Where nobody
+-- may give that away, they tell less, and say so.
+do $$
+begin
+  if not pg_catalog.pg_has_role('app_definer', 'pg_read_all_stats', 'USAGE') then
+    grant pg_read_all_stats to app_definer;
+  end if;
+exception when insufficient_privilege or unique_violation or internal_error then
+  raise notice 'sessions of other logins are not seen: % may not grant pg_read_all_stats', session_user;
+end $$;

@@ -17,7 +17,12 @@ begin atomic
     left join (select p.company_id, p.currency, sum(p.amount) as paid from public.payments p
                 where p.completed_at >= now() - interval '24 hours' and p.status = 'completed' and p.payment_type = 'payment' and p.deleted_at is null
                 group by p.company_id, p.currency) p on p.company_id = c.id and p.currency = c.currency
+    left join (select i.company_id, count(*) as sent, sum(i.total_amount) filter (where i.currency = o.currency) as amount
+                 from public.invoices i join public.companies o on o.id = i.company_id
+                where i.sent_at >= now() - interval '24 hours' and i.deleted_at is null group by i.company_id) i on i.company_id = c.id
    cross join lateral (values ('daily_work_orders', coalesce(j.made, 0)::numeric, '{}'::jsonb), ('daily_new_customers', coalesce(u.made, 0), '{}'),
+                              ('daily_jobs_created', coalesce(j.made, 0), '{}'), ('daily_invoices_sent', coalesce(i.sent, 0), '{}'),
+                              ('daily_invoices_sent_amount', coalesce(i.amount, 0), jsonb_build_object('currency', c.currency)),
                               ('daily_payments', coalesce(p.paid, 0), jsonb_build_object('currency', c.currency))) m (metric_name, metric_value, dimensions)
    where c.deleted_at is null and c.archived_at is null
      and c.id = coalesce(app.company_id(), c.id);

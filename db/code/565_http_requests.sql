@@ -17,7 +17,7 @@ begin
 end $$;
 
 revoke all on app.http_requests from public, anon, authenticated, guest, service_role;
-grant select, update, delete on app.http_requests to service_role;
+grant select, insert, update, delete on app.http_requests to service_role;
 grant usage on schema net to service_role;
 
 -- Asks for one. Refused where it can never be made, and where too many of the company wait.

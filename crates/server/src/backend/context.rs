@@ -7,8 +7,9 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, header};
-use kernel::{ClientAddress, RequestContext};
+use kernel::{ClientAddress, Principal, RequestContext};
 use serde_json::{Map, Value};
+use tracing::Span;
 
 use crate::middleware::RequestId;
 
@@ -18,7 +19,7 @@ const LEFT_OUT: &[&str] = &["authorization", "proxy-authorization", "apikey", "c
 const REQUEST_ID: &str = "x-request-id";
 const ADDRESS: &str = "x-real-ip";
 
-/// Puts the [`RequestContext`] into the request's extensions.
+/// Puts the [`RequestContext`] into the request's extensions, and says in its log whose it is.
 pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     let context = RequestContext {
         method: request.method().as_str().into(),
@@ -28,6 +29,15 @@ pub(super) async fn layer(mut request: Request, next: Next) -> Response {
         ..RequestContext::default()
     };
     request.extensions_mut().insert(context);
+    if let Some(principal) = request.extensions().get::<Principal>() {
+        let span = Span::current();
+        if let Some(user) = principal.user_id() {
+            span.record("user_id", tracing::field::display(user));
+        }
+        if let Some(company) = principal.requested_company().or_else(|| principal.claimed_company()) {
+            span.record("company_id", tracing::field::display(company));
+        }
+    }
     next.run(request).await
 }
 

@@ -4,6 +4,7 @@
 //! it asks with a grant that says why.
 
 mod accounts;
+mod alerts;
 mod channels;
 mod context;
 mod demo;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: standard output has what was asked for and nothing else; everything else goes to standard error.
 
+mod alerts;
 mod audit;
 mod cache;
 mod companies;
@@ -79,6 +80,7 @@ enum Command {
     Support(support::Support),
     Audit(audit::Audit),
     Doctor(doctor::Doctor),
+    Alerts(alerts::Alerts),
     Mail(mail::Mail),
     Cache(cache::Cache),
     Realtime(realtime::Realtime),
@@ -111,7 +113,7 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    fn refused(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> Self {
         Self::Refused { code, message: message.into() }
     }
 }
@@ -171,7 +173,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Serve(serve) => serve.alone(sources.variables, &mut settings)?,
         _ => None,
     };
-    logging::begin(&settings.log);
+    logging::begin(&settings)?;
     match command {
         Command::Serve(command) => match alone {
             Some(alone) => command.run_alone(alone, settings).await,
@@ -188,6 +190,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Support(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
         Command::Doctor(command) => Box::pin(command.run(&settings)).await,
+        Command::Alerts(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,
         Command::Cache(command) => Box::pin(command.run(&settings)).await,
         Command::Realtime(command) => command.run(&settings),

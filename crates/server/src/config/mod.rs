@@ -17,6 +17,7 @@ use doctor::DoctorConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
+use observe::{AlertsConfig, LogFileConfig, SentryConfig};
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
@@ -109,6 +110,10 @@ pub struct Settings {
     pub maintenance: Maintenance,
     /// `/metrics`.
     pub metrics: Metrics,
+    /// Who is told when something is wrong.
+    pub alerts: AlertsConfig,
+    /// Who is told of errors of ours.
+    pub sentry: SentryConfig,
     /// Logs.
     pub log: Log,
 }
@@ -301,6 +306,8 @@ pub struct Log {
     pub format: LogFormat,
     /// What is logged, in the form of `tracing`: `info`, `warn,postgres=debug`.
     pub filter: String,
+    /// Lines in files, as JSON.
+    pub file: LogFileConfig,
 }
 
 impl Default for Settings {
@@ -334,6 +341,8 @@ impl Default for Settings {
             transfers: TransfersConfig::default(),
             maintenance: Maintenance::default(),
             metrics: Metrics::default(),
+            alerts: AlertsConfig::default(),
+            sentry: SentryConfig::default(),
             log: Log::default(),
         }
     }
@@ -382,7 +391,7 @@ impl Default for Database {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, filter: "info".to_owned() }
+        Self { format: LogFormat::Auto, filter: "info".to_owned(), file: LogFileConfig::default() }
     }
 }
 

@@ -11,6 +11,7 @@ mod request_id;
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,8 +22,10 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Request, header};
 use http_body::Body as HttpBody;
 use kernel::{ClientAddress, Error, Kind};
+use observe::Signals;
 use tower::ServiceExt;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::config::Limits;
 
@@ -49,6 +52,7 @@ pub(crate) struct Pipeline {
     limits: Limits,
     proxies: Proxies,
     uploads: Vec<Uploads>,
+    signals: Arc<Signals>,
 }
 
 /// Where files are sent that may be larger than every other body, and may take longer.
@@ -70,13 +74,20 @@ impl Uploads {
 
 impl Pipeline {
     pub(crate) fn new(router: Router, cors: Cors, limits: Limits) -> Self {
-        Self { router, cors, limits, proxies: Proxies::default(), uploads: Vec::new() }
+        Self { router, cors, limits, proxies: Proxies::default(), uploads: Vec::new(), signals: Arc::default() }
     }
 
     /// Believes these proxies.
     #[must_use]
     pub(crate) fn behind(mut self, proxies: Proxies) -> Self {
         self.proxies = proxies;
+        self
+    }
+
+    /// Counts here what rules of alerts look at.
+    #[must_use]
+    pub(crate) fn counting(mut self, signals: Arc<Signals>) -> Self {
+        self.signals = signals;
         self
     }
 
@@ -94,12 +105,12 @@ impl Pipeline {
         B::Error: Into<axum::BoxError>,
     {
         let id = RequestId::of(request.headers());
-        let span = tracing::info_span!("request", request_id = %id);
+        let span = tracing::info_span!("request", request_id = %id, user_id = Empty, company_id = Empty);
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(ConnectInfo(peer));
         let client = self.proxies.client(peer.ip(), request.headers());
         request.extensions_mut().insert(ClientAddress(client));
-        let observation = Observation::begin(&request, (peer, client), span.clone());
+        let observation = Observation::begin(&request, (peer, client), span.clone(), Arc::clone(&self.signals));
         async {
             let decision = self.cors.decide(request.method(), request.headers());
             let mut response = match &decision {

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
 use kernel::Error;
+use observe::Signals;
 use tracing::Span;
 
 use crate::metrics;
@@ -41,14 +42,15 @@ pub(super) struct Observation {
     peer: SocketAddr,
     client: IpAddr,
     span: Span,
+    signals: Arc<Signals>,
     ended: bool,
 }
 
 impl Observation {
     /// Begins with who sent it, and for whom.
-    pub(super) fn begin<B>(request: &http::Request<B>, (peer, client): (SocketAddr, IpAddr), span: Span) -> Self {
+    pub(super) fn begin<B>(request: &http::Request<B>, (peer, client): (SocketAddr, IpAddr), span: Span, signals: Arc<Signals>) -> Self {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        Self { started: Instant::now(), method, path, peer, client, span, ended: false }
+        Self { started: Instant::now(), method, path, peer, client, span, signals, ended: false }
     }
 
     pub(super) fn end(mut self, response: &Response) {
@@ -65,6 +67,7 @@ impl Observation {
 
     fn write(&self, status: u16, route: &str, code: Option<&str>) {
         let taken = self.started.elapsed();
+        self.signals.note_request(status, taken);
         metrics::count_request(&self.method, route, status, taken);
         let duration_ms = taken.as_secs_f64() * 1000.0;
         let (method, path, peer, client) = (self.method.as_str(), &self.path, self.peer, self.client);

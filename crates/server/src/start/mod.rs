@@ -19,6 +19,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use auth::keys::KeyRing;
 use kernel::Secret;
+use observe::Signals;
 use postgres::cluster::{self, Cluster};
 use postgres::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
@@ -138,11 +139,14 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         backend: backend.clone(),
         auth_alone: settings.auth_alone,
     });
+    let signals = Arc::<Signals>::default();
     let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone())
         .behind(Proxies::new(&settings.proxies))
+        .counting(Arc::clone(&signals))
         .taking(uploads(&settings));
     let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)?;
 
+    let alerts = backend.alerts((&settings, folder.path()), signals, numbers.clone())?;
     let urls: Vec<String> = addresses.iter().map(|address| url_of(*address, tls)).collect();
     let watch = cluster.as_ref().map(Cluster::watch);
     let facts = report::Facts { settings: &settings, urls, public_url, backend: backend.clone(), numbers };
@@ -163,6 +167,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(backend.clone().follow_webhooks(stop.clone()));
     tasks.spawn(backend.clone().follow_notifications(stop.clone()));
     tasks.spawn(backend.clone().follow_providers(stop.clone()));
+    tasks.spawn(alerts.follow(stop.clone()));
     maintenance.begin(&tasks);
     let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
     Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, backend, cluster: cluster.take(), folder })

@@ -176,7 +176,10 @@ async fn reports_trials_metrics_and_visits_come() {
     let metrics = format!(
         "select string_agg(metric_name || ' ' || metric_value, ', ' order by metric_name) from shared.metrics where tenant_id = '{COMPANY}'"
     );
-    assert_eq!(house.ask(&metrics).await, "daily_new_customers 1, daily_payments 0, daily_work_orders 1");
+    assert_eq!(
+        house.ask(&metrics).await,
+        "daily_invoices_sent 1, daily_invoices_sent_amount 123450, daily_jobs_created 1, daily_new_customers 1, daily_payments 0, daily_work_orders 1"
+    );
     house.server.shutdown().await.unwrap();
 }
 

@@ -29,6 +29,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-data-api", Floor::At(4)),
     ("thorbis-realtime", Floor::At(4)),
     ("thorbis-storage", Floor::At(4)),
+    ("thorbis-observe", Floor::At(3)),
     ("thorbis-doctor", Floor::At(2)),
     ("thorbis-transfers", Floor::At(5)),
     ("thorbis-server", Floor::At(6)),

@@ -20,3 +20,5 @@ mod floors;
 mod generated;
 #[cfg(test)]
 mod licences;
+#[cfg(test)]
+mod metrics;
