@@ -3842,6 +3842,7 @@ begin
   if old.api_secret is distinct from new.api_secret then v_changed := v_changed || 'api_secret'::text; v_old := v_old || jsonb_build_object('api_secret', old.api_secret); v_new := v_new || jsonb_build_object('api_secret', new.api_secret); end if;
   if old.auto_import_new_items is distinct from new.auto_import_new_items then v_changed := v_changed || 'auto_import_new_items'::text; v_old := v_old || jsonb_build_object('auto_import_new_items', old.auto_import_new_items); v_new := v_new || jsonb_build_object('auto_import_new_items', new.auto_import_new_items); end if;
   if old.auto_update_prices is distinct from new.auto_update_prices then v_changed := v_changed || 'auto_update_prices'::text; v_old := v_old || jsonb_build_object('auto_update_prices', old.auto_update_prices); v_new := v_new || jsonb_build_object('auto_update_prices', new.auto_update_prices); end if;
+  if old.catalogue is distinct from new.catalogue then v_changed := v_changed || 'catalogue'::text; v_old := v_old || jsonb_build_object('catalogue', old.catalogue); v_new := v_new || jsonb_build_object('catalogue', new.catalogue); end if;
   if old.category_mappings is distinct from new.category_mappings then v_changed := v_changed || 'category_mappings'::text; v_old := v_old || jsonb_build_object('category_mappings', old.category_mappings); v_new := v_new || jsonb_build_object('category_mappings', new.category_mappings); end if;
   if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
   if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
@@ -4709,6 +4710,23 @@ begin
 end $$;
 ALTER FUNCTION app.caller() OWNER TO app_owner;
 
+CREATE FUNCTION app.caller_marks(p_users uuid[], p_sessions uuid[], p_companies uuid[]) RETURNS TABLE(place integer, mark text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select c.place::integer,
+         (select md5(concat_ws('|', s.active_company_id, s.aal, m.company_id, m.role, m.effective_permissions, k.suspended_at, k.writes_until))
+            from auth.users u
+            left join auth.sessions s on s.id = c.session_id and s.user_id = u.id
+            left join public.team_members m on m.company_id = coalesce(c.company_id, s.active_company_id) and m.user_id = u.id
+                                           and m.status = 'active' and m.archived_at is null
+            left join public.companies k on k.id = m.company_id
+           where u.id = c.user_id and u.deleted_at is null and (u.banned_until is null or u.banned_until <= now())
+             and (c.session_id is null or (s.id is not null and s.revoked_at is null and (s.not_after is null or s.not_after > now()))))
+    from unnest(p_users, p_sessions, p_companies) with ordinality c (user_id, session_id, company_id, place)
+$$;
+ALTER FUNCTION app.caller_marks(p_users uuid[], p_sessions uuid[], p_companies uuid[]) OWNER TO app_definer;
+
 CREATE FUNCTION app.cancel_import(p_id uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4783,6 +4801,35 @@ CREATE FUNCTION app.changes_are_kept() RETURNS boolean
     SET search_path TO ''
     RETURN (EXISTS (SELECT FROM pg_trigger WHERE (pg_trigger.tgname = 'keep_change'::name)));
 ALTER FUNCTION app.changes_are_kept() OWNER TO app_owner;
+
+CREATE FUNCTION app.channel_rights(p_topic text, OUT hears_broadcast boolean, OUT hears_presence boolean, OUT tells_broadcast boolean, OUT tells_presence boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_ids uuid[];
+begin
+  perform set_config('realtime.topic', p_topic, true);
+  v_ids := app.probe_channel(p_topic);
+  select coalesce(bool_or(m.extension = 'broadcast'), false), coalesce(bool_or(m.extension = 'presence'), false)
+    into hears_broadcast, hears_presence
+    from realtime.messages m where m.id = any (v_ids) and m.inserted_at = now();
+  begin
+    insert into realtime.messages (topic, extension, private) values (p_topic, 'broadcast', true);
+    tells_broadcast := true;
+  exception when insufficient_privilege then
+    tells_broadcast := false;
+  end;
+  begin
+    insert into realtime.messages (topic, extension, private) values (p_topic, 'presence', true);
+    tells_presence := true;
+  exception when insufficient_privilege then
+    tells_presence := false;
+  end;
+end $$;
+ALTER FUNCTION app.channel_rights(p_topic text, OUT hears_broadcast boolean, OUT hears_presence boolean, OUT tells_broadcast boolean, OUT tells_presence boolean) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.channel_rights(p_topic text, OUT hears_broadcast boolean, OUT hears_presence boolean, OUT tells_broadcast boolean, OUT tells_presence boolean) IS 'What the policies of realtime.messages let the caller do in a private channel. To be rolled back.';
 
 CREATE FUNCTION app.check_alert_reach() RETURNS void
     LANGUAGE plpgsql STABLE
@@ -5528,6 +5575,22 @@ begin
   return v_reservation;
 end $$;
 ALTER FUNCTION app.close_reservation(p_reservation public.stock_reservations, p_released numeric, p_used numeric) OWNER TO app_owner;
+
+CREATE FUNCTION app.close_supplier_sync(p_company_id uuid, p_integration_id uuid, p_imported bigint, p_updated bigint, p_failed bigint, p_error text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.keep_to_company(p_company_id);
+  update public.supplier_integrations i
+     set status = case when p_error is null then 'connected' else 'error' end, last_sync_at = now(),
+         last_sync_status = case when p_error is null then 'success' else 'error' end, last_sync_error = left(p_error, 2000),
+         total_items_imported = i.total_items_imported + p_imported, total_items_updated = i.total_items_updated + p_updated,
+         total_items_failed = i.total_items_failed + p_failed,
+         next_sync_at = now() + case i.sync_frequency when 'hourly' then interval '1 hour' when 'daily' then interval '1 day' when 'weekly' then interval '7 days' end
+   where i.company_id = p_company_id and i.id = p_integration_id;
+end $$;
+ALTER FUNCTION app.close_supplier_sync(p_company_id uuid, p_integration_id uuid, p_imported bigint, p_updated bigint, p_failed bigint, p_error text) OWNER TO app_definer;
 
 CREATE TABLE app.tasks (
     company_id uuid NOT NULL,
@@ -6698,6 +6761,33 @@ ALTER FUNCTION app.domain_company(p_domain text) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.domain_company(p_domain text) IS 'The company that proved that a mail domain is its own.';
 
+CREATE FUNCTION app.drop_message_partitions(p_days integer DEFAULT 3) RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_name    text;
+  v_dropped text[] := '{}';
+begin
+  if p_days not between 1 and 365 then
+    raise exception using errcode = '22023', message = 'messages are kept for 1 to 365 days';
+  end if;
+  for v_name in
+    select c.relname from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+     where i.inhparent = 'realtime.messages'::regclass
+       and to_date(right(c.relname, 10), 'YYYY_MM_DD') < (now() at time zone 'UTC')::date - p_days
+     order by c.relname
+  loop
+    execute format('drop table realtime.%I', v_name);
+    v_dropped := v_dropped || v_name;
+  end loop;
+  return v_dropped;
+end $$;
+ALTER FUNCTION app.drop_message_partitions(p_days integer) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.drop_message_partitions(p_days integer) IS 'Takes away days of messages that are older than they are kept; returns their names.';
+
 CREATE FUNCTION app.drop_schedule(p_maker text, p_company_id uuid, p_id bigint, p_name text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -7724,7 +7814,9 @@ CREATE FUNCTION app.feed_tables() RETURNS SETOF regclass
     SET search_path TO ''
     AS $$
   select c.oid::regclass
-    from (select table_name from app.protected_tables union all select 'app.cache_flushes') t
+    from (select table_name from app.protected_tables
+          -- Of these sockets hear: what SQL sends to channels, and who is signed in no more.
+          union select unnest(array['app.cache_flushes', 'realtime.messages', 'auth.sessions', 'auth.users', 'auth.portal_sessions'])) t
     join pg_catalog.pg_class c on c.oid = to_regclass(t.table_name)
    where c.relkind in ('r', 'p') and pg_catalog.pg_has_role('app_owner', c.relowner, 'usage')
      and t.table_name not in ('public.audit_logs', 'public.email_logs', 'public.webhook_logs')
@@ -9598,6 +9690,16 @@ ALTER FUNCTION app.guard_status() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.guard_status() IS 'Before insert or update: refuses moves that app.statuses does not allow, and rows that lack what their status needs.';
 
+CREATE FUNCTION app.guard_supplier_secrets() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception using errcode = 'TH422', constraint = 'supplier_secret_misplaced',
+    message = 'Secrets of a supplier are not written into its row.', hint = 'PUT /api/v1/suppliers/{id}/secrets keeps them sealed.';
+end $$;
+ALTER FUNCTION app.guard_supplier_secrets() OWNER TO app_owner;
+
 CREATE FUNCTION app.guard_tag() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -9961,6 +10063,29 @@ CREATE FUNCTION app.is_notification_waiting(p_entity_id uuid, p_event_id uuid) R
                   where e.company_id = app.company_id() and e.done_at is null and (e.id = p_event_id or e.entity_id = p_entity_id))
 $$;
 ALTER FUNCTION app.is_notification_waiting(p_entity_id uuid, p_event_id uuid) OWNER TO app_definer;
+
+CREATE TABLE app.protected_tables (
+    table_name text NOT NULL,
+    noun text NOT NULL,
+    soft_delete boolean DEFAULT false NOT NULL,
+    assigned_column text,
+    own_column text,
+    tenant_column text,
+    verbs text[] NOT NULL,
+    crew_column text,
+    parent_table text,
+    parent_column text
+);
+ALTER TABLE ONLY app.protected_tables FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.protected_tables OWNER TO app_owner;
+
+COMMENT ON TABLE app.protected_tables IS 'One row per table that app.protect declared; tenant_column is null for tables of no company.';
+
+CREATE FUNCTION app.is_noun(p_name text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    RETURN (EXISTS (SELECT FROM app.protected_tables t WHERE (t.noun = is_noun.p_name)));
+ALTER FUNCTION app.is_noun(p_name text) OWNER TO app_definer;
 
 CREATE FUNCTION app.is_open_at(p_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -10623,6 +10748,38 @@ begin
 end $$;
 ALTER FUNCTION app.keep_programs_company() OWNER TO app_owner;
 
+CREATE TABLE app.supplier_secrets (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    integration_id uuid NOT NULL,
+    name text NOT NULL,
+    secret text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT supplier_secrets_name_check CHECK ((name = ANY (ARRAY['api_key'::text, 'api_secret'::text, 'webhook_secret'::text]))),
+    CONSTRAINT supplier_secrets_secret_check CHECK ((length(secret) <= 40000))
+);
+ALTER TABLE ONLY app.supplier_secrets FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.supplier_secrets OWNER TO app_owner;
+
+COMMENT ON TABLE app.supplier_secrets IS 'What this server proves itself with to suppliers, sealed by the key ring.';
+
+COMMENT ON COLUMN app.supplier_secrets.secret IS 'secret';
+
+CREATE FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ DELETE FROM app.supplier_secrets s
+   WHERE ((s.company_id = keep_supplier_secret.p_company_id) AND (s.integration_id = keep_supplier_secret.p_integration_id) AND (s.name = keep_supplier_secret.p_name));
+ INSERT INTO app.supplier_secrets (company_id, id, integration_id, name, secret)  SELECT keep_supplier_secret.p_company_id AS p_company_id,
+             keep_supplier_secret.p_id AS p_id,
+             keep_supplier_secret.p_integration_id AS p_integration_id,
+             keep_supplier_secret.p_name AS p_name,
+             keep_supplier_secret.p_secret AS p_secret
+           WHERE (keep_supplier_secret.p_secret IS NOT NULL);
+END;
+ALTER FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) OWNER TO app_owner;
+
 CREATE FUNCTION app.keep_to_company(p_company_id uuid) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -11118,6 +11275,40 @@ begin
 end $$;
 ALTER FUNCTION app.make_link(p_link jsonb) OWNER TO app_definer;
 
+CREATE FUNCTION app.make_message_partitions(p_days_ahead integer DEFAULT 3) RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  v_ahead integer;
+  v_day   date;
+  v_name  text;
+  v_made  text[] := '{}';
+begin
+  if p_days_ahead not between 0 and 60 then
+    raise exception using errcode = '22023', message = 'partitions are made 0 to 60 days ahead';
+  end if;
+  -- The day before, too: a clock that is behind, and what was written just before midnight.
+  for v_ahead in -1 .. p_days_ahead loop
+    v_day := (now() at time zone 'UTC')::date + v_ahead;
+    v_name := to_char(v_day, '"messages"_YYYY_MM_DD');
+    continue when to_regclass(format('realtime.%I', v_name)) is not null;
+    -- Whoever makes the same one at the same time waits, and finds it made.
+    perform pg_advisory_xact_lock(hashtextextended('partition realtime ' || v_name, 0));
+    continue when to_regclass(format('realtime.%I', v_name)) is not null;
+    execute format('create table realtime.%I (like realtime.messages including defaults including constraints including comments)', v_name);
+    perform app.enclose(format('realtime.%I', v_name)::regclass);
+    execute format('alter table realtime.messages attach partition realtime.%I for values from (%L) to (%L)',
+                   v_name, v_day::timestamp at time zone 'UTC', (v_day + 1)::timestamp at time zone 'UTC');
+    v_made := v_made || v_name;
+  end loop;
+  return v_made;
+end $$;
+ALTER FUNCTION app.make_message_partitions(p_days_ahead integer) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.make_message_partitions(p_days_ahead integer) IS 'Makes the partitions of these days where they are missing; returns their names.';
+
 CREATE FUNCTION app.make_partitions(p_months_ahead integer DEFAULT 3) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -11369,6 +11560,64 @@ begin
   masked := p_row || jsonb_object(v_found);
 end $$;
 ALTER FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) OWNER TO app_owner;
+
+CREATE FUNCTION app.may_hear(p_topic text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_kind constant text := split_part(p_topic, ':', 1);
+  v_text constant text := split_part(p_topic, ':', 2);
+  v_name constant text := split_part(p_topic, ':', 3);
+  v_id   uuid;
+begin
+  if app.company_id() is null or v_text !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    return false;
+  end if;
+  v_id := v_text::uuid;
+  case v_kind
+    when 'company' then
+      return v_id = app.company_id() and (not app.is_noun(v_name) or app.has_permission(v_name || ':read'));
+    when 'task' then
+      return exists (select from app.tasks t where t.company_id = app.company_id() and t.id = v_id)
+          or exists (select from app.done_tasks t where t.company_id = app.company_id() and t.id = v_id)
+          or exists (select from app.dead_tasks t where t.company_id = app.company_id() and t.id = v_id);
+    when 'import' then
+      return exists (select from public.data_imports i where i.company_id = app.company_id() and i.id = v_id);
+    when 'export' then
+      return exists (select from public.data_exports e where e.company_id = app.company_id() and e.id = v_id);
+    else
+      return false;
+  end case;
+end $_$;
+ALTER FUNCTION app.may_hear(p_topic text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.may_hear(p_topic text) IS 'Whether the caller may join a channel that has its rules from the house.';
+
+CREATE FUNCTION app.may_tell(p_topic text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_name constant text := split_part(p_topic, ':', 3);
+  v_held text;
+begin
+  if split_part(p_topic, ':', 1) <> 'company' or split_part(p_topic, ':', 2) is distinct from app.company_id()::text then
+    return false;
+  end if;
+  if not app.is_noun(v_name) then
+    return true;
+  end if;
+  foreach v_held in array array[':create', ':create_assigned', ':create_own', ':update', ':update_assigned', ':update_own'] loop
+    if app.has_permission(v_name || v_held) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end $$;
+ALTER FUNCTION app.may_tell(p_topic text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.may_tell(p_topic text) IS 'Whether the caller may send to a channel that has its rules from the house.';
 
 CREATE FUNCTION app.member_added() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -13032,6 +13281,22 @@ begin
 end $$;
 ALTER FUNCTION app.open_schedules_to_project() OWNER TO app_owner;
 
+CREATE FUNCTION app.open_supplier_sync(p_company_id uuid, p_integration_id uuid) RETURNS TABLE(endpoint text, catalogue jsonb, account_number text, is_enabled boolean, secrets jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.keep_to_company(p_company_id);
+  update public.supplier_integrations i set status = 'syncing', last_sync_status = 'in_progress'
+   where i.company_id = p_company_id and i.id = p_integration_id;
+  return query
+  select i.api_endpoint, i.catalogue, i.account_number, i.api_enabled,
+         (select coalesce(jsonb_object_agg(s.name, jsonb_build_array(s.id, s.secret)), '{}') from app.supplier_secrets s
+           where s.company_id = i.company_id and s.integration_id = i.id)
+    from public.supplier_integrations i where i.company_id = p_company_id and i.id = p_integration_id;
+end $$;
+ALTER FUNCTION app.open_supplier_sync(p_company_id uuid, p_integration_id uuid) OWNER TO app_definer;
+
 CREATE FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -13492,6 +13757,18 @@ begin
 end $$;
 ALTER FUNCTION app.prepare_refund() OWNER TO app_definer;
 
+CREATE FUNCTION app.probe_channel(p_topic text) RETURNS uuid[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_ids constant uuid[] := array[gen_random_uuid(), gen_random_uuid()];
+begin
+  insert into realtime.messages (id, topic, extension, private) values (v_ids[1], p_topic, 'broadcast', true), (v_ids[2], p_topic, 'presence', true);
+  return v_ids;
+end $$;
+ALTER FUNCTION app.probe_channel(p_topic text) OWNER TO app_definer;
+
 CREATE FUNCTION app.protect(p_table regclass, p_noun text, p_soft_delete boolean DEFAULT false, p_assigned_column text DEFAULT NULL::text, p_own_column text DEFAULT NULL::text, p_tenant_column text DEFAULT 'company_id'::text, p_verbs text[] DEFAULT '{read,create,update,delete}'::text[], p_crew_column text DEFAULT NULL::text, p_parent_table regclass DEFAULT NULL::regclass, p_parent_column text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -13720,6 +13997,28 @@ begin
   return v_id;
 end $$;
 ALTER FUNCTION app.put_schedule(p_maker text, p_entry jsonb) OWNER TO app_definer;
+
+CREATE FUNCTION app.put_supplier_syncs(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_row   record;
+  v_count bigint := 0;
+begin
+  for v_row in
+    select i.company_id, i.id from public.supplier_integrations i
+      join public.companies c on c.id = i.company_id and c.deleted_at is null and c.archived_at is null and c.suspended_at is null
+     where i.sync_enabled and i.api_enabled and i.sync_frequency in ('hourly', 'daily', 'weekly') and coalesce(i.next_sync_at, '-infinity') <= now()
+       and not exists (select from app.tasks t where t.company_id = i.company_id and t.kind = 'sync_integration' and t.unique_key = i.id::text)
+     order by i.next_sync_at nulls first limit p_limit
+  loop
+    perform app.enqueue_task('sync_integration', jsonb_build_object('integration_id', v_row.id), v_row.company_id, p_unique_key => v_row.id::text);
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $$;
+ALTER FUNCTION app.put_supplier_syncs(p_limit integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE plpgsql STABLE
@@ -14421,6 +14720,20 @@ begin
 end $$;
 ALTER FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) OWNER TO app_definer;
 
+CREATE FUNCTION app.replayed_messages(p_topic text, p_since timestamp with time zone, p_limit integer) RETURNS TABLE(id uuid, event text, payload text, bytes text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select r.id, r.event, r.payload, r.bytes
+    from (select m.id, m.event, m.payload::text as payload, encode(m.binary_payload, 'base64') as bytes, m.inserted_at
+            from realtime.messages m
+           where m.topic = p_topic and m.private and m.extension = 'broadcast' and m.event is not null and m.inserted_at >= p_since
+           order by m.inserted_at desc, m.id desc
+           limit p_limit) r
+   order by r.inserted_at, r.id
+$$;
+ALTER FUNCTION app.replayed_messages(p_topic text, p_since timestamp with time zone, p_limit integer) OWNER TO app_definer;
+
 CREATE FUNCTION app.request_http(p_method text, p_url text, p_params jsonb, p_headers jsonb, p_body bytea, p_timeout_ms integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -15051,6 +15364,29 @@ CREATE FUNCTION app.sees_activity() RETURNS boolean
   select pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
 $$;
 ALTER FUNCTION app.sees_activity() OWNER TO app_definer;
+
+CREATE FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p_topic text, p_private boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_before constant text := current_setting('realtime.topic', true);
+begin
+  if p_topic is null or length(p_topic) not between 1 and 255 then
+    raise exception using errcode = 'TH422', constraint = 'channel_invalid', message = 'A channel has a name of 1 to 255 characters.';
+  end if;
+  if p_event is null or length(p_event) not between 1 and 255 then
+    raise exception using errcode = 'TH422', constraint = 'channel_event_invalid', message = 'An event has a name of 1 to 255 characters.';
+  end if;
+  if greatest(octet_length(p_payload::text), octet_length(p_bytes)) > 3000000 then
+    raise exception using errcode = 'TH422', constraint = 'channel_message_too_large', message = 'A message has at most 3000000 bytes.';
+  end if;
+  perform set_config('realtime.topic', p_topic, true);
+  insert into realtime.messages (topic, extension, event, payload, binary_payload, private)
+  values (p_topic, 'broadcast', p_event, p_payload, p_bytes, coalesce(p_private, true));
+  perform set_config('realtime.topic', coalesce(v_before, ''), true);
+end $$;
+ALTER FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p_topic text, p_private boolean) OWNER TO app_owner;
 
 CREATE FUNCTION app.set_mfa_due() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -16231,6 +16567,61 @@ begin
   return v_taken;
 end $$;
 ALTER FUNCTION app.take_slots(p_company_id uuid, p_id uuid, p_kind text, p_limit_key text) OWNER TO app_owner;
+
+CREATE FUNCTION app.take_supplier_items(p_company_id uuid, p_integration_id uuid, p_currency text, p_items jsonb, OUT imported bigint, OUT updated bigint, OUT failed bigint, OUT problems jsonb) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_supplier public.supplier_integrations;
+  v_offer    record;
+  v_item     public.price_book_items;
+  v_category uuid;
+begin
+  imported := 0; updated := 0; failed := 0; problems := '[]';
+  perform app.keep_to_company(p_company_id);
+  select * into v_supplier from public.supplier_integrations i where i.company_id = p_company_id and i.id = p_integration_id;
+  if not found then
+    return;
+  end if;
+  perform set_config('app.change_reason', 'supplier_sync: ' || v_supplier.display_name, true);
+  for v_offer in
+    select x.sku, x.name, x.description, x.cost, x.category, x.unit, x.image_url
+      from jsonb_to_recordset(p_items) x (sku text, name text, description text, cost bigint, category text, unit text, image_url text)
+     order by x.sku
+  loop
+    select * into v_item from public.price_book_items b
+     where b.company_id = p_company_id and b.supplier_id = p_integration_id and b.supplier_sku = v_offer.sku and b.deleted_at is null
+     order by b.id limit 1 for no key update;
+    if found then
+      if v_item.currency <> p_currency then
+        failed := failed + 1;
+        problems := problems || jsonb_build_object('sku', v_offer.sku, 'problem', 'currency_differs');
+      elsif v_supplier.auto_update_prices and v_item.cost <> v_offer.cost then
+        update public.price_book_items b
+           set cost = v_offer.cost, supplier_last_sync_at = now(),
+               price = case when b.markup_percent > 0 then round(v_offer.cost * (100 + b.markup_percent) / 100.0) else b.price end
+         where b.company_id = p_company_id and b.id = v_item.id;
+        updated := updated + 1;
+      end if;
+    elsif v_supplier.auto_import_new_items then
+      v_category := app.uuid_or_null(coalesce(v_supplier.category_mappings ->> coalesce(v_offer.category, ''), v_supplier.category_mappings ->> '*'));
+      if v_category is null or not exists (select from public.price_book_categories c
+                                            where c.company_id = p_company_id and c.id = v_category) then
+        failed := failed + 1;
+        problems := problems || jsonb_build_object('sku', v_offer.sku, 'problem', 'category_unknown', 'category', left(v_offer.category, 200));
+      else
+        insert into public.price_book_items (company_id, category_id, item_type, name, description, sku, currency, cost, price, markup_percent, unit,
+                                             supplier_id, supplier_sku, supplier_last_sync_at, image_url)
+        values (p_company_id, v_category, 'material', v_offer.name, v_offer.description, v_offer.sku, p_currency, v_offer.cost,
+                round(v_offer.cost * (100 + v_supplier.default_markup_percent) / 100.0), v_supplier.default_markup_percent,
+                coalesce(v_offer.unit, 'each'), p_integration_id, v_offer.sku, now(), v_offer.image_url);
+        imported := imported + 1;
+      end if;
+    end if;
+  end loop;
+end $$;
+ALTER FUNCTION app.take_supplier_items(p_company_id uuid, p_integration_id uuid, p_currency text, p_items jsonb, OUT imported bigint, OUT updated bigint, OUT failed bigint, OUT problems jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.take_webhook_deliveries(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer, p_per_webhook integer, p_failures_max integer) RETURNS TABLE(company_id uuid, id uuid, webhook_id uuid, attempts integer, url text, timeout_seconds integer, retry_policy jsonb, body text, event_type text, signing jsonb, headers jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -20262,6 +20653,52 @@ ALTER FUNCTION public.why_not_notified(entity_id uuid, event_id uuid, user_id uu
 
 COMMENT ON FUNCTION public.why_not_notified(entity_id uuid, event_id uuid, user_id uuid) IS 'Why a member was told of a row or an event by each way, or why he was not.';
 
+CREATE FUNCTION realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record, level text DEFAULT 'ROW'::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_payload jsonb;
+begin
+  if level = 'STATEMENT' then
+    raise exception using errcode = 'TH422', constraint = 'channel_trigger_invalid',
+      message = 'Changes are broadcast for each row, not for each statement.';
+  end if;
+  v_payload := jsonb_build_object('operation', operation, 'table', table_name, 'schema', table_schema,
+                                  'record', to_jsonb(new), 'old_record', to_jsonb(old));
+  perform app.send_message(v_payload, null, event_name, topic_name, true);
+end $$;
+ALTER FUNCTION realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record, level text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record, level text) IS 'Sends a changed row to the private channel of a name, from a trigger.';
+
+CREATE FUNCTION realtime.send(payload jsonb, event text, topic text, private boolean DEFAULT true) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ SELECT app.send_message(COALESCE(payload, 'null'::jsonb), NULL::bytea, event, topic, private) AS send_message;
+END;
+ALTER FUNCTION realtime.send(payload jsonb, event text, topic text, private boolean) OWNER TO app_owner;
+
+COMMENT ON FUNCTION realtime.send(payload jsonb, event text, topic text, private boolean) IS 'Sends a message to a channel after the commit. It is an error where the caller may not.';
+
+CREATE FUNCTION realtime.send_binary(payload bytea, event text, topic text, private boolean DEFAULT true) RETURNS void
+    LANGUAGE sql
+    SET search_path TO ''
+    BEGIN ATOMIC
+ SELECT app.send_message(NULL::jsonb, COALESCE(payload, '\x'::bytea), event, topic, private) AS send_message;
+END;
+ALTER FUNCTION realtime.send_binary(payload bytea, event text, topic text, private boolean) OWNER TO app_owner;
+
+COMMENT ON FUNCTION realtime.send_binary(payload bytea, event text, topic text, private boolean) IS 'Sends bytes to a channel after the commit.';
+
+CREATE FUNCTION realtime.topic() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN NULLIF(current_setting('realtime.topic'::text, true), ''::text);
+ALTER FUNCTION realtime.topic() OWNER TO app_owner;
+
+COMMENT ON FUNCTION realtime.topic() IS 'The name of the channel that somebody wants to join or to send to.';
+
 CREATE FUNCTION storage.filename(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (string_to_array(name, '/'::text))[cardinality(string_to_array(name, '/'::text))];
@@ -21402,23 +21839,6 @@ ALTER TABLE app.project_logins OWNER TO app_owner;
 COMMENT ON TABLE app.project_logins IS 'The login over which SQL that a project scheduled is run.';
 
 COMMENT ON COLUMN app.project_logins.password IS 'secret';
-
-CREATE TABLE app.protected_tables (
-    table_name text NOT NULL,
-    noun text NOT NULL,
-    soft_delete boolean DEFAULT false NOT NULL,
-    assigned_column text,
-    own_column text,
-    tenant_column text,
-    verbs text[] NOT NULL,
-    crew_column text,
-    parent_table text,
-    parent_column text
-);
-ALTER TABLE ONLY app.protected_tables FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.protected_tables OWNER TO app_owner;
-
-COMMENT ON TABLE app.protected_tables IS 'One row per table that app.protect declared; tenant_column is null for tables of no company.';
 
 CREATE TABLE app.proved_domains (
     domain text NOT NULL,
@@ -25643,10 +26063,12 @@ CREATE TABLE public.supplier_integrations (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    catalogue jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT supplier_integrations_account_number_check CHECK ((length(account_number) <= 120)),
     CONSTRAINT supplier_integrations_api_endpoint_check CHECK ((length(api_endpoint) <= 2048)),
     CONSTRAINT supplier_integrations_api_key_check CHECK ((length(api_key) <= 4000)),
     CONSTRAINT supplier_integrations_api_secret_check CHECK ((length(api_secret) <= 4000)),
+    CONSTRAINT supplier_integrations_catalogue_check CHECK (((jsonb_typeof(catalogue) = 'object'::text) AND (pg_column_size(catalogue) <= 16384))),
     CONSTRAINT supplier_integrations_category_mappings_check CHECK ((jsonb_typeof(category_mappings) = 'object'::text)),
     CONSTRAINT supplier_integrations_default_markup_percent_check CHECK (((default_markup_percent >= 0) AND (default_markup_percent <= 10000))),
     CONSTRAINT supplier_integrations_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
@@ -25675,6 +26097,8 @@ COMMENT ON COLUMN public.supplier_integrations.api_secret IS 'secret';
 COMMENT ON COLUMN public.supplier_integrations.webhook_secret IS 'secret';
 
 COMMENT ON COLUMN public.supplier_integrations.notes IS 'html';
+
+COMMENT ON COLUMN public.supplier_integrations.catalogue IS 'How the catalogue reads: format, where its items are, and which of their fields is what.';
 
 CREATE TABLE public.support_consents (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -26051,6 +26475,45 @@ COMMENT ON TABLE public.zones IS 'Territories.';
 
 COMMENT ON COLUMN public.zones.description IS 'html';
 
+CREATE TABLE realtime.messages (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    topic text NOT NULL,
+    extension text NOT NULL,
+    event text,
+    payload jsonb,
+    binary_payload bytea,
+    private boolean DEFAULT false NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    inserted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT messages_event_check CHECK (((length(event) >= 1) AND (length(event) <= 255))),
+    CONSTRAINT messages_extension_check CHECK ((extension = ANY (ARRAY['broadcast'::text, 'presence'::text]))),
+    CONSTRAINT messages_payload_check CHECK (((payload IS NULL) OR (binary_payload IS NULL))),
+    CONSTRAINT messages_topic_check CHECK (((length(topic) >= 1) AND (length(topic) <= 255)))
+)
+PARTITION BY RANGE (inserted_at);
+ALTER TABLE ONLY realtime.messages FORCE ROW LEVEL SECURITY;
+ALTER TABLE realtime.messages OWNER TO app_owner;
+
+COMMENT ON TABLE realtime.messages IS 'What SQL sent to channels. Its policies say who may join a private channel, and who may send there.';
+
+COMMENT ON COLUMN realtime.messages.id IS 'What tells it apart; subscribers get it as meta.id.';
+
+COMMENT ON COLUMN realtime.messages.topic IS 'The channel''s name.';
+
+COMMENT ON COLUMN realtime.messages.extension IS 'broadcast or presence: which of both a policy lets.';
+
+COMMENT ON COLUMN realtime.messages.event IS 'What the message is called; null where it was only tried whether somebody may.';
+
+COMMENT ON COLUMN realtime.messages.payload IS 'What is told, as JSON.';
+
+COMMENT ON COLUMN realtime.messages.binary_payload IS 'What is told, as bytes.';
+
+COMMENT ON COLUMN realtime.messages.private IS 'Whether it goes to the private channel of this name or to the public one.';
+
+COMMENT ON COLUMN realtime.messages.updated_at IS 'Of no meaning; programs made for Supabase name it.';
+
+COMMENT ON COLUMN realtime.messages.inserted_at IS 'When it was sent.';
+
 CREATE VIEW shared.customers WITH (security_invoker='true') AS
  SELECT customers.id,
     customers.company_id AS tenant_id,
@@ -26387,6 +26850,12 @@ ALTER TABLE ONLY app.subscription_tiers
 
 ALTER TABLE ONLY app.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (company_id);
+
+ALTER TABLE ONLY app.supplier_secrets
+    ADD CONSTRAINT supplier_secrets_company_id_integration_id_name_key UNIQUE (company_id, integration_id, name);
+
+ALTER TABLE ONLY app.supplier_secrets
+    ADD CONSTRAINT supplier_secrets_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY app.task_kinds
     ADD CONSTRAINT task_kinds_pkey PRIMARY KEY (name);
@@ -26973,6 +27442,9 @@ ALTER TABLE ONLY public.zones
 ALTER TABLE ONLY public.zones
     ADD CONSTRAINT zones_pkey PRIMARY KEY (company_id, id);
 
+ALTER TABLE ONLY realtime.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id, inserted_at);
+
 ALTER TABLE ONLY storage.buckets
     ADD CONSTRAINT buckets_name_key UNIQUE (name);
 
@@ -27156,6 +27628,8 @@ CREATE INDEX signal_readings_noted_at_idx ON app.signal_readings USING btree (no
 CREATE INDEX signal_readings_signal_idx ON app.signal_readings USING btree (signal, noted_at);
 
 CREATE INDEX subscription_events_company_id_idx ON app.subscription_events USING btree (company_id, occurred_at DESC);
+
+CREATE INDEX supplier_secrets_id_idx ON app.supplier_secrets USING btree (id);
 
 CREATE INDEX tasks_later_idx ON app.tasks USING btree (run_at) WHERE (state = 'later'::text);
 
@@ -27815,6 +28289,8 @@ CREATE INDEX price_book_items_sku_idx ON public.price_book_items USING btree (co
 
 CREATE INDEX price_book_items_supplier_id_idx ON public.price_book_items USING btree (company_id, supplier_id);
 
+CREATE INDEX price_book_items_supplier_sku_idx ON public.price_book_items USING btree (company_id, supplier_id, supplier_sku) WHERE (supplier_sku IS NOT NULL);
+
 CREATE INDEX price_history_created_at_idx ON public.price_history USING btree (company_id, created_at DESC, id);
 
 CREATE INDEX price_history_id_idx ON public.price_history USING btree (id);
@@ -28106,6 +28582,8 @@ CREATE INDEX webhooks_id_idx ON public.webhooks USING btree (id);
 CREATE INDEX zones_created_at_idx ON public.zones USING btree (company_id, created_at DESC, id);
 
 CREATE INDEX zones_id_idx ON public.zones USING btree (id);
+
+CREATE INDEX messages_topic_idx ON ONLY realtime.messages USING btree (topic, inserted_at DESC) WHERE (extension = 'broadcast'::text);
 
 ALTER INDEX app.dead_tasks_company_idx ATTACH PARTITION app.dead_tasks_2026_11_16_company_id_id_idx;
 
@@ -28819,6 +29297,8 @@ CREATE TRIGGER guard_new AFTER INSERT ON public.inventory FOR EACH ROW WHEN (((n
 
 CREATE TRIGGER guard_new_owner_password BEFORE UPDATE OF role ON public.team_members FOR EACH ROW WHEN (((new.role = ANY (ARRAY['owner'::text, 'admin'::text])) AND (old.role <> new.role) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_owner_password();
 
+CREATE TRIGGER guard_new_secrets BEFORE INSERT ON public.supplier_integrations FOR EACH ROW WHEN (((num_nonnulls(new.api_key, new.api_secret, new.webhook_secret) > 0) AND (CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])))) EXECUTE FUNCTION app.guard_supplier_secrets();
+
 CREATE TRIGGER guard_new_zone BEFORE INSERT ON public.notification_preferences FOR EACH ROW WHEN (((new.quiet_hours_timezone <> 'UTC'::text) AND (CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])))) EXECUTE FUNCTION app.guard_quiet_hours();
 
 CREATE TRIGGER guard_owner_password BEFORE INSERT ON public.team_members FOR EACH ROW WHEN (((new.role = ANY (ARRAY['owner'::text, 'admin'::text])) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_owner_password();
@@ -28840,6 +29320,8 @@ CREATE TRIGGER guard_removal BEFORE DELETE ON public.job_team_assignments FOR EA
 CREATE TRIGGER guard_retention BEFORE INSERT OR UPDATE OF retention ON public.company_settings FOR EACH ROW EXECUTE FUNCTION app.guard_retention();
 
 CREATE TRIGGER guard_retry_policy BEFORE INSERT OR UPDATE OF retry_policy, is_active ON public.webhooks FOR EACH ROW EXECUTE FUNCTION app.guard_retry_policy();
+
+CREATE TRIGGER guard_secrets BEFORE UPDATE OF api_key, api_secret, webhook_secret ON public.supplier_integrations FOR EACH ROW WHEN (((((new.api_key IS DISTINCT FROM old.api_key) AND (new.api_key IS NOT NULL)) OR ((new.api_secret IS DISTINCT FROM old.api_secret) AND (new.api_secret IS NOT NULL)) OR ((new.webhook_secret IS DISTINCT FROM old.webhook_secret) AND (new.webhook_secret IS NOT NULL))) AND (CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name])))) EXECUTE FUNCTION app.guard_supplier_secrets();
 
 CREATE TRIGGER guard_soft_delete BEFORE INSERT OR UPDATE ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.guard_soft_delete('files', 'uploaded_by');
 
@@ -29849,6 +30331,12 @@ ALTER TABLE ONLY app.subscription_events
 
 ALTER TABLE ONLY app.subscriptions
     ADD CONSTRAINT subscriptions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.supplier_secrets
+    ADD CONSTRAINT supplier_secrets_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.supplier_secrets
+    ADD CONSTRAINT supplier_secrets_integration_id_fkey FOREIGN KEY (company_id, integration_id) REFERENCES public.supplier_integrations(company_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.task_limits
     ADD CONSTRAINT task_limits_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -31011,6 +31499,8 @@ CREATE POLICY app_definer_all ON app.subscription_tiers TO app_definer USING (tr
 
 CREATE POLICY app_definer_all ON app.subscriptions TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.supplier_secrets TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.task_kinds TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.task_limits TO app_definer USING (true) WITH CHECK (true);
@@ -31174,6 +31664,8 @@ CREATE POLICY app_owner_all ON app.subscription_events TO app_owner USING (true)
 CREATE POLICY app_owner_all ON app.subscription_tiers TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.subscriptions TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.supplier_secrets TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.task_kinds TO app_owner USING (true) WITH CHECK (true);
 
@@ -31485,6 +31977,8 @@ CREATE POLICY service_role_all ON app.subscription_tiers TO service_role USING (
 
 CREATE POLICY service_role_all ON app.subscriptions TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.supplier_secrets TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.task_kinds TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.task_limits TO service_role USING (true) WITH CHECK (true);
@@ -31512,6 +32006,8 @@ ALTER TABLE app.subscription_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.subscription_tiers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.subscriptions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.supplier_secrets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.task_kinds ENABLE ROW LEVEL SECURITY;
 
@@ -33633,6 +34129,22 @@ ALTER TABLE public.webhooks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.zones ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY app_definer_all ON realtime.messages TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON realtime.messages TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY channel_hear ON realtime.messages FOR SELECT TO authenticated USING ((private AND (topic = ( SELECT realtime.topic() AS topic)) AND ( SELECT app.may_hear(( SELECT realtime.topic() AS topic)) AS may_hear)));
+
+CREATE POLICY channel_tell ON realtime.messages FOR INSERT TO authenticated WITH CHECK ((private AND (topic = ( SELECT realtime.topic() AS topic)) AND
+CASE extension
+    WHEN 'presence'::text THEN ( SELECT app.may_hear(( SELECT realtime.topic() AS topic)) AS may_hear)
+    ELSE ( SELECT app.may_tell(( SELECT realtime.topic() AS topic)) AS may_tell)
+END));
+
+ALTER TABLE realtime.messages ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service_role_all ON realtime.messages TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON storage.buckets TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON storage.objects TO app_definer USING (true) WITH CHECK (true);
@@ -33675,6 +34187,22 @@ ALTER PUBLICATION thorbis_changes OWNER TO app_owner;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY app.cache_flushes;
 
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY app.cron_entries;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY app.cron_runs;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY app.cron_states;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY app.notification_decisions;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY app.tasks;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY auth.portal_sessions;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY auth.sessions;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY auth.users;
+
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.absences;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.activities;
@@ -33684,6 +34212,8 @@ ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.api_keys;
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.attachments;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.bookings;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.business_metrics;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.chats;
 
@@ -33716,6 +34246,10 @@ ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.customer_reviews;
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.customer_tags;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.customers;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.data_exports;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.data_imports;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.departments;
 
@@ -33774,6 +34308,10 @@ ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.member_zones;
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.messages_v2;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.notes;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.notification_choices;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.notification_defaults;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.notification_preferences;
 
@@ -33865,6 +34403,8 @@ ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.webhooks;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.zones;
 
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY realtime.messages;
+
 GRANT USAGE ON SCHEMA app TO anon;
 GRANT USAGE ON SCHEMA app TO authenticated;
 GRANT USAGE ON SCHEMA app TO guest;
@@ -33897,6 +34437,12 @@ GRANT USAGE ON SCHEMA public TO authenticated;
 GRANT USAGE ON SCHEMA public TO guest;
 GRANT USAGE ON SCHEMA public TO service_role;
 GRANT ALL ON SCHEMA public TO app_definer;
+
+GRANT USAGE ON SCHEMA realtime TO anon;
+GRANT USAGE ON SCHEMA realtime TO authenticated;
+GRANT USAGE ON SCHEMA realtime TO guest;
+GRANT USAGE ON SCHEMA realtime TO service_role;
+GRANT ALL ON SCHEMA realtime TO app_definer;
 
 GRANT USAGE ON SCHEMA shared TO authenticated;
 GRANT USAGE ON SCHEMA shared TO service_role;
@@ -34368,6 +34914,9 @@ GRANT ALL ON FUNCTION app.caller() TO authenticated;
 GRANT ALL ON FUNCTION app.caller() TO service_role;
 GRANT ALL ON FUNCTION app.caller() TO app_definer;
 
+REVOKE ALL ON FUNCTION app.caller_marks(p_users uuid[], p_sessions uuid[], p_companies uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.caller_marks(p_users uuid[], p_sessions uuid[], p_companies uuid[]) TO service_role;
+
 REVOKE ALL ON FUNCTION app.cancel_import(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.cancel_import(p_id uuid) TO authenticated;
 
@@ -34380,6 +34929,12 @@ REVOKE ALL ON FUNCTION app.categories_moved() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.changes_are_kept() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.changes_are_kept() TO service_role;
+
+REVOKE ALL ON FUNCTION app.channel_rights(p_topic text, OUT hears_broadcast boolean, OUT hears_presence boolean, OUT tells_broadcast boolean, OUT tells_presence boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.channel_rights(p_topic text, OUT hears_broadcast boolean, OUT hears_presence boolean, OUT tells_broadcast boolean, OUT tells_presence boolean) TO anon;
+GRANT ALL ON FUNCTION app.channel_rights(p_topic text, OUT hears_broadcast boolean, OUT hears_presence boolean, OUT tells_broadcast boolean, OUT tells_presence boolean) TO authenticated;
+GRANT ALL ON FUNCTION app.channel_rights(p_topic text, OUT hears_broadcast boolean, OUT hears_presence boolean, OUT tells_broadcast boolean, OUT tells_presence boolean) TO guest;
+GRANT ALL ON FUNCTION app.channel_rights(p_topic text, OUT hears_broadcast boolean, OUT hears_presence boolean, OUT tells_broadcast boolean, OUT tells_presence boolean) TO service_role;
 
 REVOKE ALL ON FUNCTION app.check_alert_reach() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_alert_reach() TO app_definer;
@@ -34556,6 +35111,9 @@ GRANT SELECT ON TABLE public.stock_reservations TO authenticated;
 REVOKE ALL ON FUNCTION app.close_reservation(p_reservation public.stock_reservations, p_released numeric, p_used numeric) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.close_reservation(p_reservation public.stock_reservations, p_released numeric, p_used numeric) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.close_supplier_sync(p_company_id uuid, p_integration_id uuid, p_imported bigint, p_updated bigint, p_failed bigint, p_error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.close_supplier_sync(p_company_id uuid, p_integration_id uuid, p_imported bigint, p_updated bigint, p_failed bigint, p_error text) TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.tasks TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.tasks TO service_role;
 GRANT SELECT ON TABLE app.tasks TO authenticated;
@@ -34705,6 +35263,9 @@ GRANT ALL ON FUNCTION app.document_totals(p_lines jsonb, p_discount bigint, p_ta
 
 REVOKE ALL ON FUNCTION app.domain_company(p_domain text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.domain_company(p_domain text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.drop_message_partitions(p_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.drop_message_partitions(p_days integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.drop_schedule(p_maker text, p_company_id uuid, p_id bigint, p_name text) FROM PUBLIC;
 
@@ -35007,6 +35568,8 @@ REVOKE ALL ON FUNCTION app.guard_soft_delete() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_status() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_supplier_secrets() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_tag() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_team() FROM PUBLIC;
@@ -35111,6 +35674,16 @@ GRANT ALL ON FUNCTION app.is_news(p_provider text, p_key text, p_said_at timesta
 
 REVOKE ALL ON FUNCTION app.is_notification_waiting(p_entity_id uuid, p_event_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_notification_waiting(p_entity_id uuid, p_event_id uuid) TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.protected_tables TO app_definer;
+GRANT SELECT ON TABLE app.protected_tables TO anon;
+GRANT SELECT ON TABLE app.protected_tables TO authenticated;
+GRANT SELECT ON TABLE app.protected_tables TO service_role;
+
+REVOKE ALL ON FUNCTION app.is_noun(p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_noun(p_name text) TO anon;
+GRANT ALL ON FUNCTION app.is_noun(p_name text) TO authenticated;
+GRANT ALL ON FUNCTION app.is_noun(p_name text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO anon;
@@ -35226,6 +35799,12 @@ REVOKE ALL ON FUNCTION app.keep_owing_customer() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_programs_company() FROM PUBLIC;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.supplier_secrets TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.supplier_secrets TO service_role;
+
+REVOKE ALL ON FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.keep_to_company(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_to_company(p_company_id uuid) TO app_definer;
 GRANT ALL ON FUNCTION app.keep_to_company(p_company_id uuid) TO service_role;
@@ -35314,6 +35893,9 @@ REVOKE ALL ON FUNCTION app.make_invitation(p_email text, p_role text, p_name tex
 REVOKE ALL ON FUNCTION app.make_link(p_link jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.make_link(p_link jsonb) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.make_message_partitions(p_days_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.make_message_partitions(p_days_ahead integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.make_partitions(p_months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.make_partitions(p_months_ahead integer) TO service_role;
 
@@ -35345,6 +35927,12 @@ GRANT ALL ON FUNCTION app.mask(p_kind text, p_value text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.may_hear(p_topic text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.may_hear(p_topic text) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.may_tell(p_topic text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.may_tell(p_topic text) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.member_added() FROM PUBLIC;
 
@@ -35622,6 +36210,9 @@ GRANT ALL ON FUNCTION app.open_reservation(p_company_id uuid, p_reservation_id u
 
 REVOKE ALL ON FUNCTION app.open_schedules_to_project() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.open_supplier_sync(p_company_id uuid, p_integration_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_supplier_sync(p_company_id uuid, p_integration_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) TO service_role;
 
@@ -35722,6 +36313,12 @@ REVOKE ALL ON FUNCTION app.prepare_credit_note() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.prepare_refund() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.probe_channel(p_topic text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.probe_channel(p_topic text) TO anon;
+GRANT ALL ON FUNCTION app.probe_channel(p_topic text) TO authenticated;
+GRANT ALL ON FUNCTION app.probe_channel(p_topic text) TO guest;
+GRANT ALL ON FUNCTION app.probe_channel(p_topic text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.protect(p_table regclass, p_noun text, p_soft_delete boolean, p_assigned_column text, p_own_column text, p_tenant_column text, p_verbs text[], p_crew_column text, p_parent_table regclass, p_parent_column text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.proved_domain(p_user_id uuid) FROM PUBLIC;
@@ -35746,6 +36343,9 @@ REVOKE ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, 
 GRANT ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.put_schedule(p_maker text, p_entry jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.put_supplier_syncs(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.put_supplier_syncs(p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.quiet_until(p_start time without time zone, p_end time without time zone, p_zone text, p_at timestamp with time zone) TO app_definer;
@@ -35820,6 +36420,9 @@ GRANT ALL ON FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_
 REVOKE ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) TO service_role;
+
+REVOKE ALL ON FUNCTION app.replayed_messages(p_topic text, p_since timestamp with time zone, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.replayed_messages(p_topic text, p_since timestamp with time zone, p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.request_http(p_method text, p_url text, p_params jsonb, p_headers jsonb, p_body bytea, p_timeout_ms integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.request_http(p_method text, p_url text, p_params jsonb, p_headers jsonb, p_body bytea, p_timeout_ms integer) TO service_role;
@@ -35910,6 +36513,12 @@ GRANT ALL ON FUNCTION app.secret_columns(p_table regclass) TO app_definer;
 REVOKE ALL ON FUNCTION app.sees_activity() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.sees_activity() TO service_role;
 
+REVOKE ALL ON FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p_topic text, p_private boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p_topic text, p_private boolean) TO anon;
+GRANT ALL ON FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p_topic text, p_private boolean) TO authenticated;
+GRANT ALL ON FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p_topic text, p_private boolean) TO service_role;
+GRANT ALL ON FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p_topic text, p_private boolean) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.set_mfa_due() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.set_suspension(p_company_id uuid, p_is_suspended boolean, p_reason text) FROM PUBLIC;
@@ -35921,7 +36530,7 @@ GRANT ALL ON FUNCTION app.settle_alert_delivery(p_id uuid, p_error text) TO serv
 REVOKE ALL ON FUNCTION app.settle_domain(p_company_id uuid, p_id uuid, p_by text, p_proof text) FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.http_requests TO app_definer;
-GRANT SELECT,DELETE,UPDATE ON TABLE app.http_requests TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.http_requests TO service_role;
 
 REVOKE ALL ON FUNCTION app.settle_http_request(p_company_id uuid, p_number bigint, p_status integer, p_content_type text, p_headers jsonb, p_content text, p_is_timed_out boolean, p_error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.settle_http_request(p_company_id uuid, p_number bigint, p_status integer, p_content_type text, p_headers jsonb, p_content text, p_is_timed_out boolean, p_error text) TO service_role;
@@ -36047,6 +36656,9 @@ GRANT ALL ON FUNCTION app.take_seat_here() TO authenticated;
 
 REVOKE ALL ON FUNCTION app.take_slots(p_company_id uuid, p_id uuid, p_kind text, p_limit_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_slots(p_company_id uuid, p_id uuid, p_kind text, p_limit_key text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.take_supplier_items(p_company_id uuid, p_integration_id uuid, p_currency text, p_items jsonb, OUT imported bigint, OUT updated bigint, OUT failed bigint, OUT problems jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_supplier_items(p_company_id uuid, p_integration_id uuid, p_currency text, p_items jsonb, OUT imported bigint, OUT updated bigint, OUT failed bigint, OUT problems jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.take_webhook_deliveries(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer, p_per_webhook integer, p_failures_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_webhook_deliveries(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer, p_per_webhook integer, p_failures_max integer) TO service_role;
@@ -36650,6 +37262,31 @@ GRANT ALL ON FUNCTION public.verify_company_domain(company_id uuid, domain_id uu
 REVOKE ALL ON FUNCTION public.why_not_notified(entity_id uuid, event_id uuid, user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.why_not_notified(entity_id uuid, event_id uuid, user_id uuid) TO authenticated;
 
+REVOKE ALL ON FUNCTION realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record, level text) FROM PUBLIC;
+GRANT ALL ON FUNCTION realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record, level text) TO anon;
+GRANT ALL ON FUNCTION realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record, level text) TO authenticated;
+GRANT ALL ON FUNCTION realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record, level text) TO service_role;
+GRANT ALL ON FUNCTION realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text, table_schema text, new record, old record, level text) TO app_definer;
+
+REVOKE ALL ON FUNCTION realtime.send(payload jsonb, event text, topic text, private boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION realtime.send(payload jsonb, event text, topic text, private boolean) TO anon;
+GRANT ALL ON FUNCTION realtime.send(payload jsonb, event text, topic text, private boolean) TO authenticated;
+GRANT ALL ON FUNCTION realtime.send(payload jsonb, event text, topic text, private boolean) TO service_role;
+GRANT ALL ON FUNCTION realtime.send(payload jsonb, event text, topic text, private boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION realtime.send_binary(payload bytea, event text, topic text, private boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION realtime.send_binary(payload bytea, event text, topic text, private boolean) TO anon;
+GRANT ALL ON FUNCTION realtime.send_binary(payload bytea, event text, topic text, private boolean) TO authenticated;
+GRANT ALL ON FUNCTION realtime.send_binary(payload bytea, event text, topic text, private boolean) TO service_role;
+GRANT ALL ON FUNCTION realtime.send_binary(payload bytea, event text, topic text, private boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION realtime.topic() FROM PUBLIC;
+GRANT ALL ON FUNCTION realtime.topic() TO anon;
+GRANT ALL ON FUNCTION realtime.topic() TO authenticated;
+GRANT ALL ON FUNCTION realtime.topic() TO guest;
+GRANT ALL ON FUNCTION realtime.topic() TO service_role;
+GRANT ALL ON FUNCTION realtime.topic() TO app_definer;
+
 REVOKE ALL ON FUNCTION storage.filename(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION storage.filename(name text) TO anon;
 GRANT ALL ON FUNCTION storage.filename(name text) TO authenticated;
@@ -36785,11 +37422,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.part_uploads TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.project_logins TO app_definer;
 GRANT SELECT ON TABLE app.project_logins TO service_role;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.protected_tables TO app_definer;
-GRANT SELECT ON TABLE app.protected_tables TO anon;
-GRANT SELECT ON TABLE app.protected_tables TO authenticated;
-GRANT SELECT ON TABLE app.protected_tables TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.proved_domains TO service_role;
@@ -37629,6 +38261,12 @@ GRANT SELECT ON TABLE public.webhook_logs TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.zones TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.zones TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.zones TO authenticated;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE realtime.messages TO app_definer;
+GRANT SELECT,INSERT ON TABLE realtime.messages TO anon;
+GRANT SELECT,INSERT ON TABLE realtime.messages TO authenticated;
+GRANT SELECT,INSERT ON TABLE realtime.messages TO guest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE realtime.messages TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.customers TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.customers TO service_role;
