@@ -1,0 +1,7 @@
+//! Backups of a real PostgreSQL, restored.
+
+// `cfg(test)` tells clippy that the helpers in a module are tests, too.
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod restoring;
