@@ -28,7 +28,7 @@ pub(crate) const BASE: &str = "base";
 pub(crate) const STATE: &str = "state";
 /// How long the last piece of the log may take into the store.
 const LOG_PATIENCE: Duration = Duration::from_mins(10);
-const LOG_POLL: Duration = Duration::from_millis(100);
+const LOG_POLL: Duration = Duration::from_millis(250);
 /// Labels that are looked at, the newest first.
 const LABELS_MAX: usize = 16;
 /// Bytes of what `pg_basebackup` says that are looked at.

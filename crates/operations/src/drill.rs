@@ -25,7 +25,7 @@ const LOCK: &str = "drill.lock";
 const FOLDER: &str = "drill-";
 /// How long the log up to the moment may take into the store.
 const LOG_PATIENCE: Duration = Duration::from_mins(10);
-const LOG_POLL: Duration = Duration::from_millis(100);
+const LOG_POLL: Duration = Duration::from_millis(250);
 /// How long the sums of one table may take.
 const SUM_TIME: Duration = Duration::from_hours(6);
 const STOP_TIME: Duration = Duration::from_mins(1);

@@ -3,7 +3,8 @@
 //! Invariant: what is due is decided by what the store has, so that a restart forgets nothing. What failed is told, counted and tried again,
 //! each time later up to an hour; the log is kept meanwhile.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -26,6 +27,8 @@ use crate::{base, checkpoints, files, shipping};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(5);
+/// How often the store is read anew: commands make backups, too.
+const REREAD: Duration = Duration::from_mins(10);
 /// The pause after a first failure; it doubles.
 const AGAIN: Duration = Duration::from_mins(1);
 const AGAIN_MAX: Duration = Duration::from_hours(1);
@@ -67,6 +70,8 @@ pub struct Keeper {
     pub options: ClusterOptions,
     /// Where it is written down.
     pub journal: Arc<dyn Journal>,
+    /// The cluster's number, once it is known.
+    pub source: Arc<OnceLock<String>>,
 }
 
 /// When something that failed is tried again.
@@ -89,10 +94,13 @@ impl Patience {
 }
 
 impl Keeper {
-    /// Keeps backups until told to stop, and brings what waits of the log into the store once more.
+    /// Keeps backups until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         let Some(Ok((source, _))) = stop.run_until_cancelled(self.identity()).await else { return };
-        stop.run_until_cancelled(Box::pin(async { tokio::join!(self.keep_log(&source), self.keep_schedule(&source)) })).await;
+        let source = self.source.get_or_init(|| source).clone();
+        // Set when pieces of the log were given up: only a new copy heals that.
+        let torn = AtomicBool::new(false);
+        stop.run_until_cancelled(Box::pin(async { tokio::join!(self.keep_log(&source, &torn), self.keep_schedule(&source, &torn)) })).await;
     }
 
     /// Asks until the database answers.
@@ -105,7 +113,7 @@ impl Keeper {
         }
     }
 
-    async fn keep_log(&self, source: &str) {
+    async fn keep_log(&self, source: &str, torn: &AtomicBool) {
         let interval = Duration::from_millis(self.vault.config.ship_interval_ms);
         let mut told = String::new();
         loop {
@@ -113,6 +121,9 @@ impl Keeper {
             metrics::gauge!("wal_archive_lag_seconds").set(shipped.lag.as_secs_f64());
             metrics::counter!("wal_archive_pieces_total").increment(u64::try_from(shipped.pieces).unwrap_or_default());
             metrics::counter!("wal_archive_lost_total").increment(u64::try_from(shipped.lost).unwrap_or_default());
+            if shipped.lost > 0 {
+                torn.store(true, Ordering::Relaxed);
+            }
             let outcome = match outcome {
                 Ok(()) => self.keep_points(source).await,
                 Err(error) => Err(error),
@@ -136,47 +147,55 @@ impl Keeper {
         Ok(())
     }
 
-    async fn keep_schedule(&self, source: &str) {
+    async fn keep_schedule(&self, source: &str, torn: &AtomicBool) {
         let begun = Timestamp::now();
-        let (mut backup, mut practice, mut looks) = (Patience::default(), Patience::default(), Patience::default());
-        let mut next_look = Instant::now() + Duration::from_secs(self.vault.config.files_interval_s);
+        let mut known: Option<Known> = None;
+        let (mut backup, mut practice, mut looks, mut reads) =
+            (Patience::default(), Patience::default(), Patience::default(), Patience::default());
+        let files_interval = Duration::from_secs(self.vault.config.files_interval_s);
+        let mut next_look = Instant::now() + files_interval;
         loop {
-            match self.due(source, begun).await {
-                Ok(due) => {
-                    if due.backup && backup.allows() {
-                        let made = self.back_up().await;
-                        backup.note(made);
-                    } else if due.drill && practice.allows() {
-                        let practised = self.practise().await;
-                        practice.note(practised);
-                    }
-                    if Instant::now() >= next_look && looks.allows() {
-                        let looked = files::look(&self.vault, source, &self.original.files).await;
-                        looks.note(looked.is_ok());
-                        if let Err(error) = looked {
-                            tracing::warn!(code = error.code(), "files could not be kept: {}", error.message());
-                        } else {
-                            next_look = Instant::now() + Duration::from_secs(self.vault.config.files_interval_s);
-                        }
-                    }
+            if known.as_ref().is_none_or(|known| known.read_at.elapsed() >= REREAD) && reads.allows() {
+                let read = self.know(source).await;
+                reads.note(read.is_ok());
+                match read {
+                    Ok(read) => known = Some(read),
+                    Err(error) => tracing::error!(code = error.code(), "backups could not be looked at: {}", error.message()),
                 }
-                Err(error) => tracing::warn!(code = error.code(), "backups could not be looked at: {}", error.message()),
+            }
+            if let Some(now_known) = known {
+                now_known.tell();
+                let due = due(&self.vault.config, begun, Timestamp::now(), now_known);
+                if (due.backup || torn.load(Ordering::Relaxed)) && backup.allows() {
+                    torn.store(false, Ordering::Relaxed);
+                    backup.note(self.back_up().await);
+                    known = None;
+                } else if due.drill && practice.allows() {
+                    practice.note(self.practise().await);
+                    known = None;
+                }
+            }
+            if Instant::now() >= next_look && looks.allows() {
+                let looked = files::look(&self.vault, source, &self.original.files).await;
+                looks.note(looked.is_ok());
+                match looked {
+                    Ok(_) => next_look = Instant::now() + files_interval,
+                    Err(error) => tracing::error!(code = error.code(), "files could not be kept: {}", error.message()),
+                }
             }
             sleep(TICK).await;
         }
     }
 
-    /// Looks at what the store has, says what is due, and how old the newest are.
-    async fn due(&self, source: &str, begun: Timestamp) -> Result<Due> {
-        let catalog = manifest::catalog(&self.vault.store, &self.vault.key, Some(source)).await?;
-        let newest = catalog.backups.last().map(|newest| newest.started_at);
-        let practised = last_drill(&self.vault, Some(source)).await?.map(|drill| drill.started_at);
-        let now = Timestamp::now();
-        for (name, at) in [("last_backup_age_seconds", newest), ("last_drill_age_seconds", practised)] {
-            let age = at.map_or(f64::INFINITY, |at| now.duration_since(at).as_secs_f64());
-            metrics::gauge!(name).set(age);
-        }
-        Ok(due(&self.vault.config, begun, now, &catalog.backups, practised))
+    /// Looks at what the store has.
+    async fn know(&self, source: &str) -> Result<Known> {
+        let backups = manifest::catalog(&self.vault.store, &self.vault.key, Some(source)).await?.backups;
+        Ok(Known {
+            first: backups.first().map(|first| first.started_at),
+            newest: backups.last().map(|newest| newest.started_at),
+            practised: last_drill(&self.vault, Some(source)).await?.map(|drill| drill.started_at),
+            read_at: Instant::now(),
+        })
     }
 
     async fn back_up(&self) -> bool {
@@ -248,6 +267,24 @@ pub fn drill_entry(started_at: Timestamp, practised: &Result<Drill>) -> Entry {
     Entry { filename, size_bytes: None, backup_type: "drill", error, details, started_at }
 }
 
+/// What the store had when it was looked at.
+#[derive(Clone, Copy)]
+struct Known {
+    first: Option<Timestamp>,
+    newest: Option<Timestamp>,
+    practised: Option<Timestamp>,
+    read_at: Instant,
+}
+
+impl Known {
+    /// Says how old the newest are; what was never done is infinitely old.
+    fn tell(self) {
+        let age = |at: Option<Timestamp>| at.map_or(f64::INFINITY, |at| Timestamp::now().duration_since(at).as_secs_f64());
+        metrics::gauge!("last_backup_age_seconds").set(age(self.newest));
+        metrics::gauge!("last_drill_age_seconds").set(age(self.practised));
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Due {
     backup: bool,
@@ -255,12 +292,11 @@ struct Due {
 }
 
 /// Says what is due. A first backup is made soon after the start, a first drill on the first of its days after that.
-fn due(config: &BackupConfig, begun: Timestamp, now: Timestamp, backups: &[Manifest], practised: Option<Timestamp>) -> Due {
+fn due(config: &BackupConfig, begun: Timestamp, now: Timestamp, known: Known) -> Due {
     let first =
         begun.checked_add(SignedDuration::from_secs(i64::try_from(config.first_after_s).unwrap_or(i64::MAX))).unwrap_or(Timestamp::MAX);
-    let newest = backups.last().map(|newest| newest.started_at);
-    let backup = newest.map_or(Some(first), |newest| next(newest, &config.daily_at, None)).is_some_and(|at| now >= at);
-    let since = practised.or_else(|| backups.first().map(|first| first.started_at));
+    let backup = known.newest.map_or(Some(first), |newest| next(newest, &config.daily_at, None)).is_some_and(|at| now >= at);
+    let since = known.practised.or(known.first);
     let day = config::weekday(&config.drill_day);
     let drill = config.drill && since.and_then(|since| next(since, &config.drill_at, day)).is_some_and(|at| now >= at);
     Due { backup, drill }
@@ -303,8 +339,19 @@ mod tests {
         let config = BackupConfig::default();
         let begun = at("2026-11-22T10:00:00Z");
         let (early, late) = (at("2026-11-22T10:00:59Z"), at("2026-11-22T10:01:00Z"));
-        assert_eq!(due(&config, begun, early, &[], None), Due { backup: false, drill: false });
-        assert_eq!(due(&config, begun, late, &[], None), Due { backup: true, drill: false });
+        let none = Known { first: None, newest: None, practised: None, read_at: Instant::now() };
+        assert_eq!(due(&config, begun, early, none), Due { backup: false, drill: false });
+        assert_eq!(due(&config, begun, late, none), Due { backup: true, drill: false });
+        let made = Some(begun);
+        let known = Known { first: made, newest: made, ..none };
+        assert_eq!(due(&config, begun, at("2026-11-23T02:29:59Z"), known), Due { backup: false, drill: false });
+        assert_eq!(due(&config, begun, at("2026-11-23T02:30:00Z"), known), Due { backup: true, drill: false });
+        assert_eq!(due(&config, begun, at("2026-11-29T04:00:00Z"), known), Due { backup: true, drill: true });
+        let practised = Known { practised: Some(at("2026-11-29T04:00:00Z")), ..known };
+        assert!(
+            !due(&config, begun, at("2026-12-06T03:59:59Z"), practised).drill
+                && due(&config, begun, at("2026-12-06T04:00:00Z"), practised).drill
+        );
     }
 
     #[test]

@@ -4,7 +4,8 @@
 
 use std::io::{self, Read, Write};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use kernel::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -78,8 +79,13 @@ pub(crate) async fn read<T: Send + 'static>(
         let mut plain = zstd::Decoder::new(Pieces { pieces, piece: io::Cursor::new(Vec::new()) })?;
         consume(&mut plain)
     });
-    let opened = stream::iter(parts.iter().map(|part| open(store, sealer, part))).buffered(shape.reads_at_once);
-    let given = opened
+    // Boxed one by one: closures over borrowed parts are not general enough for a task.
+    let mut opening: Vec<BoxFuture<'_, Result<Vec<u8>>>> = Vec::with_capacity(parts.len());
+    for part in parts {
+        opening.push(open(store, sealer, part).boxed());
+    }
+    let given = stream::iter(opening)
+        .buffered(shape.reads_at_once)
         .try_for_each(|piece| async {
             // Whoever reads may have enough: what he says then counts.
             let _gone = sender.send(piece).await.is_err();

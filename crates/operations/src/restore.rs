@@ -87,6 +87,7 @@ pub async fn restore(vault: &Vault, wanted: &Wanted, options: ClusterOptions) ->
     make_folder(&folders.cluster)?;
     let to = folders.cluster.clone();
     parts::read(place, manifest.stream(BASE)?, vault.shape(), move |from| unpack(from, &to)).await?;
+    make_folder(&stage.join("secrets"))?;
     let to = stage.clone();
     parts::read(place, manifest.stream(STATE)?, vault.shape(), move |from| unpack(from, &to)).await?;
     let files = files::restore(vault, &manifest.source, at, &stage.join("files")).await?;

@@ -4,4 +4,10 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod pitr;
+#[cfg(test)]
 mod restoring;
+#[cfg(test)]
+mod s3;
+#[cfg(test)]
+mod unreachable;

@@ -3,6 +3,7 @@
 //! Invariant: standard output has what was asked for and nothing else; everything else goes to standard error.
 
 mod audit;
+mod backup;
 mod cache;
 mod companies;
 mod completions;
@@ -15,6 +16,7 @@ mod notifications;
 mod own;
 mod place;
 mod psql;
+mod restore;
 mod seed;
 mod serve;
 mod settings;
@@ -81,6 +83,8 @@ enum Command {
     Tasks(tasks::Tasks),
     Notifications(notifications::Notifications),
     Cron(cron::Cron),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -188,6 +192,8 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Tasks(command) => Box::pin(command.run(&settings)).await,
         Command::Notifications(command) => Box::pin(command.run(&settings)).await,
         Command::Cron(command) => Box::pin(command.run(&settings)).await,
+        Command::Backup(command) => Box::pin(command.run(&settings)).await,
+        Command::Restore(command) => Box::pin(command.run(settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

@@ -16,6 +16,7 @@ use data_api::DataApiConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
+use operations::BackupConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
@@ -95,6 +96,8 @@ pub struct Settings {
     pub transfers: TransfersConfig,
     /// What is done again and again.
     pub maintenance: Maintenance,
+    /// Backups.
+    pub backup: BackupConfig,
     /// `/metrics`.
     pub metrics: Metrics,
     /// Logs.
@@ -317,6 +320,7 @@ impl Default for Settings {
             blobs: BlobsConfig::default(),
             transfers: TransfersConfig::default(),
             maintenance: Maintenance::default(),
+            backup: BackupConfig::default(),
             metrics: Metrics::default(),
             log: Log::default(),
         }

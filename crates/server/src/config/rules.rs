@@ -43,6 +43,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.blobs.faults().into_iter().map(|(key, allowed)| (format!("blobs.{key}"), format!("allowed: {allowed}"))));
     broken
         .extend(settings.transfers.faults().into_iter().map(|(key, allowed)| (format!("transfers.{key}"), format!("allowed: {allowed}"))));
+    broken.extend(settings.backup.faults().into_iter().map(|(key, allowed)| (format!("backup.{key}"), format!("allowed: {allowed}"))));
     let cache = settings.data_api.cache.faults().into_iter();
     broken.extend(cache.map(|(key, allowed)| (format!("data_api.cache.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.data_api.faults().into_iter().map(|(key, allowed)| (format!("data_api.{key}"), format!("allowed: {allowed}"))));
