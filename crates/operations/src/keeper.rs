@@ -23,7 +23,7 @@ use crate::config::{self, BackupConfig};
 use crate::drill::{Drill, drill as practise, last_drill};
 use crate::manifest::{self, Manifest};
 use crate::vault::{Original, Vault};
-use crate::{base, checkpoints, files, shipping};
+use crate::{checkpoints, copying, files, shipping};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(5);
@@ -200,7 +200,7 @@ impl Keeper {
 
     async fn back_up(&self) -> bool {
         let started_at = Timestamp::now();
-        let made = Box::pin(base::create(&self.vault, &self.original)).await;
+        let made = Box::pin(copying::create(&self.vault, &self.original)).await;
         let entry = backup_entry("automated", started_at, &made);
         self.write_down(entry).await;
         match made {

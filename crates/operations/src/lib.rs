@@ -2,9 +2,9 @@
 //!
 //! Invariant: nothing leaves this crate unsealed, and nothing counts as a backup that was not complete.
 
-mod base;
 mod checkpoints;
 mod config;
+mod copying;
 mod drill;
 mod files;
 mod keeper;
@@ -19,9 +19,9 @@ mod store;
 mod vault;
 mod verify;
 
-pub use base::create;
 pub use checkpoints::{Checkpoint, list as checkpoints};
 pub use config::{BackupConfig, S3Config};
+pub use copying::create;
 pub use drill::{Drill, drill, last_drill};
 pub use keeper::{Entry, Journal, Keeper, backup_entry, drill_entry};
 pub use kernel::Result;

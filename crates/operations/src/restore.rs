@@ -15,7 +15,7 @@ use kernel::{Error, Kind, Result};
 use postgres::cluster::{self, Cluster, ClusterOptions};
 use tokio::task::spawn_blocking;
 
-use crate::base::{BASE, PURPOSE, STATE};
+use crate::copying::{BASE, PURPOSE, STATE};
 use crate::manifest::{self, BackupKind, LogRange, Manifest};
 use crate::vault::Vault;
 use crate::{checkpoints, files, log_pieces, parts, shipping};
@@ -66,7 +66,9 @@ pub struct Restored {
 /// Restores into a folder that is not there yet. `options` say how a PostgreSQL runs in that folder.
 pub async fn restore(vault: &Vault, wanted: &Wanted, options: ClusterOptions) -> Result<Restored> {
     let begun = Instant::now();
-    let stage = options.data_folder.clone();
+    // PostgreSQL works in a folder of its own: what it is told of paths must not depend on ours.
+    let given = &options.data_folder;
+    let stage = std::path::absolute(given).map_err(|error| failed(given, &error))?;
     let (position, at) = match &wanted.target {
         Target::Checkpoint(name) => {
             let point = checkpoints::find(vault, wanted.source.as_deref(), name).await?;
@@ -98,6 +100,7 @@ pub async fn restore(vault: &Vault, wanted: &Wanted, options: ClusterOptions) ->
     File::create(&signal).map_err(|error| failed(&signal, &error))?;
     cluster::hand_over(&options.os_user, &stage).map_err(not_started)?;
     let mut options = options;
+    options.data_folder.clone_from(&stage);
     options.archive_piece = None;
     options.startup_timeout = Duration::from_secs(vault.config.restore_time_s);
     options.extra_settings.extend(recovery(&log_folder, wanted, position.as_deref(), at));

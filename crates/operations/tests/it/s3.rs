@@ -35,7 +35,7 @@ impl StandIn {
     async fn serve(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let routes = Router::new().fallback(answer).with_state(self.clone());
+        let routes = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(self.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         address
     }

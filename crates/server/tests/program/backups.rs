@@ -99,7 +99,7 @@ async fn a_server_backs_itself_up_and_is_restored_to_a_named_moment() {
     for name in ["last_backup_age_seconds", "last_drill_age_seconds", "wal_archive_lag_seconds"] {
         assert!(numbers.contains(name), "{name}");
     }
-    refused(folder, &["restore", "--latest"], "runs");
+    refused(folder, &["restore", "--latest"], "data_directory_in_use");
     done(folder, &["backup", "verify"]);
     stays_secret(folder);
     server.stop();
