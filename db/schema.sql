@@ -12155,6 +12155,21 @@ begin
 end $$;
 ALTER FUNCTION app.note_api_key_use() OWNER TO app_definer;
 
+CREATE FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if current_setting('role') <> 'service_role' then
+    raise exception using errcode = '42501', message = 'Backups are written down by the server.';
+  end if;
+  delete from app.backup_logs b where b.created_at < now() - interval '2 years';
+  insert into app.backup_logs (filename, size_bytes, backup_type, status, error_message, details, started_at)
+  values (p_filename, p_size_bytes, p_backup_type, case when p_error_message is null then 'completed' else 'failed' end,
+          left(p_error_message, 2000), p_details, p_started_at);
+end $$;
+ALTER FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) OWNER TO app_definer;
+
 CREATE TABLE app.notification_decisions (
     company_id uuid NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -18985,6 +19000,31 @@ ALTER FUNCTION public.create_monthly_partition(table_name text, start_date date)
 
 COMMENT ON FUNCTION public.create_monthly_partition(table_name text, start_date date) IS 'Makes the partition of a month, unless it is there; returns its name. For maintenance, and for imports that bring old ids.';
 
+CREATE FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+declare
+  v_position pg_catalog.pg_lsn;
+  v_id       uuid;
+begin
+  if current_setting('role') <> 'service_role' then
+    raise exception using errcode = '42501', message = 'Recovery points are named by service programs.';
+  elsif coalesce(length(checkpoint_name), 0) not between 1 and 63 then
+    raise exception using errcode = '22023', message = 'A recovery point has a name of 1 to 63 characters.';
+  end if;
+  v_position := pg_catalog.pg_current_wal_insert_lsn();
+  if has_function_privilege('pg_catalog.pg_create_restore_point(text)', 'execute') then
+    v_position := pg_catalog.pg_create_restore_point(checkpoint_name);
+  end if;
+  insert into app.recovery_checkpoints (name, description, position)
+  values ($1, $2, v_position) returning id into v_id;
+  return v_id::text;
+end $_$;
+ALTER FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) IS 'Names this moment, so that `thorbis restore --to-checkpoint` finds it.';
+
 CREATE FUNCTION public.create_tenant_policy(schema_name text, table_name text, policy_name text DEFAULT 'tenant_isolation'::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -20930,6 +20970,27 @@ ALTER TABLE ONLY app.blobs FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.blobs OWNER TO app_owner;
 
 COMMENT ON TABLE app.blobs IS 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
+CREATE TABLE app.backup_logs (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    filename text NOT NULL,
+    size_bytes bigint,
+    backup_type text NOT NULL,
+    status text NOT NULL,
+    error_message text,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT backup_logs_backup_type_check CHECK ((backup_type = ANY (ARRAY['automated'::text, 'manual'::text, 'drill'::text]))),
+    CONSTRAINT backup_logs_details_check CHECK (((jsonb_typeof(details) = 'object'::text) AND (pg_column_size(details) <= 65536))),
+    CONSTRAINT backup_logs_error_message_check CHECK ((length(error_message) <= 2000)),
+    CONSTRAINT backup_logs_filename_check CHECK (((length(filename) >= 1) AND (length(filename) <= 200))),
+    CONSTRAINT backup_logs_size_bytes_check CHECK ((size_bytes >= 0)),
+    CONSTRAINT backup_logs_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text])))
+);
+ALTER TABLE ONLY app.backup_logs FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.backup_logs OWNER TO app_owner;
+
+COMMENT ON TABLE app.backup_logs IS 'What became of each backup and of each time that restoring was practised. The backups themselves are listed by their store.';
 
 CREATE TABLE app.cache_flushes (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -21948,6 +22009,21 @@ COMMENT ON TABLE app.rate_limit_state IS 'One row: by its version servers see th
 COMMENT ON COLUMN app.rate_limit_state.version IS 'One more with every statement that changes rules.';
 
 COMMENT ON COLUMN app.rate_limit_state.configured IS 'Rates in a minute by class, as the server that started last has them; 0 is without a limit.';
+
+CREATE TABLE app.recovery_checkpoints (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name text NOT NULL,
+    description text,
+    "position" pg_lsn NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kept_at timestamp with time zone,
+    CONSTRAINT recovery_checkpoints_description_check CHECK ((length(description) <= 2000)),
+    CONSTRAINT recovery_checkpoints_name_check CHECK (((length(name) >= 1) AND (length(name) <= 63)))
+);
+ALTER TABLE ONLY app.recovery_checkpoints FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.recovery_checkpoints OWNER TO app_owner;
+
+COMMENT ON TABLE app.recovery_checkpoints IS 'Moments with a name, to which the database can be restored.';
 
 CREATE TABLE app.removed_members (
     company_id uuid NOT NULL,
@@ -23290,6 +23366,20 @@ CREATE VIEW public.blocking_queries WITH (security_invoker='true') AS
 ALTER TABLE public.blocking_queries OWNER TO app_owner;
 
 COMMENT ON VIEW public.blocking_queries IS 'Who waits for a lock, and who holds it. For the service.';
+CREATE VIEW public.backup_logs WITH (security_invoker='true') AS
+ SELECT b.id,
+    b.filename,
+    b.size_bytes,
+    b.backup_type,
+    b.status,
+    b.error_message,
+    b.details,
+    b.started_at,
+    b.created_at
+   FROM app.backup_logs b;
+ALTER TABLE public.backup_logs OWNER TO app_owner;
+
+COMMENT ON VIEW public.backup_logs IS 'What became of each backup and drill, for service programs.';
 
 CREATE TABLE public.bookings (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -26544,6 +26634,18 @@ ALTER TABLE shared.metrics OWNER TO app_owner;
 
 COMMENT ON VIEW shared.metrics IS 'business_metrics, as a platform of many products calls them.';
 
+CREATE VIEW shared.recovery_checkpoints WITH (security_invoker='true') AS
+ SELECT r.id,
+    r.name,
+    r.description,
+    r."position",
+    r.created_at,
+    r.kept_at
+   FROM app.recovery_checkpoints r;
+ALTER TABLE shared.recovery_checkpoints OWNER TO app_owner;
+
+COMMENT ON VIEW shared.recovery_checkpoints IS 'Moments with a name, to which the database can be restored, for service programs.';
+
 CREATE VIEW shared.tenants WITH (security_invoker='true') AS
  SELECT companies.id,
     companies.name,
@@ -26670,6 +26772,8 @@ ALTER TABLE ONLY app.blobs
 
 ALTER TABLE ONLY app.blobs
     ADD CONSTRAINT blobs_pkey PRIMARY KEY (key);
+ALTER TABLE ONLY app.backup_logs
+    ADD CONSTRAINT backup_logs_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.cache_flushes
     ADD CONSTRAINT cache_flushes_pkey PRIMARY KEY (id);
@@ -26814,6 +26918,9 @@ ALTER TABLE ONLY app.rate_limit_rules
 
 ALTER TABLE ONLY app.rate_limit_state
     ADD CONSTRAINT rate_limit_state_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.recovery_checkpoints
+    ADD CONSTRAINT recovery_checkpoints_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.removed_members
     ADD CONSTRAINT removed_members_pkey PRIMARY KEY (company_id, user_id);
@@ -27478,6 +27585,7 @@ CREATE INDEX blobs_doomed_idx ON app.blobs USING btree (created_at) WHERE (state
 CREATE INDEX blobs_equal_idx ON app.blobs USING btree (company_id, sha256, bytes) WHERE (state = 'stored'::text);
 
 CREATE INDEX blobs_unfinished_idx ON app.blobs USING btree (keep_until) WHERE (state = 'intended'::text);
+CREATE INDEX backup_logs_created_at_idx ON app.backup_logs USING btree (created_at DESC);
 
 CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btree (created_at DESC, id);
 
@@ -27616,6 +27724,10 @@ CREATE INDEX push_devices_user_id_idx ON app.push_devices USING btree (user_id, 
 CREATE INDEX rate_limit_rules_company_id_idx ON app.rate_limit_rules USING btree (company_id);
 
 CREATE INDEX rate_limit_rules_tier_idx ON app.rate_limit_rules USING btree (tier);
+
+CREATE INDEX recovery_checkpoints_created_at_idx ON app.recovery_checkpoints USING btree (created_at DESC);
+
+CREATE INDEX recovery_checkpoints_kept_at_idx ON app.recovery_checkpoints USING btree (created_at) WHERE (kept_at IS NULL);
 
 CREATE INDEX removed_members_user_id_idx ON app.removed_members USING btree (user_id);
 
@@ -31376,6 +31488,7 @@ CREATE POLICY app_definer_all ON app.auth_settings TO app_definer USING (true) W
 CREATE POLICY app_definer_all ON app.backfills TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.blobs TO app_definer USING (true) WITH CHECK (true);
+CREATE POLICY app_definer_all ON app.backup_logs TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.cache_flushes TO app_definer USING (true) WITH CHECK (true);
 
@@ -31479,6 +31592,8 @@ CREATE POLICY app_definer_all ON app.rate_limit_rules TO app_definer USING (true
 
 CREATE POLICY app_definer_all ON app.rate_limit_state TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.recovery_checkpoints TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.removed_members TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.retention_held TO app_definer USING (true) WITH CHECK (true);
@@ -31542,6 +31657,7 @@ CREATE POLICY app_owner_all ON app.auth_settings TO app_owner USING (true) WITH 
 CREATE POLICY app_owner_all ON app.backfills TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.blobs TO app_owner USING (true) WITH CHECK (true);
+CREATE POLICY app_owner_all ON app.backup_logs TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.cache_flushes TO app_owner USING (true) WITH CHECK (true);
 
@@ -31645,6 +31761,8 @@ CREATE POLICY app_owner_all ON app.rate_limit_rules TO app_owner USING (true) WI
 
 CREATE POLICY app_owner_all ON app.rate_limit_state TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.recovery_checkpoints TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.removed_members TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.retention_held TO app_owner USING (true) WITH CHECK (true);
@@ -31698,6 +31816,7 @@ ALTER TABLE app.auth_settings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.backfills ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.blobs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.backup_logs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.cache_flushes ENABLE ROW LEVEL SECURITY;
 
@@ -31821,6 +31940,8 @@ ALTER TABLE app.rate_limit_rules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.rate_limit_state ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.recovery_checkpoints ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.removed_members ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.retention_held ENABLE ROW LEVEL SECURITY;
@@ -31854,6 +31975,7 @@ CREATE POLICY service_role_all ON app.auth_settings TO service_role USING (true)
 CREATE POLICY service_role_all ON app.backfills TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.blobs TO service_role USING (true) WITH CHECK (true);
+CREATE POLICY service_role_all ON app.backup_logs TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.cache_flushes TO service_role USING (true) WITH CHECK (true);
 
@@ -31956,6 +32078,8 @@ CREATE POLICY service_role_all ON app.push_devices TO service_role USING (true) 
 CREATE POLICY service_role_all ON app.rate_limit_rules TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.rate_limit_state TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.recovery_checkpoints TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.removed_members TO service_role USING (true) WITH CHECK (true);
 
@@ -36081,6 +36205,9 @@ REVOKE ALL ON FUNCTION app.note_api_key() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_api_key_use() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_decisions TO app_definer;
 GRANT SELECT ON TABLE app.notification_decisions TO service_role;
 GRANT SELECT ON TABLE app.notification_decisions TO authenticated;
@@ -37042,6 +37169,9 @@ GRANT ALL ON FUNCTION public.create_company_with_owner(name text, slug text, ind
 REVOKE ALL ON FUNCTION public.create_monthly_partition(table_name text, start_date date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_monthly_partition(table_name text, start_date date) TO service_role;
 
+REVOKE ALL ON FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) TO service_role;
+
 REVOKE ALL ON FUNCTION public.create_tenant_policy(schema_name text, table_name text, policy_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.decline_estimate(estimate_id uuid, reason text) FROM PUBLIC;
@@ -37331,6 +37461,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backfills TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.blobs TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.blobs TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backup_logs TO app_definer;
+GRANT SELECT,INSERT,DELETE ON TABLE app.backup_logs TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO service_role;
@@ -37432,6 +37564,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.push_devices TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_rules TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_state TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.recovery_checkpoints TO app_definer;
+GRANT SELECT ON TABLE app.recovery_checkpoints TO service_role;
+
+GRANT UPDATE(kept_at) ON TABLE app.recovery_checkpoints TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.removed_members TO app_definer;
 
@@ -37582,6 +37719,7 @@ GRANT SELECT,INSERT ON TABLE public.background_jobs TO authenticated;
 GRANT SELECT,INSERT ON TABLE public.background_jobs TO service_role;
 
 GRANT SELECT ON TABLE public.blocking_queries TO service_role;
+GRANT SELECT,INSERT ON TABLE public.backup_logs TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bookings TO app_definer;
 GRANT SELECT ON TABLE public.bookings TO service_role;
@@ -38273,6 +38411,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.customers TO service_role;
 
 GRANT SELECT ON TABLE shared.metrics TO authenticated;
 GRANT SELECT ON TABLE shared.metrics TO service_role;
+
+GRANT SELECT ON TABLE shared.recovery_checkpoints TO service_role;
 
 GRANT SELECT,UPDATE ON TABLE shared.tenants TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.tenants TO service_role;

@@ -17,6 +17,7 @@ mod pool;
 mod row;
 mod sql;
 mod streaming;
+pub mod sums;
 mod tx;
 mod visitor;
 mod wire;

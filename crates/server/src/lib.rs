@@ -4,6 +4,7 @@
 
 pub mod alone;
 mod backend;
+mod backups;
 pub mod cli;
 pub mod config;
 pub mod edge;

@@ -86,7 +86,7 @@ impl Engine {
         let search_path = std::env::var_os("PATH");
         let programs = Programs::find(self.options.programs_folder.as_deref(), search_path.as_deref(), wanted)?;
         let machine = self.options.machine.unwrap_or_else(|| machine::look(self.options.memory_share_percent));
-        let settings = Configuration::compose(&self.layout, &programs, machine, &self.options.extra_settings);
+        let settings = Configuration::compose(&self.layout, &programs, machine, &self.options);
         if major.is_none() {
             let started = Instant::now();
             initdb::make(&self.layout, &self.account, &programs, &self.passwords, &settings)?;

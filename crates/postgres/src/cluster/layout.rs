@@ -9,6 +9,7 @@
 //! <data>/postgres/          0700, of the user that PostgreSQL runs as
 //!        cluster/           PostgreSQL's data folder
 //!        log/               its logs
+//!        archive/           pieces of its log that wait to be kept by a backup, if it keeps them
 //!        run/               its socket, unless the path would be too long for one
 //!        new-*/             a cluster being made
 //! ```
@@ -32,6 +33,8 @@ use super::account::Account;
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Where the socket goes if the path would be too long; not `$TMPDIR`, which may be another at the next start.
 const TEMPORARY: &str = "/tmp";
+/// The folder of pieces of the log.
+const ARCHIVE: &str = "archive";
 /// The name of the socket for the port that we set.
 pub(super) const SOCKET_NAME: &str = ".s.PGSQL.5432";
 /// How long a lock that somebody else has is waited for.
@@ -47,6 +50,8 @@ pub(super) struct Layout {
     pub(super) cluster: PathBuf,
     /// Its logs.
     pub(super) log: PathBuf,
+    /// Where it puts the pieces of its log that are to be kept.
+    pub(super) archive: PathBuf,
     /// Its socket's folder.
     pub(super) socket: PathBuf,
     secrets: PathBuf,
@@ -72,9 +77,11 @@ impl Layout {
         let lock = take_lock(&data)?;
         let home = data.join("postgres");
         let socket = socket_folder(&home, Path::new(TEMPORARY));
-        let layout = Self { cluster: home.join("cluster"), log: home.join("log"), secrets: data.join("secrets"), socket, home };
+        let archive = home.join(ARCHIVE);
+        let layout = Self { cluster: home.join("cluster"), log: home.join("log"), archive, secrets: data.join("secrets"), socket, home };
         account.make_folder(&layout.home)?;
         account.make_folder(&layout.log)?;
+        account.make_folder(&layout.archive)?;
         layout.make_socket_folder(account)?;
         layout.remove_unfinished()?;
         Ok((layout, lock))

@@ -17,7 +17,8 @@ mod settings;
 mod supervise;
 mod tuning;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub use error::ClusterError;
 pub use programs::VERSION_MIN;
 pub use tuning::Machine;
 
+use account::Account;
 use engine::Engine;
 use postmaster::Postmaster;
 use supervise::Supervisor;
@@ -55,6 +57,8 @@ pub struct ClusterOptions {
     pub memory_share_percent: u32,
     /// Memory and cores to count on, instead of what this machine has.
     pub machine: Option<Machine>,
+    /// Whether pieces of the log are put into `postgres/archive` for a backup to keep, and after how long one that is not full.
+    pub archive_piece: Option<Duration>,
     /// Settings over ours.
     pub extra_settings: Vec<(String, String)>,
     /// How long a start may take, repairs after a crash included.
@@ -78,6 +82,7 @@ impl ClusterOptions {
             server_login: "thorbis_server".to_owned(),
             memory_share_percent: 100,
             machine: None,
+            archive_piece: None,
             extra_settings: vec![],
             startup_timeout: Duration::from_mins(5),
             stop_timeout: Duration::from_mins(1),
@@ -147,6 +152,55 @@ pub struct Cluster {
     stop: CancellationToken,
     /// `None` once it was waited for.
     task: Option<JoinHandle<Option<Postmaster>>>,
+}
+
+/// Where a cluster's files are in a data folder, for what copies and restores it.
+#[derive(Clone, Debug)]
+pub struct ClusterFolders {
+    /// PostgreSQL's data folder.
+    pub cluster: PathBuf,
+    /// Pieces of its log that wait to be kept.
+    pub archive: PathBuf,
+}
+
+/// Returns where the files of a data folder's cluster are.
+pub fn folders(data_folder: &Path) -> ClusterFolders {
+    let home = data_folder.join("postgres");
+    ClusterFolders { cluster: home.join("cluster"), archive: home.join("archive") }
+}
+
+/// Tells whether a PostgreSQL runs in a data folder.
+pub fn runs_in(data_folder: &Path) -> bool {
+    Postmaster::find(&folders(data_folder).cluster).is_some()
+}
+
+/// Stops a PostgreSQL that was left running in a data folder that is to go.
+pub async fn end_in(data_folder: &Path, limit: Duration) -> Result<(), ClusterError> {
+    let cluster = folders(data_folder).cluster;
+    match Postmaster::find(&cluster) {
+        Some(mut found) => found.stop(&cluster, limit).await,
+        None => Ok(()),
+    }
+}
+
+/// Gives files that were put into a data folder to the user that PostgreSQL runs as.
+pub fn hand_over(os_user: &str, data_folder: &Path) -> Result<(), ClusterError> {
+    let account = Account::choose(os_user)?;
+    let mut open = vec![data_folder.join("postgres")];
+    while let Some(path) = open.pop() {
+        let meta = fs::symlink_metadata(&path).map_err(ClusterError::file(&path))?;
+        // What a link points to is not part of the folder.
+        if meta.is_symlink() {
+            continue;
+        }
+        account.give(&path)?;
+        if meta.is_dir() {
+            for entry in fs::read_dir(&path).map_err(ClusterError::file(&path))? {
+                open.push(entry.map_err(ClusterError::file(&path))?.path());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Starts the cluster, or takes over the one that a killed server left; makes it first if there is none.

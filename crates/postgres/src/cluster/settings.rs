@@ -8,11 +8,11 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
-use super::ClusterError;
 use super::account::Account;
 use super::layout::{Layout, write_private};
 use super::programs::Programs;
 use super::tuning::{self, Machine};
+use super::{ClusterError, ClusterOptions};
 
 const FILE: &str = "thorbis.conf";
 const INCLUDES: &str = "include = 'thorbis.conf'\ninclude_if_exists = 'local.conf'\n";
@@ -61,6 +61,12 @@ const FIXED: &[(&str, &str)] = &[
     ("track_io_timing", "on"),
 ];
 
+/// Puts a piece of the log, whole and on the disk, where the server fetches it. PostgreSQL's own user holds no key and knows no store.
+fn archive_command(folder: &Path) -> String {
+    let folder = folder.to_string_lossy().replace('\'', r"'\''").replace('%', "%%");
+    format!("cp '%p' '{folder}/.%f.new' && sync '{folder}/.%f.new' && mv -f '{folder}/.%f.new' '{folder}/%f' && sync '{folder}'")
+}
+
 /// The text of the configuration, and what is worse than it should be.
 pub(super) struct Configuration {
     /// The text of `thorbis.conf`.
@@ -71,7 +77,8 @@ pub(super) struct Configuration {
 
 impl Configuration {
     /// Puts the settings together; the later ones win, `extra` over all.
-    pub(super) fn compose(layout: &Layout, programs: &Programs, machine: Machine, extra: &[(String, String)]) -> Self {
+    pub(super) fn compose(layout: &Layout, programs: &Programs, machine: Machine, wanted: &ClusterOptions) -> Self {
+        let (archive, extra) = (wanted.archive_piece, &wanted.extra_settings);
         let mut degraded = vec![];
         let mut text = "# Written by thorbis at every start of PostgreSQL. Changes go into local.conf, beside this file.\n".to_owned();
         let mut set = |name: &str, value: &str| {
@@ -86,6 +93,11 @@ impl Configuration {
         }
         set("unix_socket_directories", &layout.socket.to_string_lossy());
         set("log_directory", &layout.log.to_string_lossy());
+        if let Some(piece) = archive {
+            set("archive_mode", "on");
+            set("archive_timeout", &format!("{}s", piece.as_secs()));
+            set("archive_command", &archive_command(&layout.archive));
+        }
         if programs.has_library("pg_stat_statements") {
             set("shared_preload_libraries", "pg_stat_statements");
         } else {

@@ -259,6 +259,8 @@ pub(crate) const AREAS: &[Area] = &[
             "app.retention_held",
             "app.audit_batches",
             "app.audit_seal",
+            "app.backup_logs",
+            "app.recovery_checkpoints",
         ],
     },
 ];

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod audit;
+mod backup;
 mod cache;
 mod companies;
 mod completions;
@@ -18,6 +19,7 @@ mod own;
 mod place;
 mod psql;
 mod realtime;
+mod restore;
 mod seed;
 mod serve;
 mod settings;
@@ -87,6 +89,8 @@ enum Command {
     Tasks(tasks::Tasks),
     Notifications(notifications::Notifications),
     Cron(cron::Cron),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Psql(psql::Psql),
     Types(typescript::Types),
     Config(settings::Show),
@@ -197,6 +201,8 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Tasks(command) => Box::pin(command.run(&settings)).await,
         Command::Notifications(command) => Box::pin(command.run(&settings)).await,
         Command::Cron(command) => Box::pin(command.run(&settings)).await,
+        Command::Backup(command) => Box::pin(command.run(&settings)).await,
+        Command::Restore(command) => Box::pin(command.run(settings)).await,
         Command::Psql(command) => command.run(&settings),
         Command::Types(command) => Box::pin(command.run(settings)).await,
         // Answered above.

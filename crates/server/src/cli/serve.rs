@@ -180,6 +180,10 @@ fn banner(server: &RunningServer, development: bool) -> String {
     if let Some(demo) = server.demo_login() {
         lines.push(format!("demo login            {}\ndemo password         {}", demo.email, demo.password.expose()));
     }
+    if let Some(key) = server.new_recovery_key() {
+        lines.push(format!("recovery key          {}", key.expose()));
+        lines.push("Keep it away from this machine: without it no backup can be restored. `thorbis backup key` shows it again.".to_owned());
+    }
     if !development && server.keys_are_new() {
         lines.push("These keys are shown once; `thorbis keys show` shows them again.".to_owned());
     }

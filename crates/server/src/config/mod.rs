@@ -18,6 +18,7 @@ use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
 use observe::{AlertsConfig, LogFileConfig, SentryConfig};
+use operations::BackupConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
 use queue::QueueConfig;
@@ -108,6 +109,8 @@ pub struct Settings {
     pub doctor: DoctorConfig,
     /// What is done again and again.
     pub maintenance: Maintenance,
+    /// Backups.
+    pub backup: BackupConfig,
     /// `/metrics`.
     pub metrics: Metrics,
     /// Who is told when something is wrong.
@@ -340,6 +343,7 @@ impl Default for Settings {
             storage: StorageConfig::default(),
             transfers: TransfersConfig::default(),
             maintenance: Maintenance::default(),
+            backup: BackupConfig::default(),
             metrics: Metrics::default(),
             alerts: AlertsConfig::default(),
             sentry: SentryConfig::default(),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use kernel::{Error, Kind};
 use postgres::cluster::ClusterOptions;
@@ -23,6 +24,7 @@ const SOCKET_PORT: u16 = 5432;
 pub(crate) fn cluster_options(settings: &Settings, folder: &Path) -> ClusterOptions {
     let mut options = ClusterOptions::new(folder);
     options.programs_folder.clone_from(&settings.database.programs_directory);
+    options.archive_piece = settings.backup.enabled.then(|| Duration::from_secs(settings.backup.log_piece_s.into()));
     options
 }
 

@@ -10,6 +10,7 @@ mod keys;
 mod prepare;
 mod report;
 mod state;
+pub(crate) mod switch;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backend, BackendOptions};
+use crate::backups::Backups;
 use crate::config::Settings;
 use crate::edge::{self, Bound, Edge};
 use crate::health::{Health, Preparation};
@@ -65,6 +67,7 @@ pub struct RunningServer {
     tasks: TaskTracker,
     stop: CancellationToken,
     backend: Backend,
+    backups: Option<Backups>,
     cluster: Option<Cluster>,
     folder: DataFolder,
 }
@@ -72,6 +75,7 @@ pub struct RunningServer {
 /// Starts a server. Returns when it answers.
 pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let folder = DataFolder::take(&settings.data_directory)?;
+    switch::finish(folder.path())?;
     let settings = Arc::new(Settings { data_directory: folder.path().to_owned(), ..settings });
     // First what fails fast: a taken port is told before a cluster is made.
     let bound = edge::bind(&settings.listen.addresses).await?;
@@ -169,8 +173,26 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(backend.clone().follow_providers(stop.clone()));
     tasks.spawn(alerts.follow(stop.clone()));
     maintenance.begin(&tasks);
+    let backups = Backups::open(&settings, cluster.as_ref())?;
+    if let (Some(backups), Some(cluster)) = (&backups, cluster.as_ref()) {
+        backups.begin(&settings, cluster, &backend, (&tasks, &stop));
+    }
     let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
-    Ok(RunningServer { addresses, tls, grace, edge, keys, preparation, demo, tasks, stop, backend, cluster: cluster.take(), folder })
+    Ok(RunningServer {
+        addresses,
+        tls,
+        grace,
+        edge,
+        keys,
+        preparation,
+        demo,
+        tasks,
+        stop,
+        backend,
+        backups,
+        cluster: cluster.take(),
+        folder,
+    })
 }
 
 /// Files of imports are larger than what a request says otherwise.
@@ -219,6 +241,11 @@ impl RunningServer {
         self.demo.as_ref()
     }
 
+    /// Returns the recovery key of backups, if this start made it.
+    pub fn new_recovery_key(&self) -> Option<Secret<String>> {
+        self.backups.as_ref().and_then(Backups::new_key)
+    }
+
     /// Returns the data folder.
     pub fn data_directory(&self) -> &Path {
         self.folder.path()
@@ -245,6 +272,9 @@ impl RunningServer {
         self.backend.close();
         if let Some(cluster) = self.cluster {
             cluster.stop().await?;
+        }
+        if let Some(backups) = &self.backups {
+            backups.end().await;
         }
         State::remove(self.folder.path());
         Ok(())

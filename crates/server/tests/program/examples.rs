@@ -95,6 +95,45 @@ fn every_example_of_rows_by_the_million_runs() {
     }
 }
 
+#[test]
+fn every_example_that_restores_runs() {
+    let examples = examples_once(|example| example.contains(" restore --"));
+    assert!(examples.len() >= 3, "{examples:?}");
+    let desk = Desk::new();
+    let serving = desk.serve(&["serve", "--env", "development"]);
+    assert!(desk.run(&["backup", "create"]).status.success());
+    let then = jiff::Timestamp::now().to_string();
+    let name = [
+        "psql",
+        "--",
+        "-c",
+        "begin",
+        "-c",
+        "set local role service_role",
+        "-c",
+        "select create_recovery_checkpoint('before-import')",
+        "-c",
+        "commit",
+    ];
+    assert!(desk.run(&name).status.success());
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !text(&desk.run(&["backup", "list"]).stdout).contains("before-import") {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(serving.stop().success());
+    // The end of the log is in the store now, and the moments are in it.
+    let into = desk.path().join("then").display().to_string();
+    for example in examples {
+        let words: Vec<String> = words(&example)[1..]
+            .iter()
+            .map(|word| word.replace("2026-11-22T14:05:00Z", &then).replace("/srv/thorbis-then", &into))
+            .collect();
+        let output = desk.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(output.status.success(), "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
 /// Says for the demo company whether support may work in it.
 fn agrees(desk: &Desk, open: bool) {
     let end = "update public.support_consents set revoked_at = now() where revoked_at is null";
@@ -118,7 +157,7 @@ fn words_here(example: &str) -> Vec<String> {
 
 /// Whether an example makes an installation of its own.
 fn is_alone(example: &str) -> bool {
-    example.contains(" serve") || example.contains(" --scale")
+    example.contains(" serve") || example.contains(" --scale") || example.contains(" restore --")
 }
 
 /// Returns the path of every command and the examples in its help.

@@ -1,0 +1,35 @@
+//! Backups that restore: copies of a private cluster with its log, files and keys.
+//!
+//! Invariant: nothing leaves this crate unsealed, and nothing counts as a backup that was not complete.
+
+mod checkpoints;
+mod config;
+mod copying;
+mod drill;
+mod files;
+mod keeper;
+mod key;
+mod log_pieces;
+mod manifest;
+mod parts;
+mod restore;
+mod retention;
+mod shipping;
+mod store;
+mod vault;
+mod verify;
+
+pub use checkpoints::{Checkpoint, list as checkpoints};
+pub use config::{BackupConfig, S3Config};
+pub use copying::create;
+pub use drill::{Drill, drill, last_drill};
+pub use keeper::{Entry, Journal, Keeper, backup_entry, drill_entry};
+pub use kernel::Result;
+pub use key::RecoveryKey;
+pub use manifest::{BackupKind, Catalog, LogRange, Manifest, Unusable, catalog};
+pub use parts::Part;
+pub use restore::{Restored, Target, Wanted, restore, settle};
+pub use shipping::{Shipped, ship};
+pub use store::{Object, Store};
+pub use vault::{Original, Vault};
+pub use verify::{Verified, verify};

@@ -1,0 +1,147 @@
+//! Backups of this server: what they are made of, where they are written down, and what happens when the server stops.
+//!
+//! Invariant: only a private cluster is copied here; a database of somebody else has backups of its own (docs/backups.md).
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use kernel::{Error, Result, Secret};
+use operations::{Checkpoint, Entry, Journal, Keeper, Original, Vault};
+use postgres::cluster::Cluster;
+use postgres::{Config, Row, Sql};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::Backend;
+use crate::config::Settings;
+use crate::maintenance::ANCHOR_FILE;
+use crate::start::database;
+
+/// Recovery points that are kept at a time.
+const POINTS_MAX: i64 = 100;
+/// How long a server that stops tries to bring the end of its log into the store.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Returns what a backup of this server consists of.
+pub(crate) fn original(settings: &Settings, login: Config, programs: PathBuf) -> Original {
+    let data = settings.data_directory.clone();
+    let mut state: Vec<_> = ["secrets/postgres_superuser", "secrets/postgres_server", ANCHOR_FILE]
+        .iter()
+        .map(|name| ((*name).to_owned(), data.join(name)))
+        .collect();
+    state.push(("keys.json".to_owned(), settings.key_ring_file()));
+    Original { login, programs, state, files: settings.blobs_directory(), data }
+}
+
+/// Backups of a running server.
+pub(crate) struct Backups {
+    vault: Vault,
+    key_is_new: bool,
+    source: Arc<OnceLock<String>>,
+    data: PathBuf,
+}
+
+impl Backups {
+    /// Opens the store of a private cluster, if backups are on, and makes the recovery key if there is none.
+    pub(crate) fn open(settings: &Settings, cluster: Option<&Cluster>) -> Result<Option<Self>> {
+        if !settings.backup.enabled || cluster.is_none() {
+            return Ok(None);
+        }
+        let (vault, key_is_new) = Vault::open(&settings.backup, &settings.data_directory, true)?;
+        Ok(Some(Self { vault, key_is_new, source: Arc::default(), data: settings.data_directory.clone() }))
+    }
+
+    /// Begins to keep them.
+    pub(crate) fn begin(
+        &self,
+        settings: &Settings,
+        cluster: &Cluster,
+        backend: &Backend,
+        (tasks, stop): (&TaskTracker, &CancellationToken),
+    ) {
+        let keeper = Keeper {
+            vault: self.vault.clone(),
+            original: original(settings, cluster.migrator_config(), cluster.status().facts.programs_folder),
+            options: database::cluster_options(settings, &settings.data_directory),
+            journal: Arc::new(Written(backend.clone())),
+            source: Arc::clone(&self.source),
+        };
+        tasks.spawn(keeper.run(stop.clone()));
+    }
+
+    /// Returns the recovery key, if this start made it.
+    pub(crate) fn new_key(&self) -> Option<Secret<String>> {
+        self.key_is_new.then(|| self.vault.key.text())
+    }
+
+    /// Brings what PostgreSQL put aside while it stopped into the store. What does not come there waits for the next start.
+    pub(crate) async fn end(&self) {
+        let Some(source) = self.source.get() else { return };
+        match tokio::time::timeout(LAST_WORDS, operations::ship(&self.vault, source, &self.data)).await {
+            Ok((_, Ok(()))) => {}
+            Ok((_, Err(error))) => tracing::warn!(code = error.code(), "the end of the log waits for the next start: {}", error.message()),
+            Err(_late) => tracing::warn!("the end of the log waits for the next start: the store of backups is too slow"),
+        }
+    }
+}
+
+/// Says that something is written down of a backup.
+pub(crate) fn note(entry: Entry) -> Sql {
+    let mut sql = Sql::new("select app.note_backup(");
+    sql.bind(entry.filename).text("::text, ").bind(entry.size_bytes).text("::bigint, ").bind(entry.backup_type).text("::text, ");
+    sql.bind(entry.error).text("::text, ").bind(entry.details.to_string()).text("::jsonb, ");
+    sql.bind(entry.started_at.to_string()).text("::timestamptz)");
+    sql
+}
+
+/// Asks for points that the store does not have.
+pub(crate) fn points() -> Sql {
+    let mut sql = Sql::new(
+        "select r.name, r.position::text as position, r.created_at from app.recovery_checkpoints r
+          where r.kept_at is null order by r.created_at limit ",
+    );
+    sql.bind(POINTS_MAX).text("::bigint");
+    sql
+}
+
+/// Reads a point.
+pub(crate) fn point(row: &Row) -> Result<Checkpoint> {
+    Ok(Checkpoint {
+        name: row.try_get("name").map_err(Error::internal)?,
+        position: row.try_get("position").map_err(Error::internal)?,
+        created_at: row.try_get::<_, Timestamp>("created_at").map_err(Error::internal)?,
+    })
+}
+
+/// The tables of this server.
+struct Written(Backend);
+
+impl Written {
+    async fn run(&self, sql: Sql) -> Result<Vec<Row>> {
+        let tx = self.0.begin_own("writes down what became of a backup").await?;
+        let rows = tx.query(sql).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+}
+
+impl Journal for Written {
+    fn note(&self, entry: Entry) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move { self.run(note(entry)).await.map(drop) })
+    }
+
+    fn points(&self) -> BoxFuture<'_, Result<Vec<Checkpoint>>> {
+        Box::pin(async move { self.run(points()).await?.iter().map(point).collect() })
+    }
+
+    fn kept(&self, kept: Checkpoint) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let mut sql = Sql::new("update app.recovery_checkpoints r set kept_at = now() where r.kept_at is null and r.created_at = ");
+            sql.bind(kept.created_at.to_string()).text("::timestamptz and r.name = ").bind(kept.name).text("::text");
+            self.run(sql).await.map(drop)
+        })
+    }
+}

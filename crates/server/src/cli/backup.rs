@@ -1,0 +1,210 @@
+//! `thorbis backup`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use operations::{Manifest, Original, Target, Vault, Wanted};
+use postgres::cluster::Cluster;
+
+use super::own::Own;
+use super::{CliError, say};
+use crate::backups;
+use crate::config::Settings;
+use crate::start::{DataFolder, State, database};
+
+/// Make backups, see them, and prove that they can be restored
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  thorbis backup create
+  thorbis backup list")]
+pub(super) struct Backup {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a backup now, beside those that the server makes by itself
+    #[command(after_help = "Examples:\n  thorbis backup create")]
+    Create,
+    /// Print the backups there are, how far the log goes, named moments and the last drill
+    #[command(after_help = "Examples:\n  thorbis backup list")]
+    List,
+    /// Read a backup and all that a restore of it needs, and compare checksums; the newest if none is named
+    ///
+    /// Ends with 1 if anything is not as it was kept.
+    #[command(after_help = "\
+Examples:
+  thorbis backup verify
+  thorbis backup verify --deep")]
+    Verify {
+        /// The backup's name
+        id: Option<String>,
+        /// Restore it, too, into a folder that is taken away again, and start it there
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Practise now: restore the newest backup beside the database and compare every table at one moment
+    ///
+    /// Ends with 1 if a table differs.
+    #[command(after_help = "Examples:\n  thorbis backup drill")]
+    Drill,
+    /// Print the recovery key, without which no backup can be restored
+    #[command(after_help = "Examples:\n  thorbis backup key")]
+    Key,
+}
+
+impl Backup {
+    pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
+        private(settings)?;
+        match &self.command {
+            Command::Create => create(settings).await,
+            Command::List => list(settings).await,
+            Command::Verify { id, deep } => verify(settings, id.as_deref(), *deep).await,
+            Command::Drill => drill(settings).await,
+            Command::Key => {
+                say(Vault::open(&settings.backup, &settings.data_directory, true)?.0.key.text().expose())?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+/// Refuses where the database is somebody else's.
+pub(super) fn private(settings: &Settings) -> Result<(), CliError> {
+    if settings.uses_private_cluster() {
+        return Ok(());
+    }
+    let message = "the database of DATABASE_URL is backed up where it runs; docs/backups.md says how";
+    Err(CliError::refused("backup_of_private_cluster_only", message))
+}
+
+/// A cluster that runs: the server's, or one that was started for the command.
+struct Ground {
+    vault: Vault,
+    original: Original,
+    own: Option<(Cluster, DataFolder)>,
+}
+
+impl Ground {
+    async fn find(settings: &Settings) -> Result<Self, CliError> {
+        let (vault, _) = Vault::open(&settings.backup, &settings.data_directory, true)?;
+        if let Some(state) = State::of_running(&settings.data_directory)? {
+            let programs = state.cluster.as_ref().map(|cluster| cluster.programs_folder.clone()).unwrap_or_default();
+            let original = backups::original(settings, database::running_cluster(settings, &state)?, programs);
+            return Ok(Self { vault, original, own: None });
+        }
+        let folder = DataFolder::take(&settings.data_directory)?;
+        let cluster = Box::pin(postgres::cluster::start(database::cluster_options(settings, folder.path()))).await?;
+        let original = backups::original(settings, cluster.migrator_config(), cluster.status().facts.programs_folder);
+        Ok(Self { vault, original, own: Some((cluster, folder)) })
+    }
+
+    async fn leave(self) -> Result<(), CliError> {
+        if let Some((cluster, folder)) = self.own {
+            cluster.stop().await?;
+            drop(folder);
+        }
+        Ok(())
+    }
+}
+
+/// Writes down what became of it, where the schema is there for that.
+async fn write_down(settings: &Settings, entry: operations::Entry) {
+    let noted = async {
+        let own = Own::connect(settings).await?;
+        let outcome = own.run(None, "writes down what became of a backup", backups::note(entry)).await;
+        own.leave().await?;
+        outcome.map(drop).map_err(CliError::from)
+    };
+    if let Err(error) = Box::pin(noted).await {
+        tracing::warn!(%error, "the backup could not be written down in backup_logs");
+    }
+}
+
+async fn create(settings: &Settings) -> Result<ExitCode, CliError> {
+    let ground = Ground::find(settings).await?;
+    let started_at = Timestamp::now();
+    let made = Box::pin(operations::create(&ground.vault, &ground.original)).await;
+    ground.leave().await?;
+    write_down(settings, operations::backup_entry("manual", started_at, &made)).await;
+    let manifest = made?;
+    say(&format!("made {}: {} bytes, sealed with the key {}", manifest.id, manifest.bytes(), manifest.key_id))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(settings: &Settings) -> Result<ExitCode, CliError> {
+    let (vault, _) = Vault::open(&settings.backup, &settings.data_directory, false)?;
+    let catalog = operations::catalog(&vault.store, &vault.key, None).await?;
+    let mut lines = vec![format!("backups in {}", vault.store.place())];
+    lines.extend(catalog.backups.iter().map(line));
+    lines.extend(catalog.unusable.iter().map(|unusable| format!("{}  not usable: {}", unusable.name, unusable.error.message())));
+    lines.extend(catalog.unfinished.keys().map(|folder| format!("{folder}  not finished: the next backup takes it away")));
+    for point in operations::checkpoints(&vault, None).await? {
+        lines.push(format!("recovery point        {}  {}", point.created_at, point.name));
+    }
+    if let Some(drill) = operations::last_drill(&vault, None).await? {
+        let verdict =
+            if drill.passed() { "all tables are the same".to_owned() } else { format!("different: {}", drill.different.join(", ")) };
+        let (at, tables, rows, took) = (drill.started_at, drill.tables, drill.rows, drill.restore_ms);
+        lines.push(format!("last drill            {at}  {tables} tables, {rows} rows, restored in {took} ms: {verdict}"));
+    } else {
+        lines.push("last drill            none yet".to_owned());
+    }
+    say(&lines.join("\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(manifest: &Manifest) -> String {
+    let Manifest { id, source, started_at, finished_at, major, .. } = manifest;
+    format!("{id}  cluster {source}, PostgreSQL {major}, begun {started_at}, complete {finished_at}, {} bytes", manifest.bytes())
+}
+
+async fn verify(settings: &Settings, id: Option<&str>, deep: bool) -> Result<ExitCode, CliError> {
+    let (vault, _) = Vault::open(&settings.backup, &settings.data_directory, false)?;
+    let catalog = operations::catalog(&vault.store, &vault.key, None).await?;
+    if let Some(unusable) = catalog.unusable.into_iter().find(|unusable| id.is_none_or(|id| unusable.name.contains(id))) {
+        return Err(unusable.error.into());
+    }
+    let chosen = catalog.backups.into_iter().rfind(|manifest| id.is_none_or(|id| manifest.id == id));
+    let missing = || CliError::refused("backup_not_found", "there is no such backup; thorbis backup list shows them");
+    let manifest = chosen.ok_or_else(missing)?;
+    let found = operations::verify(&vault, &manifest).await?;
+    let operations::Verified { parts, bytes, pieces, files } = found;
+    say(&format!("{}: {parts} parts with {bytes} bytes, {pieces} pieces of the log, {files} files: all as kept", manifest.id))?;
+    if deep {
+        let folder = settings.data_directory.join(format!("verify-{}", Timestamp::now().as_millisecond()));
+        let wanted = Wanted { target: Target::Latest, backup: Some(manifest.id.clone()), source: Some(manifest.source.clone()) };
+        let restored = Box::pin(operations::restore(&vault, &wanted, database::cluster_options(settings, &folder))).await;
+        let outcome = match restored {
+            Ok(restored) => {
+                let took = restored.took;
+                restored.cluster.stop().await.map(|()| took).map_err(CliError::from)
+            }
+            Err(error) => Err(error.into()),
+        };
+        super::restore::remove(&folder)?;
+        say(&format!("{}: restored and started in {} ms", manifest.id, outcome?.as_millis()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn drill(settings: &Settings) -> Result<ExitCode, CliError> {
+    let ground = Ground::find(settings).await?;
+    let started_at = Timestamp::now();
+    let options = database::cluster_options(settings, &settings.data_directory);
+    let practised = Box::pin(operations::drill(&ground.vault, &ground.original, &options)).await;
+    ground.leave().await?;
+    write_down(settings, operations::drill_entry(started_at, &practised)).await;
+    let report = practised?;
+    let operations::Drill { backup, tables, rows, restore_ms, log_ms, .. } = &report;
+    say(&format!("restored {backup} in {restore_ms} ms; the log was kept after {log_ms} ms; compared {tables} tables with {rows} rows"))?;
+    if report.passed() {
+        say("all tables are the same")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&format!("different: {}", report.different.join(", ")))?;
+    Ok(ExitCode::FAILURE)
+}

@@ -1,0 +1,107 @@
+//! A restored data folder takes the place of the one that is there.
+//!
+//! Invariant: what is to be done is written down before it begins, so that a switch that was cut off is finished by whoever takes the data
+//! folder next; what was there before is kept aside, whole.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{StartError, write_private};
+
+/// What is to be done.
+const FILE: &str = "restore.json";
+/// What changes its place.
+const ENTRIES: &[&str] = &["postgres", "secrets", "keys.json", "files", "audit-anchors.jsonl"];
+
+/// A switch that was begun.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    stage: PathBuf,
+    aside: PathBuf,
+}
+
+/// Puts what is in `stage` in the place of what is there, which goes to `aside`. Both are new folders beside it.
+pub(crate) fn switch(data: &Path, stage: &Path, aside: &Path) -> Result<(), StartError> {
+    let text = serde_json::to_string(&Switch { stage: stage.to_owned(), aside: aside.to_owned() }).map_err(kernel::Error::internal)?;
+    write_private(&data.join(FILE), &text)?;
+    finish(data)
+}
+
+/// Finishes a switch that was begun, if one was.
+pub(crate) fn finish(data: &Path) -> Result<(), StartError> {
+    let path = data.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(StartError::File { path, source }),
+    };
+    let Switch { stage, aside } = serde_json::from_str(&text).map_err(kernel::Error::internal)?;
+    let moved = move_all(data, &stage, &aside);
+    moved.and_then(|()| fs::remove_file(&path)).map_err(|source| StartError::File { path, source })
+}
+
+fn move_all(data: &Path, stage: &Path, aside: &Path) -> io::Result<()> {
+    fs::create_dir_all(aside)?;
+    for name in ENTRIES {
+        let (new, here, old) = (stage.join(name), data.join(name), aside.join(name));
+        // What is not in the stage any more was moved already; what the stage never had stays aside.
+        let is_moved = !new.try_exists()? && old.try_exists()?;
+        if !is_moved && here.try_exists()? && !old.try_exists()? {
+            fs::rename(&here, &old)?;
+        }
+        if new.try_exists()? {
+            fs::rename(&new, &here)?;
+        }
+    }
+    File::open(data)?.sync_all()?;
+    if stage.try_exists()? { fs::remove_dir_all(stage) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn fill(folder: &Path, word: &str) {
+        fs::create_dir_all(folder.join("postgres")).unwrap();
+        fs::create_dir_all(folder.join("secrets")).unwrap();
+        fs::write(folder.join("postgres/word"), word).unwrap();
+        fs::write(folder.join("keys.json"), word).unwrap();
+    }
+
+    fn word(folder: &Path, name: &str) -> String {
+        fs::read_to_string(folder.join(name)).unwrap()
+    }
+
+    #[test]
+    fn a_switch_that_was_cut_off_anywhere_is_finished() {
+        for cut in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            let (data, stage, aside) = (folder.path(), folder.path().join("restore-1"), folder.path().join("before-1"));
+            fill(data, "old");
+            fill(&stage, "new");
+            fs::write(data.join("audit-anchors.jsonl"), "old").unwrap();
+            let text = serde_json::to_string(&Switch { stage: stage.clone(), aside: aside.clone() }).unwrap();
+            fs::write(data.join(FILE), text).unwrap();
+            let steps = [
+                (data.join("postgres"), aside.join("postgres")),
+                (stage.join("postgres"), data.join("postgres")),
+                (data.join("secrets"), aside.join("secrets")),
+            ];
+            fs::create_dir_all(&aside).unwrap();
+            for (from, to) in steps.iter().take(cut) {
+                fs::rename(from, to).unwrap();
+            }
+            finish(data).unwrap();
+            finish(data).unwrap();
+            assert_eq!((word(data, "postgres/word"), word(data, "keys.json")), ("new".into(), "new".into()), "cut after {cut}");
+            assert_eq!((word(&aside, "postgres/word"), word(&aside, "keys.json")), ("old".into(), "old".into()));
+            assert_eq!(word(&aside, "audit-anchors.jsonl"), "old");
+            assert!(!stage.is_dir() && !data.join(FILE).is_file() && !data.join("audit-anchors.jsonl").is_file());
+        }
+    }
+}
