@@ -136,7 +136,7 @@ async fn every_transaction_is_told_whole_and_with_what_its_tables_promise() {
         let mut heard = Heard::begin(&db, mode, |_| ()).await;
         let (floor, tables) = heard.opened().await;
         assert!(tables.contains(&("public".into(), "customers".into())) && !tables.contains(&("public".into(), "audit_logs".into())));
-        assert!(!tables.contains(&("auth".into(), "users".into())), "accounts are nobody's business");
+        assert!(!tables.contains(&("auth".into(), "identities".into())), "how somebody signs in is nobody's business");
         let xid = committed(
             &client,
             &format!(

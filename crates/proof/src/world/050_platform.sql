@@ -246,6 +246,22 @@ begin
     values (v_canary || ' meant', v_company || '/objects/' || v_letter, v_letter, 'text/plain', 'no-cache');
     insert into app.object_versions (id, object_id, company_id, bucket_id, name, blob_key, bytes, etag, content_type, cache_control)
     values (v_canary, proof.id(v_letter, 'e01'), v_company, v_canary, v_canary, v_company || '/objects/' || v_letter, 1, v_letter, 'text/plain', 'no-cache');
+    insert into app.derived_images (version, name, blob_key, content_type, bytes)
+    values (v_canary, 'small', v_company || '/objects/' || v_letter, 'image/webp', 1);
+    insert into app.part_uploads (id, kind, asker, company_id, bucket_id, name, content_type, cache_control, expires_at)
+    values (proof.id(v_letter, 'e11'), 'tus', v_canary, v_company, v_canary, v_canary, 'text/plain', 'no-cache', now() + interval '1 day');
+    insert into app.upload_parts (upload_id, position, bytes, etag, blob_key)
+    values (proof.id(v_letter, 'e11'), 0, 1, v_letter, v_company || '/objects/' || v_letter);
+    insert into app.s3_keys (company_id, id, api_key_id, secret)
+    select v_company, proof.id(v_letter, 'e12'), k.id, v_canary from public.api_keys k where k.company_id = v_company order by k.id limit 1;
+    insert into app.http_requests (company_id, number, method, url, timeout_ms) values (v_company, 4100 + ascii(v_letter), 'GET', 'https://' || v_canary, 1000);
+    insert into app.signal_readings (id, signal, node, amount) values (proof.id(v_letter, 'e13'), 'errors', v_canary, 1);
+    insert into app.alerts (id, rule, severity, body, raised_at, seen_at)
+    select proof.id(v_letter, 'e14'), r.name, 'warning', v_canary, now(), now() from app.alert_rules r order by r.name limit 1;
+    insert into app.alert_deliveries (id, alert_id, event, channel, created_at)
+    values (proof.id(v_letter, 'e15'), proof.id(v_letter, 'e14'), 'raised', 'mail', now());
+    insert into realtime.messages (id, topic, extension, payload, private)
+    values (proof.id(v_letter, 'e16'), 'company:' || v_company || ':' || v_letter, 'broadcast', jsonb_build_object('name', v_canary), true);
   end loop;
 end $$;
 

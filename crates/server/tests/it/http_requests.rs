@@ -143,7 +143,8 @@ async fn what_goes_wrong_stands_in_the_answer() {
     house.execute("insert into app.http_requests (company_id, method, url, timeout_ms) select app.no_company(), 'GET', 'http://example.com', 1 from generate_series(1, 1000)").await;
     let full = as_service(&house, "select net.http_get('http://example.com')").await.unwrap_err();
     assert_eq!(full.as_db_error().unwrap().constraint(), Some("http_requests_full"));
-    house.execute("update app.http_requests set created_at = now() - interval '3 days'").await;
+    let other = "insert into public.companies (id, name, slug) values ('01900000-0000-7000-8000-0000000000aa', 'Ann', 'ann')";
+    house.execute(&format!("{other}; update app.http_requests set created_at = now() - interval '3 days'")).await;
     as_service(&house, "set local app.company_id = '01900000-0000-7000-8000-0000000000aa'; select net.http_get('http://127.0.0.1:1')")
         .await
         .unwrap();
