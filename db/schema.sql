@@ -26827,9 +26827,6 @@ ALTER TABLE ONLY app.role_permissions
     ADD CONSTRAINT role_permissions_pkey PRIMARY KEY (role, permission);
 
 ALTER TABLE ONLY app.s3_keys
-    ADD CONSTRAINT s3_keys_id_key UNIQUE (id);
-
-ALTER TABLE ONLY app.s3_keys
     ADD CONSTRAINT s3_keys_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY app.schema_fingerprints
@@ -27624,6 +27621,8 @@ CREATE INDEX removed_members_user_id_idx ON app.removed_members USING btree (use
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
 CREATE INDEX s3_keys_api_key_id_idx ON app.s3_keys USING btree (company_id, api_key_id);
+
+CREATE INDEX s3_keys_id_idx ON app.s3_keys USING btree (id);
 
 CREATE INDEX signal_readings_noted_at_idx ON app.signal_readings USING btree (noted_at);
 

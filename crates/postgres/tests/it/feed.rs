@@ -299,7 +299,10 @@ async fn a_migrate_has_changes_kept_where_the_log_may_not_be_read() {
     let db = Db::new().await;
     let client = db.superuser().await;
     let login = format!("polls_{}", std::process::id());
-    client.batch_execute(&format!("create role {login} login noinherit")).await.unwrap();
+    // With limits, since whoever examines the cluster meanwhile would miss them.
+    let limits =
+        format!("alter role {login} set statement_timeout = '5min'; alter role {login} set idle_in_transaction_session_timeout = '5min'");
+    client.batch_execute(&format!("create role {login} login noinherit; {limits}")).await.unwrap();
     let usual = db.server_config().get_user().unwrap().to_owned();
     for (login, kept) in [(login.as_str(), true), (login.as_str(), true), (usual.as_str(), false)] {
         let options = Options { server_login: Some(login.to_owned()), ..Options::default() };

@@ -22,7 +22,8 @@ begin
     values (v_company, proof.id(v_letter, 'b21'), 'ferguson', 'Ferguson', proof.id(v_letter, 'b11'), v_canary),
            (v_company, proof.id('c', 'b22'), 'grainger', 'Grainger', null, v_canary);
     insert into app.supplier_secrets (company_id, id, integration_id, name, secret)
-    values (v_company, proof.id(v_letter, 'b23'), proof.id(v_letter, 'b21'), 'api_key', 'key of ' || v_canary);
+    values (v_company, proof.id(v_letter, 'b23'), proof.id(v_letter, 'b21'), 'api_key', 'key of ' || v_canary),
+           (v_company, proof.id('c', 'b23'), proof.id(v_letter, 'b21'), 'api_secret', 'key of ' || v_canary);
     insert into public.price_book_items (company_id, id, category_id, item_type, name, description, price, cost, supplier_id)
     values (v_company, proof.id(v_letter, 'b31'), proof.id(v_letter, 'b02'), 'material', 'Filter', v_canary, 2000, 900,
       proof.id(v_letter, 'b21')),

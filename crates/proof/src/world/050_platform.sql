@@ -253,11 +253,12 @@ begin
     insert into app.upload_parts (upload_id, position, bytes, etag, blob_key)
     values (proof.id(v_letter, 'e11'), 0, 1, v_letter, v_company || '/objects/' || v_letter);
     insert into app.s3_keys (company_id, id, api_key_id, secret)
-    select v_company, proof.id(v_letter, 'e12'), k.id, v_canary from public.api_keys k where k.company_id = v_company order by k.id limit 1;
+    select v_company, i.id, k.id, v_canary from (select x.id from public.api_keys x where x.company_id = v_company order by x.id limit 1) k,
+           (values (proof.id(v_letter, 'e12')), (proof.id('c', 'e12'))) i (id);
     insert into app.http_requests (company_id, number, method, url, timeout_ms) values (v_company, 4100 + ascii(v_letter), 'GET', 'https://' || v_canary, 1000);
     insert into app.signal_readings (id, signal, node, amount) values (proof.id(v_letter, 'e13'), 'errors', v_canary, 1);
-    insert into app.alerts (id, rule, severity, body, raised_at, seen_at)
-    select proof.id(v_letter, 'e14'), r.name, 'warning', v_canary, now(), now() from app.alert_rules r order by r.name limit 1;
+    insert into app.alerts (id, rule, severity, body, raised_at, seen_at, resolved_at)
+    select proof.id(v_letter, 'e14'), r.name, 'warning', v_canary, now(), now(), now() from app.alert_rules r order by r.name limit 1;
     insert into app.alert_deliveries (id, alert_id, event, channel, created_at)
     values (proof.id(v_letter, 'e15'), proof.id(v_letter, 'e14'), 'raised', 'mail', now());
     insert into realtime.messages (id, topic, extension, payload, private)
