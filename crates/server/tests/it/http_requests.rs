@@ -22,14 +22,14 @@ struct Other {
 impl Other {
     async fn new() -> Self {
         let heard: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (listener, hears) = (tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::clone(&heard));
+        let (listener, noted) = (tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::clone(&heard));
         let address = format!("http://{}", listener.local_addr().unwrap());
         let answers = Router::new().fallback(move |request: Request| async move {
             let (parts, body) = request.into_parts();
             let body = axum::body::to_bytes(body, 2_000_000).await.unwrap();
             let header = |name: &str| parts.headers.get(name).map_or("-", |value| value.to_str().unwrap()).to_owned();
             let line = format!("{} {} {} {} ", parts.method, parts.uri, header("authorization"), header("content-type"));
-            hears.lock().unwrap().push(line + &String::from_utf8_lossy(&body));
+            noted.lock().unwrap().push(line + &String::from_utf8_lossy(&body));
             match parts.uri.path() {
                 "/never" => std::future::pending().await,
                 "/moved" => (StatusCode::FOUND, [("location", "/taken")], "").into_response(),
