@@ -7793,7 +7793,9 @@ CREATE FUNCTION app.feed_columns() RETURNS TABLE(relation bigint, schema text, n
   select c.oid::bigint, n.nspname::text, c.relname::text,
          json_agg(a.attname order by a.attnum)::text,
          coalesce(json_agg(a.attname order by a.attnum) filter (where a.attnum = any (i.indkey)), '[]')::text,
-         coalesce(json_agg(a.attname) filter (where pg_catalog.col_description(a.attrelid, a.attnum) ~ '^secret'), '[]')::text,
+         -- Of accounts and sessions it is told which changed, and nothing else.
+         coalesce(json_agg(a.attname) filter (where pg_catalog.col_description(a.attrelid, a.attnum) ~ '^secret'
+                                                 or n.nspname = 'auth' and a.attname not in ('id', 'user_id', 'company_id')), '[]')::text,
          coalesce(json_agg(a.attname) filter (where a.attgenerated <> ''), '[]')::text
     from (select t from app.feed_tables() t
           union
@@ -10082,10 +10084,10 @@ ALTER TABLE app.protected_tables OWNER TO app_owner;
 COMMENT ON TABLE app.protected_tables IS 'One row per table that app.protect declared; tenant_column is null for tables of no company.';
 
 CREATE FUNCTION app.is_noun(p_name text) RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE sql STABLE
     SET search_path TO ''
     RETURN (EXISTS (SELECT FROM app.protected_tables t WHERE (t.noun = is_noun.p_name)));
-ALTER FUNCTION app.is_noun(p_name text) OWNER TO app_definer;
+ALTER FUNCTION app.is_noun(p_name text) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_open_at(p_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -11561,14 +11563,14 @@ begin
 end $$;
 ALTER FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) OWNER TO app_owner;
 
-CREATE FUNCTION app.may_hear(p_topic text) RETURNS boolean
+CREATE FUNCTION app.may_hear() RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $_$
 declare
-  v_kind constant text := split_part(p_topic, ':', 1);
-  v_text constant text := split_part(p_topic, ':', 2);
-  v_name constant text := split_part(p_topic, ':', 3);
+  v_kind constant text := split_part(realtime.topic(), ':', 1);
+  v_text constant text := split_part(realtime.topic(), ':', 2);
+  v_name constant text := split_part(realtime.topic(), ':', 3);
   v_id   uuid;
 begin
   if app.company_id() is null or v_text !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
@@ -11590,19 +11592,19 @@ begin
       return false;
   end case;
 end $_$;
-ALTER FUNCTION app.may_hear(p_topic text) OWNER TO app_owner;
+ALTER FUNCTION app.may_hear() OWNER TO app_owner;
 
-COMMENT ON FUNCTION app.may_hear(p_topic text) IS 'Whether the caller may join a channel that has its rules from the house.';
+COMMENT ON FUNCTION app.may_hear() IS 'Whether the caller may join the channel, where it has its rules from the house.';
 
-CREATE FUNCTION app.may_tell(p_topic text) RETURNS boolean
+CREATE FUNCTION app.may_tell() RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
-  v_name constant text := split_part(p_topic, ':', 3);
+  v_name constant text := split_part(realtime.topic(), ':', 3);
   v_held text;
 begin
-  if split_part(p_topic, ':', 1) <> 'company' or split_part(p_topic, ':', 2) is distinct from app.company_id()::text then
+  if split_part(realtime.topic(), ':', 1) <> 'company' or split_part(realtime.topic(), ':', 2) is distinct from app.company_id()::text then
     return false;
   end if;
   if not app.is_noun(v_name) then
@@ -11615,9 +11617,9 @@ begin
   end loop;
   return false;
 end $$;
-ALTER FUNCTION app.may_tell(p_topic text) OWNER TO app_owner;
+ALTER FUNCTION app.may_tell() OWNER TO app_owner;
 
-COMMENT ON FUNCTION app.may_tell(p_topic text) IS 'Whether the caller may send to a channel that has its rules from the house.';
+COMMENT ON FUNCTION app.may_tell() IS 'Whether the caller may send to the channel, where it has its rules from the house.';
 
 CREATE FUNCTION app.member_added() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -26932,9 +26934,6 @@ ALTER TABLE ONLY app.role_permissions
     ADD CONSTRAINT role_permissions_pkey PRIMARY KEY (role, permission);
 
 ALTER TABLE ONLY app.s3_keys
-    ADD CONSTRAINT s3_keys_id_key UNIQUE (id);
-
-ALTER TABLE ONLY app.s3_keys
     ADD CONSTRAINT s3_keys_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY app.schema_fingerprints
@@ -27734,6 +27733,8 @@ CREATE INDEX removed_members_user_id_idx ON app.removed_members USING btree (use
 CREATE INDEX retention_held_tried_at_idx ON app.retention_held USING btree (tried_at);
 
 CREATE INDEX s3_keys_api_key_id_idx ON app.s3_keys USING btree (company_id, api_key_id);
+
+CREATE INDEX s3_keys_id_idx ON app.s3_keys USING btree (id);
 
 CREATE INDEX signal_readings_noted_at_idx ON app.signal_readings USING btree (noted_at);
 
@@ -30409,7 +30410,7 @@ ALTER TABLE ONLY app.notification_sources
     ADD CONSTRAINT notification_sources_topic_fkey FOREIGN KEY (topic) REFERENCES app.notification_topics(name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.object_versions
-    ADD CONSTRAINT object_versions_blob_key_fkey FOREIGN KEY (company_id, blob_key) REFERENCES app.blobs(company_id, key);
+    ADD CONSTRAINT object_versions_blob_key_fkey FOREIGN KEY (company_id, blob_key) REFERENCES app.blobs(company_id, key) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
@@ -34257,12 +34258,12 @@ CREATE POLICY app_definer_all ON realtime.messages TO app_definer USING (true) W
 
 CREATE POLICY app_owner_all ON realtime.messages TO app_owner USING (true) WITH CHECK (true);
 
-CREATE POLICY channel_hear ON realtime.messages FOR SELECT TO authenticated USING ((private AND (topic = ( SELECT realtime.topic() AS topic)) AND ( SELECT app.may_hear(( SELECT realtime.topic() AS topic)) AS may_hear)));
+CREATE POLICY channel_hear ON realtime.messages FOR SELECT TO authenticated USING ((private AND (topic = ( SELECT realtime.topic() AS topic)) AND ( SELECT app.may_hear() AS may_hear)));
 
 CREATE POLICY channel_tell ON realtime.messages FOR INSERT TO authenticated WITH CHECK ((private AND (topic = ( SELECT realtime.topic() AS topic)) AND
 CASE extension
-    WHEN 'presence'::text THEN ( SELECT app.may_hear(( SELECT realtime.topic() AS topic)) AS may_hear)
-    ELSE ( SELECT app.may_tell(( SELECT realtime.topic() AS topic)) AS may_tell)
+    WHEN 'presence'::text THEN ( SELECT app.may_hear() AS may_hear)
+    ELSE ( SELECT app.may_tell() AS may_tell)
 END));
 
 ALTER TABLE realtime.messages ENABLE ROW LEVEL SECURITY;
@@ -36052,11 +36053,11 @@ GRANT ALL ON FUNCTION app.mask(p_kind text, p_value text) TO service_role;
 REVOKE ALL ON FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.mask_row(p_row jsonb, p_labels text[], OUT masked jsonb, OUT has_pii boolean) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.may_hear(p_topic text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.may_hear(p_topic text) TO authenticated;
+REVOKE ALL ON FUNCTION app.may_hear() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.may_hear() TO authenticated;
 
-REVOKE ALL ON FUNCTION app.may_tell(p_topic text) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.may_tell(p_topic text) TO authenticated;
+REVOKE ALL ON FUNCTION app.may_tell() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.may_tell() TO authenticated;
 
 REVOKE ALL ON FUNCTION app.member_added() FROM PUBLIC;
 

@@ -43,7 +43,7 @@ test('a member is assigned a job, sees it in his mail and in his feed', async ()
 
   const why = done(await tom.client.rpc('why_not_notified', { entity_id: job.id }))
   const reasons = Object.fromEntries(why.map((one) => [one.channel, `${one.decision} ${one.reason}`]))
-  assert.deepEqual([reasons.in_app, reasons.email, reasons.push], ['sent topic_default', 'sent topic_default', 'withheld no_way'])
+  assert.deepEqual([reasons.in_app, reasons.email, reasons.push], ['sent topic_default', 'sent topic_default', 'withheld no_device'])
   assert.equal((await tom.client.rpc('why_not_notified', { entity_id: job.id, user_id: ann.user.id })).error.code, 'permission_denied')
   assert.equal(done(await ann.client.rpc('why_not_notified', { entity_id: job.id }))[0].reason, 'not_in_audience')
 })

@@ -27,7 +27,9 @@ as $$
   select c.oid::bigint, n.nspname::text, c.relname::text,
          json_agg(a.attname order by a.attnum)::text,
          coalesce(json_agg(a.attname order by a.attnum) filter (where a.attnum = any (i.indkey)), '[]')::text,
-         coalesce(json_agg(a.attname) filter (where pg_catalog.col_description(a.attrelid, a.attnum) ~ '^secret'), '[]')::text,
+         -- Of accounts and sessions it is told which changed, and nothing else.
+         coalesce(json_agg(a.attname) filter (where pg_catalog.col_description(a.attrelid, a.attnum) ~ '^secret'
+                                                 or n.nspname = 'auth' and a.attname not in ('id', 'user_id', 'company_id')), '[]')::text,
          coalesce(json_agg(a.attname) filter (where a.attgenerated <> ''), '[]')::text
     from (select t from app.feed_tables() t
           union

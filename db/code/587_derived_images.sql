@@ -1,5 +1,6 @@
 -- Images that were made of objects. Their blobs wait for nobody: they stay 'intended' until their time is over, and the server takes them away
 -- then as it takes away what was begun and never ended.
+-- lint: allow id-without-company because the server asks by a version, which is random, unique and told to nobody
 -- Invariant: no image outlives the version that it was made of.
 
 revoke all on app.derived_images from public, anon, authenticated, guest, service_role;

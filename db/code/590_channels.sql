@@ -14,23 +14,22 @@ grant execute on function realtime.topic() to anon, authenticated, guest, servic
 
 -- Whether a name is what permissions are about: jobs, invoices.
 create or replace function app.is_noun(p_name text) returns boolean
-  language sql stable security definer
+  language sql stable
   set search_path = ''
   return exists (select from app.protected_tables t where t.noun = p_name);
-alter function app.is_noun(text) owner to app_definer;
 revoke all on function app.is_noun(text) from public;
 grant execute on function app.is_noun(text) to anon, authenticated, service_role;
 
 -- company:<id>:<name> is of all active members of the company; where the name is what permissions are about, of those who read all of it.
 -- task:<id>, import:<id> and export:<id> are of those who may read that row.
-create or replace function app.may_hear(p_topic text) returns boolean
+create or replace function app.may_hear() returns boolean
   language plpgsql stable
   set search_path = ''
 as $$
 declare
-  v_kind constant text := split_part(p_topic, ':', 1);
-  v_text constant text := split_part(p_topic, ':', 2);
-  v_name constant text := split_part(p_topic, ':', 3);
+  v_kind constant text := split_part(realtime.topic(), ':', 1);
+  v_text constant text := split_part(realtime.topic(), ':', 2);
+  v_name constant text := split_part(realtime.topic(), ':', 3);
   v_id   uuid;
 begin
   if app.company_id() is null or v_text !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
@@ -52,20 +51,20 @@ begin
       return false;
   end case;
 end $$;
-comment on function app.may_hear(text) is 'Whether the caller may join a channel that has its rules from the house.';
-revoke all on function app.may_hear(text) from public;
-grant execute on function app.may_hear(text) to authenticated;
+comment on function app.may_hear() is 'Whether the caller may join the channel, where it has its rules from the house.';
+revoke all on function app.may_hear() from public;
+grant execute on function app.may_hear() to authenticated;
 
 -- What the server itself tells, of tasks and files, nobody else does in its place.
-create or replace function app.may_tell(p_topic text) returns boolean
+create or replace function app.may_tell() returns boolean
   language plpgsql stable
   set search_path = ''
 as $$
 declare
-  v_name constant text := split_part(p_topic, ':', 3);
+  v_name constant text := split_part(realtime.topic(), ':', 3);
   v_held text;
 begin
-  if split_part(p_topic, ':', 1) <> 'company' or split_part(p_topic, ':', 2) is distinct from app.company_id()::text then
+  if split_part(realtime.topic(), ':', 1) <> 'company' or split_part(realtime.topic(), ':', 2) is distinct from app.company_id()::text then
     return false;
   end if;
   if not app.is_noun(v_name) then
@@ -78,9 +77,9 @@ begin
   end loop;
   return false;
 end $$;
-comment on function app.may_tell(text) is 'Whether the caller may send to a channel that has its rules from the house.';
-revoke all on function app.may_tell(text) from public;
-grant execute on function app.may_tell(text) to authenticated;
+comment on function app.may_tell() is 'Whether the caller may send to the channel, where it has its rules from the house.';
+revoke all on function app.may_tell() from public;
+grant execute on function app.may_tell() to authenticated;
 
 -- Whoever has no policy reaches no row.
 revoke all on realtime.messages from public, anon, authenticated, guest, service_role;
@@ -89,12 +88,12 @@ grant select, insert, update, delete on realtime.messages to service_role;
 
 drop policy if exists channel_hear on realtime.messages;
 create policy channel_hear on realtime.messages for select to authenticated
-  using (private and topic = (select realtime.topic()) and (select app.may_hear((select realtime.topic()))));
+  using (private and topic = (select realtime.topic()) and (select app.may_hear()));
 drop policy if exists channel_tell on realtime.messages;
 create policy channel_tell on realtime.messages for insert to authenticated
   with check (private and topic = (select realtime.topic())
-              and case extension when 'presence' then (select app.may_hear((select realtime.topic())))
-                                     else (select app.may_tell((select realtime.topic()))) end);
+              and case extension when 'presence' then (select app.may_hear())
+                                     else (select app.may_tell()) end);
 
 -- Rows for the policies to look at. Whoever calls it rolls back.
 create or replace function app.probe_channel(p_topic text) returns uuid[]

@@ -57,7 +57,7 @@ create table app.object_versions (
   ended_at      timestamptz,
   ended_how     text check (ended_how in ('replaced', 'removed')),
   ended_by      uuid,
-  constraint object_versions_blob_key_fkey foreign key (company_id, blob_key) references app.blobs (company_id, key),
+  constraint object_versions_blob_key_fkey foreign key (company_id, blob_key) references app.blobs (company_id, key) deferrable initially deferred,
   check ((ended_at is null) = (ended_how is null))
 );
 comment on table app.object_versions is 'What objects have as their bytes, and had until it was replaced or removed. The last kind can be brought back.';

@@ -3,6 +3,7 @@
 -- date: 2026-11-26
 -- depends: 20261126070000
 -- rollback: descriptions and secrets are gone
+-- lint: allow require-concurrent-index-creation because hardly an item has the number of a supplier yet, and others are not in it
 
 alter table public.supplier_integrations
   add column catalogue jsonb not null default '{}' check (jsonb_typeof(catalogue) = 'object' and pg_column_size(catalogue) <= 16384);

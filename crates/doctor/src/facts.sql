@@ -36,7 +36,9 @@ select current_setting('server_version_num') as version, current_setting('server
        me.rolsuper or exists (select from pg_roles r where r.rolname = 'pg_read_all_data' and pg_has_role(r.oid, 'usage')) as reads_all,
        pg_is_in_recovery() as is_copy,
        case when to_regclass('app.protected_tables') is not null then 'thorbis'
-            when exists (select from pg_roles r where r.rolname = 'supabase_admin') then 'supabase'
+            -- Roles are the cluster's; whose the platform's schemas are is the database's.
+            when exists (select from pg_namespace n join pg_roles r on r.oid = n.nspowner
+                          where n.nspname in ('auth', 'storage') and r.rolname in ('supabase_admin', 'supabase_auth_admin', 'supabase_storage_admin')) then 'supabase'
             when exists (select from pg_roles r where r.rolname = 'rds_superuser') then 'rds'
             when exists (select from pg_roles r where r.rolname = 'cloudsqlsuperuser') then 'cloudsql'
             when exists (select from pg_roles r where r.rolname = 'azure_pg_admin') then 'azure'

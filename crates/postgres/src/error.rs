@@ -116,7 +116,8 @@ fn status(state: &str, message: &str) -> u16 {
         "21000" if message.ends_with("requires a WHERE clause") => 400,
         "22023" if message.starts_with("role ") && message.ends_with("does not exist") => 401,
         "23503" | "23505" => 409,
-        "25006" => 405,
+        // Written through a view that is only to be read.
+        "25006" | "55000" => 405,
         "42883" | "42P01" => 404,
         "42P17" | "53400" | "57014" => 500,
         "42501" => 403,

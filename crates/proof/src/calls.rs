@@ -19,6 +19,27 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         "app.open_import(uuid, text, text, text, int8, text, _text)",
         &[Some("#~ffd"), Some("customers"), Some("csv"), None, Some("1"), Some("#~000/file"), Some("{}")],
     ),
+    ("app.evaluate_alerts(_text)", &[Some("{app}")]),
+    (
+        "app.keep_supplier_secret(uuid, uuid, text, uuid, text)",
+        &[Some("#~000"), Some(SUPPLIER), Some("api_secret"), Some("#~ffc"), Some("sealed")],
+    ),
+    (
+        "app.request_http(text, text, jsonb, jsonb, bytea, int4)",
+        &[Some("GET"), Some("https://example.com/~"), Some("{}"), Some("{}"), None, Some("1000")],
+    ),
+    ("app.send_message(jsonb, bytea, text, text, bool)", &[Some("{}"), None, Some("said"), Some("company:#~000:news"), Some("true")]),
+    ("app.test_alert(_text)", &[Some("{app}")]),
+    ("extensions.http(http_request)", &[Some(r#"{"method": "GET", "uri": "https://example.com/~"}"#)]),
+    ("net.http_delete(text, jsonb, jsonb, int4, jsonb)", &[Some("https://example.com/~"), None, None, None, None]),
+    ("net.http_get(text, jsonb, jsonb, int4)", &[Some("https://example.com/~"), None, None, None]),
+    ("net.http_post(text, jsonb, jsonb, jsonb, int4)", &[Some("https://example.com/~"), Some("{}"), None, None, None]),
+    ("public.set_alert_rule(text, float8, bool, int4, int4, int4, int4, text)", ALERT_RULE),
+    ("public.silence_alert(text, timestamptz, text)", &[Some("errors"), None, None]),
+    (
+        "realtime.broadcast_changes(text, text, text, text, text, record, record, text)",
+        &[Some("company:#~000:news"), Some("said"), Some("INSERT"), Some("jobs"), Some("public"), Some("~"), None, Some("ROW")],
+    ),
     ("app.rows_to_undo(uuid, int4)", &[Some("#~e01"), Some("10")]),
     ("app.check_quota(text, int8)", &[Some("webhooks"), Some("1")]),
     ("app.claim_tasks(uuid, jsonb)", &[Some("#~fff"), Some(TASKS_WANTED)]),
@@ -165,6 +186,12 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
 /// An invitation by the owner.
 const MAILED: &[Option<&str>] =
     &[Some("#~101"), None, Some("#~000"), Some("mailed.~@example.com"), Some("viewer"), None, None, None, Some(TOKEN_HASH)];
+
+/// A rule as it is.
+const ALERT_RULE: &[Option<&str>] = &[Some("errors"), None, None, None, None, None, None, None];
+
+/// The supplier of the world.
+const SUPPLIER: &str = "#~b21";
 
 /// 64 digits.
 const TOKEN_HASH: &str = "~123456789~123456789~123456789~123456789~123456789~123456789~123";

@@ -196,6 +196,9 @@ fn call(schema: &str, name: &str, types: &[Type], arguments: &[Option<String>]) 
                 .text(", ")
                 .bind(argument.as_deref())
                 .text("::jsonb)");
+        } else if kind.name == "record" {
+            // A row of no table is made, not read.
+            sql.text("row(").bind(argument.as_deref()).text("::text)");
         } else {
             sql.text("cast(").bind(argument.as_deref()).text("::text as ").qualified(&kind.schema, &kind.name).text(")");
         }

@@ -110,7 +110,7 @@ mod tests {
         let only = ["row_security_off"];
         let report = ask(&machine.config(), &only, Thresholds::default()).await;
         assert_eq!(found(&report), ["row_security_off public.open", "row_security_off storage.tus"]);
-        client.batch_execute("create role supabase_admin").await.unwrap();
+        client.batch_execute("create role supabase_admin; alter schema storage owner to supabase_admin").await.unwrap();
         let report = ask(&machine.config(), &only, Thresholds::default()).await;
         assert_eq!((report.database.kind.as_str(), found(&report)), ("supabase", vec!["row_security_off public.open".to_owned()]));
         drop(client);

@@ -81,7 +81,7 @@ async fn whoever_wants_no_more_of_a_topic_by_mail_is_asked_nothing_else() {
     ] {
         assert!(decided.contains(&expected.to_owned()), "{expected}: {decided:?}");
     }
-    let links = "select string_agg(concat_ws(' ', subject, unsubscribe is not null), ', ' order by id) from app.captured_messages where recipient = 'ann@example.com'";
+    let links = "select string_agg(concat_ws(' ', subject, unsubscribe is not null), ', ' order by subject) from app.captured_messages where recipient = 'ann@example.com'";
     assert_eq!(
         shop.ask(links).await,
         "Message from a customer t, Payment of 5 USD t, Security of your account f",

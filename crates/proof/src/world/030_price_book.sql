@@ -18,10 +18,12 @@ begin
     insert into public.vendors (company_id, id, name, notes)
     values (v_company, proof.id(v_letter, 'b11'), 'Supply House', v_canary),
            (v_company, proof.id('c', 'b12'), 'Parts', v_canary);
-    insert into public.supplier_integrations (company_id, id, supplier_name, display_name, vendor_id, api_key, notes)
-    values (v_company, proof.id(v_letter, 'b21'), 'ferguson', 'Ferguson', proof.id(v_letter, 'b11'), 'key of ' || v_canary,
-      v_canary),
-           (v_company, proof.id('c', 'b22'), 'grainger', 'Grainger', null, 'key of ' || v_canary, v_canary);
+    insert into public.supplier_integrations (company_id, id, supplier_name, display_name, vendor_id, notes)
+    values (v_company, proof.id(v_letter, 'b21'), 'ferguson', 'Ferguson', proof.id(v_letter, 'b11'), v_canary),
+           (v_company, proof.id('c', 'b22'), 'grainger', 'Grainger', null, v_canary);
+    insert into app.supplier_secrets (company_id, id, integration_id, name, secret)
+    values (v_company, proof.id(v_letter, 'b23'), proof.id(v_letter, 'b21'), 'api_key', 'key of ' || v_canary),
+           (v_company, proof.id('c', 'b23'), proof.id(v_letter, 'b21'), 'api_secret', 'key of ' || v_canary);
     insert into public.price_book_items (company_id, id, category_id, item_type, name, description, price, cost, supplier_id)
     values (v_company, proof.id(v_letter, 'b31'), proof.id(v_letter, 'b02'), 'material', 'Filter', v_canary, 2000, 900,
       proof.id(v_letter, 'b21')),

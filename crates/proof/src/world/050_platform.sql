@@ -211,7 +211,7 @@ begin
     insert into app.channel_settings (id, push_public_key, push_secret) values (proof.id(v_letter, 'e01'), repeat('B', 87), 'sealed') on conflict do nothing;
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)
     values ('mail', 'invite', v_canary, v_canary || '@example.com', v_canary, now());
-    insert into app.task_kinds (name, attempts_max, timeout_ms, permission) values ('export_' || v_letter, 1, 1000, v_canary);
+    insert into app.task_kinds (name, attempts_max, timeout_ms, permission) values ('export_' || v_letter, 1, 1000, 'exports_' || v_letter || ':create');
     insert into app.task_kinds (name, attempts_max, timeout_ms) values ('company_report', 1, 1000), ('run_sql', 1, 1000), ('invoice_reminder', 1, 1000)
     on conflict do nothing;
     insert into app.task_limits (company_id, kind) values (v_company, 'export_' || v_letter);
@@ -246,6 +246,23 @@ begin
     values (v_canary || ' meant', v_company || '/objects/' || v_letter, v_letter, 'text/plain', 'no-cache');
     insert into app.object_versions (id, object_id, company_id, bucket_id, name, blob_key, bytes, etag, content_type, cache_control)
     values (v_canary, proof.id(v_letter, 'e01'), v_company, v_canary, v_canary, v_company || '/objects/' || v_letter, 1, v_letter, 'text/plain', 'no-cache');
+    insert into app.derived_images (version, name, blob_key, content_type, bytes)
+    values (v_canary, 'small', v_company || '/objects/' || v_letter, 'image/webp', 1);
+    insert into app.part_uploads (id, kind, asker, company_id, bucket_id, name, content_type, cache_control, expires_at)
+    values (proof.id(v_letter, 'e11'), 'tus', v_canary, v_company, v_canary, v_canary, 'text/plain', 'no-cache', now() + interval '1 day');
+    insert into app.upload_parts (upload_id, position, bytes, etag, blob_key)
+    values (proof.id(v_letter, 'e11'), 0, 1, v_letter, v_company || '/objects/' || v_letter);
+    insert into app.s3_keys (company_id, id, api_key_id, secret)
+    select v_company, i.id, k.id, v_canary from (select x.id from public.api_keys x where x.company_id = v_company order by x.id limit 1) k,
+           (values (proof.id(v_letter, 'e12')), (proof.id('c', 'e12'))) i (id);
+    insert into app.http_requests (company_id, number, method, url, timeout_ms) values (v_company, 4100 + ascii(v_letter), 'GET', 'https://' || v_canary, 1000);
+    insert into app.signal_readings (id, signal, node, amount) values (proof.id(v_letter, 'e13'), 'errors', v_canary, 1);
+    insert into app.alerts (id, rule, severity, body, raised_at, seen_at, resolved_at)
+    select proof.id(v_letter, 'e14'), r.name, 'warning', v_canary, now(), now(), now() from app.alert_rules r order by r.name limit 1;
+    insert into app.alert_deliveries (id, alert_id, event, channel, created_at)
+    values (proof.id(v_letter, 'e15'), proof.id(v_letter, 'e14'), 'raised', 'mail', now());
+    insert into realtime.messages (id, topic, extension, payload, private)
+    values (proof.id(v_letter, 'e16'), 'company:' || v_company || ':' || v_letter, 'broadcast', jsonb_build_object('name', v_canary), true);
   end loop;
 end $$;
 

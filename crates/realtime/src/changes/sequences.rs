@@ -50,6 +50,11 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// Where the log stands behind so many transactions.
+fn log_end(transactions: usize) -> u64 {
+    10 + u64::try_from(transactions).unwrap()
+}
+
 /// Everything that there is.
 struct Run {
     is_log: bool,
@@ -80,7 +85,7 @@ impl Run {
         let columns = Box::from([ChangedColumn { name: "id".into(), is_key: true }]);
         let table = Arc::new(ChangedTable { schema: "public".into(), name: "things".into(), columns });
         let node = || Node {
-            desk: Desk::new(Arc::clone(&tables), Kept::new(kept, Duration::from_secs(60)), 1000),
+            desk: Desk::new(Arc::clone(&tables), Kept::new(kept, Duration::from_mins(1)), 1000),
             heard: 0,
             before: "1:1:".into(),
         };
@@ -114,7 +119,7 @@ impl Run {
         let end = self.committed.len();
         let after = self.snapshot(end);
         let place =
-            if self.is_log { Place::Log(10 + end as u64) } else { Place::Outbox { before: Arc::clone(&after), after: Arc::clone(&after) } };
+            if self.is_log { Place::Log(log_end(end)) } else { Place::Outbox { before: Arc::clone(&after), after: Arc::clone(&after) } };
         let node = &mut self.nodes[number];
         (node.heard, node.before) = (end, after);
         node.desk.hear(&FeedEvent::Opened { floor: 0, tables: Arc::default(), place });
@@ -133,14 +138,14 @@ impl Run {
             told.sort_by_key(|(_, (xid, _))| *xid);
         }
         for (place, (xid, rows)) in told {
-            let end = 10 + (from + place + 1) as u64;
+            let end = log_end(from + place + 1);
             let place =
                 if self.is_log { Place::Log(end) } else { Place::Outbox { before: Arc::clone(&before), after: Arc::clone(&after) } };
             let change = |row: usize| Change {
                 table: Arc::clone(&self.table),
                 kind: ChangeKind::Insert,
                 company_id: None,
-                new: Some(Box::from([Cell::Text(format!("{}", xid * 10 + row as u64).into())])),
+                new: Some(Box::from([Cell::Text(format!("{xid}{row}").into())])),
                 old: None,
             };
             let rows = Arc::new(ChangedRows { xid, place, committed_at: None, changes: (1..=rows).map(change).collect() });
@@ -155,8 +160,7 @@ impl Run {
         let of = |(place, (xid, rows)): (usize, &(u64, usize))| {
             let (xid, rows) = (*xid, *rows);
             let any: Arc<str> = "1:1:".into();
-            let place =
-                if self.is_log { Place::Log(10 + place as u64 + 1) } else { Place::Outbox { before: Arc::clone(&any), after: any } };
+            let place = if self.is_log { Place::Log(log_end(place + 1)) } else { Place::Outbox { before: Arc::clone(&any), after: any } };
             let heard = &heard;
             (1..=rows).filter(move |row| heard.has(xid, &place, *row)).map(move |row| (xid, row)).collect::<Vec<_>>()
         };

@@ -1,4 +1,4 @@
-//! Requests to other servers that SQL asked for, under the names that pg_net has.
+//! Requests to other servers that SQL asked for, under the names that `pg_net` has.
 //!
 //! Invariant: one is made at most once, after the commit of whoever asked, and only to the public internet unless the operator says otherwise.
 //! What it said is forgotten when it is over.
@@ -51,7 +51,7 @@ impl HttpRequest {
     }
 
     async fn made(&self, request: Request) -> Result<Answer, Refused> {
-        let mut url = Url::parse(&request.url).map_err(|_| Refused::Invalid("the address is no URL"))?;
+        let mut url = Url::parse(&request.url).map_err(|_unread| Refused::Invalid("the address is no URL"))?;
         if !request.params.is_empty() {
             url.query_pairs_mut().extend_pairs(request.params.iter().map(|(name, value)| (name, text(value))));
         }

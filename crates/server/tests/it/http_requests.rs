@@ -22,14 +22,14 @@ struct Other {
 impl Other {
     async fn new() -> Self {
         let heard: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (listener, hears) = (tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::clone(&heard));
+        let (listener, noted) = (tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::clone(&heard));
         let address = format!("http://{}", listener.local_addr().unwrap());
         let answers = Router::new().fallback(move |request: Request| async move {
             let (parts, body) = request.into_parts();
             let body = axum::body::to_bytes(body, 2_000_000).await.unwrap();
             let header = |name: &str| parts.headers.get(name).map_or("-", |value| value.to_str().unwrap()).to_owned();
             let line = format!("{} {} {} {} ", parts.method, parts.uri, header("authorization"), header("content-type"));
-            hears.lock().unwrap().push(line + &String::from_utf8_lossy(&body));
+            noted.lock().unwrap().push(line + &String::from_utf8_lossy(&body));
             match parts.uri.path() {
                 "/never" => std::future::pending().await,
                 "/moved" => (StatusCode::FOUND, [("location", "/taken")], "").into_response(),
@@ -143,7 +143,8 @@ async fn what_goes_wrong_stands_in_the_answer() {
     house.execute("insert into app.http_requests (company_id, method, url, timeout_ms) select app.no_company(), 'GET', 'http://example.com', 1 from generate_series(1, 1000)").await;
     let full = as_service(&house, "select net.http_get('http://example.com')").await.unwrap_err();
     assert_eq!(full.as_db_error().unwrap().constraint(), Some("http_requests_full"));
-    house.execute("update app.http_requests set created_at = now() - interval '3 days'").await;
+    let other = "insert into public.companies (id, name, slug) values ('01900000-0000-7000-8000-0000000000aa', 'Ann', 'ann')";
+    house.execute(&format!("{other}; update app.http_requests set created_at = now() - interval '3 days'")).await;
     as_service(&house, "set local app.company_id = '01900000-0000-7000-8000-0000000000aa'; select net.http_get('http://127.0.0.1:1')")
         .await
         .unwrap();

@@ -44,7 +44,9 @@ fn every_example_beside_a_server_runs() {
             agrees(&desk, true);
         }
         let output = desk.run(&words);
-        assert!(output.status.success(), "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
+        // What was brought has findings, which is told by 3.
+        let is_answered = output.status.success() || words.first() == Some(&"doctor") && output.status.code() == Some(3);
+        assert!(is_answered, "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
         assert!(!output.stdout.is_empty(), "{example} says nothing");
         if words.starts_with(&["migrate", "down"]) {
             let up = desk.run(&["migrate", "up"]);

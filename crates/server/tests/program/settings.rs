@@ -269,9 +269,16 @@ fn sample(key: &str, default: &Value) -> String {
         (key, _) if key.starts_with("auth.external") && key.ends_with(".issuer") => "https://id.example.com".to_owned(),
         ("public_url" | "auth.one_time.site_url", _) => "https://api.example.com".to_owned(),
         ("cors.allowed_origins", _) => "https://app.example.com".to_owned(),
-        ("data_api.plan_enabled" | "auth.limits.by_address" | "auth.companies.mfa_required", _) => "true".to_owned(),
+        (
+            "data_api.plan_enabled"
+            | "outbound.http_requests.private_addresses_allowed"
+            | "auth.limits.by_address"
+            | "auth.companies.mfa_required",
+            _,
+        ) => "true".to_owned(),
         ("backup.s3.endpoint", _) => "https://s3.example.com".to_owned(),
         ("redis.url", _) => "redis://:secret@cache.example.com:6379/0".to_owned(),
+        ("alerts.in_app_company", _) => "01900000-0000-7000-8000-000000000001".to_owned(),
         ("rates.mode", _) => "off".to_owned(),
         ("rates.shadow", _) => "read,export".to_owned(),
         ("auth.webauthn.rp_id", _) => "example.com".to_owned(),

@@ -111,7 +111,7 @@ impl Catalogue {
     pub(super) fn page(&self, body: &[u8]) -> Result<(Vec<Read>, Option<String>)> {
         let (rows, next) = match self.format {
             Format::Json => {
-                let answer: Value = serde_json::from_slice(body).map_err(|_| unreadable("is no JSON"))?;
+                let answer: Value = serde_json::from_slice(body).map_err(|error| unreadable("is no JSON").with_source(error))?;
                 let rows = at(&answer, &self.items)
                     .and_then(Value::as_array)
                     .ok_or_else(|| unreadable("has no list where its items are to be"))?
@@ -185,9 +185,9 @@ fn cut(said: &str, letters: usize) -> String {
 
 fn lines(body: &[u8]) -> Result<Vec<Value>> {
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
-    let names = reader.headers().map_err(|_| unreadable("is no CSV"))?.clone();
+    let names = reader.headers().map_err(|error| unreadable("is no CSV").with_source(error))?.clone();
     let line = |line: std::result::Result<csv::StringRecord, csv::Error>| {
-        let line = line.map_err(|_| unreadable("is no CSV"))?;
+        let line = line.map_err(|error| unreadable("is no CSV").with_source(error))?;
         Ok(Value::Object(names.iter().zip(line.iter()).map(|(name, said)| (name.to_owned(), said.into())).collect::<Map<_, _>>()))
     };
     reader.records().map(line).collect()
@@ -205,7 +205,7 @@ fn unreadable(how: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn described(more: Value) -> Catalogue {
+    fn described(more: &Value) -> Catalogue {
         let mut said = json!({ "items": "data.products", "next": "data.next", "currency": "USD",
                                "fields": { "sku": "id", "name": "title", "cost": "price.net", "category": "group", "unit": "per" } });
         said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -220,7 +220,7 @@ mod tests {
             { "id": "19", "title": "Pump" }, { "title": "Seal", "price": { "net": 1 } }, { "id": "20", "price": { "net": 1 } },
             { "id": "21", "title": "Hose", "price": { "net": "1,5" } }, { "id": "22", "title": "Hose", "price": { "net": 1 }, "per": "mile" },
         ] } });
-        let (items, next) = described(json!({})).page(body.to_string().as_bytes()).unwrap();
+        let (items, next) = described(&json!({})).page(body.to_string().as_bytes()).unwrap();
         assert_eq!(next.as_deref(), Some("7"));
         let expected = json!({ "sku": "17", "name": "Valve", "cost": 1250, "unit": "each", "description": null, "category": "Pipes", "image_url": null });
         assert_eq!(items[0], Ok(expected));
@@ -228,13 +228,13 @@ mod tests {
         let problems: Vec<_> = items[2..].iter().map(|item| item.as_ref().unwrap_err()["problem"].as_str().unwrap()).collect();
         assert_eq!(problems, ["cost_invalid", "sku_invalid", "name_invalid", "cost_invalid", "unit_unknown"]);
         for (body, why) in [("{", "is no JSON"), ("{}", "has no list"), (r#"{"data": {"products": {}}}"#, "has no list")] {
-            assert!(described(json!({})).page(body.as_bytes()).unwrap_err().message().contains(why), "{body}");
+            assert!(described(&json!({})).page(body.as_bytes()).unwrap_err().message().contains(why), "{body}");
         }
     }
 
     #[test]
     fn lines_of_csv_are_items() {
-        let csv = described(json!({ "format": "csv", "next": "", "fields": { "sku": "Art. no", "name": "Name", "cost": "EK" } }));
+        let csv = described(&json!({ "format": "csv", "next": "", "fields": { "sku": "Art. no", "name": "Name", "cost": "EK" } }));
         let (items, next) = csv.page("\u{feff}Art. no,Name,EK\n17,\"Valve, brass\",3.999\n".as_bytes()).unwrap();
         assert_eq!((items.len(), next), (1, None));
         let item = items[0].as_ref().unwrap();
@@ -258,7 +258,7 @@ mod tests {
             ("USD", "major", "1234567890123", None),
             ("USD", "major", "1.2.3", None),
         ] {
-            let catalogue = described(json!({ "currency": currency, "cost_unit": unit }));
+            let catalogue = described(&json!({ "currency": currency, "cost_unit": unit }));
             assert_eq!(catalogue.minor(said), expected, "{said} {unit} {currency}");
         }
     }

@@ -103,7 +103,7 @@ impl SyncIntegration {
             if task.stop().is_cancelled() {
                 return Err(Stopped::Refused(stopped()));
             }
-            self.take(task, place, &catalogue, page, fetched).await.map_err(Stopped::Refused)?;
+            Self::take(task, place, &catalogue, page, fetched).await.map_err(Stopped::Refused)?;
             // How many come nobody knows.
             task.progress(50, &format!("{} items", fetched.items)).await.map_err(Stopped::Refused)?;
         }
@@ -111,7 +111,6 @@ impl SyncIntegration {
     }
 
     async fn take(
-        &self,
         task: &Running,
         (company_id, id): (CompanyId, Uuid),
         catalogue: &Catalogue,

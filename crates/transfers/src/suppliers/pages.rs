@@ -31,7 +31,7 @@ pub(super) struct Pages<'a> {
     first: Url,
     next: Option<Url>,
     read: u32,
-    pages_max: u32,
+    read_max: u32,
     bounds: Bounds,
 }
 
@@ -51,14 +51,14 @@ impl<'a> Pages<'a> {
             first.query_pairs_mut().append_pair(&catalogue.page, "1");
         }
         let bounds = Bounds { bytes_max: config.supplier_page_bytes_max, time: TIME_MAX };
-        Ok(Self { http, catalogue, keys, next: Some(first.clone()), first, read: 0, pages_max: config.supplier_pages_max, bounds })
+        Ok(Self { http, catalogue, keys, next: Some(first.clone()), first, read: 0, read_max: config.supplier_pages_max, bounds })
     }
 
     /// Returns the items of the next page; none after the last.
     pub(super) async fn next(&mut self) -> std::result::Result<Option<Vec<Read>>, Stopped> {
         let Some(url) = self.next.take() else { return Ok(None) };
-        if self.read >= self.pages_max {
-            let message = format!("The catalogue has more than {} pages", self.pages_max);
+        if self.read >= self.read_max {
+            let message = format!("The catalogue has more than {} pages", self.read_max);
             return Err(Stopped::Refused(Error::new(Kind::Unprocessable, "supplier_too_large", message)));
         }
         self.read += 1;

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a secret comes in and never goes out; a look writes nothing.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, State};
 use axum::routing::{post, put};
 use axum::{Extension, Json, Router};
@@ -9,7 +11,7 @@ use http::StatusCode;
 use kernel::{Can, Capability, Demand, Error, Kind, RequestContext, Result, Secret};
 use limits::{Class, Meter};
 use postgres::Sql;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -37,19 +39,24 @@ pub fn router(transfers: Transfers) -> Router {
 }
 
 /// What is left out stays as it is, what is null goes.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Secrets {
-    #[serde(default, deserialize_with = "said")]
-    api_key: Option<Option<Secret<String>>>,
-    #[serde(default, deserialize_with = "said")]
-    api_secret: Option<Option<Secret<String>>>,
-    #[serde(default, deserialize_with = "said")]
-    webhook_secret: Option<Option<Secret<String>>>,
+type Secrets = BTreeMap<SecretName, Option<String>>;
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+enum SecretName {
+    ApiKey,
+    ApiSecret,
+    WebhookSecret,
 }
 
-fn said<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Option<Secret<String>>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(|value| Some(value.map(Secret::new)))
+impl SecretName {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::ApiSecret => "api_secret",
+            Self::WebhookSecret => "webhook_secret",
+        }
+    }
 }
 
 async fn keep(
@@ -61,13 +68,12 @@ async fn keep(
 ) -> Result<StatusCode> {
     let grant = can.into_grant().needing_company();
     // The error of the reader would repeat what it could not read.
-    let secrets: Secrets = serde_json::from_slice(&body).map_err(|_| {
+    let secrets: Secrets = serde_json::from_slice(&body).map_err(|_untold| {
         Error::new(Kind::BadRequest, "validation_failed", "The body is no JSON of the shape that this takes")
             .with_hint(r#"Send {"api_key": "…", "api_secret": "…"}; null takes one away."#)
     })?;
-    let given = [("api_key", &secrets.api_key), ("api_secret", &secrets.api_secret), ("webhook_secret", &secrets.webhook_secret)];
-    let given: Vec<_> = given.into_iter().filter_map(|(name, secret)| secret.as_ref().map(|secret| (name, secret.as_ref()))).collect();
-    if given.iter().filter_map(|(_, secret)| *secret).any(|secret| !(1..=SECRET_BYTES_MAX).contains(&secret.expose().len())) {
+    let given: Vec<_> = secrets.into_iter().map(|(name, secret)| (name.as_str(), secret.map(Secret::new))).collect();
+    if given.iter().filter_map(|(_, secret)| secret.as_ref()).any(|secret| !(1..=SECRET_BYTES_MAX).contains(&secret.expose().len())) {
         return Err(Error::new(Kind::Unprocessable, "supplier_secret_invalid", "A secret has 1 to 4000 bytes"));
     }
     let tx = transfers.begin_as(&grant, &context).await?;

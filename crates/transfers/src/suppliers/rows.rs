@@ -92,12 +92,14 @@ pub(super) async fn keep(
     transfers: &Transfers,
     company_id: CompanyId,
     id: Uuid,
-    secrets: &[(&str, Option<&Secret<String>>)],
+    secrets: &[(&str, Option<Secret<String>>)],
 ) -> Result<()> {
     for (name, secret) in secrets {
         let secret_id = Uuid::now_v7();
-        let sealed =
-            secret.map(|secret| transfers.auth().seal_secret(SUPPLIER_SECRET, secret_id, secret.expose().as_bytes())).transpose()?;
+        let sealed = secret
+            .as_ref()
+            .map(|secret| transfers.auth().seal_secret(SUPPLIER_SECRET, secret_id, secret.expose().as_bytes()))
+            .transpose()?;
         let mut sql = Sql::new("select app.keep_supplier_secret(");
         sql.bind(company_id).text("::uuid, ").bind(id).text("::uuid, ").bind(*name).text("::text, ").bind(secret_id).text("::uuid, ");
         sql.bind(sealed).text("::text)");

@@ -81,7 +81,7 @@ async fn a_name_in_a_bucket_of_companies_begins_with_one() {
     let shop = Shop::open().await;
     let service = shop.server.service();
     let nobody = "01900000-0000-7000-8000-00000000ffff/a.txt";
-    for name in ["a.txt", "x/a.txt", nobody, &format!("{}", shop.ann.company), &format!("{}/a.txt", shop.ann.company.to_uppercase())] {
+    for name in ["a.txt", "x/a.txt", nobody, &shop.ann.company, &format!("{}/a.txt", shop.ann.company.to_uppercase())] {
         shop.upload(&format!("documents/{name}"), &service, "x").await.refused("400", "company_folder_required");
     }
     let path = own(&shop.ann, "documents", "by-service.txt");

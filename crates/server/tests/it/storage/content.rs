@@ -29,7 +29,7 @@ async fn what_is_too_large_or_breaks_off_leaves_nothing() {
         "POST /storage/v1/object/things/cut HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {service}\r\ncontent-length: 50000\r\n\r\n"
     );
     socket.write_all(head.as_bytes()).await.unwrap();
-    socket.write_all(&[b'x'; 20_000]).await.unwrap();
+    socket.write_all(&vec![b'x'; 20_000]).await.unwrap();
     soon("the upload has begun", async || shop.blobs("all").await == 1).await;
     drop(socket);
     soon("nothing is left of it", async || shop.blobs("all").await == 0).await;

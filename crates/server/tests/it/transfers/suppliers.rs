@@ -23,10 +23,10 @@ impl Supplier {
         let (heard, cost): (Arc<Mutex<Vec<String>>>, _) = (Arc::default(), Arc::new(Mutex::new(json!("12.50"))));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let (hears, costs) = (Arc::clone(&heard), Arc::clone(&cost));
+        let (noted, costs) = (Arc::clone(&heard), Arc::clone(&cost));
         let answers = Router::new().fallback(move |request: Request| {
             let (key, uri) = (request.headers().get("x-key").map_or("", |key| key.to_str().unwrap()).to_owned(), request.uri().to_string());
-            hears.lock().unwrap().push(format!("{uri} {key}"));
+            noted.lock().unwrap().push(format!("{uri} {key}"));
             let cost = costs.lock().unwrap().clone();
             async move { answer(&uri, &key, &cost) }
         });
