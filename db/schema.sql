@@ -10750,36 +10750,16 @@ begin
 end $$;
 ALTER FUNCTION app.keep_programs_company() OWNER TO app_owner;
 
-CREATE TABLE app.supplier_secrets (
-    company_id uuid NOT NULL,
-    id uuid NOT NULL,
-    integration_id uuid NOT NULL,
-    name text NOT NULL,
-    secret text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT supplier_secrets_name_check CHECK ((name = ANY (ARRAY['api_key'::text, 'api_secret'::text, 'webhook_secret'::text]))),
-    CONSTRAINT supplier_secrets_secret_check CHECK ((length(secret) <= 40000))
-);
-ALTER TABLE ONLY app.supplier_secrets FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.supplier_secrets OWNER TO app_owner;
-
-COMMENT ON TABLE app.supplier_secrets IS 'What this server proves itself with to suppliers, sealed by the key ring.';
-
-COMMENT ON COLUMN app.supplier_secrets.secret IS 'secret';
-
 CREATE FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO ''
-    BEGIN ATOMIC
- DELETE FROM app.supplier_secrets s
-   WHERE ((s.company_id = keep_supplier_secret.p_company_id) AND (s.integration_id = keep_supplier_secret.p_integration_id) AND (s.name = keep_supplier_secret.p_name));
- INSERT INTO app.supplier_secrets (company_id, id, integration_id, name, secret)  SELECT keep_supplier_secret.p_company_id AS p_company_id,
-             keep_supplier_secret.p_id AS p_id,
-             keep_supplier_secret.p_integration_id AS p_integration_id,
-             keep_supplier_secret.p_name AS p_name,
-             keep_supplier_secret.p_secret AS p_secret
-           WHERE (keep_supplier_secret.p_secret IS NOT NULL);
-END;
+    AS $$
+begin
+  perform app.keep_to_company(p_company_id);
+  delete from app.supplier_secrets s where s.company_id = p_company_id and s.integration_id = p_integration_id and s.name = p_name;
+  insert into app.supplier_secrets (company_id, id, integration_id, name, secret)
+  select p_company_id, p_id, p_integration_id, p_name, p_secret where p_secret is not null;
+end $$;
 ALTER FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) OWNER TO app_owner;
 
 CREATE FUNCTION app.keep_to_company(p_company_id uuid) RETURNS void
@@ -22223,6 +22203,23 @@ COMMENT ON COLUMN app.subscriptions.reason IS 'Why it was set by hand, the last 
 COMMENT ON COLUMN app.subscriptions.last_said_at IS 'When what holds now was said; -infinity before anything was.';
 
 COMMENT ON COLUMN app.subscriptions.last_event_key IS 'The event that said it; of two at one moment the greater key counts.';
+
+CREATE TABLE app.supplier_secrets (
+    company_id uuid NOT NULL,
+    id uuid NOT NULL,
+    integration_id uuid NOT NULL,
+    name text NOT NULL,
+    secret text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT supplier_secrets_name_check CHECK ((name = ANY (ARRAY['api_key'::text, 'api_secret'::text, 'webhook_secret'::text]))),
+    CONSTRAINT supplier_secrets_secret_check CHECK ((length(secret) <= 40000))
+);
+ALTER TABLE ONLY app.supplier_secrets FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.supplier_secrets OWNER TO app_owner;
+
+COMMENT ON TABLE app.supplier_secrets IS 'What this server proves itself with to suppliers, sealed by the key ring.';
+
+COMMENT ON COLUMN app.supplier_secrets.secret IS 'secret';
 
 CREATE TABLE app.task_limits (
     company_id uuid NOT NULL,
@@ -35924,9 +35921,6 @@ REVOKE ALL ON FUNCTION app.keep_owing_customer() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_programs_company() FROM PUBLIC;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.supplier_secrets TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.supplier_secrets TO service_role;
-
 REVOKE ALL ON FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) TO service_role;
 
@@ -37599,6 +37593,9 @@ GRANT SELECT ON TABLE app.subscription_tiers TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.subscriptions TO app_definer;
 GRANT SELECT ON TABLE app.subscriptions TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.supplier_secrets TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.supplier_secrets TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_limits TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_limits TO service_role;

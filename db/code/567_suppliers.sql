@@ -26,13 +26,15 @@ create or replace trigger guard_secrets before update of api_key, api_secret, we
 
 -- Keeps a secret that the server sealed, in place of the one that was there.
 create or replace function app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) returns void
-  language sql volatile
+  language plpgsql volatile
   set search_path = ''
-begin atomic
+as $$
+begin
+  perform app.keep_to_company(p_company_id);
   delete from app.supplier_secrets s where s.company_id = p_company_id and s.integration_id = p_integration_id and s.name = p_name;
   insert into app.supplier_secrets (company_id, id, integration_id, name, secret)
   select p_company_id, p_id, p_integration_id, p_name, p_secret where p_secret is not null;
-end;
+end $$;
 revoke all on function app.keep_supplier_secret(uuid, uuid, text, uuid, text) from public;
 grant execute on function app.keep_supplier_secret(uuid, uuid, text, uuid, text) to service_role;
 

@@ -95,7 +95,7 @@ pub struct Permissions {
     cells: BTreeMap<String, Vec<String>>,
     tables: BTreeMap<String, Guarded>,
     personal: BTreeMap<String, Personal>,
-    policied: BTreeMap<String, Vec<Verb>>,
+    policied: BTreeMap<String, Policied>,
     internal: Internal,
 }
 
@@ -126,6 +126,25 @@ pub(crate) struct Parent {
 struct Personal {
     own: String,
     verbs: Vec<Verb>,
+}
+
+/// Who may try, where policies give out the rows.
+#[derive(Clone, Debug, Deserialize)]
+struct Policied {
+    members: Vec<Verb>,
+    #[serde(default)]
+    visitors: Vec<Verb>,
+}
+
+impl Policied {
+    fn reach(&self, who: &Standing, verb: Verb) -> Reach<'static> {
+        let verbs = match who {
+            Standing::Alone { .. } | Standing::Member { .. } => &self.members,
+            Standing::Anonymous | Standing::Guest { .. } => &self.visitors,
+            Standing::Service => return Reach::Everything,
+        };
+        if verbs.contains(&verb) { Reach::NoRows } else { Reach::Barred }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -186,6 +205,9 @@ impl Permissions {
 
     /// Returns what a caller reaches of a table.
     pub(crate) fn reach<'a>(&'a self, who: &'a Standing, table: &'a str, verb: Verb) -> Reach<'a> {
+        if let Some(policied) = self.policied.get(table) {
+            return policied.reach(who, verb);
+        }
         match who {
             Standing::Service => return self.reach_of_service(table, verb),
             Standing::Guest { .. } => return self.reach_of_guest(who, table, verb),
@@ -201,10 +223,6 @@ impl Permissions {
                 }
                 _ => Reach::Barred,
             };
-        }
-        if let Some(verbs) = self.policied.get(table) {
-            let has_right = matches!(who, Standing::Alone { .. } | Standing::Member { .. }) && verbs.contains(&verb);
-            return if has_right { Reach::NoRows } else { Reach::Barred };
         }
         if verb == Verb::Read && self.internal.readable.iter().any(|known| known == table) { Reach::Everything } else { Reach::Barred }
     }

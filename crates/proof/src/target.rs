@@ -87,13 +87,14 @@ impl Target {
 
     /// Reads one row by its key.
     pub(crate) fn read_by_key(&self, row: &Value) -> Sql {
+        let key: Vec<&str> = self.key.iter().map(String::as_str).collect();
         let mut sql = Sql::new("select 1 from ");
-        sql.qualified(&self.schema, &self.name);
-        let mut word = " where ";
-        for column in &self.key {
-            sql.text(word).ident(column).text(" = ").bind(row[column].as_str()).text("::uuid");
-            word = " and ";
-        }
+        sql.qualified(&self.schema, &self.name).text(" where (");
+        list(&mut sql, &key);
+        sql.text(") = (select ");
+        list(&mut sql, &key);
+        sql.text(" from jsonb_populate_record(null::").qualified(&self.schema, &self.name);
+        sql.text(", ").bind(row.to_string()).text("::jsonb))");
         sql
     }
 
@@ -234,6 +235,11 @@ impl Target {
         Some(fresh)
     }
 
+    /// Tells whether a column has words of a list.
+    fn is_word(&self, column: &str) -> bool {
+        KINDS.contains(&column) || (self.name.as_str(), column) == ("supplier_secrets", "name")
+    }
+
     /// Returns another value for a column of a key, if it may have one.
     fn another(&self, column: &str, row: &Value, somebody: &str) -> Option<Value> {
         let points_at = self.pointers.iter().find(|pointer| pointer.column == column).map(|pointer| pointer.foreign_table.as_str());
@@ -244,7 +250,7 @@ impl Target {
             ("id", None) => return Some(Uuid::now_v7().to_string().into()),
             _ => {}
         }
-        let text = row[written(column)].as_str().filter(|_| !KINDS.contains(&column))?;
+        let text = row[written(column)].as_str().filter(|_| !self.is_word(column))?;
         let is_day = text.len() == 10 && text.starts_with("20") && text.as_bytes().get(4) == Some(&b'-');
         Some(
             match text {

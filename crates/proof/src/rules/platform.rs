@@ -8,8 +8,8 @@ use crate::matrix::Expected;
 
 /// Returns the rule that refuses to add, change or delete a row that is within reach.
 pub(super) fn refusal(_who: &Standing, table: &str, verb: Verb, _row: &Value) -> Option<Expected> {
-    // Every bucket here has a file.
-    (table == "storage.buckets" && verb == Verb::Delete).then_some(Expected::Refused(Outcome::Key))
+    // Every bucket here has a file, and all bytes are a version's.
+    (matches!(table, "storage.buckets" | "app.blobs") && verb == Verb::Delete).then_some(Expected::Refused(Outcome::Key))
 }
 
 /// Returns the rule that speaks before any wall: what is asked for is refused whatever row it stands in.

@@ -212,7 +212,7 @@ begin
     insert into app.captured_messages (channel, purpose, sender, recipient, body_text, created_at)
     values ('mail', 'invite', v_canary, v_canary || '@example.com', v_canary, now());
     insert into app.task_kinds (name, attempts_max, timeout_ms, permission) values ('export_' || v_letter, 1, 1000, 'exports_' || v_letter || ':create');
-    insert into app.task_kinds (name, attempts_max, timeout_ms) values ('company_report', 1, 1000), ('run_sql', 1, 1000), ('invoice_reminder', 1, 1000)
+    insert into app.task_kinds (name, attempts_max, timeout_ms) values ('company_report', 1, 1000), ('run_sql', 1, 1000), ('http_request', 1, 1000), ('invoice_reminder', 1, 1000)
     on conflict do nothing;
     insert into app.task_limits (company_id, kind) values (v_company, 'export_' || v_letter);
     insert into app.tasks (company_id, id, kind, attempts_max, payload)

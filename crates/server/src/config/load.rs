@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use figment::providers::{Format, Serialized, Toml};
-use figment::value::{Dict, Map, Value};
+use figment::value::{Dict, Map, Num, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::fault::origin_of;
@@ -91,11 +91,7 @@ impl Loaded {
 pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     let defaults = Settings { data_directory: sources.default_data_directory(), ..Settings::default() };
     let mut figment = Figment::from(Named { name: DEFAULT, values: Serialized::defaults(defaults) });
-    let lists = |key: &str| match figment.find_value(key) {
-        Ok(Value::Array(_, items)) => Some(matches!(items.first(), Some(Value::Num(..)))),
-        _ => None,
-    };
-    let variables = from_variables(sources, lists)?;
+    let variables = from_variables(sources, |key| figment.find_value(key).ok())?;
     let file = sources.flags.config.clone().or_else(|| sources.variable(FILE_VARIABLE).map(PathBuf::from));
     if let Some(file) = file {
         figment = figment.merge(Toml::file_exact(file));
@@ -139,8 +135,8 @@ impl Provider for Fixed {
     }
 }
 
-/// Reads the environment. `list_of_numbers` tells which keys hold lists, and of what.
-fn from_variables(sources: &Sources, list_of_numbers: impl Fn(&str) -> Option<bool>) -> Result<Dict, Faults> {
+/// Reads the environment; a text stands for what the default of its key is.
+fn from_variables(sources: &Sources, default: impl Fn(&str) -> Option<Value>) -> Result<Dict, Faults> {
     let mut values = Dict::new();
     for (short, key) in [("DATABASE_URL", "database.url"), ("MIGRATOR_URL", "database.migrator_url")] {
         if let Some(value) = sources.variable(short) {
@@ -158,9 +154,10 @@ fn from_variables(sources: &Sources, list_of_numbers: impl Fn(&str) -> Option<bo
             let origin = format!("from the environment, {name}");
             return Err(Faults(vec![Fault { key, origin, reason: "allowed: UTF-8".to_owned() }]));
         };
-        let value = match list_of_numbers(&key) {
-            Some(of_numbers) => text::list_from_environment(value, of_numbers),
-            None => text::from_environment(value),
+        let value = match default(&key) {
+            Some(Value::Array(_, items)) => text::list_from_environment(value, matches!(items.first(), Some(Value::Num(..)))),
+            Some(Value::Num(_, Num::F32(_) | Num::F64(_))) => text::fraction_from_environment(value),
+            _ => text::from_environment(value),
         };
         insert(&mut values, &key, value);
     }
@@ -279,6 +276,9 @@ mod tests {
         let loaded = load(&with(&[("THORBIS_AUTH__AUDIENCES", "[\"a\", b]"), ("THORBIS_AUTH__PASSWORD__LENGTH_MIN", "12")])).unwrap();
         assert_eq!(loaded.settings.auth.audiences, ["a", "b"]);
         assert_eq!(loaded.settings.auth.password.length_min, 12);
+        let loaded = load(&with(&[("THORBIS_SENTRY__SAMPLE_RATE", "0.25"), ("THORBIS_SENTRY__TRACES_SAMPLE_RATE", "1")])).unwrap();
+        let shares = [loaded.settings.sentry.sample_rate, loaded.settings.sentry.traces_sample_rate];
+        assert_eq!(shares.map(|share| share.to_string()), ["0.25", "1"]);
         let loaded = load(&with(&[("THORBIS_AUTH__AUDIENCES", "7, b"), ("THORBIS_LISTEN__ADDRESSES", "[::1]:7,127.0.0.1:8")])).unwrap();
         assert_eq!(loaded.settings.auth.audiences, ["7", "b"]);
         assert_eq!(loaded.settings.listen.addresses, ["[::1]:7".parse().unwrap(), "127.0.0.1:8".parse().unwrap()]);

@@ -37,6 +37,11 @@ pub(super) fn from_environment(text: &str) -> Value {
     }
 }
 
+/// Returns the fraction that an environment variable's text stands for, or the text itself.
+pub(super) fn fraction_from_environment(text: &str) -> Value {
+    text.parse::<f64>().map_or_else(|_text| Value::from(text), Value::from)
+}
+
 /// Reads a list, written as a list or as one text with commas.
 pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where

@@ -17,6 +17,7 @@ struct Matrix {
     permissions: BTreeMap<String, Vec<String>>,
     tables: BTreeMap<String, Guarded>,
     personal: BTreeMap<String, Personal>,
+    policied: BTreeMap<String, Policied>,
     internal: Internal,
 }
 
@@ -36,6 +37,13 @@ struct Guarded {
 struct Personal {
     own: String,
     verbs: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Policied {
+    members: Vec<String>,
+    #[serde(default)]
+    visitors: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +90,15 @@ fn permissions(matrix: &Matrix) -> String {
     text.push_str("\n## Tables of no company\n\n");
     for (table, personal) in &matrix.personal {
         writeln!(text, "- `{table}`: everybody the row whose `{}` is his own: {}.", personal.own, personal.verbs.join(", ")).unwrap();
+    }
+    text.push_str("\n## Tables with policies of their own\n\nPolicies say which rows these are. The service key reaches all of them.\n\n");
+    for (table, policied) in &matrix.policied {
+        write!(text, "- `{table}`: members may {}", policied.members.join(", ")).unwrap();
+        if policied.visitors.is_empty() {
+            text.push_str(".\n");
+        } else {
+            writeln!(text, "; visitors {}.", policied.visitors.join(", ")).unwrap();
+        }
     }
     text.push_str("\n## Tables that nobody reaches who asks\n\n");
     let Internal { tables, readable, service_all, service_read } = &matrix.internal;
@@ -144,6 +161,9 @@ fn a_cell_is_found_where_it_belongs() {
         "public.jobs" = { noun = "jobs", assigned = "assigned_to", soft_delete = true, verbs = ["read", "delete"], service = ["read"] }
         [personal]
         "public.users" = { own = "id", verbs = ["read"] }
+        [policied]
+        "storage.objects" = { members = ["read", "create"] }
+        "realtime.messages" = { members = ["read"], visitors = ["read"] }
         [internal]
         tables = ["app.secrets"]
         readable = []
@@ -157,6 +177,8 @@ fn a_cell_is_found_where_it_belongs() {
         "| `jobs:delete` | all |  |",
         "Guards `public.jobs` for: read, delete. *assigned* looks at `assigned_to`. Deleted rows are marked by `deleted_at` and come back with `restore`. The service key, too, only: read.",
         "- `public.users`: everybody the row whose `id` is his own: read.",
+        "- `storage.objects`: members may read, create.",
+        "- `realtime.messages`: members may read; visitors read.",
         "- No member and no visitor reaches: `app.secrets`.",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
