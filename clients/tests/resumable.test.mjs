@@ -89,7 +89,7 @@ async function start(data, port) {
   const deadline = Date.now() + 120_000
   for (;;) {
     const ready = await fetch(`http://127.0.0.1:${port}/health/ready`).then(({ ok }) => ok, () => false)
-    if (ready) return server
+    if (ready && server.said.includes('anon key')) return server
     assert.ok(Date.now() < deadline && server.exitCode === null, server.said)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }

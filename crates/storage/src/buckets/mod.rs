@@ -4,6 +4,8 @@
 
 mod sizes;
 
+use std::collections::BTreeMap;
+
 use kernel::{Error, Kind, Result};
 use postgres::{Row, Sql};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -80,6 +82,9 @@ fn said<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Optio
 /// Content types that one bucket may list.
 const TYPES_MAX: usize = 100;
 
+/// How a moment is written.
+const MOMENT: &str = r#"'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"#;
+
 /// What a bucket is read from.
 const COLUMNS: &str = "b.id, b.name, coalesce(b.owner::text, '') as owner, b.public, b.file_size_limit, b.allowed_mime_types, b.type,
     to_char(b.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as created,
@@ -116,6 +121,16 @@ impl Storage {
         sql.text(COLUMNS).text(" from storage.buckets b where b.id = ").bind(id).text("::text");
         let rows = self.visible(caller, sql).await?;
         rows.first().map_or_else(|| Err(failure::no_such_bucket()), |row| Bucket::read(row, false))
+    }
+
+    /// Lists the buckets in which the caller may have objects, each with the time it was made: those that he sees, and his company's.
+    pub(crate) async fn buckets_in_reach(&self, caller: &Caller) -> Result<BTreeMap<String, String>> {
+        let mut sql = Sql::new("select b.id, to_char(b.created_at at time zone 'UTC', ");
+        sql.text(MOMENT).text(") as created from app.buckets_in_reach() b");
+        let rows = self.visible(caller, sql).await?;
+        let company: Result<BTreeMap<_, _>> = rows.iter().map(|row| Ok((value(row, "id")?, value(row, "created")?))).collect();
+        let seen = self.buckets(caller, &Shown::default()).await?;
+        Ok(seen.into_iter().map(|bucket| (bucket.id, bucket.created_at)).chain(company?).collect())
     }
 
     /// Makes a bucket, and returns its name.

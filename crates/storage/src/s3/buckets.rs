@@ -7,33 +7,43 @@ use kernel::{Error, Kind, Result};
 
 use super::answer::Xml;
 use super::asked::Request;
-use crate::buckets::Shown;
 
 pub(super) async fn list(request: &Request) -> Result<Response> {
-    let buckets = request.storage.buckets(&request.caller, &Shown::default()).await?;
+    let buckets = request.storage.buckets_in_reach(&request.caller).await?;
     let document = Xml::document("ListAllMyBucketsResult", |xml| {
         xml.inside("Owner", |xml| _ = xml.text("ID", "thorbis").text("DisplayName", "thorbis"));
         xml.inside("Buckets", |xml| {
-            for bucket in &buckets {
-                xml.inside("Bucket", |xml| _ = xml.text("Name", &bucket.id).text("CreationDate", &bucket.created_at));
+            for (name, created_at) in &buckets {
+                xml.inside("Bucket", |xml| _ = xml.text("Name", name).text("CreationDate", created_at));
             }
         });
     });
     Ok(document.answer())
 }
 
+/// Refuses what names a bucket that is not there for the caller.
+pub(super) async fn is_there(request: &Request) -> Result<()> {
+    match request.storage.bucket(&request.caller, &request.bucket).await {
+        Err(error) if error.kind() == Kind::NotFound => {
+            let reached = request.storage.buckets_in_reach(&request.caller).await?;
+            if reached.contains_key(&request.bucket) { Ok(()) } else { Err(error) }
+        }
+        found => found.map(|_| ()),
+    }
+}
+
 pub(super) async fn head(request: &Request) -> Result<Response> {
-    request.storage.bucket(&request.caller, &request.bucket).await?;
+    is_there(request).await?;
     Ok(Response::new(Body::empty()))
 }
 
 pub(super) async fn location(request: &Request) -> Result<Response> {
-    request.storage.bucket(&request.caller, &request.bucket).await?;
+    is_there(request).await?;
     Ok(Xml::document("LocationConstraint", |_| ()).answer())
 }
 
 pub(super) async fn versioning(request: &Request) -> Result<Response> {
-    request.storage.bucket(&request.caller, &request.bucket).await?;
+    is_there(request).await?;
     Ok(Xml::document("VersioningConfiguration", |_| ()).answer())
 }
 

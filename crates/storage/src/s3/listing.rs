@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::answer::Xml;
 use super::asked::{Request, invalid, not_implemented};
+use super::buckets;
 use super::objects::etag_of;
 use crate::objects::ListingByKey;
 
@@ -51,7 +52,7 @@ pub(super) async fn list(request: &Request) -> Result<Response> {
         page = json!({ "hasNext": false, "objects": [], "folders": [] });
     }
     if rows(&page, "objects").is_empty() && rows(&page, "folders").is_empty() {
-        request.storage.bucket(&request.caller, &request.bucket).await?;
+        buckets::is_there(request).await?;
     }
     Ok(document(request, &page, is_second, keys_max).answer())
 }
