@@ -2,9 +2,19 @@
 -- here, no member of a company; a moment is named in the log itself where PostgreSQL lets us, and its position is kept in any case.
 
 revoke all on app.backup_logs, app.recovery_checkpoints from public, anon, authenticated, guest, service_role;
-grant select, insert, delete on app.backup_logs to service_role;
+grant select, insert, update, delete on app.backup_logs to service_role;
 grant select on app.recovery_checkpoints to service_role;
-grant update (kept_at) on app.recovery_checkpoints to service_role;
+
+-- The store of backups has a point.
+create or replace function app.keep_recovery_checkpoint(p_name text, p_created_at timestamptz) returns void
+  language sql volatile security definer
+  set search_path = ''
+begin atomic
+  update app.recovery_checkpoints r set kept_at = now() where r.kept_at is null and r.created_at = p_created_at and r.name = p_name;
+end;
+alter function app.keep_recovery_checkpoint(text, timestamptz) owner to app_definer;
+revoke all on function app.keep_recovery_checkpoint(text, timestamptz) from public;
+grant execute on function app.keep_recovery_checkpoint(text, timestamptz) to service_role;
 
 -- Writes down what became of a backup or drill, and forgets what is older than two years.
 create or replace function app.note_backup(

@@ -25,6 +25,10 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         &[Some("#~000"), Some(SUPPLIER), Some("api_secret"), Some("#~ffc"), Some("sealed")],
     ),
     (
+        "app.note_backup(text, int8, text, text, jsonb, timestamptz)",
+        &[Some("a copy"), Some("1"), Some("manual"), None, Some("{}"), Some("2026-01-01")],
+    ),
+    (
         "app.request_http(text, text, jsonb, jsonb, bytea, int4)",
         &[Some("GET"), Some("https://example.com/~"), Some("{}"), Some("{}"), None, Some("1000")],
     ),

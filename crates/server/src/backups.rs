@@ -139,8 +139,8 @@ impl Journal for Written {
 
     fn kept(&self, kept: Checkpoint) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let mut sql = Sql::new("update app.recovery_checkpoints r set kept_at = now() where r.kept_at is null and r.created_at = ");
-            sql.bind(kept.created_at.to_string()).text("::timestamptz and r.name = ").bind(kept.name).text("::text");
+            let mut sql = Sql::new("select app.keep_recovery_checkpoint(");
+            sql.bind(kept.name).text("::text, ").bind(kept.created_at.to_string()).text("::timestamptz)");
             self.run(sql).await.map(drop)
         })
     }

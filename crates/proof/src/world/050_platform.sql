@@ -261,6 +261,8 @@ begin
     select proof.id(v_letter, 'e14'), r.name, 'warning', v_canary, now(), now(), now() from app.alert_rules r order by r.name limit 1;
     insert into app.alert_deliveries (id, alert_id, event, channel, created_at)
     values (proof.id(v_letter, 'e15'), proof.id(v_letter, 'e14'), 'raised', 'mail', now());
+    insert into app.backup_logs (id, filename, backup_type, status, error_message) values (proof.id(v_letter, 'e17'), v_canary, 'manual', 'failed', v_canary);
+    insert into app.recovery_checkpoints (id, name, position) values (proof.id(v_letter, 'e18'), v_canary, '0/1');
     insert into realtime.messages (id, topic, extension, payload, private)
     values (proof.id(v_letter, 'e16'), 'company:' || v_company || ':' || v_letter, 'broadcast', jsonb_build_object('name', v_canary), true);
   end loop;
