@@ -10794,6 +10794,30 @@ begin
 end $$;
 ALTER FUNCTION app.keep_programs_company() OWNER TO app_owner;
 
+CREATE TABLE app.recovery_checkpoints (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    name text NOT NULL,
+    description text,
+    "position" pg_lsn NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kept_at timestamp with time zone,
+    CONSTRAINT recovery_checkpoints_description_check CHECK ((length(description) <= 2000)),
+    CONSTRAINT recovery_checkpoints_name_check CHECK (((length(name) >= 1) AND (length(name) <= 63)))
+);
+ALTER TABLE ONLY app.recovery_checkpoints FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.recovery_checkpoints OWNER TO app_owner;
+
+COMMENT ON TABLE app.recovery_checkpoints IS 'Moments with a name, to which the database can be restored.';
+
+CREATE FUNCTION app.keep_recovery_checkpoint(p_name text, p_created_at timestamp with time zone) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    BEGIN ATOMIC
+ UPDATE app.recovery_checkpoints r SET kept_at = now()
+   WHERE ((r.kept_at IS NULL) AND (r.created_at = keep_recovery_checkpoint.p_created_at) AND (r.name = keep_recovery_checkpoint.p_name));
+END;
+ALTER FUNCTION app.keep_recovery_checkpoint(p_name text, p_created_at timestamp with time zone) OWNER TO app_definer;
+
 CREATE FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -20978,24 +21002,6 @@ ALTER TABLE app.backfills OWNER TO app_owner;
 
 COMMENT ON TABLE app.backfills IS 'How far each filling of a column in batches has come.';
 
-CREATE TABLE app.blobs (
-    key text NOT NULL,
-    company_id uuid NOT NULL,
-    state text DEFAULT 'intended'::text NOT NULL,
-    bytes bigint,
-    sha256 bytea,
-    keep_until timestamp with time zone NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT blobs_bytes_check CHECK ((bytes >= 0)),
-    CONSTRAINT blobs_check CHECK (((state <> 'stored'::text) OR (bytes IS NOT NULL))),
-    CONSTRAINT blobs_key_check CHECK ((length(key) <= 600)),
-    CONSTRAINT blobs_sha256_check CHECK ((octet_length(sha256) = 32)),
-    CONSTRAINT blobs_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'stored'::text, 'doomed'::text])))
-);
-ALTER TABLE ONLY app.blobs FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.blobs OWNER TO app_owner;
-
-COMMENT ON TABLE app.blobs IS 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
 CREATE TABLE app.backup_logs (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
     filename text NOT NULL,
@@ -21017,6 +21023,25 @@ ALTER TABLE ONLY app.backup_logs FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.backup_logs OWNER TO app_owner;
 
 COMMENT ON TABLE app.backup_logs IS 'What became of each backup and of each time that restoring was practised. The backups themselves are listed by their store.';
+
+CREATE TABLE app.blobs (
+    key text NOT NULL,
+    company_id uuid NOT NULL,
+    state text DEFAULT 'intended'::text NOT NULL,
+    bytes bigint,
+    sha256 bytea,
+    keep_until timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT blobs_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT blobs_check CHECK (((state <> 'stored'::text) OR (bytes IS NOT NULL))),
+    CONSTRAINT blobs_key_check CHECK ((length(key) <= 600)),
+    CONSTRAINT blobs_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT blobs_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'stored'::text, 'doomed'::text])))
+);
+ALTER TABLE ONLY app.blobs FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.blobs OWNER TO app_owner;
+
+COMMENT ON TABLE app.blobs IS 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
 
 CREATE TABLE app.cache_flushes (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -22027,21 +22052,6 @@ COMMENT ON TABLE app.rate_limit_state IS 'One row: by its version servers see th
 COMMENT ON COLUMN app.rate_limit_state.version IS 'One more with every statement that changes rules.';
 
 COMMENT ON COLUMN app.rate_limit_state.configured IS 'Rates in a minute by class, as the server that started last has them; 0 is without a limit.';
-
-CREATE TABLE app.recovery_checkpoints (
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    name text NOT NULL,
-    description text,
-    "position" pg_lsn NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    kept_at timestamp with time zone,
-    CONSTRAINT recovery_checkpoints_description_check CHECK ((length(description) <= 2000)),
-    CONSTRAINT recovery_checkpoints_name_check CHECK (((length(name) >= 1) AND (length(name) <= 63)))
-);
-ALTER TABLE ONLY app.recovery_checkpoints FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.recovery_checkpoints OWNER TO app_owner;
-
-COMMENT ON TABLE app.recovery_checkpoints IS 'Moments with a name, to which the database can be restored.';
 
 CREATE TABLE app.removed_members (
     company_id uuid NOT NULL,
@@ -23385,6 +23395,21 @@ ALTER TABLE public.background_jobs OWNER TO app_owner;
 
 COMMENT ON VIEW public.background_jobs IS 'Background work of the company: what waits, runs, is done or failed. An insert puts in a task of a kind that lets the caller.';
 
+CREATE VIEW public.backup_logs WITH (security_invoker='true') AS
+ SELECT b.id,
+    b.filename,
+    b.size_bytes,
+    b.backup_type,
+    b.status,
+    b.error_message,
+    b.details,
+    b.started_at,
+    b.created_at
+   FROM app.backup_logs b;
+ALTER TABLE public.backup_logs OWNER TO app_owner;
+
+COMMENT ON VIEW public.backup_logs IS 'What became of each backup and drill, for service programs.';
+
 CREATE VIEW public.blocking_queries WITH (security_invoker='true') AS
  SELECT w.pid AS waiting_pid,
     w.usename AS waiting_usename,
@@ -23401,20 +23426,6 @@ CREATE VIEW public.blocking_queries WITH (security_invoker='true') AS
 ALTER TABLE public.blocking_queries OWNER TO app_owner;
 
 COMMENT ON VIEW public.blocking_queries IS 'Who waits for a lock, and who holds it. For the service.';
-CREATE VIEW public.backup_logs WITH (security_invoker='true') AS
- SELECT b.id,
-    b.filename,
-    b.size_bytes,
-    b.backup_type,
-    b.status,
-    b.error_message,
-    b.details,
-    b.started_at,
-    b.created_at
-   FROM app.backup_logs b;
-ALTER TABLE public.backup_logs OWNER TO app_owner;
-
-COMMENT ON VIEW public.backup_logs IS 'What became of each backup and drill, for service programs.';
 
 CREATE TABLE public.bookings (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -26779,13 +26790,14 @@ ALTER TABLE ONLY app.auth_settings
 ALTER TABLE ONLY app.backfills
     ADD CONSTRAINT backfills_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY app.backup_logs
+    ADD CONSTRAINT backup_logs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY app.blobs
     ADD CONSTRAINT blobs_company_id_key_key UNIQUE (company_id, key);
 
 ALTER TABLE ONLY app.blobs
     ADD CONSTRAINT blobs_pkey PRIMARY KEY (key);
-ALTER TABLE ONLY app.backup_logs
-    ADD CONSTRAINT backup_logs_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.cache_flushes
     ADD CONSTRAINT cache_flushes_pkey PRIMARY KEY (id);
@@ -27589,12 +27601,13 @@ CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (seale
 
 CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
 
+CREATE INDEX backup_logs_created_at_idx ON app.backup_logs USING btree (created_at DESC);
+
 CREATE INDEX blobs_doomed_idx ON app.blobs USING btree (created_at) WHERE (state = 'doomed'::text);
 
 CREATE INDEX blobs_equal_idx ON app.blobs USING btree (company_id, sha256, bytes) WHERE (state = 'stored'::text);
 
 CREATE INDEX blobs_unfinished_idx ON app.blobs USING btree (keep_until) WHERE (state = 'intended'::text);
-CREATE INDEX backup_logs_created_at_idx ON app.backup_logs USING btree (created_at DESC);
 
 CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btree (created_at DESC, id);
 
@@ -31498,8 +31511,9 @@ CREATE POLICY app_definer_all ON app.auth_settings TO app_definer USING (true) W
 
 CREATE POLICY app_definer_all ON app.backfills TO app_definer USING (true) WITH CHECK (true);
 
-CREATE POLICY app_definer_all ON app.blobs TO app_definer USING (true) WITH CHECK (true);
 CREATE POLICY app_definer_all ON app.backup_logs TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.blobs TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.cache_flushes TO app_definer USING (true) WITH CHECK (true);
 
@@ -31667,8 +31681,9 @@ CREATE POLICY app_owner_all ON app.auth_settings TO app_owner USING (true) WITH 
 
 CREATE POLICY app_owner_all ON app.backfills TO app_owner USING (true) WITH CHECK (true);
 
-CREATE POLICY app_owner_all ON app.blobs TO app_owner USING (true) WITH CHECK (true);
 CREATE POLICY app_owner_all ON app.backup_logs TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.blobs TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.cache_flushes TO app_owner USING (true) WITH CHECK (true);
 
@@ -31826,8 +31841,9 @@ ALTER TABLE app.auth_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.backfills ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE app.blobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.backup_logs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.blobs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.cache_flushes ENABLE ROW LEVEL SECURITY;
 
@@ -31985,8 +32001,9 @@ CREATE POLICY service_role_all ON app.auth_settings TO service_role USING (true)
 
 CREATE POLICY service_role_all ON app.backfills TO service_role USING (true) WITH CHECK (true);
 
-CREATE POLICY service_role_all ON app.blobs TO service_role USING (true) WITH CHECK (true);
 CREATE POLICY service_role_all ON app.backup_logs TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.blobs TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.cache_flushes TO service_role USING (true) WITH CHECK (true);
 
@@ -35945,6 +35962,12 @@ REVOKE ALL ON FUNCTION app.keep_owing_customer() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_programs_company() FROM PUBLIC;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.recovery_checkpoints TO app_definer;
+GRANT SELECT ON TABLE app.recovery_checkpoints TO service_role;
+
+REVOKE ALL ON FUNCTION app.keep_recovery_checkpoint(p_name text, p_created_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.keep_recovery_checkpoint(p_name text, p_created_at timestamp with time zone) TO service_role;
+
 REVOKE ALL ON FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_supplier_secret(p_company_id uuid, p_integration_id uuid, p_name text, p_id uuid, p_secret text) TO service_role;
 
@@ -37478,10 +37501,11 @@ GRANT SELECT ON TABLE app.auth_settings TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backfills TO app_definer;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backup_logs TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backup_logs TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.blobs TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.blobs TO service_role;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.backup_logs TO app_definer;
-GRANT SELECT,INSERT,DELETE ON TABLE app.backup_logs TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cache_flushes TO service_role;
@@ -37578,11 +37602,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.push_devices TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_rules TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.rate_limit_state TO app_definer;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.recovery_checkpoints TO app_definer;
-GRANT SELECT ON TABLE app.recovery_checkpoints TO service_role;
-
-GRANT UPDATE(kept_at) ON TABLE app.recovery_checkpoints TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.removed_members TO app_definer;
 
@@ -37735,8 +37754,9 @@ GRANT SELECT ON TABLE public.audit_log TO service_role;
 GRANT SELECT,INSERT ON TABLE public.background_jobs TO authenticated;
 GRANT SELECT,INSERT ON TABLE public.background_jobs TO service_role;
 
-GRANT SELECT ON TABLE public.blocking_queries TO service_role;
 GRANT SELECT,INSERT ON TABLE public.backup_logs TO service_role;
+
+GRANT SELECT ON TABLE public.blocking_queries TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bookings TO app_definer;
 GRANT SELECT ON TABLE public.bookings TO service_role;
