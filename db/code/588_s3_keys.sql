@@ -7,9 +7,9 @@ grant select, insert, update, delete on app.s3_keys to service_role;
 create or replace function app.buckets_in_reach() returns table (id text, created_at timestamptz)
   language sql stable security definer
   set search_path = ''
-begin atomic
+as $$
   select b.id, b.created_at from storage.buckets b join app.company_buckets c on c.id = b.id where app.company_id() is not null order by b.id;
-end;
+$$;
 alter function app.buckets_in_reach() owner to app_definer;
 revoke all on function app.buckets_in_reach() from public;
 grant execute on function app.buckets_in_reach() to authenticated;
