@@ -16,7 +16,7 @@ async fn the_log_waits_for_its_store_and_what_is_given_up_is_told() {
     let archive = postgres::cluster::folders(&bench.original.data).archive;
     let waiting =
         || fs::read_dir(&archive).unwrap().flatten().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')).count();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     // Four pieces may wait.
     for wanted in 1..=6 {
         client.batch_execute("insert into large values ('x'); select pg_switch_wal()").await.unwrap();

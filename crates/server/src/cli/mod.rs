@@ -181,7 +181,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
     match command {
         Command::Serve(command) => match alone {
             Some(alone) => command.run_alone(alone, settings).await,
-            None => command.run(settings).await,
+            None => Box::pin(command.run(settings)).await,
         },
         Command::Worker(command) => Box::pin(command.run(&settings)).await,
         Command::Status(command) => command.run(&settings),

@@ -158,19 +158,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     reporter.report().await;
     tasks.spawn(reporter.run(stop.clone()));
     tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
-    tasks.spawn(backend.clone().follow_schema(stop.clone()));
-    tasks.spawn(backend.clone().follow_outbox(stop.clone()));
-    tasks.spawn(backend.clone().follow_redis(stop.clone()));
-    tasks.spawn(backend.clone().follow_rates(Duration::from_millis(settings.rates.refresh_ms), stop.clone()));
-    tasks.spawn(backend.clone().follow_changes(stop.clone()));
-    tasks.spawn(backend.clone().follow_sockets(stop.clone()));
-    tasks.spawn(backend.clone().follow_queue(stop.clone()));
-    if settings.queue.worker {
-        tasks.spawn(backend.clone().work(stop.clone()));
-    }
-    tasks.spawn(backend.clone().follow_webhooks(stop.clone()));
-    tasks.spawn(backend.clone().follow_notifications(stop.clone()));
-    tasks.spawn(backend.clone().follow_providers(stop.clone()));
+    follow(&backend, &settings, &tasks, &stop);
     tasks.spawn(alerts.follow(stop.clone()));
     maintenance.begin(&tasks);
     let backups = Backups::open(&settings, cluster.as_ref())?;
@@ -193,6 +181,23 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         cluster: cluster.take(),
         folder,
     })
+}
+
+/// Has the backend keep up with what happens, until the server stops.
+fn follow(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+    tasks.spawn(backend.clone().follow_schema(stop.clone()));
+    tasks.spawn(backend.clone().follow_outbox(stop.clone()));
+    tasks.spawn(backend.clone().follow_redis(stop.clone()));
+    tasks.spawn(backend.clone().follow_rates(Duration::from_millis(settings.rates.refresh_ms), stop.clone()));
+    tasks.spawn(backend.clone().follow_changes(stop.clone()));
+    tasks.spawn(backend.clone().follow_sockets(stop.clone()));
+    tasks.spawn(backend.clone().follow_queue(stop.clone()));
+    if settings.queue.worker {
+        tasks.spawn(backend.clone().work(stop.clone()));
+    }
+    tasks.spawn(backend.clone().follow_webhooks(stop.clone()));
+    tasks.spawn(backend.clone().follow_notifications(stop.clone()));
+    tasks.spawn(backend.clone().follow_providers(stop.clone()));
 }
 
 /// Files of imports are larger than what a request says otherwise.

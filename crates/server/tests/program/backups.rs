@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::process::{Program, Way, command, folder, number, sql};
 
 /// How long the first backup may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server that makes its first backup at once, and practises only when it is told to.
 const SETTINGS: &[(&str, &str)] =

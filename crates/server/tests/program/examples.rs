@@ -118,7 +118,7 @@ fn every_example_that_restores_runs() {
         "commit",
     ];
     assert!(desk.run(&name).status.success());
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while !text(&desk.run(&["backup", "list"]).stdout).contains("before-import") {
         assert!(std::time::Instant::now() < deadline);
         std::thread::sleep(std::time::Duration::from_millis(100));
