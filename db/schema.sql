@@ -4665,48 +4665,12 @@ CREATE FUNCTION app.booked_people(p_schedule public.schedules) RETURNS uuid[]
 $$;
 ALTER FUNCTION app.booked_people(p_schedule public.schedules) OWNER TO app_owner;
 
-CREATE TABLE app.company_buckets (
-    id text NOT NULL
-);
-ALTER TABLE ONLY app.company_buckets FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.company_buckets OWNER TO app_owner;
-
-COMMENT ON TABLE app.company_buckets IS 'Buckets in which the first folder of every name is the id of a company.';
-
-CREATE TABLE storage.buckets (
-    id text NOT NULL,
-    name text NOT NULL,
-    owner uuid,
-    owner_id text,
-    public boolean DEFAULT false NOT NULL,
-    avif_autodetection boolean DEFAULT false NOT NULL,
-    file_size_limit bigint,
-    allowed_mime_types text[],
-    type text DEFAULT 'STANDARD'::text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT buckets_file_size_limit_check CHECK ((file_size_limit >= 0)),
-    CONSTRAINT buckets_id_check CHECK (((length(id) >= 1) AND (length(id) <= 100))),
-    CONSTRAINT buckets_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
-    CONSTRAINT buckets_owner_id_check CHECK ((length(owner_id) <= 255)),
-    CONSTRAINT buckets_type_check CHECK ((type = ANY (ARRAY['STANDARD'::text, 'ANALYTICS'::text, 'VECTOR'::text])))
-);
-ALTER TABLE ONLY storage.buckets FORCE ROW LEVEL SECURITY;
-ALTER TABLE storage.buckets OWNER TO app_owner;
-
-COMMENT ON TABLE storage.buckets IS 'Places for files: who reaches their files is for the policies on storage.objects to say.';
-
 CREATE FUNCTION app.buckets_in_reach() RETURNS TABLE(id text, created_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
-    BEGIN ATOMIC
- SELECT b.id,
-     b.created_at
-    FROM (storage.buckets b
-      JOIN app.company_buckets c ON ((c.id = b.id)))
-   WHERE (app.company_id() IS NOT NULL)
-   ORDER BY b.id;
-END;
+    AS $$
+  select b.id, b.created_at from storage.buckets b join app.company_buckets c on c.id = b.id where app.company_id() is not null order by b.id;
+$$;
 ALTER FUNCTION app.buckets_in_reach() OWNER TO app_definer;
 
 CREATE FUNCTION app.calculate_line() RETURNS trigger
@@ -21135,6 +21099,14 @@ COMMENT ON COLUMN app.channel_settings.push_devices_max IS 'How many devices som
 
 COMMENT ON COLUMN app.channel_settings.bounce_hold_hours IS 'For how long an address that refused is not written to by the installation.';
 
+CREATE TABLE app.company_buckets (
+    id text NOT NULL
+);
+ALTER TABLE ONLY app.company_buckets FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.company_buckets OWNER TO app_owner;
+
+COMMENT ON TABLE app.company_buckets IS 'Buckets in which the first folder of every name is the id of a company.';
+
 CREATE TABLE app.company_bytes (
     company_id uuid NOT NULL,
     objects bigint DEFAULT 0 NOT NULL,
@@ -26722,6 +26694,29 @@ CREATE VIEW shared.users WITH (security_invoker='true') AS
 ALTER TABLE shared.users OWNER TO app_owner;
 
 COMMENT ON VIEW shared.users IS 'team_members, as a platform of many products calls them.';
+
+CREATE TABLE storage.buckets (
+    id text NOT NULL,
+    name text NOT NULL,
+    owner uuid,
+    owner_id text,
+    public boolean DEFAULT false NOT NULL,
+    avif_autodetection boolean DEFAULT false NOT NULL,
+    file_size_limit bigint,
+    allowed_mime_types text[],
+    type text DEFAULT 'STANDARD'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT buckets_file_size_limit_check CHECK ((file_size_limit >= 0)),
+    CONSTRAINT buckets_id_check CHECK (((length(id) >= 1) AND (length(id) <= 100))),
+    CONSTRAINT buckets_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT buckets_owner_id_check CHECK ((length(owner_id) <= 255)),
+    CONSTRAINT buckets_type_check CHECK ((type = ANY (ARRAY['STANDARD'::text, 'ANALYTICS'::text, 'VECTOR'::text])))
+);
+ALTER TABLE ONLY storage.buckets FORCE ROW LEVEL SECURITY;
+ALTER TABLE storage.buckets OWNER TO app_owner;
+
+COMMENT ON TABLE storage.buckets IS 'Places for files: who reaches their files is for the policies on storage.objects to say.';
 
 CREATE TABLE storage.objects (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -35056,14 +35051,6 @@ GRANT SELECT(updated_at) ON TABLE public.schedules TO guest;
 REVOKE ALL ON FUNCTION app.booked_people(p_schedule public.schedules) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.booked_people(p_schedule public.schedules) TO app_definer;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_buckets TO app_definer;
-GRANT SELECT ON TABLE app.company_buckets TO anon;
-GRANT SELECT ON TABLE app.company_buckets TO authenticated;
-GRANT SELECT ON TABLE app.company_buckets TO service_role;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO app_definer;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO service_role;
-
 REVOKE ALL ON FUNCTION app.buckets_in_reach() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.buckets_in_reach() TO authenticated;
 
@@ -37516,6 +37503,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.captured_messages TO service_role
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.channel_settings TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.channel_settings TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_buckets TO app_definer;
+GRANT SELECT ON TABLE app.company_buckets TO anon;
+GRANT SELECT ON TABLE app.company_buckets TO authenticated;
+GRANT SELECT ON TABLE app.company_buckets TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_bytes TO app_definer;
 GRANT SELECT ON TABLE app.company_bytes TO service_role;
 
@@ -38456,6 +38448,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.tenants TO service_role;
 
 GRANT SELECT ON TABLE shared.users TO authenticated;
 GRANT SELECT ON TABLE shared.users TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO app_definer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO service_role;
