@@ -8139,6 +8139,24 @@ begin
 end $$;
 ALTER FUNCTION app.forget_password_class() OWNER TO app_owner;
 
+CREATE UNLOGGED TABLE app.presence_nodes (
+    id uuid NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY app.presence_nodes FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.presence_nodes OWNER TO app_owner;
+
+COMMENT ON TABLE app.presence_nodes IS 'Servers that tell who is present with them. Whoever is not heard of any more takes his people with him.';
+
+CREATE FUNCTION app.forget_presences(p_node_id uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    BEGIN ATOMIC
+ DELETE FROM app.presence_nodes n
+   WHERE (n.id = forget_presences.p_node_id);
+END;
+ALTER FUNCTION app.forget_presences(p_node_id uuid) OWNER TO app_definer;
+
 CREATE FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -12423,6 +12441,27 @@ begin
 end $$;
 ALTER FUNCTION app.note_portal_login() OWNER TO app_definer;
 
+CREATE FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_is_known boolean;
+begin
+  update app.presence_nodes n set seen_at = now() where n.id = p_node_id;
+  v_is_known := found;
+  insert into app.presence_nodes (id) select p_node_id where not v_is_known;
+  delete from app.presence_nodes n where n.seen_at < now() - interval '2 minutes' and n.id <> p_node_id;
+  delete from app.presences p where p.node_id = p_node_id and p.reference in (select l from jsonb_array_elements_text(p_leaves) l);
+  insert into app.presences (company_id, node_id, reference, user_id, channel, status, metadata)
+  select c.id, p_node_id, j.reference, j.user_id, j.channel, coalesce(left(j.metadata ->> 'status', 100), 'online'), j.metadata
+    from jsonb_to_recordset(p_joins) j (company_id uuid, reference text, user_id uuid, channel text, metadata jsonb)
+    join public.companies c on c.id = j.company_id
+   where not exists (select from app.presences p where p.node_id = p_node_id and p.reference = j.reference);
+  return v_is_known;
+end $$;
+ALTER FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) OWNER TO app_definer;
+
 CREATE FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -13785,6 +13824,40 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.prepare_refund() OWNER TO app_definer;
+
+CREATE UNLOGGED TABLE app.presences (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    node_id uuid NOT NULL,
+    reference text NOT NULL,
+    user_id uuid NOT NULL,
+    channel text NOT NULL,
+    status text DEFAULT 'online'::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    tracked_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT presences_channel_check CHECK (((length(channel) >= 1) AND (length(channel) <= 255))),
+    CONSTRAINT presences_reference_check CHECK ((length(reference) <= 64)),
+    CONSTRAINT presences_status_check CHECK ((length(status) <= 100))
+);
+ALTER TABLE ONLY app.presences FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.presences OWNER TO app_owner;
+
+COMMENT ON TABLE app.presences IS 'Who is present in which channel of a company, as far as servers have written it down.';
+
+COMMENT ON COLUMN app.presences.user_id IS 'Whoever tracks, as his token says, whatever key he chose.';
+
+CREATE FUNCTION app.presences_in_reach() RETURNS SETOF app.presences
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select p.* from app.presences p join app.presence_nodes n on n.id = p.node_id
+   where n.seen_at > now() - interval '1 minute'
+     and case when app.company_id() is null then current_setting('role') = 'service_role'
+         else p.company_id = app.company_id()
+              and (not app.is_noun(split_part(p.channel, ':', 3)) or app.has_permission(split_part(p.channel, ':', 3) || ':read'))
+         end
+$$;
+ALTER FUNCTION app.presences_in_reach() OWNER TO app_definer;
 
 CREATE FUNCTION app.probe_channel(p_topic text) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -19037,7 +19110,8 @@ begin
 end $_$;
 ALTER FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) OWNER TO app_definer;
 
-COMMENT ON FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) IS 'Names this moment, so that `thorbis restore --to-checkpoint` finds it.';
+COMMENT ON FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) IS 'Names this moment, so that `thorbis restore --to-checkpoint` finds it.
+@html description';
 
 CREATE FUNCTION public.create_tenant_policy(schema_name text, table_name text, policy_name text DEFAULT 'tenant_isolation'::text) RETURNS void
     LANGUAGE plpgsql
@@ -26652,6 +26726,19 @@ ALTER TABLE shared.metrics OWNER TO app_owner;
 
 COMMENT ON VIEW shared.metrics IS 'business_metrics, as a platform of many products calls them.';
 
+CREATE VIEW shared.presence WITH (security_invoker='true') AS
+ SELECT p.id,
+    p.user_id,
+    p.company_id AS tenant_id,
+    p.channel,
+    p.status,
+    p.metadata,
+    p.tracked_at AS last_seen
+   FROM app.presences_in_reach() p(company_id, id, node_id, reference, user_id, channel, status, metadata, tracked_at);
+ALTER TABLE shared.presence OWNER TO app_owner;
+
+COMMENT ON VIEW shared.presence IS 'Who is present in the channels of a company, within about a second of what sockets hear.';
+
 CREATE VIEW shared.recovery_checkpoints WITH (security_invoker='true') AS
  SELECT r.id,
     r.name,
@@ -26916,6 +27003,12 @@ ALTER TABLE ONLY app.outbox
 
 ALTER TABLE ONLY app.part_uploads
     ADD CONSTRAINT part_uploads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.presence_nodes
+    ADD CONSTRAINT presence_nodes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.presences
+    ADD CONSTRAINT presences_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY app.project_logins
     ADD CONSTRAINT project_logins_pkey PRIMARY KEY (is_only_row);
@@ -27731,6 +27824,12 @@ CREATE INDEX part_uploads_company_id_idx ON app.part_uploads USING btree (compan
 CREATE INDEX part_uploads_expires_at_idx ON app.part_uploads USING btree (expires_at);
 
 CREATE INDEX part_uploads_place_idx ON app.part_uploads USING btree (bucket_id, name) WHERE (ended_at IS NULL);
+
+CREATE INDEX presences_id_idx ON app.presences USING btree (id);
+
+CREATE INDEX presences_node_id_idx ON app.presences USING btree (node_id, reference);
+
+CREATE INDEX presences_user_id_idx ON app.presences USING btree (company_id, user_id);
 
 CREATE INDEX proved_domains_company_id_idx ON app.proved_domains USING btree (company_id);
 
@@ -30433,6 +30532,12 @@ ALTER TABLE ONLY app.object_versions
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
 
+ALTER TABLE ONLY app.presences
+    ADD CONSTRAINT presences_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.presences
+    ADD CONSTRAINT presences_node_id_fkey FOREIGN KEY (node_id) REFERENCES app.presence_nodes(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY app.proved_domains
     ADD CONSTRAINT proved_domains_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
@@ -31600,6 +31705,10 @@ CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHE
 
 CREATE POLICY app_definer_all ON app.part_uploads TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.presence_nodes TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.presences TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.project_logins TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.protected_tables TO app_definer USING (true) WITH CHECK (true);
@@ -31769,6 +31878,10 @@ CREATE POLICY app_owner_all ON app.object_versions TO app_owner USING (true) WIT
 CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.part_uploads TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.presence_nodes TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.presences TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.project_logins TO app_owner USING (true) WITH CHECK (true);
 
@@ -31950,6 +32063,10 @@ ALTER TABLE app.outbox ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.part_uploads ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.presence_nodes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.presences ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.project_logins ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
@@ -32089,6 +32206,10 @@ CREATE POLICY service_role_all ON app.object_versions TO service_role USING (tru
 CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.part_uploads TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.presence_nodes TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.presences TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.project_logins TO service_role USING (true) WITH CHECK (true);
 
@@ -35603,6 +35724,12 @@ REVOKE ALL ON FUNCTION app.forget_files() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.presence_nodes TO app_definer;
+GRANT SELECT ON TABLE app.presence_nodes TO service_role;
+
+REVOKE ALL ON FUNCTION app.forget_presences(p_node_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.forget_presences(p_node_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) TO service_role;
 
@@ -35834,6 +35961,7 @@ REVOKE ALL ON FUNCTION app.is_noun(p_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_noun(p_name text) TO anon;
 GRANT ALL ON FUNCTION app.is_noun(p_name text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_noun(p_name text) TO service_role;
+GRANT ALL ON FUNCTION app.is_noun(p_name text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO anon;
@@ -36263,6 +36391,9 @@ REVOKE ALL ON FUNCTION app.note_notification_end() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_portal_login() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) TO service_role;
 
@@ -36468,6 +36599,13 @@ GRANT ALL ON FUNCTION app.plan_notifications(p_company_id uuid, p_id uuid, p_rul
 REVOKE ALL ON FUNCTION app.prepare_credit_note() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.prepare_refund() FROM PUBLIC;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.presences TO app_definer;
+GRANT SELECT ON TABLE app.presences TO service_role;
+
+REVOKE ALL ON FUNCTION app.presences_in_reach() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.presences_in_reach() TO authenticated;
+GRANT ALL ON FUNCTION app.presences_in_reach() TO service_role;
 
 REVOKE ALL ON FUNCTION app.probe_channel(p_topic text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.probe_channel(p_topic text) TO anon;
@@ -38440,6 +38578,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.customers TO service_role;
 
 GRANT SELECT ON TABLE shared.metrics TO authenticated;
 GRANT SELECT ON TABLE shared.metrics TO service_role;
+
+GRANT SELECT ON TABLE shared.presence TO authenticated;
+GRANT SELECT ON TABLE shared.presence TO service_role;
 
 GRANT SELECT ON TABLE shared.recovery_checkpoints TO service_role;
 

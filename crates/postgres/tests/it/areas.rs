@@ -175,7 +175,11 @@ pub(crate) const AREAS: &[Area] = &[
             "streams",
         ],
     },
-    Area { title: "Channels", about: "What SQL sends to channels.", tables: &["realtime.messages"] },
+    Area {
+        title: "Channels",
+        about: "What SQL sends to channels, and who is present in them.",
+        tables: &["realtime.messages", "app.presences", "app.presence_nodes"],
+    },
     Area {
         title: "Storage",
         about: "Buckets and the files in them, and where their bytes are.",
