@@ -120,3 +120,21 @@ impl Manifest {
         self.files.iter().map(|file| file.bytes).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_schema_is_refused_by_both_names() {
+        let company = CompanyName { id: uuid::Uuid::nil(), slug: "baker".to_owned(), name: "Baker".to_owned() };
+        let header = Header::of(&company, "20261126080000");
+        header.check("20261126080000").unwrap();
+        let refused = header.check("20261127010000").unwrap_err();
+        assert_eq!((refused.status().as_u16(), refused.code()), (422, "company_archive_invalid"));
+        assert_eq!(refused.message(), "The archive is of the schema 20261126080000; this installation has 20261127010000");
+        assert!(Header { format: 2, ..header.clone() }.check("20261126080000").is_err());
+        let odd = CompanyName { slug: "a'; drop".to_owned(), ..company };
+        assert!(Header::of(&odd, "1").check("1").is_err());
+    }
+}

@@ -263,6 +263,7 @@ begin
     values (proof.id(v_letter, 'e15'), proof.id(v_letter, 'e14'), 'raised', 'mail', now());
     insert into app.backup_logs (id, filename, backup_type, status, error_message) values (proof.id(v_letter, 'e17'), v_canary, 'manual', 'failed', v_canary);
     insert into app.recovery_checkpoints (id, name, position) values (proof.id(v_letter, 'e18'), v_canary, '0/1');
+    insert into app.company_removals (digest) values (sha256(convert_to(v_canary, 'UTF8')));
     insert into realtime.messages (id, topic, extension, payload, private)
     values (proof.id(v_letter, 'e16'), 'company:' || v_company || ':' || v_letter, 'broadcast', jsonb_build_object('name', v_canary), true);
   end loop;

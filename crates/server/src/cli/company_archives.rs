@@ -114,6 +114,7 @@ impl DeletionProof {
         let mut lines = told(&removal);
         lines.push(format!("{} tables were looked at for {id}: {} have rows with it", removal.tables, removal.remains.len()));
         lines.extend(removal.remains.iter().map(|left| format!("{:>8} rows of {}", left.rows, left.table)));
+        lines.extend(removal.audit.iter().map(|left| format!("{:>8} rows of {}: the audit outlives its company", left.rows, left.table)));
         let count = if kept.len() < FILES_SHOWN { kept.len().to_string() } else { format!("{FILES_SHOWN} or more") };
         lines.push(format!("files of the company: {count}"));
         lines.push(if is_proved { "nothing of it is left" } else { "something of it is left" }.to_owned());

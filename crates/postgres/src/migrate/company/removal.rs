@@ -10,6 +10,7 @@ use super::super::error;
 use super::super::options::Options;
 use super::super::session::Migrator;
 use super::SAME_TEXT;
+use super::tables::SEALS;
 
 /// Rows of a table in which the id stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,8 +32,10 @@ pub struct Removal {
     pub still_there_until: Option<String>,
     /// Tables that were looked at.
     pub tables: usize,
-    /// What was found.
+    /// What was found and should not be.
     pub remains: Vec<Remains>,
+    /// What was found of the audit, which outlives its company for as long as audits are kept.
+    pub audit: Vec<Remains>,
 }
 
 const TABLES: &str = "
@@ -70,8 +73,11 @@ impl Migrator {
             let look = ["select count(*) from only ", &table, " t where strpos(t::text, $1) > 0"].concat();
             let rows: i64 = session.client.query_one(&look, &[&id.to_string()]).await.map_err(error::query)?.get(0);
             removal.tables += 1;
-            if rows > 0 {
-                removal.remains.push(Remains { table, rows });
+            let is_audit = table == SEALS || table.starts_with("public.audit_logs");
+            match (rows, is_audit) {
+                (0, _) => {}
+                (_, true) => removal.audit.push(Remains { table, rows }),
+                (_, false) => removal.remains.push(Remains { table, rows }),
             }
         }
         session.rollback().await?;
@@ -80,7 +86,7 @@ impl Migrator {
 }
 
 impl Removal {
-    /// Whether the company is gone with everything that is its own.
+    /// Whether the company is gone with everything that is its own; what is known of who did what aside.
     pub fn is_proved(&self) -> bool {
         self.still_there_until.is_none() && self.remains.is_empty()
     }

@@ -70,7 +70,7 @@ impl CompanyWriter {
     pub async fn refuse_known(&self, id: Uuid, slug: &str) -> Result<()> {
         let known = "select c.id = $1 from public.companies c where c.id = $1 or c.slug = $2 order by c.id = $1 desc limit 1";
         match self.session.client.query_opt(known, &[&id, &slug]).await.map_err(error::query)?.map(|row| row.get::<_, bool>(0)) {
-            None => Ok(()),
+            None => self.refuse_outlived(id).await,
             Some(true) => {
                 let hint = "Import it beside with --new-ids and --as-slug.";
                 Err(error::refused(error::COMPANY_EXISTS, format!("the company {id} is in this installation already"), hint))
@@ -80,6 +80,17 @@ impl CompanyWriter {
                 Err(error::refused(error::COMPANY_EXISTS, format!("the slug {slug} is another company's here"), hint))
             }
         }
+    }
+
+    /// Refuses the id of a company that was here: its audit outlived it, and its chain is never joined to another.
+    async fn refuse_outlived(&self, id: Uuid) -> Result<()> {
+        let outlived = "select exists (select from app.audit_batches b where b.company_id = $1)
+                            or exists (select from public.audit_logs l where l.company_id = $1)";
+        if !self.session.client.query_one(outlived, &[&id]).await.map_err(error::query)?.get::<_, bool>(0) {
+            return Ok(());
+        }
+        let hint = "Import it with --new-ids.";
+        Err(error::refused(error::COMPANY_EXISTS, format!("the company {id} was in this installation, and its audit still is"), hint))
     }
 
     /// Finds an account by its proved address or makes it; returns its id here and whether it is new.
