@@ -12202,6 +12202,23 @@ begin
 end $$;
 ALTER FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) OWNER TO app_definer;
 
+CREATE FUNCTION app.note_company_removal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  insert into app.company_removals as r (digest, closed_at) values (sha256(convert_to(old.id::text, 'UTF8')), old.deleted_at)
+      on conflict (digest) do update set closed_at = excluded.closed_at, removed_at = excluded.removed_at;
+  delete from app.notification_events e where e.company_id = old.id;
+  delete from app.figure_changes f where f.company_id = old.id;
+  delete from app.figures f where f.company_id = old.id;
+  delete from app.month_recounts m where m.company_id = old.id;
+  return null;
+end $$;
+ALTER FUNCTION app.note_company_removal() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.note_company_removal() IS 'After a company went: notes when, under a digest of its id, and takes away what its removal wrote.';
+
 CREATE TABLE app.notification_decisions (
     company_id uuid NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -21193,6 +21210,17 @@ ALTER TABLE app.company_bytes OWNER TO app_owner;
 
 COMMENT ON TABLE app.company_bytes IS 'How many versions of files a company has, and their bytes: those that can be brought back count, too.';
 
+CREATE TABLE app.company_removals (
+    digest bytea NOT NULL,
+    closed_at timestamp with time zone,
+    removed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT company_removals_digest_check CHECK ((octet_length(digest) = 32))
+);
+ALTER TABLE ONLY app.company_removals FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.company_removals OWNER TO app_owner;
+
+COMMENT ON TABLE app.company_removals IS 'Companies that went for good: the SHA-256 of the id, which is no trace of it, when it was closed and when its last row went.';
+
 CREATE TABLE app.company_rules (
     is_only_row boolean DEFAULT true NOT NULL,
     mfa_required boolean DEFAULT true NOT NULL,
@@ -26902,6 +26930,9 @@ ALTER TABLE ONLY app.company_buckets
 ALTER TABLE ONLY app.company_bytes
     ADD CONSTRAINT company_bytes_pkey PRIMARY KEY (company_id);
 
+ALTER TABLE ONLY app.company_removals
+    ADD CONSTRAINT company_removals_pkey PRIMARY KEY (digest);
+
 ALTER TABLE ONLY app.company_rules
     ADD CONSTRAINT company_rules_pkey PRIMARY KEY (is_only_row);
 
@@ -29629,6 +29660,8 @@ CREATE TRIGGER mfa_demand_changed AFTER UPDATE OF mfa_required ON public.compani
 
 CREATE TRIGGER note_made AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION app.note_api_key();
 
+CREATE TRIGGER note_removal AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
+
 CREATE TRIGGER note_removal AFTER DELETE ON public.team_members FOR EACH ROW EXECUTE FUNCTION app.note_removal();
 
 CREATE TRIGGER note_return AFTER INSERT OR UPDATE OF status ON public.team_members FOR EACH ROW WHEN ((new.status <> 'requested'::text)) EXECUTE FUNCTION app.note_removal();
@@ -31627,6 +31660,8 @@ CREATE POLICY app_definer_all ON app.company_buckets TO app_definer USING (true)
 
 CREATE POLICY app_definer_all ON app.company_bytes TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.company_removals TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.company_rules TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.counters TO app_definer USING (true) WITH CHECK (true);
@@ -31801,6 +31836,8 @@ CREATE POLICY app_owner_all ON app.company_buckets TO app_owner USING (true) WIT
 
 CREATE POLICY app_owner_all ON app.company_bytes TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.company_removals TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.company_rules TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.counters TO app_owner USING (true) WITH CHECK (true);
@@ -31965,6 +32002,8 @@ ALTER TABLE app.company_buckets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.company_bytes ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.company_removals ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.company_rules ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.counters ENABLE ROW LEVEL SECURITY;
@@ -32128,6 +32167,8 @@ CREATE POLICY service_role_all ON app.channel_settings TO service_role USING (tr
 CREATE POLICY service_role_all ON app.company_buckets TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.company_bytes TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.company_removals TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.company_rules TO service_role USING (true) WITH CHECK (true);
 
@@ -36365,6 +36406,8 @@ REVOKE ALL ON FUNCTION app.note_api_key_use() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) TO service_role;
 
+REVOKE ALL ON FUNCTION app.note_company_removal() FROM PUBLIC;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_decisions TO app_definer;
 GRANT SELECT ON TABLE app.notification_decisions TO service_role;
 GRANT SELECT ON TABLE app.notification_decisions TO authenticated;
@@ -37648,6 +37691,9 @@ GRANT SELECT ON TABLE app.company_buckets TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_bytes TO app_definer;
 GRANT SELECT ON TABLE app.company_bytes TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_removals TO app_definer;
+GRANT SELECT ON TABLE app.company_removals TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_rules TO app_definer;
 

@@ -265,6 +265,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.audit_seal",
             "app.backup_logs",
             "app.recovery_checkpoints",
+            "app.company_removals",
         ],
     },
 ];

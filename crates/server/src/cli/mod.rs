@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod cache;
 mod companies;
+mod company_archives;
 mod completions;
 mod cron;
 mod doctor;
@@ -78,6 +79,7 @@ enum Command {
     Import(import::Import),
     Keys(keys::Keys),
     Users(users::Users),
+    #[command(visible_alias = "company")]
     Companies(companies::Companies),
     Support(support::Support),
     Audit(audit::Audit),

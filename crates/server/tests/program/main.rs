@@ -13,6 +13,8 @@ mod cli;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod company_archives;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod doctor;

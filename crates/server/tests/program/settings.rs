@@ -45,6 +45,7 @@ const SOURCES: &[&str] = &[
     "crates/storage/src/parts/config.rs",
     "crates/transfers/src/config.rs",
     "crates/operations/src/config.rs",
+    "crates/archives/src/config.rs",
     "crates/messaging/src/inbound/config.rs",
     "crates/messaging/src/notifications/config.rs",
     "crates/cache/src/config.rs",
