@@ -37,7 +37,11 @@ mod secrets;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod smoke;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
