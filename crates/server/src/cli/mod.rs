@@ -16,6 +16,7 @@ mod keys;
 mod mail;
 mod migrate;
 mod notifications;
+mod notify;
 mod own;
 mod place;
 mod psql;
@@ -24,6 +25,7 @@ mod restore;
 mod seed;
 mod serve;
 mod settings;
+mod smoke;
 mod status;
 mod support;
 mod tasks;
@@ -74,6 +76,7 @@ enum Command {
     Serve(serve::Serve),
     Worker(worker::Worker),
     Status(status::Status),
+    Smoke(smoke::Smoke),
     Migrate(migrate::Migrate),
     Seed(seed::Seed),
     Import(import::Import),
@@ -187,6 +190,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         },
         Command::Worker(command) => Box::pin(command.run(&settings)).await,
         Command::Status(command) => command.run(&settings),
+        Command::Smoke(command) => Box::pin(command.run(&settings)).await,
         Command::Migrate(command) => command.run(&settings).await,
         Command::Seed(command) => command.run(&settings).await,
         Command::Import(command) => Box::pin(command.run(&settings)).await,

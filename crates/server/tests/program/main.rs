@@ -39,7 +39,11 @@ mod secrets;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod smoke;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
