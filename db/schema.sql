@@ -29561,8 +29561,6 @@ CREATE TRIGGER mfa_demand_changed AFTER UPDATE OF mfa_required ON public.compani
 
 CREATE TRIGGER note_made AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION app.note_api_key();
 
-CREATE TRIGGER note_removal AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
-
 CREATE TRIGGER note_removal AFTER DELETE ON public.team_members FOR EACH ROW EXECUTE FUNCTION app.note_removal();
 
 CREATE TRIGGER note_return AFTER INSERT OR UPDATE OF status ON public.team_members FOR EACH ROW WHEN ((new.status <> 'requested'::text)) EXECUTE FUNCTION app.note_removal();
@@ -30220,6 +30218,8 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.chats FOR EACH ROW WHEN ((
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.communications FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_communications('communications', 'communication', 'company_id', 'usual', 'from_address', 'contact', 'from_name', 'name', 'to_address', 'contact', 'to_name', 'name', 'cc_addresses', 'contact', 'bcc_addresses', 'contact', 'subject', 'text', 'body', 'text', 'body_html', 'text', 'body_plain', 'text', 'call_recording_url', 'text', 'call_transcript', 'text');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.companies FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_companies('companies', 'company', 'id', 'high', 'tax_id', 'tax_id', 'ein', 'tax_id');
+
+CREATE TRIGGER zzz_removal AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_domains FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_domains('company_domains', 'company_domain', 'company_id', 'usual');
 
