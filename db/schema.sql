@@ -30219,8 +30219,6 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.communications FOR EACH RO
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.companies FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_companies('companies', 'company', 'id', 'high', 'tax_id', 'tax_id', 'ein', 'tax_id');
 
-CREATE TRIGGER zzz_removal AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
-
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_domains FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_domains('company_domains', 'company_domain', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_holidays('company_holidays', 'company_holiday', 'company_id', 'usual');
@@ -30384,6 +30382,8 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.votes_v2 FOR EACH ROW WHEN
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.webhooks FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_webhooks('webhooks', 'webhook', 'company_id', 'high', 'secret', 'secret', 'custom_headers', 'secret');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_zones('zones', 'zone', 'company_id', 'usual');
+
+CREATE TRIGGER zzz_removal AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
 
 CREATE TRIGGER mark_as_deleted INSTEAD OF DELETE ON shared.customers FOR EACH ROW EXECUTE FUNCTION app.mark_as_deleted('public.customers');
 
