@@ -29660,8 +29660,6 @@ CREATE TRIGGER mfa_demand_changed AFTER UPDATE OF mfa_required ON public.compani
 
 CREATE TRIGGER note_made AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION app.note_api_key();
 
-CREATE TRIGGER note_removal AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
-
 CREATE TRIGGER note_removal AFTER DELETE ON public.team_members FOR EACH ROW EXECUTE FUNCTION app.note_removal();
 
 CREATE TRIGGER note_return AFTER INSERT OR UPDATE OF status ON public.team_members FOR EACH ROW WHEN ((new.status <> 'requested'::text)) EXECUTE FUNCTION app.note_removal();
@@ -30483,6 +30481,8 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.votes_v2 FOR EACH ROW WHEN
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.webhooks FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_webhooks('webhooks', 'webhook', 'company_id', 'high', 'secret', 'secret', 'custom_headers', 'secret');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_zones('zones', 'zone', 'company_id', 'usual');
+
+CREATE TRIGGER zzz_removal AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
 
 CREATE TRIGGER mark_as_deleted INSTEAD OF DELETE ON shared.customers FOR EACH ROW EXECUTE FUNCTION app.mark_as_deleted('public.customers');
 

@@ -19,7 +19,8 @@ begin
 end $$;
 comment on function app.note_company_removal() is 'After a company went: notes when, under a digest of its id, and takes away what its removal wrote.';
 revoke all on function app.note_company_removal() from public;
-create or replace trigger note_removal after delete on public.companies for each row execute function app.note_company_removal();
+-- The last of its kind: other triggers tell of the company that went.
+create or replace trigger zzz_removal after delete on public.companies for each row execute function app.note_company_removal();
 
 revoke all on app.company_removals from public, anon, authenticated, guest, service_role;
 grant select on app.company_removals to service_role;
