@@ -2,6 +2,7 @@
 
 mod companies;
 mod content;
+mod in_a_store;
 mod objects;
 mod policies;
 mod refusals;
