@@ -6,6 +6,7 @@ mod in_a_store;
 mod objects;
 mod policies;
 mod refusals;
+mod scanned;
 
 use http::HeaderMap;
 use serde_json::{Value, json};
