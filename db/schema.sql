@@ -6682,6 +6682,7 @@ CREATE FUNCTION app.describe_file() RETURNS trigger
     AS $_$
 declare
   v_object record;
+  v_scan   record;
 begin
   select o.id, o.version, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
     from storage.objects o
@@ -6693,11 +6694,16 @@ begin
   new.mime_type := coalesce(v_object.mime_type, new.mime_type);
   new.checksum := coalesce(app.object_checksum(v_object.id, v_object.version), new.checksum);
   new.file_extension := coalesce(new.file_extension, nullif(left(lower(substring(new.storage_path from '\.([A-Za-z0-9]{1,20})$')), 20), ''));
+  select * into v_scan from app.object_scan(v_object.id, v_object.version);
+  new.virus_scan_status := coalesce(v_scan.result, new.virus_scan_status);
   if tg_table_name = 'attachments' then
+    new.virus_scanned_at := v_scan.scanned_at;
     new.is_image := new.mime_type like 'image/%';
     new.is_video := new.mime_type like 'video/%';
     new.is_document := new.mime_type like 'application/%' or new.mime_type like 'text/%';
     new.storage_provider := 'local';
+  else
+    new.virus_scan_date := v_scan.scanned_at;
   end if;
   return new;
 end $_$;
@@ -10461,6 +10467,47 @@ begin
 end $$;
 ALTER FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company uuid;
+  v_buckets text[];
+  v_names   text[];
+begin
+  if auth.role() is distinct from 'service_role' or app.company_id() is not null then
+    raise exception using errcode = '42501', message = 'Only the server itself says what was found in a file.';
+  end if;
+  select b.company_id into v_company from app.blobs b where b.key = p_key and b.scan_result = 'pending' for update;
+  if not found then
+    return;
+  end if;
+  select array_agg(v.bucket_id order by v.id), array_agg(v.name order by v.id) into v_buckets, v_names
+    from app.object_versions v where v.company_id = v_company and v.blob_key = p_key and v.ended_at is null;
+  if p_result = 'infected' then
+    delete from app.meant_contents m where m.blob_key = p_key;
+    delete from storage.objects o using app.object_versions v
+     where v.company_id = v_company and v.blob_key = p_key and v.ended_at is null and o.id = v.object_id and o.version = v.id;
+    delete from app.object_versions v where v.company_id = v_company and v.blob_key = p_key;
+    update app.blobs b set state = 'doomed', scan_result = 'skipped', scanned_at = now() where b.key = p_key;
+  else
+    update app.blobs b set scan_result = p_result, scanned_at = now() where b.key = p_key;
+  end if;
+  -- Rows that name the file say what was found in it: last, since a row says what is true of a file that is there.
+  update public.file_storage f
+     set virus_scan_status = p_result, virus_scan_date = now()
+    from unnest(v_buckets, v_names) as n (bucket_id, name)
+   where f.company_id = v_company and f.storage_bucket = n.bucket_id and f.storage_path = n.name;
+  update public.attachments a
+     set virus_scan_status = p_result, virus_scan_result = p_virus, virus_scanned_at = now()
+    from unnest(v_buckets, v_names) as n (bucket_id, name)
+   where a.company_id = v_company and a.storage_bucket = n.bucket_id and a.storage_path = n.name;
+end $$;
+ALTER FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) IS 'Notes what was found in a file that was taken unseen; of an infected one objects and versions go. For the server.';
+
 CREATE TABLE public.api_keys (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -13030,6 +13077,18 @@ CREATE FUNCTION app.object_checksum(p_object_id uuid, p_version text) RETURNS te
      and (v.company_id = app.company_id() or current_setting('role') in ('service_role', 'app_definer'))
 $$;
 ALTER FUNCTION app.object_checksum(p_object_id uuid, p_version text) OWNER TO app_definer;
+
+CREATE FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select b.scan_result, b.scanned_at
+    from app.object_versions v
+    join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
+   where v.id = p_version and v.object_id = p_object_id
+     and (v.company_id = app.company_id() or current_setting('role') in ('service_role', 'app_definer'))
+$$;
+ALTER FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -21087,9 +21146,12 @@ CREATE TABLE app.blobs (
     sha256 bytea,
     keep_until timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    scan_result text DEFAULT 'skipped'::text NOT NULL,
+    scanned_at timestamp with time zone,
     CONSTRAINT blobs_bytes_check CHECK ((bytes >= 0)),
     CONSTRAINT blobs_check CHECK (((state <> 'stored'::text) OR (bytes IS NOT NULL))),
     CONSTRAINT blobs_key_check CHECK ((length(key) <= 600)),
+    CONSTRAINT blobs_scan_result_check CHECK ((scan_result = ANY (ARRAY['pending'::text, 'clean'::text, 'skipped'::text]))),
     CONSTRAINT blobs_sha256_check CHECK ((octet_length(sha256) = 32)),
     CONSTRAINT blobs_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'stored'::text, 'doomed'::text])))
 );
@@ -21097,6 +21159,8 @@ ALTER TABLE ONLY app.blobs FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.blobs OWNER TO app_owner;
 
 COMMENT ON TABLE app.blobs IS 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
+
+COMMENT ON COLUMN app.blobs.scan_result IS 'What was found: clean; skipped, where there is no scanner or the file is too large for it; pending while it is away.';
 
 CREATE TABLE app.cache_flushes (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -24695,7 +24759,7 @@ CREATE TABLE public.file_storage (
     CONSTRAINT file_storage_storage_url_check CHECK ((length(storage_url) <= 2048)),
     CONSTRAINT file_storage_tags_check CHECK ((cardinality(tags) <= 100)),
     CONSTRAINT file_storage_thumbnail_url_check CHECK ((length(thumbnail_url) <= 2048)),
-    CONSTRAINT file_storage_virus_scan_status_check CHECK ((virus_scan_status = ANY (ARRAY['pending'::text, 'clean'::text, 'infected'::text, 'failed'::text])))
+    CONSTRAINT file_storage_virus_scan_status_check CHECK ((virus_scan_status = ANY (ARRAY['pending'::text, 'clean'::text, 'infected'::text, 'failed'::text, 'skipped'::text])))
 );
 ALTER TABLE ONLY public.file_storage FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.file_storage OWNER TO app_owner;
@@ -27726,6 +27790,8 @@ CREATE INDEX blobs_doomed_idx ON app.blobs USING btree (created_at) WHERE (state
 
 CREATE INDEX blobs_equal_idx ON app.blobs USING btree (company_id, sha256, bytes) WHERE (state = 'stored'::text);
 
+CREATE INDEX blobs_pending_idx ON app.blobs USING btree (created_at) WHERE (scan_result = 'pending'::text);
+
 CREATE INDEX blobs_unfinished_idx ON app.blobs USING btree (keep_until) WHERE (state = 'intended'::text);
 
 CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btree (created_at DESC, id);
@@ -29344,9 +29410,9 @@ CREATE TRIGGER customer_money_inserted AFTER INSERT ON public.invoices REFERENCI
 
 CREATE TRIGGER customer_money_updated AFTER UPDATE ON public.invoices REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.count_customer_money();
 
-CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.describe_file();
+CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status, virus_scanned_at ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.describe_file();
 
-CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.describe_file();
+CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status, virus_scan_date ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.describe_file();
 
 CREATE TRIGGER end_portal_sessions AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((old.portal_enabled AND (NOT new.portal_enabled)) OR ((old.status <> new.status) AND (new.status <> ALL (ARRAY['active'::text, 'inactive'::text]))) OR ((old.archived_at IS NULL) AND (new.archived_at IS NOT NULL)) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION app.end_portal_sessions();
 
@@ -36069,6 +36135,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.alert_rules TO app_definer;
 REVOKE ALL ON FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO service_role;
 GRANT SELECT,DELETE ON TABLE public.api_keys TO authenticated;
@@ -36515,6 +36584,10 @@ GRANT ALL ON FUNCTION app.number_year(p_company_id uuid) TO app_definer;
 REVOKE ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) TO authenticated;
 GRANT ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) TO authenticated;
