@@ -106,7 +106,7 @@ fn write(file: File, level: i32, mut entries: mpsc::Receiver<Entry>) -> io::Resu
         header.set_size(bytes);
         header.set_mode(0o600);
         header.set_mtime(0);
-        let mut content = Pieces { pieces, piece: Bytes::new(), left: bytes };
+        let mut content = Pieces { coming: pieces, piece: Bytes::new(), left: bytes };
         archive.append_data(&mut header, &name, &mut content)?;
         if content.left > 0 {
             return Err(io::Error::other(format!("{name} ended too early")));
@@ -119,7 +119,7 @@ fn write(file: File, level: i32, mut entries: mpsc::Receiver<Entry>) -> io::Resu
 
 /// Reads pieces one after the other, up to the size that was said.
 struct Pieces {
-    pieces: mpsc::Receiver<Bytes>,
+    coming: mpsc::Receiver<Bytes>,
     piece: Bytes,
     left: u64,
 }
@@ -127,7 +127,7 @@ struct Pieces {
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
-            match self.pieces.blocking_recv() {
+            match self.coming.blocking_recv() {
                 Some(piece) => self.piece = piece,
                 None => return Ok(0),
             }

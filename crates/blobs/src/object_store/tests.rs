@@ -35,7 +35,7 @@ fn key(id: &str, path: &str) -> BlobKey {
 }
 
 /// Pieces of 60000 bytes, so that none ends where a part does.
-fn content(bytes: Vec<u8>) -> BlobStream {
+fn content(bytes: &[u8]) -> BlobStream {
     stream::iter(bytes.chunks(60_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect::<Vec<_>>()).boxed()
 }
 
@@ -54,7 +54,7 @@ async fn what_is_put_is_read_whole_in_part_and_until_it_is_deleted() {
     let blobs = ObjectStore::new(&config(&server)).unwrap();
     let key = key(A, "exports/one.csv");
     assert_eq!(blobs.head(&key).await.unwrap(), None);
-    let put = blobs.put(&key, content(b"hello world".to_vec()), 11).await.unwrap();
+    let put = blobs.put(&key, content(b"hello world"), 11).await.unwrap();
     assert_eq!((put.bytes, &put.key), (11, &key));
     assert_eq!(blobs.head(&key).await.unwrap(), Some(put.clone()));
     assert_eq!(server.names(), [format!("production/{A}/exports/one.csv")]);
@@ -65,7 +65,7 @@ async fn what_is_put_is_read_whole_in_part_and_until_it_is_deleted() {
     assert_eq!(read(blobs.get(&key, Some(6..u64::MAX)).await.unwrap()).await, b"world");
     let refused = blobs.get(&key, Some(11..12)).await.unwrap_err();
     assert_eq!((refused.status().as_u16(), refused.code()), (416, "blob_range_invalid"));
-    blobs.put(&key, content(vec![]), 5).await.unwrap();
+    blobs.put(&key, content(&[]), 5).await.unwrap();
     assert_ne!(blobs.head(&key).await.unwrap().unwrap().etag, put.etag);
     assert_eq!(read(blobs.get(&key, None).await.unwrap()).await, b"");
     assert!(blobs.delete(&key).await.unwrap());
@@ -79,8 +79,8 @@ async fn a_large_file_goes_in_parts_and_appears_at_its_end() {
     let blobs = ObjectStore::new(&config(&server)).unwrap();
     for bytes in [5 * MIB, 12 * MIB + 7] {
         let (key, film) = (key(A, &format!("objects/{bytes}")), film(bytes));
-        let put = blobs.put(&key, content(film.clone()), u64::MAX).await.unwrap();
-        assert_eq!(put.bytes, bytes as u64);
+        let put = blobs.put(&key, content(&film), u64::MAX).await.unwrap();
+        assert_eq!(put.bytes, u64::try_from(bytes).unwrap());
         assert!(read(blobs.get(&key, None).await.unwrap()).await == film, "{bytes} bytes come back as they were");
         let middle = blobs.get(&key, Some(5_000_000..5_242_880)).await.unwrap();
         assert!(read(middle).await == film[5_000_000..5_242_880]);
@@ -93,13 +93,13 @@ async fn what_is_not_whole_is_never_there() {
     let server = Server::start().await;
     let blobs = ObjectStore::new(&config(&server)).unwrap();
     let key = key(A, "one.csv");
-    blobs.put(&key, content(b"before".to_vec()), 100).await.unwrap();
-    let too_large = blobs.put(&key, content(film(6 * MIB)), 6 * MIB as u64 - 1).await.unwrap_err();
+    blobs.put(&key, content(b"before"), 100).await.unwrap();
+    let too_large = blobs.put(&key, content(&film(6 * MIB)), u64::try_from(6 * MIB).unwrap() - 1).await.unwrap_err();
     assert_eq!((too_large.status().as_u16(), too_large.code()), (413, "blob_too_large"));
-    let broken = content(film(11 * MIB)).chain(stream::iter([Err(Error::internal("the other side went away"))])).boxed();
+    let broken = content(&film(11 * MIB)).chain(stream::iter([Err(Error::internal("the other side went away"))])).boxed();
     assert_eq!(blobs.put(&key, broken, u64::MAX).await.unwrap_err().code(), "internal_error");
     // Whoever sends goes away in the middle.
-    let endless = content(film(11 * MIB)).chain(stream::pending()).boxed();
+    let endless = content(&film(11 * MIB)).chain(stream::pending()).boxed();
     let cut = tokio::time::timeout(std::time::Duration::from_millis(700), blobs.put(&key, endless, u64::MAX)).await;
     assert!(cut.is_err());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -118,7 +118,7 @@ async fn refusals_are_waited_out_and_lines_that_break_are_gone_on_with() {
     let (key, film) = (key(A, "film"), film(11 * MIB));
     // Beginning, a part, and putting together are refused for now.
     server.trouble([Trouble::Refuse(503), Trouble::Refuse(429), Trouble::Pass, Trouble::Refuse(500), Trouble::Pass, Trouble::Refuse(408)]);
-    blobs.put(&key, content(film.clone()), u64::MAX).await.unwrap();
+    blobs.put(&key, content(&film), u64::MAX).await.unwrap();
     server.trouble([Trouble::BreakOff(4 * MIB), Trouble::BreakOff(10)]);
     assert!(read(blobs.get(&key, None).await.unwrap()).await == film, "it went on where it broke");
     server.trouble([Trouble::BreakOff(1000)]);
@@ -133,12 +133,12 @@ async fn a_store_that_is_away_or_does_not_know_us_is_told_without_a_secret() {
     let server = Server::start().await;
     let blobs = ObjectStore::new(&config(&server)).unwrap();
     let key = key(A, "one");
-    blobs.put(&key, content(b"x".to_vec()), 1).await.unwrap();
+    blobs.put(&key, content(b"x"), 1).await.unwrap();
     server.asked();
     server.shut(true);
     let prefix = BlobPrefix::company(company(A));
     for told in [
-        blobs.put(&key, content(b"y".to_vec()), 1).await.unwrap_err(),
+        blobs.put(&key, content(b"y"), 1).await.unwrap_err(),
         blobs.get(&key, None).await.unwrap_err(),
         blobs.head(&key).await.unwrap_err(),
         blobs.delete(&key).await.unwrap_err(),
@@ -164,7 +164,7 @@ async fn a_list_is_one_companys_in_order_and_from_a_place() {
     let server = Server::start().await;
     let blobs = ObjectStore::new(&config(&server)).unwrap();
     for (id, path) in [(A, "exports/b.csv"), (A, "exports/a.csv"), (A, "imports/c.csv"), (B, "exports/d.csv")] {
-        blobs.put(&key(id, path), content(b"x".to_vec()), 1).await.unwrap();
+        blobs.put(&key(id, path), content(b"x"), 1).await.unwrap();
     }
     let names = async |prefix: BlobPrefix, after: Option<BlobKey>, rows_max| {
         let found = blobs.list(&prefix, after.as_ref(), rows_max).await.unwrap();
