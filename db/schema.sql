@@ -30548,7 +30548,7 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.webhooks FOR EACH ROW WHEN
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_zones('zones', 'zone', 'company_id', 'usual');
 
-CREATE TRIGGER zzz_removal AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
+CREATE CONSTRAINT TRIGGER zzz_removal AFTER DELETE ON public.companies DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
 
 CREATE TRIGGER mark_as_deleted INSTEAD OF DELETE ON shared.customers FOR EACH ROW EXECUTE FUNCTION app.mark_as_deleted('public.customers');
 

@@ -4,4 +4,5 @@
 -- depends: 20261127010000
 -- rollback: the up file; what was noted is gone
 
+drop function if exists app.note_company_removal() cascade;
 drop table app.company_removals cascade;

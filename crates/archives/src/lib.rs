@@ -21,15 +21,14 @@ pub use kernel::Result;
 pub use manifest::{FileSum, Header, Manifest, TableSum};
 
 use kernel::{Error, Kind};
-use postgres::migrate::COMPANY_ARCHIVE;
 
 /// Refuses an archive.
 fn invalid(message: impl Into<String>) -> Error {
-    Error::new(Kind::Unprocessable, COMPANY_ARCHIVE, message.into())
+    Error::new(Kind::Unprocessable, "company_archive_invalid", message.into())
         .with_hint("Nothing was imported. Copy the archive again, or export the company again.")
 }
 
 /// An archive that cannot be written or read where it is.
 fn unreadable(doing: &str, path: &std::path::Path, cause: &std::io::Error) -> Error {
-    Error::new(Kind::Unprocessable, COMPANY_ARCHIVE, format!("{} cannot be {doing}: {cause}", path.display()))
+    Error::new(Kind::Unprocessable, "company_archive_invalid", format!("{} cannot be {doing}: {cause}", path.display()))
 }
