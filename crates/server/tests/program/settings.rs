@@ -282,6 +282,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("backup.s3.endpoint" | "blobs.s3.endpoint", _) => "https://s3.example.com".to_owned(),
         ("redis.url", _) => "redis://:secret@cache.example.com:6379/0".to_owned(),
         ("alerts.in_app_company", _) => "01900000-0000-7000-8000-000000000001".to_owned(),
+        ("storage.scan.address", _) => "unix:///run/clamav/clamd.ctl".to_owned(),
         ("sentry.dsn", _) => "https://key@errors.example.com/1".to_owned(),
         ("rates.mode", _) => "off".to_owned(),
         ("rates.shadow", _) => "read,export".to_owned(),
