@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod archived;
+#[cfg(test)]
 mod areas;
 #[cfg(test)]
 mod caller;

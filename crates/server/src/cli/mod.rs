@@ -154,6 +154,8 @@ impl From<postgres::cluster::ClusterError> for CliError {
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
     let Cli { common, command } = Cli::parse();
+    // Clients that are not told what does their cryptography ask the process, and end it where nothing was said.
+    let _first = rustls::crypto::aws_lc_rs::default_provider().install_default().is_ok();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.to_string()),

@@ -53,6 +53,7 @@ pub const LEFT_OUT: &[LeftOut] = &[
     stays("app.webhook_states", IN_FLIGHT),
     stays("public.webhook_logs", IN_FLIGHT),
     stays("app.cron_runs", IN_FLIGHT),
+    stays("app.presences", "who is there at this moment, at servers of one installation"),
     stays("app.cron_states", IN_FLIGHT),
     stays("app.retention_held", IN_FLIGHT),
     stays("public.data_exports", IN_FLIGHT),
