@@ -159,7 +159,10 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(reporter.run(stop.clone()));
     tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
     follow(&backend, &settings, &tasks, &stop);
-    tasks.spawn(alerts.follow(stop.clone()));
+    if !settings.quiet {
+        speak(&backend, &settings, &tasks, &stop);
+        tasks.spawn(alerts.follow(stop.clone()));
+    }
     maintenance.begin(&tasks);
     let backups = Backups::open(&settings, cluster.as_ref())?;
     if let (Some(backups), Some(cluster)) = (&backups, cluster.as_ref()) {
@@ -186,12 +189,16 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
 /// Has the backend keep up with what happens, until the server stops.
 fn follow(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(backend.clone().follow_schema(stop.clone()));
-    tasks.spawn(backend.clone().follow_outbox(stop.clone()));
     tasks.spawn(backend.clone().follow_redis(stop.clone()));
     tasks.spawn(backend.clone().follow_rates(Duration::from_millis(settings.rates.refresh_ms), stop.clone()));
     tasks.spawn(backend.clone().follow_changes(stop.clone()));
     tasks.spawn(backend.clone().follow_sockets(stop.clone()));
     tasks.spawn(backend.clone().follow_queue(stop.clone()));
+}
+
+/// Has the backend do what others hear of.
+fn speak(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+    tasks.spawn(backend.clone().follow_outbox(stop.clone()));
     if settings.queue.worker {
         tasks.spawn(backend.clone().work(stop.clone()));
     }

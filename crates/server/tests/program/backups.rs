@@ -157,6 +157,22 @@ async fn a_new_machine_needs_the_store_and_the_recovery_key() {
 
     let key = new.path().join("key");
     fs::copy(old.path().join("data/secrets/recovery_key"), &key).unwrap();
+    let looked = |arguments: &[&str]| {
+        let output = command(new.path(), arguments).env("THORBIS_BACKUP__DIRECTORY", &place).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), said)
+    };
+    for verb in ["list", "verify"] {
+        let (ended, said) = looked(&["backup", verb]);
+        assert!(!ended && said.contains("recovery_key_missing") && said.contains("--recovery-key-file"), "{verb}: {said}");
+        let (ended, said) = looked(&["backup", verb, "--recovery-key-file", "/nowhere"]);
+        assert!(!ended && said.contains("there is no recovery key in /nowhere (recovery_key_missing)"), "{verb}: {said}");
+    }
+    let (ended, said) = looked(&["backup", "list", "--recovery-key-file", key.to_str().unwrap()]);
+    assert!(ended && said.contains("complete"), "{said}");
+    let (ended, said) = looked(&["backup", "verify", "--recovery-key-file", key.to_str().unwrap()]);
+    assert!(ended && said.contains("all as kept"), "{said}");
+
     let begun = Instant::now();
     let output = command(new.path(), &["restore", "--latest", "--recovery-key-file", key.to_str().unwrap()])
         .env("THORBIS_BACKUP__DIRECTORY", &place)

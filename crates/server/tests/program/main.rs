@@ -31,6 +31,8 @@ mod large;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod quiet;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod running;
