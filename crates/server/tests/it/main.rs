@@ -16,6 +16,10 @@ mod http_requests;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod kept_things;
+#[cfg(test)]
+mod kept_together;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod nodes;
