@@ -145,13 +145,17 @@ impl Ring {
     /// Puts a company back: one that gave all that was asked of it stays in the ring, the others have no more.
     pub(crate) fn back(&mut self, wanted: Wanted, got: usize, last: Option<Place>) {
         let is_again = self.again.remove(&wanted.company_id);
-        if got < wanted.rows && !is_again {
+        let is_out = got < wanted.rows;
+        if is_out && !is_again {
             self.known.remove(&wanted.company_id);
             return;
         }
+        // It had no more, and was told of meanwhile: as if that had come a moment later.
+        let is_new = is_out && is_again;
+        self.new = self.new.saturating_add(usize::from(is_new));
         let is_old = is_again || wanted.round != self.round;
         let last = if is_old { None } else { last.or(wanted.from) };
-        self.shares.push_back(Share { company_id: wanted.company_id, weight: wanted.weight, from: last, is_new: false });
+        self.shares.push_back(Share { company_id: wanted.company_id, weight: wanted.weight, from: last, is_new });
     }
 }
 
@@ -222,6 +226,11 @@ mod tests {
         let wanted = ring.turn(5, 1).remove(0);
         ring.add(id(1), None);
         ring.back(wanted, 0, None);
+        assert!(ring.has_new());
+        let wanted = ring.turn(5, 1).remove(0);
+        ring.add(id(1), None);
+        ring.back(wanted, 5, None);
+        assert!(!ring.has_new(), "it had as many as were asked for");
         let wanted = ring.turn(5, 1).remove(0);
         ring.back(wanted, 0, None);
         assert_eq!((ring.is_empty(), ring.known.len()), (true, 0));
