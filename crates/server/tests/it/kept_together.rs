@@ -96,8 +96,8 @@ async fn a_change_is_everywhere_within_a_second([one, other]: [&Node; 2], ann: &
 
 /// What is not whole, or stands in another's place, is read from the database.
 async fn what_somebody_else_put_there_is_nothing(connection: &mut Connection, [one, other]: [&Node; 2], [ann, eve]: [&Caller; 2]) {
-    for attack in ["changed", "swapped"] {
-        let path = format!("{LIST}&limit={}", attack.len() + 5000);
+    for (attack, number) in [("changed", 5000), ("swapped", 5001)] {
+        let path = format!("{LIST}&limit={number}");
         let before: Vec<String> = answers(connection).into_iter().map(|(name, _)| name).collect();
         for who in [ann, eve] {
             one.kept(who, &path).await;
@@ -113,14 +113,14 @@ async fn what_somebody_else_put_there_is_nothing(connection: &mut Connection, [o
         if attack == "swapped" {
             let last = new.len() - 1;
             let values: Vec<Vec<u8>> = new.iter().map(|(_, value)| value.clone()).collect();
-            let _: () = connection.set(&new[0].0, &values[last]).unwrap();
-            let _: () = connection.set(&new[last].0, &values[0]).unwrap();
+            let _: () = connection.pset_ex(&new[0].0, &values[last], 200_000).unwrap();
+            let _: () = connection.pset_ex(&new[last].0, &values[0], 200_000).unwrap();
         } else {
             for (name, mut value) in new {
                 if let Some(byte) = value.last_mut() {
                     *byte ^= 1;
                 }
-                let _: () = connection.set(&name, value).unwrap();
+                let _: () = connection.pset_ex(&name, value, 200_000).unwrap();
             }
         }
         for (who, name) in [(ann, "Ada 19"), (eve, "Zoe")] {

@@ -35,3 +35,5 @@ mod storage;
 mod transfers;
 #[cfg(test)]
 mod upkeep;
+#[cfg(test)]
+mod webhook_tasks;
