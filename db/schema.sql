@@ -5226,6 +5226,59 @@ ALTER FUNCTION app.check_quota(p_quota text, p_used bigint) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.check_quota(p_quota text, p_used bigint) IS 'Refuses with quota_exceeded when more is used than the tier includes.';
 
+CREATE FUNCTION app.check_rate(p_operation text, p_cost integer DEFAULT 1) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := app.company_id();
+  v_who     constant text := auth.uid()::text;
+  v_window  constant timestamptz := date_trunc('minute', clock_timestamp());
+  v_most    integer;
+  v_shadow  boolean;
+  v_count   integer;
+  v_wait    integer;
+begin
+  if p_operation is null or p_operation not in ('ai_agent_execution', 'report_generation', 'vector_search', 'export')
+     or coalesce(p_cost not between 1 and 1000, true) then
+    raise exception using errcode = 'TH422', constraint = 'rate_limit_invalid', message = 'There is no such operation, or it costs too much.',
+      hint = 'One of ai_agent_execution, report_generation, vector_search and export; it costs 1 to 1000.';
+  end if;
+  -- The service is without a limit; whoever has no name is counted by the server, by his address.
+  if v_who is null or auth.role() = 'service_role' then
+    return null;
+  end if;
+  select l.minute_max, l.shadow into v_most, v_shadow
+    from (select r.minute_max, r.is_shadow as shadow, case when r.company_id is not null then 0 when r.tier is not null then 1 else 2 end as distance
+            from app.rate_limit_rules r
+            left join public.companies c on c.id = v_company
+           where r.class = p_operation and r.counted = 'caller'
+             and (r.company_id = v_company or r.tier = app.current_tier(c.subscription_tier, c.writes_until)
+                  or r.company_id is null and r.tier is null)
+          union all
+          select nullif((s.configured ->> p_operation)::integer, 0), false, 3 from app.rate_limit_state s) l
+   order by l.distance limit 1;
+  if v_most is null then
+    return null;
+  end if;
+  v_wait := ceil(extract(epoch from v_window + interval '1 minute' - clock_timestamp()));
+  insert into public.api_rate_limits as l (company_id, identifier_type, identifier_value, endpoint, request_count, window_start, window_end,
+                                           window_size, rate_limit, is_blocked, blocked_until)
+  values (v_company, 'user', v_who, p_operation, p_cost, v_window, v_window + interval '1 minute', interval '1 minute', v_most, false, null)
+  on conflict (identifier_type, identifier_value, endpoint, window_start) do update
+     set request_count = least(l.request_count::bigint + excluded.request_count, 2147483647)::integer, rate_limit = excluded.rate_limit, updated_at = now()
+  returning l.request_count into v_count;
+  if v_count > v_most and not coalesce(v_shadow, false) then
+    raise exception using errcode = 'TH429', constraint = 'RATE_LIMIT_EXCEEDED',
+      message = format('Rate limit exceeded. Try again in %s seconds.', greatest(v_wait, 1)),
+      detail = jsonb_build_object('limit', p_operation, 'counted', 'caller', 'minute_max', v_most, 'retry_after_seconds', greatest(v_wait, 1))::text;
+  end if;
+  return greatest(v_most - v_count, 0);
+end $$;
+ALTER FUNCTION app.check_rate(p_operation text, p_cost integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.check_rate(p_operation text, p_cost integer) IS 'Counts an operation of whoever asks, in the minute that runs, and refuses it with RATE_LIMIT_EXCEEDED where that is too much. Returns how many are left; null without a limit.';
+
 CREATE FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -6642,6 +6695,29 @@ begin
   return v_count;
 end $$;
 ALTER FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) OWNER TO app_owner;
+
+CREATE FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook constant public.webhooks := app.own_webhook(p_id);
+  v_event   app.events;
+begin
+  perform app.check_deliverable(v_webhook);
+  select e.* into v_event from app.events e where e.company_id = v_webhook.company_id and e.id = p_event_id;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'webhook_event_not_found', message = 'There is no such event, or it is too old.';
+  end if;
+  if app.deliver_event(v_event.company_id, v_event.id, v_event.number, v_event.names, v_event.row_id, v_event.payload, v_event.created_at,
+                       v_webhook.id, p_now) = 0 then
+    raise exception using errcode = 'TH422', constraint = 'webhook_event_not_wanted', message = 'The webhook does not ask for this event.';
+  end if;
+  return (select l.id from public.webhook_logs l
+           where l.company_id = v_webhook.company_id and l.webhook_id = v_webhook.id and l.event_id = p_event_id
+           order by l.id desc limit 1);
+end $$;
+ALTER FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.demand(p_permission text, p_assigned boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -35451,6 +35527,10 @@ GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO authentica
 GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO service_role;
 GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.check_rate(p_operation text, p_cost integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_rate(p_operation text, p_cost integer) TO authenticated;
+GRANT ALL ON FUNCTION app.check_rate(p_operation text, p_cost integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) TO app_definer;
 
@@ -35614,6 +35694,10 @@ GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO authenticated;

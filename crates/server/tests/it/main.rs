@@ -16,6 +16,10 @@ mod http_requests;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod kept_things;
+#[cfg(test)]
+mod kept_together;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod nodes;
@@ -31,3 +35,5 @@ mod storage;
 mod transfers;
 #[cfg(test)]
 mod upkeep;
+#[cfg(test)]
+mod webhook_tasks;
