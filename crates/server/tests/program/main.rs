@@ -29,7 +29,12 @@ mod killed;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod listened;
+#[cfg(test)]
 mod process;
+#[cfg(test)]
+#[path = "../it/realtime/reader.rs"]
+mod reader;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
