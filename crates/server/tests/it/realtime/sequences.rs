@@ -58,7 +58,7 @@ async fn pair(mode: FeedMode, redis: Option<&Redis>) -> [House; 2] {
 
 /// Writes a series until told to stop: rows of one transaction, some of which stay open while the others write.
 async fn write(db: Arc<Db>, series: usize, company: String, tally: Arc<Tally>, stop: Arc<AtomicBool>) -> u64 {
-    let (client, mut dice) = (db.superuser().await, Dice(number("SEED", 1) + 1000 + series as u64));
+    let (client, mut dice) = (db.superuser().await, Dice(number("SEED", 1) + 1000 + u64::try_from(series).unwrap()));
     let mut written = 0;
     while !stop.load(Ordering::Relaxed) {
         let rows = 1 + dice.below(5);
@@ -79,9 +79,9 @@ async fn write(db: Arc<Db>, series: usize, company: String, tally: Arc<Tally>, s
 }
 
 /// One client's life.
-async fn live(houses: Arc<[House; 2]>, number_: u64, steps: u64, (ann, tally): (Person, Arc<Tally>)) -> Reader {
-    let mut dice = Dice(number("SEED", 1).wrapping_mul(31) + number_);
-    let mut reader = Reader::new(format!("reader {number_}"), &tally);
+async fn live(houses: Arc<[House; 2]>, place: u64, steps: u64, (ann, tally): (Person, Arc<Tally>)) -> Reader {
+    let mut dice = Dice(number("SEED", 1).wrapping_mul(31) + place);
+    let mut reader = Reader::new(format!("reader {place}"), &tally);
     let url = |dice: &mut Dice| {
         let house = &houses[usize::try_from(dice.below(2)).unwrap()];
         house.socket_url(&format!("apikey={}&vsn=2.0.0", house.anon()))
@@ -152,17 +152,17 @@ async fn prove(mode: FeedMode, redis: Option<&Redis>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn streamed_by_two_servers_every_row_comes_in_turn_or_a_resync() {
-    prove(FeedMode::Stream, None).await;
+    Box::pin(prove(FeedMode::Stream, None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn polled_by_two_servers_every_row_comes_in_turn_or_a_resync() {
-    prove(FeedMode::Poll, None).await;
+    Box::pin(prove(FeedMode::Poll, None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn with_redis_between_them_every_row_comes_in_turn_or_a_resync() {
     let redis = Redis::start();
-    prove(FeedMode::Stream, Some(&redis)).await;
-    prove(FeedMode::Poll, Some(&redis)).await;
+    Box::pin(prove(FeedMode::Stream, Some(&redis))).await;
+    Box::pin(prove(FeedMode::Poll, Some(&redis))).await;
 }
