@@ -10674,6 +10674,12 @@ CREATE FUNCTION app.keep_change() RETURNS trigger
     SET bytea_output TO 'hex'
     AS $$
 begin
+  if tg_nargs > 0 and tg_op in ('INSERT', 'UPDATE') then
+    new := pg_catalog.jsonb_populate_record(new, tg_argv[0]::jsonb);
+  end if;
+  if tg_nargs > 0 and tg_op in ('UPDATE', 'DELETE') then
+    old := pg_catalog.jsonb_populate_record(old, tg_argv[0]::jsonb);
+  end if;
   insert into app.change_outbox (relation, kind, new_row, old_row)
   values (coalesce(pg_catalog.pg_partition_root(tg_relid), tg_relid), left(tg_op, 1),
           case when tg_op in ('INSERT', 'UPDATE') then new::text end,
@@ -10685,22 +10691,47 @@ ALTER FUNCTION app.keep_change() OWNER TO app_definer;
 CREATE FUNCTION app.keep_changes(p_on boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
-    AS $$
+    AS $_$
 declare
   v_table regclass;
+  v_blank jsonb;
+  v_wanted bytea;
+  v_there bytea;
 begin
-  for v_table in select app.feed_tables() loop
-    if p_on = exists (select from pg_catalog.pg_trigger where tgrelid = v_table and tgname = 'keep_change') then
-      continue;
-    elsif p_on then
-      execute format('create trigger keep_change after insert or update or delete on %s for each row execute function app.keep_change()', v_table);
-      execute format('create trigger keep_truncate after truncate on %s for each statement execute function app.keep_change()', v_table);
-    else
+  for v_table, v_blank in
+    select t, (select jsonb_object_agg(h.name, null) from jsonb_array_elements_text(c.hidden::jsonb) h (name))
+      from app.feed_tables() t join app.feed_columns() c on c.relation = t::oid::bigint
+  loop
+    v_there := (select tgargs from pg_catalog.pg_trigger where tgrelid = v_table and tgname = 'keep_change');
+    v_wanted := case when p_on then coalesce(convert_to(v_blank::text, 'UTF8') || '\x00'::bytea, ''::bytea) end;
+    continue when v_there is not distinct from v_wanted;
+    if v_there is not null then
       execute format('drop trigger keep_change on %s', v_table);
       execute format('drop trigger keep_truncate on %s', v_table);
     end if;
+    if p_on then
+      execute format('create trigger keep_change after insert or update or delete on %s for each row execute function app.keep_change(%s)',
+                     v_table, coalesce(quote_literal(v_blank::text), ''));
+      execute format('create trigger keep_truncate after truncate on %s for each statement execute function app.keep_change()', v_table);
+    end if;
+    -- What was kept of it before said more. A row that fits the table no more is left without columns: servers begin anew at it.
+    if p_on and v_there is not null and v_blank is not null then
+      begin
+        execute format($sql$ update app.change_outbox
+                                set new_row = jsonb_populate_record(new_row::%1$s, $1)::text, old_row = jsonb_populate_record(old_row::%1$s, $1)::text
+                              where relation = $2 and kind <> 'T' $sql$, v_table)
+          using v_blank, v_table::oid;
+      exception when others then
+        update app.change_outbox set new_row = case when new_row is not null then '()' end, old_row = case when old_row is not null then '()' end
+         where relation = v_table::oid;
+      end;
+    end if;
   end loop;
-end $$;
+  -- Servers that poll see that nothing is kept any more, and begin anew.
+  if not p_on then
+    delete from app.change_outbox;
+  end if;
+end $_$;
 ALTER FUNCTION app.keep_changes(p_on boolean) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.keep_changes(p_on boolean) IS 'Has changes of rows kept for servers that poll them, or no longer. Every migrate calls it, as the server''s login may read the log or not.';

@@ -47,11 +47,18 @@ revoke all on function app.feed_columns() from public;
 grant execute on function app.feed_tables(), app.feed_columns() to service_role;
 
 -- Row by row: the order is the transaction's, and an old row stands beside its new one. Values are written as the log tells them.
+-- The argument of the trigger says what nobody is told of, and is therefore not kept either: an object with these columns, all null.
 create or replace function app.keep_change() returns trigger
   language plpgsql security definer
   set search_path = '' set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set bytea_output = 'hex'
 as $$
 begin
+  if tg_nargs > 0 and tg_op in ('INSERT', 'UPDATE') then
+    new := pg_catalog.jsonb_populate_record(new, tg_argv[0]::jsonb);
+  end if;
+  if tg_nargs > 0 and tg_op in ('UPDATE', 'DELETE') then
+    old := pg_catalog.jsonb_populate_record(old, tg_argv[0]::jsonb);
+  end if;
   insert into app.change_outbox (relation, kind, new_row, old_row)
   values (coalesce(pg_catalog.pg_partition_root(tg_relid), tg_relid), left(tg_op, 1),
           case when tg_op in ('INSERT', 'UPDATE') then new::text end,
@@ -68,18 +75,43 @@ create or replace function app.keep_changes(p_on boolean) returns void
 as $$
 declare
   v_table regclass;
+  v_blank jsonb;
+  v_wanted bytea;
+  v_there bytea;
 begin
-  for v_table in select app.feed_tables() loop
-    if p_on = exists (select from pg_catalog.pg_trigger where tgrelid = v_table and tgname = 'keep_change') then
-      continue;
-    elsif p_on then
-      execute format('create trigger keep_change after insert or update or delete on %s for each row execute function app.keep_change()', v_table);
-      execute format('create trigger keep_truncate after truncate on %s for each statement execute function app.keep_change()', v_table);
-    else
+  for v_table, v_blank in
+    select t, (select jsonb_object_agg(h.name, null) from jsonb_array_elements_text(c.hidden::jsonb) h (name))
+      from app.feed_tables() t join app.feed_columns() c on c.relation = t::oid::bigint
+  loop
+    v_there := (select tgargs from pg_catalog.pg_trigger where tgrelid = v_table and tgname = 'keep_change');
+    v_wanted := case when p_on then coalesce(convert_to(v_blank::text, 'UTF8') || '\x00'::bytea, ''::bytea) end;
+    continue when v_there is not distinct from v_wanted;
+    if v_there is not null then
       execute format('drop trigger keep_change on %s', v_table);
       execute format('drop trigger keep_truncate on %s', v_table);
     end if;
+    if p_on then
+      execute format('create trigger keep_change after insert or update or delete on %s for each row execute function app.keep_change(%s)',
+                     v_table, coalesce(quote_literal(v_blank::text), ''));
+      execute format('create trigger keep_truncate after truncate on %s for each statement execute function app.keep_change()', v_table);
+    end if;
+    -- What was kept of it before said more. A row that fits the table no more is left without columns: servers begin anew at it.
+    if p_on and v_there is not null and v_blank is not null then
+      begin
+        execute format($sql$ update app.change_outbox
+                                set new_row = jsonb_populate_record(new_row::%1$s, $1)::text, old_row = jsonb_populate_record(old_row::%1$s, $1)::text
+                              where relation = $2 and kind <> 'T' $sql$, v_table)
+          using v_blank, v_table::oid;
+      exception when others then
+        update app.change_outbox set new_row = case when new_row is not null then '()' end, old_row = case when old_row is not null then '()' end
+         where relation = v_table::oid;
+      end;
+    end if;
   end loop;
+  -- Servers that poll see that nothing is kept any more, and begin anew.
+  if not p_on then
+    delete from app.change_outbox;
+  end if;
 end $$;
 comment on function app.keep_changes(boolean) is
   'Has changes of rows kept for servers that poll them, or no longer. Every migrate calls it, as the server''s login may read the log or not.';

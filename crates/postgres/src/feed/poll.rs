@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kernel::{Change, ChangeKind, ChangedRows, ChangedTable, Error, FeedEvent, GapCause, Place, Result};
+use kernel::{Change, ChangeKind, ChangedRows, ChangedTable, Error, FeedEvent, GapCause, Kind, Place, Result};
 
 use super::hub::Hub;
 use super::record;
@@ -23,7 +23,12 @@ const FORGET: Duration = Duration::from_secs(10);
 /// Tells as long as it goes well.
 pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, Ended> {
     let mut tables = shared.tables().await?;
-    let first: Arc<str> = shared.text(Sql::new("select pg_catalog.pg_current_snapshot()::text")).await?.into();
+    // Both at one moment: whoever wrote to a table before it was kept is visible in the snapshot.
+    let first = shared.ask(Sql::new("select pg_catalog.pg_current_snapshot()::text as snapshot where app.changes_are_kept()")).await?;
+    let Some(first) = first.rows.first() else {
+        return Err(Error::new(Kind::Unavailable, "change_feed_closed", "changes are not kept in this database").into());
+    };
+    let first: Arc<str> = first.try_get::<_, String>("snapshot").map_err(Error::internal)?.into();
     let mut polled = Polled { before: Arc::clone(&first), since: first, seen: VecDeque::new(), forgot: Instant::now() };
     shared.status.set(Way::Polled);
     hub.tell(&FeedEvent::Opened { floor: end_of(&polled.since)?, tables: tables.names(), place: polled.place() });
@@ -38,7 +43,7 @@ pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, E
         if begun.duration_since(last) > kept / 2 {
             return Err(Ended::Lost(GapCause::Disconnected));
         }
-        let rows = polled.look(shared).await?;
+        let Some(rows) = polled.look(shared).await? else { return Err(Ended::Lost(GapCause::TablesChanged)) };
         last = begun;
         let mut told = rows_of(&rows, &tables, &polled.place())?;
         if told.is_none() {
@@ -67,15 +72,19 @@ struct Polled {
 }
 
 impl Polled {
-    /// Returns what became visible since the last look; one row without a change where there is none.
-    async fn look(&mut self, shared: &Shared) -> Result<Vec<Row>> {
-        let mut sql = Sql::new("select snapshot, xid, relation, kind, new_row, old_row from app.kept_changes(");
+    /// Returns what became visible since the last look, one row without a change where there is none; nothing where changes are kept no more.
+    async fn look(&mut self, shared: &Shared) -> Result<Option<Vec<Row>>> {
+        let mut sql =
+            Sql::new("select app.changes_are_kept() as is_kept, snapshot, xid, relation, kind, new_row, old_row from app.kept_changes(");
         sql.bind(self.since.as_ref()).text("::text, ").bind(shared.config.poll_rows_max.saturating_add(1)).text("::integer)");
         let rows = shared.ask(sql).await?.rows;
         let first = rows.first().ok_or_else(|| Error::internal("a look at the changes gave no row"))?;
+        if !first.try_get::<_, bool>("is_kept").map_err(Error::internal)? {
+            return Ok(None);
+        }
         let now: String = first.try_get("snapshot").map_err(Error::internal)?;
         self.before = std::mem::replace(&mut self.since, now.into());
-        Ok(rows)
+        Ok(Some(rows))
     }
 
     /// Where the last look stands.

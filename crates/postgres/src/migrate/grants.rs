@@ -75,8 +75,9 @@ pub(super) async fn to_server(session: &Session, login: &str) -> Result<Vec<Noti
 
 /// Has changes kept for servers that poll them, where the server's login may not read PostgreSQL's log; and no longer where it may.
 pub(super) async fn of_the_feed(session: &Session, login: &str) -> Result<()> {
+    // Where they are kept they are looked at each time: what nobody is told of may be more than before.
     // A login that is let off the log while servers run goes on reading it until they are cut off; both ways may be open for a while.
-    let wanted = "select case when not s.streams is distinct from k.kept then not s.streams end
+    let wanted = "select case when not s.streams then true when k.kept then false end
            from (select coalesce((select (r.rolreplication or r.rolsuper) and current_setting('wal_level') = 'logical'
                                          and exists (select from pg_catalog.pg_publication where pubname = 'thorbis_changes')
                                     from pg_catalog.pg_roles r where r.rolname = $1), false) as streams) s,

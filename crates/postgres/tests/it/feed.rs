@@ -312,3 +312,95 @@ async fn a_migrate_has_changes_kept_where_the_log_may_not_be_read() {
     }
     client.batch_execute(&format!("drop owned by {login}; drop role {login}")).await.unwrap();
 }
+
+/// What nobody is told of, which must not lie in the outbox either.
+const SECRETS: [&str; 3] = ["hash-of-a-password", "feedfacefeedface", "4711"];
+
+async fn kept(client: &Client) -> String {
+    let sql = "select coalesce(string_agg(concat_ws(' ', kind, relation::regclass, new_row, old_row), E'\\n'), '') from app.change_outbox";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn what_nobody_is_told_of_is_not_kept_for_servers_that_poll() {
+    let db = caller::database_with_a_member().await;
+    let client = db.superuser().await;
+    let mut heard = Heard::begin(&db, FeedMode::Poll, |_| ()).await;
+    heard.opened().await;
+    client
+        .batch_execute(&format!(
+            "insert into auth.users (id, email, phone, encrypted_password) values ('{OTHER}', 'somebody@example.com', '+15550199', 'hash-of-a-password');
+             update auth.users set encrypted_password = 'hash-of-a-password again' where id = '{OTHER}';
+             insert into auth.sessions (id, user_id, user_agent) values ('{OTHER}', '{OTHER}', 'hash-of-a-password');
+             update public.team_members set voicemail_pin = '4711';
+             insert into public.api_keys (company_id, id, name, key_prefix, key_hash)
+               values ('{COMPANY}', '{OTHER}', 'Till', 'thk_x', repeat('feedface', 8));
+             update public.customers set notes = 'Mind the dog';
+             delete from auth.users where id = '{OTHER}'"
+        ))
+        .await
+        .unwrap();
+    let outbox = kept(&client).await;
+    assert!(outbox.contains("Mind the dog") && outbox.contains("auth.users") && outbox.contains("thk_x"), "{outbox}");
+    for secret in SECRETS {
+        assert!(!outbox.contains(secret), "{secret} in {outbox}");
+    }
+    let of_accounts: Vec<&str> = outbox.lines().filter(|line| line.contains(" auth.")).collect();
+    assert!(
+        of_accounts.len() > 3 && of_accounts.iter().all(|line| !line.contains("somebody@") && !line.contains("+15550199")),
+        "{of_accounts:?}"
+    );
+    // It is told all the same whose account, session and key it is.
+    let told = heard.settled().await;
+    let changes: Vec<&Change> = told.iter().flat_map(|rows| &rows.changes).collect();
+    let of = |name: &str| changes.iter().filter(|change| &*change.table.name == name).copied().collect::<Vec<_>>();
+    let kinds: Vec<ChangeKind> = of("users").iter().filter(|change| &*change.table.schema == "auth").map(|change| change.kind).collect();
+    assert_eq!(kinds, [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete]);
+    assert_eq!((of("sessions")[0].value("id"), of("sessions")[0].value("user_id")), (Some(OTHER), Some(OTHER)));
+    assert_eq!((of("api_keys")[0].value("name"), of("api_keys")[0].value("key_hash")), (Some("Till"), None));
+    // Every table's trigger leaves out what is hidden of it, and nothing else.
+    let differs = "
+        select count(*)::integer, count(*) filter (where hidden <> '[]')::integer
+          from app.feed_tables() f join app.feed_columns() c on c.relation = f::oid::bigint
+          join pg_trigger t on t.tgrelid = f and t.tgname = 'keep_change'
+         where array(select jsonb_array_elements_text(hidden::jsonb) order by 1)
+               = array(select jsonb_object_keys(nullif(rtrim(encode(t.tgargs, 'escape'), '\\000'), '')::jsonb) order by 1)";
+    let row = client.query_one(differs, &[]).await.unwrap();
+    let tables = client.query_one("select count(*)::integer from app.feed_tables()", &[]).await.unwrap().get::<_, i32>(0);
+    assert!(row.get::<_, i32>(0) == tables && row.get::<_, i32>(1) > 5, "{row:?} of {tables}");
+}
+
+#[tokio::test]
+async fn what_becomes_secret_is_taken_out_of_what_was_kept() {
+    let db = caller::database_with_a_member().await;
+    let client = db.superuser().await;
+    let mut heard = Heard::begin(&db, FeedMode::Poll, |_| ()).await;
+    heard.opened().await;
+    client.batch_execute("update public.customers set notes = 'Mind the dog', first_name = 'Cleo'").await.unwrap();
+    assert!(kept(&client).await.contains("Mind the dog"));
+    let label = "set role app_owner; comment on column public.customers.notes is 'secret'; select app.keep_changes(true)";
+    db.migrator().await.batch_execute(label).await.unwrap();
+    client.batch_execute("update public.customers set first_name = 'Clea'").await.unwrap();
+    let outbox = kept(&client).await;
+    assert!(!outbox.contains("Mind the dog") && outbox.contains("Cleo") && outbox.contains("Clea"), "{outbox}");
+}
+
+#[tokio::test]
+async fn whoever_polls_hears_that_changes_are_kept_no_more() {
+    let db = caller::database_with_a_member().await;
+    let client = db.superuser().await;
+    let mut heard = Heard::begin(&db, FeedMode::Poll, |_| ()).await;
+    heard.opened().await;
+    heard.settled().await;
+    let keep = async |on: bool| {
+        let owner = db.migrator().await;
+        owner.batch_execute(&format!("set role app_owner; select app.keep_changes({on})")).await.unwrap();
+    };
+    keep(false).await;
+    assert_eq!(heard.gap().await, GapCause::TablesChanged);
+    assert_eq!(kept(&client).await, "", "nobody would forget what is left");
+    keep(true).await;
+    heard.opened().await;
+    let xid = committed(&client, "update public.customers set first_name = 'told'").await;
+    assert!(heard.settled().await.iter().any(|rows| rows.xid == xid));
+}

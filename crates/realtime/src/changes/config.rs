@@ -26,6 +26,8 @@ pub struct ChangesConfig {
     pub batch_max: usize,
     /// Events of the change feed that may wait to be told; where there are more, everybody is told to read anew.
     pub queue_max: usize,
+    /// Changes that wait for one subscriber; who is behind by more is told to read anew.
+    pub waiting_max: usize,
     /// Milliseconds between two looks at which sessions are over.
     pub sessions_ms: u64,
     /// Milliseconds between two looks at whether tables or policies changed.
@@ -53,6 +55,7 @@ impl Default for ChangesConfig {
             kept_s: 300,
             batch_max: 256,
             queue_max: 10_000,
+            waiting_max: 1000,
             sessions_ms: 500,
             tables_ms: 2000,
             rights_s: 60,
@@ -77,6 +80,7 @@ impl ChangesConfig {
             ("kept_s", self.kept_s <= 86_400, "0 to 86400"),
             ("batch_max", (1..=100_000).contains(&self.batch_max), "1 to 100000"),
             ("queue_max", (10..=1_000_000).contains(&self.queue_max), "10 to 1000000"),
+            ("waiting_max", (10..=1_000_000).contains(&self.waiting_max), "10 to 1000000"),
             ("sessions_ms", (100..=1000).contains(&self.sessions_ms), "100 to 1000"),
             ("tables_ms", (100..=60_000).contains(&self.tables_ms), "100 to 60000"),
             ("rights_s", (1..=3600).contains(&self.rights_s), "1 to 3600"),

@@ -194,6 +194,11 @@ impl Changes {
         self.0.as_ref().map_or(0, |inner| inner.count.load(Ordering::Relaxed))
     }
 
+    /// Returns how many changes may wait for one subscriber.
+    pub fn waiting_max(&self) -> usize {
+        self.0.as_ref().map_or(1, |inner| inner.config.waiting_max)
+    }
+
     /// Subscribes. Each wish has a number of the caller's, which is not 0. With a position everything after it is told first, or a resync.
     pub async fn subscribe(
         &self,

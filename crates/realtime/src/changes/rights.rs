@@ -77,7 +77,8 @@ impl Rights {
         let is_of_companies = table.tenant().is_some();
         match table.deciding(&self.role) {
             Deciding::None => Sight::None,
-            Deciding::All => Sight::All { company: None },
+            // Who names a company reads no other's rows, also where no policy keeps them from him: the service.
+            Deciding::All => Sight::All { company: self.company.clone().filter(|_| is_of_companies) },
             Deciding::Ask if is_of_companies && self.company.is_none() => Sight::None,
             Deciding::Ask => {
                 let company = self.company.clone().filter(|_| is_of_companies);

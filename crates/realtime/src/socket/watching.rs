@@ -14,8 +14,6 @@ use crate::outbox::Outbox;
 use crate::system;
 use crate::wire::{self, NULL, Outgoing, Version};
 
-/// Changes that wait between their source and the socket's own queue.
-const WAITING_MAX: usize = 64;
 const EXTENSION: &str = "postgres_changes";
 
 /// A subscription of a channel.
@@ -63,7 +61,7 @@ impl Teller {
         (first, mut renewed): (Viewer, watch::Receiver<Option<Viewer>>),
         (wanted, since): (Vec<(u64, Wanted)>, Option<Position>),
     ) {
-        let (to, mut told) = mpsc::channel(WAITING_MAX);
+        let (to, mut told) = mpsc::channel(changes.waiting_max());
         let subscription = match changes.subscribe(first, wanted, since, to).await {
             Ok(subscription) => subscription,
             Err(error) => return self.say(Err(error.message()), &format!(",\"code\":{}", wire::quoted(error.code()))).await,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::process::{Dice, Program, Way, folder, number, sql};
+use crate::process::{Dice, Program, Way, folder, kill_postgresql, number, sql};
 
 const WRITERS: u64 = 4;
 /// The longest that nothing is written after a fault.
@@ -36,12 +36,7 @@ fn strike(fault: Fault, server: &Program, folder: &Path) {
                 "select count(pg_terminate_backend(pid)) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'",
             );
         }
-        Fault::PostgresqlKilled => {
-            // The first line of its lock file is its process.
-            let data = sql(folder, "show data_directory");
-            let lock = std::fs::read_to_string(Path::new(&data).join("postmaster.pid")).unwrap();
-            kill(Pid::from_raw(lock.lines().next().unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
-        }
+        Fault::PostgresqlKilled => kill_postgresql(folder),
         Fault::BackendKilled => {
             // PostgreSQL then throws everybody out and recovers.
             let pid =

@@ -29,9 +29,13 @@ mod killed;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod listened;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod quiet;
+#[path = "../it/realtime/reader.rs"]
+mod reader;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]

@@ -161,6 +161,14 @@ pub(crate) fn sql(folder: &Path, sql: &str) -> String {
     }
 }
 
+/// Kills the PostgreSQL of a running server as nothing can be prepared for.
+pub(crate) fn kill_postgresql(folder: &Path) {
+    // The first line of its lock file is its process.
+    let data = sql(folder, "show data_directory");
+    let lock = std::fs::read_to_string(Path::new(&data).join("postmaster.pid")).unwrap();
+    kill(Pid::from_raw(lock.lines().next().unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
+}
+
 /// Returns the service key of a data folder.
 pub(crate) fn service_key(folder: &Path) -> String {
     let shown = command(folder, &["keys", "show"]).output().unwrap();
@@ -193,6 +201,11 @@ impl Way {
     /// The server answers elsewhere now.
     pub(crate) fn moved(&self, program: &Program) {
         self.url.store(Arc::new(program.url.clone()));
+    }
+
+    /// Returns where sockets are opened now, with the service key.
+    pub(crate) fn socket_url(&self) -> String {
+        format!("{}/realtime/v1/websocket?vsn=2.0.0&apikey={}&company={COMPANY}", self.url.load().replacen("http", "ws", 1), self.key)
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

@@ -1,8 +1,9 @@
 //! Changed rows over a socket: the join says what, the system message says since when.
 
+use postgres::feed::FeedMode;
 use serde_json::{Value, json};
 
-use super::house::{House, Socket, text};
+use super::house::{BOTH, House, Socket, text};
 
 /// Reads until the subscription is live.
 async fn live(socket: &mut Socket, topic: &str) -> Value {
@@ -22,7 +23,12 @@ async fn customer(house: &House, token: &str, name: &str) -> String {
 
 #[tokio::test]
 async fn rows_are_told_to_the_members_who_may_read_them() {
-    let house = House::new().await;
+    for mode in BOTH {
+        Box::pin(told_to_members(House::fed_by(mode).await, if mode == FeedMode::Stream { "lsn:" } else { "out:" })).await;
+    }
+}
+
+async fn told_to_members(house: House, way: &str) {
     let (ann, bob) = (house.owner("ann").await, house.owner("bob").await);
     let bindings = json!([
         { "event": "INSERT", "schema": "public", "table": "customers" },
@@ -37,6 +43,7 @@ async fn rows_are_told_to_the_members_who_may_read_them() {
         }
     }
     let position = live(&mut anns, "rows").await;
+    assert!(text(&position).starts_with(way), "{position}");
     bobs.joined("rows", json!({ "postgres_changes": bindings }), &bob.token).await;
     live(&mut bobs, "rows").await;
     let id = customer(&house, &ann.token, "Ada").await;
@@ -74,6 +81,13 @@ async fn rows_are_told_to_the_members_who_may_read_them() {
     }
     // The session ends: nothing more is told.
     house.sql(&format!("update auth.sessions set revoked_at = now() where user_id = '{}'", ann.id)).await;
-    let why = anns.closed("rows").await;
-    assert!(why.starts_with("Unauthorized"), "{why}");
+    let mut why = vec![];
+    loop {
+        let frame = anns.next().await;
+        if frame[3] == "phx_close" {
+            break;
+        }
+        why.push(text(&frame[4]["message"]));
+    }
+    assert!(why.iter().any(|why| why.starts_with("Unauthorized")), "{why:?}");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use kernel::Secret;
+use postgres::feed::FeedMode;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use server::RunningServer;
@@ -22,6 +23,9 @@ const PASSWORD: &str = "correct horse battery staple";
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it is listened for what must not come, behind something that must.
 const QUIET: Duration = Duration::from_millis(150);
+
+/// Both ways in which changes come.
+pub(crate) const BOTH: [FeedMode; 2] = [FeedMode::Stream, FeedMode::Poll];
 
 pub(crate) struct House {
     pub(crate) db: Arc<Db>,
@@ -53,6 +57,13 @@ impl House {
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         Self::on(Arc::new(Db::new().await), change).await
+    }
+
+    /// One whose changes come in this way.
+    pub(crate) async fn fed_by(mode: FeedMode) -> Self {
+        let db = Db::new().await;
+        keep(&db, mode).await;
+        Box::pin(Self::on(Arc::new(db), |settings| settings.change_feed.mode = mode)).await
     }
 
     pub(crate) async fn on(db: Arc<Db>, change: impl FnOnce(&mut Settings)) -> Self {
@@ -157,6 +168,13 @@ impl House {
             }
             other => panic!("it was to be refused: {other:?}"),
         }
+    }
+}
+
+/// Has changes kept where they are to be polled.
+pub(crate) async fn keep(db: &Db, mode: FeedMode) {
+    if mode == FeedMode::Poll {
+        db.migrator().await.batch_execute("set role app_owner; select app.keep_changes(true)").await.unwrap();
     }
 }
 

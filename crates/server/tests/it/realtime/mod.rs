@@ -9,5 +9,7 @@ mod nodes;
 mod presence;
 mod presence_rows;
 mod private;
+mod reader;
 mod requests;
+mod sequences;
 mod sql;

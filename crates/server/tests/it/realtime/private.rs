@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::house::{House, text};
+use super::house::{BOTH, House, text};
 
 /// A member who was removed hears nothing after this.
 const SOON: Duration = Duration::from_secs(1);
@@ -102,7 +102,12 @@ async fn policies_of_a_product_decide_reading_and_writing_apart() {
 
 #[tokio::test]
 async fn whoever_is_no_member_any_more_is_out_within_a_second() {
-    let house = House::new().await;
+    for mode in BOTH {
+        Box::pin(out_when_no_member(House::fed_by(mode).await)).await;
+    }
+}
+
+async fn out_when_no_member(house: House) {
     let ann = house.owner("ann").await;
     let board = format!("company:{}:board", ann.company);
     let private = json!({ "private": true });
@@ -142,7 +147,12 @@ async fn whoever_is_no_member_any_more_is_out_within_a_second() {
 
 #[tokio::test]
 async fn a_permission_that_is_taken_ends_the_channel_and_one_that_stays_does_not() {
-    let house = House::new().await;
+    for mode in BOTH {
+        Box::pin(out_without_permission(House::fed_by(mode).await)).await;
+    }
+}
+
+async fn out_without_permission(house: House) {
     let ann = house.owner("ann").await;
     let dan = house.member(&ann, "dan", "dispatcher").await;
     let (board, positions) = (format!("company:{}:board", ann.company), format!("company:{}:positions", ann.company));

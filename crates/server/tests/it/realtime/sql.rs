@@ -6,11 +6,16 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
-use super::house::{House, text};
+use super::house::{BOTH, House, text};
 
 #[tokio::test]
 async fn what_sql_sends_comes_after_the_commit_to_the_channel_that_it_names() {
-    let house = House::new().await;
+    for mode in BOTH {
+        Box::pin(sent_by_sql(House::fed_by(mode).await)).await;
+    }
+}
+
+async fn sent_by_sql(house: House) {
     let ann = house.owner("ann").await;
     let board = format!("company:{}:board", ann.company);
     let (mut private, mut public) = (house.socket().await, house.socket().await);
