@@ -63,6 +63,7 @@ pub(crate) const AREAS: &[Area] = &[
         tables: &[
             "customers",
             "customer_contacts",
+            "consents",
             "customer_addresses",
             "customer_tags",
             "customer_reviews",
@@ -259,6 +260,8 @@ pub(crate) const AREAS: &[Area] = &[
             "app.retention_held",
             "app.audit_batches",
             "app.audit_seal",
+            "app.audit_redactions",
+            "app.erasures",
             "app.backup_logs",
             "app.recovery_checkpoints",
         ],

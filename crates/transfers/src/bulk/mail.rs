@@ -169,7 +169,7 @@ impl BulkEmail {
 
     async fn batch(&self, task: &Running, letter: &Letter, part: &[(Uuid, Option<String>)], mark: &mut Mark) -> Result<Ended> {
         let tx = task.begin("writes letters to many").await?;
-        let (sender_name, suppressed) = about(&tx, part).await?;
+        let (sender_name, suppressed, refused) = about(&tx, part).await?;
         let message =
             Message { sender_name, subject: letter.subject.clone(), text: letter.text.clone(), html: String::new(), payload: None };
         let seal = self.0.auth().seal()?;
@@ -178,7 +178,9 @@ impl BulkEmail {
         for (id, address) in part {
             match address {
                 None => next.without_address = next.without_address.saturating_add(1),
-                Some(address) if suppressed.contains(address) => next.suppressed = next.suppressed.saturating_add(1),
+                Some(address) if suppressed.contains(address) || refused.contains(id) => {
+                    next.suppressed = next.suppressed.saturating_add(1)
+                }
                 Some(address) => {
                     let posting = Posting {
                         company_id: task.company_id(),
@@ -207,17 +209,26 @@ impl BulkEmail {
     }
 }
 
-/// Returns the name of the company, and which of these addresses must not be written to.
-async fn about(tx: &Tx, part: &[(Uuid, Option<String>)]) -> Result<(String, HashSet<String>)> {
+/// Returns the name of the company, which of these addresses must not be written to, and which customers took back that they agreed to.
+async fn about(tx: &Tx, part: &[(Uuid, Option<String>)]) -> Result<(String, HashSet<String>, HashSet<Uuid>)> {
     let addresses: Vec<&String> = part.iter().filter_map(|(_, address)| address.as_ref()).collect();
+    let customers: Vec<Uuid> = part.iter().map(|(id, _)| *id).collect();
     let mut sql = Sql::new(
         "select c.name, coalesce((select jsonb_agg(s.address_key) from public.suppressions s
                                    where s.company_id = c.id and s.kind = 'email'
                                      and s.address_key in (select jsonb_array_elements_text(",
     );
-    sql.bind(json!(addresses)).text("::jsonb))), '[]') as suppressed from public.companies c where c.id = app.company_id()");
+    sql.bind(json!(addresses)).text(
+        "::jsonb))), '[]') as suppressed,
+                coalesce((select jsonb_agg(g.id) from jsonb_array_elements_text(",
+    );
+    sql.bind(json!(customers)).text("::jsonb) g (id) where app.has_refused(c.id, g.id::uuid, 'marketing_email')), '[]') as refused");
+    sql.text(" from public.companies c where c.id = app.company_id()");
     let row = tx.query_one(sql).await?;
-    let suppressed: Value = row.try_get("suppressed").map_err(Error::internal)?;
-    let suppressed = suppressed.as_array().into_iter().flatten().filter_map(|address| address.as_str().map(str::to_owned)).collect();
-    Ok((row.try_get("name").map_err(Error::internal)?, suppressed))
+    let texts = |column: &str| -> Result<Vec<String>> {
+        let found: Value = row.try_get(column).map_err(Error::internal)?;
+        Ok(found.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect())
+    };
+    let refused = texts("refused")?.iter().filter_map(|id| id.parse().ok()).collect();
+    Ok((row.try_get("name").map_err(Error::internal)?, texts("suppressed")?.into_iter().collect(), refused))
 }
