@@ -1,4 +1,5 @@
 -- Erasing a person: who may ask for it, and doing it place by place.
+-- lint: allow id-without-company because an erasure may be of an account, which is of no company, and its id is unique everywhere
 -- Invariants: nobody but the person, a member who holds privacy:erase of that company, and the operator erases anybody; money that is open
 -- is settled first; each place is done in one transaction, so that whatever dies, the next try goes on there; what the erasure itself
 -- wrote into audit and events goes in the transaction that wrote it.
@@ -60,6 +61,9 @@ as $$
 declare
   v_invoices bigint;
 begin
+  if exists (select from app.erasures e where e.subject_id = p_id and e.company_id is not distinct from p_company_id) then
+    raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
+  end if;
   if p_subject = 'account' then
     if exists (select from public.team_members m join public.companies c on c.id = m.company_id
                 where m.user_id = p_id and m.role = 'owner' and c.deleted_at is null) then
@@ -73,9 +77,6 @@ begin
       raise exception using errcode = 'TH409', constraint = 'person_owes', message = 'Invoices of this customer are open.',
         detail = v_invoices::text, hint = 'Settle, credit or cancel them first: a claim may be pursued only against somebody with a name.';
     end if;
-  end if;
-  if exists (select from app.erasures e where e.subject_id = p_id and e.company_id is not distinct from p_company_id) then
-    raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
   end if;
 end $$;
 revoke all on function app.refuse_erasure(text, uuid, uuid) from public;
@@ -126,6 +127,8 @@ begin
   v_person := app.asked_person(p_customer_id, 'privacy:erase');
   if v_person.subject = 'account' then
     perform app.demand_fresh_session(p_minutes);
+  elsif v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company erases its own customers.';
   end if;
   return app.open_erasure(v_person.subject, v_person.company_id, v_person.id, case v_person.subject when 'account' then 'self' else 'member' end);
 end $$;

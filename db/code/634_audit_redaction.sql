@@ -1,4 +1,5 @@
 -- The audit without the words of a person who was erased: who did what and when stays, what it said of him goes.
+-- lint: allow id-without-company because an erasure may be of an account, which is of no company, and its id is unique everywhere
 -- Invariants: every row whose digest changes has a row in app.audit_redactions with the digests of before and after, and each batch of them
 -- a row of the audit that has the digest of the batch, is sealed like any other, and never loses its words itself; what the erasure wrote
 -- in this very transaction no seal has seen yet, so that it needs none.

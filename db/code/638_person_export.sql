@@ -51,6 +51,9 @@ begin
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
   select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
+  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
+  end if;
   for v_place in
     select p.* from app.personal_places() p where p.place > p_after and p.is_his and p.subject = v_person.subject order by p.place
   loop
@@ -82,6 +85,9 @@ begin
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
   select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
+  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
+  end if;
   return query select
     coalesce((select jsonb_agg(to_jsonb(x)) from (
        select j.company_id, j.id, j.job_number, j.status, j.created_at from public.jobs j
@@ -112,6 +118,9 @@ begin
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
   select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
+  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
+  end if;
   return query
     select v.company_id, o.id, coalesce(n.file_name, o.name), v.bytes, v.content_type
       from storage.objects o

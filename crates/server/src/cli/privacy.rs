@@ -124,11 +124,11 @@ async fn everything(own: &Own, person: &Person, rows_max: i32) -> Result<Value, 
         }
         data.insert(table, get(row, "rows")?);
     }
-    let mut files = Sql::new("select coalesce(jsonb_agg(to_jsonb(f)), '[]') as files from app.person_files(");
+    let mut files = Sql::new("select jsonb_agg(x.shown) as files from (select to_jsonb(f) as shown from app.person_files(");
     named(&mut files);
-    files.bind(rows_max).text("::integer) f");
+    files.bind(rows_max).text("::integer) f) x");
     let files: Value = match own.run(None, "tells a person what is known of him", files).await?.first() {
-        Some(row) => get(row, "files")?,
+        Some(row) => get::<Option<Value>>(row, "files")?.unwrap_or_else(|| json!([])),
         None => Value::Null,
     };
     let (subject, company, id) = (&person.subject, person.company, person.id);

@@ -30,7 +30,7 @@ pub(super) async fn leads(tx: &Tx, company: &str, row: &str, sealed: &[u8], foun
 pub(super) async fn vouched(tx: &Tx, company: &str, report: &mut Report) -> Result<()> {
     let mut sql = Sql::new(
         "select b.batch_id::text as batch_id, b.steps, coalesce(v.digest, '') as digest
-           from (select r.batch_id, string_agg(encode(uuid_send(r.row_id) || r.former || r.after, 'hex'), '' order by r.row_id) as steps
+           from (select r.batch_id, string_agg(encode(''::bytea || uuid_send(r.row_id) || r.former || r.after, 'hex'), '' order by r.row_id) as steps
                    from app.audit_redactions r where r.company_id = ",
     );
     sql.bind(company).text(
