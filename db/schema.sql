@@ -6794,6 +6794,7 @@ CREATE FUNCTION app.describe_file() RETURNS trigger
     AS $_$
 declare
   v_object record;
+  v_scan   record;
 begin
   select o.id, o.version, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
     from storage.objects o
@@ -6805,11 +6806,16 @@ begin
   new.mime_type := coalesce(v_object.mime_type, new.mime_type);
   new.checksum := coalesce(app.object_checksum(v_object.id, v_object.version), new.checksum);
   new.file_extension := coalesce(new.file_extension, nullif(left(lower(substring(new.storage_path from '\.([A-Za-z0-9]{1,20})$')), 20), ''));
+  select * into v_scan from app.object_scan(v_object.id, v_object.version);
+  new.virus_scan_status := coalesce(v_scan.result, new.virus_scan_status);
   if tg_table_name = 'attachments' then
+    new.virus_scanned_at := v_scan.scanned_at;
     new.is_image := new.mime_type like 'image/%';
     new.is_video := new.mime_type like 'video/%';
     new.is_document := new.mime_type like 'application/%' or new.mime_type like 'text/%';
     new.storage_provider := 'local';
+  else
+    new.virus_scan_date := v_scan.scanned_at;
   end if;
   return new;
 end $_$;
@@ -8455,6 +8461,24 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.forget_password_class() OWNER TO app_owner;
+
+CREATE UNLOGGED TABLE app.presence_nodes (
+    id uuid NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY app.presence_nodes FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.presence_nodes OWNER TO app_owner;
+
+COMMENT ON TABLE app.presence_nodes IS 'Servers that tell who is present with them. Whoever is not heard of any more takes his people with him.';
+
+CREATE FUNCTION app.forget_presences(p_node_id uuid) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    BEGIN ATOMIC
+ DELETE FROM app.presence_nodes n
+   WHERE (n.id = forget_presences.p_node_id);
+END;
+ALTER FUNCTION app.forget_presences(p_node_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql
@@ -10792,6 +10816,47 @@ begin
 end $$;
 ALTER FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company uuid;
+  v_buckets text[];
+  v_names   text[];
+begin
+  if auth.role() is distinct from 'service_role' or app.company_id() is not null then
+    raise exception using errcode = '42501', message = 'Only the server itself says what was found in a file.';
+  end if;
+  select b.company_id into v_company from app.blobs b where b.key = p_key and b.scan_result = 'pending' for update;
+  if not found then
+    return;
+  end if;
+  select array_agg(v.bucket_id order by v.id), array_agg(v.name order by v.id) into v_buckets, v_names
+    from app.object_versions v where v.company_id = v_company and v.blob_key = p_key and v.ended_at is null;
+  if p_result = 'infected' then
+    delete from app.meant_contents m where m.blob_key = p_key;
+    delete from storage.objects o using app.object_versions v
+     where v.company_id = v_company and v.blob_key = p_key and v.ended_at is null and o.id = v.object_id and o.version = v.id;
+    delete from app.object_versions v where v.company_id = v_company and v.blob_key = p_key;
+    update app.blobs b set state = 'doomed', scan_result = 'skipped', scanned_at = now() where b.key = p_key;
+  else
+    update app.blobs b set scan_result = p_result, scanned_at = now() where b.key = p_key;
+  end if;
+  -- Rows that name the file say what was found in it: last, since a row says what is true of a file that is there.
+  update public.file_storage f
+     set virus_scan_status = p_result, virus_scan_date = now()
+    from unnest(v_buckets, v_names) as n (bucket_id, name)
+   where f.company_id = v_company and f.storage_bucket = n.bucket_id and f.storage_path = n.name;
+  update public.attachments a
+     set virus_scan_status = p_result, virus_scan_result = p_virus, virus_scanned_at = now()
+    from unnest(v_buckets, v_names) as n (bucket_id, name)
+   where a.company_id = v_company and a.storage_bucket = n.bucket_id and a.storage_path = n.name;
+end $$;
+ALTER FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) IS 'Notes what was found in a file that was taken unseen; of an infected one objects and versions go. For the server.';
+
 CREATE TABLE public.api_keys (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -12533,6 +12598,23 @@ begin
 end $$;
 ALTER FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) OWNER TO app_definer;
 
+CREATE FUNCTION app.note_company_removal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  insert into app.company_removals as r (digest, closed_at) values (sha256(convert_to(old.id::text, 'UTF8')), old.deleted_at)
+      on conflict (digest) do update set closed_at = excluded.closed_at, removed_at = excluded.removed_at;
+  delete from app.notification_events e where e.company_id = old.id;
+  delete from app.figure_changes f where f.company_id = old.id;
+  delete from app.figures f where f.company_id = old.id;
+  delete from app.month_recounts m where m.company_id = old.id;
+  return null;
+end $$;
+ALTER FUNCTION app.note_company_removal() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.note_company_removal() IS 'After a company went: notes when, under a digest of its id, and takes away what its removal wrote.';
+
 CREATE TABLE app.notification_decisions (
     company_id uuid NOT NULL,
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -12771,6 +12853,27 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.note_portal_login() OWNER TO app_definer;
+
+CREATE FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_is_known boolean;
+begin
+  update app.presence_nodes n set seen_at = now() where n.id = p_node_id;
+  v_is_known := found;
+  insert into app.presence_nodes (id) select p_node_id where not v_is_known;
+  delete from app.presence_nodes n where n.seen_at < now() - interval '2 minutes' and n.id <> p_node_id;
+  delete from app.presences p where p.node_id = p_node_id and p.reference in (select l from jsonb_array_elements_text(p_leaves) l);
+  insert into app.presences (company_id, node_id, reference, user_id, channel, status, metadata)
+  select c.id, p_node_id, j.reference, j.user_id, j.channel, coalesce(left(j.metadata ->> 'status', 100), 'online'), j.metadata
+    from jsonb_to_recordset(p_joins) j (company_id uuid, reference text, user_id uuid, channel text, metadata jsonb)
+    join public.companies c on c.id = j.company_id
+   where not exists (select from app.presences p where p.node_id = p_node_id and p.reference = j.reference);
+  return v_is_known;
+end $$;
+ALTER FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) OWNER TO app_definer;
 
 CREATE FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -13323,6 +13426,18 @@ CREATE FUNCTION app.object_checksum(p_object_id uuid, p_version text) RETURNS te
      and (v.company_id = app.company_id() or current_setting('role') in ('service_role', 'app_definer'))
 $$;
 ALTER FUNCTION app.object_checksum(p_object_id uuid, p_version text) OWNER TO app_definer;
+
+CREATE FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select b.scan_result, b.scanned_at
+    from app.object_versions v
+    join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
+   where v.id = p_version and v.object_id = p_object_id
+     and (v.company_id = app.company_id() or current_setting('role') in ('service_role', 'app_definer'))
+$$;
+ALTER FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) OWNER TO app_definer;
 
 CREATE FUNCTION app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p_asked_how text) RETURNS uuid
     LANGUAGE plpgsql
@@ -14238,6 +14353,7 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('account', 'public.notification_preferences', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'public.notification_choices', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'app.notification_digests', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'app.presences', 'delete', false, 't.user_id = $2', '{}'),
     ('account', 'public.technician_positions', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'public.api_rate_limits', 'delete', false, 't.user_id = $2', '{}'),
     ('account', 'public.absences', 'listed', true, 't.user_id = $2', '{reason}'),
@@ -14444,6 +14560,40 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.prepare_refund() OWNER TO app_definer;
+
+CREATE UNLOGGED TABLE app.presences (
+    company_id uuid NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    node_id uuid NOT NULL,
+    reference text NOT NULL,
+    user_id uuid NOT NULL,
+    channel text NOT NULL,
+    status text DEFAULT 'online'::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    tracked_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT presences_channel_check CHECK (((length(channel) >= 1) AND (length(channel) <= 255))),
+    CONSTRAINT presences_reference_check CHECK ((length(reference) <= 64)),
+    CONSTRAINT presences_status_check CHECK ((length(status) <= 100))
+);
+ALTER TABLE ONLY app.presences FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.presences OWNER TO app_owner;
+
+COMMENT ON TABLE app.presences IS 'Who is present in which channel of a company, as far as servers have written it down.';
+
+COMMENT ON COLUMN app.presences.user_id IS 'Whoever tracks, as his token says, whatever key he chose.';
+
+CREATE FUNCTION app.presences_in_reach() RETURNS SETOF app.presences
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select p.* from app.presences p join app.presence_nodes n on n.id = p.node_id
+   where n.seen_at > now() - interval '1 minute'
+     and case when app.company_id() is null then current_setting('role') = 'service_role'
+         else p.company_id = app.company_id()
+              and (not app.is_noun(split_part(p.channel, ':', 3)) or app.has_permission(split_part(p.channel, ':', 3) || ':read'))
+         end
+$$;
+ALTER FUNCTION app.presences_in_reach() OWNER TO app_definer;
 
 CREATE FUNCTION app.probe_channel(p_topic text) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -19894,7 +20044,8 @@ begin
 end $_$;
 ALTER FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) OWNER TO app_definer;
 
-COMMENT ON FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) IS 'Names this moment, so that `thorbis restore --to-checkpoint` finds it.';
+COMMENT ON FUNCTION public.create_recovery_checkpoint(checkpoint_name text, description text) IS 'Names this moment, so that `thorbis restore --to-checkpoint` finds it.
+@html description';
 
 CREATE FUNCTION public.create_tenant_policy(schema_name text, table_name text, policy_name text DEFAULT 'tenant_isolation'::text) RETURNS void
     LANGUAGE plpgsql
@@ -21874,9 +22025,12 @@ CREATE TABLE app.blobs (
     sha256 bytea,
     keep_until timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    scan_result text DEFAULT 'skipped'::text NOT NULL,
+    scanned_at timestamp with time zone,
     CONSTRAINT blobs_bytes_check CHECK ((bytes >= 0)),
     CONSTRAINT blobs_check CHECK (((state <> 'stored'::text) OR (bytes IS NOT NULL))),
     CONSTRAINT blobs_key_check CHECK ((length(key) <= 600)),
+    CONSTRAINT blobs_scan_result_check CHECK ((scan_result = ANY (ARRAY['pending'::text, 'clean'::text, 'skipped'::text]))),
     CONSTRAINT blobs_sha256_check CHECK ((octet_length(sha256) = 32)),
     CONSTRAINT blobs_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'stored'::text, 'doomed'::text])))
 );
@@ -21884,6 +22038,8 @@ ALTER TABLE ONLY app.blobs FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.blobs OWNER TO app_owner;
 
 COMMENT ON TABLE app.blobs IS 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
+
+COMMENT ON COLUMN app.blobs.scan_result IS 'What was found: clean; skipped, where there is no scanner or the file is too large for it; pending while it is away.';
 
 CREATE TABLE app.cache_flushes (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -21996,6 +22152,17 @@ ALTER TABLE ONLY app.company_bytes FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.company_bytes OWNER TO app_owner;
 
 COMMENT ON TABLE app.company_bytes IS 'How many versions of files a company has, and their bytes: those that can be brought back count, too.';
+
+CREATE TABLE app.company_removals (
+    digest bytea NOT NULL,
+    closed_at timestamp with time zone,
+    removed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT company_removals_digest_check CHECK ((octet_length(digest) = 32))
+);
+ALTER TABLE ONLY app.company_removals FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.company_removals OWNER TO app_owner;
+
+COMMENT ON TABLE app.company_removals IS 'Companies that went for good: the SHA-256 of the id, which is no trace of it, when it was closed and when its last row went.';
 
 CREATE TABLE app.company_rules (
     is_only_row boolean DEFAULT true NOT NULL,
@@ -25517,7 +25684,7 @@ CREATE TABLE public.file_storage (
     CONSTRAINT file_storage_storage_url_check CHECK ((length(storage_url) <= 2048)),
     CONSTRAINT file_storage_tags_check CHECK ((cardinality(tags) <= 100)),
     CONSTRAINT file_storage_thumbnail_url_check CHECK ((length(thumbnail_url) <= 2048)),
-    CONSTRAINT file_storage_virus_scan_status_check CHECK ((virus_scan_status = ANY (ARRAY['pending'::text, 'clean'::text, 'infected'::text, 'failed'::text])))
+    CONSTRAINT file_storage_virus_scan_status_check CHECK ((virus_scan_status = ANY (ARRAY['pending'::text, 'clean'::text, 'infected'::text, 'failed'::text, 'skipped'::text])))
 );
 ALTER TABLE ONLY public.file_storage FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.file_storage OWNER TO app_owner;
@@ -27578,6 +27745,19 @@ ALTER TABLE shared.metrics OWNER TO app_owner;
 
 COMMENT ON VIEW shared.metrics IS 'business_metrics, as a platform of many products calls them.';
 
+CREATE VIEW shared.presence WITH (security_invoker='true') AS
+ SELECT p.id,
+    p.user_id,
+    p.company_id AS tenant_id,
+    p.channel,
+    p.status,
+    p.metadata,
+    p.tracked_at AS last_seen
+   FROM app.presences_in_reach() p(company_id, id, node_id, reference, user_id, channel, status, metadata, tracked_at);
+ALTER TABLE shared.presence OWNER TO app_owner;
+
+COMMENT ON VIEW shared.presence IS 'Who is present in the channels of a company, within about a second of what sockets hear.';
+
 CREATE VIEW shared.recovery_checkpoints WITH (security_invoker='true') AS
  SELECT r.id,
     r.name,
@@ -27746,6 +27926,9 @@ ALTER TABLE ONLY app.company_buckets
 ALTER TABLE ONLY app.company_bytes
     ADD CONSTRAINT company_bytes_pkey PRIMARY KEY (company_id);
 
+ALTER TABLE ONLY app.company_removals
+    ADD CONSTRAINT company_removals_pkey PRIMARY KEY (digest);
+
 ALTER TABLE ONLY app.company_rules
     ADD CONSTRAINT company_rules_pkey PRIMARY KEY (is_only_row);
 
@@ -27850,6 +28033,12 @@ ALTER TABLE ONLY app.outbox
 
 ALTER TABLE ONLY app.part_uploads
     ADD CONSTRAINT part_uploads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.presence_nodes
+    ADD CONSTRAINT presence_nodes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY app.presences
+    ADD CONSTRAINT presences_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY app.project_logins
     ADD CONSTRAINT project_logins_pkey PRIMARY KEY (is_only_row);
@@ -28541,6 +28730,8 @@ CREATE INDEX blobs_doomed_idx ON app.blobs USING btree (created_at) WHERE (state
 
 CREATE INDEX blobs_equal_idx ON app.blobs USING btree (company_id, sha256, bytes) WHERE (state = 'stored'::text);
 
+CREATE INDEX blobs_pending_idx ON app.blobs USING btree (created_at) WHERE (scan_result = 'pending'::text);
+
 CREATE INDEX blobs_unfinished_idx ON app.blobs USING btree (keep_until) WHERE (state = 'intended'::text);
 
 CREATE INDEX captured_messages_created_at_idx ON app.captured_messages USING btree (created_at DESC, id);
@@ -28674,6 +28865,12 @@ CREATE INDEX part_uploads_company_id_idx ON app.part_uploads USING btree (compan
 CREATE INDEX part_uploads_expires_at_idx ON app.part_uploads USING btree (expires_at);
 
 CREATE INDEX part_uploads_place_idx ON app.part_uploads USING btree (bucket_id, name) WHERE (ended_at IS NULL);
+
+CREATE INDEX presences_id_idx ON app.presences USING btree (id);
+
+CREATE INDEX presences_node_id_idx ON app.presences USING btree (node_id, reference);
+
+CREATE INDEX presences_user_id_idx ON app.presences USING btree (company_id, user_id);
 
 CREATE INDEX proved_domains_company_id_idx ON app.proved_domains USING btree (company_id);
 
@@ -30163,9 +30360,9 @@ CREATE TRIGGER customer_money_inserted AFTER INSERT ON public.invoices REFERENCI
 
 CREATE TRIGGER customer_money_updated AFTER UPDATE ON public.invoices REFERENCING OLD TABLE AS gone NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION app.count_customer_money();
 
-CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.describe_file();
+CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status, virus_scanned_at ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.describe_file();
 
-CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.describe_file();
+CREATE TRIGGER describe_file BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status, virus_scan_date ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.describe_file();
 
 CREATE TRIGGER end_portal_sessions AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((old.portal_enabled AND (NOT new.portal_enabled)) OR ((old.status <> new.status) AND (new.status <> ALL (ARRAY['active'::text, 'inactive'::text]))) OR ((old.archived_at IS NULL) AND (new.archived_at IS NOT NULL)) OR ((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)))) EXECUTE FUNCTION app.end_portal_sessions();
 
@@ -31309,6 +31506,8 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.webhooks FOR EACH ROW WHEN
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_zones('zones', 'zone', 'company_id', 'usual');
 
+CREATE CONSTRAINT TRIGGER zzz_removal AFTER DELETE ON public.companies DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.note_company_removal();
+
 CREATE TRIGGER mark_as_deleted INSTEAD OF DELETE ON shared.customers FOR EACH ROW EXECUTE FUNCTION app.mark_as_deleted('public.customers');
 
 CREATE TRIGGER end_content AFTER DELETE ON storage.objects FOR EACH ROW EXECUTE FUNCTION app.end_content();
@@ -31329,9 +31528,6 @@ ALTER TABLE ONLY app.alerts
 
 ALTER TABLE ONLY app.api_key_uses
     ADD CONSTRAINT api_key_uses_api_key_id_fkey FOREIGN KEY (company_id, api_key_id) REFERENCES public.api_keys(company_id, id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY app.audit_redactions
-    ADD CONSTRAINT audit_redactions_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.company_buckets
     ADD CONSTRAINT company_buckets_id_fkey FOREIGN KEY (id) REFERENCES storage.buckets(id) ON UPDATE CASCADE ON DELETE CASCADE;
@@ -31395,6 +31591,12 @@ ALTER TABLE ONLY app.object_versions
 
 ALTER TABLE ONLY app.outbox
     ADD CONSTRAINT outbox_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY app.presences
+    ADD CONSTRAINT presences_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.presences
+    ADD CONSTRAINT presences_node_id_fkey FOREIGN KEY (node_id) REFERENCES app.presence_nodes(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.proved_domains
     ADD CONSTRAINT proved_domains_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -32493,6 +32695,8 @@ CREATE POLICY app_definer_all ON app.company_buckets TO app_definer USING (true)
 
 CREATE POLICY app_definer_all ON app.company_bytes TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.company_removals TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.company_rules TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.counters TO app_definer USING (true) WITH CHECK (true);
@@ -32572,6 +32776,10 @@ CREATE POLICY app_definer_all ON app.object_versions TO app_definer USING (true)
 CREATE POLICY app_definer_all ON app.outbox TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.part_uploads TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.presence_nodes TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.presences TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.project_logins TO app_definer USING (true) WITH CHECK (true);
 
@@ -32667,6 +32875,8 @@ CREATE POLICY app_owner_all ON app.company_buckets TO app_owner USING (true) WIT
 
 CREATE POLICY app_owner_all ON app.company_bytes TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.company_removals TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.company_rules TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.counters TO app_owner USING (true) WITH CHECK (true);
@@ -32746,6 +32956,10 @@ CREATE POLICY app_owner_all ON app.object_versions TO app_owner USING (true) WIT
 CREATE POLICY app_owner_all ON app.outbox TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.part_uploads TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.presence_nodes TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.presences TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.project_logins TO app_owner USING (true) WITH CHECK (true);
 
@@ -32830,6 +33044,8 @@ ALTER TABLE app.channel_settings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.company_buckets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.company_bytes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.company_removals ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.company_rules ENABLE ROW LEVEL SECURITY;
 
@@ -32931,6 +33147,10 @@ ALTER TABLE app.outbox ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.part_uploads ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.presence_nodes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.presences ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.project_logins ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.protected_tables ENABLE ROW LEVEL SECURITY;
@@ -32994,6 +33214,8 @@ CREATE POLICY service_role_all ON app.channel_settings TO service_role USING (tr
 CREATE POLICY service_role_all ON app.company_buckets TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.company_bytes TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.company_removals TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.company_rules TO service_role USING (true) WITH CHECK (true);
 
@@ -33074,6 +33296,10 @@ CREATE POLICY service_role_all ON app.object_versions TO service_role USING (tru
 CREATE POLICY service_role_all ON app.outbox TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.part_uploads TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.presence_nodes TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.presences TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.project_logins TO service_role USING (true) WITH CHECK (true);
 
@@ -36640,6 +36866,12 @@ GRANT ALL ON FUNCTION app.forget_own_trace(p_companies uuid[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.presence_nodes TO app_definer;
+GRANT SELECT ON TABLE app.presence_nodes TO service_role;
+
+REVOKE ALL ON FUNCTION app.forget_presences(p_node_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.forget_presences(p_node_id uuid) TO service_role;
+
 REVOKE ALL ON FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.forget_schedule_runs(p_days integer, p_limit integer) TO service_role;
 
@@ -36878,6 +37110,7 @@ REVOKE ALL ON FUNCTION app.is_noun(p_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_noun(p_name text) TO anon;
 GRANT ALL ON FUNCTION app.is_noun(p_name text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_noun(p_name text) TO service_role;
+GRANT ALL ON FUNCTION app.is_noun(p_name text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO anon;
@@ -36943,6 +37176,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.alert_rules TO app_definer;
 
 REVOKE ALL ON FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.judge_alert_rule(p_rule app.alert_rules, p_channels text[], p_now timestamp with time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.judge_blob(p_key text, p_result text, p_virus text) TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_keys TO service_role;
@@ -37281,6 +37517,8 @@ REVOKE ALL ON FUNCTION app.note_api_key_use() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_backup(p_filename text, p_size_bytes bigint, p_backup_type text, p_error_message text, p_details jsonb, p_started_at timestamp with time zone) TO service_role;
 
+REVOKE ALL ON FUNCTION app.note_company_removal() FROM PUBLIC;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_decisions TO app_definer;
 GRANT SELECT ON TABLE app.notification_decisions TO service_role;
 GRANT SELECT ON TABLE app.notification_decisions TO authenticated;
@@ -37306,6 +37544,9 @@ GRANT ALL ON FUNCTION app.note_import_batch(p_import_id uuid, p_rows jsonb, p_er
 REVOKE ALL ON FUNCTION app.note_notification_end() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.note_portal_login() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) TO service_role;
@@ -37385,6 +37626,10 @@ GRANT ALL ON FUNCTION app.number_year(p_company_id uuid) TO app_definer;
 REVOKE ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) TO authenticated;
 GRANT ALL ON FUNCTION app.object_checksum(p_object_id uuid, p_version text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p_asked_how text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p_asked_how text) TO app_definer;
@@ -37544,6 +37789,13 @@ GRANT ALL ON FUNCTION app.plan_notifications(p_company_id uuid, p_id uuid, p_rul
 REVOKE ALL ON FUNCTION app.prepare_credit_note() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.prepare_refund() FROM PUBLIC;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.presences TO app_definer;
+GRANT SELECT ON TABLE app.presences TO service_role;
+
+REVOKE ALL ON FUNCTION app.presences_in_reach() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.presences_in_reach() TO authenticated;
+GRANT ALL ON FUNCTION app.presences_in_reach() TO service_role;
 
 REVOKE ALL ON FUNCTION app.probe_channel(p_topic text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.probe_channel(p_topic text) TO anon;
@@ -38618,6 +38870,9 @@ GRANT SELECT ON TABLE app.company_buckets TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_bytes TO app_definer;
 GRANT SELECT ON TABLE app.company_bytes TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_removals TO app_definer;
+GRANT SELECT ON TABLE app.company_removals TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_rules TO app_definer;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.counters TO app_definer;
@@ -39551,6 +39806,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE shared.customers TO service_role;
 
 GRANT SELECT ON TABLE shared.metrics TO authenticated;
 GRANT SELECT ON TABLE shared.metrics TO service_role;
+
+GRANT SELECT ON TABLE shared.presence TO authenticated;
+GRANT SELECT ON TABLE shared.presence TO service_role;
 
 GRANT SELECT ON TABLE shared.recovery_checkpoints TO service_role;
 

@@ -9,6 +9,7 @@ need_packages() {
             compiler) has_compiler || missing="$missing gcc libc6-dev" ;;
             pgbouncer) [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing="$missing pgbouncer" ;;
             redis) command -v redis-server >/dev/null || missing="$missing redis-server" ;;
+            clamd) [ -x /usr/sbin/clamd ] || command -v clamd >/dev/null || missing="$missing clamav-daemon clamav-freshclam" ;;
             rclone) command -v rclone >/dev/null || missing="$missing rclone" ;;
             venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv" ;;
             pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip" ;;
@@ -24,7 +25,7 @@ need_packages() {
     case $missing in *postgresql*) dpkg -s postgresql-common >/dev/null 2>&1 || no_machine_cluster "$own_cluster" ;; esac
     # Tests start a pooler and a Redis of their own; the machine's stay off.
     policy=/usr/sbin/policy-rc.d
-    case $missing in *pgbouncer* | *redis-server*) [ -e "$policy" ] || start_nothing "$policy" ;; *) policy= ;; esac
+    case $missing in *pgbouncer* | *redis-server* | *clamav-daemon*) [ -e "$policy" ] || start_nothing "$policy" ;; *) policy= ;; esac
     for package in $missing; do
         if ! apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]'; then
             as_root apt-get update -q
@@ -54,7 +55,7 @@ start_again() {
     [ -n "$1" ] && grep -q '^# thorbis:' "$1" 2>/dev/null || return 0
     as_root rm -f "$1"
     command -v systemctl >/dev/null || return 0
-    for unit in pgbouncer redis-server; do
+    for unit in pgbouncer redis-server clamav-daemon clamav-freshclam; do
         case " $missing " in *" $unit "*) as_root systemctl disable --quiet "$unit" 2>/dev/null || true ;; esac
     done
 }

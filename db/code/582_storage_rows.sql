@@ -32,13 +32,14 @@ alter function app.object_checksum(uuid, text) owner to app_definer;
 revoke all on function app.object_checksum(uuid, text) from public;
 grant execute on function app.object_checksum(uuid, text) to authenticated, service_role;
 
--- Size, type and digest of a row's file come from the file, where there is one that whoever writes may read.
+-- Size, type, digest and what was found in a row's file come from the file, where there is one that whoever writes may read.
 create or replace function app.describe_file() returns trigger
   language plpgsql
   set search_path = ''
 as $$
 declare
   v_object record;
+  v_scan   record;
 begin
   select o.id, o.version, (o.metadata ->> 'size')::bigint as bytes, o.metadata ->> 'mimetype' as mime_type into v_object
     from storage.objects o
@@ -50,18 +51,25 @@ begin
   new.mime_type := coalesce(v_object.mime_type, new.mime_type);
   new.checksum := coalesce(app.object_checksum(v_object.id, v_object.version), new.checksum);
   new.file_extension := coalesce(new.file_extension, nullif(left(lower(substring(new.storage_path from '\.([A-Za-z0-9]{1,20})$')), 20), ''));
+  select * into v_scan from app.object_scan(v_object.id, v_object.version);
+  new.virus_scan_status := coalesce(v_scan.result, new.virus_scan_status);
   if tg_table_name = 'attachments' then
+    new.virus_scanned_at := v_scan.scanned_at;
     new.is_image := new.mime_type like 'image/%';
     new.is_video := new.mime_type like 'video/%';
     new.is_document := new.mime_type like 'application/%' or new.mime_type like 'text/%';
     new.storage_provider := 'local';
+  else
+    new.virus_scan_date := v_scan.scanned_at;
   end if;
   return new;
 end $$;
 revoke all on function app.describe_file() from public;
-create or replace trigger describe_file before insert or update of storage_bucket, storage_path, file_size, mime_type, checksum on public.file_storage
+create or replace trigger describe_file before insert or update of storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status,
+  virus_scan_date on public.file_storage
   for each row execute function app.describe_file();
-create or replace trigger describe_file before insert or update of storage_bucket, storage_path, file_size, mime_type, checksum on public.attachments
+create or replace trigger describe_file before insert or update of storage_bucket, storage_path, file_size, mime_type, checksum, virus_scan_status,
+  virus_scanned_at on public.attachments
   for each row execute function app.describe_file();
 
 -- A file whose last row is gone for good goes into the trash.

@@ -18,7 +18,7 @@ create or replace function app.is_noun(p_name text) returns boolean
   set search_path = ''
   return exists (select from app.protected_tables t where t.noun = p_name);
 revoke all on function app.is_noun(text) from public;
-grant execute on function app.is_noun(text) to anon, authenticated, service_role;
+grant execute on function app.is_noun(text) to anon, authenticated, service_role, app_definer;
 
 -- company:<id>:<name> is of all active members of the company; where the name is what permissions are about, of those who read all of it.
 -- task:<id>, import:<id> and export:<id> are of those who may read that row.

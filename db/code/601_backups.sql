@@ -77,4 +77,5 @@ end $$;
 alter function public.create_recovery_checkpoint(text, text) owner to app_definer;
 revoke all on function public.create_recovery_checkpoint(text, text) from public;
 grant execute on function public.create_recovery_checkpoint(text, text) to service_role;
-comment on function public.create_recovery_checkpoint(text, text) is 'Names this moment, so that `thorbis restore --to-checkpoint` finds it.';
+comment on function public.create_recovery_checkpoint(text, text) is
+  E'Names this moment, so that `thorbis restore --to-checkpoint` finds it.\n@html description';

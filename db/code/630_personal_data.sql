@@ -113,6 +113,7 @@ as $$
     ('account', 'public.notification_preferences', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'public.notification_choices', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'app.notification_digests', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'app.presences', 'delete', false, 't.user_id = $2', '{}'),
     ('account', 'public.technician_positions', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'public.api_rate_limits', 'delete', false, 't.user_id = $2', '{}'),
     ('account', 'public.absences', 'listed', true, 't.user_id = $2', '{reason}'),

@@ -39,8 +39,9 @@ create index erasures_company_id_idx on app.erasures (company_id, created_at des
 select app.enclose('app.erasures');
 
 -- Which rows of the audit lost their words, and the digests of before and after.
+-- Without a key to the company, like the audit's seals: the audit outlives it.
 create table app.audit_redactions (
-  company_id  uuid not null references public.companies (id) on delete cascade,
+  company_id  uuid not null,
   row_id      uuid not null,
   batch_id    uuid not null,
   former      bytea not null check (octet_length(former) = 32),

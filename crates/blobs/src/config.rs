@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ObjectStoreConfig;
+
 /// The settings of files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -18,11 +20,13 @@ pub struct BlobsConfig {
     pub read_bytes: usize,
     /// Hours after which what was not put to its end, because a server died, is taken away.
     pub unfinished_hours: u32,
+    /// A store that speaks S3, instead of the folder.
+    pub s3: ObjectStoreConfig,
 }
 
 impl Default for BlobsConfig {
     fn default() -> Self {
-        Self { directory: None, free_bytes_min: 536_870_912, read_bytes: 65_536, unfinished_hours: 24 }
+        Self { directory: None, free_bytes_min: 536_870_912, read_bytes: 65_536, unfinished_hours: 24, s3: ObjectStoreConfig::default() }
     }
 }
 
@@ -36,6 +40,7 @@ impl BlobsConfig {
         ]
         .into_iter()
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
+        .chain(self.s3.faults())
         .collect()
     }
 }

@@ -13,6 +13,7 @@ pub mod http;
 pub mod mailbox;
 pub mod signing;
 pub mod templates;
+pub mod tls;
 pub mod unsubscribe;
 
 mod addresses;
@@ -26,7 +27,6 @@ mod outbox;
 mod push;
 mod seal;
 mod senders;
-mod tls;
 
 pub use attempts::Suppression;
 pub use config::OutboundConfig;

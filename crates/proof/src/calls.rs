@@ -28,6 +28,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         "app.note_backup(text, int8, text, text, jsonb, timestamptz)",
         &[Some("a copy"), Some("1"), Some("manual"), None, Some("{}"), Some("2026-01-01")],
     ),
+    ("app.note_presences(uuid, jsonb, jsonb)", &[Some("#~e19"), Some("[]"), Some("[]")]),
     (
         "app.request_http(text, text, jsonb, jsonb, bytea, int4)",
         &[Some("GET"), Some("https://example.com/~"), Some("{}"), Some("{}"), None, Some("1000")],

@@ -20,7 +20,7 @@ select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.rel
  order by 1, 2";
 
 /// Functions for the service that keep something for all companies.
-const UPKEEP: [&str; 17] = [
+const UPKEEP: [&str; 19] = [
     "app.beat_worker",
     "app.claim_tasks",
     "app.close_task",
@@ -28,6 +28,8 @@ const UPKEEP: [&str; 17] = [
     "app.expire",
     "app.expire_company",
     "app.fan_out_events",
+    "app.forget_presences",
+    "app.note_presences",
     "app.notify_due",
     "app.redrive_tasks",
     "app.refresh_figures",

@@ -34,6 +34,8 @@ pub struct RealtimeConfig {
     pub write_time_ms: u64,
     /// Milliseconds that a socket may say nothing, not even a heartbeat; then it is closed.
     pub idle_time_ms: u64,
+    /// Milliseconds between two looks at who is present, for the rows of `shared.presence`; 0 writes none.
+    pub presence_rows_ms: u64,
     /// Calls of presence that one channel of a socket may make in a window; then the channel is closed.
     pub presence_calls_max: u32,
     /// Seconds of that window.
@@ -80,6 +82,7 @@ impl Default for RealtimeConfig {
             queue_bytes_max: 4_000_000,
             write_time_ms: 30_000,
             idle_time_ms: 90_000,
+            presence_rows_ms: 1000,
             presence_calls_max: 60,
             presence_window_s: 30,
             presence_entries_max: 1000,
@@ -113,6 +116,7 @@ impl RealtimeConfig {
             (!(1024..=100_000_000).contains(&self.queue_bytes_max), "queue_bytes_max", "1024 to 100000000"),
             (!(100..=600_000).contains(&self.write_time_ms), "write_time_ms", "100 to 600000"),
             (!(100..=3_600_000).contains(&self.idle_time_ms), "idle_time_ms", "100 to 3600000"),
+            (self.presence_rows_ms != 0 && !(50..=15_000).contains(&self.presence_rows_ms), "presence_rows_ms", "0, or 50 to 15000"),
             (!(1..=10_000).contains(&self.presence_calls_max), "presence_calls_max", "1 to 10000"),
             (!(1..=3600).contains(&self.presence_window_s), "presence_window_s", "1 to 3600"),
             (!(1..=100_000).contains(&self.presence_entries_max), "presence_entries_max", "1 to 100000"),

@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use kernel::UserId;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -32,6 +33,8 @@ pub(crate) struct Member {
     pub(crate) hears_itself: bool,
     pub(crate) hears_broadcast: bool,
     pub(crate) hears_presence: bool,
+    /// Who it is, where he is somebody.
+    pub(crate) user: Option<UserId>,
 }
 
 /// The channels of this process.
@@ -41,6 +44,8 @@ pub(crate) struct Hub {
     hasher: RandomState,
     shards: Vec<RwLock<HashMap<Topic, Arc<Room>>>>,
     next: AtomicU64,
+    /// Whether somebody came or went since it was last asked.
+    has_changed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +60,7 @@ struct Inside {
 impl Hub {
     pub(crate) fn new(node: Uuid) -> Self {
         let shards = std::iter::repeat_with(RwLock::default).take(SHARDS).collect();
-        Self { node, hasher: RandomState::new(), shards, next: AtomicU64::new(1) }
+        Self { node, hasher: RandomState::new(), shards, next: AtomicU64::new(1), has_changed: AtomicBool::new(false) }
     }
 
     /// Returns which server this is.
@@ -83,6 +88,7 @@ impl Hub {
             inside.change(topic, |presences| presences.remove(|entry| entry.holder == holder))
         });
         self.tidy(topic);
+        self.note_change(&diff);
         diff
     }
 
@@ -122,14 +128,18 @@ impl Hub {
             return None;
         }
         let entry = presence::entry(holder, payload, before.as_deref());
-        Some(inside.change(topic, |presences| presences.put(key, entry)))
+        let diff = inside.change(topic, |presences| presences.put(key, entry));
+        self.note_change(&diff);
+        Some(diff)
     }
 
     /// Takes a socket's presence out.
     pub(crate) fn untrack(&self, topic: &Topic, id: MemberId) -> Diff {
         let holder = Holder { node: self.node, member: id };
         let Some(room) = self.room(topic) else { return Diff::default() };
-        room.inside().change(topic, |presences| presences.remove(|entry| entry.holder == holder))
+        let diff = room.inside().change(topic, |presences| presences.remove(|entry| entry.holder == holder));
+        self.note_change(&diff);
+        diff
     }
 
     /// Tells a socket who is present, and from then on what changes.
@@ -182,6 +192,25 @@ impl Hub {
             .collect()
     }
 
+    /// Tells whether somebody came or went since this was last asked.
+    pub(crate) fn take_changed(&self) -> bool {
+        self.has_changed.swap(false, Ordering::AcqRel)
+    }
+
+    /// Returns who is present at this server in channels of a sort, with the user of each.
+    pub(crate) fn people_here(&self, concerns: impl Fn(&Topic) -> bool) -> Vec<(Topic, UserId, Entry)> {
+        let rooms = self.topics().into_iter().filter(|topic| concerns(topic));
+        rooms
+            .filter_map(|topic| self.room(&topic).map(|room| (topic, room)))
+            .flat_map(|(topic, room)| {
+                let inside = room.inside();
+                let user = |entry: &Entry| inside.members.get(&entry.holder.member).and_then(|member| member.user);
+                let held = inside.presences.held_by(self.node);
+                held.into_iter().filter_map(|(_, entry)| Some((topic.clone(), user(&entry)?, entry))).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
     /// Tells everybody in channels of a sort that messages may not have come.
     pub(crate) fn resync(&self, reason: &'static str, concerns: impl Fn(&Topic) -> bool) {
         for topic in self.topics().into_iter().filter(|topic| concerns(topic)) {
@@ -203,6 +232,12 @@ impl Hub {
                 (topic, inside.members.len(), inside.presences.count())
             })
             .collect()
+    }
+
+    fn note_change(&self, diff: &Diff) {
+        if !diff.is_empty() {
+            self.has_changed.store(true, Ordering::Release);
+        }
     }
 
     fn topics(&self) -> Vec<Topic> {
@@ -293,7 +328,7 @@ mod tests {
 
     fn member(outbox: &Arc<Outbox>, hears_itself: bool) -> Member {
         let outbox = Arc::clone(outbox);
-        Member { outbox, topic: "realtime:room".into(), hears_itself, hears_broadcast: true, hears_presence: true }
+        Member { outbox, topic: "realtime:room".into(), hears_itself, hears_broadcast: true, hears_presence: true, user: None }
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ mod connect;
 mod events;
 mod feed;
 mod hub;
+mod ledger;
 mod nodes;
 mod outbox;
 mod presence;
@@ -41,6 +42,7 @@ use uuid::Uuid;
 use crate::caller::Touched;
 use crate::changes::Changes;
 use crate::hub::Hub;
+use crate::ledger::Ledger;
 use crate::nodes::Nodes;
 use crate::quotas::Quotas;
 use crate::rights::Gate;
@@ -79,6 +81,7 @@ struct Inner {
     feed: FeedStatus,
     gate: Gate,
     hub: Arc<Hub>,
+    ledger: Ledger,
     quotas: Arc<Quotas>,
     sockets: Sockets,
     nodes: Nodes,
@@ -98,6 +101,7 @@ impl Realtime {
             auth,
             changes,
             feed,
+            ledger: Ledger::new((database.clone(), Arc::clone(&authority)), Arc::clone(&hub), &config),
             gate: Gate::new((database, authority), Duration::from_secs(config.rights_kept_s), config.rights_max),
             nodes: Nodes::new(&redis, Arc::clone(&hub), &config)?,
             hub,
@@ -117,7 +121,9 @@ impl Realtime {
     /// Does what has to be done beside the sockets, until told to stop.
     pub async fn follow(self, stop: CancellationToken) {
         let _watched = stop
-            .run_until_cancelled(Box::pin(async { tokio::join!(self.0.nodes.follow(), self.0.changes.run(), self.watch_callers()) }))
+            .run_until_cancelled(Box::pin(async {
+                tokio::join!(self.0.nodes.follow(), self.0.changes.run(), self.watch_callers(), self.0.ledger.run(&self.0.stop))
+            }))
             .await;
     }
 
@@ -129,6 +135,7 @@ impl Realtime {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.0.nodes.farewell().await;
+        self.0.ledger.farewell().await;
     }
 
     /// Returns how it is: sockets, channels, companies.

@@ -14,6 +14,7 @@ mod maintenance;
 mod metrics;
 mod middleware;
 mod router;
+mod smoke;
 mod start;
 mod tasks;
 pub mod version;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::ImagesConfig;
 use crate::parts::PartsConfig;
+use crate::scan::ScanConfig;
 
 /// The settings of buckets and objects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub struct StorageConfig {
     pub s3_project: String,
     /// Uploads that come in parts.
     pub parts: PartsConfig,
+    /// Looking for viruses.
+    pub scan: ScanConfig,
 }
 
 impl Default for StorageConfig {
@@ -64,6 +67,7 @@ impl Default for StorageConfig {
             images: ImagesConfig::default(),
             s3_project: "thorbis".to_owned(),
             parts: PartsConfig::default(),
+            scan: ScanConfig::default(),
         }
     }
 }
@@ -91,6 +95,7 @@ impl StorageConfig {
         .filter_map(|(impossible, key, allowed)| impossible.then_some((key, allowed)))
         .chain(self.images.faults())
         .chain(self.parts.faults())
+        .chain(self.scan.faults())
         .collect()
     }
 }

@@ -36,7 +36,8 @@ impl Storage {
             }
         }
         metrics::counter!("storage_blobs_reaped_total").increment(files);
-        Ok(files.saturating_add(u64::try_from(changed).unwrap_or_default()))
+        let looked = self.judge_waiting().await?;
+        Ok(looked.saturating_add(files).saturating_add(u64::try_from(changed).unwrap_or_default()))
     }
 
     /// Takes a doomed blob away, and then its row.

@@ -12,10 +12,11 @@ use queue::Queue;
 
 use crate::Caller;
 use crate::config::StorageConfig;
+use crate::scan::Scanner;
 
 /// Buckets and objects. Cheap to clone.
 #[derive(Clone)]
-pub struct Storage(Arc<StorageOptions>);
+pub struct Storage(Arc<StorageOptions>, Arc<Scanner>);
 
 /// What it is made of.
 pub struct StorageOptions {
@@ -45,7 +46,8 @@ impl Storage {
         if let Some((key, allowed)) = options.config.faults().first() {
             return Err(Error::internal(format!("storage.{key}: allowed is {allowed}")));
         }
-        Ok(Self(Arc::new(options)))
+        let scanner = Scanner::new(&options.config.scan);
+        Ok(Self(Arc::new(options), Arc::new(scanner)))
     }
 
     /// Returns the settings.
@@ -71,6 +73,10 @@ impl Storage {
     /// Returns the address that others have of this server, without a slash at its end.
     pub fn public_url(&self) -> &str {
         self.0.public_url.trim_end_matches('/')
+    }
+
+    pub(crate) fn scanner(&self) -> &Scanner {
+        &self.1
     }
 
     pub(crate) fn auth(&self) -> &Auth {

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a test's tool fails loudly")]
 
+pub mod clamd;
+pub mod object_store;
 mod proxy;
 mod redis;
 mod sweep;

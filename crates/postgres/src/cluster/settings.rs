@@ -34,6 +34,8 @@ const FIXED: &[(&str, &str)] = &[
     ("wal_level", "logical"),
     ("max_wal_senders", "10"),
     ("max_replication_slots", "10"),
+    // Whoever takes everything away at once (migrate reset) locks every table and index.
+    ("max_locks_per_transaction", "256"),
     // A reader of the feed that went away must not fill the disk.
     ("max_slot_wal_keep_size", "4GB"),
     ("wal_compression", "on"),

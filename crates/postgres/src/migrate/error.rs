@@ -67,6 +67,13 @@ pub const PROJECT_DUMP: &str = "project_dump_failed";
 /// A project needs an extension that is not there.
 pub const PROJECT_EXTENSION: &str = "project_extension_missing";
 
+/// A company, or its slug, is there already.
+pub const COMPANY_EXISTS: &str = "company_archive_exists";
+/// An archive is not whole, not what was exported, or not of this schema.
+pub const COMPANY_ARCHIVE: &str = "company_archive_invalid";
+/// An account here claims the address of a member without proof.
+pub const COMPANY_ACCOUNT: &str = "company_archive_account";
+
 /// Makes an error with what to do about it.
 pub(super) fn refused(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::new(Kind::Conflict, code, message.into()).with_hint(hint)

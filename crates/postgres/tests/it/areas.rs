@@ -176,7 +176,11 @@ pub(crate) const AREAS: &[Area] = &[
             "streams",
         ],
     },
-    Area { title: "Channels", about: "What SQL sends to channels.", tables: &["realtime.messages"] },
+    Area {
+        title: "Channels",
+        about: "What SQL sends to channels, and who is present in them.",
+        tables: &["realtime.messages", "app.presences", "app.presence_nodes"],
+    },
     Area {
         title: "Storage",
         about: "Buckets and the files in them, and where their bytes are.",
@@ -264,6 +268,7 @@ pub(crate) const AREAS: &[Area] = &[
             "app.erasures",
             "app.backup_logs",
             "app.recovery_checkpoints",
+            "app.company_removals",
         ],
     },
 ];

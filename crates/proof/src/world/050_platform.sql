@@ -270,6 +270,11 @@ begin
     values (proof.id(v_letter, 'e15'), proof.id(v_letter, 'e14'), 'raised', 'mail', now());
     insert into app.backup_logs (id, filename, backup_type, status, error_message) values (proof.id(v_letter, 'e17'), v_canary, 'manual', 'failed', v_canary);
     insert into app.recovery_checkpoints (id, name, position) values (proof.id(v_letter, 'e18'), v_canary, '0/1');
+    insert into app.presence_nodes (id) values (proof.id(v_letter, 'e19'));
+    insert into app.presences (company_id, id, node_id, reference, user_id, channel, status)
+    values (v_company, proof.id(v_letter, 'e20'), proof.id(v_letter, 'e19'), v_canary, proof.id(v_letter, '101'), 'company:' || v_company || ':board', v_canary),
+           (v_company, proof.id('c', 'e20'), proof.id(v_letter, 'e19'), v_letter, proof.id(v_letter, '101'), 'company:' || v_company || ':jobs', v_canary);
+    insert into app.company_removals (digest) values (sha256(convert_to(v_canary, 'UTF8')));
     insert into realtime.messages (id, topic, extension, payload, private)
     values (proof.id(v_letter, 'e16'), 'company:' || v_company || ':' || v_letter, 'broadcast', jsonb_build_object('name', v_canary), true);
   end loop;

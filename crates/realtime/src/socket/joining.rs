@@ -119,6 +119,7 @@ impl Session {
             hears_itself: asked.hears_itself,
             hears_broadcast: rights.hears_broadcast,
             hears_presence,
+            user: caller.principal.user_id(),
         };
         let member = self.realtime.0.hub.join(&topic, member, hears_presence.then_some(&*said.join_ref));
         metrics::gauge!("realtime_channels").increment(1.0);

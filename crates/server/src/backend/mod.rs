@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use auth::keys::KeyRing;
 use auth::{Auth, AuthOptions};
 use axum::{Router, middleware};
-use blobs::Folder;
+use blobs::Files;
 use data_api::DataApi;
 use kernel::{Authority, Clock, Grant, RequestContext, Result, SystemClock};
 use limits::Limiter;
@@ -71,7 +71,7 @@ struct Inner {
     outbound: Outbound,
     queue: Queue,
     messaging: Messaging,
-    files: Folder,
+    files: Files,
     transfers: Transfers,
     storage: Storage,
     kinds: Kinds,
@@ -122,7 +122,7 @@ impl Backend {
             limiter: limiter.clone(),
         })?;
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), parts::data_api_config(settings, public_url))?;
-        let files = Folder::new(settings.blobs_directory(), settings.blobs.clone());
+        let files = Files::new(settings.blobs_directory(), &settings.blobs)?;
         let transfers =
             parts::transfers((&database, &authority, &clock), (&files, &data_api, &queue, &auth, &outbound), settings, public_url)?;
         let storage = parts::storage((&database, &authority, &clock), (&files, &auth, &limiter, &queue), settings, public_url)?;

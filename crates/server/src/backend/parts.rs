@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use auth::keys::KeyRing;
 use auth::{Auth, AuthConfig};
-use blobs::Folder;
+use blobs::Files;
 use data_api::{DataApi, DataApiConfig};
 use kernel::{Authority, Clock, Result};
 use limits::{Buckets, Keys, Limiter, Mode};
@@ -149,7 +149,7 @@ type Ground<'a> = (&'a Database, &'a Arc<Authority>, &'a Arc<dyn Clock>);
 /// Work over many rows.
 pub(super) fn transfers(
     (database, authority, clock): Ground<'_>,
-    (files, data_api, queue, auth, outbound): (&Folder, &DataApi, &Queue, &Auth, &Outbound),
+    (files, data_api, queue, auth, outbound): (&Files, &DataApi, &Queue, &Auth, &Outbound),
     settings: &Settings,
     public_url: &str,
 ) -> Result<Transfers> {
@@ -172,7 +172,7 @@ pub(super) fn transfers(
 /// Buckets and objects.
 pub(super) fn storage(
     (database, authority, clock): Ground<'_>,
-    (files, auth, limiter, queue): (&Folder, &Auth, &Limiter, &Queue),
+    (files, auth, limiter, queue): (&Files, &Auth, &Limiter, &Queue),
     settings: &Settings,
     public_url: &str,
 ) -> Result<Storage> {

@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod cache;
 mod companies;
+mod company_archives;
 mod completions;
 mod cron;
 mod doctor;
@@ -15,6 +16,7 @@ mod keys;
 mod mail;
 mod migrate;
 mod notifications;
+mod notify;
 mod own;
 mod place;
 mod privacy;
@@ -24,6 +26,7 @@ mod restore;
 mod seed;
 mod serve;
 mod settings;
+mod smoke;
 mod status;
 mod support;
 mod tasks;
@@ -74,11 +77,13 @@ enum Command {
     Serve(serve::Serve),
     Worker(worker::Worker),
     Status(status::Status),
+    Smoke(smoke::Smoke),
     Migrate(migrate::Migrate),
     Seed(seed::Seed),
     Import(import::Import),
     Keys(keys::Keys),
     Users(users::Users),
+    #[command(visible_alias = "company")]
     Companies(companies::Companies),
     Support(support::Support),
     Audit(audit::Audit),
@@ -187,6 +192,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         },
         Command::Worker(command) => Box::pin(command.run(&settings)).await,
         Command::Status(command) => command.run(&settings),
+        Command::Smoke(command) => Box::pin(command.run(&settings)).await,
         Command::Migrate(command) => command.run(&settings).await,
         Command::Seed(command) => command.run(&settings).await,
         Command::Import(command) => Box::pin(command.run(&settings)).await,

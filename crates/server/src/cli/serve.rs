@@ -9,7 +9,7 @@ use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{CliError, keys, say};
+use super::{CliError, keys, notify, say};
 use crate::alone::values::{Sources, Values};
 use crate::alone::{self, Given};
 use crate::config::Settings;
@@ -109,7 +109,9 @@ impl Serve {
         if let Err(error) = say(&banner(&server, development)) {
             tracing::warn!(%error, "the addresses could not be printed");
         }
+        notify::ready(&format!("answers at {}", server.urls().join(" and ")));
         signals.stop().await;
+        notify::stopping();
         tracing::info!("stopping: requests in flight are finished; a second signal cuts them off");
         tokio::select! {
             stopped = server.shutdown() => stopped?,

@@ -10,6 +10,7 @@ mod text;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use archives::ArchiveConfig;
 use auth::config::AuthConfig;
 use blobs::BlobsConfig;
 use data_api::DataApiConfig;
@@ -111,6 +112,8 @@ pub struct Settings {
     pub maintenance: Maintenance,
     /// Backups.
     pub backup: BackupConfig,
+    /// Companies as archives.
+    pub archives: ArchiveConfig,
     /// `/metrics`.
     pub metrics: Metrics,
     /// Who is told when something is wrong.
@@ -344,6 +347,7 @@ impl Default for Settings {
             transfers: TransfersConfig::default(),
             maintenance: Maintenance::default(),
             backup: BackupConfig::default(),
+            archives: ArchiveConfig::default(),
             metrics: Metrics::default(),
             alerts: AlertsConfig::default(),
             sentry: SentryConfig::default(),

@@ -52,6 +52,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.sentry.faults().into_iter().map(|(key, allowed)| (format!("sentry.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.log.file.faults().into_iter().map(|(key, allowed)| (format!("log.file.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.backup.faults().into_iter().map(|(key, allowed)| (format!("backup.{key}"), format!("allowed: {allowed}"))));
+    broken.extend(settings.archives.faults().into_iter().map(|(key, allowed)| (format!("archives.{key}"), format!("allowed: {allowed}"))));
     let cache = settings.data_api.cache.faults().into_iter();
     broken.extend(cache.map(|(key, allowed)| (format!("data_api.cache.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.data_api.faults().into_iter().map(|(key, allowed)| (format!("data_api.{key}"), format!("allowed: {allowed}"))));

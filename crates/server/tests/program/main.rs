@@ -13,6 +13,8 @@ mod cli;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod company_archives;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod doctor;
@@ -37,7 +39,11 @@ mod secrets;
 #[cfg(test)]
 mod seed;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod smoke;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]

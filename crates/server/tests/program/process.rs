@@ -129,7 +129,15 @@ impl Drop for Program {
 fn spawn(folder: &Path, settings: &[(&str, &str)]) -> Child {
     let mut command = command(folder, &["serve", "--env", "development", "--listen", "127.0.0.1:0"]);
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-    command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    // A first backup would come in the middle of what is measured.
+    command
+        .env("THORBIS_BACKUP__FIRST_AFTER_S", "3600")
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 /// A command of the program on the same folder.

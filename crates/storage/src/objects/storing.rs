@@ -100,13 +100,14 @@ impl Storage {
         if content.bytes > place.bytes_max {
             return Err(failure::too_large());
         }
+        let scan = self.judge(&content.key, (content.bytes, place.company), &upload).await?;
         let version = Uuid::new_v4().to_string();
         let etag = match (&content.etag, &content.sha256) {
             (Some(etag), _) => etag.clone(),
             (None, Some(digest)) => digest.chars().take(32).collect(),
             (None, None) => version.replace('-', ""),
         };
-        self.mean(&version, &upload, &content, &etag).await?;
+        self.mean((&version, &etag), &upload, &content, scan).await?;
         self.write_row(caller, &upload, &version, &facts(&upload, content.bytes, &etag, self.now())).await?;
         let id = self.id_of(&version).await?;
         Ok(Stored { id, bucket: upload.bucket, name: upload.name, version, etag, size: content.bytes })
@@ -164,12 +165,13 @@ impl Storage {
     }
 
     /// Says for which version a blob is meant. It need not survive a crash by itself: what names the version is written behind it.
-    async fn mean(&self, version: &str, upload: &Upload, content: &Content, etag: &str) -> Result<()> {
+    async fn mean(&self, (version, etag): (&str, &str), upload: &Upload, content: &Content, scan: &str) -> Result<()> {
         let bytes = i64::try_from(content.bytes).map_err(Error::internal)?;
         let tx = self.begin(&self.itself("ends an upload")).await?;
         tx.query(Sql::new("select set_config('synchronous_commit', 'off', true)")).await?;
         let mut sql = Sql::new("update app.blobs b set bytes = ");
-        sql.bind(bytes).text("::bigint, sha256 = decode(").bind(content.sha256.as_deref()).text("::text, 'hex') where b.key = ");
+        sql.bind(bytes).text("::bigint, sha256 = decode(").bind(content.sha256.as_deref()).text("::text, 'hex'), scan_result = ");
+        sql.bind(scan).text("::text, scanned_at = case when ").bind(scan == "clean").text("::boolean then now() end where b.key = ");
         sql.bind(content.key.as_str()).text("::text and b.state = 'intended'");
         if tx.execute(sql).await? == 0 {
             return Err(Error::new(Kind::Conflict, "upload_lost", "The content of this upload is not there any more"));

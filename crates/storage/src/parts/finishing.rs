@@ -36,8 +36,11 @@ impl Storage {
                 lost = again => Err(lost),
             }
         };
-        if finished.is_err() {
-            self.let_go(begun).await?;
+        match &finished {
+            // Nobody makes anything else of an infected file.
+            Err(error) if error.code() == "file_infected" => self.forget_parts(begun, false).await?,
+            Err(_) => self.let_go(begun).await?,
+            Ok(()) => {}
         }
         finished
     }

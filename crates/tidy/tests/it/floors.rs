@@ -32,6 +32,7 @@ const FLOORS: &[(&str, Floor)] = &[
     ("thorbis-observe", Floor::At(3)),
     ("thorbis-doctor", Floor::At(2)),
     ("thorbis-operations", Floor::At(4)),
+    ("thorbis-archives", Floor::At(4)),
     ("thorbis-transfers", Floor::At(5)),
     ("thorbis-server", Floor::At(6)),
     ("thorbis-load", Floor::Tool),

@@ -7,6 +7,8 @@ mod attacks;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod deployment;
+#[cfg(test)]
 mod dialect;
 #[cfg(test)]
 mod documents;

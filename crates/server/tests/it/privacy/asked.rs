@@ -74,7 +74,7 @@ async fn a_customer_is_told_everything_and_erased() {
     assert!(plant(&client, &Subject { kind: "customer", company: &ann.company, id: &id }).await > 20);
     // The search looks for him by these, too.
     let again = format!(
-        "update public.customers set email = 'shared@person.example', phone = '+12025550177', notes = '{CANARY} twice' where id = '{id}'"
+        "update public.customers set email = 'shared@person.example', phone = '+12025550177', secondary_phone = null, notes = '{CANARY} twice' where id = '{id}'"
     );
     client.batch_execute(&again).await.unwrap();
 
@@ -112,7 +112,7 @@ async fn a_customer_is_told_everything_and_erased() {
     assert_eq!(shop.fetch(&link.replace("token=", "token=A"), &[]).await.0, 403);
 
     // He goes, once his debt is settled.
-    client.batch_execute(&format!("set session_replication_role = replica; insert into public.invoices (company_id, customer_id, draft_number, title, status, balance_amount) values ('{}', '{id}', 'D1', 'x', 'sent', 5)", ann.company)).await.unwrap();
+    client.batch_execute(&format!("set session_replication_role = replica; insert into public.invoices (company_id, customer_id, draft_number, invoice_number, issued_at, title, status, balance_amount) values ('{}', '{id}', 'D1', 'I1', now(), 'x', 'sent', 5)", ann.company)).await.unwrap();
     Shop::refused(&shop.post(ERASE, ann, wish(&id)).await, 409, "person_owes");
     client.batch_execute(&format!("update public.invoices set balance_amount = 0 where customer_id = '{id}'")).await.unwrap();
     let asked = shop.post(ERASE, ann, wish(&id)).await;

@@ -23,12 +23,19 @@ async fn too_many_sockets_channels_joins_and_messages_are_refused_in_the_words_t
     ann.joined("a", json!({}), "").await;
     assert_eq!(ann.not_joined("b", json!({}), "").await, "ChannelRateLimitReached: Too many channels");
     bob.joined("a", json!({}), "").await;
-    for number in 0..6 {
+    // More than a machine with much else to do could spread over the seconds that would let them pass.
+    for number in 0..100 {
         ann.broadcast("a", "n", json!(number)).await;
     }
     assert_eq!(ann.closed("a").await, "Too many messages per second");
-    let why = bob.not_joined("a", json!({}), "").await;
-    assert_eq!(why, "ClientJoinRateLimitReached: Too many joins per second");
+    let mut answer = json!({});
+    for _ in 0..100 {
+        answer = bob.join("a", json!({}), "").await;
+        if answer["status"] != "ok" {
+            break;
+        }
+    }
+    assert_eq!(answer["response"]["reason"], "ClientJoinRateLimitReached: Too many joins per second", "{answer}");
     loop {
         match bob.next_message().await {
             Message::Text(_) => {}

@@ -7,6 +7,7 @@ mod limits;
 mod listening;
 mod nodes;
 mod presence;
+mod presence_rows;
 mod private;
 mod requests;
 mod sql;

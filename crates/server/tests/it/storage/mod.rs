@@ -2,9 +2,11 @@
 
 mod companies;
 mod content;
+mod in_a_store;
 mod objects;
 mod policies;
 mod refusals;
+mod scanned;
 
 use http::HeaderMap;
 use serde_json::{Value, json};
