@@ -972,43 +972,50 @@ begin
 end $$;
 ALTER FUNCTION app.archive_jobs(p_limit integer) OWNER TO app_definer;
 
-CREATE FUNCTION app.ask_erasure(p_customer_id uuid, p_minutes integer) RETURNS uuid
+CREATE FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_person record;
 begin
-  v_person := app.asked_person(p_customer_id, 'privacy:erase');
+  v_person := app.asked_person(p_subject, p_id, 'privacy:erase');
   if v_person.subject = 'account' then
     perform app.demand_fresh_session(p_minutes);
   elsif v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company erases its own customers.';
   end if;
-  return app.open_erasure(v_person.subject, v_person.company_id, v_person.id, case v_person.subject when 'account' then 'self' else 'member' end);
+  if app.customer_id() is not null then
+    id := app.note_wish(v_person.company_id, v_person.id);
+    status := 'asked';
+  else
+    id := app.open_erasure(v_person.subject, v_person.company_id, v_person.id, case v_person.subject when 'account' then 'self' else 'member' end);
+    status := 'pending';
+  end if;
 end $$;
-ALTER FUNCTION app.ask_erasure(p_customer_id uuid, p_minutes integer) OWNER TO app_definer;
+ALTER FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.ask_erasure(p_customer_id uuid, p_minutes integer) IS 'Has a customer of the company erased, or whoever asks; returns the id of the erasure.';
+COMMENT ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) IS 'Has a customer of the company erased, somebody to speak with there, or whoever asks. What a customer asks for in the portal waits for the company.';
 
-CREATE FUNCTION app.asked_person(p_customer_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) RETURNS record
+CREATE FUNCTION app.asked_person(p_subject text, p_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 begin
   if app.customer_id() is not null or current_setting('role') = 'guest' then
-    if app.customer_id() is null or not app.has_permission(p_permission || '_own') or p_customer_id <> app.customer_id() then
+    if app.customer_id() is null or not app.has_permission(p_permission || '_own') or p_id <> app.customer_id() or p_subject = 'contact' then
       raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'This is not yours to ask for.';
     end if;
     subject := 'customer';
     company_id := app.company_id();
     id := app.customer_id();
-  elsif p_customer_id is not null then
+  elsif p_id is not null then
     perform app.demand(p_permission);
-    subject := 'customer';
+    subject := case p_subject when 'contact' then 'contact' else 'customer' end;
     company_id := app.company_id();
-    id := p_customer_id;
-    if not exists (select from public.customers c where c.company_id = app.company_id() and c.id = p_customer_id) then
+    id := p_id;
+    if not exists (select from public.customers c where subject = 'customer' and c.company_id = app.company_id() and c.id = p_id)
+       and not exists (select from public.customer_contacts c where subject = 'contact' and c.company_id = app.company_id() and c.id = p_id) then
       raise exception using errcode = 'TH404', constraint = 'person_not_found', message = 'There is no such person here.';
     end if;
   else
@@ -1023,7 +1030,7 @@ begin
     id := auth.uid();
   end if;
 end $$;
-ALTER FUNCTION app.asked_person(p_customer_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) OWNER TO app_owner;
+ALTER FUNCTION app.asked_person(p_subject text, p_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.assurance_level() RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -2856,6 +2863,31 @@ begin
   return null;
 end$$;
 ALTER FUNCTION app.audit_of_labor_rates() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_legal_holds() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.holds_until is distinct from new.holds_until then v_changed := v_changed || 'holds_until'::text; v_old := v_old || jsonb_build_object('holds_until', old.holds_until); v_new := v_new || jsonb_build_object('holds_until', new.holds_until); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if old.released_at is distinct from new.released_at then v_changed := v_changed || 'released_at'::text; v_old := v_old || jsonb_build_object('released_at', old.released_at); v_new := v_new || jsonb_build_object('released_at', new.released_at); end if;
+  if old.released_by is distinct from new.released_by then v_changed := v_changed || 'released_by'::text; v_old := v_old || jsonb_build_object('released_by', old.released_by); v_new := v_new || jsonb_build_object('released_by', new.released_by); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_legal_holds() OWNER TO app_definer;
 
 CREATE FUNCTION app.audit_of_member_skills() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5770,7 +5802,7 @@ CREATE FUNCTION app.companies_of_person(p_subject text, p_company_id uuid, p_id 
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
-  select case when p_subject = 'customer' then array[p_company_id] else coalesce(array_agg(c.company_id), '{}') end
+  select case when p_subject <> 'account' then array[p_company_id] else coalesce(array_agg(c.company_id), '{}') end
     from (select m.company_id from public.team_members m where m.user_id = p_id
           union select r.company_id from app.removed_members r where r.user_id = p_id
           union select app.no_company() limit 10000) c
@@ -6701,6 +6733,29 @@ CREATE FUNCTION app.declare_task_kinds(p_kinds jsonb) RETURNS void
 END;
 ALTER FUNCTION app.declare_task_kinds(p_kinds jsonb) OWNER TO app_owner;
 
+CREATE FUNCTION app.decline_erasure(p_id uuid, p_reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_status text;
+begin
+  perform app.demand('privacy:erase');
+  select e.status into v_status from app.erasures e where e.company_id = app.company_id() and e.id = p_id for update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'erasure_not_found', message = 'There is no such erasure in this company.';
+  elsif v_status <> 'asked' then
+    raise exception using errcode = 'TH409', constraint = 'erasure_decided', message = 'This was answered already, or goes on by itself.';
+  elsif coalesce(length(btrim(p_reason)), 0) not between 1 and 2000 then
+    raise exception using errcode = 'TH422', constraint = 'reason_missing', message = 'The customer is told why, in 1 to 2000 letters.';
+  end if;
+  update app.erasures e set status = 'declined', decline_reason = btrim(p_reason), decided_by = auth.uid(), decided_at = now()
+   where e.company_id = app.company_id() and e.id = p_id;
+end $$;
+ALTER FUNCTION app.decline_erasure(p_id uuid, p_reason text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.decline_erasure(p_id uuid, p_reason text) IS 'Tells a customer who asked to be erased that he is not, and why.';
+
 CREATE FUNCTION app.deleted_rows_kept(p_company_id uuid) RETURNS interval
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -7441,6 +7496,9 @@ begin
   if app.redact_audit(v_erasure, p_rows) then
     return true;
   end if;
+  -- What he was told when he asked before goes with him.
+  update app.erasures e set decline_reason = '[erased]'
+   where e.subject_id = v_erasure.subject_id and e.company_id = v_erasure.company_id and e.status = 'declined';
   update app.erasures e
      set status = 'completed', finished_at = now(), row_ids = null, words = null, after_id = null, companies = '{}',
          counts = e.counts || jsonb_build_object('public.audit_logs', (select count(*) from app.audit_redactions r where r.batch_id in (
@@ -7461,6 +7519,9 @@ CREATE TABLE app.erasures (
     asked_by uuid,
     asked_how text NOT NULL,
     status text DEFAULT 'pending'::text NOT NULL,
+    decided_by uuid,
+    decided_at timestamp with time zone,
+    decline_reason text,
     place integer DEFAULT 0 NOT NULL,
     companies uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     row_ids uuid[],
@@ -7469,14 +7530,16 @@ CREATE TABLE app.erasures (
     counts jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
-    CONSTRAINT erasures_asked_how_check CHECK ((asked_how = ANY (ARRAY['self'::text, 'member'::text, 'service'::text]))),
+    CONSTRAINT erasures_asked_how_check CHECK ((asked_how = ANY (ARRAY['self'::text, 'member'::text, 'portal'::text, 'service'::text]))),
     CONSTRAINT erasures_companies_check CHECK ((cardinality(companies) <= 10000)),
-    CONSTRAINT erasures_company_check CHECK (((subject = 'customer'::text) = (company_id IS NOT NULL))),
+    CONSTRAINT erasures_company_check CHECK (((subject = 'account'::text) = (company_id IS NULL))),
     CONSTRAINT erasures_counts_check CHECK ((jsonb_typeof(counts) = 'object'::text)),
+    CONSTRAINT erasures_decline_reason_check CHECK (((length(decline_reason) >= 1) AND (length(decline_reason) <= 2000))),
+    CONSTRAINT erasures_declined_check CHECK (((status = 'declined'::text) = (decline_reason IS NOT NULL))),
     CONSTRAINT erasures_forgotten_check CHECK (((status <> 'completed'::text) OR ((row_ids IS NULL) AND (words IS NULL)))),
     CONSTRAINT erasures_place_check CHECK ((place >= 0)),
-    CONSTRAINT erasures_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'completed'::text]))),
-    CONSTRAINT erasures_subject_check CHECK ((subject = ANY (ARRAY['account'::text, 'customer'::text])))
+    CONSTRAINT erasures_status_check CHECK ((status = ANY (ARRAY['asked'::text, 'pending'::text, 'running'::text, 'completed'::text, 'declined'::text]))),
+    CONSTRAINT erasures_subject_check CHECK ((subject = ANY (ARRAY['account'::text, 'customer'::text, 'contact'::text])))
 );
 ALTER TABLE ONLY app.erasures FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.erasures OWNER TO app_owner;
@@ -7485,9 +7548,17 @@ COMMENT ON TABLE app.erasures IS 'Who was erased, when, who asked for it and how
 
 COMMENT ON COLUMN app.erasures.company_id IS 'Whose customer; null for an account.';
 
-COMMENT ON COLUMN app.erasures.subject IS 'What the person was: an account, or a customer of one company.';
+COMMENT ON COLUMN app.erasures.subject IS 'What the person is: an account, or a customer of one company, or somebody to speak with there.';
 
-COMMENT ON COLUMN app.erasures.asked_how IS 'By the person, by a member who may, or by the operator.';
+COMMENT ON COLUMN app.erasures.asked_how IS 'By the person, by a member who may, by a customer in the portal, whom the company answers, or by the operator.';
+
+COMMENT ON COLUMN app.erasures.status IS 'asked: the company has not answered yet; pending and running: it goes on by itself.';
+
+COMMENT ON COLUMN app.erasures.decided_by IS 'Who answered what a customer asked for in the portal.';
+
+COMMENT ON COLUMN app.erasures.decided_at IS 'When.';
+
+COMMENT ON COLUMN app.erasures.decline_reason IS 'pii:text';
 
 COMMENT ON COLUMN app.erasures.place IS 'How many of the places where personal data stands are done.';
 
@@ -8222,6 +8293,8 @@ begin
   for v_place in
     select p.* from app.personal_places() p
      where p.subject = p_erasure.subject and starts_with(p.table_name, 'public.') and p.deed <> 'keep'
+       -- What a contact signed is the customer's.
+       and (p.subject <> 'contact' or p.deed <> 'listed')
        and exists (select from pg_catalog.pg_attribute a where a.attrelid = p.table_name::regclass and a.attname = 'id' and a.atttypid = 'uuid'::regtype)
      order by p.place
   loop
@@ -9189,6 +9262,35 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.guard_labor_rate() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_legal_hold() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if current_user not in ('authenticated', 'service_role') then
+    return new;
+  end if;
+  if tg_op = 'INSERT' then
+    new.created_by := auth.uid();
+    new.created_at := now();
+    new.released_at := null;
+    new.released_by := null;
+  elsif old.released_at is not null then
+    raise exception using errcode = 'TH409', constraint = 'hold_immutable', message = 'A hold that was released is over.', hint = 'Make another hold.';
+  else
+    new.created_by := old.created_by;
+    new.created_at := old.created_at;
+    new.released_at := case when new.released_at is not null then now() end;
+    new.released_by := case when new.released_at is not null then auth.uid() end;
+  end if;
+  if new.holds_until < current_date and new.released_at is null then
+    raise exception using errcode = 'TH422', constraint = 'hold_over', message = 'The last day of a hold is today or later.',
+      hint = 'Write released_at to let go of it.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_legal_hold() OWNER TO app_owner;
 
 CREATE FUNCTION app.guard_member() RETURNS trigger
     LANGUAGE plpgsql
@@ -10316,6 +10418,51 @@ begin
 end $$;
 ALTER FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) OWNER TO app_owner;
 
+CREATE TABLE public.legal_holds (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    customer_id uuid,
+    user_id uuid,
+    reason text NOT NULL,
+    holds_until date,
+    released_at timestamp with time zone,
+    released_by uuid,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT legal_holds_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 2000))),
+    CONSTRAINT legal_holds_subject_check CHECK ((num_nonnulls(customer_id, user_id) > 0))
+);
+ALTER TABLE ONLY public.legal_holds FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.legal_holds OWNER TO app_owner;
+
+COMMENT ON TABLE public.legal_holds IS 'Whose data has to stay for now, such as for a lawsuit: nobody erases him, and his rows outlive their time.';
+
+COMMENT ON COLUMN public.legal_holds.customer_id IS 'A customer, with whoever one speaks with there.';
+
+COMMENT ON COLUMN public.legal_holds.user_id IS 'A member.';
+
+COMMENT ON COLUMN public.legal_holds.reason IS 'pii:text';
+
+COMMENT ON COLUMN public.legal_holds.holds_until IS 'The last day; until it is released where there is none.';
+
+COMMENT ON COLUMN public.legal_holds.released_at IS 'When somebody let go of it; it holds no more.';
+
+CREATE FUNCTION app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) RETURNS public.legal_holds
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select h.* from public.legal_holds h
+   where h.released_at is null and (h.holds_until is null or h.holds_until >= current_date)
+     and (p_subject = 'account' and h.user_id = p_id
+          or p_subject = 'customer' and h.company_id = p_company_id and h.customer_id = p_id
+          or p_subject = 'contact' and h.company_id = p_company_id
+             and h.customer_id = (select c.customer_id from public.customer_contacts c where c.company_id = p_company_id and c.id = p_id))
+   order by h.holds_until desc nulls first limit 1
+$$;
+ALTER FUNCTION app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) OWNER TO app_owner;
+
 CREATE FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -11081,6 +11228,19 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.keep_event_interest() OWNER TO app_definer;
+
+CREATE FUNCTION app.keep_held() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if (app.hold_of_person('customer', old.company_id, old.id)).id is not null and exists (select from public.companies c where c.id = old.company_id) then
+    raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
+      hint = 'Release the hold first, when what it is for is over.';
+  end if;
+  return old;
+end $$;
+ALTER FUNCTION app.keep_held() OWNER TO app_definer;
 
 CREATE FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -13098,6 +13258,28 @@ CREATE FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p
 $$;
 ALTER FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) OWNER TO app_owner;
 
+CREATE FUNCTION app.note_wish(p_company_id uuid, p_customer_id uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_erasure constant uuid := app.uuid_v7();
+begin
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || p_customer_id, 0));
+  if exists (select from app.erasures e where e.company_id = p_company_id and e.subject_id = p_customer_id and e.status <> 'declined') then
+    raise exception using errcode = 'TH409', constraint = 'erasure_asked', message = 'This was asked for already.',
+      hint = 'The company answers within a month.';
+  elsif (select count(*) from app.erasures e where e.company_id = p_company_id and e.subject_id = p_customer_id and e.created_at > now() - interval '1 day') >= 3 then
+    raise exception using errcode = 'TH429', constraint = 'erasure_asked_often', message = 'This was asked for, and answered, three times within a day.',
+      hint = 'Speak with the company.';
+  end if;
+  insert into app.erasures (id, company_id, subject, subject_id, asked_how, status) values (v_erasure, p_company_id, 'customer', p_customer_id, 'portal', 'asked');
+  perform app.notify('system', p_company_id, p_permission => 'privacy:erase', p_entity_type => 'customer', p_entity_id => p_customer_id, p_priority => 'high',
+                     p_params => jsonb_build_object('subject', 'A customer asks to be erased', 'body', 'Erase him or decline, within a month.'));
+  return v_erasure;
+end $$;
+ALTER FUNCTION app.note_wish(p_company_id uuid, p_customer_id uuid) OWNER TO app_owner;
+
 CREATE FUNCTION app.nothing_to_answer(p_what text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -13444,12 +13626,18 @@ CREATE FUNCTION app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p
     SET search_path TO ''
     AS $$
 declare
-  v_erasure constant uuid := app.uuid_v7();
+  v_companies constant uuid[] := app.companies_of_person(p_subject, p_company_id, p_id);
+  v_erasure uuid;
 begin
   perform pg_advisory_xact_lock(hashtextextended('erase ' || p_id, 0));
   perform app.refuse_erasure(p_subject, p_company_id, p_id);
-  insert into app.erasures (id, company_id, subject, subject_id, asked_by, asked_how, companies)
-  values (v_erasure, p_company_id, p_subject, p_id, auth.uid(), p_asked_how, app.companies_of_person(p_subject, p_company_id, p_id));
+  update app.erasures e set status = 'pending', decided_by = auth.uid(), decided_at = now(), companies = v_companies
+   where e.subject_id = p_id and e.company_id = p_company_id and e.status = 'asked' returning e.id into v_erasure;
+  if v_erasure is null then
+    v_erasure := app.uuid_v7();
+    insert into app.erasures (id, company_id, subject, subject_id, asked_by, asked_how, companies)
+    values (v_erasure, p_company_id, p_subject, p_id, auth.uid(), p_asked_how, v_companies);
+  end if;
   perform app.enqueue_task('erase_person', jsonb_build_object('erasure_id', v_erasure), coalesce(p_company_id, app.no_company()), p_id => v_erasure);
   return v_erasure;
 end $$;
@@ -13628,7 +13816,7 @@ begin
 end $$;
 ALTER FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) OWNER TO app_definer;
 
-CREATE FUNCTION app.open_person_export(p_customer_id uuid, p_subject text DEFAULT NULL::text, p_company_id uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, company_id uuid, id uuid, row_ids uuid[], words text[], companies uuid[], profile jsonb)
+CREATE FUNCTION app.open_person_export(p_id uuid, p_subject text DEFAULT NULL::text, p_company_id uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, company_id uuid, id uuid, row_ids uuid[], words text[], companies uuid[], profile jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -13637,13 +13825,15 @@ declare
   v_person  record;
   v_found   app.erasures;
 begin
-  if p_subject is not null then
-    if auth.role() is distinct from 'service_role' or app.company_id() is not null then
-      raise exception using errcode = '42501', message = 'Only the operator asks for people everywhere.';
+  if auth.role() = 'service_role' and app.company_id() is null then
+    if p_subject is null or p_id is null then
+      raise exception using errcode = 'TH401', constraint = 'not_signed_in', message = 'Sign in first.';
     end if;
-    select p_subject as subject, p_company_id as company_id, p_customer_id as id into v_person;
+    select p_subject as subject, p_company_id as company_id, p_id as id into v_person;
+  elsif p_company_id is not null then
+    raise exception using errcode = '42501', message = 'Only the operator asks for people everywhere.';
   else
-    v_person := app.asked_person(p_customer_id, 'privacy:export');
+    v_person := app.asked_person(p_subject, p_id, 'privacy:export');
   end if;
   v_found.subject := v_person.subject;
   v_found.company_id := v_person.company_id;
@@ -13654,9 +13844,11 @@ begin
     select v_found.subject, v_found.company_id, v_found.subject_id, v_found.row_ids, v_found.words, v_found.companies,
            coalesce((select to_jsonb(c) - app.shown_of('public.customers') from public.customers c
                       where v_found.subject = 'customer' and c.company_id = v_found.company_id and c.id = v_found.subject_id),
+                    (select to_jsonb(c) - app.shown_of('public.customer_contacts') from public.customer_contacts c
+                      where v_found.subject = 'contact' and c.company_id = v_found.company_id and c.id = v_found.subject_id),
                     (select to_jsonb(u) - app.shown_of('public.users') from public.users u where v_found.subject = 'account' and u.id = v_found.subject_id));
 end $$;
-ALTER FUNCTION app.open_person_export(p_customer_id uuid, p_subject text, p_company_id uuid) OWNER TO app_definer;
+ALTER FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -14066,7 +14258,9 @@ begin
   return query
     select 'account', null::uuid, u.id from auth.users u where u.id::text = lower(p_name) or u.email_key = lower(btrim(p_name)) and u.deleted_at is null
     union all
-    select 'customer', c.company_id, c.id from public.customers c where c.id::text = lower(p_name) or c.email_key = lower(btrim(p_name)) limit 1000;
+    select 'customer', c.company_id, c.id from public.customers c where c.id::text = lower(p_name) or c.email_key = lower(btrim(p_name))
+    union all
+    select 'contact', c.company_id, c.id from public.customer_contacts c where c.id::text = lower(p_name) or lower(c.email) = lower(btrim(p_name)) limit 1000;
 end $$;
 ALTER FUNCTION app.people_named(p_name text) OWNER TO app_definer;
 
@@ -14165,7 +14359,7 @@ CREATE FUNCTION app.person_file(p_company_id uuid, p_id uuid) RETURNS TABLE(blob
 $$;
 ALTER FUNCTION app.person_file(p_company_id uuid, p_id uuid) OWNER TO app_definer;
 
-CREATE FUNCTION app.person_files(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) RETURNS TABLE(company_id uuid, id uuid, name text, bytes bigint, mime_type text)
+CREATE FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) RETURNS TABLE(company_id uuid, id uuid, name text, bytes bigint, mime_type text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -14176,8 +14370,8 @@ begin
   if p_rows not between 1 and 1000000 then
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
-  select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
-  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company tells of its own customers.';
   end if;
   return query
@@ -14193,13 +14387,13 @@ begin
         limit 1) n on true
      where v.company_id = any (v_person.companies)
        and (n.file_name is not null
-            or v_person.subject = 'customer' and o.path_tokens[2:] && v_person.row_ids::text[]
+            or v_person.subject <> 'account' and o.path_tokens[2:] && v_person.row_ids::text[]
             or v_person.subject = 'account' and o.path_tokens @> array[v_person.id::text])
      order by o.id limit p_rows;
 end $$;
-ALTER FUNCTION app.person_files(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_definer;
+ALTER FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_definer;
 
-CREATE FUNCTION app.person_rows(p_customer_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) RETURNS TABLE(place integer, table_name text, rows jsonb, is_cut boolean)
+CREATE FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) RETURNS TABLE(place integer, table_name text, rows jsonb, is_cut boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $_$
@@ -14212,8 +14406,8 @@ begin
   if p_rows not between 1 and 1000000 then
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
-  select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
-  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company tells of its own customers.';
   end if;
   for v_place in
@@ -14228,11 +14422,11 @@ begin
     return;
   end loop;
 end $_$;
-ALTER FUNCTION app.person_rows(p_customer_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) OWNER TO app_definer;
+ALTER FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) OWNER TO app_definer;
 
-COMMENT ON FUNCTION app.person_rows(p_customer_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) IS 'Rows of the next place after p_after that has any of a person: of a customer, or of whoever asks. No row is the end.';
+COMMENT ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) IS 'Rows of the next place after p_after that has any of a person: of a customer, or of whoever asks. No row is the end.';
 
-CREATE FUNCTION app.person_trace(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) RETURNS TABLE(projects jsonb, audit_logs jsonb)
+CREATE FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) RETURNS TABLE(projects jsonb, audit_logs jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -14242,8 +14436,8 @@ begin
   if p_rows not between 1 and 1000000 then
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
-  select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
-  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company tells of its own customers.';
   end if;
   return query select
@@ -14258,7 +14452,7 @@ begin
         where v_person.subject = 'account' and a.company_id = any (v_person.companies) and a.user_id = v_person.id
         order by a.created_at desc limit p_rows) x), '[]');
 end $$;
-ALTER FUNCTION app.person_trace(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_definer;
+ALTER FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_definer;
 
 CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text, table_name text, deed text, is_his boolean, whose text, named text[])
     LANGUAGE sql IMMUTABLE
@@ -14315,6 +14509,7 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('customer', 'public.public_links', 'delete', true,
      't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.invoice_id = any ($3) or t.estimate_id = any ($3) or t.contract_id = any ($3))', '{}'),
     ('customer', 'auth.portal_sessions', 'delete', true, 't.company_id = any ($1) and t.customer_id = $2', '{}'),
+    ('customer', 'public.legal_holds', 'listed', false, 't.company_id = any ($1) and t.customer_id = $2', '{reason}'),
     ('customer', 'public.consents', 'keep', true, 't.company_id = any ($1) and t.customer_id = $2', '{}'),
     -- What was written of him beside his rows.
     ('customer', 'public.activities', 'empty', false,
@@ -14323,6 +14518,22 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('customer', 'public.email_logs', 'delete', true,
      't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.invoice_id = any ($3) or app.tells_of(concat_ws('' '', t."to", t.subject, t.template_data::text), $3, $4))', '{}'),
     ('customer', 'public.suppressions', 'delete', false, 't.company_id = any ($1) and lower(t.address_key) like any ($4)', '{}'),
+    -- A contact: whoever one speaks with at a customer. What the customer is known by stays.
+    ('contact', 'public.customer_contacts', 'delete', true, 't.company_id = any ($1) and t.id = $2', '{}'),
+    ('contact', 'public.communications', 'empty', true,
+     't.company_id = any ($1) and lower(concat_ws('' '', t.from_address, t.to_address)) like any ($4)',
+     '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
+    ('contact', 'public.contracts', 'listed', true, 't.company_id = any ($1) and lower(concat_ws('' '', t.signer_email, t.signer_name)) like any ($4)',
+     '{signer_name,signer_email,signer_title,signer_company}'),
+    ('contact', 'public.estimates', 'listed', true, 't.company_id = any ($1) and lower(t.accepted_by_name) like any ($4)', '{accepted_by_name}'),
+    ('contact', 'public.custom_field_values', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
+    ('contact', 'public.notes', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
+    ('contact', 'public.activities', 'empty', false,
+     't.company_id = any ($1) and (t.entity_id = $2 or t.related_entity_id = $2 or app.tells_of(concat_ws('' '', t.action, t.description, t.old_value, t.new_value, t.metadata::text), array[$2], $4))',
+     '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
+    ('contact', 'public.email_logs', 'delete', true,
+     't.company_id = any ($1) and app.tells_of(concat_ws('' '', t."to", t.subject, t.template_data::text), array[$2], $4)', '{}'),
+    ('contact', 'public.suppressions', 'delete', false, 't.company_id = any ($1) and lower(t.address_key) like any ($4)', '{}'),
     -- An account: who signs in, and is a member of companies.
     ('account', 'auth.users', 'keep', true, 't.id = $2', '{}'),
     ('account', 'public.users', 'empty', true, 't.id = $2', '{avatar,preferences,external_id,stripe_customer_id}'),
@@ -14356,6 +14567,7 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('account', 'app.presences', 'delete', false, 't.user_id = $2', '{}'),
     ('account', 'public.technician_positions', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'public.api_rate_limits', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'public.legal_holds', 'listed', false, 't.user_id = $2', '{reason}'),
     ('account', 'public.absences', 'listed', true, 't.user_id = $2', '{reason}'),
     ('account', 'public.time_entries', 'empty', true, 't.user_id = $2', '{}'),
     ('account', 'public.shifts', 'empty', true, 't.user_id = $2', '{}'),
@@ -15354,7 +15566,7 @@ begin
         from app.audit_redactions r
         join public.audit_logs b on b.company_id = r.company_id and b.id = r.row_id
        cross join lateral (select b.entity_id = any (p_erasure.row_ids) or app.tells_of(concat_ws(' ', b.old_values::text, b.new_values::text, b.metadata::text),
-                                    case when p_erasure.subject = 'customer' then p_erasure.row_ids else '{}' end, p_erasure.words) as is_about) w
+                                    case when p_erasure.subject <> 'account' then p_erasure.row_ids else '{}' end, p_erasure.words) as is_about) w
        where r.company_id = v_company and r.batch_id = v_batch and a.company_id = r.company_id and a.id = r.row_id;
       update app.audit_redactions r set after = app.audit_digest(a)
         from public.audit_logs a where r.company_id = v_company and r.batch_id = v_batch and a.company_id = r.company_id and a.id = r.row_id;
@@ -15477,9 +15689,16 @@ CREATE FUNCTION app.refuse_erasure(p_subject text, p_company_id uuid, p_id uuid)
     AS $$
 declare
   v_invoices bigint;
+  v_hold     public.legal_holds;
 begin
-  if exists (select from app.erasures e where e.subject_id = p_id and e.company_id is not distinct from p_company_id) then
+  if exists (select from app.erasures e where e.subject_id = p_id and e.company_id is not distinct from p_company_id
+                                          and e.status in ('pending', 'running', 'completed')) then
     raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
+  end if;
+  v_hold := app.hold_of_person(p_subject, p_company_id, p_id);
+  if v_hold.id is not null then
+    raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
+      detail = coalesce(v_hold.holds_until::text, ''), hint = 'Release the hold first, when what it is for is over.';
   end if;
   if p_subject = 'account' then
     if exists (select from public.team_members m join public.companies c on c.id = m.company_id
@@ -15487,7 +15706,7 @@ begin
       raise exception using errcode = 'TH422', constraint = 'owner_protected', message = 'The owner of a company cannot be erased.',
         hint = 'Transfer the ownership, or delete the company first.';
     end if;
-  else
+  elsif p_subject = 'customer' then
     select count(*) into v_invoices from public.invoices i
      where i.company_id = p_company_id and i.customer_id = p_id and i.deleted_at is null and i.balance_amount > 0 and app.is_issued(i.status);
     if v_invoices > 0 then
@@ -16959,12 +17178,15 @@ CREATE FUNCTION app.shown_erasures(p_id uuid, p_rows integer) RETURNS SETOF json
     SET search_path TO ''
     AS $$
 begin
-  perform app.demand('privacy:erase');
+  if app.customer_id() is null or not app.has_permission('privacy:erase_own') then
+    perform app.demand('privacy:erase');
+  end if;
   return query
     select jsonb_build_object('id', e.id, 'subject', e.subject, 'subject_id', e.subject_id, 'asked_by', e.asked_by, 'asked_how', e.asked_how, 'status', e.status,
-                              'counts', e.counts, 'created_at', e.created_at, 'finished_at', e.finished_at)
+                              'counts', e.counts, 'created_at', e.created_at, 'finished_at', e.finished_at, 'decline_reason', e.decline_reason,
+                              'answer_by', case e.status when 'asked' then e.created_at + interval '1 month' end)
       from app.erasures e
-     where e.company_id = app.company_id() and (p_id is null or e.id = p_id) order by e.created_at desc, e.id limit least(p_rows, 1000);
+     where e.company_id = app.company_id() and (p_id is null or e.id = p_id) and (app.customer_id() is null or e.subject_id = app.customer_id()) order by e.created_at desc, e.id limit least(p_rows, 1000);
 end $$;
 ALTER FUNCTION app.shown_erasures(p_id uuid, p_rows integer) OWNER TO app_definer;
 
@@ -17756,10 +17978,11 @@ CREATE FUNCTION app.tell_of_erasure(p_erasure app.erasures) RETURNS void
     AS $$
 begin
   insert into app.events (company_id, names, row_id, payload)
-  select p_erasure.company_id, array['customer.erased', 'customer.updated'], p_erasure.subject_id,
+  select p_erasure.company_id, n.names, p_erasure.subject_id,
          jsonb_build_object('data', jsonb_build_object('id', p_erasure.subject_id, 'company_id', p_erasure.company_id, 'erased_at', now()))
     from app.event_interest i
-   where p_erasure.subject = 'customer' and i.company_id = p_erasure.company_id and i.wanted && array['*', 'customer.*', 'customer.erased', 'customer.updated'];
+   cross join (select case p_erasure.subject when 'customer' then array['customer.erased', 'customer.updated'] else array['customer_contact.erased', 'customer_contact.deleted'] end) n (names)
+   where p_erasure.subject <> 'account' and i.company_id = p_erasure.company_id and i.wanted && (array['*', split_part(n.names[1], '.', 1) || '.*'] || n.names);
 end $$;
 ALTER FUNCTION app.tell_of_erasure(p_erasure app.erasures) OWNER TO app_owner;
 
@@ -18058,7 +18281,7 @@ ALTER FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient te
 CREATE FUNCTION app.untold_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.notification_choices'::text, 'public.data_imports'::text, 'public.data_exports'::text]);
+    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.legal_holds'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.notification_choices'::text, 'public.data_imports'::text, 'public.data_exports'::text]);
 ALTER FUNCTION app.untold_tables() OWNER TO app_owner;
 
 CREATE TABLE app.inbound_events (
@@ -18719,7 +18942,7 @@ CREATE FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid
     union
     select w.word from public.customer_contacts c
      cross join lateral (values (c.email), (c.phone), (c.mobile_phone), (c.first_name || ' ' || c.last_name)) w (word)
-     where p_subject = 'customer' and c.company_id = p_company_id and c.customer_id = p_id
+     where c.company_id = p_company_id and (p_subject = 'customer' and c.customer_id = p_id or p_subject = 'contact' and c.id = p_id)
     union
     select w.word from auth.users u join public.users p on p.id = u.id
      cross join lateral (values (u.email), (u.phone), (u.email_change), (u.phone_change), (p.name), (p.email), (p.phone)) w (word)
@@ -28463,6 +28686,9 @@ ALTER TABLE ONLY public.jobs
 ALTER TABLE ONLY public.labor_rates
     ADD CONSTRAINT labor_rates_pkey PRIMARY KEY (company_id, id);
 
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_pkey PRIMARY KEY (company_id, id);
+
 ALTER TABLE ONLY public.member_skills
     ADD CONSTRAINT member_skills_pkey PRIMARY KEY (company_id, user_id, skill_id);
 
@@ -28777,6 +29003,8 @@ CREATE INDEX done_tasks_2026_11_23_company_id_id_idx ON app.done_tasks_2026_11_2
 CREATE INDEX done_tasks_2026_11_30_company_id_id_idx ON app.done_tasks_2026_11_30 USING btree (company_id, id);
 
 CREATE INDEX erasures_company_id_idx ON app.erasures USING btree (company_id, created_at DESC);
+
+CREATE UNIQUE INDEX erasures_open_key ON app.erasures USING btree (subject_id, COALESCE(company_id, '00000000-0000-0000-0000-000000000000'::uuid)) WHERE (status <> 'declined'::text);
 
 CREATE INDEX erasures_subject_idx ON app.erasures USING btree (subject_id, created_at DESC);
 
@@ -29453,6 +29681,14 @@ CREATE INDEX labor_rates_created_at_idx ON public.labor_rates USING btree (compa
 CREATE UNIQUE INDEX labor_rates_default_key ON public.labor_rates USING btree (company_id) WHERE is_default;
 
 CREATE INDEX labor_rates_id_idx ON public.labor_rates USING btree (id);
+
+CREATE INDEX legal_holds_customer_id_idx ON public.legal_holds USING btree (company_id, customer_id);
+
+CREATE INDEX legal_holds_id_idx ON public.legal_holds USING btree (id);
+
+CREATE INDEX legal_holds_member_idx ON public.legal_holds USING btree (user_id) WHERE (released_at IS NULL);
+
+CREATE INDEX legal_holds_user_id_idx ON public.legal_holds USING btree (company_id, user_id);
 
 CREATE INDEX member_skills_skill_id_idx ON public.member_skills USING btree (company_id, skill_id);
 
@@ -30134,6 +30370,8 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.j
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.labor_rates FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.legal_holds FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.member_skills FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.member_zones FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
@@ -30458,6 +30696,8 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.jobs FOR EACH ROW EXECUTE
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.labor_rates FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_labor_rate();
 
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.legal_holds FOR EACH ROW EXECUTE FUNCTION app.guard_legal_hold();
+
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION app.guard_note();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.notification_choices FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_notification_topic();
@@ -30659,6 +30899,8 @@ CREATE TRIGGER guard_stamp BEFORE INSERT OR UPDATE ON public.time_entries FOR EA
 CREATE TRIGGER guard_zone BEFORE UPDATE OF quiet_hours_timezone ON public.notification_preferences FOR EACH ROW WHEN (((new.quiet_hours_timezone IS DISTINCT FROM old.quiet_hours_timezone) AND (new.quiet_hours_timezone <> 'UTC'::text))) EXECUTE FUNCTION app.guard_quiet_hours();
 
 CREATE TRIGGER keep_billed BEFORE DELETE ON public.customers FOR EACH ROW WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.keep_billed_customer();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.customers FOR EACH ROW WHEN (app.is_within_reach(old.company_id)) EXECUTE FUNCTION app.keep_held();
 
 CREATE TRIGGER keep_owing BEFORE UPDATE ON public.customers FOR EACH ROW WHEN (((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.keep_owing_customer();
 
@@ -30863,6 +31105,8 @@ CREATE TRIGGER touch BEFORE UPDATE ON public.job_team_assignments FOR EACH ROW E
 CREATE TRIGGER touch BEFORE UPDATE ON public.jobs FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.labor_rates FOR EACH ROW EXECUTE FUNCTION app.touch();
+
+CREATE TRIGGER touch BEFORE UPDATE ON public.legal_holds FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.member_skills FOR EACH ROW EXECUTE FUNCTION app.touch();
 
@@ -31240,6 +31484,8 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.jobs FOR EACH ROW WHEN 
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.labor_rates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('labor_rates', 'labor_rate', 'company_id', 'high');
 
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.legal_holds FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('legal_holds', 'legal_hold', 'company_id', 'usual', 'reason', 'text');
+
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.member_skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('member_skills', 'member_skill', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.member_zones FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('member_zones', 'member_zone', 'company_id', 'usual');
@@ -31417,6 +31663,8 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.job_team_assignments FOR E
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_jobs('jobs', 'job', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.labor_rates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_labor_rates('labor_rates', 'labor_rate', 'company_id', 'high');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.legal_holds FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_legal_holds('legal_holds', 'legal_hold', 'company_id', 'usual', 'reason', 'text');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.member_skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_member_skills('member_skills', 'member_skill', 'company_id', 'usual');
 
@@ -32205,6 +32453,15 @@ ALTER TABLE ONLY public.jobs
 
 ALTER TABLE ONLY public.labor_rates
     ADD CONSTRAINT labor_rates_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.member_skills
     ADD CONSTRAINT member_skills_skill_id_fkey FOREIGN KEY (company_id, skill_id) REFERENCES public.skills(company_id, id) ON DELETE CASCADE;
@@ -33673,6 +33930,8 @@ CREATE POLICY app_definer_all ON public.jobs_archive_restricted TO app_definer U
 
 CREATE POLICY app_definer_all ON public.labor_rates TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON public.legal_holds TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON public.member_skills TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.member_zones TO app_definer USING (true) WITH CHECK (true);
@@ -33884,6 +34143,8 @@ CREATE POLICY app_owner_all ON public.jobs_archive TO app_owner USING (true) WIT
 CREATE POLICY app_owner_all ON public.jobs_archive_restricted TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.labor_rates TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.legal_holds TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.member_skills TO app_owner USING (true) WITH CHECK (true);
 
@@ -34121,6 +34382,8 @@ ALTER TABLE public.jobs_archive_restricted ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.labor_rates ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.legal_holds ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY member_create ON public.absences FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('absences:create'::text) AS has_permission) OR (( SELECT app.has_permission('absences:create_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
 
 CREATE POLICY member_create ON public.attachments FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('files:create'::text) AS has_permission) OR (( SELECT app.has_permission('files:create_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
@@ -34230,6 +34493,8 @@ CREATE POLICY member_create ON public.job_team_assignments FOR INSERT TO authent
 CREATE POLICY member_create ON public.jobs FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('jobs:create'::text) AS has_permission) OR (( SELECT app.has_permission('jobs:create_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
 
 CREATE POLICY member_create ON public.labor_rates FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('labor_rates:create'::text) AS has_permission));
+
+CREATE POLICY member_create ON public.legal_holds FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('legal_holds:create'::text) AS has_permission));
 
 CREATE POLICY member_create ON public.member_skills FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('team_setup:create'::text) AS has_permission));
 
@@ -34637,6 +34902,8 @@ CREATE POLICY member_read ON public.jobs_archive_restricted FOR SELECT TO authen
 
 CREATE POLICY member_read ON public.labor_rates FOR SELECT TO authenticated USING (( SELECT app.has_permission('labor_rates:read'::text) AS has_permission));
 
+CREATE POLICY member_read ON public.legal_holds FOR SELECT TO authenticated USING (( SELECT app.has_permission('legal_holds:read'::text) AS has_permission));
+
 CREATE POLICY member_read ON public.member_skills FOR SELECT TO authenticated USING (( SELECT app.has_permission('team_setup:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.member_zones FOR SELECT TO authenticated USING (( SELECT app.has_permission('team_setup:read'::text) AS has_permission));
@@ -34884,6 +35151,8 @@ CREATE POLICY member_update ON public.job_team_assignments FOR UPDATE TO authent
 CREATE POLICY member_update ON public.jobs FOR UPDATE TO authenticated USING ((( SELECT app.has_permission('jobs:update'::text) AS has_permission) OR (( SELECT app.has_permission('jobs:update_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew)))))) WITH CHECK ((( SELECT app.has_permission('jobs:update'::text) AS has_permission) OR (( SELECT app.has_permission('jobs:update_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
 
 CREATE POLICY member_update ON public.labor_rates FOR UPDATE TO authenticated USING (( SELECT app.has_permission('labor_rates:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('labor_rates:update'::text) AS has_permission));
+
+CREATE POLICY member_update ON public.legal_holds FOR UPDATE TO authenticated USING (( SELECT app.has_permission('legal_holds:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('legal_holds:update'::text) AS has_permission));
 
 CREATE POLICY member_update ON public.member_skills FOR UPDATE TO authenticated USING (( SELECT app.has_permission('team_setup:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('team_setup:update'::text) AS has_permission));
 
@@ -35145,6 +35414,8 @@ CREATE POLICY service_role_all ON public.jobs_archive_restricted TO service_role
 
 CREATE POLICY service_role_all ON public.labor_rates TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON public.legal_holds TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON public.member_skills TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.member_zones TO service_role USING (true) WITH CHECK (true);
@@ -35382,6 +35653,8 @@ CREATE POLICY tenant_isolation ON public.jobs_archive AS RESTRICTIVE TO anon, au
 CREATE POLICY tenant_isolation ON public.jobs_archive_restricted AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.labor_rates AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.legal_holds AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.member_skills AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
@@ -35992,12 +36265,13 @@ GRANT ALL ON FUNCTION app.apply_settled(p_payments public.payments[]) TO app_def
 
 REVOKE ALL ON FUNCTION app.archive_jobs(p_limit integer) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION app.ask_erasure(p_customer_id uuid, p_minutes integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.ask_erasure(p_customer_id uuid, p_minutes integer) TO authenticated;
-GRANT ALL ON FUNCTION app.ask_erasure(p_customer_id uuid, p_minutes integer) TO service_role;
+REVOKE ALL ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) TO authenticated;
+GRANT ALL ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) TO guest;
+GRANT ALL ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) TO service_role;
 
-REVOKE ALL ON FUNCTION app.asked_person(p_customer_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.asked_person(p_customer_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) TO app_definer;
+REVOKE ALL ON FUNCTION app.asked_person(p_subject text, p_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.asked_person(p_subject text, p_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.assurance_level() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.assurance_level() TO anon;
@@ -36111,6 +36385,8 @@ REVOKE ALL ON FUNCTION app.audit_of_job_team_assignments() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.audit_of_jobs() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_labor_rates() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_legal_holds() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_member_skills() FROM PUBLIC;
 
@@ -36618,6 +36894,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_kinds TO service_role;
 REVOKE ALL ON FUNCTION app.declare_task_kinds(p_kinds jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_task_kinds(p_kinds jsonb) TO service_role;
 
+REVOKE ALL ON FUNCTION app.decline_erasure(p_id uuid, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.decline_erasure(p_id uuid, p_reason text) TO authenticated;
+GRANT ALL ON FUNCTION app.decline_erasure(p_id uuid, p_reason text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO app_owner;
 GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO authenticated;
@@ -36924,6 +37204,8 @@ REVOKE ALL ON FUNCTION app.guard_job() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_labor_rate() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_legal_hold() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_member() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_member_edit(p_old public.team_members, p_new public.team_members) FROM PUBLIC;
@@ -37033,6 +37315,13 @@ GRANT ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, 
 
 REVOKE ALL ON FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.legal_holds TO app_definer;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.legal_holds TO service_role;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.legal_holds TO authenticated;
+
+REVOKE ALL ON FUNCTION app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) TO app_definer;
@@ -37213,6 +37502,8 @@ REVOKE ALL ON FUNCTION app.keep_derived_image(p_version text, p_name text, p_blo
 GRANT ALL ON FUNCTION app.keep_derived_image(p_version text, p_name text, p_blob_key text, p_content_type text, p_bytes bigint, p_rows_max integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.keep_event_interest() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_held() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO anon;
@@ -37585,6 +37876,9 @@ GRANT UPDATE(archived_at) ON TABLE public.notification_queue TO authenticated;
 REVOKE ALL ON FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.note_wish(p_company_id uuid, p_customer_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_wish(p_company_id uuid, p_customer_id uuid) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.nothing_to_answer(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.nothing_to_answer(p_what text) TO app_definer;
 
@@ -37650,10 +37944,10 @@ GRANT ALL ON FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now 
 REVOKE ALL ON FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) TO server_login;
 
-REVOKE ALL ON FUNCTION app.open_person_export(p_customer_id uuid, p_subject text, p_company_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.open_person_export(p_customer_id uuid, p_subject text, p_company_id uuid) TO authenticated;
-GRANT ALL ON FUNCTION app.open_person_export(p_customer_id uuid, p_subject text, p_company_id uuid) TO guest;
-GRANT ALL ON FUNCTION app.open_person_export(p_customer_id uuid, p_subject text, p_company_id uuid) TO service_role;
+REVOKE ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO guest;
+GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) TO server_login;
@@ -37742,20 +38036,20 @@ REVOKE ALL ON FUNCTION app.permissions_of_link(p_link public.public_links) FROM 
 REVOKE ALL ON FUNCTION app.person_file(p_company_id uuid, p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.person_file(p_company_id uuid, p_id uuid) TO service_role;
 
-REVOKE ALL ON FUNCTION app.person_files(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.person_files(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO authenticated;
-GRANT ALL ON FUNCTION app.person_files(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO guest;
-GRANT ALL ON FUNCTION app.person_files(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO service_role;
+REVOKE ALL ON FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO authenticated;
+GRANT ALL ON FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO guest;
+GRANT ALL ON FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO service_role;
 
-REVOKE ALL ON FUNCTION app.person_rows(p_customer_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.person_rows(p_customer_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO authenticated;
-GRANT ALL ON FUNCTION app.person_rows(p_customer_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO guest;
-GRANT ALL ON FUNCTION app.person_rows(p_customer_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO service_role;
+REVOKE ALL ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO authenticated;
+GRANT ALL ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO guest;
+GRANT ALL ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO service_role;
 
-REVOKE ALL ON FUNCTION app.person_trace(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.person_trace(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO authenticated;
-GRANT ALL ON FUNCTION app.person_trace(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO guest;
-GRANT ALL ON FUNCTION app.person_trace(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO service_role;
+REVOKE ALL ON FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO authenticated;
+GRANT ALL ON FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO guest;
+GRANT ALL ON FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.personal_places() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.personal_places() TO app_definer;
@@ -38065,6 +38359,7 @@ GRANT ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) TO authenticated;
+GRANT ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) TO guest;
 GRANT ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.shown_of(p_table regclass) FROM PUBLIC;

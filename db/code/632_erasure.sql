@@ -1,28 +1,31 @@
 -- Erasing a person: who may ask for it, and doing it place by place.
 -- lint: allow id-without-company because an erasure may be of an account, which is of no company, and its id is unique everywhere
--- Invariants: nobody but the person, a member who holds privacy:erase of that company, and the operator erases anybody; money that is open
--- is settled first; each place is done in one transaction, so that whatever dies, the next try goes on there; what the erasure itself
+-- Invariants: nobody but the person, a member who holds privacy:erase of that company, and the operator erases anybody, and a customer who asks
+-- for it in the portal is answered by such a member; nobody is erased who is held for the law, and money that is open is settled first; each place is done in one transaction, so that whatever dies, the next try goes on there; what the erasure itself
 -- wrote into audit and events goes in the transaction that wrote it.
 
--- Whom a request is about: a customer of the company, or whoever asks. p_permission is what a member needs for somebody else.
-create or replace function app.asked_person(p_customer_id uuid, p_permission text, out subject text, out company_id uuid, out id uuid)
+-- Whom a request is about: a customer of the company, whoever one speaks with there, or whoever asks. p_permission is what a member needs for
+-- somebody else.
+drop function if exists app.asked_person(uuid, text);
+create or replace function app.asked_person(p_subject text, p_id uuid, p_permission text, out subject text, out company_id uuid, out id uuid)
   language plpgsql stable
   set search_path = ''
 as $$
 begin
   if app.customer_id() is not null or current_setting('role') = 'guest' then
-    if app.customer_id() is null or not app.has_permission(p_permission || '_own') or p_customer_id <> app.customer_id() then
+    if app.customer_id() is null or not app.has_permission(p_permission || '_own') or p_id <> app.customer_id() or p_subject = 'contact' then
       raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'This is not yours to ask for.';
     end if;
     subject := 'customer';
     company_id := app.company_id();
     id := app.customer_id();
-  elsif p_customer_id is not null then
+  elsif p_id is not null then
     perform app.demand(p_permission);
-    subject := 'customer';
+    subject := case p_subject when 'contact' then 'contact' else 'customer' end;
     company_id := app.company_id();
-    id := p_customer_id;
-    if not exists (select from public.customers c where c.company_id = app.company_id() and c.id = p_customer_id) then
+    id := p_id;
+    if not exists (select from public.customers c where subject = 'customer' and c.company_id = app.company_id() and c.id = p_id)
+       and not exists (select from public.customer_contacts c where subject = 'contact' and c.company_id = app.company_id() and c.id = p_id) then
       raise exception using errcode = 'TH404', constraint = 'person_not_found', message = 'There is no such person here.';
     end if;
   else
@@ -37,15 +40,15 @@ begin
     id := auth.uid();
   end if;
 end $$;
-revoke all on function app.asked_person(uuid, text) from public;
-grant execute on function app.asked_person(uuid, text) to app_definer;
+revoke all on function app.asked_person(text, uuid, text) from public;
+grant execute on function app.asked_person(text, uuid, text) to app_definer;
 
 -- The companies whose rows may tell of an account.
 create or replace function app.companies_of_person(p_subject text, p_company_id uuid, p_id uuid) returns uuid[]
   language sql stable
   set search_path = ''
 as $$
-  select case when p_subject = 'customer' then array[p_company_id] else coalesce(array_agg(c.company_id), '{}') end
+  select case when p_subject <> 'account' then array[p_company_id] else coalesce(array_agg(c.company_id), '{}') end
     from (select m.company_id from public.team_members m where m.user_id = p_id
           union select r.company_id from app.removed_members r where r.user_id = p_id
           union select app.no_company() limit 10000) c
@@ -60,9 +63,16 @@ create or replace function app.refuse_erasure(p_subject text, p_company_id uuid,
 as $$
 declare
   v_invoices bigint;
+  v_hold     public.legal_holds;
 begin
-  if exists (select from app.erasures e where e.subject_id = p_id and e.company_id is not distinct from p_company_id) then
+  if exists (select from app.erasures e where e.subject_id = p_id and e.company_id is not distinct from p_company_id
+                                          and e.status in ('pending', 'running', 'completed')) then
     raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
+  end if;
+  v_hold := app.hold_of_person(p_subject, p_company_id, p_id);
+  if v_hold.id is not null then
+    raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
+      detail = coalesce(v_hold.holds_until::text, ''), hint = 'Release the hold first, when what it is for is over.';
   end if;
   if p_subject = 'account' then
     if exists (select from public.team_members m join public.companies c on c.id = m.company_id
@@ -70,7 +80,7 @@ begin
       raise exception using errcode = 'TH422', constraint = 'owner_protected', message = 'The owner of a company cannot be erased.',
         hint = 'Transfer the ownership, or delete the company first.';
     end if;
-  else
+  elsif p_subject = 'customer' then
     select count(*) into v_invoices from public.invoices i
      where i.company_id = p_company_id and i.customer_id = p_id and i.deleted_at is null and i.balance_amount > 0 and app.is_issued(i.status);
     if v_invoices > 0 then
@@ -99,43 +109,105 @@ end $$;
 revoke all on function app.demand_fresh_session(integer) from public;
 grant execute on function app.demand_fresh_session(integer) to app_definer;
 
--- Notes that somebody is to be erased, and puts the task in. Returns the erasure.
+-- Notes that somebody is to be erased, and puts the task in. Returns the erasure; where the customer asked for it himself that is the answer.
 create or replace function app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p_asked_how text) returns uuid
   language plpgsql volatile
   set search_path = ''
 as $$
 declare
-  v_erasure constant uuid := app.uuid_v7();
+  v_companies constant uuid[] := app.companies_of_person(p_subject, p_company_id, p_id);
+  v_erasure uuid;
 begin
   perform pg_advisory_xact_lock(hashtextextended('erase ' || p_id, 0));
   perform app.refuse_erasure(p_subject, p_company_id, p_id);
-  insert into app.erasures (id, company_id, subject, subject_id, asked_by, asked_how, companies)
-  values (v_erasure, p_company_id, p_subject, p_id, auth.uid(), p_asked_how, app.companies_of_person(p_subject, p_company_id, p_id));
+  update app.erasures e set status = 'pending', decided_by = auth.uid(), decided_at = now(), companies = v_companies
+   where e.subject_id = p_id and e.company_id = p_company_id and e.status = 'asked' returning e.id into v_erasure;
+  if v_erasure is null then
+    v_erasure := app.uuid_v7();
+    insert into app.erasures (id, company_id, subject, subject_id, asked_by, asked_how, companies)
+    values (v_erasure, p_company_id, p_subject, p_id, auth.uid(), p_asked_how, v_companies);
+  end if;
   perform app.enqueue_task('erase_person', jsonb_build_object('erasure_id', v_erasure), coalesce(p_company_id, app.no_company()), p_id => v_erasure);
   return v_erasure;
 end $$;
 revoke all on function app.open_erasure(text, uuid, uuid, text) from public;
 grant execute on function app.open_erasure(text, uuid, uuid, text) to app_definer;
 
-create or replace function app.ask_erasure(p_customer_id uuid, p_minutes integer) returns uuid
+drop function if exists app.ask_erasure(uuid, integer);
+create or replace function app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, out id uuid, out status text)
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
   v_person record;
 begin
-  v_person := app.asked_person(p_customer_id, 'privacy:erase');
+  v_person := app.asked_person(p_subject, p_id, 'privacy:erase');
   if v_person.subject = 'account' then
     perform app.demand_fresh_session(p_minutes);
   elsif v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company erases its own customers.';
   end if;
-  return app.open_erasure(v_person.subject, v_person.company_id, v_person.id, case v_person.subject when 'account' then 'self' else 'member' end);
+  if app.customer_id() is not null then
+    id := app.note_wish(v_person.company_id, v_person.id);
+    status := 'asked';
+  else
+    id := app.open_erasure(v_person.subject, v_person.company_id, v_person.id, case v_person.subject when 'account' then 'self' else 'member' end);
+    status := 'pending';
+  end if;
 end $$;
-comment on function app.ask_erasure(uuid, integer) is 'Has a customer of the company erased, or whoever asks; returns the id of the erasure.';
-alter function app.ask_erasure(uuid, integer) owner to app_definer;
-revoke all on function app.ask_erasure(uuid, integer) from public;
-grant execute on function app.ask_erasure(uuid, integer) to authenticated, service_role;
+comment on function app.ask_erasure(uuid, text, integer) is
+  'Has a customer of the company erased, somebody to speak with there, or whoever asks. What a customer asks for in the portal waits for the company.';
+alter function app.ask_erasure(uuid, text, integer) owner to app_definer;
+revoke all on function app.ask_erasure(uuid, text, integer) from public;
+grant execute on function app.ask_erasure(uuid, text, integer) to authenticated, guest, service_role;
+
+-- What a customer asks for waits for an answer: the company knows whether something obliges it to keep him. Whoever may answer is told.
+create or replace function app.note_wish(p_company_id uuid, p_customer_id uuid) returns uuid
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_erasure constant uuid := app.uuid_v7();
+begin
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || p_customer_id, 0));
+  if exists (select from app.erasures e where e.company_id = p_company_id and e.subject_id = p_customer_id and e.status <> 'declined') then
+    raise exception using errcode = 'TH409', constraint = 'erasure_asked', message = 'This was asked for already.',
+      hint = 'The company answers within a month.';
+  elsif (select count(*) from app.erasures e where e.company_id = p_company_id and e.subject_id = p_customer_id and e.created_at > now() - interval '1 day') >= 3 then
+    raise exception using errcode = 'TH429', constraint = 'erasure_asked_often', message = 'This was asked for, and answered, three times within a day.',
+      hint = 'Speak with the company.';
+  end if;
+  insert into app.erasures (id, company_id, subject, subject_id, asked_how, status) values (v_erasure, p_company_id, 'customer', p_customer_id, 'portal', 'asked');
+  perform app.notify('system', p_company_id, p_permission => 'privacy:erase', p_entity_type => 'customer', p_entity_id => p_customer_id, p_priority => 'high',
+                     p_params => jsonb_build_object('subject', 'A customer asks to be erased', 'body', 'Erase him or decline, within a month.'));
+  return v_erasure;
+end $$;
+revoke all on function app.note_wish(uuid, uuid) from public;
+grant execute on function app.note_wish(uuid, uuid) to app_definer;
+
+create or replace function app.decline_erasure(p_id uuid, p_reason text) returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_status text;
+begin
+  perform app.demand('privacy:erase');
+  select e.status into v_status from app.erasures e where e.company_id = app.company_id() and e.id = p_id for update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'erasure_not_found', message = 'There is no such erasure in this company.';
+  elsif v_status <> 'asked' then
+    raise exception using errcode = 'TH409', constraint = 'erasure_decided', message = 'This was answered already, or goes on by itself.';
+  elsif coalesce(length(btrim(p_reason)), 0) not between 1 and 2000 then
+    raise exception using errcode = 'TH422', constraint = 'reason_missing', message = 'The customer is told why, in 1 to 2000 letters.';
+  end if;
+  update app.erasures e set status = 'declined', decline_reason = btrim(p_reason), decided_by = auth.uid(), decided_at = now()
+   where e.company_id = app.company_id() and e.id = p_id;
+end $$;
+comment on function app.decline_erasure(uuid, text) is 'Tells a customer who asked to be erased that he is not, and why.';
+alter function app.decline_erasure(uuid, text) owner to app_definer;
+revoke all on function app.decline_erasure(uuid, text) from public;
+grant execute on function app.decline_erasure(uuid, text) to authenticated, service_role;
 
 -- For the operator: whoever has this address or id. An address may be an account's and of customers of several companies.
 create or replace function app.people_named(p_name text) returns table (subject text, company_id uuid, id uuid)
@@ -149,7 +221,9 @@ begin
   return query
     select 'account', null::uuid, u.id from auth.users u where u.id::text = lower(p_name) or u.email_key = lower(btrim(p_name)) and u.deleted_at is null
     union all
-    select 'customer', c.company_id, c.id from public.customers c where c.id::text = lower(p_name) or c.email_key = lower(btrim(p_name)) limit 1000;
+    select 'customer', c.company_id, c.id from public.customers c where c.id::text = lower(p_name) or c.email_key = lower(btrim(p_name))
+    union all
+    select 'contact', c.company_id, c.id from public.customer_contacts c where c.id::text = lower(p_name) or lower(c.email) = lower(btrim(p_name)) limit 1000;
 end $$;
 alter function app.people_named(text) owner to app_definer;
 revoke all on function app.people_named(text) from public;
@@ -181,7 +255,7 @@ as $$
     union
     select w.word from public.customer_contacts c
      cross join lateral (values (c.email), (c.phone), (c.mobile_phone), (c.first_name || ' ' || c.last_name)) w (word)
-     where p_subject = 'customer' and c.company_id = p_company_id and c.customer_id = p_id
+     where c.company_id = p_company_id and (p_subject = 'customer' and c.customer_id = p_id or p_subject = 'contact' and c.id = p_id)
     union
     select w.word from auth.users u join public.users p on p.id = u.id
      cross join lateral (values (u.email), (u.phone), (u.email_change), (u.phone_change), (p.name), (p.email), (p.phone)) w (word)
@@ -215,6 +289,8 @@ begin
   for v_place in
     select p.* from app.personal_places() p
      where p.subject = p_erasure.subject and starts_with(p.table_name, 'public.') and p.deed <> 'keep'
+       -- What a contact signed is the customer's.
+       and (p.subject <> 'contact' or p.deed <> 'listed')
        and exists (select from pg_catalog.pg_attribute a where a.attrelid = p.table_name::regclass and a.attname = 'id' and a.atttypid = 'uuid'::regtype)
      order by p.place
   loop
@@ -329,6 +405,9 @@ begin
   if app.redact_audit(v_erasure, p_rows) then
     return true;
   end if;
+  -- What he was told when he asked before goes with him.
+  update app.erasures e set decline_reason = '[erased]'
+   where e.subject_id = v_erasure.subject_id and e.company_id = v_erasure.company_id and e.status = 'declined';
   update app.erasures e
      set status = 'completed', finished_at = now(), row_ids = null, words = null, after_id = null, companies = '{}',
          counts = e.counts || jsonb_build_object('public.audit_logs', (select count(*) from app.audit_redactions r where r.batch_id in (
@@ -349,10 +428,11 @@ create or replace function app.tell_of_erasure(p_erasure app.erasures) returns v
 as $$
 begin
   insert into app.events (company_id, names, row_id, payload)
-  select p_erasure.company_id, array['customer.erased', 'customer.updated'], p_erasure.subject_id,
+  select p_erasure.company_id, n.names, p_erasure.subject_id,
          jsonb_build_object('data', jsonb_build_object('id', p_erasure.subject_id, 'company_id', p_erasure.company_id, 'erased_at', now()))
     from app.event_interest i
-   where p_erasure.subject = 'customer' and i.company_id = p_erasure.company_id and i.wanted && array['*', 'customer.*', 'customer.erased', 'customer.updated'];
+   cross join (select case p_erasure.subject when 'customer' then array['customer.erased', 'customer.updated'] else array['customer_contact.erased', 'customer_contact.deleted'] end) n (names)
+   where p_erasure.subject <> 'account' and i.company_id = p_erasure.company_id and i.wanted && (array['*', split_part(n.names[1], '.', 1) || '.*'] || n.names);
 end $$;
 revoke all on function app.tell_of_erasure(app.erasures) from public;
 grant execute on function app.tell_of_erasure(app.erasures) to app_definer;

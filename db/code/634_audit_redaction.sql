@@ -78,7 +78,7 @@ begin
         from app.audit_redactions r
         join public.audit_logs b on b.company_id = r.company_id and b.id = r.row_id
        cross join lateral (select b.entity_id = any (p_erasure.row_ids) or app.tells_of(concat_ws(' ', b.old_values::text, b.new_values::text, b.metadata::text),
-                                    case when p_erasure.subject = 'customer' then p_erasure.row_ids else '{}' end, p_erasure.words) as is_about) w
+                                    case when p_erasure.subject <> 'account' then p_erasure.row_ids else '{}' end, p_erasure.words) as is_about) w
        where r.company_id = v_company and r.batch_id = v_batch and a.company_id = r.company_id and a.id = r.row_id;
       update app.audit_redactions r set after = app.audit_digest(a)
         from public.audit_logs a where r.company_id = v_company and r.batch_id = v_batch and a.company_id = r.company_id and a.id = r.row_id;

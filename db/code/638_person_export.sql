@@ -2,7 +2,7 @@
 -- Invariant: whoever asks for it is asked about at every place, so that no id of another company, and nobody without the right, gets a row.
 
 -- Whose data it is: opened once, so that whoever is refused is refused before anything is sent.
-create or replace function app.open_person_export(p_customer_id uuid, p_subject text default null, p_company_id uuid default null)
+create or replace function app.open_person_export(p_id uuid, p_subject text default null, p_company_id uuid default null)
   returns table (subject text, company_id uuid, id uuid, row_ids uuid[], words text[], companies uuid[], profile jsonb)
   language plpgsql stable security definer
   set search_path = ''
@@ -12,13 +12,15 @@ declare
   v_person  record;
   v_found   app.erasures;
 begin
-  if p_subject is not null then
-    if auth.role() is distinct from 'service_role' or app.company_id() is not null then
-      raise exception using errcode = '42501', message = 'Only the operator asks for people everywhere.';
+  if auth.role() = 'service_role' and app.company_id() is null then
+    if p_subject is null or p_id is null then
+      raise exception using errcode = 'TH401', constraint = 'not_signed_in', message = 'Sign in first.';
     end if;
-    select p_subject as subject, p_company_id as company_id, p_customer_id as id into v_person;
+    select p_subject as subject, p_company_id as company_id, p_id as id into v_person;
+  elsif p_company_id is not null then
+    raise exception using errcode = '42501', message = 'Only the operator asks for people everywhere.';
   else
-    v_person := app.asked_person(p_customer_id, 'privacy:export');
+    v_person := app.asked_person(p_subject, p_id, 'privacy:export');
   end if;
   v_found.subject := v_person.subject;
   v_found.company_id := v_person.company_id;
@@ -29,6 +31,8 @@ begin
     select v_found.subject, v_found.company_id, v_found.subject_id, v_found.row_ids, v_found.words, v_found.companies,
            coalesce((select to_jsonb(c) - app.shown_of('public.customers') from public.customers c
                       where v_found.subject = 'customer' and c.company_id = v_found.company_id and c.id = v_found.subject_id),
+                    (select to_jsonb(c) - app.shown_of('public.customer_contacts') from public.customer_contacts c
+                      where v_found.subject = 'contact' and c.company_id = v_found.company_id and c.id = v_found.subject_id),
                     (select to_jsonb(u) - app.shown_of('public.users') from public.users u where v_found.subject = 'account' and u.id = v_found.subject_id));
 end $$;
 alter function app.open_person_export(uuid, text, uuid) owner to app_definer;
@@ -36,7 +40,7 @@ revoke all on function app.open_person_export(uuid, text, uuid) from public;
 grant execute on function app.open_person_export(uuid, text, uuid) to authenticated, guest, service_role;
 
 -- The rows of one place, the newest ids first; is_over says that there is no later place.
-create or replace function app.person_rows(p_customer_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer)
+create or replace function app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer)
   returns table (place integer, table_name text, rows jsonb, is_cut boolean)
   language plpgsql stable security definer
   set search_path = ''
@@ -50,8 +54,8 @@ begin
   if p_rows not between 1 and 1000000 then
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
-  select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
-  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company tells of its own customers.';
   end if;
   for v_place in
@@ -73,7 +77,7 @@ revoke all on function app.person_rows(uuid, text, uuid, integer, integer) from 
 grant execute on function app.person_rows(uuid, text, uuid, integer, integer) to authenticated, guest, service_role;
 
 -- What an account did, and the jobs that it made: its own trace, without what the rows say of others.
-create or replace function app.person_trace(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer)
+create or replace function app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer)
   returns table (projects jsonb, audit_logs jsonb)
   language plpgsql stable security definer
   set search_path = ''
@@ -84,8 +88,8 @@ begin
   if p_rows not between 1 and 1000000 then
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
-  select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
-  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company tells of its own customers.';
   end if;
   return query select
@@ -105,7 +109,7 @@ revoke all on function app.person_trace(uuid, text, uuid, integer) from public;
 grant execute on function app.person_trace(uuid, text, uuid, integer) to authenticated, guest, service_role;
 
 -- The person's files: what is attached to his rows, as it is now.
-create or replace function app.person_files(p_customer_id uuid, p_subject text, p_company_id uuid, p_rows integer)
+create or replace function app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer)
   returns table (company_id uuid, id uuid, name text, bytes bigint, mime_type text)
   language plpgsql stable security definer
   set search_path = ''
@@ -117,8 +121,8 @@ begin
   if p_rows not between 1 and 1000000 then
     raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
   end if;
-  select * into strict v_person from app.open_person_export(p_customer_id, p_subject, p_company_id);
-  if v_person.subject = 'customer' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company tells of its own customers.';
   end if;
   return query
@@ -134,7 +138,7 @@ begin
         limit 1) n on true
      where v.company_id = any (v_person.companies)
        and (n.file_name is not null
-            or v_person.subject = 'customer' and o.path_tokens[2:] && v_person.row_ids::text[]
+            or v_person.subject <> 'account' and o.path_tokens[2:] && v_person.row_ids::text[]
             or v_person.subject = 'account' and o.path_tokens @> array[v_person.id::text])
      order by o.id limit p_rows;
 end $$;
@@ -154,19 +158,22 @@ alter function app.person_file(uuid, uuid) owner to app_definer;
 revoke all on function app.person_file(uuid, uuid) from public;
 grant execute on function app.person_file(uuid, uuid) to service_role;
 
--- The erasures of a company, the newest first, or one of them. What went is said in numbers.
+-- The erasures of a company, the newest first, or one of them; to a customer his own. What went is said in numbers.
 create or replace function app.shown_erasures(p_id uuid, p_rows integer) returns setof jsonb
   language plpgsql stable security definer
   set search_path = ''
 as $$
 begin
-  perform app.demand('privacy:erase');
+  if app.customer_id() is null or not app.has_permission('privacy:erase_own') then
+    perform app.demand('privacy:erase');
+  end if;
   return query
     select jsonb_build_object('id', e.id, 'subject', e.subject, 'subject_id', e.subject_id, 'asked_by', e.asked_by, 'asked_how', e.asked_how, 'status', e.status,
-                              'counts', e.counts, 'created_at', e.created_at, 'finished_at', e.finished_at)
+                              'counts', e.counts, 'created_at', e.created_at, 'finished_at', e.finished_at, 'decline_reason', e.decline_reason,
+                              'answer_by', case e.status when 'asked' then e.created_at + interval '1 month' end)
       from app.erasures e
-     where e.company_id = app.company_id() and (p_id is null or e.id = p_id) order by e.created_at desc, e.id limit least(p_rows, 1000);
+     where e.company_id = app.company_id() and (p_id is null or e.id = p_id) and (app.customer_id() is null or e.subject_id = app.customer_id()) order by e.created_at desc, e.id limit least(p_rows, 1000);
 end $$;
 alter function app.shown_erasures(uuid, integer) owner to app_definer;
 revoke all on function app.shown_erasures(uuid, integer) from public;
-grant execute on function app.shown_erasures(uuid, integer) to authenticated, service_role;
+grant execute on function app.shown_erasures(uuid, integer) to authenticated, guest, service_role;

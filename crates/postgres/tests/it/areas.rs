@@ -64,6 +64,7 @@ pub(crate) const AREAS: &[Area] = &[
             "customers",
             "customer_contacts",
             "consents",
+            "legal_holds",
             "customer_addresses",
             "customer_tags",
             "customer_reviews",

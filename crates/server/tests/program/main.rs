@@ -29,6 +29,8 @@ mod killed;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod receiver;

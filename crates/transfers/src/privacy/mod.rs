@@ -5,7 +5,9 @@
 
 mod erasing;
 mod export;
+mod packed;
 mod routes;
+mod zip;
 
 pub use erasing::ErasePerson;
 pub use routes::router;

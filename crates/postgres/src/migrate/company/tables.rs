@@ -169,8 +169,8 @@ impl Archived {
                 " and t.state = 'stored' and exists (select from app.object_versions v where v.company_id = t.company_id and v.blob_key = t.key)",
             ]
             .concat(),
-            // Before that it has words of whoever is being erased, and is work in flight.
-            "app.erasures" => ["t.company_id = ", &id, " and t.status = 'completed'"].concat(),
+            // Until it is over it has words of whoever is being erased, and is work in flight.
+            "app.erasures" => ["t.company_id = ", &id, " and t.status not in ('pending', 'running')"].concat(),
             _ => ["t.company_id = ", &id].concat(),
         }
     }

@@ -9,15 +9,15 @@ use crate::audit::{said, verify};
 use crate::rates::Person;
 use crate::transfers::shop::Shop;
 
-const EXPORT: &str = "/api/gdpr/export";
-const ERASE: &str = "/api/gdpr/erase";
+pub(super) const EXPORT: &str = "/api/gdpr/export";
+pub(super) const ERASE: &str = "/api/gdpr/erase";
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
 }
 
 /// A customer with a job, a note, a message, a contact, and a photo of his house.
-async fn customer(shop: &Shop, who: &Person, word: &str) -> (String, String) {
+pub(super) async fn customer(shop: &Shop, who: &Person, word: &str) -> (String, String) {
     let row =
         json!({ "first_name": word, "last_name": "Person", "email": "shared@person.example", "phone": "+12025550177", "notes": word });
     let made = shop
@@ -66,7 +66,11 @@ fn stands_in_a_file(folder: &std::path::Path, word: &str) -> bool {
 
 #[tokio::test]
 async fn a_customer_is_told_everything_and_erased() {
-    let shop = Shop::open_with(|settings| settings.storage.trash_days = 30).await;
+    let shop = Shop::open_with(|settings| {
+        settings.storage.trash_days = 30;
+        settings.maintenance.upkeep_interval_ms = 200;
+    })
+    .await;
     let (ann, bob) = (&shop.ann, &shop.bob);
     let (id, _) = customer(&shop, ann, CANARY).await;
     let (other, _) = customer(&shop, bob, "bystander").await;

@@ -2,6 +2,7 @@
 
 mod asked;
 mod everywhere;
+mod rights;
 
 use testkit::Db;
 use tokio_postgres::Client;
