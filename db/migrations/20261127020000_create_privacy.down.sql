@@ -17,6 +17,7 @@ comment on column auth.users.email_change is null;
 comment on column public.company_settings.report_mails is null;
 comment on column public.contracts.signer_title is null;
 comment on column auth.users.email_key is null;
+drop function if exists app.keep_held() cascade;
 drop table public.legal_holds cascade;
 drop table public.consents cascade;
 drop table app.audit_redactions cascade;

@@ -104,10 +104,8 @@ fn files_with(folder: &Path, word: &str) -> Vec<String> {
     let mut found = vec![];
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.ends_with("postgres/cluster") {
-            continue;
-        } else if path.is_dir() {
-            found.extend(files_with(&path, word));
+        if path.is_dir() {
+            found.extend(if path.ends_with("postgres/cluster") { vec![] } else { files_with(&path, word) });
         } else if std::fs::read(&path).is_ok_and(|bytes| memchr::memmem::find(&bytes, word.as_bytes()).is_some()) {
             found.push(path.display().to_string());
         }
