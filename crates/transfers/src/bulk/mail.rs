@@ -179,7 +179,7 @@ impl BulkEmail {
             match address {
                 None => next.without_address = next.without_address.saturating_add(1),
                 Some(address) if suppressed.contains(address) || refused.contains(id) => {
-                    next.suppressed = next.suppressed.saturating_add(1)
+                    next.suppressed = next.suppressed.saturating_add(1);
                 }
                 Some(address) => {
                     let posting = Posting {

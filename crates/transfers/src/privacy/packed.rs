@@ -66,42 +66,38 @@ impl Packing {
                     self.zip.put(&head);
                     head
                 }
-                Stage::Data => match self.export.next().await? {
-                    Some(piece) => {
+                Stage::Data => {
+                    if let Some(piece) = self.export.next().await? {
                         self.stage = Stage::Data;
                         self.zip.put(&piece);
                         piece
-                    }
-                    None => {
+                    } else {
                         self.stage = Stage::Between(self.export.take_packed().into_iter());
                         self.zip.end()?
                     }
-                },
+                }
                 Stage::Between(mut left) => match left.next() {
-                    Some(wanted) => match content(&self.transfers, &wanted).await? {
-                        Some(content) => {
-                            self.stage = Stage::File(content, left);
-                            self.zip.begin(wanted.path)?
-                        }
-                        None => {
+                    Some(wanted) => {
+                        let Some(found) = content(&self.transfers, &wanted).await? else {
                             self.stage = Stage::Between(left);
                             continue;
-                        }
-                    },
+                        };
+                        self.stage = Stage::File(found, left);
+                        self.zip.begin(wanted.path)?
+                    }
                     None => self.zip.finish()?,
                 },
-                Stage::File(mut content, left) => match content.next().await {
-                    Some(piece) => {
+                Stage::File(mut coming, left) => {
+                    if let Some(piece) = coming.next().await {
                         let piece = piece?;
-                        self.stage = Stage::File(content, left);
+                        self.stage = Stage::File(coming, left);
                         self.zip.put(&piece);
                         piece
-                    }
-                    None => {
+                    } else {
                         self.stage = Stage::Between(left);
                         self.zip.end()?
                     }
-                },
+                }
                 Stage::Over => return Ok(None),
             };
             return Ok(Some(piece));

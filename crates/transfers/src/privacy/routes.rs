@@ -92,8 +92,8 @@ async fn tell(
     let (body, kind, end) = if files {
         (Body::from_stream(packed::pieces(&transfers, opened.head, opened.rest)), "application/zip", "zip")
     } else {
-        let content = stream::iter([Ok(opened.head)]).chain(opened.rest.into_stream());
-        (Body::from_stream(content), "application/json; charset=utf-8", "json")
+        let pieces = stream::iter([Ok(opened.head)]).chain(opened.rest.into_stream());
+        (Body::from_stream(pieces), "application/json; charset=utf-8", "json")
     };
     let mut response = Response::new(body);
     let name = format!("attachment; filename=\"user-data-{}.{end}\"", opened.id);
