@@ -19,6 +19,9 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
         "app.open_import(uuid, text, text, text, int8, text, _text)",
         &[Some("#~ffd"), Some("customers"), Some("csv"), None, Some("1"), Some("#~000/file"), Some("{}")],
     ),
+    ("app.ask_erasure(uuid, text, int4)", &[Some("#~602"), Some("customer"), Some("10")]),
+    ("app.decline_erasure(uuid, text)", &[Some("#~e68"), Some("The warranty runs.")]),
+    ("app.erase_as_operator(text, uuid, uuid)", &[Some("customer"), Some("#~000"), Some("#~602")]),
     ("app.evaluate_alerts(_text)", &[Some("{app}")]),
     (
         "app.keep_supplier_secret(uuid, uuid, text, uuid, text)",

@@ -20,6 +20,8 @@ mod hygiene;
 #[cfg(test)]
 mod indexes;
 #[cfg(test)]
+mod labels;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod pooler;

@@ -19,6 +19,7 @@ mod notifications;
 mod notify;
 mod own;
 mod place;
+mod privacy;
 mod psql;
 mod realtime;
 mod restore;
@@ -86,6 +87,7 @@ enum Command {
     Companies(companies::Companies),
     Support(support::Support),
     Audit(audit::Audit),
+    Privacy(privacy::Privacy),
     Doctor(doctor::Doctor),
     Alerts(alerts::Alerts),
     Mail(mail::Mail),
@@ -201,6 +203,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Companies(command) => Box::pin(command.run(&settings)).await,
         Command::Support(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
+        Command::Privacy(command) => Box::pin(command.run(&settings)).await,
         Command::Doctor(command) => Box::pin(command.run(&settings)).await,
         Command::Alerts(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,

@@ -24,6 +24,8 @@ mod media;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod rates;
 #[cfg(test)]
 mod realtime;

@@ -172,14 +172,16 @@ impl BulkEmail {
 
     async fn batch(&self, task: &Running, letter: &Letter, part: &[(Uuid, Option<String>)], mark: &mut Mark) -> Result<Ended> {
         let tx = task.begin("writes letters to many").await?;
-        let sender_name = company_name(&tx).await?;
+        let (sender_name, refused) = about(&tx, part).await?;
         let message =
             Message { sender_name, subject: letter.subject.clone(), text: letter.text.clone(), html: String::new(), payload: None };
         let seal = self.0.auth().seal()?;
         let mut next = mark.clone();
         let mut ended = Ended::All;
         for (id, address) in part {
-            if let Some(address) = address {
+            if refused.contains(id) {
+                next.suppressed = next.suppressed.saturating_add(1);
+            } else if let Some(address) = address {
                 let dispatch = Dispatch {
                     company_id: task.company_id(),
                     channel: Channel::Mail,
@@ -210,7 +212,14 @@ impl BulkEmail {
     }
 }
 
-async fn company_name(tx: &Tx) -> Result<String> {
-    let row = tx.query_one(Sql::new("select c.name from public.companies c where c.id = app.company_id()")).await?;
-    row.try_get("name").map_err(Error::internal)
+/// Returns the name of the company, and which of these customers took back that they agreed to letters.
+async fn about(tx: &Tx, part: &[(Uuid, Option<String>)]) -> Result<(String, HashSet<Uuid>)> {
+    let customers: Vec<Uuid> = part.iter().map(|(id, _)| *id).collect();
+    let mut sql = Sql::new("select c.name, coalesce((select jsonb_agg(g.id) from jsonb_array_elements_text(");
+    sql.bind(json!(customers)).text("::jsonb) g (id) where app.has_refused(c.id, g.id::uuid, 'marketing_email')), '[]') as refused");
+    sql.text(" from public.companies c where c.id = app.company_id()");
+    let row = tx.query_one(sql).await?;
+    let refused: Value = row.try_get("refused").map_err(Error::internal)?;
+    let refused = refused.as_array().into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect();
+    Ok((row.try_get("name").map_err(Error::internal)?, refused))
 }

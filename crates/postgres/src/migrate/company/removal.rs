@@ -10,7 +10,7 @@ use super::super::error;
 use super::super::options::Options;
 use super::super::session::Migrator;
 use super::SAME_TEXT;
-use super::tables::SEALS;
+use super::tables::{REDACTIONS, SEALS};
 
 /// Rows of a table in which the id stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,7 +83,7 @@ impl Migrator {
             let look = ["select count(*) from only ", &table, " t where strpos(t::text, $1) > 0"].concat();
             let rows: i64 = session.client.query_one(&look, &[&id.to_string()]).await.map_err(error::query)?.get(0);
             removal.tables += 1;
-            let is_audit = table == SEALS || table.starts_with("public.audit_logs");
+            let is_audit = table == SEALS || table == REDACTIONS || table.starts_with("public.audit_logs");
             match (rows, is_audit) {
                 (0, _) => {}
                 (_, true) => removal.audit.push(Remains { table, rows }),
