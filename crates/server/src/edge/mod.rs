@@ -69,11 +69,11 @@ pub struct Bound {
 /// Binds all addresses. An IPv6 loopback that the machine does not have is only noted, as long as another address is bound.
 ///
 /// Where two addresses ask for port 0, both get the same free port.
-pub async fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
+pub fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
     let mut tries = FREE_PORT_TRIES;
     loop {
         tries -= 1;
-        match bind_once(wanted).await {
+        match bind_once(wanted) {
             // The port that was free on the first address is somebody's on the next one: another one is as good.
             Err(ListenError::Taken { address, .. }) if tries > 0 && !wanted.contains(&address) => {}
             outcome => return outcome,
@@ -81,7 +81,7 @@ pub async fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
     }
 }
 
-async fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
+fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
     let mut bound = Bound::default();
     let mut free_port = 0;
     for address in wanted {

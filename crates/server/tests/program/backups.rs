@@ -218,7 +218,7 @@ async fn backups_go_to_a_bucket_and_come_back_from_it() {
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
         server.stop();
     });
-    assert!(!store.names().is_empty() && !old.path().join("data/backups").exists());
+    assert!(!store.names().is_empty() && !old.path().join("data/backups").try_exists().unwrap());
     let key = old.path().join("data/secrets/recovery_key");
     let server = tokio::task::block_in_place(|| {
         let restore = ["restore", "--latest", "--recovery-key-file", key.to_str().unwrap()];

@@ -3,7 +3,7 @@
 //! Invariant: both installations are real, each with a server and a PostgreSQL of its own; what is looked for was planted by hand.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
@@ -152,6 +152,34 @@ fn someone_is_present(folder: &Path, id: &str) {
     );
 }
 
+/// Writes the company into an archive, with passwords at last, and looks at what is in it and what is not.
+fn exported(there: &Path, bucket: &[(&str, &str)], id: &str) -> PathBuf {
+    let export = |arguments: &[&str]| run_with(there, bucket, arguments);
+    someone_is_present(there, id);
+
+    // Without passwords nothing that opens a door is in it.
+    let archive = there.join("company.thorbis");
+    let path = archive.to_str().unwrap();
+    let (is_done, said) = export(&["company", "export", id, "--to", path]);
+    assert!(is_done && said.contains("1 files with") && said.contains("1 accounts"), "{said}");
+    let text = unpacked(&archive);
+    assert!(text.contains("Fix the boiler") && text.contains("the cellar") && text.contains(EMAIL));
+    assert!(SECRETS.iter().all(|secret| !text.contains(secret)));
+    refused(there, &["companies", "export", id, "--to", path], "exists");
+    refused(there, &["companies", "export", "no-such", "--to", "/dev/null/x"], "company_not_found");
+    fs::remove_file(&archive).unwrap();
+    let (is_done, said) = export(&["companies", "export", id, "--to", path, "--with-passwords"]);
+    assert!(is_done, "{said}");
+    assert!(fs::read_dir(there).unwrap().flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".partial")));
+    // What is in the bucket is seen by whoever looks for what is left.
+    sql(there, "select app.forget_presences('01900000-0000-7000-8000-00000000000a')");
+    let (is_proved, said) = export(&["companies", "deletion-proof", id]);
+    assert!(!is_proved && said.contains("files of the company: 1"), "{said}");
+    let (is_proved, said) = export(&["companies", "deletion-proof", "01900000-0000-7000-8000-0000000000ff"]);
+    assert!(!is_proved && said.contains("nothing is proved"), "{said}");
+    archive
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_company_moves_to_another_installation_and_a_deleted_one_is_gone() {
     let (there, here) = (folder(), folder());
@@ -173,29 +201,8 @@ async fn a_company_moves_to_another_installation_and_a_deleted_one_is_gone() {
         })
     });
     let id = founded(&source, there).await;
-    let export = |arguments: &[&str]| tokio::task::block_in_place(|| run_with(there, &bucket, arguments));
-    someone_is_present(there, &id);
-
-    // Without passwords nothing that opens a door is in it.
-    let archive = there.join("company.thorbis");
+    let archive = tokio::task::block_in_place(|| exported(there, &bucket, &id));
     let path = archive.to_str().unwrap();
-    let (is_done, said) = export(&["company", "export", &id, "--to", path]);
-    assert!(is_done && said.contains("1 files with") && said.contains("1 accounts"), "{said}");
-    let text = unpacked(&archive);
-    assert!(text.contains("Fix the boiler") && text.contains("the cellar") && text.contains(EMAIL));
-    assert!(SECRETS.iter().all(|secret| !text.contains(secret)));
-    refused(there, &["companies", "export", &id, "--to", path], "exists");
-    refused(there, &["companies", "export", "no-such", "--to", "/dev/null/x"], "company_not_found");
-    fs::remove_file(&archive).unwrap();
-    let (is_done, said) = export(&["companies", "export", &id, "--to", path, "--with-passwords"]);
-    assert!(is_done, "{said}");
-    assert!(fs::read_dir(there).unwrap().flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".partial")));
-    // What is in the bucket is seen by whoever looks for what is left.
-    sql(there, "select app.forget_presences('01900000-0000-7000-8000-00000000000a')");
-    let (is_proved, said) = export(&["companies", "deletion-proof", &id]);
-    assert!(!is_proved && said.contains("files of the company: 1"), "{said}");
-    let (is_proved, said) = export(&["companies", "deletion-proof", "01900000-0000-7000-8000-0000000000ff"]);
-    assert!(!is_proved && said.contains("nothing is proved"), "{said}");
     refuses_damage(here, &archive);
     is_untouched(here, &id);
 

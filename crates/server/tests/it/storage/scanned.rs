@@ -16,7 +16,7 @@ async fn shop(clamd: &Clamd, away: Away) -> Shop {
         settings.storage.scan.address = Some(clamd.address());
         settings.storage.scan.away = away;
         // A little more than this clamd takes: of what lies between it says nothing clear.
-        settings.storage.scan.bytes_max = LOOKED_AT_MAX as u64;
+        settings.storage.scan.bytes_max = LOOKED_AT_MAX.try_into().unwrap();
         settings.maintenance.upkeep_interval_ms = 100;
         settings.storage.json_bytes_max = 4_000_000;
     })
