@@ -6931,6 +6931,11 @@ begin
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
   if not found then
+    -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
+    if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then
+      new.virus_scan_status := case when tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)
+                                    then 'pending' else old.virus_scan_status end;
+    end if;
     return new;
   end if;
   new.file_size := coalesce(v_object.bytes, new.file_size);
@@ -11277,7 +11282,10 @@ begin
     if v_company <> app.no_company() then
       select b.key into v_key from app.blobs b
        where b.company_id = v_company and b.sha256 = v_blob.sha256 and b.bytes = v_blob.bytes and b.state = 'stored'
-       order by b.key limit 1 for share;
+       order by b.key limit 1 for update;
+      -- What was found in these bytes now holds for the same bytes that were kept before, when nobody looked or could.
+      update app.blobs b set scan_result = v_blob.scan_result, scanned_at = v_blob.scanned_at
+       where b.key = v_key and (b.scan_result, v_blob.scan_result) in (('skipped', 'pending'), ('skipped', 'clean'), ('pending', 'clean'));
       v_key := coalesce(v_key, v_blob.key);
     end if;
     update app.blobs b set state = case when v_key = b.key then 'stored' else 'doomed' end where b.key = v_blob.key;
@@ -22357,6 +22365,7 @@ CREATE TABLE app.blobs (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     scan_result text DEFAULT 'skipped'::text NOT NULL,
     scanned_at timestamp with time zone,
+    scan_tried_at timestamp with time zone,
     CONSTRAINT blobs_bytes_check CHECK ((bytes >= 0)),
     CONSTRAINT blobs_check CHECK (((state <> 'stored'::text) OR (bytes IS NOT NULL))),
     CONSTRAINT blobs_key_check CHECK ((length(key) <= 600)),
@@ -22370,6 +22379,8 @@ ALTER TABLE app.blobs OWNER TO app_owner;
 COMMENT ON TABLE app.blobs IS 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
 
 COMMENT ON COLUMN app.blobs.scan_result IS 'What was found: clean; skipped, where there is no scanner or the file is too large for it; pending while it is away.';
+
+COMMENT ON COLUMN app.blobs.scan_tried_at IS 'When the scanner was there and said nothing clear of it last: such a file waits behind all others.';
 
 CREATE TABLE app.cache_flushes (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -29063,7 +29074,7 @@ CREATE INDEX blobs_doomed_idx ON app.blobs USING btree (created_at) WHERE (state
 
 CREATE INDEX blobs_equal_idx ON app.blobs USING btree (company_id, sha256, bytes) WHERE (state = 'stored'::text);
 
-CREATE INDEX blobs_pending_idx ON app.blobs USING btree (created_at) WHERE (scan_result = 'pending'::text);
+CREATE INDEX blobs_pending_idx ON app.blobs USING btree (scan_tried_at NULLS FIRST, created_at) WHERE (scan_result = 'pending'::text);
 
 CREATE INDEX blobs_unfinished_idx ON app.blobs USING btree (keep_until) WHERE (state = 'intended'::text);
 
