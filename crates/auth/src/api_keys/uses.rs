@@ -49,14 +49,14 @@ impl Left {
         }
     }
 
-    /// Keeps what was taken for this minute.
+    /// Keeps what was taken for this minute, also where another request found since that the row has no more.
     fn keep(&self, minute: u32, taken: u32) {
-        self.change(minute, |left| if left == OVER { OVER } else { left.saturating_add(taken).min(OVER - 1) });
+        self.change(minute, |left| if left == OVER { taken } else { left.saturating_add(taken).min(OVER - 1) });
     }
 
-    /// Notes that this minute has no more.
+    /// Notes that the row has no more in this minute. What requests at the same time took from it is still to be spent.
     fn close(&self, minute: u32) {
-        self.change(minute, |_| OVER);
+        self.change(minute, |left| if left == 0 { OVER } else { left });
     }
 
     /// Changes what is left of a minute; where a later one stands already, what comes of this one is of no use.
@@ -101,7 +101,7 @@ impl Uses {
         };
         let Some(others) = taken.checked_sub(1) else {
             left.close(minute);
-            return Err(too_often(now));
+            return if left.take(minute) == Found::Taken { Ok(()) } else { Err(too_often(now)) };
         };
         left.keep(minute, others);
         Ok(())
@@ -141,7 +141,13 @@ mod tests {
         left.keep(7, 5);
         assert_eq!([left.take(8), left.take(8)], [Found::Taken, Found::Nothing], "what comes late counts for nothing");
         left.close(8);
-        left.keep(8, 1);
         assert_eq!([left.take(8), left.take(9)], [Found::Over, Found::Nothing]);
+        left.keep(8, 1);
+        left.close(8);
+        assert_eq!(
+            [left.take(8), left.take(8)],
+            [Found::Taken, Found::Nothing],
+            "of requests at once the last one does not end it for all"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use auth::{Auth, Refusal};
 use http::Request;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::server::{Server, token};
 
@@ -35,6 +36,17 @@ async fn two_servers_let_no_more_through_than_the_minute_has() {
         assert_eq!(passed, 20, "in minute {minute}");
         server.wait(60);
     }
+    // Those that come at once get all of it, too: the one that finds nothing ends it for nobody.
+    let mut at_once = JoinSet::new();
+    for _ in 0..40 {
+        let (auth, key) = (server.auth.clone(), key.to_owned());
+        at_once.spawn(async move { ask(&auth, &key).await.is_ok() });
+    }
+    let mut passed = at_once.join_all().await.into_iter().filter(|is_ok| *is_ok).count();
+    while ask(&server.auth, key).await.is_ok() {
+        passed += 1;
+    }
+    assert_eq!(passed, 20, "of many at once");
     // Every tenth part of the minute is one visit to the row.
     assert_eq!(server.ask("select taken from app.api_key_uses").await, "20");
     assert_eq!(server.ask("select last_used_at is not null from public.api_keys").await, "true");
