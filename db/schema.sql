@@ -35990,6 +35990,8 @@ ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.company_holidays;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.company_settings;
 
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.consents;
+
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.contracts;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.credit_notes;
@@ -36063,6 +36065,8 @@ ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.jobs_archive;
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.jobs_archive_restricted;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.labor_rates;
+
+ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.legal_holds;
 
 ALTER PUBLICATION thorbis_changes ADD TABLE ONLY public.member_skills;
 

@@ -143,6 +143,7 @@ async fn a_function_of_a_project_meets_the_rate_of_its_operation() {
                      revoke all on function public.run_agent(boolean), public.run_odd(text, integer) from public;
                      grant execute on function public.run_agent(boolean), public.run_odd(text, integer) to anon, authenticated, service_role";
     server.db.superuser().await.batch_execute(functions).await.unwrap();
+    server.api.reload().await.unwrap();
     let run = async |who: &Caller, body: Value| server.post(who, "rpc/run_agent", body, "").await;
     let rule = json!({ "class": "ai_agent_execution", "minute_max": 3 });
     server.post(&service, "rpc/set_rate_limit", rule, "").await.ok();

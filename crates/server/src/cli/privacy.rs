@@ -17,9 +17,9 @@ use crate::config::Settings;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  thorbis privacy export jane@example.com > jane.json
+  thorbis privacy export jane@example.com
   thorbis privacy erase jane@example.com
-  thorbis privacy erase jane@example.com --yes")]
+  thorbis privacy erase 01900000-0000-7000-8000-00000000f001 --yes")]
 pub(super) struct Privacy {
     #[command(subcommand)]
     command: Command,
@@ -30,7 +30,7 @@ enum Command {
     /// Print everything about whoever has this address or id, as JSON: accounts, and customers of every company
     #[command(after_help = "\
 Examples:
-  thorbis privacy export jane@example.com > jane.json")]
+  thorbis privacy export jane@example.com")]
     Export {
         /// An e-mail address, or the id of an account or customer
         person: String,

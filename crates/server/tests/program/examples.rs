@@ -37,6 +37,7 @@ fn every_example_beside_a_server_runs() {
     // One throws everything away: what was sealed is gone then, and said to be, and what the server declared at its start, too.
     examples.sort_by_key(|example| example.contains("migrate reset"));
     assert!(examples.len() >= 16, "{examples:?}");
+    has_people(&desk);
     for example in examples {
         let words = words_here(&example);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -142,6 +143,16 @@ fn agrees(desk: &Desk, open: bool) {
     let begin = "insert into public.support_consents (company_id) select c.id from public.companies c where c.slug = 'demo-plumbing'";
     let words = ["psql", "--", "-c", "set role app_owner", "-c", end, "-c", if open { begin } else { "select 1" }];
     assert!(desk.run(&words).status.success());
+}
+
+/// Two customers of the demo company whom examples name.
+fn has_people(desk: &Desk) {
+    let people = "insert into public.customers (company_id, id, first_name, last_name, email, phone)
+        select c.id, p.id::uuid, 'Jane', 'Doe', p.email, '+15550100' from public.companies c,
+               (values ('01900000-0000-7000-8000-00000000f001', null), ('01900000-0000-7000-8000-00000000f002', 'jane@example.com')) p (id, email)
+         where c.slug = 'demo-plumbing'";
+    let added = desk.run(&["psql", "--", "-c", "set role app_owner", "-c", people]);
+    assert!(added.status.success(), "{}", text(&added.stderr));
 }
 
 /// The examples of all helps, each once: a command shows those of its subcommands again.

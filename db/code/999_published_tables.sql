@@ -1,4 +1,4 @@
--- What servers are told of: the tables of the change feed, once all files before have declared theirs.
+-- What servers are told of: the tables of the change feed. Last of all, when every other file has declared its own.
 -- Invariant: what is declared is published, or kept for servers that poll, from the first installation on.
 
 -- What the log is read through.
