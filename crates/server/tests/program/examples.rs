@@ -163,9 +163,10 @@ fn examples_once(wanted: impl Fn(&str) -> bool) -> Vec<String> {
     all.into_iter().flat_map(|(_, examples)| examples).filter(|example| wanted(example) && seen.insert(example.clone())).collect()
 }
 
-/// The words of an example, any free port in place of ours.
+/// The words of an example, with any free port in place of ours, and the key that is there.
 fn words_here(example: &str) -> Vec<String> {
-    words(example)[1..].iter().map(|word| word.replace(":8000", ":0")).collect()
+    let here = |word: &String| word.replace(":8000", ":0").replace("/run/recovery_key", "data/secrets/recovery_key");
+    words(example)[1..].iter().map(here).collect()
 }
 
 /// Whether an example makes an installation of its own.
