@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use server::cli::Cli;
 
-use crate::cli::{Desk, text};
+use crate::cli::{Desk, Serving, text};
 
 #[test]
 fn every_example_of_every_help_is_shown_by_it() {
@@ -28,34 +28,18 @@ fn every_example_of_every_help_is_shown_by_it() {
 }
 
 #[test]
-fn every_example_beside_a_server_runs() {
+fn every_example_about_the_database_runs_beside_a_server() {
     let desk = Desk::new();
-    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../db")), &desk.path().join("db"));
-    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../postgres/tests/projects/todo")), &desk.path().join("shop"));
-    let serving = desk.serve(&["serve", "--env", "development"]);
-    let mut examples = examples_once(|example| !is_alone(example));
-    // One throws everything away: what was sealed is gone then, and said to be, and what the server declared at its start, too.
-    examples.sort_by_key(|example| example.contains("migrate reset"));
-    assert!(examples.len() >= 16, "{examples:?}");
-    has_people(&desk);
-    for example in examples {
-        let words = words_here(&example);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        if words.starts_with(&["support", "begin"]) {
-            agrees(&desk, true);
-        }
-        let output = desk.run(&words);
-        // What was brought has findings, which is told by 3.
-        let is_answered = output.status.success() || words.first() == Some(&"doctor") && output.status.code() == Some(3);
-        assert!(is_answered, "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
-        assert!(!output.stdout.is_empty(), "{example} says nothing");
-        if words.starts_with(&["migrate", "down"]) {
-            let up = desk.run(&["migrate", "up"]);
-            assert!(up.status.success(), "{example}, and up again\n{}", text(&up.stderr));
-        }
-    }
+    let serving = run_examples(&desk, is_about_database);
     // The last one threw the demo company away.
     assert!(desk.run(&["seed", "--env", "development"]).status.success());
+    assert!(serving.stop().success());
+}
+
+#[test]
+fn every_other_example_runs_beside_a_server() {
+    let desk = Desk::new();
+    let serving = run_examples(&desk, |example| !is_about_database(example));
     // What there is not, and what was not agreed to, is refused with its code.
     let begin =
         ["support", "begin", "demo-plumbing", "owner@demo.thorbis.example", "--operator", "sam@support.example", "--reason", "none"];
@@ -98,6 +82,18 @@ fn every_example_of_rows_by_the_million_runs() {
     }
 }
 
+/// One alone: it installs every migration, takes it back and installs it again.
+#[test]
+fn the_example_that_tests_migrations_runs() {
+    let examples = examples_once(|example| example.contains(" migrate test"));
+    assert_eq!(examples.len(), 1, "{examples:?}");
+    let desk = Desk::new();
+    assert!(desk.run(&["migrate", "up"]).status.success());
+    let output = desk.run(&["migrate", "test"]);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(!output.stdout.is_empty());
+}
+
 #[test]
 fn every_example_that_restores_runs() {
     let examples = examples_once(|example| example.contains(" restore --"));
@@ -137,6 +133,40 @@ fn every_example_that_restores_runs() {
     }
 }
 
+/// Runs examples beside a server, which goes on.
+fn run_examples(desk: &Desk, wanted: impl Fn(&str) -> bool) -> Serving {
+    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../db")), &desk.path().join("db"));
+    copy_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../postgres/tests/projects/todo")), &desk.path().join("shop"));
+    let serving = desk.serve(&["serve", "--env", "development"]);
+    let mut examples = examples_once(|example| !is_alone(example) && wanted(example));
+    // One throws everything away: what was sealed is gone then, and said to be, and what the server declared at its start, too.
+    examples.sort_by_key(|example| example.contains("migrate reset"));
+    assert!(examples.len() >= 8, "{examples:?}");
+    has_people(desk);
+    for example in examples {
+        let words = words_here(&example);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if words.starts_with(&["support", "begin"]) {
+            agrees(desk, true);
+        }
+        let output = desk.run(&words);
+        // What was brought has findings, which is told by 3.
+        let is_answered = output.status.success() || words.first() == Some(&"doctor") && output.status.code() == Some(3);
+        assert!(is_answered, "{example}\n{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!output.stdout.is_empty(), "{example} says nothing");
+        if words.starts_with(&["migrate", "down"]) {
+            let up = desk.run(&["migrate", "up"]);
+            assert!(up.status.success(), "{example}, and up again\n{}", text(&up.stderr));
+        }
+    }
+    serving
+}
+
+/// Whether an example makes, changes or looks at the database as a whole.
+fn is_about_database(example: &str) -> bool {
+    ["migrate", "seed", "import", "psql", "doctor", "types"].iter().any(|command| example.starts_with(&format!("thorbis {command}")))
+}
+
 /// Says for the demo company whether support may work in it.
 fn agrees(desk: &Desk, open: bool) {
     let end = "update public.support_consents set revoked_at = now() where revoked_at is null";
@@ -171,7 +201,7 @@ fn words_here(example: &str) -> Vec<String> {
 
 /// Whether an example makes an installation of its own.
 fn is_alone(example: &str) -> bool {
-    example.contains(" serve") || example.contains(" --scale") || example.contains(" restore --")
+    [" serve", " --scale", " restore --", " migrate test"].iter().any(|alone| example.contains(alone))
 }
 
 /// Returns the path of every command and the examples in its help.

@@ -81,13 +81,6 @@ async fn told_to_members(house: House, way: &str) {
     }
     // The session ends: nothing more is told.
     house.sql(&format!("update auth.sessions set revoked_at = now() where user_id = '{}'", ann.id)).await;
-    let mut why = vec![];
-    loop {
-        let frame = anns.next().await;
-        if frame[3] == "phx_close" {
-            break;
-        }
-        why.push(text(&frame[4]["message"]));
-    }
-    assert!(why.iter().any(|why| why.starts_with("Unauthorized")), "{why:?}");
+    let why = anns.closed("rows").await;
+    assert!(why.starts_with("Unauthorized"), "{why}");
 }
