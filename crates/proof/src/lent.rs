@@ -79,16 +79,22 @@ const TEXTS: [&str; 10] = [
 /// More calls than this of one function by one caller are not made.
 const CALLS_MAX: usize = 120;
 
-/// One caller at every view and function.
-pub(crate) async fn run(caller: &Caller, tx: &Tx, report: &mut Report) {
+/// One caller at every view and function whose name, with its schema, is wanted.
+pub(crate) async fn run(caller: &Caller, tx: &Tx, report: &mut Report, is_wanted: impl Fn(&str) -> bool) {
     for view in tx.query(Sql::new(VIEWS)).await.expect("the views") {
         let (schema, name): (String, String) = (view.get(0), view.get(1));
+        if !is_wanted(&format!("{schema}.{name}")) {
+            continue;
+        }
         let mut sql = Sql::new("select string_agg(v::text, ' ') from ");
         sql.qualified(&schema, &name).text(" v");
         judge(caller, report, &format!("view {schema}.{name}"), &[], ask(tx, sql).await);
     }
     for function in tx.query(Sql::new(FUNCTIONS)).await.expect("the functions") {
         let (schema, name, types): (String, String, String) = (function.get(0), function.get(1), function.get(2));
+        if !is_wanted(&format!("{schema}.{name}")) {
+            continue;
+        }
         let types: Value = serde_json::from_str(&types).expect("JSON");
         let types: Vec<Type> = types.as_array().into_iter().flatten().map(Type::of).collect();
         // Overloads are functions of their own.

@@ -33,8 +33,8 @@ pub enum Scope<'a> {
     Everything,
     /// Everything on these tables.
     Tables(&'a [&'a str]),
-    /// Views and functions.
-    Lent,
+    /// These views and functions, by whose rights something is lent.
+    Lent(&'a [&'a str]),
 }
 
 /// Tries it in one world.
@@ -79,7 +79,7 @@ async fn part(world: &World, scope: Scope<'_>, share: Share) -> Report {
     let is_tried = |table: &&Table| match scope {
         Scope::Everything => true,
         Scope::Tables(names) => names.contains(&table.full_name.as_str()),
-        Scope::Lent => false,
+        Scope::Lent(_) => false,
     };
     let tried: Vec<&Table> = tables.iter().filter(is_tried).collect();
     for (_, caller) in world.callers(&permissions).into_iter().enumerate().filter(|(position, _)| share.has(*position)) {
@@ -90,7 +90,8 @@ async fn part(world: &World, scope: Scope<'_>, share: Share) -> Report {
         }
         if !matches!(scope, Scope::Tables(_)) {
             let tx = begin(world, &caller).await.expect("a transaction");
-            Box::pin(lent::run(&caller, &tx, &mut report)).await;
+            let is_wanted = |name: &str| !matches!(scope, Scope::Lent(names) if !names.contains(&name));
+            Box::pin(lent::run(&caller, &tx, &mut report, is_wanted)).await;
         }
     }
     if !share.has(0) {

@@ -261,7 +261,7 @@ async fn a_definer_function_that_does_not_ask() {
                alter function public.all_customers() owner to app_definer;
                revoke all on function public.all_customers() from public;
                grant execute on function public.all_customers() to authenticated";
-    let (catalog, attempts) = Box::pin(planted(Scope::Lent, sql)).await;
+    let (catalog, attempts) = Box::pin(planted(Scope::Lent(&["public.all_customers"]), sql)).await;
     exactly(&catalog, &[&["does not ask who calls", "all_customers"]]);
     exactly(
         &attempts,
@@ -281,7 +281,7 @@ async fn a_definer_function_that_only_seems_to_ask() {
                alter function public.rename(uuid, text) owner to app_definer;
                revoke all on function public.rename(uuid, text) from public;
                grant execute on function public.rename(uuid, text) to authenticated";
-    let (catalog, attempts) = Box::pin(planted(Scope::Lent, sql)).await;
+    let (catalog, attempts) = Box::pin(planted(Scope::Lent(&["public.rename"]), sql)).await;
     exactly(&catalog, &[]);
     exactly(
         &attempts,
@@ -296,7 +296,7 @@ async fn a_search_that_looks_everywhere() {
                alter function public.find(text) owner to app_definer;
                revoke all on function public.find(text) from public;
                grant execute on function public.find(text) to authenticated";
-    let (catalog, attempts) = Box::pin(planted(Scope::Lent, sql)).await;
+    let (catalog, attempts) = Box::pin(planted(Scope::Lent(&["public.find"]), sql)).await;
     exactly(&catalog, &[]);
     exactly(
         &attempts,
@@ -310,7 +310,7 @@ async fn a_function_that_nobody_ever_called_to_its_end() {
                  as 'begin raise exception using errcode = ''TH422'', constraint = ''never''; end';
                revoke all on function public.never(uuid) from public;
                grant execute on function public.never(uuid) to authenticated";
-    let (catalog, attempts) = Box::pin(planted(Scope::Lent, sql)).await;
+    let (catalog, attempts) = Box::pin(planted(Scope::Lent(&["public.never"]), sql)).await;
     exactly(&catalog, &[]);
     exactly(&attempts, &[&["no call of public.never(uuid) came to an end: never"]]);
 }
@@ -358,7 +358,7 @@ async fn one_id_in_two_companies_written_by_the_service() {
                  as 'update public.jobs set notes = null where id = $1';
                revoke all on function public.complete_job(uuid) from public;
                grant execute on function public.complete_job(uuid) to service_role";
-    let (catalog, attempts) = Box::pin(planted(Scope::Lent, sql)).await;
+    let (catalog, attempts) = Box::pin(planted(Scope::Lent(&["public.complete_job"]), sql)).await;
     exactly(&catalog, &[]);
     exactly(
         &attempts,
@@ -398,7 +398,7 @@ async fn a_partition_with_rights_of_its_own() {
 #[tokio::test]
 async fn a_view_with_its_owners_rights() {
     let sql = "create view public.everything as select * from public.customers; grant select on public.everything to authenticated";
-    let (catalog, attempts) = Box::pin(planted(Scope::Lent, sql)).await;
+    let (catalog, attempts) = Box::pin(planted(Scope::Lent(&["public.everything"]), sql)).await;
     exactly(&catalog, &[&["a view lends its owner's rights", "everything"]]);
     exactly(&attempts, &[&["viewer of A: view public.everything () tells of company b"], &["view public.everything () tells of company"]]);
 }
