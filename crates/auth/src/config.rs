@@ -152,6 +152,8 @@ pub struct PasswordConfig {
     pub workers: usize,
     /// How many may wait for their turn before others are told to come back.
     pub queue_max: usize,
+    /// The latest moment that those are told, in seconds.
+    pub come_back_seconds_max: u32,
     /// The highest cost of a bcrypt hash that was brought from elsewhere and is still compared; each step doubles the work.
     pub bcrypt_cost_max: u32,
     /// The most memory that a hash of argon2 or scrypt takes that was brought from elsewhere and is still compared.
@@ -324,6 +326,7 @@ impl Default for PasswordConfig {
             lanes: 1,
             workers: 0,
             queue_max: 128,
+            come_back_seconds_max: 60,
             bcrypt_cost_max: 14,
             imported_memory_kib_max: 64 * 1024,
             required_characters: Vec::new(),
@@ -396,6 +399,7 @@ impl AuthConfig {
             (!(1..=8).contains(&self.password.lanes), "password.lanes", "1 to 8"),
             (self.password.workers > 256, "password.workers", "0 to 256"),
             (self.password.queue_max > 10_000, "password.queue_max", "0 to 10000"),
+            (!(1..=3600).contains(&self.password.come_back_seconds_max), "password.come_back_seconds_max", "1 to 3600"),
             (!(4..=16).contains(&self.password.bcrypt_cost_max), "password.bcrypt_cost_max", "4 to 16"),
             (!(1024..=1_048_576).contains(&self.password.imported_memory_kib_max), "password.imported_memory_kib_max", "1024 to 1048576"),
             (self.mfa.issuer.chars().count() > 200, "mfa.issuer", "at most 200 characters"),

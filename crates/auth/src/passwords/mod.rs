@@ -5,23 +5,24 @@
 
 mod choice;
 mod imported;
+mod turns;
 
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 pub(crate) use choice::CharacterClass;
-use kernel::{Error, Kind, Result, Secret};
+use kernel::{Error, Result, Secret};
 use thread_priority::ThreadPriority;
 use thread_priority::unix::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::config::PasswordConfig;
-
-const RETRY_AFTER_SECONDS: u32 = 1;
+pub(crate) use turns::Place;
+use turns::Turns;
 
 /// Hashes and verifies passwords.
 #[derive(Clone)]
@@ -29,16 +30,10 @@ pub(crate) struct Passwords(Arc<Pool>);
 
 struct Pool {
     config: PasswordConfig,
-    workers: Semaphore,
-    /// Those who wait, and those whose turn it is.
-    places_max: usize,
-    taken: AtomicUsize,
+    turns: Arc<Turns>,
     /// Stands in for the hash of an account that does not exist.
     dummy: String,
 }
-
-/// A place among those whose password is looked at or waits for it, given back also when the caller goes away.
-pub(crate) struct Place(Arc<Pool>);
 
 /// What a password turned out to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,9 +52,11 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let workers = if config.workers == 0 { cores.saturating_sub(1).max(1) } else { config.workers };
         choice::check_file(&config)?;
+        let begun = Instant::now();
         let dummy = hash_now(&config, b"nobody has this password")?;
-        let places_max = config.queue_max.saturating_add(workers);
-        Ok(Self(Arc::new(Pool { config, workers: Semaphore::new(workers), places_max, taken: AtomicUsize::new(0), dummy })))
+        let come_back_max = Duration::from_secs(u64::from(config.come_back_seconds_max));
+        let turns = Arc::new(Turns::new(workers, config.queue_max, come_back_max, begun.elapsed()));
+        Ok(Self(Arc::new(Pool { config, turns, dummy })))
     }
 
     /// Checks that a password may be chosen, as far as that is told without the file of leaked ones.
@@ -96,14 +93,7 @@ impl Passwords {
 
     /// Takes a place for [`Passwords::verify_at`]: in a storm whoever gets none is told so before anything else is done for him.
     pub(crate) fn place(&self) -> Result<Place> {
-        let pool = &self.0;
-        let place = Place(Arc::clone(pool));
-        if pool.taken.fetch_add(1, Ordering::AcqRel) >= pool.places_max {
-            metrics::counter!("auth_password_queue_full_total").increment(1);
-            let error = Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many sign-ins at once. Try again in a moment");
-            return Err(error.with_retry_after(RETRY_AFTER_SECONDS));
-        }
-        Ok(place)
+        self.0.turns.place()
     }
 
     /// Does what [`Passwords::verify`] does for whoever has a place already.
@@ -112,8 +102,8 @@ impl Passwords {
     }
 
     async fn work<T: Send + 'static>(&self, place: Place, job: impl FnOnce(&Pool) -> Result<T> + Send + 'static) -> Result<T> {
-        let permit = self.0.workers.acquire().await.map_err(Error::internal)?;
-        let pool = Arc::clone(&self.0);
+        let turn = self.0.turns.turn().await?;
+        let (pool, begun) = (Arc::clone(&self.0), Instant::now());
         let (done, outcome) = oneshot::channel();
         // A thread of its own, which is little beside a hash: what steps back behind other work does not come forward again.
         let thread = std::thread::Builder::new().name("password".to_owned()).spawn(move || {
@@ -123,7 +113,8 @@ impl Passwords {
         });
         thread.map_err(Error::internal)?;
         let outcome = outcome.await;
-        drop(permit);
+        self.0.turns.took(begun.elapsed());
+        drop(turn);
         drop(place);
         outcome.map_err(Error::internal)?
     }
@@ -135,12 +126,6 @@ fn step_back() {
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
         tracing::debug!(%error, "hashes have the same priority as other work");
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -265,14 +250,14 @@ mod tests {
     #[tokio::test]
     async fn the_queue_has_an_end_and_recovers() {
         let passwords = Passwords::new(cheap()).unwrap();
-        let busy = passwords.0.workers.acquire().await.unwrap();
+        let busy = passwords.0.turns.turn().await.unwrap();
         let waiting: Vec<_> = (0..3)
             .map(|_| {
                 let passwords = passwords.clone();
                 tokio::spawn(async move { passwords.hash(secret("correct horse")).await })
             })
             .collect();
-        while passwords.0.taken.load(Ordering::Acquire) < 3 {
+        while passwords.0.turns.taken() < 3 {
             tokio::task::yield_now().await;
         }
         let error = passwords.hash(secret("correct horse")).await.unwrap_err();
@@ -283,7 +268,7 @@ mod tests {
             task.await.unwrap().unwrap();
         }
         assert!(passwords.hash(secret("correct horse")).await.is_ok());
-        assert_eq!(passwords.0.taken.load(Ordering::Acquire), 0);
+        assert_eq!(passwords.0.turns.taken(), 0);
     }
 
     #[tokio::test]
@@ -298,17 +283,17 @@ mod tests {
     #[tokio::test]
     async fn who_goes_away_gives_his_place_back() {
         let passwords = Passwords::new(cheap()).unwrap();
-        let busy = passwords.0.workers.acquire().await.unwrap();
+        let busy = passwords.0.turns.turn().await.unwrap();
         let task = tokio::spawn({
             let passwords = passwords.clone();
             async move { passwords.hash(secret("correct horse")).await }
         });
-        while passwords.0.taken.load(Ordering::Acquire) < 1 {
+        while passwords.0.turns.taken() < 1 {
             tokio::task::yield_now().await;
         }
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
-        assert_eq!(passwords.0.taken.load(Ordering::Acquire), 0);
+        assert_eq!(passwords.0.turns.taken(), 0);
         drop(busy);
     }
 

@@ -150,7 +150,10 @@ async fn in_a_storm_of_sign_ins_some_are_told_to_come_back_and_others_work_on() 
         let answer = answer.unwrap();
         *seen.entry(answer.status).or_default() += 1;
         if answer.status == 429 {
-            assert_eq!((&answer.body["code"], &answer.headers["retry-after"].to_str().unwrap()), (&json!("over_request_rate_limit"), &"1"));
+            assert_eq!(answer.body["code"], "over_request_rate_limit");
+            // No two at the same moment, and all of them within what the setting says.
+            let seconds: u32 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1..=60).contains(&seconds), "{seconds}");
         }
     }
     assert!(seen.keys().all(|status| matches!(status, 200 | 429)), "{seen:?}");
