@@ -230,7 +230,8 @@ revoke all on function app.finish_tasks(uuid, uuid[], uuid[], smallint[], jsonb)
 grant execute on function app.finish_tasks(uuid, uuid[], uuid[], smallint[], jsonb) to service_role;
 
 -- Ends attempts in every other way. Each of p_results has company_id, id, attempt and an outcome: done and cancelled close the task; failed
--- puts it back for delay_ms later, unless that was its last attempt, and dead does not; back gives it back as if it had not been claimed.
+-- puts it back for delay_ms later, unless that was its last attempt, and dead does not; back gives it back as if it had not been claimed. What
+-- was cancelled does not come back.
 -- Returns those that were this process's to end.
 create or replace function app.settle_tasks(p_worker uuid, p_results jsonb) returns uuid[]
   language plpgsql volatile
@@ -263,7 +264,7 @@ begin
                state = case when v_run_at > now() then 'later' else 'ready' end,
                errors = app.with_error(t.errors, t.attempt, v_result.error)
          where t.company_id = v_task.company_id and t.id = v_task.id;
-      when v_result.outcome = 'back' or v_result.outcome = 'failed' and v_task.attempt < v_task.attempts_max and not v_task.is_cancelled then
+      when not v_task.is_cancelled and (v_result.outcome = 'back' or v_result.outcome = 'failed' and v_task.attempt < v_task.attempts_max) then
         v_run_at := case when coalesce(v_result.delay_ms, 0) = 0 then v_task.run_at else now() + v_result.delay_ms * interval '1 millisecond' end;
         update app.tasks t
            set worker = null, lanes = null, started_at = null, run_at = v_run_at, state = case when v_run_at > now() then 'later' else 'ready' end,
@@ -272,7 +273,8 @@ begin
          where t.company_id = v_task.company_id and t.id = v_task.id;
       else
         perform app.close_task(v_task,
-          case when v_result.outcome = 'failed' then case when v_task.is_cancelled then 'cancelled' else 'dead' end else v_result.outcome end,
+          case when v_task.is_cancelled and v_result.outcome in ('back', 'failed') then 'cancelled'
+               when v_result.outcome = 'failed' then 'dead' else v_result.outcome end,
           v_result.error, v_result.result);
     end case;
   end loop;

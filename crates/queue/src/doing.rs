@@ -3,7 +3,7 @@
 //! Invariant: a handler that panics, takes too long or does not stop ends its own task and nothing else. Of every task that was taken one
 //! ending is told, unless the process dies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -65,6 +65,8 @@ pub(crate) struct Bench {
     stops: Mutex<HashMap<Uuid, CancellationToken>>,
     /// Those that were told to stop by somebody, and not because the process stops.
     cancelled: Mutex<Vec<Uuid>>,
+    /// Those of them that had not begun when it was said.
+    unbegun: Mutex<HashSet<Uuid>>,
     /// Microseconds that a task takes, about.
     pace_micros: AtomicU64,
     /// The process stops, and what runs should end.
@@ -84,6 +86,7 @@ impl Bench {
             freed: Notify::new(),
             stops: Mutex::default(),
             cancelled: Mutex::default(),
+            unbegun: Mutex::default(),
             pace_micros: AtomicU64::new(PACE_MICROS),
             hurry: CancellationToken::new(),
         }
@@ -156,11 +159,16 @@ impl Bench {
         }
     }
 
-    /// Tells the handlers of these to stop.
+    /// Tells the handlers of these to stop, and has those not begin that lie here. They are all that this process has and should stop.
     pub(crate) fn cancel(&self, ids: impl Iterator<Item = Uuid>) {
-        let stops = locked(&self.stops);
+        let (stops, mut unbegun) = (locked(&self.stops), locked(&self.unbegun));
+        unbegun.clear();
         for id in ids {
-            if let Some(stop) = stops.get(&id).filter(|stop| !stop.is_cancelled()) {
+            let Some(stop) = stops.get(&id) else {
+                unbegun.insert(id);
+                continue;
+            };
+            if !stop.is_cancelled() {
                 locked(&self.cancelled).push(id);
                 stop.cancel();
             }
@@ -196,7 +204,13 @@ impl Bench {
         };
         let begun = Instant::now();
         let stop = self.hurry.child_token();
-        locked(&self.stops).insert(claimed.id, stop.clone());
+        {
+            let mut stops = locked(&self.stops);
+            if locked(&self.unbegun).remove(&claimed.id) {
+                return claimed.ended(Outcome::Cancelled);
+            }
+            stops.insert(claimed.id, stop.clone());
+        }
         let running = Arc::new(Running {
             queue: self.queue.clone(),
             worker: self.worker,

@@ -67,6 +67,44 @@ async fn cancelling_reaches_what_waits_and_what_runs() {
     assert_eq!(shop.list("outcome || ' ' || (payload ->> 'name')", "app.done_tasks").await, "cancelled runs cancelled waits");
 }
 
+/// One lies behind the one that runs, taken by the same process: it was cancelled before it began.
+#[tokio::test]
+async fn what_was_cancelled_before_it_began_never_begins() {
+    let shop = Shop::with(QueueConfig { running_max: 1, ..QueueConfig::default() }).await;
+    let company = shop.company("first").await;
+    for number in 0..8 {
+        shop.put(order(&format!("quick {number}"), "quick").for_company(company)).await;
+    }
+    let runs = shop.put(order("runs", "wait").for_company(company)).await;
+    let lies = shop.put(order("lies", "").for_company(company)).await;
+    let cancel = async {
+        shop.seen.began().await;
+        for id in [lies, runs] {
+            assert!(shop.queue.cancel(Some(company), id).await.unwrap());
+        }
+    };
+    let worker = shop.worker();
+    tokio::join!(worker.drain(), cancel);
+    assert!(!shop.seen.take().contains(&"lies".to_owned()));
+    let ended = "(payload ->> 'name') || ' ' || outcome";
+    let list = shop.list(ended, "app.done_tasks").await;
+    assert!(list.contains("lies cancelled") && list.contains("runs cancelled"), "{list}");
+}
+
+/// A process goes while it holds what was cancelled: that does not come back.
+#[tokio::test]
+async fn what_was_cancelled_does_not_come_back_from_a_process_that_goes() {
+    let shop = Shop::new().await;
+    let company = shop.company("first").await;
+    let held = shop.put(order("held", "").for_company(company)).await;
+    let worker = "00000000-0000-7000-8000-000000000001";
+    let take = format!("update app.tasks set state = 'running', worker = '{worker}', attempt = 1, started_at = now()");
+    shop.execute(&take).await;
+    assert!(shop.queue.cancel(Some(company), held).await.unwrap());
+    assert_eq!(shop.ask(&format!("app.retire_worker('{worker}')")).await, "1");
+    assert_eq!(shop.list("(payload ->> 'name') || ' ' || outcome", "app.done_tasks").await, "held cancelled");
+}
+
 #[tokio::test]
 async fn a_handler_that_takes_too_long_is_dropped_and_tried_again() {
     let shop = Shop::with(QueueConfig { stop_grace_ms: 20, ..QueueConfig::default() }).await;
