@@ -248,6 +248,34 @@ async fn after_a_crash_it_goes_on_behind_what_is_written() {
     shop.server.stop().await;
 }
 
+/// All of it is one transaction; its process goes after that, before it could say so.
+#[tokio::test]
+async fn after_a_crash_nothing_is_written_twice_where_all_is_one_transaction() {
+    let shop = Shop::open_with(|settings| {
+        settings.transfers.import_batch_rows = 50;
+        settings.queue.dead_after_ms = 300;
+        settings.queue.beat_interval_ms = 100;
+    })
+    .await;
+    let import = shop.sent("table=customers&format=csv", &lines(1000)).await;
+    shop.started(&import, json!({})).await;
+    soon("it is under way", async || shop.count("select count(*) from public.data_imports where status = 'running'").await == 1).await;
+    // Nobody can write down how it ended.
+    let (holder, client) = (shop.db.superuser().await, shop.db.superuser().await);
+    holder.batch_execute("begin; select from public.data_imports for no key update").await.unwrap();
+    soon("it is written", async || shop.count("select count(*) from public.customers").await == 1000).await;
+    let lost = client
+        .execute("update app.tasks set worker = gen_random_uuid() where kind = 'data_import' and state = 'running'", &[])
+        .await
+        .unwrap();
+    assert_eq!(lost, 1, "it was not over");
+    holder.batch_execute("rollback").await.unwrap();
+    let done = shop.until(&import, &shop.ann, "completed").await;
+    assert_eq!(figures(&done), [1000, 1000, 0, 0], "{done}");
+    assert_eq!(shop.count("select count(*) from public.customers").await, 1000);
+    shop.server.stop().await;
+}
+
 #[tokio::test]
 async fn one_that_is_cancelled_keeps_what_was_written_and_can_be_undone() {
     let shop = Shop::open_with(|settings| settings.transfers.import_batch_rows = 50).await;
