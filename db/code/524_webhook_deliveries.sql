@@ -80,7 +80,8 @@ end $$;
 revoke all on function app.put_delivery(uuid, uuid, uuid, text, jsonb, uuid, bigint, timestamptz) from public;
 grant execute on function app.put_delivery(uuid, uuid, uuid, text, jsonb, uuid, bigint, timestamptz) to app_definer;
 
--- Takes what is due: of one webhook so many at a time, and one that tries first where the others were held back.
+-- Takes what is due: of one webhook so many at a time, and one that tries first where the others were held back. Webhooks take turns, however
+-- much waits for one of them.
 create or replace function app.take_webhook_deliveries(p_now timestamptz, p_lease_seconds integer, p_limit integer, p_per_webhook integer,
                                                        p_failures_max integer)
   returns table (company_id uuid, id uuid, webhook_id uuid, attempts integer, url text, timeout_seconds integer, retry_policy jsonb,
@@ -91,30 +92,39 @@ as $$
 #variable_conflict use_column
 begin
   return query
-  with due as (
-    select d.company_id, d.id
-      from app.webhook_deliveries d
-      join public.webhooks w on w.company_id = d.company_id and w.id = d.webhook_id and w.is_active and w.url is not null
-      left join app.webhook_states s on s.company_id = d.company_id and s.webhook_id = d.webhook_id
-     where d.due_at <= p_now and coalesce(d.taken_until <= p_now, true) and coalesce(s.closed_until <= p_now, true)
-       and (d.order_key is null
-            or not exists (select from app.webhook_deliveries e
-                            where e.company_id = d.company_id and e.webhook_id = d.webhook_id and e.order_key = d.order_key
-                              and (e.number, e.id) < (d.number, d.id)))
-       and (select count(*) from app.webhook_deliveries b
-             where b.company_id = d.company_id and b.webhook_id = d.webhook_id and b.taken_until > p_now)
-           < case when s.failures >= p_failures_max then 1 else p_per_webhook end
-     order by d.due_at, d.id limit p_limit * 4
-  ), ranked as (
-    select d.company_id, d.id,
-           row_number() over (partition by d.company_id, d.webhook_id order by d.due_at, d.id) as place,
-           case when s.failures >= p_failures_max then 1 else p_per_webhook end as room
-      from due join app.webhook_deliveries d using (company_id, id)
-      left join app.webhook_states s on s.company_id = d.company_id and s.webhook_id = d.webhook_id
+  -- Webhooks for which something waits, one after the other by the index.
+  with recursive waiting as (
+    (select d.company_id, d.webhook_id from app.webhook_deliveries d order by d.company_id, d.webhook_id limit 1)
+    union all
+    select n.company_id, n.webhook_id
+      from waiting w cross join lateral (
+        select d.company_id, d.webhook_id from app.webhook_deliveries d
+         where (d.company_id, d.webhook_id) > (w.company_id, w.webhook_id) order by d.company_id, d.webhook_id limit 1) n
+  ), open as (
+    select t.company_id, t.webhook_id,
+           case when s.failures >= p_failures_max then 1 else p_per_webhook end
+           - (select count(*) from app.webhook_deliveries b
+               where b.company_id = t.company_id and b.webhook_id = t.webhook_id and b.taken_until > p_now) as room
+      from waiting t
+      join public.webhooks w on w.company_id = t.company_id and w.id = t.webhook_id and w.is_active and w.url is not null
+      left join app.webhook_states s on s.company_id = t.company_id and s.webhook_id = t.webhook_id
+     where coalesce(s.closed_until <= p_now, true)
+  ), due as (
+    select o.company_id, f.id, f.place, f.due_at
+      from open o cross join lateral (
+        select d.id, d.due_at, row_number() over (order by d.due_at, d.id) as place
+          from app.webhook_deliveries d
+         where d.company_id = o.company_id and d.webhook_id = o.webhook_id
+           and d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
+           and (d.order_key is null
+                or not exists (select from app.webhook_deliveries e
+                                where e.company_id = d.company_id and e.webhook_id = d.webhook_id and e.order_key = d.order_key
+                                  and (e.number, e.id) < (d.number, d.id)))
+         order by d.due_at, d.id limit greatest(o.room, 0)) f
   ), mine as (
-    select d.company_id, d.id from app.webhook_deliveries d join ranked r using (company_id, id)
-     where r.place <= r.room and d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
-     order by r.place, d.due_at limit p_limit for update of d skip locked
+    select d.company_id, d.id from app.webhook_deliveries d join due f on f.company_id = d.company_id and f.id = d.id
+     where d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
+     order by f.place, f.due_at limit p_limit for update of d skip locked
   ), taken as (
     update app.webhook_deliveries d
        set attempts = d.attempts + 1, taken_until = p_now + make_interval(secs => p_lease_seconds)
@@ -159,7 +169,8 @@ begin
          retry_count = p_number - 1, next_retry_at = (p_attempt ->> 'next_at')::timestamptz,
          error_message = left(p_attempt ->> 'error', 4000), sent_at = case when v_is_sent then p_now end,
          attempts = l.attempts || jsonb_build_array(jsonb_strip_nulls(
-           (p_attempt - '{response_body,next_at,is_gone,status}'::text[]) || jsonb_build_object('at', p_now)))
+           (p_attempt - '{next_at,is_gone,status}'::text[])
+           || jsonb_build_object('at', p_now, 'response_body', left(p_attempt ->> 'response_body', 2000))))
    where l.company_id = p_company_id and l.id = p_id;
   if p_attempt ->> 'status' = 'retrying' then
     update app.webhook_deliveries d set due_at = (p_attempt ->> 'next_at')::timestamptz, taken_until = null

@@ -3,12 +3,15 @@
 //! Invariant: nothing is sent inside a transaction, and nothing to who refused it. A message may come twice (a server that dies between
 //! sending and noting it), never not at all.
 
-use futures_util::{StreamExt, stream};
+use std::sync::Arc;
+
+use futures_util::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Error, Grant, RequestContext, Result};
 use postgres::{Access, Tx};
 
 use crate::attempts::{self, Wanted};
+use crate::follow::{Job, Load, Source, follow};
 use crate::hook::Hook;
 use crate::message::Packed;
 use crate::outbox::{self, Settled, Taken};
@@ -16,22 +19,59 @@ use crate::push::{Device, devices};
 use crate::senders::{Attempt, Ended, Fault, Letter, Refusal, by_hook};
 use crate::{Channel, Outbound, Pass, Seal, mailbox};
 
-/// Messages that one server sends at the same time.
+/// Messages that were asked for, and others, that one server sends at the same time.
 const AT_ONCE: usize = 4;
 
 /// Who sends where a hook does.
 const BY_HOOK: &str = "hook";
 
+/// What makes the seal of messages, whose key may be changed while the server runs.
+pub type Sealing = Arc<dyn Fn() -> Result<Seal> + Send + Sync>;
+
+/// Messages that were asked for, or all others.
+struct Waiting {
+    outbound: Outbound,
+    sealing: Sealing,
+    is_asked: bool,
+}
+
+impl Source for Waiting {
+    async fn woken(&self) {
+        self.outbound.woken(self.is_asked).await;
+    }
+
+    async fn take(&self, room: usize) -> Result<Load> {
+        let seal = Arc::new((self.sealing)()?);
+        let taken = self.outbound.take(self.is_asked, room).await?;
+        let has_more = !taken.is_empty();
+        let job = |taken: Taken| -> Job {
+            let (outbound, seal) = (self.outbound.clone(), Arc::clone(&seal));
+            Box::pin(async move {
+                if let Err(error) = outbound.carry(&seal, taken).await {
+                    // It is taken again when its lease is over.
+                    tracing::debug!(code = error.code(), "a message could not be carried: {}", error.message());
+                }
+            })
+        };
+        Ok(Load { jobs: taken.into_iter().map(job).collect(), has_more })
+    }
+}
+
 impl Outbound {
-    /// Sends what is due, once, and takes away what was settled long ago.
+    /// Sends messages until told to stop; one that is under way then is finished. What was asked for waits for nothing that companies write,
+    /// and no message for one that takes its time, while there is room for it.
+    pub async fn follow(&self, sealing: Sealing, stopped: impl Future<Output = ()> + Send) {
+        let stopped = stopped.shared();
+        let of = |is_asked| Waiting { outbound: self.clone(), sealing: Arc::clone(&sealing), is_asked };
+        let (asked, others) = (of(true), of(false));
+        tokio::join!(follow("the outbox", &asked, AT_ONCE, stopped.clone()), follow("the outbox", &others, AT_ONCE, stopped));
+    }
+
+    /// Sends what is due, once.
     pub async fn pass(&self, seal: &Seal) -> Result<Pass> {
-        let now = self.now();
-        let config = &self.config().outbox;
-        let tx = self.begin("takes messages from the outbox").await?;
-        outbox::expire(&tx, config, now).await?;
-        attempts::expire(&tx, &self.config().log, now).await?;
-        let taken = outbox::take(&tx, config, now).await?;
-        tx.commit().await?;
+        let rows_max = usize::try_from(self.config().outbox.batch_rows).unwrap_or(usize::MAX);
+        let mut taken = self.take(true, rows_max).await?;
+        taken.extend(self.take(false, rows_max).await?);
         let outcomes: Vec<Result<Pass>> =
             stream::iter(taken.into_iter().map(|taken| self.carry(seal, taken))).buffer_unordered(AT_ONCE).collect().await;
         let mut done = Pass::default();
@@ -40,6 +80,19 @@ impl Outbound {
             done = Pass { sent: done.sent + one.sent, again: done.again + one.again, failed: done.failed + one.failed };
         }
         Ok(done)
+    }
+
+    /// Takes what is due, and takes away what was settled long ago.
+    async fn take(&self, is_asked: bool, room: usize) -> Result<Vec<Taken>> {
+        let (now, config) = (self.now(), &self.config().outbox);
+        let tx = self.begin("takes messages from the outbox").await?;
+        if !is_asked {
+            outbox::expire(&tx, config, now).await?;
+            attempts::expire(&tx, &self.config().log, now).await?;
+        }
+        let taken = outbox::take(&tx, config, is_asked, i64::try_from(room).unwrap_or(i64::MAX), now).await?;
+        tx.commit().await?;
+        Ok(taken)
     }
 
     /// Sends one message and notes how it ended.

@@ -9,6 +9,7 @@
 //! Whoever asks other people's servers something, here or above, does it with [`http`].
 
 pub mod config;
+pub mod follow;
 pub mod http;
 pub mod mailbox;
 pub mod signing;
@@ -29,6 +30,7 @@ mod seal;
 mod senders;
 
 pub use attempts::Suppression;
+pub use carry::Sealing;
 pub use config::OutboundConfig;
 pub use dispatch::{Dispatch, Dispatched, To};
 pub use hook::Hook;

@@ -19,9 +19,6 @@ use crate::senders::Senders;
 use crate::templates::Templates;
 use crate::{Channel, Message, Seal, dispatch};
 
-/// Reasons for which somebody else has a message sent: whoever gets it may have refused that.
-const OF_OTHERS: &[&str] = &["task", "company_invitation"];
-
 /// What goes out. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbound(Arc<Inner>);
@@ -47,7 +44,8 @@ struct Inner {
     config: OutboundConfig,
     senders: Senders,
     templates: Templates,
-    wake: Notify,
+    wake_asked: Notify,
+    wake_others: Notify,
     public_url: OnceLock<String>,
 }
 
@@ -66,6 +64,8 @@ pub struct Posting<'a> {
     pub client: Option<&'a str>,
     /// What it says.
     pub message: &'a Message,
+    /// Whoever gets it just asked for it himself: he has not refused it, and it waits for nothing that a company writes.
+    pub is_asked: bool,
     /// It is counted and never sent: nobody has the address, and whoever asked is not told.
     pub is_withheld: bool,
 }
@@ -108,7 +108,8 @@ impl Outbound {
             config,
             senders,
             templates,
-            wake: Notify::new(),
+            wake_asked: Notify::new(),
+            wake_others: Notify::new(),
             public_url: OnceLock::new(),
         })))
     }
@@ -189,7 +190,7 @@ impl Outbound {
             recipient: posting.recipient,
             client: posting.client,
             topic: "",
-            is_asked: !OF_OTHERS.contains(&posting.purpose),
+            is_asked: posting.is_asked,
             sealed: (!posting.is_withheld).then_some(sealed),
             now: self.0.clock.now(),
         };
@@ -201,7 +202,7 @@ impl Outbound {
             return Ok(Asked::Pause(standing.wait_seconds));
         }
         let too_many = standing.to_recipient >= limits.recipient_hour_max || standing.by_client >= limits.client_hour_max;
-        if too_many || standing.by_company >= self.0.config.outbox.company_hour_max {
+        if too_many || !posting.is_asked && standing.by_company >= self.0.config.outbox.company_hour_max {
             return Ok(Asked::TooMany);
         }
         outbox::insert(tx, row).await?;
@@ -210,14 +211,16 @@ impl Outbound {
 
     /// Says that there is something to send.
     pub fn wake(&self) {
-        self.0.wake.notify_one();
+        self.0.wake_asked.notify_one();
+        self.0.wake_others.notify_one();
     }
 
-    /// Returns when there may be something to send.
-    pub async fn woken(&self) {
+    /// Returns when there may be something to send that was asked for, or something else.
+    pub(crate) async fn woken(&self, is_asked: bool) {
         let poll = Duration::from_millis(self.0.config.outbox.poll_interval_ms);
+        let wake = if is_asked { &self.0.wake_asked } else { &self.0.wake_others };
         // Whichever comes first.
-        let _in_time = tokio::time::timeout(poll, self.0.wake.notified()).await.is_ok();
+        let _in_time = tokio::time::timeout(poll, wake.notified()).await.is_ok();
     }
 }
 

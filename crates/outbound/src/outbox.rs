@@ -56,11 +56,13 @@ pub(crate) struct Standing {
     pub(crate) wait_seconds: i64,
     pub(crate) to_recipient: i64,
     pub(crate) by_client: i64,
+    /// What the company wrote that nobody asked for.
     pub(crate) by_company: i64,
     pub(crate) is_full: bool,
 }
 
-/// Tells what stands against another message. Failed ones do not count, nor what a company writes where somebody asks for a link. Two for one address wait for each other here, so that both
+/// Tells what stands against another message. Failed ones do not count, nor what a company writes where somebody asks for a link, nor what was
+/// asked for where a company writes. Two for one address wait for each other here, so that both
 /// cannot find nothing.
 pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pending_max: i64) -> Result<Standing> {
     let mut lock = Sql::new("select pg_advisory_xact_lock(hashtextextended('outbox:' || ");
@@ -82,7 +84,8 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
                 (select count(*) from app.outbox o
                   where o.client = g.client and o.status <> 'failed' and o.created_at > g.now - interval '1 hour') as by_client,
                 (select count(*) from app.outbox o
-                  where o.company_id = g.company_id and o.status <> 'failed' and o.created_at > g.now - interval '1 hour') as by_company,
+                  where o.company_id = g.company_id and not o.is_asked and o.status <> 'failed'
+                    and o.created_at > g.now - interval '1 hour') as by_company,
                 exists (select from app.outbox o where o.status = 'pending' offset ",
     );
     sql.bind(pending_max - 1).text("::bigint) as is_full from given g");
@@ -112,15 +115,31 @@ pub(crate) async fn insert(tx: &Tx, row: NewRow<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Takes what is due, for as long as a lease. Two servers never take the same.
-pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, now: Timestamp) -> Result<Vec<Taken>> {
-    let mut sql = Sql::new("with given as (select ");
-    sql.bind(now).text("::timestamptz as now, ").bind(config.lease_ms).text("::bigint as lease, ").bind(config.batch_rows).text(
+/// Takes what is due and was asked for, or what is due besides, for as long as a lease. Companies take turns. Two servers never take the same.
+pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, is_asked: bool, rows_max: i64, now: Timestamp) -> Result<Vec<Taken>> {
+    let mut sql = Sql::new("with recursive given as (select ");
+    sql.bind(now).text("::timestamptz as now, ").bind(config.lease_ms).text("::bigint as lease, ").bind(is_asked);
+    sql.text("::boolean as is_asked, ").bind(rows_max.min(config.batch_rows)).text(
         "::bigint as batch),
+         -- Those in whose name something waits, one after the other by the index; what is in nobody's name is one of them.
+         waiting as (
+           (select coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') as company from app.outbox o, given g
+             where o.status = 'pending' and o.is_asked = g.is_asked order by 1 limit 1)
+           union all
+           select n.company from waiting w, given g cross join lateral (
+             select coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') as company from app.outbox o
+              where o.status = 'pending' and o.is_asked = g.is_asked
+                and coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') > w.company order by 1 limit 1) n),
+         first as (
+           select f.id, f.place, f.due_at from waiting w, given g cross join lateral (
+             select o.id, o.due_at, row_number() over (order by o.due_at, o.id) as place from app.outbox o
+              where o.status = 'pending' and o.is_asked = g.is_asked and o.due_at <= g.now
+                and coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') = w.company
+              order by o.due_at, o.id limit g.batch) f),
          due as (
-           select o.id from app.outbox o, given g
+           select o.id from app.outbox o join first f on f.id = o.id, given g
             where o.status = 'pending' and o.due_at <= g.now
-            order by o.due_at, o.id limit (select batch from given) for update of o skip locked)
+            order by f.place, f.due_at, o.id limit (select batch from given) for update of o skip locked)
          update app.outbox o
             set due_at = g.now + make_interval(secs => g.lease / 1000.0), attempts = o.attempts + 1
            from due d, given g

@@ -112,6 +112,7 @@ pub(super) async fn send(tx: &Tx, auth: &Auth, device: &Device, account: &Accoun
         recipient: if channel == Channel::Sms { &number } else { way.as_str() },
         client: device.address.as_deref(),
         message: &message,
+        is_asked: true,
         is_withheld: fixed.is_some(),
     };
     let pause = if channel == Channel::Sms { config.sms_pause_seconds } else { config.mail_pause_seconds };

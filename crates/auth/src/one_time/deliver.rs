@@ -112,6 +112,7 @@ pub(crate) async fn deliver_to(auth: &Auth, tx: &Tx, device: &Device, delivery: 
         recipient: if channel == Channel::Sms { &number } else { delivery.to },
         client: network.as_deref(),
         message: &message,
+        is_asked: true,
         is_withheld: delivery.account.is_none() || fixed.is_some(),
     };
     put(auth, tx, posting).await?;
@@ -142,6 +143,7 @@ pub(crate) async fn post(auth: &Auth, tx: &Tx, device: &Device, post: Post<'_>) 
         recipient: post.to,
         client: network.as_deref(),
         message: post.message,
+        is_asked: false,
         is_withheld: false,
     };
     put(auth, tx, posting).await

@@ -110,6 +110,7 @@ async fn send(auth: &Auth, tx: &Tx, device: &Device, link: Link<'_>) -> Result<(
         recipient: link.to,
         client: device.address.as_deref(),
         message: &message,
+        is_asked: true,
         is_withheld: link.customer.is_none(),
     };
     put(auth, tx, posting).await?;

@@ -38,6 +38,7 @@ pub(super) async fn invite(auth: &Auth, tx: &Tx, (company, id): (CompanyId, Uuid
         recipient: email.as_str(),
         client: None,
         message: &message,
+        is_asked: false,
         is_withheld: false,
     };
     let config = &auth.config().one_time;

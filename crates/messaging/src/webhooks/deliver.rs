@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Error, Result};
+use outbound::follow::{Job, Load, Source, follow};
 use outbound::http::{Answer, Bounds, Call, HttpFault, NamedBy};
 use outbound::signing::{SigningKey, signed_headers};
 use serde_json::{Map, Value, json};
@@ -32,13 +33,6 @@ pub struct Pass {
     pub failed: usize,
 }
 
-impl Pass {
-    /// Tells whether there may be more to do at once.
-    pub fn is_busy(self) -> bool {
-        self.events + self.sent + self.failed > 0
-    }
-}
-
 /// How an attempt ended.
 #[derive(Clone, Copy)]
 enum Ended {
@@ -47,16 +41,41 @@ enum Ended {
     Failed,
 }
 
+/// Deliveries that are due.
+struct Deliveries(Messaging);
+
+impl Source for Deliveries {
+    async fn woken(&self) {
+        self.0.woken().await;
+    }
+
+    async fn take(&self, room: usize) -> Result<Load> {
+        let (events, taken) = self.0.take(u32::try_from(room).unwrap_or(u32::MAX)).await?;
+        let has_more = events > 0 || !taken.is_empty();
+        let job = |taken: Taken| -> Job {
+            let messaging = self.0.clone();
+            Box::pin(async move {
+                if let Err(error) = messaging.deliver(taken).await {
+                    // It is taken again when its lease is over.
+                    tracing::debug!(code = error.code(), "a delivery could not be settled: {}", error.message());
+                }
+            })
+        };
+        Ok(Load { jobs: taken.into_iter().map(job).collect(), has_more })
+    }
+}
+
 impl Messaging {
+    /// Makes deliveries of what happened and tries what is due, until told to stop; what is under way then is finished. A receiver that takes
+    /// its time holds back no other.
+    pub async fn follow_deliveries(&self, stopped: impl Future<Output = ()> + Send) {
+        let at_once = usize::try_from(self.config().webhooks.deliveries_max).unwrap_or(1);
+        follow("webhooks", &Deliveries(self.clone()), at_once, stopped).await;
+    }
+
     /// Makes deliveries of what happened and tries what is due, once.
     pub async fn pass(&self) -> Result<Pass> {
-        let config = &self.config().webhooks;
-        let now = self.now();
-        let tx = self.begin("makes deliveries of events").await?;
-        let events = rows::fan_out(&tx, now, config).await?;
-        rows::give_up(&tx, now, config).await?;
-        let taken = rows::take(&tx, now, config).await?;
-        tx.commit().await?;
+        let (events, taken) = self.take(self.config().webhooks.deliveries_max).await?;
         let at_once = taken.len().max(1);
         let ended: Vec<Result<Option<Ended>>> =
             stream::iter(taken.into_iter().map(|taken| self.deliver(taken))).buffer_unordered(at_once).collect().await;
@@ -70,6 +89,17 @@ impl Messaging {
             }
         }
         Ok(pass)
+    }
+
+    /// Makes deliveries of what happened, and takes what is due. Returns of how many events, and what was taken.
+    async fn take(&self, rows_max: u32) -> Result<(i32, Vec<Taken>)> {
+        let (now, config) = (self.now(), &self.config().webhooks);
+        let tx = self.begin("makes deliveries of events").await?;
+        let events = rows::fan_out(&tx, now, config).await?;
+        rows::give_up(&tx, now, config).await?;
+        let taken = rows::take(&tx, now, rows_max, config).await?;
+        tx.commit().await?;
+        Ok((events, taken))
     }
 
     /// Tries one delivery and writes down how it ended; nothing where another attempt took its place.

@@ -26,6 +26,7 @@ pub(super) async fn write(messaging: &Messaging, tx: &Tx, taken: &Taken) -> Resu
             recipient: &owner.email,
             client: None,
             message: &message(&owner),
+            is_asked: false,
             is_withheld: false,
         };
         outbound.put(tx, &seal, posting, LIMITS).await?;

@@ -70,7 +70,7 @@ pub(super) async fn give_up(tx: &Tx, now: Timestamp, config: &WebhookConfig) -> 
 }
 
 /// Takes what is due.
-pub(super) async fn take(tx: &Tx, now: Timestamp, config: &WebhookConfig) -> Result<Vec<Taken>> {
+pub(super) async fn take(tx: &Tx, now: Timestamp, rows_max: u32, config: &WebhookConfig) -> Result<Vec<Taken>> {
     // An attempt that is not settled then is of a server that is gone.
     let lease_seconds = config.attempt_seconds_max + 30;
     let mut sql =
@@ -79,7 +79,7 @@ pub(super) async fn take(tx: &Tx, now: Timestamp, config: &WebhookConfig) -> Res
         " t.headers, (select to_jsonb(w.ip_whitelist) from public.webhooks w where w.company_id = t.company_id and w.id = t.webhook_id)",
     );
     sql.text(" as addresses from app.take_webhook_deliveries(").bind(now).text("::timestamptz, ").bind(lease_seconds).text("::integer, ");
-    sql.bind(config.deliveries_max).text("::integer, ").bind(config.deliveries_per_webhook_max).text("::integer, ");
+    sql.bind(rows_max.min(config.deliveries_max)).text("::integer, ").bind(config.deliveries_per_webhook_max).text("::integer, ");
     sql.bind(config.failures_max).text("::integer) t");
     tx.query(sql).await?.iter().map(read).collect()
 }

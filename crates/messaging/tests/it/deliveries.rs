@@ -251,3 +251,59 @@ async fn a_receiver_is_where_the_list_says_or_is_told_nothing() {
     let viewer = shop.member(&ann, "vic", "viewer").await;
     shop.call(Some(&viewer), "PATCH", &path, Some(json!({ "ip_whitelist": [] }))).await.refused(403, "permission_denied");
 }
+
+/// Twenty are due for one, and one for another, who is asked in the first round all the same.
+#[tokio::test]
+async fn webhooks_take_turns_however_much_waits_for_one() {
+    let shop = Shop::with(WebhookConfig { deliveries_max: 3, deliveries_per_webhook_max: 2, ..WebhookConfig::default() }).await;
+    let receiver = Receiver::new().await;
+    let (ann, bob) = (shop.owner("ann").await, shop.owner("bob").await);
+    for (who, path) in [(&ann, "ann"), (&bob, "bob")] {
+        shop.webhook(who, &format!("{}/{path}", receiver.address), json!({ "events": ["customer.created"] })).await;
+    }
+    for number in 0..20 {
+        shop.customer(&ann, &format!("Ada {number}")).await;
+    }
+    shop.customer(&bob, "Ben").await;
+    let told = async || {
+        assert_eq!(shop.pass().await.sent, 3);
+        receiver.take().iter().filter(|heard| heard.path == "/bob").count()
+    };
+    assert_eq!(told().await, 1);
+    let left = "select count(*)::text from app.webhook_deliveries";
+    while shop.ask(left).await != "0" {
+        shop.pass().await;
+    }
+    assert_eq!(receiver.take().len(), 18);
+}
+
+/// A receiver that never answers is waited for, and others hear meanwhile.
+#[tokio::test]
+async fn a_receiver_that_takes_its_time_holds_back_no_other() {
+    let (shop, receiver) = (Shop::with(WebhookConfig { deliveries_max: 4, ..WebhookConfig::default() }).await, Receiver::new().await);
+    let (ann, bob) = (shop.owner("ann").await, shop.owner("bob").await);
+    shop.webhook(&ann, &format!("{}/silent", receiver.address), json!({ "events": ["customer.created"] })).await;
+    shop.webhook(&bob, &format!("{}/ok", receiver.address), json!({ "events": ["customer.created"] })).await;
+    let messaging = shop.messaging.clone();
+    let following = tokio::spawn(async move { messaging.follow_deliveries(std::future::pending()).await });
+    let heard = async |path: &str| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !receiver.take().iter().any(|heard| heard.path == path) {
+            assert!(std::time::Instant::now() < deadline, "{path} heard nothing");
+            tokio::task::yield_now().await;
+        }
+    };
+    shop.customer(&ann, "Ada").await;
+    shop.messaging.wake();
+    heard("/silent").await;
+    shop.customer(&bob, "Ben").await;
+    shop.messaging.wake();
+    heard("/ok").await;
+    let taken = "select count(*)::text from app.webhook_deliveries where attempts = 1";
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while shop.ask(taken).await != "1" {
+        assert!(std::time::Instant::now() < deadline, "what was taken is settled, and the other is still waited for");
+        tokio::task::yield_now().await;
+    }
+    following.abort();
+}

@@ -126,6 +126,7 @@ pub(crate) fn posting() -> Posting<'static> {
         recipient: "ann@example.com",
         client: None,
         message: &NOTHING,
+        is_asked: true,
         is_withheld: false,
     }
 }

@@ -1,5 +1,8 @@
 //! From the outbox to a mail server and to Twilio: once, again after trouble, and not for ever.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use kernel::Secret;
 use outbound::config::{MailSecurity, OutboxConfig};
 use outbound::{Asked, Channel, OutboundConfig, Pass, Posting};
@@ -122,16 +125,72 @@ async fn one_company_does_not_write_without_end() {
     let slugs: &[&str] = &["baker", "miller"];
     let rows = post.db.superuser().await.query(made, &[&slugs]).await.unwrap();
     let [baker, miller] = [0, 1].map(|row: usize| Some(kernel::CompanyId(rows[row].get(0))));
-    let put = async |company_id, recipient| post.put_as(Posting { company_id, recipient, ..posting() }).await.unwrap();
+    let put = async |company_id, recipient| post.put_as(Posting { company_id, recipient, is_asked: false, ..posting() }).await.unwrap();
     assert_eq!(put(baker, "ann1@example.com").await, Asked::Taken);
     assert_eq!(put(baker, "ann2@example.com").await, Asked::Taken);
     assert_eq!(put(baker, "ann3@example.com").await, Asked::TooMany);
     assert_eq!(put(miller, "ann3@example.com").await, Asked::Taken, "another company");
+    // Its members sign in all the same, and what they ask for leaves it as much to write as before.
+    for recipient in ["ann6@example.com", "ann7@example.com", "ann8@example.com"] {
+        assert_eq!(post.put_as(Posting { company_id: baker, recipient, ..posting() }).await.unwrap(), Asked::Taken);
+    }
     assert_eq!(put(None, "ann4@example.com").await, Asked::Taken, "nobody's");
     // What could not be sent counts no more.
     let failed = "update app.outbox set status = 'failed', sealed = null, finished_at = created_at where recipient = 'ann1@example.com'";
     post.db.superuser().await.batch_execute(failed).await.unwrap();
     assert_eq!(put(baker, "ann5@example.com").await, Asked::Taken);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_waits_for_no_letters_and_companies_take_turns() {
+    let (smtp_port, arrived) = mail_server().await;
+    let outbox = OutboxConfig { batch_rows: 2, ..OutboxConfig::default() };
+    let post = Post::new(OutboundConfig { outbox, ..by_smtp(smtp_port) }).await;
+    let (baker, miller) = (post.company("baker").await, post.company("miller").await);
+    let letter = async |company_id, recipient: &str| {
+        let letter = Posting { company_id: Some(company_id), recipient, is_asked: false, ..posting() };
+        assert_eq!(post.put_as(letter).await.unwrap(), Asked::Taken);
+        post.wait(1);
+    };
+    for number in 1..=5 {
+        letter(baker, &format!("of-baker{number}@example.com")).await;
+    }
+    letter(miller, "of-miller@example.com").await;
+    assert_eq!(post.put(Channel::Mail, "code@example.com").await.unwrap(), Asked::Taken);
+    assert_eq!(post.pass().await.sent, 3);
+    let to = |address: &str| arrived.lock().unwrap().iter().filter(|text| text.contains(&format!("To: {address}"))).count();
+    assert_eq!([to("code@"), to("of-miller@"), to("of-baker1@"), to("of-baker2@")], [1, 1, 1, 0], "{:?}", arrived.lock().unwrap());
+}
+
+/// A mail server that does not answer for one address does for the next.
+#[tokio::test]
+async fn a_message_that_takes_its_time_holds_back_no_other() {
+    let (smtp_port, arrived) = mail_server().await;
+    let post = Post::new(by_smtp(smtp_port)).await;
+    let company = post.company("baker").await;
+    for (recipient, is_asked) in [("slow1@example.com", false), ("slow2@example.com", false), ("slow3@example.com", true)] {
+        let posting = Posting { company_id: Some(company), recipient, is_asked, ..posting() };
+        assert_eq!(post.put_as(posting).await.unwrap(), Asked::Taken);
+    }
+    let outbound = post.outbound.clone();
+    let following = tokio::spawn(async move { outbound.follow(Arc::new(|| Ok(seal())), std::future::pending()).await });
+    let under_way = "select count(*)::text from app.outbox where status = 'pending' and attempts = 1";
+    let until = async |sql: &str, wanted: &str| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while post.ask(sql).await != wanted {
+            assert!(Instant::now() < deadline, "{sql} is not {wanted}");
+            tokio::task::yield_now().await;
+        }
+    };
+    until(under_way, "3").await;
+    for (recipient, is_asked) in [("letter@example.com", false), ("code@example.com", true)] {
+        let posting = Posting { company_id: Some(company), recipient, is_asked, ..posting() };
+        assert_eq!(post.put_as(posting).await.unwrap(), Asked::Taken);
+    }
+    post.outbound.wake();
+    until("select count(*)::text from app.outbox where status = 'sent'", "2").await;
+    assert_eq!((arrived.lock().unwrap().len(), post.ask(under_way).await.as_str()), (2, "3"));
+    following.abort();
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 /// What arrived, one text each.
 pub(crate) type Arrived = Arc<Mutex<Vec<String>>>;
 
-/// Answers SMTP on a free port. An address that begins with `gone` is refused for good, `nobody` as one that nobody has, `later` for now.
+/// Answers SMTP on a free port. An address that begins with `gone` is refused for good, `nobody` as one that nobody has, `later` for now, and
+/// `slow` is never answered.
 pub(crate) async fn mail_server() -> (u16, Arrived) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -45,6 +46,7 @@ async fn converse(stream: TcpStream, arrived: Arrived) {
                 arrived.lock().unwrap().push(text);
                 "250 taken"
             }
+            "RCPT" if line.contains("<slow") => return std::future::pending().await,
             "RCPT" if line.to_ascii_lowercase().contains("<nobody") => "550 5.1.1 no such user here",
             "RCPT" if line.contains("<gone") => "550 nobody of that name",
             "RCPT" if line.contains("<later") => "450 come back",

@@ -305,19 +305,8 @@ impl Backend {
 
     /// Sends messages until told to stop. One that is under way when that happens is finished.
     pub(crate) async fn follow_outbox(self, stop: CancellationToken) {
-        let outbound = &self.0.outbound;
-        while stop.run_until_cancelled(outbound.woken()).await.is_some() {
-            let passed = match self.0.auth.seal() {
-                Ok(seal) => Box::pin(outbound.pass(&seal)).await,
-                Err(error) => Err(error),
-            };
-            match passed {
-                // There may be more.
-                Ok(pass) if pass.sent + pass.failed > 0 => outbound.wake(),
-                Ok(_) => {}
-                Err(error) => tracing::debug!(code = error.code(), "the outbox could not be looked at: {}", error.message()),
-            }
-        }
+        let auth = self.0.auth.clone();
+        self.0.outbound.follow(Arc::new(move || auth.seal()), stop.cancelled()).await;
     }
 
     /// Tells other processes of new tasks, until told to stop.
@@ -342,15 +331,7 @@ impl Backend {
 
     /// Delivers webhooks until told to stop. Deliveries that are under way when that happens are finished.
     pub(crate) async fn follow_webhooks(self, stop: CancellationToken) {
-        let messaging = &self.0.messaging;
-        while stop.run_until_cancelled(messaging.woken()).await.is_some() {
-            match Box::pin(messaging.pass()).await {
-                // There may be more.
-                Ok(pass) if pass.is_busy() => messaging.wake(),
-                Ok(_) => {}
-                Err(error) => tracing::debug!(code = error.code(), "webhooks could not be looked at: {}", error.message()),
-            }
-        }
+        self.0.messaging.follow_deliveries(stop.cancelled()).await;
     }
 
     /// Decides who is told of what happened, and has looked for what becomes due by itself, until told to stop.

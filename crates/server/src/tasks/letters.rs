@@ -38,6 +38,7 @@ pub(super) async fn post(desk: &Desk, tx: &Tx, company_id: CompanyId, recipient:
         recipient,
         client: None,
         message: &message,
+        is_asked: false,
         is_withheld: false,
     };
     match desk.outbound.put(tx, &desk.auth.seal()?, posting, LIMITS).await? {
