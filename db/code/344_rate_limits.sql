@@ -39,15 +39,17 @@ revoke all on function app.read_rate_limits(bigint, uuid[]) from public;
 grant execute on function app.read_rate_limits(bigint, uuid[]) to service_role;
 
 -- Called by the server with its settings when it starts. Writes only what differs.
-create or replace function app.declare_rate_limits(p_configured jsonb) returns void
+drop function if exists app.declare_rate_limits(jsonb);
+create or replace function app.declare_rate_limits(p_configured jsonb, p_mode text, p_shadow text[]) returns void
   language sql volatile security definer
   set search_path = ''
 as $$
-  update app.rate_limit_state s set configured = p_configured, updated_at = now() where s.configured <> p_configured
+  update app.rate_limit_state s set configured = p_configured, mode = p_mode, shadow = p_shadow, updated_at = now()
+   where (s.configured, s.mode, s.shadow) is distinct from (p_configured, p_mode, p_shadow)
 $$;
-alter function app.declare_rate_limits(jsonb) owner to app_definer;
-revoke all on function app.declare_rate_limits(jsonb) from public;
-grant execute on function app.declare_rate_limits(jsonb) to service_role;
+alter function app.declare_rate_limits(jsonb, text, text[]) owner to app_definer;
+revoke all on function app.declare_rate_limits(jsonb, text, text[]) from public;
+grant execute on function app.declare_rate_limits(jsonb, text, text[]) to service_role;
 
 -- A program that works in a company speaks of that one, and of no tier.
 create or replace function app.check_rate_limit_reach(p_company_id uuid, p_tier text) returns void

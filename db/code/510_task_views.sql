@@ -212,6 +212,9 @@ begin
   select g.key into v_said from jsonb_each(v_given) g
    where g.key <> all ('{id,company_id,job_type,job_name,priority,status,run_at,scheduled_for,scheduled_at,created_at,updated_at}')
      and g.value not in ('0', '3') order by g.key limit 1;
+  if coalesce(to_jsonb(new) -> 'metadata', 'null') not in ('null', '{}') then
+    raise exception using errcode = '22023', message = 'metadata of a task is said by those who do it.', hint = 'What the task needs to know stands in its payload.';
+  end if;
   if found or coalesce(new.status, 'pending') <> 'pending' then
     raise exception using errcode = '22023', message = format('%s of a task is said by those who do it.', coalesce(v_said, 'status'));
   end if;

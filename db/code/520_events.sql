@@ -21,7 +21,8 @@ create or replace function app.event_nouns() returns table (noun text, table_nam
 as $$
   select app.entity_of(split_part(t.table_name, '.', 2)), t.table_name, t.noun || ':read'
     from app.protected_tables t
-   where starts_with(t.table_name, 'public.') and t.tenant_column is not null and t.table_name <> all (app.untold_tables())
+   -- A company's own row has no column that names its company, and nobody is told of it.
+   where starts_with(t.table_name, 'public.') and t.tenant_column = 'company_id' and t.table_name <> all (app.untold_tables())
 $$;
 comment on function app.event_nouns() is 'What rows of a table are called in events, and the permission to read them.';
 revoke all on function app.event_nouns() from public;
@@ -118,8 +119,7 @@ declare
   v_noun text;
 begin
   select n.noun into v_noun from app.event_nouns() n where n.table_name = p_table::text;
-  -- A company's own row has no column that names its company.
-  if v_noun is null or not exists (select from pg_catalog.pg_attribute a where a.attrelid = p_table and a.attname = 'company_id') then
+  if v_noun is null then
     execute format('drop trigger if exists zx_event on %s', p_table);
     return;
   end if;

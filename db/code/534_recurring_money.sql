@@ -67,7 +67,8 @@ begin
      where s.invoice_reminders_enabled and i.status in ('sent', 'viewed', 'partial', 'overdue') and i.balance_amount > 0 and i.due_date < now()
        and i.deleted_at is null and i.archived_at is null and i.reminder_count < s.invoice_reminders_max
        and coalesce(i.last_reminder_at, '-infinity') <= now() - interval '24 hours'
-       and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.address_key = u.email_key)
+       and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.topic = ''
+                        and x.address_key = u.email_key)
        and not exists (select from app.tasks t where t.company_id = i.company_id and t.kind = 'invoice_reminder' and t.unique_key = i.id::text)
      order by i.due_date limit p_limit
   loop
@@ -99,7 +100,8 @@ begin
          and u.deleted_at is null and u.email_key is not null
          and i.status in ('sent', 'viewed', 'partial', 'overdue') and i.balance_amount > 0 and i.due_date < now() and i.deleted_at is null
          and coalesce(i.last_reminder_at, '-infinity') <= now() - interval '24 hours'
-         and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.address_key = u.email_key)
+         and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.topic = ''
+                        and x.address_key = u.email_key)
       returning i.company_id, u.email, u.display_name, i.invoice_number, i.currency, i.balance_amount, i.due_date)
     select t.email, t.display_name, c.name, t.invoice_number, t.currency::text, t.balance_amount, (t.due_date at time zone c.business_timezone)::date
       from taken t join public.companies c on c.id = t.company_id;

@@ -23,15 +23,17 @@ begin
   if v_who is null or auth.role() = 'service_role' then
     return null;
   end if;
-  select l.minute_max, l.shadow into v_most, v_shadow
-    from (select r.minute_max, r.is_shadow as shadow, case when r.company_id is not null then 0 when r.tier is not null then 1 else 2 end as distance
+  select l.minute_max, coalesce(l.shadow, s.mode = 'shadow' or p_operation = any (s.shadow)) into v_most, v_shadow
+    from app.rate_limit_state s cross join lateral (
+          select r.minute_max, r.is_shadow as shadow, case when r.company_id is not null then 0 when r.tier is not null then 1 else 2 end as distance
             from app.rate_limit_rules r
             left join public.companies c on c.id = v_company
            where r.class = p_operation and r.counted = 'caller'
              and (r.company_id = v_company or r.tier = app.current_tier(c.subscription_tier, c.writes_until)
                   or r.company_id is null and r.tier is null)
           union all
-          select nullif((s.configured ->> p_operation)::integer, 0), false, 3 from app.rate_limit_state s) l
+          select nullif((s.configured ->> p_operation)::integer, 0), null, 3) l
+   where s.mode <> 'off'
    order by l.distance limit 1;
   if v_most is null then
     return null;

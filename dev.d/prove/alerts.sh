@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 export ALERTS_INTERVAL="${ALERTS_INTERVAL:-30}"
 log=$(mktemp "${TMPDIR:-/tmp}/thorbis-alerts-XXXXXX")
 trap 'rm -f "$log"' EXIT
-cargo run --locked --quiet -p thorbis-testkit --bin test-cluster -- --install superuser -- \
+dev.d/test-cluster.sh --install superuser -- \
     cargo test --locked --quiet -p thorbis-server --test it alerts:: -- --nocapture --test-threads 1 >"$log" 2>&1 || {
     cat "$log"
     exit 1

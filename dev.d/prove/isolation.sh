@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 export REQUESTS="${REQUESTS:-20000}" SEED="${SEED:-1}"
 log=$(mktemp "${TMPDIR:-/tmp}/thorbis-isolation-XXXXXX")
 trap 'rm -f "$log"' EXIT
-cargo run --locked --quiet -p thorbis-testkit --bin test-cluster -- --install "${INSTALL:-superuser}" -- \
+dev.d/test-cluster.sh --install "${INSTALL:-superuser}" -- \
     cargo test --locked --quiet -p thorbis-server --test it isolation:: -- --nocapture >"$log" 2>&1 || {
     cat "$log"
     exit 1

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 export SEQUENCE_STEPS="${SEQUENCE_STEPS:-600}" LISTENED_KILLS="${LISTENED_KILLS:-20}" SEED="${SEED:-1}"
 log=$(mktemp "${TMPDIR:-/tmp}/thorbis-realtime-XXXXXX")
 trap 'rm -f "$log"' EXIT
-cargo run --locked --quiet -p thorbis-testkit --bin test-cluster -- --install "${INSTALL:-superuser}" -- \
+dev.d/test-cluster.sh --install "${INSTALL:-superuser}" -- \
     cargo test --locked --quiet -p thorbis-server --test it realtime::sequences:: -- --nocapture --test-threads 1 >"$log" 2>&1 || {
     cat "$log"
     exit 1

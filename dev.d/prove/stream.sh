@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 export STREAM_MB="${STREAM_MB:-1024}"
 log=$(mktemp "${TMPDIR:-/tmp}/thorbis-stream-XXXXXX")
 trap 'rm -f "$log"' EXIT
-cargo run --locked --quiet -p thorbis-testkit --bin test-cluster -- --install "${INSTALL:-superuser}" -- \
+dev.d/test-cluster.sh --install "${INSTALL:-superuser}" -- \
     cargo test --locked --quiet -p thorbis-server --test it alone::large:: -- --nocapture >"$log" 2>&1 || {
     cat "$log"
     exit 1

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 export TIMING_SAMPLES="${TIMING_SAMPLES:-1000}"
 log=$(mktemp "${TMPDIR:-/tmp}/thorbis-timing-XXXXXX")
 trap 'rm -f "$log"' EXIT
-cargo run --locked --quiet -p thorbis-testkit --bin test-cluster -- --install "${INSTALL:-superuser}" -- \
+dev.d/test-cluster.sh --install "${INSTALL:-superuser}" -- \
     cargo test --locked --quiet -p thorbis-auth --test it timing:: -- --nocapture --test-threads 1 >"$log" 2>&1 || {
     cat "$log"
     exit 1

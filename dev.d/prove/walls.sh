@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 export WALLS="${WALLS:-0}" SEED="${SEED:-1}"
 log=$(mktemp "${TMPDIR:-/tmp}/thorbis-walls-XXXXXX")
 trap 'rm -f "$log"' EXIT
-cargo run --locked --quiet -p thorbis-testkit --bin test-cluster -- --install "${INSTALL:-superuser}" -- \
+dev.d/test-cluster.sh --install "${INSTALL:-superuser}" -- \
     cargo test --locked --quiet -p thorbis-proof --test it walls:: -- --nocapture >"$log" 2>&1 || {
     cat "$log"
     exit 1

@@ -174,6 +174,15 @@ async fn a_function_of_a_project_meets_the_rate_of_its_operation() {
     for _ in 0..5 {
         assert_eq!(run(&bob, json!({})).await.ok(), json!(0));
     }
+    // Where the server only counts, or does not, the function does the same.
+    let superuser = server.db.superuser().await;
+    for (mode, left) in [("shadow", json!(0)), ("off", json!(null))] {
+        superuser.execute("select app.declare_rate_limits('{}', $1, '{}')", &[&mode]).await.unwrap();
+        for _ in 0..4 {
+            run(&ann, json!({})).await.ok();
+        }
+        assert_eq!(run(&ann, json!({})).await.ok(), left, "{mode}");
+    }
     for (who, body, status, code) in [
         (&ann, json!({ "operation": "read" }), 422, "rate_limit_invalid"),
         (&ann, json!({ "operation": "vector_search", "cost": 0 }), 422, "rate_limit_invalid"),

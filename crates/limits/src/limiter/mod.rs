@@ -105,6 +105,20 @@ impl Limiter {
         self.0.config.mode == Some(Mode::Off)
     }
 
+    /// Returns whether the configured rates are enforced, in one word: `enforce`, `shadow` or `off`.
+    pub fn mode(&self) -> &'static str {
+        match self.0.config.mode {
+            None | Some(Mode::Enforce) => "enforce",
+            Some(Mode::Shadow) => "shadow",
+            Some(Mode::Off) => "off",
+        }
+    }
+
+    /// Returns the classes that are only counted where others are enforced.
+    pub fn shadowed(&self) -> Vec<String> {
+        self.0.config.shadow.clone()
+    }
+
     /// Returns the configured rates by class, for whoever wants to know; 0 is without a limit.
     pub fn configured(&self) -> Value {
         let rates = Class::ALL.map(|class| (class.name().to_owned(), Value::from(self.0.config.minute_max(class))));

@@ -46,7 +46,9 @@ impl Backend {
     pub(super) async fn open_rates(&self) -> Result<()> {
         let tx = self.begin_own("declare how often may be asked").await?;
         let mut sql = Sql::new("select app.declare_rate_limits(");
-        sql.bind(self.limiter().configured()).text("::jsonb)");
+        let limiter = self.limiter();
+        sql.bind(limiter.configured()).text("::jsonb, ").bind(limiter.mode()).text("::text, array(select jsonb_array_elements_text(");
+        sql.bind(serde_json::json!(limiter.shadowed())).text("::jsonb)))");
         tx.query(sql).await?;
         tx.commit().await?;
         self.look_at_rates().await
