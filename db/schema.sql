@@ -156,6 +156,8 @@ COMMENT ON COLUMN public.team_members.invited_email IS 'pii:email';
 
 COMMENT ON COLUMN public.team_members.invited_name IS 'pii:name';
 
+COMMENT ON COLUMN public.team_members.employee_number IS 'pii:text';
+
 COMMENT ON COLUMN public.team_members.hourly_cost IS 'What an hour costs the company, in minor units.';
 
 COMMENT ON COLUMN public.team_members.mfa_due_at IS 'From when on this member gets in with a proved second factor only; null: it is not demanded.';
@@ -970,6 +972,66 @@ begin
 end $$;
 ALTER FUNCTION app.archive_jobs(p_limit integer) OWNER TO app_definer;
 
+CREATE FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_person record;
+begin
+  v_person := app.asked_person(p_subject, p_id, 'privacy:erase');
+  if v_person.subject = 'account' then
+    perform app.demand_fresh_session(p_minutes);
+  elsif v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company erases its own customers.';
+  end if;
+  if app.customer_id() is not null then
+    id := app.note_wish(v_person.company_id, v_person.id);
+    status := 'asked';
+  else
+    id := app.open_erasure(v_person.subject, v_person.company_id, v_person.id, case v_person.subject when 'account' then 'self' else 'member' end);
+    status := 'pending';
+  end if;
+end $$;
+ALTER FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) IS 'Has a customer of the company erased, somebody to speak with there, or whoever asks. What a customer asks for in the portal waits for the company.';
+
+CREATE FUNCTION app.asked_person(p_subject text, p_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if app.customer_id() is not null or current_setting('role') = 'guest' then
+    if app.customer_id() is null or not app.has_permission(p_permission || '_own') or p_id <> app.customer_id() or p_subject = 'contact' then
+      raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'This is not yours to ask for.';
+    end if;
+    subject := 'customer';
+    company_id := app.company_id();
+    id := app.customer_id();
+  elsif p_id is not null then
+    perform app.demand(p_permission);
+    subject := case p_subject when 'contact' then 'contact' else 'customer' end;
+    company_id := app.company_id();
+    id := p_id;
+    if not exists (select from public.customers c where subject = 'customer' and c.company_id = app.company_id() and c.id = p_id)
+       and not exists (select from public.customer_contacts c where subject = 'contact' and c.company_id = app.company_id() and c.id = p_id) then
+      raise exception using errcode = 'TH404', constraint = 'person_not_found', message = 'There is no such person here.';
+    end if;
+  else
+    if auth.uid() is null then
+      raise exception using errcode = 'TH401', constraint = 'not_signed_in', message = 'Sign in first.';
+    elsif auth.jwt() ? 'impersonated_by' then
+      raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'Support asks for nobody''s own data.';
+    elsif exists (select from auth.sessions s where s.id = (auth.jwt() ->> 'session_id')::uuid and s.oauth_client_id is not null) then
+      raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'A program does not ask for this in somebody''s place.';
+    end if;
+    subject := 'account';
+    id := auth.uid();
+  end if;
+end $$;
+ALTER FUNCTION app.asked_person(p_subject text, p_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) OWNER TO app_owner;
+
 CREATE FUNCTION app.assurance_level() RETURNS integer
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE (auth.jwt() ->> 'aal'::text) WHEN 'aal3'::text THEN 3 WHEN 'aal2'::text THEN 2 WHEN 'aal1'::text THEN 1 ELSE 0 END;
@@ -992,6 +1054,56 @@ end $$;
 ALTER FUNCTION app.audit() OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.audit() IS 'After insert or delete: writes who changed what into audit_logs. Null values of a new row are left out.';
+
+CREATE TABLE public.audit_logs (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    user_id uuid,
+    actor_role text,
+    action text NOT NULL,
+    table_name text,
+    entity_type text NOT NULL,
+    entity_id uuid,
+    ip_address inet,
+    user_agent text,
+    request_method text,
+    request_path text,
+    request_id text,
+    old_values jsonb,
+    new_values jsonb,
+    changed_fields text[],
+    session_id uuid,
+    correlation_id uuid,
+    severity text DEFAULT 'info'::text NOT NULL,
+    gdpr_relevant boolean DEFAULT false NOT NULL,
+    pii_accessed boolean DEFAULT false NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_logs_id_check CHECK (((get_byte(uuid_send(id), 6) >> 4) = 7)),
+    CONSTRAINT audit_logs_severity_check CHECK ((severity = ANY (ARRAY['debug'::text, 'info'::text, 'warning'::text, 'error'::text, 'critical'::text])))
+)
+PARTITION BY RANGE (id);
+ALTER TABLE ONLY public.audit_logs FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.audit_logs OWNER TO app_owner;
+
+COMMENT ON TABLE public.audit_logs IS 'Who changed what. Written by a trigger, sealed in batches, never changed. Outlives its company. Partitioned by the month in the id.';
+
+COMMENT ON COLUMN public.audit_logs.ip_address IS 'pii:ip';
+
+COMMENT ON COLUMN public.audit_logs.xid IS 'The transaction that wrote it; the seal waits until it has ended.';
+
+CREATE FUNCTION app.audit_words(p_row public.audit_logs) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN (jsonb_build_array((p_row).company_id, (p_row).id, (p_row).user_id, (p_row).actor_role, (p_row).action, (p_row).table_name, (p_row).entity_type, (p_row).entity_id, host((p_row).ip_address), (p_row).user_agent, (p_row).request_method, (p_row).request_path, (p_row).request_id, (p_row).old_values, (p_row).new_values, (p_row).changed_fields, (p_row).session_id, (p_row).correlation_id, (p_row).severity, (p_row).gdpr_relevant, (p_row).pii_accessed, (p_row).metadata, ((p_row).xid)::text, ((EXTRACT(epoch FROM (p_row).created_at) * (1000000)::numeric))::bigint))::text;
+ALTER FUNCTION app.audit_words(p_row public.audit_logs) OWNER TO app_owner;
+
+CREATE FUNCTION app.audit_digest(p_row public.audit_logs) RETURNS bytea
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    RETURN sha256(convert_to(app.audit_words(p_row), 'UTF8'::name));
+ALTER FUNCTION app.audit_digest(p_row public.audit_logs) OWNER TO app_owner;
 
 CREATE FUNCTION app.audit_log_type(p_action text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -1395,6 +1507,31 @@ begin
   return null;
 end$$;
 ALTER FUNCTION app.audit_of_company_settings() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_consents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.is_given is distinct from new.is_given then v_changed := v_changed || 'is_given'::text; v_old := v_old || jsonb_build_object('is_given', old.is_given); v_new := v_new || jsonb_build_object('is_given', new.is_given); end if;
+  if old.purpose is distinct from new.purpose then v_changed := v_changed || 'purpose'::text; v_old := v_old || jsonb_build_object('purpose', old.purpose); v_new := v_new || jsonb_build_object('purpose', new.purpose); end if;
+  if old.said_at is distinct from new.said_at then v_changed := v_changed || 'said_at'::text; v_old := v_old || jsonb_build_object('said_at', old.said_at); v_new := v_new || jsonb_build_object('said_at', new.said_at); end if;
+  if old.source is distinct from new.source then v_changed := v_changed || 'source'::text; v_old := v_old || jsonb_build_object('source', old.source); v_new := v_new || jsonb_build_object('source', new.source); end if;
+  if old.text_version is distinct from new.text_version then v_changed := v_changed || 'text_version'::text; v_old := v_old || jsonb_build_object('text_version', old.text_version); v_new := v_new || jsonb_build_object('text_version', new.text_version); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_consents() OWNER TO app_definer;
 
 CREATE FUNCTION app.audit_of_contracts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2726,6 +2863,31 @@ begin
   return null;
 end$$;
 ALTER FUNCTION app.audit_of_labor_rates() OWNER TO app_definer;
+
+CREATE FUNCTION app.audit_of_legal_holds() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$declare
+  v_changed text[] := '{}';
+  v_old jsonb := '{}';
+  v_new jsonb := '{}';
+begin
+  if old.company_id is distinct from new.company_id then v_changed := v_changed || 'company_id'::text; v_old := v_old || jsonb_build_object('company_id', old.company_id); v_new := v_new || jsonb_build_object('company_id', new.company_id); end if;
+  if old.created_at is distinct from new.created_at then v_changed := v_changed || 'created_at'::text; v_old := v_old || jsonb_build_object('created_at', old.created_at); v_new := v_new || jsonb_build_object('created_at', new.created_at); end if;
+  if old.created_by is distinct from new.created_by then v_changed := v_changed || 'created_by'::text; v_old := v_old || jsonb_build_object('created_by', old.created_by); v_new := v_new || jsonb_build_object('created_by', new.created_by); end if;
+  if old.customer_id is distinct from new.customer_id then v_changed := v_changed || 'customer_id'::text; v_old := v_old || jsonb_build_object('customer_id', old.customer_id); v_new := v_new || jsonb_build_object('customer_id', new.customer_id); end if;
+  if old.holds_until is distinct from new.holds_until then v_changed := v_changed || 'holds_until'::text; v_old := v_old || jsonb_build_object('holds_until', old.holds_until); v_new := v_new || jsonb_build_object('holds_until', new.holds_until); end if;
+  if old.id is distinct from new.id then v_changed := v_changed || 'id'::text; v_old := v_old || jsonb_build_object('id', old.id); v_new := v_new || jsonb_build_object('id', new.id); end if;
+  if old.reason is distinct from new.reason then v_changed := v_changed || 'reason'::text; v_old := v_old || jsonb_build_object('reason', old.reason); v_new := v_new || jsonb_build_object('reason', new.reason); end if;
+  if old.released_at is distinct from new.released_at then v_changed := v_changed || 'released_at'::text; v_old := v_old || jsonb_build_object('released_at', old.released_at); v_new := v_new || jsonb_build_object('released_at', new.released_at); end if;
+  if old.released_by is distinct from new.released_by then v_changed := v_changed || 'released_by'::text; v_old := v_old || jsonb_build_object('released_by', old.released_by); v_new := v_new || jsonb_build_object('released_by', new.released_by); end if;
+  if old.user_id is distinct from new.user_id then v_changed := v_changed || 'user_id'::text; v_old := v_old || jsonb_build_object('user_id', old.user_id); v_new := v_new || jsonb_build_object('user_id', new.user_id); end if;
+  if v_changed <> '{}' then
+    perform app.write_audit(tg_argv, 'update', new.company_id, new.id::text, v_old, v_new, v_changed, null);
+  end if;
+  return null;
+end$$;
+ALTER FUNCTION app.audit_of_legal_holds() OWNER TO app_definer;
 
 CREATE FUNCTION app.audit_of_member_skills() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4210,50 +4372,6 @@ ALTER FUNCTION app.audit_table(p_table regclass, p_tenant_column text) OWNER TO 
 
 COMMENT ON FUNCTION app.audit_table(p_table regclass, p_tenant_column text) IS 'Has every change of a table''s rows written into audit_logs. app.protect calls it.';
 
-CREATE TABLE public.audit_logs (
-    company_id uuid DEFAULT app.company_id() NOT NULL,
-    id uuid DEFAULT app.uuid_v7() NOT NULL,
-    user_id uuid,
-    actor_role text,
-    action text NOT NULL,
-    table_name text,
-    entity_type text NOT NULL,
-    entity_id uuid,
-    ip_address inet,
-    user_agent text,
-    request_method text,
-    request_path text,
-    request_id text,
-    old_values jsonb,
-    new_values jsonb,
-    changed_fields text[],
-    session_id uuid,
-    correlation_id uuid,
-    severity text DEFAULT 'info'::text NOT NULL,
-    gdpr_relevant boolean DEFAULT false NOT NULL,
-    pii_accessed boolean DEFAULT false NOT NULL,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT audit_logs_id_check CHECK (((get_byte(uuid_send(id), 6) >> 4) = 7)),
-    CONSTRAINT audit_logs_severity_check CHECK ((severity = ANY (ARRAY['debug'::text, 'info'::text, 'warning'::text, 'error'::text, 'critical'::text])))
-)
-PARTITION BY RANGE (id);
-ALTER TABLE ONLY public.audit_logs FORCE ROW LEVEL SECURITY;
-ALTER TABLE public.audit_logs OWNER TO app_owner;
-
-COMMENT ON TABLE public.audit_logs IS 'Who changed what. Written by a trigger, sealed in batches, never changed. Outlives its company. Partitioned by the month in the id.';
-
-COMMENT ON COLUMN public.audit_logs.ip_address IS 'pii:ip';
-
-COMMENT ON COLUMN public.audit_logs.xid IS 'The transaction that wrote it; the seal waits until it has ended.';
-
-CREATE FUNCTION app.audit_words(p_row public.audit_logs) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO ''
-    RETURN (jsonb_build_array((p_row).company_id, (p_row).id, (p_row).user_id, (p_row).actor_role, (p_row).action, (p_row).table_name, (p_row).entity_type, (p_row).entity_id, host((p_row).ip_address), (p_row).user_agent, (p_row).request_method, (p_row).request_path, (p_row).request_id, (p_row).old_values, (p_row).new_values, (p_row).changed_fields, (p_row).session_id, (p_row).correlation_id, (p_row).severity, (p_row).gdpr_relevant, (p_row).pii_accessed, (p_row).metadata, ((p_row).xid)::text, ((EXTRACT(epoch FROM (p_row).created_at) * (1000000)::numeric))::bigint))::text;
-ALTER FUNCTION app.audit_words(p_row public.audit_logs) OWNER TO app_owner;
-
 CREATE FUNCTION app.authorize_line_rows() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -5226,6 +5344,59 @@ ALTER FUNCTION app.check_quota(p_quota text, p_used bigint) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.check_quota(p_quota text, p_used bigint) IS 'Refuses with quota_exceeded when more is used than the tier includes.';
 
+CREATE FUNCTION app.check_rate(p_operation text, p_cost integer DEFAULT 1) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_company constant uuid := app.company_id();
+  v_who     constant text := auth.uid()::text;
+  v_window  constant timestamptz := date_trunc('minute', clock_timestamp());
+  v_most    integer;
+  v_shadow  boolean;
+  v_count   integer;
+  v_wait    integer;
+begin
+  if p_operation is null or p_operation not in ('ai_agent_execution', 'report_generation', 'vector_search', 'export')
+     or coalesce(p_cost not between 1 and 1000, true) then
+    raise exception using errcode = 'TH422', constraint = 'rate_limit_invalid', message = 'There is no such operation, or it costs too much.',
+      hint = 'One of ai_agent_execution, report_generation, vector_search and export; it costs 1 to 1000.';
+  end if;
+  -- The service is without a limit; whoever has no name is counted by the server, by his address.
+  if v_who is null or auth.role() = 'service_role' then
+    return null;
+  end if;
+  select l.minute_max, l.shadow into v_most, v_shadow
+    from (select r.minute_max, r.is_shadow as shadow, case when r.company_id is not null then 0 when r.tier is not null then 1 else 2 end as distance
+            from app.rate_limit_rules r
+            left join public.companies c on c.id = v_company
+           where r.class = p_operation and r.counted = 'caller'
+             and (r.company_id = v_company or r.tier = app.current_tier(c.subscription_tier, c.writes_until)
+                  or r.company_id is null and r.tier is null)
+          union all
+          select nullif((s.configured ->> p_operation)::integer, 0), false, 3 from app.rate_limit_state s) l
+   order by l.distance limit 1;
+  if v_most is null then
+    return null;
+  end if;
+  v_wait := ceil(extract(epoch from v_window + interval '1 minute' - clock_timestamp()));
+  insert into public.api_rate_limits as l (company_id, identifier_type, identifier_value, endpoint, request_count, window_start, window_end,
+                                           window_size, rate_limit, is_blocked, blocked_until)
+  values (v_company, 'user', v_who, p_operation, p_cost, v_window, v_window + interval '1 minute', interval '1 minute', v_most, false, null)
+  on conflict (identifier_type, identifier_value, endpoint, window_start) do update
+     set request_count = least(l.request_count::bigint + excluded.request_count, 2147483647)::integer, rate_limit = excluded.rate_limit, updated_at = now()
+  returning l.request_count into v_count;
+  if v_count > v_most and not coalesce(v_shadow, false) then
+    raise exception using errcode = 'TH429', constraint = 'RATE_LIMIT_EXCEEDED',
+      message = format('Rate limit exceeded. Try again in %s seconds.', greatest(v_wait, 1)),
+      detail = jsonb_build_object('limit', p_operation, 'counted', 'caller', 'minute_max', v_most, 'retry_after_seconds', greatest(v_wait, 1))::text;
+  end if;
+  return greatest(v_most - v_count, 0);
+end $$;
+ALTER FUNCTION app.check_rate(p_operation text, p_cost integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.check_rate(p_operation text, p_cost integer) IS 'Counts an operation of whoever asks, in the minute that runs, and refuses it with RATE_LIMIT_EXCEEDED where that is too much. Returns how many are left; null without a limit.';
+
 CREATE FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -5679,6 +5850,17 @@ begin
   end if;
 end $$;
 ALTER FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.companies_of_person(p_subject text, p_company_id uuid, p_id uuid) RETURNS uuid[]
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select case when p_subject <> 'account' then array[p_company_id] else coalesce(array_agg(c.company_id), '{}') end
+    from (select m.company_id from public.team_members m where m.user_id = p_id
+          union select r.company_id from app.removed_members r where r.user_id = p_id
+          union select app.no_company() limit 10000) c
+$$;
+ALTER FUNCTION app.companies_of_person(p_subject text, p_company_id uuid, p_id uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) RETURNS TABLE(company_id uuid, weight smallint)
     LANGUAGE plpgsql STABLE
@@ -6391,7 +6573,7 @@ COMMENT ON COLUMN app.notification_events.due_at IS 'When it is decided on, or a
 
 COMMENT ON COLUMN app.notification_events.done_at IS 'When it was.';
 
-COMMENT ON COLUMN app.notification_events.error IS 'Why the last attempt failed.';
+COMMENT ON COLUMN app.notification_events.error IS 'pii:text';
 
 COMMENT ON COLUMN app.notification_events.created_at IS 'When it happened.';
 
@@ -6604,6 +6786,29 @@ CREATE FUNCTION app.declare_task_kinds(p_kinds jsonb) RETURNS void
 END;
 ALTER FUNCTION app.declare_task_kinds(p_kinds jsonb) OWNER TO app_owner;
 
+CREATE FUNCTION app.decline_erasure(p_id uuid, p_reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_status text;
+begin
+  perform app.demand('privacy:erase');
+  select e.status into v_status from app.erasures e where e.company_id = app.company_id() and e.id = p_id for update;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'erasure_not_found', message = 'There is no such erasure in this company.';
+  elsif v_status <> 'asked' then
+    raise exception using errcode = 'TH409', constraint = 'erasure_decided', message = 'This was answered already, or goes on by itself.';
+  elsif coalesce(length(btrim(p_reason)), 0) not between 1 and 2000 then
+    raise exception using errcode = 'TH422', constraint = 'reason_missing', message = 'The customer is told why, in 1 to 2000 letters.';
+  end if;
+  update app.erasures e set status = 'declined', decline_reason = btrim(p_reason), decided_by = auth.uid(), decided_at = now()
+   where e.company_id = app.company_id() and e.id = p_id;
+end $$;
+ALTER FUNCTION app.decline_erasure(p_id uuid, p_reason text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.decline_erasure(p_id uuid, p_reason text) IS 'Tells a customer who asked to be erased that he is not, and why.';
+
 CREATE FUNCTION app.deleted_rows_kept(p_company_id uuid) RETURNS interval
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -6643,6 +6848,29 @@ begin
 end $$;
 ALTER FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_webhook constant public.webhooks := app.own_webhook(p_id);
+  v_event   app.events;
+begin
+  perform app.check_deliverable(v_webhook);
+  select e.* into v_event from app.events e where e.company_id = v_webhook.company_id and e.id = p_event_id;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'webhook_event_not_found', message = 'There is no such event, or it is too old.';
+  end if;
+  if app.deliver_event(v_event.company_id, v_event.id, v_event.number, v_event.names, v_event.row_id, v_event.payload, v_event.created_at,
+                       v_webhook.id, p_now) = 0 then
+    raise exception using errcode = 'TH422', constraint = 'webhook_event_not_wanted', message = 'The webhook does not ask for this event.';
+  end if;
+  return (select l.id from public.webhook_logs l
+           where l.company_id = v_webhook.company_id and l.webhook_id = v_webhook.id and l.event_id = p_event_id
+           order by l.id desc limit 1);
+end $$;
+ALTER FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) OWNER TO app_definer;
+
 CREATE FUNCTION app.demand(p_permission text, p_assigned boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -6663,6 +6891,21 @@ begin
     message = format('You need the permission %s.', p_permission);
 end $$;
 ALTER FUNCTION app.demand(p_permission text, p_assigned boolean) OWNER TO app_owner;
+
+CREATE FUNCTION app.demand_fresh_session(p_minutes integer) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if not exists (select from auth.sessions s
+                  where s.id = (auth.jwt() ->> 'session_id')::uuid and s.user_id = auth.uid() and s.revoked_at is null
+                    and s.oauth_client_id is null and s.impersonated_by is null and s.created_at > now() - make_interval(mins => p_minutes)
+                    and (s.aal <> 'aal1' or not exists (select from auth.mfa_factors f where f.user_id = s.user_id and f.status = 'verified'))) then
+    raise exception using errcode = 'TH403', constraint = 'sign_in_again', message = 'This needs somebody who signed in just now.',
+      detail = p_minutes::text, hint = 'Sign in again, with the second factor where there is one, and ask within these minutes.';
+  end if;
+end $$;
+ALTER FUNCTION app.demand_fresh_session(p_minutes integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.demand_of_guest(p_permission text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -6688,6 +6931,11 @@ begin
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
   if not found then
+    -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
+    if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then
+      new.virus_scan_status := case when tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)
+                                    then 'pending' else old.virus_scan_status end;
+    end if;
     return new;
   end if;
   new.file_size := coalesce(v_object.bytes, new.file_size);
@@ -7275,6 +7523,189 @@ begin
 end $$;
 ALTER FUNCTION app.equipment_serviced() OWNER TO app_definer;
 
+CREATE FUNCTION app.erase_as_operator(p_subject text, p_company_id uuid, p_id uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if auth.role() is distinct from 'service_role' or app.company_id() is not null then
+    raise exception using errcode = '42501', message = 'Only the operator erases people everywhere.';
+  end if;
+  return app.open_erasure(p_subject, p_company_id, p_id, 'service');
+end $$;
+ALTER FUNCTION app.erase_as_operator(p_subject text, p_company_id uuid, p_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.erase_part(p_id uuid, p_rows integer) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_erasure app.erasures;
+  v_place   record;
+  v_count   bigint;
+begin
+  if auth.role() is distinct from 'service_role' or p_rows not between 1 and 100000 then
+    raise exception using errcode = '42501', message = 'Only the server itself erases.';
+  end if;
+  select * into v_erasure from app.erasures e where e.id = p_id for update;
+  if not found or v_erasure.status = 'completed' then
+    return false;
+  end if;
+  perform set_config('app.untold', 'on', true);
+  if v_erasure.status = 'pending' then
+    v_erasure := app.find_person_rows(v_erasure);
+    update app.erasures e set status = 'running', words = v_erasure.words, row_ids = v_erasure.row_ids where e.id = p_id;
+    if v_erasure.subject = 'account' then
+      perform app.retire_account(v_erasure.subject_id);
+      perform app.forget_own_trace(v_erasure.companies);
+    end if;
+    return true;
+  end if;
+  select p.* into v_place from app.personal_places() p
+   where p.place > v_erasure.place and p.subject in (v_erasure.subject, 'both') order by p.place limit 1;
+  if found then
+    v_count := app.erase_place(v_erasure, v_place.place);
+    delete from app.events e where e.company_id = any (v_erasure.companies) and e.created_at = now() and v_place.table_name <> 'app.events';
+    perform app.forget_own_trace(v_erasure.companies);
+    update app.erasures e
+       set place = v_place.place,
+           counts = case when v_count = 0 then e.counts
+                    else e.counts || jsonb_build_object(v_place.table_name, coalesce((e.counts ->> v_place.table_name)::bigint, 0) + v_count) end
+     where e.id = p_id;
+    return true;
+  end if;
+  if app.redact_audit(v_erasure, p_rows) then
+    return true;
+  end if;
+  -- What he was told when he asked before goes with him.
+  update app.erasures e set decline_reason = '[erased]'
+   where e.subject_id = v_erasure.subject_id and e.company_id = v_erasure.company_id and e.status = 'declined';
+  update app.erasures e
+     set status = 'completed', finished_at = now(), row_ids = null, words = null, after_id = null, companies = '{}',
+         counts = e.counts || jsonb_build_object('public.audit_logs', (select count(*) from app.audit_redactions r where r.batch_id in (
+                    select a.entity_id from public.audit_logs a where a.company_id = any (v_erasure.companies) and a.action = 'erase' and a.session_id = p_id)))
+   where e.id = p_id;
+  perform app.tell_of_erasure(v_erasure);
+  return false;
+end $$;
+ALTER FUNCTION app.erase_part(p_id uuid, p_rows integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.erase_part(p_id uuid, p_rows integer) IS 'Does the next part of an erasure; returns whether there is more to do.';
+
+CREATE TABLE app.erasures (
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    company_id uuid,
+    subject text NOT NULL,
+    subject_id uuid NOT NULL,
+    asked_by uuid,
+    asked_how text NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    decided_by uuid,
+    decided_at timestamp with time zone,
+    decline_reason text,
+    place integer DEFAULT 0 NOT NULL,
+    companies uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    row_ids uuid[],
+    words text[],
+    after_id uuid,
+    counts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT erasures_asked_how_check CHECK ((asked_how = ANY (ARRAY['self'::text, 'member'::text, 'portal'::text, 'service'::text]))),
+    CONSTRAINT erasures_companies_check CHECK ((cardinality(companies) <= 10000)),
+    CONSTRAINT erasures_company_check CHECK (((subject = 'account'::text) = (company_id IS NULL))),
+    CONSTRAINT erasures_counts_check CHECK ((jsonb_typeof(counts) = 'object'::text)),
+    CONSTRAINT erasures_decline_reason_check CHECK (((length(decline_reason) >= 1) AND (length(decline_reason) <= 2000))),
+    CONSTRAINT erasures_declined_check CHECK (((status = 'declined'::text) = (decline_reason IS NOT NULL))),
+    CONSTRAINT erasures_forgotten_check CHECK (((status <> 'completed'::text) OR ((row_ids IS NULL) AND (words IS NULL)))),
+    CONSTRAINT erasures_place_check CHECK ((place >= 0)),
+    CONSTRAINT erasures_status_check CHECK ((status = ANY (ARRAY['asked'::text, 'pending'::text, 'running'::text, 'completed'::text, 'declined'::text]))),
+    CONSTRAINT erasures_subject_check CHECK ((subject = ANY (ARRAY['account'::text, 'customer'::text, 'contact'::text])))
+);
+ALTER TABLE ONLY app.erasures FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.erasures OWNER TO app_owner;
+
+COMMENT ON TABLE app.erasures IS 'Who was erased, when, who asked for it and how much went. It says nothing of the person but an id that names nobody any more.';
+
+COMMENT ON COLUMN app.erasures.company_id IS 'Whose customer; null for an account.';
+
+COMMENT ON COLUMN app.erasures.subject IS 'What the person is: an account, or a customer of one company, or somebody to speak with there.';
+
+COMMENT ON COLUMN app.erasures.asked_how IS 'By the person, by a member who may, by a customer in the portal, whom the company answers, or by the operator.';
+
+COMMENT ON COLUMN app.erasures.status IS 'asked: the company has not answered yet; pending and running: it goes on by itself.';
+
+COMMENT ON COLUMN app.erasures.decided_by IS 'Who answered what a customer asked for in the portal.';
+
+COMMENT ON COLUMN app.erasures.decided_at IS 'When.';
+
+COMMENT ON COLUMN app.erasures.decline_reason IS 'pii:text';
+
+COMMENT ON COLUMN app.erasures.place IS 'How many of the places where personal data stands are done.';
+
+COMMENT ON COLUMN app.erasures.companies IS 'Whose rows are looked at.';
+
+COMMENT ON COLUMN app.erasures.row_ids IS 'Rows of the person, until it is done.';
+
+COMMENT ON COLUMN app.erasures.words IS 'pii:text';
+
+COMMENT ON COLUMN app.erasures.after_id IS 'How far the audit was looked through.';
+
+COMMENT ON COLUMN app.erasures.counts IS 'How many rows went or were changed, by table.';
+
+CREATE FUNCTION app.erase_place(p_erasure app.erasures, p_place integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_place   record;
+  v_columns text;
+  v_call    text;
+  v_count   bigint;
+begin
+  select * into strict v_place from app.personal_places() p where p.place = p_place;
+  if v_place.deed = 'keep' then
+    return 0;
+  elsif v_place.deed = 'delete' then
+    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5) is not null', v_place.table_name, v_place.whose);
+  else
+    v_columns := app.erased_columns(v_place.table_name::regclass, v_place.deed, v_place.named);
+    v_call := format('update %s t set %s where (%s) and ($1, $2, $3, $4, $5) is not null', v_place.table_name, v_columns, v_place.whose);
+  end if;
+  execute v_call using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words,
+                       'Erased person ' || upper(right(p_erasure.subject_id::text, 8));
+  get diagnostics v_count = row_count;
+  -- Files are gone for good: nobody brings them back from the trash.
+  if v_place.table_name in ('storage.objects', 'public.attachments', 'public.file_storage') then
+    update app.object_versions v set ended_at = '-infinity'
+     where v.ended_at = now() and v.ended_how = 'removed' and v.company_id = any (p_erasure.companies);
+  end if;
+  return v_count;
+end $_$;
+ALTER FUNCTION app.erase_place(p_erasure app.erasures, p_place integer) OWNER TO app_owner;
+
+CREATE FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $_$
+  select string_agg(format('%I = %s', a.attname, case
+    when p_table = 'public.customers'::regclass and a.attname = 'first_name' then '''Erased'''
+    when p_table = 'public.customers'::regclass and a.attname = 'last_name' then 'substr($5, 8)'
+    when a.atttypid = 'boolean'::regtype then 'false'
+    when not a.attnotnull then 'null'
+    when l.label like 'pii:name%' then '$5'
+    when l.label like 'pii:email%' then ''''''
+    when a.atttypid = 'jsonb'::regtype then format('case jsonb_typeof(t.%I) when ''array'' then ''[]''::jsonb else ''{}'' end', a.attname)
+    when t.typcategory = 'A' then '''{}'''
+    else '''[erased]''' end), ', ' order by a.attnum)
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid
+    left join lateral (select pg_catalog.col_description(a.attrelid, a.attnum) as label) l on true
+   where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attname not in ('id', 'company_id')
+     and (a.attname = any (p_named) or p_deed = 'empty' and l.label ~ '^(pii:|html$)')
+$_$;
+ALTER FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) OWNER TO app_owner;
+
 CREATE FUNCTION app.evaluate_alerts(p_channels text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -7381,6 +7812,10 @@ begin
      where b.rows_expired_at is null and b.sealed_at < now() - make_interval(days => app.kept_days(s.retention, 'audit_logs'))
      order by b.sealed_at limit greatest(p_limit / 100, 1)
   loop
+    -- What vouches for words that went is younger than the rows that they went from, and goes after them.
+    delete from app.audit_redactions r using public.audit_logs a
+     where a.company_id = v_batch.company_id and a.id = any (v_batch.row_ids) and a.action = 'erase'
+       and r.company_id = a.company_id and r.batch_id = a.entity_id;
     delete from public.audit_logs a where a.company_id = v_batch.company_id and a.id = any (v_batch.row_ids);
     update app.audit_batches b set rows_expired_at = now() where b.company_id = v_batch.company_id and b.number = v_batch.number;
     v_count := v_count + cardinality(v_batch.row_ids);
@@ -7926,6 +8361,33 @@ CREATE FUNCTION app.file_room(p_company_id uuid) RETURNS bigint
 $$;
 ALTER FUNCTION app.file_room(p_company_id uuid) OWNER TO app_definer;
 
+CREATE FUNCTION app.find_person_rows(p_erasure app.erasures) RETURNS app.erasures
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_place record;
+  v_found uuid[];
+begin
+  p_erasure.words := app.words_of_person(p_erasure.subject, p_erasure.company_id, p_erasure.subject_id);
+  p_erasure.row_ids := array[p_erasure.subject_id];
+  for v_place in
+    select p.* from app.personal_places() p
+     where p.subject = p_erasure.subject and starts_with(p.table_name, 'public.') and p.deed <> 'keep'
+       -- What a contact signed is the customer's.
+       and (p.subject <> 'contact' or p.deed <> 'listed')
+       and exists (select from pg_catalog.pg_attribute a where a.attrelid = p.table_name::regclass and a.attname = 'id' and a.atttypid = 'uuid'::regtype)
+     order by p.place
+  loop
+    -- The last two are for places that name neither: every parameter that is given has to have a type.
+    execute format('select array_agg(t.id) from %s t where (%s) and ($1, $2, $3, $4) is not null', v_place.table_name, v_place.whose)
+      into v_found using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words;
+    p_erasure.row_ids := p_erasure.row_ids || coalesce(v_found, '{}');
+  end loop;
+  return p_erasure;
+end $_$;
+ALTER FUNCTION app.find_person_rows(p_erasure app.erasures) OWNER TO app_owner;
+
 CREATE FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -8135,6 +8597,15 @@ begin
 end $$;
 ALTER FUNCTION app.forget_files() OWNER TO app_definer;
 
+CREATE FUNCTION app.forget_own_trace(p_companies uuid[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  update public.audit_logs a set old_values = app.without_words(a.old_values), new_values = app.without_words(a.new_values)
+   where a.xid = pg_current_xact_id() and a.company_id = any (p_companies) and a.action <> 'erase'
+$$;
+ALTER FUNCTION app.forget_own_trace(p_companies uuid[]) OWNER TO app_owner;
+
 CREATE FUNCTION app.forget_password_class() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -8319,6 +8790,26 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.guard_company_domain() OWNER TO app_definer;
+
+CREATE FUNCTION app.guard_consent() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if tg_op = 'UPDATE' then
+    raise exception using errcode = 'TH409', constraint = 'consent_immutable', message = 'What somebody agreed to is not changed.',
+      hint = 'Add a row that says otherwise.';
+  end if;
+  if current_user in ('authenticated', 'service_role') then
+    new.created_by := auth.uid();
+    new.created_at := now();
+  end if;
+  if new.said_at > now() + interval '1 minute' then
+    raise exception using errcode = 'TH422', constraint = 'consent_in_future', message = 'Nobody has agreed to anything in the future.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_consent() OWNER TO app_owner;
 
 CREATE FUNCTION app.guard_contract() RETURNS trigger
     LANGUAGE plpgsql
@@ -8852,6 +9343,35 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.guard_labor_rate() OWNER TO app_owner;
+
+CREATE FUNCTION app.guard_legal_hold() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if current_user not in ('authenticated', 'service_role') then
+    return new;
+  end if;
+  if tg_op = 'INSERT' then
+    new.created_by := auth.uid();
+    new.created_at := now();
+    new.released_at := null;
+    new.released_by := null;
+  elsif old.released_at is not null then
+    raise exception using errcode = 'TH409', constraint = 'hold_immutable', message = 'A hold that was released is over.', hint = 'Make another hold.';
+  else
+    new.created_by := old.created_by;
+    new.created_at := old.created_at;
+    new.released_at := case when new.released_at is not null then now() end;
+    new.released_by := case when new.released_at is not null then auth.uid() end;
+  end if;
+  if new.holds_until < current_date and new.released_at is null then
+    raise exception using errcode = 'TH422', constraint = 'hold_over', message = 'The last day of a hold is today or later.',
+      hint = 'Write released_at to let go of it.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_legal_hold() OWNER TO app_owner;
 
 CREATE FUNCTION app.guard_member() RETURNS trigger
     LANGUAGE plpgsql
@@ -9929,6 +10449,18 @@ ALTER FUNCTION app.has_pii_access() OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.has_pii_access() IS 'Whether the caller reads what is marked as personal: (select app.has_pii_access()) or not (settings ? ''pii_restricted'').';
 
+CREATE FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_purpose text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce((select not c.is_given from public.consents c
+                    where c.company_id = p_company_id and c.customer_id = p_customer_id and c.purpose = p_purpose
+                    order by c.said_at desc, c.id desc limit 1), false)
+$$;
+ALTER FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_purpose text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_purpose text) IS 'Whether the last thing that a customer said about a purpose is no.';
+
 CREATE FUNCTION app.has_short_password(p_user_id uuid) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -9966,6 +10498,51 @@ begin
   end if;
 end $$;
 ALTER FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) OWNER TO app_owner;
+
+CREATE TABLE public.legal_holds (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    customer_id uuid,
+    user_id uuid,
+    reason text NOT NULL,
+    holds_until date,
+    released_at timestamp with time zone,
+    released_by uuid,
+    created_by uuid DEFAULT auth.uid(),
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT legal_holds_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 2000))),
+    CONSTRAINT legal_holds_subject_check CHECK ((num_nonnulls(customer_id, user_id) > 0))
+);
+ALTER TABLE ONLY public.legal_holds FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.legal_holds OWNER TO app_owner;
+
+COMMENT ON TABLE public.legal_holds IS 'Whose data has to stay for now, such as for a lawsuit: nobody erases him, and his rows outlive their time.';
+
+COMMENT ON COLUMN public.legal_holds.customer_id IS 'A customer, with whoever one speaks with there.';
+
+COMMENT ON COLUMN public.legal_holds.user_id IS 'A member.';
+
+COMMENT ON COLUMN public.legal_holds.reason IS 'pii:text';
+
+COMMENT ON COLUMN public.legal_holds.holds_until IS 'The last day; until it is released where there is none.';
+
+COMMENT ON COLUMN public.legal_holds.released_at IS 'When somebody let go of it; it holds no more.';
+
+CREATE FUNCTION app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) RETURNS public.legal_holds
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select h.* from public.legal_holds h
+   where h.released_at is null and (h.holds_until is null or h.holds_until >= current_date)
+     and (p_subject = 'account' and h.user_id = p_id
+          or p_subject = 'customer' and h.company_id = p_company_id and h.customer_id = p_id
+          or p_subject = 'contact' and h.company_id = p_company_id
+             and h.customer_id = (select c.customer_id from public.customer_contacts c where c.company_id = p_company_id and c.id = p_id))
+   order by h.holds_until desc nulls first limit 1
+$$;
+ALTER FUNCTION app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) RETURNS void
     LANGUAGE plpgsql
@@ -10705,7 +11282,10 @@ begin
     if v_company <> app.no_company() then
       select b.key into v_key from app.blobs b
        where b.company_id = v_company and b.sha256 = v_blob.sha256 and b.bytes = v_blob.bytes and b.state = 'stored'
-       order by b.key limit 1 for share;
+       order by b.key limit 1 for update;
+      -- What was found in these bytes now holds for the same bytes that were kept before, when nobody looked or could.
+      update app.blobs b set scan_result = v_blob.scan_result, scanned_at = v_blob.scanned_at
+       where b.key = v_key and (b.scan_result, v_blob.scan_result) in (('skipped', 'pending'), ('skipped', 'clean'), ('pending', 'clean'));
       v_key := coalesce(v_key, v_blob.key);
     end if;
     update app.blobs b set state = case when v_key = b.key then 'stored' else 'doomed' end where b.key = v_blob.key;
@@ -10763,6 +11343,19 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.keep_event_interest() OWNER TO app_definer;
+
+CREATE FUNCTION app.keep_held() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if (app.hold_of_person('customer', old.company_id, old.id)).id is not null and exists (select from public.companies c where c.id = old.company_id) then
+    raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
+      hint = 'Release the hold first, when what it is for is over.';
+  end if;
+  return old;
+end $$;
+ALTER FUNCTION app.keep_held() OWNER TO app_definer;
 
 CREATE FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -12780,6 +13373,28 @@ CREATE FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p
 $$;
 ALTER FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) OWNER TO app_owner;
 
+CREATE FUNCTION app.note_wish(p_company_id uuid, p_customer_id uuid) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_erasure constant uuid := app.uuid_v7();
+begin
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || p_customer_id, 0));
+  if exists (select from app.erasures e where e.company_id = p_company_id and e.subject_id = p_customer_id and e.status <> 'declined') then
+    raise exception using errcode = 'TH409', constraint = 'erasure_asked', message = 'This was asked for already.',
+      hint = 'The company answers within a month.';
+  elsif (select count(*) from app.erasures e where e.company_id = p_company_id and e.subject_id = p_customer_id and e.created_at > now() - interval '1 day') >= 3 then
+    raise exception using errcode = 'TH429', constraint = 'erasure_asked_often', message = 'This was asked for, and answered, three times within a day.',
+      hint = 'Speak with the company.';
+  end if;
+  insert into app.erasures (id, company_id, subject, subject_id, asked_how, status) values (v_erasure, p_company_id, 'customer', p_customer_id, 'portal', 'asked');
+  perform app.notify('system', p_company_id, p_permission => 'privacy:erase', p_entity_type => 'customer', p_entity_id => p_customer_id, p_priority => 'high',
+                     p_params => jsonb_build_object('subject', 'A customer asks to be erased', 'body', 'Erase him or decline, within a month.'));
+  return v_erasure;
+end $$;
+ALTER FUNCTION app.note_wish(p_company_id uuid, p_customer_id uuid) OWNER TO app_owner;
+
 CREATE FUNCTION app.nothing_to_answer(p_what text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -13121,6 +13736,28 @@ CREATE FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result tex
 $$;
 ALTER FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) OWNER TO app_definer;
 
+CREATE FUNCTION app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p_asked_how text) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_companies constant uuid[] := app.companies_of_person(p_subject, p_company_id, p_id);
+  v_erasure uuid;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || p_id, 0));
+  perform app.refuse_erasure(p_subject, p_company_id, p_id);
+  update app.erasures e set status = 'pending', decided_by = auth.uid(), decided_at = now(), companies = v_companies
+   where e.subject_id = p_id and e.company_id = p_company_id and e.status = 'asked' returning e.id into v_erasure;
+  if v_erasure is null then
+    v_erasure := app.uuid_v7();
+    insert into app.erasures (id, company_id, subject, subject_id, asked_by, asked_how, companies)
+    values (v_erasure, p_company_id, p_subject, p_id, auth.uid(), p_asked_how, v_companies);
+  end if;
+  perform app.enqueue_task('erase_person', jsonb_build_object('erasure_id', v_erasure), coalesce(p_company_id, app.no_company()), p_id => v_erasure);
+  return v_erasure;
+end $$;
+ALTER FUNCTION app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p_asked_how text) OWNER TO app_owner;
+
 CREATE FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -13293,6 +13930,40 @@ begin
   claims := '{"role":"' || role || '","company_id":"' || company_id || '","member_role":"' || member_role || '","pass_id":"' || p_id || '"}';
 end $$;
 ALTER FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.open_person_export(p_id uuid, p_subject text DEFAULT NULL::text, p_company_id uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, company_id uuid, id uuid, row_ids uuid[], words text[], companies uuid[], profile jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_person  record;
+  v_found   app.erasures;
+begin
+  if auth.role() = 'service_role' and app.company_id() is null then
+    if p_subject is null or p_id is null then
+      raise exception using errcode = 'TH401', constraint = 'not_signed_in', message = 'Sign in first.';
+    end if;
+    select p_subject as subject, p_company_id as company_id, p_id as id into v_person;
+  elsif p_company_id is not null then
+    raise exception using errcode = '42501', message = 'Only the operator asks for people everywhere.';
+  else
+    v_person := app.asked_person(p_subject, p_id, 'privacy:export');
+  end if;
+  v_found.subject := v_person.subject;
+  v_found.company_id := v_person.company_id;
+  v_found.subject_id := v_person.id;
+  v_found.companies := app.companies_of_person(v_person.subject, v_person.company_id, v_person.id);
+  v_found := app.find_person_rows(v_found);
+  return query
+    select v_found.subject, v_found.company_id, v_found.subject_id, v_found.row_ids, v_found.words, v_found.companies,
+           coalesce((select to_jsonb(c) - app.shown_of('public.customers') from public.customers c
+                      where v_found.subject = 'customer' and c.company_id = v_found.company_id and c.id = v_found.subject_id),
+                    (select to_jsonb(c) - app.shown_of('public.customer_contacts') from public.customer_contacts c
+                      where v_found.subject = 'contact' and c.company_id = v_found.company_id and c.id = v_found.subject_id),
+                    (select to_jsonb(u) - app.shown_of('public.users') from public.users u where v_found.subject = 'account' and u.id = v_found.subject_id));
+end $$;
+ALTER FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) OWNER TO app_definer;
 
 CREATE FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -13691,6 +14362,23 @@ begin
 end $_$;
 ALTER FUNCTION app.payload_fault(p_fields jsonb, p_payload jsonb, p_company_id uuid) OWNER TO app_owner;
 
+CREATE FUNCTION app.people_named(p_name text) RETURNS TABLE(subject text, company_id uuid, id uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if auth.role() is distinct from 'service_role' or app.company_id() is not null then
+    raise exception using errcode = '42501', message = 'Only the operator looks for people everywhere.';
+  end if;
+  return query
+    select 'account', null::uuid, u.id from auth.users u where u.id::text = lower(p_name) or u.email_key = lower(btrim(p_name)) and u.deleted_at is null
+    union all
+    select 'customer', c.company_id, c.id from public.customers c where c.id::text = lower(p_name) or c.email_key = lower(btrim(p_name))
+    union all
+    select 'contact', c.company_id, c.id from public.customer_contacts c where c.id::text = lower(p_name) or lower(c.email) = lower(btrim(p_name)) limit 1000;
+end $$;
+ALTER FUNCTION app.people_named(p_name text) OWNER TO app_definer;
+
 CREATE FUNCTION app.permissions_of_guest(p_role text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -13776,6 +14464,274 @@ CREATE FUNCTION app.permissions_of_link(p_link public.public_links) RETURNS text
      when 'review'          then array['jobs:read_own', 'reviews:create_own'] end)
 $$;
 ALTER FUNCTION app.permissions_of_link(p_link public.public_links) OWNER TO app_definer;
+
+CREATE FUNCTION app.person_file(p_company_id uuid, p_id uuid) RETURNS TABLE(blob_key text, name text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select v.blob_key, o.name from storage.objects o join app.object_versions v on v.object_id = o.id and v.id = o.version and v.ended_at is null
+   where auth.role() = 'service_role' and v.company_id = p_company_id and o.id = p_id
+$$;
+ALTER FUNCTION app.person_file(p_company_id uuid, p_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) RETURNS TABLE(company_id uuid, id uuid, name text, bytes bigint, mime_type text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_person record;
+begin
+  if p_rows not between 1 and 1000000 then
+    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
+  end if;
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
+  end if;
+  return query
+    select v.company_id, o.id, coalesce(n.file_name, o.name), v.bytes, v.content_type
+      from storage.objects o
+      join app.object_versions v on v.object_id = o.id and v.id = o.version and v.ended_at is null
+      left join lateral (
+        select a.original_file_name as file_name from public.attachments a
+         where a.company_id = any (v_person.companies) and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.id = any (v_person.row_ids)
+        union all
+        select f.original_filename from public.file_storage f
+         where f.company_id = any (v_person.companies) and f.storage_bucket = o.bucket_id and f.storage_path = o.name and f.id = any (v_person.row_ids)
+        limit 1) n on true
+     where v.company_id = any (v_person.companies)
+       and (n.file_name is not null
+            or v_person.subject <> 'account' and o.path_tokens[2:] && v_person.row_ids::text[]
+            or v_person.subject = 'account' and o.path_tokens @> array[v_person.id::text])
+     order by o.id limit p_rows;
+end $$;
+ALTER FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) RETURNS TABLE(place integer, table_name text, rows jsonb, is_cut boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $_$
+#variable_conflict use_column
+declare
+  v_person record;
+  v_place  record;
+  v_rows   jsonb;
+begin
+  if p_rows not between 1 and 1000000 then
+    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
+  end if;
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
+  end if;
+  for v_place in
+    select p.* from app.personal_places() p where p.place > p_after and p.is_his and p.subject = v_person.subject order by p.place
+  loop
+    execute format('select jsonb_agg(x.found) from (select to_jsonb(t) - $6 as found from %s t where (%s) and ($1, $2, $3, $4) is not null limit $5) x',
+                   v_place.table_name, v_place.whose)
+      into v_rows using v_person.companies, v_person.id, v_person.row_ids, v_person.words, p_rows + 1, app.shown_of(v_place.table_name::regclass);
+    continue when v_rows is null;
+    return query select v_place.place, v_place.table_name, case when jsonb_array_length(v_rows) > p_rows then v_rows - p_rows else v_rows end,
+                        jsonb_array_length(v_rows) > p_rows;
+    return;
+  end loop;
+end $_$;
+ALTER FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) IS 'Rows of the next place after p_after that has any of a person: of a customer, or of whoever asks. No row is the end.';
+
+CREATE FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) RETURNS TABLE(projects jsonb, audit_logs jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_person record;
+begin
+  if p_rows not between 1 and 1000000 then
+    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
+  end if;
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
+  end if;
+  return query select
+    coalesce((select jsonb_agg(to_jsonb(x)) from (
+       select j.company_id, j.id, j.job_number, j.status, j.created_at from public.jobs j
+        where v_person.subject = 'account' and j.company_id = any (v_person.companies) and j.created_by = v_person.id
+           or v_person.subject = 'customer' and j.company_id = v_person.company_id and j.customer_id = v_person.id
+        order by j.created_at desc limit p_rows) x), '[]'),
+    coalesce((select jsonb_agg(to_jsonb(x)) from (
+       select a.company_id, a.id, a.action, a.table_name, a.entity_type, a.entity_id, a.ip_address, a.user_agent, a.created_at
+         from public.audit_logs a
+        where v_person.subject = 'account' and a.company_id = any (v_person.companies) and a.user_id = v_person.id
+        order by a.created_at desc limit p_rows) x), '[]');
+end $$;
+ALTER FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text, table_name text, deed text, is_his boolean, whose text, named text[])
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+  select row_number() over ()::integer, p.* from (values
+    -- A customer: himself, and what belongs to him.
+    ('customer', 'public.customers', 'empty', true, 't.company_id = any ($1) and t.id = $2',
+     '{city,state,zip_code,country,lat,lon,tags,metadata,sales_context,service_flags,page_content,page_layout,stripe_customer_id,communication_preferences,user_id,portal_enabled,preferred_contact_method,preferred_payment_method,source}'::text[]),
+    ('customer', 'public.customer_contacts', 'delete', true, 't.company_id = any ($1) and t.customer_id = $2', '{}'),
+    ('customer', 'public.customer_addresses', 'delete', true, 't.company_id = any ($1) and t.customer_id = $2', '{}'),
+    ('customer', 'public.customer_tags', 'delete', true, 't.company_id = any ($1) and t.customer_id = $2', '{}'),
+    ('customer', 'public.properties', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2',
+     '{name,city,state,zip_code,country,lat,lon,best_access_time,metadata}'),
+    ('customer', 'public.jobs', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2',
+     '{title,ai_categories,ai_equipment,ai_tags,metadata,lead_source_detail,marketing_campaign,review_url}'),
+    ('customer', 'public.schedules', 'empty', true, 't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3))',
+     '{title,confirmed_by,cancellation_reason,double_booking_reason,metadata}'),
+    ('customer', 'public.estimates', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title,rejection_reason,metadata,acceptance_token}'),
+    ('customer', 'public.invoices', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2',
+     '{title,cancellation_reason,page_content,metadata,payment_token}'),
+    ('customer', 'public.payments', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2',
+     '{reference_number,bank_name,failure_message,processor_metadata,refund_reason,receipt_url,metadata}'),
+    ('customer', 'public.credit_notes', 'listed', true, 't.company_id = any ($1) and t.customer_id = $2', '{reason}'),
+    ('customer', 'public.payment_methods', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{provider_token,is_active}'),
+    ('customer', 'public.contracts', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title,signer_title,metadata}'),
+    ('customer', 'public.equipment', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2',
+     '{name,location,serial_number,photos,documents,metadata,vehicle_vin,vehicle_license_plate}'),
+    ('customer', 'public.service_plans', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{name,paused_reason,cancelled_reason,metadata}'),
+    ('customer', 'public.recurrences', 'listed', true, 't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3))', '{name,template}'),
+    ('customer', 'public.requests', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2',
+     '{title,city,state,zip_code,preferred_times,declined_reason,metadata}'),
+    ('customer', 'public.form_submissions', 'empty', true, 't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3))', '{answers}'),
+    ('customer', 'public.customer_reviews', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title,flag_reason}'),
+    ('customer', 'public.communications', 'empty', true,
+     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or lower(concat_ws('' '', t.from_address, t.to_address)) like any ($4))',
+     '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
+    ('customer', 'public.jobs_archive', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title}'),
+    ('customer', 'public.jobs_archive_restricted', 'listed', true, 't.company_id = any ($1) and t.id = any ($3)', '{children}'),
+    -- What hangs on his jobs and things.
+    ('customer', 'public.job_equipment', 'empty', true, 't.company_id = any ($1) and t.job_id = any ($3)', '{condition_before,condition_after}'),
+    ('customer', 'public.job_tags', 'empty', true, 't.company_id = any ($1) and t.job_id = any ($3)', '{}'),
+    ('customer', 'public.equipment_tags', 'empty', true, 't.company_id = any ($1) and t.equipment_id = any ($3)', '{}'),
+    ('customer', 'public.job_team_assignments', 'empty', false, 't.company_id = any ($1) and t.job_id = any ($3)', '{}'),
+    ('customer', 'public.time_entries', 'empty', false, 't.company_id = any ($1) and t.job_id = any ($3)', '{}'),
+    ('customer', 'public.purchase_orders', 'listed', false, 't.company_id = any ($1) and t.job_id = any ($3)',
+     '{delivery_address,notes,internal_notes,description,title}'),
+    ('customer', 'public.notes', 'delete', true, 't.company_id = any ($1) and (t.entity_id = any ($3) or t.job_id = any ($3))', '{}'),
+    ('customer', 'public.attachments', 'delete', true, 't.company_id = any ($1) and (t.entity_id = any ($3) or t.job_id = any ($3))', '{}'),
+    ('customer', 'public.file_storage', 'delete', true, 't.company_id = any ($1) and (t.entity_id = any ($3) or t.job_id = any ($3))', '{}'),
+    ('customer', 'storage.objects', 'delete', false,
+     't.bucket_id in (select b.id from app.company_buckets b) and t.path_tokens[1] = any ($1::text[]) and t.path_tokens[2:] && $3::text[]', '{}'),
+    ('customer', 'public.custom_field_values', 'delete', true, 't.company_id = any ($1) and t.entity_id = any ($3)', '{}'),
+    ('customer', 'public.public_links', 'delete', true,
+     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.invoice_id = any ($3) or t.estimate_id = any ($3) or t.contract_id = any ($3))', '{}'),
+    ('customer', 'auth.portal_sessions', 'delete', true, 't.company_id = any ($1) and t.customer_id = $2', '{}'),
+    ('customer', 'public.legal_holds', 'listed', false, 't.company_id = any ($1) and t.customer_id = $2', '{reason}'),
+    ('customer', 'public.consents', 'keep', true, 't.company_id = any ($1) and t.customer_id = $2', '{}'),
+    -- What was written of him beside his rows.
+    ('customer', 'public.activities', 'empty', false,
+     't.company_id = any ($1) and (t.entity_id = any ($3) or t.related_entity_id = any ($3) or t.job_id = any ($3))',
+     '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
+    ('customer', 'public.email_logs', 'delete', true,
+     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.invoice_id = any ($3) or app.tells_of(concat_ws('' '', t."to", t.subject, t.template_data::text), $3, $4))', '{}'),
+    ('customer', 'public.suppressions', 'delete', false, 't.company_id = any ($1) and lower(t.address_key) like any ($4)', '{}'),
+    -- A contact: whoever one speaks with at a customer. What the customer is known by stays.
+    ('contact', 'public.customer_contacts', 'delete', true, 't.company_id = any ($1) and t.id = $2', '{}'),
+    ('contact', 'public.communications', 'empty', true,
+     't.company_id = any ($1) and lower(concat_ws('' '', t.from_address, t.to_address)) like any ($4)',
+     '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
+    ('contact', 'public.contracts', 'listed', true, 't.company_id = any ($1) and lower(concat_ws('' '', t.signer_email, t.signer_name)) like any ($4)',
+     '{signer_name,signer_email,signer_title,signer_company}'),
+    ('contact', 'public.estimates', 'listed', true, 't.company_id = any ($1) and lower(t.accepted_by_name) like any ($4)', '{accepted_by_name}'),
+    ('contact', 'public.custom_field_values', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
+    ('contact', 'public.notes', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
+    ('contact', 'public.activities', 'empty', false,
+     't.company_id = any ($1) and (t.entity_id = $2 or t.related_entity_id = $2 or app.tells_of(concat_ws('' '', t.action, t.description, t.old_value, t.new_value, t.metadata::text), array[$2], $4))',
+     '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
+    ('contact', 'public.email_logs', 'delete', true,
+     't.company_id = any ($1) and app.tells_of(concat_ws('' '', t."to", t.subject, t.template_data::text), array[$2], $4)', '{}'),
+    ('contact', 'public.suppressions', 'delete', false, 't.company_id = any ($1) and lower(t.address_key) like any ($4)', '{}'),
+    -- An account: who signs in, and is a member of companies.
+    ('account', 'auth.users', 'keep', true, 't.id = $2', '{}'),
+    ('account', 'public.users', 'empty', true, 't.id = $2', '{avatar,preferences,external_id,stripe_customer_id}'),
+    ('account', 'public.team_members', 'empty', true, 't.user_id = $2',
+     '{job_title,department,voicemail_pin,voicemail_greeting_url,phone_extension,call_forwarding_enabled}'),
+    ('account', 'auth.identities', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'auth.sessions', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'auth.mfa_factors', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'auth.passkeys', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'auth.passkey_challenges', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'auth.one_time_tokens', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'auth.flow_states', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'auth.oauth_consents', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'auth.oauth_authorizations', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'auth.scim_users', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'auth.security_events', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'app.push_devices', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'app.s3_keys', 'delete', false, 't.created_by = $2', '{}'),
+    ('account', 'public.verification_tokens', 'delete', true, 't.user_id = $2 or lower(t.email) like any ($4)', '{}'),
+    ('account', 'public.invitations', 'delete', true, 'lower(t.email) like any ($4)', '{}'),
+    ('account', 'public.chats', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'public.messages_v2', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'public.votes_v2', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'public.streams', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'public.documents', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'public.suggestions', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'public.notification_queue', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'public.notification_preferences', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'public.notification_choices', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'app.notification_digests', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'app.presences', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'public.technician_positions', 'delete', true, 't.user_id = $2', '{}'),
+    ('account', 'public.api_rate_limits', 'delete', false, 't.user_id = $2', '{}'),
+    ('account', 'public.legal_holds', 'listed', false, 't.user_id = $2', '{reason}'),
+    ('account', 'public.absences', 'listed', true, 't.user_id = $2', '{reason}'),
+    ('account', 'public.time_entries', 'empty', true, 't.user_id = $2', '{}'),
+    ('account', 'public.shifts', 'empty', true, 't.user_id = $2', '{}'),
+    ('account', 'public.member_skills', 'listed', true, 't.user_id = $2', '{certificate_number}'),
+    ('account', 'public.member_zones', 'empty', true, 't.user_id = $2', '{}'),
+    ('account', 'public.job_team_assignments', 'empty', true, 't.user_id = $2', '{}'),
+    ('account', 'public.role_change_log', 'listed', true, 't.user_id = $2', '{reason}'),
+    ('account', 'public.ownership_transfers', 'empty', true, 't.from_user_id = $2 or t.to_user_id = $2', '{reason,user_agent}'),
+    ('account', 'public.inventory_locations', 'empty', true, 't.user_id = $2', '{name}'),
+    ('account', 'public.notes', 'listed', false, 't.created_by = $2', '{author_name}'),
+    ('account', 'public.customers', 'listed', false, 't.user_id = $2', '{user_id}'),
+    ('account', 'public.api_keys', 'listed', false, 't.created_by = $2', '{is_active,last_used_ip}'),
+    ('account', 'public.activities', 'listed', false, 't.company_id = any ($1) and (t.actor_id = $2 or lower(t.action) like any ($4))', '{actor_name,action}'),
+    ('account', 'storage.objects', 'delete', false, 't.path_tokens @> array[$2::text]', '{}'),
+    ('account', 'public.email_logs', 'delete', true,
+     't.user_id = $2 or t.company_id = any ($1) and app.tells_of(concat_ws('' '', t."to", t.subject, t.template_data::text), $3, $4)', '{}'),
+    -- Records of work that mention him, of either.
+    ('both', 'public.notification_queue', 'delete', false,
+     't.company_id = any ($1) and (t.entity_id = any ($3) or app.tells_of(concat_ws('' '', t.subject, t.body, t.metadata::text), $3, $4))', '{}'),
+    ('both', 'app.notification_events', 'delete', false, 't.company_id = any ($1) and (t.entity_id = any ($3) or app.tells_of(concat_ws('' '', t.payload::text, t.error), $3, $4))', '{}'),
+    ('both', 'app.notification_decisions', 'delete', false, 't.company_id = any ($1) and (t.entity_id = any ($3) or t.user_id = $2)', '{}'),
+    ('both', 'app.events', 'delete', false, 't.company_id = any ($1) and (t.row_id = any ($3) or app.tells_of(t.payload::text, $3, $4))', '{}'),
+    ('both', 'public.webhook_logs', 'empty', false, 't.company_id = any ($1) and app.tells_of(concat_ws('' '', t.payload::text, t.response_body), $3, $4)', '{error_message,attempts}'),
+    ('both', 'app.tasks', 'delete', false,
+     't.company_id = any ($1) and t.state <> ''running'' and t.kind <> ''erase_person'' and app.tells_of(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $3, $4)', '{}'),
+    ('both', 'app.done_tasks', 'delete', false,
+     't.company_id = any ($1) and t.kind <> ''erase_person'' and app.tells_of(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.result::text), $3, $4)', '{}'),
+    ('both', 'app.dead_tasks', 'delete', false,
+     't.company_id = any ($1) and t.kind <> ''erase_person'' and app.tells_of(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $3, $4)', '{}'),
+    ('both', 'app.cron_runs', 'empty', false, 't.works_for = any ($1) and app.tells_of(concat_ws('' '', t.name, t.what, t.message), $3, $4)', '{what}'),
+    ('both', 'app.idempotency_keys', 'delete', false,
+     't.company_id = any ($1) and (t.caller_id = $2 or app.tells_of(t.body, $3, $4))', '{}'),
+    ('both', 'app.inbound_events', 'listed', false, 'app.tells_of(t.payload::text, $3, $4) and t.finished_at is not null', '{payload}'),
+    ('both', 'app.http_requests', 'delete', false, 't.company_id = any ($1) and app.tells_of(concat_ws('' '', t.url, t.params::text, t.content), $3, $4)', '{}'),
+    ('both', 'app.import_rows', 'listed', false, 't.company_id = any ($1) and (t.row_id = any ($3) or app.tells_of(t.before::text, $3, $4))', '{before}'),
+    ('both', 'app.import_errors', 'delete', false, 't.company_id = any ($1) and app.tells_of(t.message, $3, $4)', '{}'),
+    -- Whose rows stand in a file nobody looks up: all of them go.
+    ('both', 'public.data_imports', 'listed', false,
+     't.company_id = any ($1) and (t.blob_key is not null or t.errors_key is not null) and t.status not in (''pending'', ''running'')',
+     '{blob_key,errors_key,errors,left_rows,file_name,error_message}'),
+    ('both', 'public.data_exports', 'delete', false, 't.company_id = any ($1) and t.status not in (''pending'', ''running'')', '{}'),
+    ('both', 'app.captured_messages', 'delete', false, 'lower(t.recipient) like any ($4) or app.tells_of(concat_ws('' '', t.subject, t.body_text), $3, $4)', '{}'),
+    ('both', 'app.outbox', 'delete', false, '(t.company_id = any ($1) or t.company_id is null) and lower(t.recipient) like any ($4)', '{}'),
+    ('both', 'app.message_attempts', 'delete', false, '(t.company_id = any ($1) or t.company_id is null) and lower(t.recipient) like any ($4)', '{}'),
+    ('both', 'realtime.messages', 'delete', false,
+     't.topic like any (array(select ''company:'' || c || ''%'' from unnest($1) c)) and app.tells_of(t.payload::text, $3, $4)', '{}')
+  ) p (subject, table_name, deed, is_his, whose, named)
+$_$;
+ALTER FUNCTION app.personal_places() OWNER TO app_owner;
 
 CREATE FUNCTION app.phone_key(p_phone text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -14686,6 +15642,63 @@ begin
 end $$;
 ALTER FUNCTION app.recount_task_slots() OWNER TO app_owner;
 
+CREATE FUNCTION app.redact_audit(p_erasure app.erasures, p_rows integer) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+  v_ids     uuid[];
+  v_company uuid;
+  v_batch   uuid;
+  v_count   bigint;
+begin
+  select array_agg(x.id order by x.id) into v_ids
+    from (select a.id from public.audit_logs a
+           where a.company_id = any (p_erasure.companies) and a.id > coalesce(p_erasure.after_id, app.no_company()) order by a.id limit p_rows) x;
+  if v_ids is null then
+    return false;
+  end if;
+  foreach v_company in array p_erasure.companies loop
+    v_batch := app.uuid_v7();
+    insert into app.audit_redactions (company_id, row_id, batch_id, former, after)
+    select a.company_id, a.id, v_batch, app.audit_digest(a), app.audit_digest(a)
+      from public.audit_logs a
+     where a.company_id = v_company and a.id = any (v_ids) and a.action <> 'erase'
+       and (a.entity_id = any (p_erasure.row_ids)
+            or p_erasure.subject = 'account' and a.user_id = p_erasure.subject_id
+            or app.tells_of(concat_ws(' ', a.old_values::text, a.new_values::text, a.metadata::text, a.request_path), p_erasure.row_ids, p_erasure.words));
+    get diagnostics v_count = row_count;
+    if v_count > 0 then
+      -- What a member did to others stays as he did it: of him only where he was goes.
+      update public.audit_logs a
+         set old_values = case when w.is_about then app.without_words(a.old_values) else a.old_values end,
+             new_values = case when w.is_about then app.without_words(a.new_values) else a.new_values end,
+             metadata = case when lower(a.metadata::text) like any (p_erasure.words) then app.without_words(a.metadata) else a.metadata end,
+             request_path = case when lower(a.request_path) like any (p_erasure.words) then '[erased]' else a.request_path end,
+             ip_address = case when a.user_id is null or a.user_id = p_erasure.subject_id then null else a.ip_address end,
+             user_agent = case when a.user_id is null or a.user_id = p_erasure.subject_id then null else a.user_agent end
+        from app.audit_redactions r
+        join public.audit_logs b on b.company_id = r.company_id and b.id = r.row_id
+       cross join lateral (select b.entity_id = any (p_erasure.row_ids) or app.tells_of(concat_ws(' ', b.old_values::text, b.new_values::text, b.metadata::text),
+                                    case when p_erasure.subject <> 'account' then p_erasure.row_ids else '{}' end, p_erasure.words) as is_about) w
+       where r.company_id = v_company and r.batch_id = v_batch and a.company_id = r.company_id and a.id = r.row_id;
+      update app.audit_redactions r set after = app.audit_digest(a)
+        from public.audit_logs a where r.company_id = v_company and r.batch_id = v_batch and a.company_id = r.company_id and a.id = r.row_id;
+      -- What was as bare before needs no word.
+      delete from app.audit_redactions r where r.company_id = v_company and r.batch_id = v_batch and r.former = r.after;
+      insert into public.audit_logs (company_id, user_id, actor_role, action, table_name, entity_type, entity_id, session_id, severity, gdpr_relevant, new_values)
+      select v_company, p_erasure.asked_by, p_erasure.asked_how, 'erase', 'app.audit_redactions', 'erasure', v_batch, p_erasure.id, 'warning', true,
+             jsonb_build_object('erasure_id', p_erasure.id, 'subject', p_erasure.subject, 'subject_id', p_erasure.subject_id, 'rows', count(*),
+                                'digest', encode(sha256(string_agg(uuid_send(r.row_id) || r.former || r.after, '' order by r.row_id)), 'hex'))
+        from app.audit_redactions r where r.company_id = v_company and r.batch_id = v_batch having count(*) > 0;
+    end if;
+  end loop;
+  update app.erasures e set after_id = v_ids[cardinality(v_ids)] where e.id = p_erasure.id;
+  return true;
+end $$;
+ALTER FUNCTION app.redact_audit(p_erasure app.erasures, p_rows integer) OWNER TO app_owner;
+
 CREATE FUNCTION app.redrive_tasks(p_kind text, p_company_id uuid DEFAULT NULL::uuid, p_ids uuid[] DEFAULT NULL::uuid[], p_rows_max integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -14784,6 +15797,40 @@ begin
   raise exception using errcode = 'TH404', constraint = 'company_not_found', message = 'There is no such company.';
 end $$;
 ALTER FUNCTION app.refuse_company() OWNER TO app_owner;
+
+CREATE FUNCTION app.refuse_erasure(p_subject text, p_company_id uuid, p_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_invoices bigint;
+  v_hold     public.legal_holds;
+begin
+  if exists (select from app.erasures e where e.subject_id = p_id and e.company_id is not distinct from p_company_id
+                                          and e.status in ('pending', 'running', 'completed')) then
+    raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
+  end if;
+  v_hold := app.hold_of_person(p_subject, p_company_id, p_id);
+  if v_hold.id is not null then
+    raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
+      detail = coalesce(v_hold.holds_until::text, ''), hint = 'Release the hold first, when what it is for is over.';
+  end if;
+  if p_subject = 'account' then
+    if exists (select from public.team_members m join public.companies c on c.id = m.company_id
+                where m.user_id = p_id and m.role = 'owner' and c.deleted_at is null) then
+      raise exception using errcode = 'TH422', constraint = 'owner_protected', message = 'The owner of a company cannot be erased.',
+        hint = 'Transfer the ownership, or delete the company first.';
+    end if;
+  elsif p_subject = 'customer' then
+    select count(*) into v_invoices from public.invoices i
+     where i.company_id = p_company_id and i.customer_id = p_id and i.deleted_at is null and i.balance_amount > 0 and app.is_issued(i.status);
+    if v_invoices > 0 then
+      raise exception using errcode = 'TH409', constraint = 'person_owes', message = 'Invoices of this customer are open.',
+        detail = v_invoices::text, hint = 'Settle, credit or cancel them first: a claim may be pursued only against somebody with a name.';
+    end if;
+  end if;
+end $$;
+ALTER FUNCTION app.refuse_erasure(p_subject text, p_company_id uuid, p_id uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.refuse_impersonation() RETURNS void
     LANGUAGE plpgsql STABLE
@@ -15029,6 +16076,29 @@ begin
   end if;
 end $$;
 ALTER FUNCTION app.resolve_alert(p_alert uuid, p_channels text[], p_now timestamp with time zone) OWNER TO app_owner;
+
+CREATE FUNCTION app.retire_account(p_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_email constant text := (select u.email_key from auth.users u where u.id = p_id);
+begin
+  -- Where companies wrote him down to be told of things.
+  update public.company_settings s set report_mails = array(select m from unnest(s.report_mails) m where lower(btrim(m)) is distinct from v_email)
+   where v_email is not null and exists (select from unnest(s.report_mails) m where lower(btrim(m)) = v_email);
+  update public.po_settings s set notification_emails = coalesce((select jsonb_agg(m) from jsonb_array_elements_text(s.notification_emails) m
+                                                                    where lower(btrim(m)) is distinct from v_email), '[]')
+   where v_email is not null and jsonb_typeof(s.notification_emails) = 'array'
+     and exists (select from jsonb_array_elements_text(s.notification_emails) m where lower(btrim(m)) = v_email);
+  update auth.users u
+     set deleted_at = coalesce(u.deleted_at, now()), banned_until = 'infinity', email = null, phone = null, encrypted_password = null, email_change = null, phone_change = null,
+         raw_user_meta_data = '{}', raw_app_meta_data = '{}', confirmation_token = null, recovery_token = null, email_change_token_new = null,
+         email_change_token_current = '', phone_change_token = '', reauthentication_token = ''
+   where u.id = p_id;
+  update public.team_members m set archived_at = coalesce(m.archived_at, now()), status = 'suspended' where m.user_id = p_id and m.role <> 'owner';
+end $$;
+ALTER FUNCTION app.retire_account(p_id uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.retire_worker(p_worker uuid) RETURNS bigint
     LANGUAGE plpgsql
@@ -16218,6 +17288,32 @@ CREATE FUNCTION app.shown_api_key(p_key public.api_keys) RETURNS jsonb
     RETURN (to_jsonb(p_key) - '{key_hash,last_used_ip}'::text[]);
 ALTER FUNCTION app.shown_api_key(p_key public.api_keys) OWNER TO app_owner;
 
+CREATE FUNCTION app.shown_erasures(p_id uuid, p_rows integer) RETURNS SETOF jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if app.customer_id() is null or not app.has_permission('privacy:erase_own') then
+    perform app.demand('privacy:erase');
+  end if;
+  return query
+    select jsonb_build_object('id', e.id, 'subject', e.subject, 'subject_id', e.subject_id, 'asked_by', e.asked_by, 'asked_how', e.asked_how, 'status', e.status,
+                              'counts', e.counts, 'created_at', e.created_at, 'finished_at', e.finished_at, 'decline_reason', e.decline_reason,
+                              'answer_by', case e.status when 'asked' then e.created_at + interval '1 month' end)
+      from app.erasures e
+     where e.company_id = app.company_id() and (p_id is null or e.id = p_id) and (app.customer_id() is null or e.subject_id = app.customer_id()) order by e.created_at desc, e.id limit least(p_rows, 1000);
+end $$;
+ALTER FUNCTION app.shown_erasures(p_id uuid, p_rows integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.shown_of(p_table regclass) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select app.secret_columns(p_table) || array['search_vector', 'encrypted_password', 'confirmation_token', 'recovery_token', 'email_change_token_new',
+                                              'email_change_token_current', 'phone_change_token', 'reauthentication_token']
+$$;
+ALTER FUNCTION app.shown_of(p_table regclass) OWNER TO app_owner;
+
 CREATE FUNCTION app.shown_time(p_at text, p_zone text, p_locale text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -16991,6 +18087,20 @@ CREATE FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text[], p_
 $$;
 ALTER FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text[], p_now timestamp with time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.tell_of_erasure(p_erasure app.erasures) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  insert into app.events (company_id, names, row_id, payload)
+  select p_erasure.company_id, n.names, p_erasure.subject_id,
+         jsonb_build_object('data', jsonb_build_object('id', p_erasure.subject_id, 'company_id', p_erasure.company_id, 'erased_at', now()))
+    from app.event_interest i
+   cross join (select case p_erasure.subject when 'customer' then array['customer.erased', 'customer.updated'] else array['customer_contact.erased', 'customer_contact.deleted'] end) n (names)
+   where p_erasure.subject <> 'account' and i.company_id = p_erasure.company_id and i.wanted && (array['*', split_part(n.names[1], '.', 1) || '.*'] || n.names);
+end $$;
+ALTER FUNCTION app.tell_of_erasure(p_erasure app.erasures) OWNER TO app_owner;
+
 CREATE FUNCTION app.tell_of_table(p_table regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -17012,6 +18122,16 @@ end $$;
 ALTER FUNCTION app.tell_of_table(p_table regclass) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.tell_of_table(p_table regclass) IS 'Has every change of a table''s rows told as an event. app.protect calls it.';
+
+CREATE FUNCTION app.tells_of(p_text text, p_rows uuid[], p_words text[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce(lower(p_text) like any (p_words), false)
+      or exists (select from regexp_matches(p_text, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', 'g') m (found)
+                  where m.found[1]::uuid = any (p_rows))
+$$;
+ALTER FUNCTION app.tells_of(p_text text, p_rows uuid[], p_words text[]) OWNER TO app_owner;
 
 CREATE FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) RETURNS TABLE(lost bigint, due bigint, woken bigint)
     LANGUAGE plpgsql
@@ -17276,7 +18396,7 @@ ALTER FUNCTION app.unsubscribe(p_company_id uuid, p_channel text, p_recipient te
 CREATE FUNCTION app.untold_tables() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
-    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.notification_choices'::text, 'public.data_imports'::text, 'public.data_exports'::text]);
+    RETURN (app.unaudited_tables() || ARRAY['public.api_keys'::text, 'public.webhooks'::text, 'public.public_links'::text, 'public.sign_on_providers'::text, 'public.scim_tokens'::text, 'public.scim_mappings'::text, 'public.supplier_integrations'::text, 'public.legal_holds'::text, 'public.support_consents'::text, 'public.support_sessions'::text, 'public.chats'::text, 'public.messages_v2'::text, 'public.votes_v2'::text, 'public.documents'::text, 'public.suggestions'::text, 'public.streams'::text, 'public.notification_queue'::text, 'public.notification_preferences'::text, 'public.notification_choices'::text, 'public.data_imports'::text, 'public.data_exports'::text]);
 ALTER FUNCTION app.untold_tables() OWNER TO app_owner;
 
 CREATE TABLE app.inbound_events (
@@ -17873,6 +18993,21 @@ begin
 end $$;
 ALTER FUNCTION app.withhold_notification(p_row public.notification_queue, p_reason text) OWNER TO app_owner;
 
+CREATE FUNCTION app.without_words(p_row jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+  select case when p_row is null then null else coalesce((
+    select jsonb_object_agg(e.key, case
+             when jsonb_typeof(e.value) in ('null', 'boolean') then e.value
+             when jsonb_typeof(e.value) = 'number' and e.key not in ('lat', 'lon') then e.value
+             when jsonb_typeof(e.value) = 'string' and (e.value #>> '{}' ~ '^[0-9a-f]{8}-[0-9a-f-]{27}$' or e.key in ('status', 'currency', 'role')
+                    or e.key ~ '_(number|at|date|start|end|time)$' and e.value #>> '{}' ~ '^[A-Z0-9:.+ T-]{1,40}$') then e.value
+             else '"[erased]"' end)
+      from jsonb_each(p_row) e), '{}') end
+$_$;
+ALTER FUNCTION app.without_words(p_row jsonb) OWNER TO app_owner;
+
 CREATE FUNCTION app.word_likeness(p_asked text, p_word text) RETURNS double precision
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -17910,6 +19045,36 @@ CREATE FUNCTION app.words_of_money(p_minor text, p_currency text) RETURNS text
     LANGUAGE sql IMMUTABLE
     RETURN (COALESCE((p_currency || ' '::text), ''::text) || to_char(((COALESCE(p_minor, '0'::text))::numeric / (100)::numeric), 'FM999,999,999,990.00'::text));
 ALTER FUNCTION app.words_of_money(p_minor text, p_currency text) OWNER TO app_owner;
+
+CREATE FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $_$
+  with said as (
+    select w.word from public.customers c
+     cross join lateral (values (c.email), (c.billing_email), (c.phone), (c.secondary_phone), (c.display_name)) w (word)
+     where p_subject = 'customer' and c.company_id = p_company_id and c.id = p_id
+    union
+    select w.word from public.customer_contacts c
+     cross join lateral (values (c.email), (c.phone), (c.mobile_phone), (c.first_name || ' ' || c.last_name)) w (word)
+     where c.company_id = p_company_id and (p_subject = 'customer' and c.customer_id = p_id or p_subject = 'contact' and c.id = p_id)
+    union
+    select w.word from auth.users u join public.users p on p.id = u.id
+     cross join lateral (values (u.email), (u.phone), (u.email_change), (u.phone_change), (p.name), (p.email), (p.phone)) w (word)
+     where p_subject = 'account' and u.id = p_id
+    union
+    select w.word from public.team_members m
+     cross join lateral (values (m.name), (m.email), (m.phone), (m.direct_inward_dial), (m.invited_email), (m.invited_name)) w (word)
+     where p_subject = 'account' and m.user_id = p_id
+  ), shaped as (
+    select lower(btrim(word)) as word from said
+    union select regexp_replace(word, '[^0-9]', '', 'g') from said where word ~ '^[+0-9() .-]{7,}$'
+  )
+  select array['%' || p_id || '%'] || coalesce(array_agg('%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%'), '{}')
+    from shaped
+   where word like '%_@_%' or word ~ '^\+?[0-9]{7,}$' or length(word) >= 6 and word like '_% _%' and word not like 'erased person%'
+$_$;
+ALTER FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) OWNER TO app_owner;
 
 CREATE FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) RETURNS text
     LANGUAGE sql STABLE
@@ -21104,6 +22269,27 @@ COMMENT ON COLUMN app.audit_batches.number IS 'Counts the company''s batches fro
 
 COMMENT ON COLUMN app.audit_batches.row_digests IS 'The digests of the rows, in the order of row_ids.';
 
+CREATE TABLE app.audit_redactions (
+    company_id uuid NOT NULL,
+    row_id uuid NOT NULL,
+    batch_id uuid NOT NULL,
+    former bytea NOT NULL,
+    after bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_redactions_after_check CHECK ((octet_length(after) = 32)),
+    CONSTRAINT audit_redactions_former_check CHECK ((octet_length(former) = 32))
+);
+ALTER TABLE ONLY app.audit_redactions FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.audit_redactions OWNER TO app_owner;
+
+COMMENT ON TABLE app.audit_redactions IS 'Rows of the audit whose words went when a person was erased. A sealed row of the audit vouches for each batch.';
+
+COMMENT ON COLUMN app.audit_redactions.batch_id IS 'The row of the audit that has the digest of the batch, by its entity_id.';
+
+COMMENT ON COLUMN app.audit_redactions.former IS 'The digest of the row before.';
+
+COMMENT ON COLUMN app.audit_redactions.after IS 'The digest of the row after.';
+
 CREATE TABLE app.audit_seal (
     is_only boolean DEFAULT true NOT NULL,
     below_xid xid8 DEFAULT '0'::xid8 NOT NULL,
@@ -21179,6 +22365,7 @@ CREATE TABLE app.blobs (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     scan_result text DEFAULT 'skipped'::text NOT NULL,
     scanned_at timestamp with time zone,
+    scan_tried_at timestamp with time zone,
     CONSTRAINT blobs_bytes_check CHECK ((bytes >= 0)),
     CONSTRAINT blobs_check CHECK (((state <> 'stored'::text) OR (bytes IS NOT NULL))),
     CONSTRAINT blobs_key_check CHECK ((length(key) <= 600)),
@@ -21192,6 +22379,8 @@ ALTER TABLE app.blobs OWNER TO app_owner;
 COMMENT ON TABLE app.blobs IS 'Files that were begun, are there, or are to go. What is intended and never stored is taken away after a while.';
 
 COMMENT ON COLUMN app.blobs.scan_result IS 'What was found: clean; skipped, where there is no scanner or the file is too large for it; pending while it is away.';
+
+COMMENT ON COLUMN app.blobs.scan_tried_at IS 'When the scanner was there and said nothing clear of it last: such a file waits behind all others.';
 
 CREATE TABLE app.cache_flushes (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -22662,9 +23851,17 @@ COMMENT ON TABLE auth.users IS 'Accounts. Reached by the auth service only.';
 
 COMMENT ON COLUMN auth.users.email IS 'pii:email';
 
+COMMENT ON COLUMN auth.users.email_key IS 'pii:email';
+
 COMMENT ON COLUMN auth.users.encrypted_password IS 'secret';
 
 COMMENT ON COLUMN auth.users.phone IS 'pii:phone';
+
+COMMENT ON COLUMN auth.users.email_change IS 'pii:email';
+
+COMMENT ON COLUMN auth.users.phone_change IS 'pii:phone';
+
+COMMENT ON COLUMN auth.users.raw_user_meta_data IS 'pii:text';
 
 COMMENT ON COLUMN auth.users.instance_id IS 'Of no meaning; programs made for Supabase name it.';
 
@@ -22770,6 +23967,10 @@ ALTER TABLE ONLY auth.identities FORCE ROW LEVEL SECURITY;
 ALTER TABLE auth.identities OWNER TO app_owner;
 
 COMMENT ON TABLE auth.identities IS 'How a person signs in: by password or through a provider.';
+
+COMMENT ON COLUMN auth.identities.identity_data IS 'pii:text';
+
+COMMENT ON COLUMN auth.identities.email IS 'pii:email';
 
 CREATE TABLE auth.mfa_challenges (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -23845,7 +25046,7 @@ COMMENT ON COLUMN public.company_settings.invoice_reminders_enabled IS 'Whether 
 
 COMMENT ON COLUMN public.company_settings.invoice_reminders_max IS 'How many reminders of one invoice are sent.';
 
-COMMENT ON COLUMN public.company_settings.report_mails IS 'Which reports are mailed to members who may read reports: customers (daily), performance (weekly), billing (monthly).';
+COMMENT ON COLUMN public.company_settings.report_mails IS 'pii:email';
 
 CREATE VIEW public.connection_stats WITH (security_invoker='true') AS
  SELECT s.datname,
@@ -23861,6 +25062,36 @@ CREATE VIEW public.connection_stats WITH (security_invoker='true') AS
 ALTER TABLE public.connection_stats OWNER TO app_owner;
 
 COMMENT ON VIEW public.connection_stats IS 'Connections by who holds them and what they do. For the service.';
+
+CREATE TABLE public.consents (
+    company_id uuid DEFAULT app.company_id() NOT NULL,
+    id uuid DEFAULT app.uuid_v7() NOT NULL,
+    customer_id uuid NOT NULL,
+    purpose text NOT NULL,
+    text_version text NOT NULL,
+    is_given boolean NOT NULL,
+    source text NOT NULL,
+    said_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by uuid DEFAULT auth.uid(),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT consents_purpose_check CHECK ((purpose ~ '^[a-z][a-z0-9_]{0,59}$'::text)),
+    CONSTRAINT consents_source_check CHECK ((source = ANY (ARRAY['web'::text, 'portal'::text, 'phone'::text, 'paper'::text, 'in_person'::text, 'import'::text, 'api'::text]))),
+    CONSTRAINT consents_text_version_check CHECK (((length(text_version) >= 1) AND (length(text_version) <= 60)))
+);
+ALTER TABLE ONLY public.consents FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.consents OWNER TO app_owner;
+
+COMMENT ON TABLE public.consents IS 'What a customer agreed to or took back: one row each time, never changed. The newest of a purpose is what holds.';
+
+COMMENT ON COLUMN public.consents.purpose IS 'What for, such as marketing_email.';
+
+COMMENT ON COLUMN public.consents.text_version IS 'Which version of the text he was shown.';
+
+COMMENT ON COLUMN public.consents.is_given IS 'Whether he agreed; false takes it back.';
+
+COMMENT ON COLUMN public.consents.source IS 'How he said so.';
+
+COMMENT ON COLUMN public.consents.said_at IS 'When he said so.';
 
 CREATE TABLE public.contracts (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -23929,6 +25160,10 @@ COMMENT ON COLUMN public.contracts.content IS 'html';
 COMMENT ON COLUMN public.contracts.signer_name IS 'pii:name';
 
 COMMENT ON COLUMN public.contracts.signer_email IS 'pii:email';
+
+COMMENT ON COLUMN public.contracts.signer_title IS 'pii:text';
+
+COMMENT ON COLUMN public.contracts.signer_company IS 'pii:name';
 
 COMMENT ON COLUMN public.contracts.signature IS 'pii:signature';
 
@@ -26701,6 +27936,8 @@ COMMENT ON COLUMN public.verification_tokens.token IS 'secret';
 
 COMMENT ON COLUMN public.verification_tokens.email IS 'pii:email';
 
+COMMENT ON COLUMN public.verification_tokens.metadata IS 'pii:text';
+
 CREATE TABLE public.votes_v2 (
     company_id uuid DEFAULT app.company_id() NOT NULL,
     chat_id uuid NOT NULL,
@@ -26950,6 +28187,8 @@ ALTER TABLE storage.objects OWNER TO app_owner;
 
 COMMENT ON TABLE storage.objects IS 'One row per file: its name in its bucket and what is known of it. The bytes are elsewhere.';
 
+COMMENT ON COLUMN storage.objects.user_metadata IS 'pii:text';
+
 ALTER TABLE ONLY app.dead_tasks ATTACH PARTITION app.dead_tasks_2026_11_16 FOR VALUES FROM ('2026-11-16 00:00:00+00') TO ('2026-11-23 00:00:00+00');
 
 ALTER TABLE ONLY app.dead_tasks ATTACH PARTITION app.dead_tasks_2026_11_23 FOR VALUES FROM ('2026-11-23 00:00:00+00') TO ('2026-11-30 00:00:00+00');
@@ -26985,6 +28224,9 @@ ALTER TABLE ONLY app.applied_seeds
 
 ALTER TABLE ONLY app.audit_batches
     ADD CONSTRAINT audit_batches_pkey PRIMARY KEY (company_id, number);
+
+ALTER TABLE ONLY app.audit_redactions
+    ADD CONSTRAINT audit_redactions_pkey PRIMARY KEY (company_id, row_id, batch_id);
 
 ALTER TABLE ONLY app.audit_seal
     ADD CONSTRAINT audit_seal_pkey PRIMARY KEY (is_only);
@@ -27054,6 +28296,9 @@ ALTER TABLE ONLY app.cron_states
 
 ALTER TABLE ONLY app.derived_images
     ADD CONSTRAINT derived_images_pkey PRIMARY KEY (version, name);
+
+ALTER TABLE ONLY app.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY app.event_interest
     ADD CONSTRAINT event_interest_pkey PRIMARY KEY (company_id);
@@ -27388,6 +28633,9 @@ ALTER TABLE ONLY public.company_settings
 ALTER TABLE ONLY public.company_settings
     ADD CONSTRAINT company_settings_pkey PRIMARY KEY (company_id, id);
 
+ALTER TABLE ONLY public.consents
+    ADD CONSTRAINT consents_pkey PRIMARY KEY (company_id, id);
+
 ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT contracts_company_id_contract_number_key UNIQUE (company_id, contract_number);
 
@@ -27555,6 +28803,9 @@ ALTER TABLE ONLY public.jobs
 
 ALTER TABLE ONLY public.labor_rates
     ADD CONSTRAINT labor_rates_pkey PRIMARY KEY (company_id, id);
+
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_pkey PRIMARY KEY (company_id, id);
 
 ALTER TABLE ONLY public.member_skills
     ADD CONSTRAINT member_skills_pkey PRIMARY KEY (company_id, user_id, skill_id);
@@ -27815,13 +29066,15 @@ CREATE INDEX audit_batches_sealed_at_idx ON app.audit_batches USING btree (seale
 
 CREATE INDEX audit_batches_xids_idx ON app.audit_batches USING gist (int8range(((first_xid)::text)::bigint, ((below_xid)::text)::bigint));
 
+CREATE INDEX audit_redactions_batch_id_idx ON app.audit_redactions USING btree (company_id, batch_id);
+
 CREATE INDEX backup_logs_created_at_idx ON app.backup_logs USING btree (created_at DESC);
 
 CREATE INDEX blobs_doomed_idx ON app.blobs USING btree (created_at) WHERE (state = 'doomed'::text);
 
 CREATE INDEX blobs_equal_idx ON app.blobs USING btree (company_id, sha256, bytes) WHERE (state = 'stored'::text);
 
-CREATE INDEX blobs_pending_idx ON app.blobs USING btree (created_at) WHERE (scan_result = 'pending'::text);
+CREATE INDEX blobs_pending_idx ON app.blobs USING btree (scan_tried_at NULLS FIRST, created_at) WHERE (scan_result = 'pending'::text);
 
 CREATE INDEX blobs_unfinished_idx ON app.blobs USING btree (keep_until) WHERE (state = 'intended'::text);
 
@@ -27866,6 +29119,12 @@ CREATE INDEX done_tasks_2026_11_16_company_id_id_idx ON app.done_tasks_2026_11_1
 CREATE INDEX done_tasks_2026_11_23_company_id_id_idx ON app.done_tasks_2026_11_23 USING btree (company_id, id);
 
 CREATE INDEX done_tasks_2026_11_30_company_id_id_idx ON app.done_tasks_2026_11_30 USING btree (company_id, id);
+
+CREATE INDEX erasures_company_id_idx ON app.erasures USING btree (company_id, created_at DESC);
+
+CREATE UNIQUE INDEX erasures_open_key ON app.erasures USING btree (subject_id, COALESCE(company_id, '00000000-0000-0000-0000-000000000000'::uuid)) WHERE (status <> 'declined'::text);
+
+CREATE INDEX erasures_subject_idx ON app.erasures USING btree (subject_id, created_at DESC);
 
 CREATE INDEX events_company_created_at_idx ON app.events USING btree (company_id, created_at);
 
@@ -28184,6 +29443,10 @@ CREATE UNIQUE INDEX company_domains_verified_key ON public.company_domains USING
 CREATE INDEX company_holidays_id_idx ON public.company_holidays USING btree (id);
 
 CREATE INDEX company_settings_id_idx ON public.company_settings USING btree (id);
+
+CREATE INDEX consents_customer_id_idx ON public.consents USING btree (company_id, customer_id, purpose, said_at DESC);
+
+CREATE INDEX consents_id_idx ON public.consents USING btree (id);
 
 CREATE INDEX contracts_created_at_idx ON public.contracts USING btree (company_id, created_at DESC, id);
 
@@ -28536,6 +29799,14 @@ CREATE INDEX labor_rates_created_at_idx ON public.labor_rates USING btree (compa
 CREATE UNIQUE INDEX labor_rates_default_key ON public.labor_rates USING btree (company_id) WHERE is_default;
 
 CREATE INDEX labor_rates_id_idx ON public.labor_rates USING btree (id);
+
+CREATE INDEX legal_holds_customer_id_idx ON public.legal_holds USING btree (company_id, customer_id);
+
+CREATE INDEX legal_holds_id_idx ON public.legal_holds USING btree (id);
+
+CREATE INDEX legal_holds_member_idx ON public.legal_holds USING btree (user_id) WHERE (released_at IS NULL);
+
+CREATE INDEX legal_holds_user_id_idx ON public.legal_holds USING btree (company_id, user_id);
 
 CREATE INDEX member_skills_skill_id_idx ON public.member_skills USING btree (company_id, skill_id);
 
@@ -29137,6 +30408,8 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.c
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.company_settings FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.consents FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.contracts FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.credit_notes FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
@@ -29214,6 +30487,8 @@ CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.j
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.jobs_archive_restricted FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.labor_rates FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
+
+CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.legal_holds FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON public.member_skills FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
@@ -29513,6 +30788,8 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.companies FOR EACH ROW EX
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.company_domains FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_company_domain();
 
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.consents FOR EACH ROW EXECUTE FUNCTION app.guard_consent();
+
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.contracts FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_contract();
 
 CREATE TRIGGER guard BEFORE INSERT ON public.credit_notes FOR EACH ROW WHEN (((CURRENT_USER = 'authenticated'::name) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_credit_note();
@@ -29536,6 +30813,8 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.job_team_assignments FOR 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.jobs FOR EACH ROW EXECUTE FUNCTION app.guard_job();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.labor_rates FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_labor_rate();
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.legal_holds FOR EACH ROW EXECUTE FUNCTION app.guard_legal_hold();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION app.guard_note();
 
@@ -29738,6 +31017,8 @@ CREATE TRIGGER guard_stamp BEFORE INSERT OR UPDATE ON public.time_entries FOR EA
 CREATE TRIGGER guard_zone BEFORE UPDATE OF quiet_hours_timezone ON public.notification_preferences FOR EACH ROW WHEN (((new.quiet_hours_timezone IS DISTINCT FROM old.quiet_hours_timezone) AND (new.quiet_hours_timezone <> 'UTC'::text))) EXECUTE FUNCTION app.guard_quiet_hours();
 
 CREATE TRIGGER keep_billed BEFORE DELETE ON public.customers FOR EACH ROW WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.keep_billed_customer();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.customers FOR EACH ROW WHEN (app.is_within_reach(old.company_id)) EXECUTE FUNCTION app.keep_held();
 
 CREATE TRIGGER keep_owing BEFORE UPDATE ON public.customers FOR EACH ROW WHEN (((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.keep_owing_customer();
 
@@ -29943,6 +31224,8 @@ CREATE TRIGGER touch BEFORE UPDATE ON public.jobs FOR EACH ROW EXECUTE FUNCTION 
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.labor_rates FOR EACH ROW EXECUTE FUNCTION app.touch();
 
+CREATE TRIGGER touch BEFORE UPDATE ON public.legal_holds FOR EACH ROW EXECUTE FUNCTION app.touch();
+
 CREATE TRIGGER touch BEFORE UPDATE ON public.member_skills FOR EACH ROW EXECUTE FUNCTION app.touch();
 
 CREATE TRIGGER touch BEFORE UPDATE ON public.member_zones FOR EACH ROW EXECUTE FUNCTION app.touch();
@@ -30088,6 +31371,8 @@ CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.company_domai
 CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('company_holiday', 'company_id', 'search_vector');
 
 CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('company_settings', 'company_id', 'search_vector');
+
+CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.consents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('consent', 'company_id', 'search_vector');
 
 CREATE TRIGGER zx_event AFTER INSERT OR DELETE OR UPDATE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.note_event('contract', 'company_id', 'search_vector');
 
@@ -30243,9 +31528,11 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.company_domains FOR EAC
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_holidays', 'company_holiday', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_settings', 'company_settings', 'company_id', 'high');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('company_settings', 'company_settings', 'company_id', 'high', 'report_mails', 'email');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('contracts', 'contract', 'company_id', 'usual', 'signer_name', 'name', 'signer_email', 'email', 'signature', 'signature', 'ip_address', 'ip');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.consents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('consents', 'consent', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('contracts', 'contract', 'company_id', 'usual', 'signer_name', 'name', 'signer_email', 'email', 'signer_title', 'text', 'signer_company', 'name', 'signature', 'signature', 'ip_address', 'ip');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.credit_notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('credit_notes', 'credit_note', 'company_id', 'usual');
 
@@ -30314,6 +31601,8 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.job_team_assignments FO
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('jobs', 'job', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.labor_rates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('labor_rates', 'labor_rate', 'company_id', 'high');
+
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.legal_holds FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('legal_holds', 'legal_hold', 'company_id', 'usual', 'reason', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.member_skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('member_skills', 'member_skill', 'company_id', 'usual');
 
@@ -30391,7 +31680,7 @@ CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.suppressions FOR EACH R
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('tags', 'tag', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'direct_inward_dial', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name');
+CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'direct_inward_dial', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name', 'employee_number', 'text');
 
 CREATE TRIGGER zz_audit AFTER INSERT OR DELETE ON public.time_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit('time_entries', 'time_entry', 'company_id', 'usual');
 
@@ -30419,9 +31708,11 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_domains FOR EACH R
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_holidays FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_holidays('company_holidays', 'company_holiday', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_settings('company_settings', 'company_settings', 'company_id', 'high');
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.company_settings FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_company_settings('company_settings', 'company_settings', 'company_id', 'high', 'report_mails', 'email');
 
-CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_contracts('contracts', 'contract', 'company_id', 'usual', 'signer_name', 'name', 'signer_email', 'email', 'signature', 'signature', 'ip_address', 'ip');
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.consents FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_consents('consents', 'consent', 'company_id', 'usual');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.contracts FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_contracts('contracts', 'contract', 'company_id', 'usual', 'signer_name', 'name', 'signer_email', 'email', 'signer_title', 'text', 'signer_company', 'name', 'signature', 'signature', 'ip_address', 'ip');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.credit_notes FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_credit_notes('credit_notes', 'credit_note', 'company_id', 'usual');
 
@@ -30490,6 +31781,8 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.job_team_assignments FOR E
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.jobs FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_jobs('jobs', 'job', 'company_id', 'usual');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.labor_rates FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_labor_rates('labor_rates', 'labor_rate', 'company_id', 'high');
+
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.legal_holds FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_legal_holds('legal_holds', 'legal_hold', 'company_id', 'usual', 'reason', 'text');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.member_skills FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_member_skills('member_skills', 'member_skill', 'company_id', 'usual');
 
@@ -30567,7 +31860,7 @@ CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.suppressions FOR EACH ROW 
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.tags FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_tags('tags', 'tag', 'company_id', 'usual');
 
-CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_team_members('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'direct_inward_dial', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name');
+CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.team_members FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_team_members('team_members', 'team_member', 'company_id', 'high', 'name', 'name', 'email', 'email', 'phone', 'phone', 'direct_inward_dial', 'phone', 'call_forwarding_number', 'phone', 'voicemail_pin', 'secret', 'invited_email', 'email', 'invited_name', 'name', 'employee_number', 'text');
 
 CREATE TRIGGER zz_audit_update AFTER UPDATE ON public.time_entries FOR EACH ROW WHEN (((current_setting('role'::text) <> 'app_owner'::text) OR (COALESCE(current_setting('app.unaudited'::text, true), ''::text) <> 'on'::text))) EXECUTE FUNCTION app.audit_of_time_entries('time_entries', 'time_entry', 'company_id', 'usual');
 
@@ -30616,6 +31909,9 @@ ALTER TABLE ONLY app.derived_images
 
 ALTER TABLE ONLY app.derived_images
     ADD CONSTRAINT derived_images_version_fkey FOREIGN KEY (version) REFERENCES app.object_versions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY app.erasures
+    ADD CONSTRAINT erasures_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY app.event_interest
     ADD CONSTRAINT event_interest_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -30904,6 +32200,12 @@ ALTER TABLE ONLY public.company_holidays
 
 ALTER TABLE ONLY public.company_settings
     ADD CONSTRAINT company_settings_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.consents
+    ADD CONSTRAINT consents_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.consents
+    ADD CONSTRAINT consents_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.contracts
     ADD CONSTRAINT contracts_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
@@ -31269,6 +32571,15 @@ ALTER TABLE ONLY public.jobs
 
 ALTER TABLE ONLY public.labor_rates
     ADD CONSTRAINT labor_rates_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_company_id_fkey FOREIGN KEY (company_id) REFERENCES public.companies(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.member_skills
     ADD CONSTRAINT member_skills_skill_id_fkey FOREIGN KEY (company_id, skill_id) REFERENCES public.skills(company_id, id) ON DELETE CASCADE;
@@ -31735,6 +33046,8 @@ CREATE POLICY app_definer_all ON app.applied_seeds TO app_definer USING (true) W
 
 CREATE POLICY app_definer_all ON app.audit_batches TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON app.audit_redactions TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON app.audit_seal TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.auth_settings TO app_definer USING (true) WITH CHECK (true);
@@ -31788,6 +33101,8 @@ CREATE POLICY app_definer_all ON app.done_tasks_2026_11_16 TO app_definer USING 
 CREATE POLICY app_definer_all ON app.done_tasks_2026_11_23 TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.done_tasks_2026_11_30 TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON app.erasures TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON app.event_interest TO app_definer USING (true) WITH CHECK (true);
 
@@ -31911,6 +33226,8 @@ CREATE POLICY app_owner_all ON app.applied_seeds TO app_owner USING (true) WITH 
 
 CREATE POLICY app_owner_all ON app.audit_batches TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON app.audit_redactions TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON app.audit_seal TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.auth_settings TO app_owner USING (true) WITH CHECK (true);
@@ -31964,6 +33281,8 @@ CREATE POLICY app_owner_all ON app.done_tasks_2026_11_16 TO app_owner USING (tru
 CREATE POLICY app_owner_all ON app.done_tasks_2026_11_23 TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.done_tasks_2026_11_30 TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON app.erasures TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON app.event_interest TO app_owner USING (true) WITH CHECK (true);
 
@@ -32077,6 +33396,8 @@ ALTER TABLE app.applied_seeds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.audit_batches ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE app.audit_redactions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE app.audit_seal ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.auth_settings ENABLE ROW LEVEL SECURITY;
@@ -32136,6 +33457,8 @@ ALTER TABLE app.done_tasks_2026_11_16 ENABLE ROW LEVEL SECURITY;
 ALTER TABLE app.done_tasks_2026_11_23 ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.done_tasks_2026_11_30 ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE app.erasures ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.event_interest ENABLE ROW LEVEL SECURITY;
 
@@ -32243,6 +33566,8 @@ CREATE POLICY service_role_all ON app.applied_seeds TO service_role USING (true)
 
 CREATE POLICY service_role_all ON app.audit_batches TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON app.audit_redactions TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON app.audit_seal TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.auth_settings TO service_role USING (true) WITH CHECK (true);
@@ -32296,6 +33621,8 @@ CREATE POLICY service_role_all ON app.done_tasks_2026_11_16 TO service_role USIN
 CREATE POLICY service_role_all ON app.done_tasks_2026_11_23 TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.done_tasks_2026_11_30 TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON app.erasures TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON app.event_interest TO service_role USING (true) WITH CHECK (true);
 
@@ -32643,6 +33970,8 @@ CREATE POLICY app_definer_all ON public.company_holidays TO app_definer USING (t
 
 CREATE POLICY app_definer_all ON public.company_settings TO app_definer USING (true) WITH CHECK (true);
 
+CREATE POLICY app_definer_all ON public.consents TO app_definer USING (true) WITH CHECK (true);
+
 CREATE POLICY app_definer_all ON public.contracts TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.credit_notes TO app_definer USING (true) WITH CHECK (true);
@@ -32718,6 +34047,8 @@ CREATE POLICY app_definer_all ON public.jobs_archive TO app_definer USING (true)
 CREATE POLICY app_definer_all ON public.jobs_archive_restricted TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.labor_rates TO app_definer USING (true) WITH CHECK (true);
+
+CREATE POLICY app_definer_all ON public.legal_holds TO app_definer USING (true) WITH CHECK (true);
 
 CREATE POLICY app_definer_all ON public.member_skills TO app_definer USING (true) WITH CHECK (true);
 
@@ -32853,6 +34184,8 @@ CREATE POLICY app_owner_all ON public.company_holidays TO app_owner USING (true)
 
 CREATE POLICY app_owner_all ON public.company_settings TO app_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY app_owner_all ON public.consents TO app_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY app_owner_all ON public.contracts TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.credit_notes TO app_owner USING (true) WITH CHECK (true);
@@ -32928,6 +34261,8 @@ CREATE POLICY app_owner_all ON public.jobs_archive TO app_owner USING (true) WIT
 CREATE POLICY app_owner_all ON public.jobs_archive_restricted TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.labor_rates TO app_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY app_owner_all ON public.legal_holds TO app_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY app_owner_all ON public.member_skills TO app_owner USING (true) WITH CHECK (true);
 
@@ -33055,6 +34390,8 @@ ALTER TABLE public.company_holidays ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.company_settings ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.consents ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.contracts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.credit_notes ENABLE ROW LEVEL SECURITY;
@@ -33163,6 +34500,8 @@ ALTER TABLE public.jobs_archive_restricted ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.labor_rates ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.legal_holds ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY member_create ON public.absences FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('absences:create'::text) AS has_permission) OR (( SELECT app.has_permission('absences:create_own'::text) AS has_permission) AND (user_id = ( SELECT auth.uid() AS uid)))));
 
 CREATE POLICY member_create ON public.attachments FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('files:create'::text) AS has_permission) OR (( SELECT app.has_permission('files:create_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
@@ -33180,6 +34519,8 @@ CREATE POLICY member_create ON public.company_domains FOR INSERT TO authenticate
 CREATE POLICY member_create ON public.company_holidays FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('company_settings:create'::text) AS has_permission));
 
 CREATE POLICY member_create ON public.company_settings FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('company_settings:create'::text) AS has_permission));
+
+CREATE POLICY member_create ON public.consents FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('consents:create'::text) AS has_permission));
 
 CREATE POLICY member_create ON public.contracts FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('contracts:create'::text) AS has_permission) OR (( SELECT app.has_permission('contracts:create_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
    FROM public.jobs parent
@@ -33270,6 +34611,8 @@ CREATE POLICY member_create ON public.job_team_assignments FOR INSERT TO authent
 CREATE POLICY member_create ON public.jobs FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('jobs:create'::text) AS has_permission) OR (( SELECT app.has_permission('jobs:create_assigned'::text) AS has_permission) AND ((assigned_to = ( SELECT auth.uid() AS uid)) OR (( SELECT auth.uid() AS uid) = ANY (crew))))));
 
 CREATE POLICY member_create ON public.labor_rates FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('labor_rates:create'::text) AS has_permission));
+
+CREATE POLICY member_create ON public.legal_holds FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('legal_holds:create'::text) AS has_permission));
 
 CREATE POLICY member_create ON public.member_skills FOR INSERT TO authenticated WITH CHECK (( SELECT app.has_permission('team_setup:create'::text) AS has_permission));
 
@@ -33573,6 +34916,8 @@ CREATE POLICY member_read ON public.company_holidays FOR SELECT TO authenticated
 
 CREATE POLICY member_read ON public.company_settings FOR SELECT TO authenticated USING (( SELECT app.has_permission('company_settings:read'::text) AS has_permission));
 
+CREATE POLICY member_read ON public.consents FOR SELECT TO authenticated USING (( SELECT app.has_permission('consents:read'::text) AS has_permission));
+
 CREATE POLICY member_read ON public.contracts FOR SELECT TO authenticated USING ((( SELECT app.has_permission('contracts:read'::text) AS has_permission) OR (( SELECT app.has_permission('contracts:read_assigned'::text) AS has_permission) AND (EXISTS ( SELECT
    FROM public.jobs parent
   WHERE ((parent.company_id = contracts.company_id) AND (parent.id = contracts.job_id)))))));
@@ -33674,6 +35019,8 @@ CREATE POLICY member_read ON public.jobs_archive FOR SELECT TO authenticated USI
 CREATE POLICY member_read ON public.jobs_archive_restricted FOR SELECT TO authenticated USING (( SELECT app.has_permission('jobs_archive:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.labor_rates FOR SELECT TO authenticated USING (( SELECT app.has_permission('labor_rates:read'::text) AS has_permission));
+
+CREATE POLICY member_read ON public.legal_holds FOR SELECT TO authenticated USING (( SELECT app.has_permission('legal_holds:read'::text) AS has_permission));
 
 CREATE POLICY member_read ON public.member_skills FOR SELECT TO authenticated USING (( SELECT app.has_permission('team_setup:read'::text) AS has_permission));
 
@@ -33923,6 +35270,8 @@ CREATE POLICY member_update ON public.jobs FOR UPDATE TO authenticated USING (((
 
 CREATE POLICY member_update ON public.labor_rates FOR UPDATE TO authenticated USING (( SELECT app.has_permission('labor_rates:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('labor_rates:update'::text) AS has_permission));
 
+CREATE POLICY member_update ON public.legal_holds FOR UPDATE TO authenticated USING (( SELECT app.has_permission('legal_holds:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('legal_holds:update'::text) AS has_permission));
+
 CREATE POLICY member_update ON public.member_skills FOR UPDATE TO authenticated USING (( SELECT app.has_permission('team_setup:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('team_setup:update'::text) AS has_permission));
 
 CREATE POLICY member_update ON public.member_zones FOR UPDATE TO authenticated USING (( SELECT app.has_permission('team_setup:update'::text) AS has_permission)) WITH CHECK (( SELECT app.has_permission('team_setup:update'::text) AS has_permission));
@@ -34105,6 +35454,8 @@ CREATE POLICY service_role_all ON public.company_holidays TO service_role USING 
 
 CREATE POLICY service_role_all ON public.company_settings TO service_role USING (true) WITH CHECK (true);
 
+CREATE POLICY service_role_all ON public.consents TO service_role USING (true) WITH CHECK (true);
+
 CREATE POLICY service_role_all ON public.contracts TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.credit_notes TO service_role USING (true) WITH CHECK (true);
@@ -34180,6 +35531,8 @@ CREATE POLICY service_role_all ON public.jobs_archive TO service_role USING (tru
 CREATE POLICY service_role_all ON public.jobs_archive_restricted TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.labor_rates TO service_role USING (true) WITH CHECK (true);
+
+CREATE POLICY service_role_all ON public.legal_holds TO service_role USING (true) WITH CHECK (true);
 
 CREATE POLICY service_role_all ON public.member_skills TO service_role USING (true) WITH CHECK (true);
 
@@ -34341,6 +35694,8 @@ CREATE POLICY tenant_isolation ON public.company_holidays AS RESTRICTIVE TO anon
 
 CREATE POLICY tenant_isolation ON public.company_settings AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
+CREATE POLICY tenant_isolation ON public.consents AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
 CREATE POLICY tenant_isolation ON public.contracts AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.credit_notes AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
@@ -34416,6 +35771,8 @@ CREATE POLICY tenant_isolation ON public.jobs_archive AS RESTRICTIVE TO anon, au
 CREATE POLICY tenant_isolation ON public.jobs_archive_restricted AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.labor_rates AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
+
+CREATE POLICY tenant_isolation ON public.legal_holds AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
 CREATE POLICY tenant_isolation ON public.member_skills AS RESTRICTIVE TO anon, authenticated, guest USING ((company_id = ( SELECT app.company_id() AS company_id))) WITH CHECK ((company_id = ( SELECT app.company_id() AS company_id)));
 
@@ -35026,6 +36383,14 @@ GRANT ALL ON FUNCTION app.apply_settled(p_payments public.payments[]) TO app_def
 
 REVOKE ALL ON FUNCTION app.archive_jobs(p_limit integer) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) TO authenticated;
+GRANT ALL ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) TO guest;
+GRANT ALL ON FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OUT id uuid, OUT status text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.asked_person(p_subject text, p_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.asked_person(p_subject text, p_id uuid, p_permission text, OUT subject text, OUT company_id uuid, OUT id uuid) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.assurance_level() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.assurance_level() TO anon;
 GRANT ALL ON FUNCTION app.assurance_level() TO authenticated;
@@ -35033,6 +36398,15 @@ GRANT ALL ON FUNCTION app.assurance_level() TO service_role;
 GRANT ALL ON FUNCTION app.assurance_level() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.audit() FROM PUBLIC;
+
+GRANT SELECT,INSERT ON TABLE public.audit_logs TO app_definer;
+GRANT SELECT ON TABLE public.audit_logs TO service_role;
+GRANT SELECT ON TABLE public.audit_logs TO authenticated;
+
+REVOKE ALL ON FUNCTION app.audit_words(p_row public.audit_logs) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.audit_words(p_row public.audit_logs) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.audit_digest(p_row public.audit_logs) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_log_type(p_action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.audit_log_type(p_action text) TO service_role;
@@ -35055,6 +36429,8 @@ REVOKE ALL ON FUNCTION app.audit_of_company_domains() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.audit_of_company_holidays() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_company_settings() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_consents() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_contracts() FROM PUBLIC;
 
@@ -35127,6 +36503,8 @@ REVOKE ALL ON FUNCTION app.audit_of_job_team_assignments() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.audit_of_jobs() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_labor_rates() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.audit_of_legal_holds() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_of_member_skills() FROM PUBLIC;
 
@@ -35217,13 +36595,6 @@ REVOKE ALL ON FUNCTION app.audit_of_webhooks() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.audit_of_zones() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.audit_table(p_table regclass, p_tenant_column text) FROM PUBLIC;
-
-GRANT SELECT,INSERT ON TABLE public.audit_logs TO app_definer;
-GRANT SELECT ON TABLE public.audit_logs TO service_role;
-GRANT SELECT ON TABLE public.audit_logs TO authenticated;
-
-REVOKE ALL ON FUNCTION app.audit_words(p_row public.audit_logs) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.audit_words(p_row public.audit_logs) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.authorize_line_rows() FROM PUBLIC;
 
@@ -35482,6 +36853,10 @@ GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO authentica
 GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO service_role;
 GRANT ALL ON FUNCTION app.check_quota(p_quota text, p_used bigint) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.check_rate(p_operation text, p_cost integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_rate(p_operation text, p_cost integer) TO authenticated;
+GRANT ALL ON FUNCTION app.check_rate(p_operation text, p_cost integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_rate_limit_reach(p_company_id uuid, p_tier text) TO app_definer;
 
@@ -35530,6 +36905,9 @@ GRANT SELECT ON TABLE app.tasks TO authenticated;
 REVOKE ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) TO app_definer;
 GRANT ALL ON FUNCTION app.close_task(p_task app.tasks, p_outcome text, p_error text, p_result jsonb) TO service_role;
+
+REVOKE ALL ON FUNCTION app.companies_of_person(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.companies_of_person(p_subject text, p_company_id uuid, p_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.companies_with_tasks(p_after uuid, p_rows_max integer) TO service_role;
@@ -35638,6 +37016,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.task_kinds TO service_role;
 REVOKE ALL ON FUNCTION app.declare_task_kinds(p_kinds jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_task_kinds(p_kinds jsonb) TO service_role;
 
+REVOKE ALL ON FUNCTION app.decline_erasure(p_id uuid, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.decline_erasure(p_id uuid, p_reason text) TO authenticated;
+GRANT ALL ON FUNCTION app.decline_erasure(p_id uuid, p_reason text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO app_owner;
 GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO authenticated;
@@ -35646,10 +37028,17 @@ GRANT ALL ON FUNCTION app.deleted_rows_kept(p_company_id uuid) TO service_role;
 REVOKE ALL ON FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.deliver_event(p_company_id uuid, p_event_id uuid, p_number bigint, p_names text[], p_row_id uuid, p_payload jsonb, p_at timestamp with time zone, p_webhook_id uuid, p_now timestamp with time zone) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamp with time zone) TO service_role;
+
 REVOKE ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO authenticated;
 GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO service_role;
 GRANT ALL ON FUNCTION app.demand(p_permission text, p_assigned boolean) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.demand_fresh_session(p_minutes integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.demand_fresh_session(p_minutes integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.demand_of_guest(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.demand_of_guest(p_permission text) TO app_definer;
@@ -35744,6 +37133,21 @@ GRANT ALL ON FUNCTION app.equipment_names(p_name text, p_manufacturer text, p_mo
 
 REVOKE ALL ON FUNCTION app.equipment_serviced() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.erase_as_operator(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erase_as_operator(p_subject text, p_company_id uuid, p_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.erase_part(p_id uuid, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erase_part(p_id uuid, p_rows integer) TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.erasures TO app_definer;
+GRANT SELECT ON TABLE app.erasures TO service_role;
+
+REVOKE ALL ON FUNCTION app.erase_place(p_erasure app.erasures, p_place integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erase_place(p_erasure app.erasures, p_place integer) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.evaluate_alerts(p_channels text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.evaluate_alerts(p_channels text[]) TO service_role;
 
@@ -35826,6 +37230,9 @@ REVOKE ALL ON FUNCTION app.file_job() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.file_room(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.file_room(p_company_id uuid) TO service_role;
 
+REVOKE ALL ON FUNCTION app.find_person_rows(p_erasure app.erasures) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.find_person_rows(p_erasure app.erasures) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.finish_tasks(p_worker uuid, p_company_ids uuid[], p_ids uuid[], p_attempts smallint[], p_results jsonb) TO service_role;
 
@@ -35860,6 +37267,9 @@ REVOKE ALL ON FUNCTION app.forget_derived() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.forget_files() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.forget_own_trace(p_companies uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.forget_own_trace(p_companies uuid[]) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.forget_password_class() FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.presence_nodes TO app_definer;
@@ -35887,6 +37297,8 @@ REVOKE ALL ON FUNCTION app.guard_category_delete() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_company() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_company_domain() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_consent() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_contract() FROM PUBLIC;
 
@@ -35917,6 +37329,8 @@ REVOKE ALL ON FUNCTION app.guard_issued_invoice() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.guard_job() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_labor_rate() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.guard_legal_hold() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_member() FROM PUBLIC;
 
@@ -36015,6 +37429,11 @@ GRANT ALL ON FUNCTION app.has_pii_access() TO authenticated;
 GRANT ALL ON FUNCTION app.has_pii_access() TO service_role;
 GRANT ALL ON FUNCTION app.has_pii_access() TO app_definer;
 
+REVOKE ALL ON FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_purpose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_purpose text) TO authenticated;
+GRANT ALL ON FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_purpose text) TO service_role;
+GRANT ALL ON FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_purpose text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.has_short_password(p_user_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) FROM PUBLIC;
@@ -36022,6 +37441,13 @@ GRANT ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, 
 
 REVOKE ALL ON FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_job(p_company_id uuid, p_job_id uuid, p_is_asked boolean) TO app_definer;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.legal_holds TO app_definer;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.legal_holds TO service_role;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.legal_holds TO authenticated;
+
+REVOKE ALL ON FUNCTION app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_team(p_company_id uuid, p_job_id uuid) TO app_definer;
@@ -36202,6 +37628,8 @@ REVOKE ALL ON FUNCTION app.keep_derived_image(p_version text, p_name text, p_blo
 GRANT ALL ON FUNCTION app.keep_derived_image(p_version text, p_name text, p_blob_key text, p_content_type text, p_bytes bigint, p_rows_max integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.keep_event_interest() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_held() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO anon;
@@ -36574,6 +38002,9 @@ GRANT UPDATE(archived_at) ON TABLE public.notification_queue TO authenticated;
 REVOKE ALL ON FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_way(p_row public.notification_queue, p_decision text, p_reason text, p_note text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.note_wish(p_company_id uuid, p_customer_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_wish(p_company_id uuid, p_customer_id uuid) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.nothing_to_answer(p_what text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.nothing_to_answer(p_what text) TO app_definer;
 
@@ -36620,6 +38051,9 @@ REVOKE ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT res
 GRANT ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION app.object_scan(p_object_id uuid, p_version text, OUT result text, OUT scanned_at timestamp with time zone) TO service_role;
 
+REVOKE ALL ON FUNCTION app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p_asked_how text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_erasure(p_subject text, p_company_id uuid, p_id uuid, p_asked_how text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) TO authenticated;
 GRANT ALL ON FUNCTION app.open_export(p_company_id uuid, p_id uuid, p_asker uuid, p_what text, p_name text, p_format text, p_columns text[], p_filter text) TO service_role;
@@ -36635,6 +38069,11 @@ GRANT ALL ON FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now 
 
 REVOKE ALL ON FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) TO server_login;
+
+REVOKE ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO guest;
+GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) TO server_login;
@@ -36683,6 +38122,9 @@ GRANT ALL ON FUNCTION app.pause_tasks(p_kind text, p_company_id uuid, p_until ti
 REVOKE ALL ON FUNCTION app.payload_fault(p_fields jsonb, p_payload jsonb, p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.payload_fault(p_fields jsonb, p_payload jsonb, p_company_id uuid) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.people_named(p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.people_named(p_name text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.permissions_of_guest(p_role text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.permissions_of_key(p_key public.api_keys) FROM PUBLIC;
@@ -36716,6 +38158,27 @@ GRANT UPDATE(revoked_at) ON TABLE public.public_links TO authenticated;
 GRANT UPDATE(version) ON TABLE public.public_links TO authenticated;
 
 REVOKE ALL ON FUNCTION app.permissions_of_link(p_link public.public_links) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.person_file(p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.person_file(p_company_id uuid, p_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO authenticated;
+GRANT ALL ON FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO guest;
+GRANT ALL ON FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO authenticated;
+GRANT ALL ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO guest;
+GRANT ALL ON FUNCTION app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO authenticated;
+GRANT ALL ON FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO guest;
+GRANT ALL ON FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.personal_places() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.personal_places() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.phone_key(p_phone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.phone_key(p_phone text) TO anon;
@@ -36824,6 +38287,9 @@ GRANT ALL ON FUNCTION app.recount_months() TO app_definer;
 REVOKE ALL ON FUNCTION app.recount_task_slots() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.recount_task_slots() TO service_role;
 
+REVOKE ALL ON FUNCTION app.redact_audit(p_erasure app.erasures, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.redact_audit(p_erasure app.erasures, p_rows integer) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.redrive_tasks(p_kind text, p_company_id uuid, p_ids uuid[], p_rows_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.redrive_tasks(p_kind text, p_company_id uuid, p_ids uuid[], p_rows_max integer) TO service_role;
 
@@ -36834,6 +38300,9 @@ GRANT ALL ON FUNCTION app.refresh_figures(p_limit integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.refuse_company() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refuse_company() TO app_definer;
+
+REVOKE ALL ON FUNCTION app.refuse_erasure(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.refuse_erasure(p_subject text, p_company_id uuid, p_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.refuse_impersonation() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.refuse_impersonation() TO anon;
@@ -36877,6 +38346,9 @@ GRANT ALL ON FUNCTION app.reserve_numbers(p_company_id uuid, p_kind text, p_year
 
 REVOKE ALL ON FUNCTION app.resolve_alert(p_alert uuid, p_channels text[], p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.resolve_alert(p_alert uuid, p_channels text[], p_now timestamp with time zone) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.retire_account(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.retire_account(p_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.retire_worker(p_worker uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.retire_worker(p_worker uuid) TO service_role;
@@ -37011,6 +38483,14 @@ GRANT ALL ON FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale t
 REVOKE ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) TO authenticated;
+GRANT ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) TO guest;
+GRANT ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.shown_of(p_table regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.shown_of(p_table regclass) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.shown_time(p_at text, p_zone text, p_locale text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.shown_time(p_at text, p_zone text, p_locale text) TO app_definer;
 
@@ -37118,7 +38598,13 @@ REVOKE ALL ON FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_actio
 REVOKE ALL ON FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text[], p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text[], p_now timestamp with time zone) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.tell_of_erasure(p_erasure app.erasures) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.tell_of_erasure(p_erasure app.erasures) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.tell_of_table(p_table regclass) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.tells_of(p_text text, p_rows uuid[], p_words text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.tells_of(p_text text, p_rows uuid[], p_words text[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.tend_tasks(p_dead_after_ms integer, p_crashes_max integer, p_rows_max integer) TO service_role;
@@ -37234,6 +38720,9 @@ GRANT ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error
 REVOKE ALL ON FUNCTION app.withhold_notification(p_row public.notification_queue, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.withhold_notification(p_row public.notification_queue, p_reason text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.without_words(p_row jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.without_words(p_row jsonb) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.word_likeness(p_asked text, p_word text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.word_likeness(p_asked text, p_word text) TO app_definer;
 
@@ -37245,6 +38734,9 @@ GRANT ALL ON FUNCTION app.words(p_text text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.words_of_money(p_minor text, p_currency text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.words_of_money(p_minor text, p_currency text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) TO app_definer;
@@ -37765,6 +39257,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.applied_seeds TO app_definer;
 GRANT SELECT,INSERT ON TABLE app.audit_batches TO app_definer;
 GRANT SELECT ON TABLE app.audit_batches TO service_role;
 
+GRANT SELECT,INSERT ON TABLE app.audit_redactions TO app_definer;
+GRANT SELECT ON TABLE app.audit_redactions TO service_role;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.audit_seal TO app_definer;
 GRANT SELECT ON TABLE app.audit_seal TO service_role;
 
@@ -38095,6 +39590,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.company_settings TO service_ro
 GRANT SELECT,INSERT,UPDATE ON TABLE public.company_settings TO authenticated;
 
 GRANT SELECT ON TABLE public.connection_stats TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consents TO app_definer;
+GRANT SELECT,INSERT ON TABLE public.consents TO service_role;
+GRANT SELECT,INSERT ON TABLE public.consents TO authenticated;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contracts TO service_role;

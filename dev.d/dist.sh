@@ -3,8 +3,9 @@
 # dist: builds the program and packs it. Prints where the package is.
 dist() {
     command -v dpkg-deb >/dev/null || fail "dpkg-deb is not on the search path: packages are made on Debian or Ubuntu"
-    need_packages compiler
-    need_rust
+    # Standard output has the path of the package and nothing else.
+    need_packages compiler >&2
+    need_rust >&2
     profile=${PROFILE:-release}
     run cargo build --locked --profile "$profile" --bin thorbis
     [ "$profile" = dev ] && profile=debug

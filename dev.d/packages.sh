@@ -1,4 +1,16 @@
-# What has to be on the machine: found, or installed from the distribution's packages. Sourced by ./dev.
+# What has to be on the machine: found, or installed from the distribution's packages. Sourced by ./dev and by
+# proofs, which define `run` and `fail`.
+
+# as_root COMMAND...: runs it as root, by sudo where that has to be.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        run "$@"
+    elif command -v sudo >/dev/null; then
+        run sudo "$@"
+    else
+        fail "this needs root and there is no sudo: $*"
+    fi
+}
 
 # need_packages PART...: sees that each part is there; installs what is missing, saying so before.
 need_packages() {

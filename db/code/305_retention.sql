@@ -85,6 +85,10 @@ begin
      where b.rows_expired_at is null and b.sealed_at < now() - make_interval(days => app.kept_days(s.retention, 'audit_logs'))
      order by b.sealed_at limit greatest(p_limit / 100, 1)
   loop
+    -- What vouches for words that went is younger than the rows that they went from, and goes after them.
+    delete from app.audit_redactions r using public.audit_logs a
+     where a.company_id = v_batch.company_id and a.id = any (v_batch.row_ids) and a.action = 'erase'
+       and r.company_id = a.company_id and r.batch_id = a.entity_id;
     delete from public.audit_logs a where a.company_id = v_batch.company_id and a.id = any (v_batch.row_ids);
     update app.audit_batches b set rows_expired_at = now() where b.company_id = v_batch.company_id and b.number = v_batch.number;
     v_count := v_count + cardinality(v_batch.row_ids);

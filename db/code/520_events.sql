@@ -8,7 +8,7 @@ create or replace function app.untold_tables() returns text[]
   language sql immutable
   set search_path = ''
   return app.unaudited_tables() || array['public.api_keys', 'public.webhooks', 'public.public_links', 'public.sign_on_providers', 'public.scim_tokens',
-    'public.scim_mappings', 'public.supplier_integrations', 'public.support_consents', 'public.support_sessions', 'public.chats', 'public.messages_v2',
+    'public.scim_mappings', 'public.supplier_integrations', 'public.legal_holds', 'public.support_consents', 'public.support_sessions', 'public.chats', 'public.messages_v2',
     'public.votes_v2', 'public.documents', 'public.suggestions', 'public.streams', 'public.notification_queue', 'public.notification_preferences',
     'public.notification_choices', 'public.data_imports', 'public.data_exports'];
 revoke all on function app.untold_tables() from public;

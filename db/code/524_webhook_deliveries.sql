@@ -311,6 +311,32 @@ alter function app.replay_webhook(uuid, timestamptz, timestamptz, integer, times
 revoke all on function app.replay_webhook(uuid, timestamptz, timestamptz, integer, timestamptz) from public;
 grant execute on function app.replay_webhook(uuid, timestamptz, timestamptz, integer, timestamptz) to authenticated, service_role;
 
+-- One event to one webhook, whether or not it had it before, as long as the webhook asks for it.
+create or replace function app.deliver_event_to(p_id uuid, p_event_id uuid, p_now timestamptz) returns uuid
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  v_webhook constant public.webhooks := app.own_webhook(p_id);
+  v_event   app.events;
+begin
+  perform app.check_deliverable(v_webhook);
+  select e.* into v_event from app.events e where e.company_id = v_webhook.company_id and e.id = p_event_id;
+  if not found then
+    raise exception using errcode = 'TH404', constraint = 'webhook_event_not_found', message = 'There is no such event, or it is too old.';
+  end if;
+  if app.deliver_event(v_event.company_id, v_event.id, v_event.number, v_event.names, v_event.row_id, v_event.payload, v_event.created_at,
+                       v_webhook.id, p_now) = 0 then
+    raise exception using errcode = 'TH422', constraint = 'webhook_event_not_wanted', message = 'The webhook does not ask for this event.';
+  end if;
+  return (select l.id from public.webhook_logs l
+           where l.company_id = v_webhook.company_id and l.webhook_id = v_webhook.id and l.event_id = p_event_id
+           order by l.id desc limit 1);
+end $$;
+alter function app.deliver_event_to(uuid, uuid, timestamptz) owner to app_definer;
+revoke all on function app.deliver_event_to(uuid, uuid, timestamptz) from public;
+grant execute on function app.deliver_event_to(uuid, uuid, timestamptz) to authenticated, service_role;
+
 create or replace function app.check_deliverable(p_webhook public.webhooks) returns void
   language plpgsql stable
   set search_path = ''

@@ -78,7 +78,10 @@ begin
     if v_company <> app.no_company() then
       select b.key into v_key from app.blobs b
        where b.company_id = v_company and b.sha256 = v_blob.sha256 and b.bytes = v_blob.bytes and b.state = 'stored'
-       order by b.key limit 1 for share;
+       order by b.key limit 1 for update;
+      -- What was found in these bytes now holds for the same bytes that were kept before, when nobody looked or could.
+      update app.blobs b set scan_result = v_blob.scan_result, scanned_at = v_blob.scanned_at
+       where b.key = v_key and (b.scan_result, v_blob.scan_result) in (('skipped', 'pending'), ('skipped', 'clean'), ('pending', 'clean'));
       v_key := coalesce(v_key, v_blob.key);
     end if;
     update app.blobs b set state = case when v_key = b.key then 'stored' else 'doomed' end where b.key = v_blob.key;

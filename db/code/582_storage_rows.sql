@@ -45,6 +45,11 @@ begin
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
   if not found then
+    -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
+    if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then
+      new.virus_scan_status := case when tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)
+                                    then 'pending' else old.virus_scan_status end;
+    end if;
     return new;
   end if;
   new.file_size := coalesce(v_object.bytes, new.file_size);

@@ -11,4 +11,4 @@ alter table public.file_storage
   drop constraint file_storage_virus_scan_status_check,
   add constraint file_storage_virus_scan_status_check check (virus_scan_status in ('pending', 'clean', 'infected', 'failed'));
 drop index app.blobs_pending_idx;
-alter table app.blobs drop column scan_result, drop column scanned_at;
+alter table app.blobs drop column scan_result, drop column scanned_at, drop column scan_tried_at;

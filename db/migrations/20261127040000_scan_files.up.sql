@@ -9,9 +9,11 @@
 -- Of the bytes: equal ones of a company are looked at once.
 alter table app.blobs
   add column scan_result text not null default 'skipped' check (scan_result in ('pending', 'clean', 'skipped')),
-  add column scanned_at timestamptz;
+  add column scanned_at timestamptz,
+  add column scan_tried_at timestamptz;
+comment on column app.blobs.scan_tried_at is 'When the scanner was there and said nothing clear of it last: such a file waits behind all others.';
 comment on column app.blobs.scan_result is 'What was found: clean; skipped, where there is no scanner or the file is too large for it; pending while it is away.';
-create index blobs_pending_idx on app.blobs (created_at) where scan_result = 'pending';
+create index blobs_pending_idx on app.blobs (scan_tried_at nulls first, created_at) where scan_result = 'pending';
 
 alter table public.file_storage
   drop constraint file_storage_virus_scan_status_check,

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 root=$(pwd)
 . dev.d/packages.sh
 . dev.d/dist.sh
-run() { "$@"; }
+run() { echo "\$ $*" >&2; "$@"; }
 fail() { echo "dist: $*" >&2; exit 1; }
 
 package=$(dist)
@@ -49,7 +49,8 @@ chmod 755 "$place" "$place/tree"
 program=$place/tree/usr/bin/thorbis
 [ "$("$program" --version | cut -d ' ' -f 2)" = "$(dpkg-deb -f "$package" Version)" ] || fail "program and package have different versions"
 # The settings as they are shipped, but for a port and a folder of this proof.
-sed 's/54321/0/' "$place/tree/etc/thorbis/thorbis.toml" >"$place/thorbis.toml"
+grep -qx 'data_directory = "/var/lib/thorbis"' "$place/tree/etc/thorbis/thorbis.toml" || fail "the settings name no data folder"
+sed -e 's/54321/0/' -e "s,/var/lib/thorbis,$place/data," "$place/tree/etc/thorbis/thorbis.toml" >"$place/thorbis.toml"
 mkdir "$place/data"
 as=
 if [ "$(id -u)" = 0 ]; then
@@ -58,7 +59,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 cd "$place/data"
 # shellcheck disable=SC2086 # words
-$as env -i PATH="$PATH" HOME="$place/data" THORBIS_CONFIG="$place/thorbis.toml" THORBIS_DATA_DIRECTORY="$place/data" "$program" serve \
+$as env -i PATH="$PATH" HOME="$place" THORBIS_CONFIG="$place/thorbis.toml" "$program" serve \
     >"$place/out" 2>"$place/log" &
 server=$!
 tries=0
@@ -68,7 +69,7 @@ until grep -q ' answers at ' "$place/out"; do
     sleep 0.1
 done
 # shellcheck disable=SC2086 # words
-$as env -i PATH="$PATH" THORBIS_CONFIG="$place/thorbis.toml" THORBIS_DATA_DIRECTORY="$place/data" "$program" smoke || fail "the visit found something"
+$as env -i PATH="$PATH" HOME=/root THORBIS_CONFIG="$place/thorbis.toml" "$program" smoke || fail "the visit found something"
 kill -TERM "$server"
 wait "$server" || fail "it did not stop well"
 server=

@@ -48,8 +48,18 @@ impl Putting {
         }
         let is_new = blobs.head(&key).await?.is_none();
         let (pieces, coming) = mpsc::channel::<Bytes>(WAITING);
-        let content =
-            futures_util::stream::unfold(coming, |mut coming| async move { coming.recv().await.map(|piece| (Ok(piece), coming)) });
+        // Where fewer bytes come than were said, whoever gave them died: a part of a file is never kept as a whole one.
+        let content = futures_util::stream::unfold((coming, Some(bytes)), |(mut coming, left)| async move {
+            let left = left?;
+            match coming.recv().await {
+                Some(piece) => {
+                    let left = left.saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+                    Some((Ok(piece), (coming, Some(left))))
+                }
+                None if left == 0 => None,
+                None => Some((Err(invalid("A file in the archive ended too early")), (coming, None))),
+            }
+        });
         let (blobs, named) = (Arc::clone(blobs), key.clone());
         let put = tokio::spawn(async move { blobs.put(&named, content.boxed(), bytes).await });
         Ok(Self { key, is_new, pieces, put })

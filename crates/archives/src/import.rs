@@ -31,6 +31,8 @@ pub struct Import<'a> {
     pub new_ids: bool,
     /// Another slug than the company had.
     pub slug: Option<&'a str>,
+    /// Whether its files are looked at for viruses here, whatever was found where they come from.
+    pub rescans: bool,
     /// Limits.
     pub config: &'a ArchiveConfig,
 }
@@ -62,14 +64,23 @@ pub async fn import(
         Ok(bringing) => bringing.all(wanted, &mut put).await,
         Err(error) => Err(error),
     };
-    let outcome = match outcome {
-        Ok(imported) => writer.commit().await.map(|()| imported),
-        Err(error) => Err(error),
+    let error = match outcome {
+        Ok(imported) => match writer.commit().await {
+            Ok(()) => return Ok(imported),
+            // The answer may be lost and the company there: its files go only when it is known that it is not.
+            Err(error) => match migrator.has_company(imported.company.id, options).await {
+                Ok(true) => return Ok(imported),
+                Ok(false) => error,
+                Err(unknown) => {
+                    tracing::warn!(code = unknown.code(), "whether the company came is not known; its files stay: {}", unknown.message());
+                    return Err(error);
+                }
+            },
+        },
+        Err(error) => error,
     };
-    if outcome.is_err() {
-        files::undo(blobs, &put).await;
-    }
-    outcome
+    files::undo(blobs, &put).await;
+    Err(error)
 }
 
 /// An import at work.
@@ -120,6 +131,9 @@ impl<'a> Bringing<'a> {
         }
         for file in &self.manifest.files {
             files::compare(self.blobs, &self.renewed(&file.key)?, file).await?;
+        }
+        if wanted.rescans {
+            self.writer.have_files_looked_at(self.company.id).await?;
         }
         self.writer.seal(self.company.id).await?;
         let Self { company, manifest, accounts_found, accounts_made, .. } = self;

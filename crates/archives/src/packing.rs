@@ -38,10 +38,11 @@ impl Packer {
         if path.try_exists().unwrap_or(true) {
             return Err(unreadable("written", path, &io::ErrorKind::AlreadyExists.into()));
         }
+        // A name of its own: of two exports to one file each writes its own, and nobody has prepared it for others to read.
         let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
+        partial.push(format!(".{}.partial", uuid::Uuid::new_v4().simple()));
         let partial = PathBuf::from(partial);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial);
         let file = file.map_err(|cause| unreadable("written", &partial, &cause))?;
         let (entries, waiting) = mpsc::channel(1);
         let writer = spawn_blocking(move || write(file, level, waiting));

@@ -26,9 +26,35 @@ pub struct CacheConfig {
     pub stale_s: u64,
     /// Milliseconds that somebody waits for another who reads the same.
     pub wait_max_ms: u64,
+    /// Whether servers keep answers for each other in Redis, where one is configured.
+    pub shared: bool,
+    /// Bytes of one answer that is kept there, sealed.
+    pub shared_bytes_max: usize,
+    /// Answers that are on their way there at the same time; others are kept here alone.
+    pub shared_writes_max: usize,
     /// Tables that are kept, and for how many seconds at most, as `customers=300`.
     pub tables: Vec<String>,
+    /// Functions whose answers are kept, for how many seconds at most, and the tables whose changes end that, as
+    /// `company_kpis=300:customers+jobs`. What one answers may depend on its arguments, those tables, and the caller's company, role in
+    /// it and permissions, and on nothing else; it must be a `SECURITY DEFINER` function that does not write.
+    pub functions: Vec<String>,
 }
+
+/// A function whose answers are kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptFunction<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// For how long at most.
+    pub life: Duration,
+    /// The tables that it reads.
+    pub tables: Vec<&'a str>,
+}
+
+/// What sums are counted from.
+const COUNTED: &str = "companies+customers+jobs+jobs_archive+invoices+payments+customer_reviews+team_members";
+/// Tables that one function may read.
+const TABLES_MAX: usize = 32;
 
 impl Default for CacheConfig {
     fn default() -> Self {
@@ -44,6 +70,15 @@ impl Default for CacheConfig {
             ("companies", 600),
             ("customers", 300),
             ("inventory", 300),
+            ("business_metrics", 600),
+        ];
+        // Figures of the moment, then statistics, then what is a report.
+        let functions = [
+            ("company_kpis", 300),
+            ("metrics_today", 300),
+            ("mv_technician_performance", 600),
+            ("mv_customer_lifetime_value", 600),
+            ("mv_monthly_revenue", 3600),
         ];
         Self {
             enabled: true,
@@ -53,7 +88,11 @@ impl Default for CacheConfig {
             lag_max_ms: 1000,
             stale_s: 60,
             wait_max_ms: 1000,
+            shared: true,
+            shared_bytes_max: 262_144,
+            shared_writes_max: 64,
             tables: tables.map(|(table, seconds)| format!("{table}={seconds}")).to_vec(),
+            functions: functions.map(|(function, seconds)| format!("{function}={seconds}:{COUNTED}")).to_vec(),
         }
     }
 }
@@ -62,6 +101,11 @@ impl CacheConfig {
     /// Returns how long reads of a table are kept, by its name; nothing of one that is not.
     pub fn lives(&self) -> impl Iterator<Item = (&str, Duration)> {
         self.tables.iter().filter_map(|text| life(text))
+    }
+
+    /// Returns the functions whose answers are kept.
+    pub fn functions(&self) -> impl Iterator<Item = KeptFunction<'_>> {
+        self.functions.iter().filter_map(|text| function(text))
     }
 
     /// Returns the key and what is allowed of each setting that is out of bounds.
@@ -74,10 +118,17 @@ impl CacheConfig {
             ("lag_max_ms", (100..=10_000).contains(&self.lag_max_ms), "100 to 10000"),
             ("stale_s", self.stale_s <= 3600, "0 to 3600"),
             ("wait_max_ms", self.wait_max_ms <= 30_000, "0 to 30000"),
+            ("shared_bytes_max", self.shared_bytes_max <= 16_777_216, "0 to 16777216"),
+            ("shared_writes_max", (1..=10_000).contains(&self.shared_writes_max), "1 to 10000"),
             (
                 "tables",
                 are_tables,
                 "tables with seconds from 1 to 86400 such as customers=300, and no schedules, jobs, payments, audit or tokens",
+            ),
+            (
+                "functions",
+                self.functions.iter().all(|text| function(text).is_some()),
+                "functions with seconds from 1 to 86400 and 1 to 32 tables such as company_kpis=300:customers+jobs",
             ),
         ]
         .into_iter()
@@ -93,6 +144,14 @@ fn life(text: &str) -> Option<(&str, Duration)> {
     Some((table, Duration::from_secs(seconds)))
 }
 
+fn function(text: &str) -> Option<KeptFunction<'_>> {
+    let (head, tables) = text.split_once(':')?;
+    let (name, life) = life(head)?;
+    let tables: Vec<&str> = tables.split('+').collect();
+    let are_names = (1..=TABLES_MAX).contains(&tables.len()) && tables.iter().chain([&name]).all(|name| !name.is_empty());
+    are_names.then_some(KeptFunction { name, life, tables })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +164,17 @@ mod tests {
         assert_eq!(config(&["customers=5"]).lives().collect::<Vec<_>>(), [("customers", Duration::from_secs(5))]);
         for bad in ["schedules=5", "jobs=5", "payments=5", "audit_logs=5", "api_keys=5", "customers", "customers=0", "customers=x"] {
             assert_eq!(config(&[bad]).faults().len(), 1, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_function_says_what_it_reads() {
+        let config = |text: &str| CacheConfig { functions: vec![text.to_owned()], ..CacheConfig::default() };
+        let good = config("jobs_today=60:jobs+payments");
+        let kept = KeptFunction { name: "jobs_today", life: Duration::from_mins(1), tables: vec!["jobs", "payments"] };
+        assert_eq!((good.faults().len(), good.functions().collect::<Vec<_>>()), (0, vec![kept]));
+        for bad in ["jobs_today", "jobs_today=60", "jobs_today=60:", "jobs_today=60:jobs+", "=60:jobs", "jobs_today=0:jobs"] {
+            assert_eq!(config(bad).faults().len(), 1, "{bad}");
         }
     }
 }

@@ -43,6 +43,8 @@ struct State {
     open: Option<HashSet<Box<str>>>,
     /// Everything that was committed before this was told.
     told_until: Option<Instant>,
+    /// How often changes began to be told.
+    openings: u64,
     tags: Tags,
 }
 
@@ -120,7 +122,7 @@ impl<V: Send + Sync + 'static> Cache<V> {
     /// Makes it, empty. Nothing is kept before the change feed opens.
     pub fn new(config: &CacheConfig) -> Self {
         let kept = Kept::builder().max_capacity(config.bytes_max).weigher(|_, entry: &Arc<Entry<V>>| entry.bytes).build();
-        let state = State { open: None, told_until: None, tags: Tags::new(config.tags_max) };
+        let state = State { open: None, told_until: None, openings: 0, tags: Tags::new(config.tags_max) };
         Self(Arc::new(Inner {
             kept,
             state: Mutex::new(state),
@@ -140,14 +142,20 @@ impl<V: Send + Sync + 'static> Cache<V> {
         Arc::new(self.clone())
     }
 
-    /// Tells whether something of a table may be kept: its changes are told.
-    pub fn is_open(&self, table: &str) -> bool {
-        self.state().open.as_ref().is_some_and(|tables| tables.contains(table))
+    /// Tells whether something of these tables may be kept: their changes are told.
+    pub fn is_open(&self, tables: &[Arc<str>]) -> bool {
+        self.state().tells_of(tables)
     }
 
-    /// Looks for an entry of a table. What this server wrote for the company at a moment must have been told.
-    pub async fn find(&self, key: &Key, table: &str, written: Option<Instant>) -> Found<V> {
-        if let Some(why) = self.refuses(table, written) {
+    /// Returns a number that is another one whenever changes began to be told anew; nothing while they are not told.
+    pub fn opening(&self) -> Option<u64> {
+        let state = self.state();
+        state.open.is_some().then_some(state.openings)
+    }
+
+    /// Looks for an entry of these tables. What this server wrote for the company at a moment must have been told.
+    pub async fn find(&self, key: &Key, tables: &[Arc<str>], written: Option<Instant>) -> Found<V> {
+        if let Some(why) = self.refuses(tables, written) {
             return Found::Bypassed(why);
         }
         let Some(entry) = self.0.kept.get(key).await else { return Found::Nothing };
@@ -218,9 +226,9 @@ impl<V: Send + Sync + 'static> Cache<V> {
         }
     }
 
-    fn refuses(&self, table: &str, written: Option<Instant>) -> Option<Why> {
+    fn refuses(&self, tables: &[Arc<str>], written: Option<Instant>) -> Option<Why> {
         let state = self.state();
-        if !state.open.as_ref().is_some_and(|tables| tables.contains(table)) {
+        if !state.tells_of(tables) {
             return Some(Why::Closed);
         }
         match state.told_until {
@@ -232,10 +240,19 @@ impl<V: Send + Sync + 'static> Cache<V> {
 
     fn touch(&self, rows: &ChangedRows) {
         let is_flush = |change: &&Change| (&*change.table.schema, &*change.table.name) == FLUSHES && change.kind == ChangeKind::Insert;
-        for flush in rows.changes.iter().filter(is_flush).filter_map(|change| Flush::parse(change.value("tag")?)) {
-            self.flush(&flush);
+        let flushes: Vec<Flush<'_>> =
+            rows.changes.iter().filter(is_flush).filter_map(|change| Flush::parse(change.value("tag")?)).collect();
+        for flush in &flushes {
+            self.flush(flush);
         }
         let mut state = self.state();
+        // What others read before, and is found later, does not see who wanted it anew.
+        for flush in flushes {
+            match flush {
+                Flush::Everything => state.tags.touch_all(rows.xid),
+                Flush::Table(table, company) => state.tags.touch(Tag { company, table: Arc::from(table) }, rows.xid),
+            }
+        }
         for change in &rows.changes {
             let table: Arc<str> = Arc::from(&*change.table.name);
             let was = change.old.as_deref().and_then(|row| change.table.company_of(row));
@@ -261,6 +278,7 @@ impl<V: Send + Sync + 'static> ChangeListener for Cache<V> {
             FeedEvent::Opened { floor, tables, .. } => {
                 let mut state = self.state();
                 state.tags.begin(*floor);
+                state.openings = state.openings.wrapping_add(1);
                 state.open = Some(tables.iter().filter(|(schema, _)| &**schema == "public").map(|(_, name)| name.clone()).collect());
                 state.told_until = None;
             }
@@ -274,6 +292,12 @@ impl<V: Send + Sync + 'static> ChangeListener for Cache<V> {
                 self.0.kept.invalidate_all();
             }
         }
+    }
+}
+
+impl State {
+    fn tells_of(&self, tables: &[Arc<str>]) -> bool {
+        self.open.as_ref().is_some_and(|told| tables.iter().all(|table| told.contains(&**table)))
     }
 }
 
@@ -337,7 +361,7 @@ mod tests {
     }
 
     async fn said(cache: &Cache<u32>, written: Option<Instant>) -> String {
-        match cache.find(&KEY, "customers", written).await {
+        match cache.find(&KEY, &["customers".into()], written).await {
             Found::Fresh(entry) => entry.value.to_string(),
             Found::Stale(entry) => format!("old {}", entry.value),
             Found::Nothing => "nothing".to_owned(),

@@ -9,7 +9,7 @@ mod flights;
 mod snapshot;
 mod tags;
 
-pub use config::CacheConfig;
+pub use config::{CacheConfig, KeptFunction};
 pub use entries::{Cache, Entry, Found, Key, Reading, Stats, Why};
 pub use flights::Flight;
 pub use snapshot::Snapshot;

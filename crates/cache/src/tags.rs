@@ -50,6 +50,8 @@ pub(crate) struct Tags {
     /// What cannot see everything below does not count.
     floor: u64,
     highest: u64,
+    /// Who wanted everything read anew.
+    all: Touched,
 }
 
 #[derive(Debug, Default)]
@@ -64,29 +66,28 @@ struct Touched {
 
 impl Tags {
     pub(crate) fn new(room: usize) -> Self {
-        Self { touched: HashMap::new(), room, floor: 0, highest: 0 }
+        Self { touched: HashMap::new(), room, floor: 0, highest: 0, all: Touched::default() }
     }
 
     /// Begins anew: only what sees everything below the floor counts.
     pub(crate) fn begin(&mut self, floor: u64) {
         self.touched.clear();
+        self.all = Touched::default();
         self.floor = self.floor.max(floor);
     }
 
     /// Notes that a transaction changed something.
     pub(crate) fn touch(&mut self, tag: Tag, xid: u64) {
         self.highest = self.highest.max(xid);
-        let Some(touched) = self.at(tag) else { return };
-        if touched.xids.contains(&xid) {
-            return;
+        if let Some(touched) = self.at(tag) {
+            touched.note(xid);
         }
-        touched.xids.push(xid);
-        if touched.xids.len() > XIDS_MAX
-            && let Some(lowest) = touched.xids.iter().copied().min()
-        {
-            touched.xids.retain(|xid| *xid != lowest);
-            touched.below = touched.below.max(lowest.saturating_add(1));
-        }
+    }
+
+    /// Notes that a transaction wants everything read anew.
+    pub(crate) fn touch_all(&mut self, xid: u64) {
+        self.highest = self.highest.max(xid);
+        self.all.note(xid);
     }
 
     /// Notes that what was read until now is not wanted any more.
@@ -99,11 +100,7 @@ impl Tags {
     /// Tells whether what was read in a snapshot at a moment still counts.
     pub(crate) fn admit(&self, tags: &[Tag], snapshot: &Snapshot, read: Instant) -> bool {
         snapshot.sees_all_below(self.floor)
-            && tags.iter().filter_map(|tag| self.touched.get(tag)).all(|touched| {
-                snapshot.sees_all_below(touched.below)
-                    && touched.flushed.is_none_or(|flushed| flushed < read)
-                    && touched.xids.iter().all(|xid| snapshot.sees(*xid))
-            })
+            && tags.iter().filter_map(|tag| self.touched.get(tag)).chain([&self.all]).all(|touched| touched.admits(snapshot, read))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -118,6 +115,27 @@ impl Tags {
             return None;
         }
         Some(self.touched.entry(tag).or_default())
+    }
+}
+
+impl Touched {
+    fn note(&mut self, xid: u64) {
+        if self.xids.contains(&xid) {
+            return;
+        }
+        self.xids.push(xid);
+        if self.xids.len() > XIDS_MAX
+            && let Some(lowest) = self.xids.iter().copied().min()
+        {
+            self.xids.retain(|xid| *xid != lowest);
+            self.below = self.below.max(lowest.saturating_add(1));
+        }
+    }
+
+    fn admits(&self, snapshot: &Snapshot, read: Instant) -> bool {
+        snapshot.sees_all_below(self.below)
+            && self.flushed.is_none_or(|flushed| flushed < read)
+            && self.xids.iter().all(|xid| snapshot.sees(*xid))
     }
 }
 
@@ -172,6 +190,15 @@ mod tests {
         for nonsense in ["", "customers", "customers:", "customers:1"] {
             assert_eq!(Flush::parse(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn everything_that_does_not_see_who_wanted_it_anew_is_read_anew() {
+        let mut tags = Tags::new(100);
+        tags.touch_all(7);
+        assert!(!admits(&tags, "a", "5:7:") && !admits(&tags, "b", "5:9:7") && admits(&tags, "b", "5:9:5"));
+        tags.begin(3);
+        assert!(admits(&tags, "a", "5:7:"), "it is told anew");
     }
 
     #[test]

@@ -41,6 +41,7 @@ use cache::Stats;
 use kernel::{Authority, ChangeListener, Error, Principal, Result};
 use postgres::catalog::Catalog;
 use postgres::{Database, Sql};
+use redis_link::Link;
 use tokio::sync::Semaphore;
 
 pub use batch::router as batch_router;
@@ -136,6 +137,11 @@ impl DataApi {
     /// Returns what the change feed tells of changes; nothing where no reads are kept.
     pub fn listener(&self) -> Option<Arc<dyn ChangeListener>> {
         Some(self.kept()?.cache().listener())
+    }
+
+    /// Has servers that know this secret keep answers for each other in Redis, where reads are kept.
+    pub fn share(&self, link: Link, secret: [u8; 32]) -> Result<()> {
+        self.kept().map_or(Ok(()), |store| store.share(link, secret, &self.config().cache))
     }
 
     /// Returns the numbers of what is kept; nothing where no reads are.

@@ -162,7 +162,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
                 // For the next request: this one's transaction is over.
                 api.schema().newer_than(Some(&catalog)).await?;
             }
-            return answered.map(|response| timing.on(kept::not_modified(&parts.headers, response)));
+            return answered.map(|response| timing.on(kept::not_modified(&parts, response)));
         }
         Err(error) if plan::may_be_outdated(&error) => error,
         Err(error) => return Err(error),
@@ -173,7 +173,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     timing.planned();
     context.function_settings = plan.settings();
     let asked = Asked { api, grant, context: &context, request: &request, catalog: &newer };
-    execute(asked, &plan, key.as_ref()).await.map(|response| timing.on(kept::not_modified(&parts.headers, response)))
+    execute(asked, &plan, key.as_ref()).await.map(|response| timing.on(kept::not_modified(&parts, response)))
 }
 
 /// Fits a request to what there is: the form of its answer is chosen, and labelled texts are cleaned.

@@ -64,6 +64,11 @@ impl SchemaCache {
         self.generation.load(Ordering::Relaxed)
     }
 
+    /// Returns what the database showed of tables and functions when they were read: the same on every server that knows the same.
+    pub(crate) fn fingerprint(&self) -> Option<Arc<String>> {
+        self.fingerprint.load_full()
+    }
+
     /// Returns the catalog if it is there.
     pub(crate) fn loaded(&self) -> Result<()> {
         if self.current.load().is_some() { Ok(()) } else { Err(not_loaded()) }
@@ -138,7 +143,7 @@ impl SchemaCache {
         Grant::system(&self.authority, Some(company), "tell a hidden row from a missing one")
     }
 
-    fn grant(&self) -> Grant {
+    pub(crate) fn grant(&self) -> Grant {
         #[expect(clippy::disallowed_methods, reason = "the server itself looks at the tables, for no caller")]
         Grant::system(&self.authority, None, "read the catalog")
     }

@@ -126,6 +126,14 @@ impl Default for S3Config {
 }
 
 impl BackupConfig {
+    /// Returns for how many days at most a backup stays; nothing where none is made.
+    pub fn kept_days(&self) -> Option<u32> {
+        let (weeks, months) = (self.keep_weekly.saturating_mul(7), self.keep_monthly.saturating_mul(31));
+        // One that is the newest before the window stays a while longer: until the next is that.
+        let days = self.keep_daily.max(weeks).max(months).max(self.window_days.saturating_add(1));
+        self.enabled.then_some(days)
+    }
+
     /// Returns the settings that are impossible, each with what is allowed.
     pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
         let relative = |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| !path.is_absolute());

@@ -2,6 +2,8 @@
 //!
 //! Invariant: what a claim returns is this process's until it says how it ended, gives it back, or is dead.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use kernel::{Error, Result, UserId};
 use postgres::{Row, Sql};
@@ -26,14 +28,28 @@ pub(crate) struct Claimed {
     pub(crate) since: Instant,
 }
 
-/// Asks each of these companies for so many tasks, and puts the companies back into the ring.
-pub(crate) async fn claim(queue: &Queue, worker: Uuid, ring: &mut Ring, wanted: Vec<Wanted>) -> Result<Vec<Claimed>> {
+/// What came of asking companies for tasks.
+#[derive(Debug)]
+pub(crate) struct Came {
+    wanted: Vec<Wanted>,
+    rows: Result<Vec<Row>>,
+}
+
+/// Asks each of these companies for so many tasks.
+pub(crate) async fn ask(queue: Queue, worker: Uuid, wanted: Vec<Wanted>) -> Came {
     let asked: Value = wanted.iter().map(Wanted::to_json).collect();
     let mut claim = Sql::new(
         "select c.company_id, c.id, c.kind, c.attempt, c.rank, c.run_at, c.payload, c.created_by, c.asked_with, c.mark from app.claim_tasks(",
     );
     claim.bind(worker).text("::uuid, ").bind(asked).text("::jsonb) c");
-    let rows = match queue.ask("takes tasks", claim).await {
+    let rows = queue.ask("takes tasks", claim).await;
+    Came { wanted, rows }
+}
+
+/// Reads what came, and puts the companies back into the ring.
+pub(crate) fn take(ring: &mut Ring, came: Came) -> Result<Vec<Claimed>> {
+    let Came { wanted, rows } = came;
+    let rows = match rows {
         Ok(rows) => rows,
         Err(error) => {
             for one in wanted {
@@ -43,15 +59,14 @@ pub(crate) async fn claim(queue: &Queue, worker: Uuid, ring: &mut Ring, wanted: 
             return Err(error);
         }
     };
-    let mut got: Vec<(Uuid, usize, Option<Place>)> = wanted.iter().map(|one| (one.company_id, 0, None)).collect();
+    let mut got: HashMap<Uuid, (usize, Option<Place>)> = HashMap::with_capacity(wanted.len());
     let mut claimed = Vec::with_capacity(rows.len());
     for row in &rows {
         let (company_id, place) = (get(row, 0)?, Place { rank: get(row, 4)?, run_at: get::<Timestamp>(row, 5)?, id: get(row, 1)? });
-        if let Some((_, count, last)) = got.iter_mut().find(|(company, ..)| *company == company_id) {
-            *count += 1;
-            if last.as_ref().is_none_or(|last| (last.rank, last.run_at, last.id) < (place.rank, place.run_at, place.id)) {
-                *last = Some(place.clone());
-            }
+        let (count, last) = got.entry(company_id).or_default();
+        *count = count.saturating_add(1);
+        if last.as_ref().is_none_or(|last| (last.rank, last.run_at, last.id) < (place.rank, place.run_at, place.id)) {
+            *last = Some(place.clone());
         }
         // What has no kind waits for a slot.
         if let Some(kind) = get(row, 2)? {
@@ -61,7 +76,8 @@ pub(crate) async fn claim(queue: &Queue, worker: Uuid, ring: &mut Ring, wanted: 
             claimed.push(Claimed { company_id, id: place.id, kind, attempt, payload, asker: put_in_by, mark, since: Instant::now() });
         }
     }
-    for (one, (_, count, last)) in wanted.into_iter().zip(got) {
+    for one in wanted {
+        let (count, last) = got.remove(&one.company_id).unwrap_or_default();
         ring.back(one, count, last);
     }
     Ok(claimed)

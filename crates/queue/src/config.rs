@@ -16,6 +16,8 @@ pub struct QueueConfig {
     pub running_max: usize,
     /// Tasks that are taken at once.
     pub claim_rows_max: usize,
+    /// Tasks that are taken beside those for companies that just put some in, so that they do not wait for what others have here.
+    pub claim_new_rows_max: usize,
     /// Companies that are taken from at once.
     pub claim_companies_max: usize,
     /// Companies that one process knows to have tasks.
@@ -62,6 +64,7 @@ impl Default for QueueConfig {
             worker: true,
             running_max: 64,
             claim_rows_max: 500,
+            claim_new_rows_max: 50,
             claim_companies_max: 25,
             companies_max: 5000,
             held_ms: 1000,
@@ -91,6 +94,7 @@ impl QueueConfig {
         [
             (!(1..=10_000).contains(&self.running_max), "running_max", "1 to 10000"),
             (!(1..=1000).contains(&self.claim_rows_max), "claim_rows_max", "1 to 1000"),
+            (self.claim_new_rows_max > 1000, "claim_new_rows_max", "0 to 1000"),
             (!(1..=100).contains(&self.claim_companies_max), "claim_companies_max", "1 to 100"),
             (!(1..=100_000).contains(&self.companies_max), "companies_max", "1 to 100000"),
             (!(10..=60_000).contains(&self.held_ms), "held_ms", "10 to 60000"),

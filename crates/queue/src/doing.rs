@@ -3,7 +3,7 @@
 //! Invariant: a handler that panics, takes too long or does not stop ends its own task and nothing else. Of every task that was taken one
 //! ending is told, unless the process dies.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,7 @@ use crate::claims::Claimed;
 use crate::kinds::{Kinds, Known};
 use crate::queue::Queue;
 use crate::running::{Failure, Retry, Running};
+use crate::waiting::Waiting;
 
 /// How long what is held beside what runs should last.
 const AHEAD_MICROS: u64 = 25_000;
@@ -53,7 +54,7 @@ pub(crate) struct Bench {
     pub(crate) kinds: Kinds,
     pub(crate) worker: Uuid,
     /// Taken and not begun.
-    buffer: Mutex<VecDeque<Claimed>>,
+    buffer: Mutex<Waiting>,
     filled: Semaphore,
     /// Taken and not ended.
     held: AtomicUsize,
@@ -100,6 +101,18 @@ impl Bench {
         room.min(config.claim_rows_max)
     }
 
+    /// How many to take for companies that have nothing here and were just told of, although enough of others lies here. Nothing where tasks
+    /// take long: what could not begin soon would only be kept from other processes.
+    pub(crate) fn room_for_new(&self) -> usize {
+        let config = self.queue.config();
+        let ahead = self.ahead();
+        if ahead < config.running_max {
+            return 0;
+        }
+        let most = config.running_max.saturating_add(ahead).saturating_add(config.claim_new_rows_max);
+        most.saturating_sub(self.held.load(Ordering::Relaxed)).min(config.claim_new_rows_max)
+    }
+
     /// Returns how many short tasks to hold beside those that run.
     fn ahead(&self) -> usize {
         let config = self.queue.config();
@@ -121,7 +134,7 @@ impl Bench {
         let count = claimed.len();
         self.held.fetch_add(count, Ordering::Relaxed);
         self.open.fetch_add(count, Ordering::AcqRel);
-        locked(&self.buffer).extend(claimed);
+        locked(&self.buffer).add(claimed);
         self.filled.add_permits(count);
     }
 
@@ -129,9 +142,9 @@ impl Bench {
     pub(crate) fn unfill(&self, all: bool) -> Vec<Ending> {
         let patience = Duration::from_millis(self.queue.config().held_ms);
         let mut buffer = locked(&self.buffer);
-        let is_stale = buffer.front().is_some_and(|first| all || first.since.elapsed() > patience);
-        let back: Vec<Ending> =
-            if is_stale { buffer.drain(..).map(|claimed| claimed.ended(Outcome::Back(Duration::ZERO))).collect() } else { vec![] };
+        let is_stale = all || buffer.first().any(|first| first.since.elapsed() > patience);
+        let taken_out = if is_stale { buffer.clear() } else { vec![] };
+        let back: Vec<Ending> = taken_out.into_iter().map(|claimed| claimed.ended(Outcome::Back(Duration::ZERO))).collect();
         // Permits for what is gone find nothing.
         self.held.fetch_sub(back.len(), Ordering::Relaxed);
         back
@@ -158,7 +171,7 @@ impl Bench {
     pub(crate) async fn execute(self: Arc<Self>, endings: mpsc::Sender<Ending>) {
         while let Ok(permit) = self.filled.acquire().await {
             permit.forget();
-            let next = locked(&self.buffer).pop_front();
+            let next = locked(&self.buffer).next();
             let Some(claimed) = next else { continue };
             let ending = self.one(claimed).await;
             if endings.send(ending).await.is_err() {

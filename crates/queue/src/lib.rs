@@ -21,6 +21,7 @@ mod ring;
 mod running;
 mod task;
 mod tending;
+mod waiting;
 mod worker;
 
 pub use config::QueueConfig;

@@ -22,6 +22,7 @@ pub(crate) struct Wanted {
     pub(crate) rows: usize,
     pub(crate) from: Option<Place>,
     weight: u16,
+    round: u64,
 }
 
 impl Wanted {
@@ -40,6 +41,8 @@ struct Share {
     company_id: Uuid,
     weight: u16,
     from: Option<Place>,
+    /// It was told of when nothing was known of it, and was not taken from yet.
+    is_new: bool,
 }
 
 /// The companies that are known to have tasks.
@@ -49,13 +52,19 @@ pub(crate) struct Ring {
     known: HashSet<Uuid>,
     /// Told of while they were being taken from: what they have may have come after that.
     again: HashSet<Uuid>,
+    /// How often it was looked from the start again.
+    round: u64,
+    /// How many are new.
+    new: usize,
 }
 
 impl Ring {
-    /// Adds a company behind all others, unless it is there.
+    /// Adds a company behind all others, unless it is there. One without a weight was told of, the others were found.
     pub(crate) fn add(&mut self, company_id: Uuid, weight: Option<u16>) {
         if self.known.insert(company_id) {
-            self.shares.push_back(Share { company_id, weight: weight.unwrap_or(1).max(1), from: None });
+            let is_new = weight.is_none();
+            self.new = self.new.saturating_add(usize::from(is_new));
+            self.shares.push_back(Share { company_id, weight: weight.unwrap_or(1).max(1), from: None, is_new });
         } else if let Some(share) = self.shares.iter_mut().find(|share| share.company_id == company_id) {
             share.weight = weight.unwrap_or(share.weight).max(1);
         } else {
@@ -74,6 +83,7 @@ impl Ring {
 
     /// Looks from the start again in every company: what was committed late may stand before where the last claim ended.
     pub(crate) fn rewind(&mut self) {
+        self.round = self.round.wrapping_add(1);
         self.shares.iter_mut().for_each(|share| share.from = None);
     }
 
@@ -81,6 +91,33 @@ impl Ring {
     pub(crate) fn turn(&mut self, rows: usize, companies_max: usize) -> Vec<Wanted> {
         let count = self.shares.len().min(companies_max).min(rows);
         let chosen: Vec<Share> = self.shares.drain(..count).collect();
+        self.split(chosen, rows)
+    }
+
+    /// Takes out the next companies that were not taken from since they were told of, at most so many, in the same way.
+    pub(crate) fn turn_of_new(&mut self, rows: usize, companies_max: usize) -> Vec<Wanted> {
+        let most = companies_max.min(rows).min(self.new);
+        let mut chosen = Vec::new();
+        if most == 0 {
+            return Vec::new();
+        }
+        for share in std::mem::take(&mut self.shares) {
+            if share.is_new && chosen.len() < most {
+                chosen.push(share);
+            } else {
+                self.shares.push_back(share);
+            }
+        }
+        self.split(chosen, rows)
+    }
+
+    /// Tells whether there is a company that was not taken from since it was told of.
+    pub(crate) fn has_new(&self) -> bool {
+        self.new > 0
+    }
+
+    fn split(&mut self, chosen: Vec<Share>, rows: usize) -> Vec<Wanted> {
+        self.new = self.new.saturating_sub(chosen.iter().filter(|share| share.is_new).count());
         let weights: usize = chosen.iter().map(|share| usize::from(share.weight)).sum();
         let mut wanted: Vec<Wanted> = chosen
             .into_iter()
@@ -89,6 +126,7 @@ impl Ring {
                 rows: (rows * usize::from(share.weight) / weights.max(1)).max(1),
                 from: share.from,
                 weight: share.weight,
+                round: self.round,
             })
             .collect();
         // Rounding gives and takes a row here and there.
@@ -107,12 +145,17 @@ impl Ring {
     /// Puts a company back: one that gave all that was asked of it stays in the ring, the others have no more.
     pub(crate) fn back(&mut self, wanted: Wanted, got: usize, last: Option<Place>) {
         let is_again = self.again.remove(&wanted.company_id);
-        if got < wanted.rows && !is_again {
+        let is_out = got < wanted.rows;
+        if is_out && !is_again {
             self.known.remove(&wanted.company_id);
             return;
         }
-        let last = if is_again { None } else { last.or(wanted.from) };
-        self.shares.push_back(Share { company_id: wanted.company_id, weight: wanted.weight, from: last });
+        // It had no more, and was told of meanwhile: as if that had come a moment later.
+        let is_new = is_out && is_again;
+        self.new = self.new.saturating_add(usize::from(is_new));
+        let is_old = is_again || wanted.round != self.round;
+        let last = if is_old { None } else { last.or(wanted.from) };
+        self.shares.push_back(Share { company_id: wanted.company_id, weight: wanted.weight, from: last, is_new });
     }
 }
 
@@ -183,6 +226,11 @@ mod tests {
         let wanted = ring.turn(5, 1).remove(0);
         ring.add(id(1), None);
         ring.back(wanted, 0, None);
+        assert!(ring.has_new());
+        let wanted = ring.turn(5, 1).remove(0);
+        ring.add(id(1), None);
+        ring.back(wanted, 5, None);
+        assert!(!ring.has_new(), "it had as many as were asked for");
         let wanted = ring.turn(5, 1).remove(0);
         ring.back(wanted, 0, None);
         assert_eq!((ring.is_empty(), ring.known.len()), (true, 0));
@@ -199,6 +247,39 @@ mod tests {
         assert_eq!(wanted.from, Some(place));
         ring.back(wanted, 2, None);
         ring.rewind();
+        assert_eq!(ring.turn(2, 1).remove(0).from, None);
+    }
+
+    #[test]
+    fn who_was_just_told_of_may_be_taken_from_before_all_others_and_once() {
+        let mut ring = Ring::default();
+        (1..=3).for_each(|company| ring.add(id(company), Some(1)));
+        for one in ring.turn(3, 25) {
+            ring.back(one, 1, None);
+        }
+        assert!(!ring.has_new() && ring.turn_of_new(50, 25).is_empty(), "all were taken from");
+        ring.add(id(4), None);
+        ring.add(id(1), None);
+        assert!(ring.has_new());
+        let wanted = ring.turn_of_new(50, 25).remove(0);
+        assert_eq!((wanted.company_id, wanted.rows, ring.shares.len()), (id(4), 50, 3));
+        ring.back(wanted, 50, None);
+        assert!(!ring.has_new(), "now it is one like the others");
+        // One that had nothing more is new when it is told of again.
+        let wanted = ring.turn(4, 25).remove(0);
+        ring.back(wanted, 0, None);
+        ring.add(id(1), None);
+        assert_eq!(rows(&ring.turn_of_new(50, 25)), [(1, 50)]);
+    }
+
+    #[test]
+    fn who_is_taken_from_while_all_is_looked_at_anew_is_looked_at_anew_too() {
+        let mut ring = Ring::default();
+        ring.add(id(1), Some(1));
+        let place = Place { rank: 0, run_at: jiff::Timestamp::UNIX_EPOCH, id: id(9) };
+        let wanted = ring.turn(2, 1).remove(0);
+        ring.rewind();
+        ring.back(wanted, 2, Some(place));
         assert_eq!(ring.turn(2, 1).remove(0).from, None);
     }
 }

@@ -14,12 +14,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::claims;
+use crate::claims::{self, Came};
 use crate::doing::{Bench, Ending};
 use crate::finishing;
 use crate::kinds::Kinds;
 use crate::queue::Queue;
-use crate::ring::Ring;
+use crate::ring::{Ring, Wanted};
 
 /// Batches of endings that are written at the same time.
 const WRITERS: usize = 2;
@@ -106,11 +106,71 @@ impl Worker {
     }
 }
 
+/// Claims that are under way. Those for companies that just put something in do not wait for the large ones.
+#[derive(Default)]
+struct UnderWay {
+    claims: JoinSet<(Which, Came)>,
+    usual: bool,
+    of_new: bool,
+}
+
+/// What a claim is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Whoever's turn it is.
+    Usual,
+    /// Companies that were just told of and have nothing here.
+    OfNew,
+}
+
+impl UnderWay {
+    /// Begins what there is room for.
+    fn begin(&mut self, bench: &Bench, ring: &mut Ring) {
+        let companies_max = bench.queue.config().claim_companies_max;
+        let room = if self.usual { 0 } else { bench.room() };
+        if room > 0 && !ring.is_empty() {
+            self.usual = true;
+            self.ask(Which::Usual, bench, ring.turn(room, companies_max));
+        }
+        if !self.of_new && ring.has_new() {
+            let wanted = ring.turn_of_new(bench.room_for_new(), companies_max);
+            if !wanted.is_empty() {
+                self.of_new = true;
+                self.ask(Which::OfNew, bench, wanted);
+            }
+        }
+    }
+
+    fn ask(&mut self, which: Which, bench: &Bench, wanted: Vec<Wanted>) {
+        let (queue, worker) = (bench.queue.clone(), bench.worker);
+        self.claims.spawn(async move { (which, claims::ask(queue, worker, wanted).await) });
+    }
+
+    /// Takes what a claim brought. Says whether the database was there.
+    fn end(&mut self, bench: &Bench, ring: &mut Ring, (which, came): (Which, Came)) -> bool {
+        match which {
+            Which::Usual => self.usual = false,
+            Which::OfNew => self.of_new = false,
+        }
+        match claims::take(ring, came) {
+            Ok(claimed) => {
+                bench.fill(claimed);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(code = error.code(), "tasks could not be taken: {}", error.message());
+                false
+            }
+        }
+    }
+}
+
 /// Takes tasks whenever there is room and somebody has some.
 async fn take(bench: &Arc<Bench>, endings: &mpsc::Sender<Ending>, stop: &CancellationToken, until: Until) {
     let queue = &bench.queue;
     let poll = Duration::from_millis(queue.config().poll_interval_ms);
     let (mut ring, mut after, mut looks) = (Ring::default(), Uuid::nil(), Instant::now());
+    let mut under_way = UnderWay::default();
     while !stop.is_cancelled() {
         for company_id in queue.bell().take_here() {
             ring.add(company_id, None);
@@ -125,33 +185,33 @@ async fn take(bench: &Arc<Bench>, endings: &mpsc::Sender<Ending>, stop: &Cancell
                 Err(error) => tracing::debug!(code = error.code(), "tasks could not be looked for: {}", error.message()),
             }
             looks = Instant::now() + poll;
-            if until == Until::Idle && ring.is_empty() && bench.is_idle() {
-                return;
+            if until == Until::Idle && under_way.claims.is_empty() && ring.is_empty() && bench.is_idle() {
+                break;
             }
         }
-        let room = bench.room();
-        if room > 0 && !ring.is_empty() {
-            let wanted = ring.turn(room, queue.config().claim_companies_max);
-            match claims::claim(queue, bench.worker, &mut ring, wanted).await {
-                Ok(claimed) => {
-                    bench.fill(claimed);
-                    continue;
-                }
-                Err(error) => {
-                    tracing::warn!(code = error.code(), "tasks could not be taken: {}", error.message());
-                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(AWAY)).await.is_none();
-                }
-            }
-        }
-        if until == Until::Idle && ring.is_empty() && bench.is_idle() {
+        under_way.begin(bench, &mut ring);
+        if until == Until::Idle && under_way.claims.is_empty() && ring.is_empty() && bench.is_idle() {
             looks = Instant::now();
             continue;
         }
         tokio::select! {
             () = stop.cancelled() => {}
+            Some(came) = under_way.claims.join_next() => {
+                if let Ok(came) = came
+                    && !under_way.end(bench, &mut ring, came)
+                {
+                    let _stopped = stop.run_until_cancelled(tokio::time::sleep(AWAY)).await.is_none();
+                }
+            }
             () = queue.bell().here() => {}
             () = bench.freed.notified() => {}
             () = tokio::time::sleep_until(looks) => {}
+        }
+    }
+    // What was asked for is this process's, to be given back.
+    while let Some(came) = under_way.claims.join_next().await {
+        if let Ok(came) = came {
+            under_way.end(bench, &mut ring, came);
         }
     }
 }

@@ -48,9 +48,7 @@ impl Ledger {
         if self.interval.is_zero() {
             return;
         }
-        let mut sql = Sql::new("select app.forget_presences(");
-        sql.bind(self.hub.node()).text("::uuid)");
-        if let Err(error) = self.ask(sql).await {
+        if let Err(error) = self.forget().await {
             tracing::debug!(code = error.code(), "who was present is not taken out: {}", error.message());
         }
     }
@@ -59,6 +57,8 @@ impl Ledger {
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut written, mut is_stale, mut at) = (HashSet::new(), false, Instant::now());
+        // Whether nobody knows what was written: an answer may be lost and its rows there.
+        let mut is_unsure = false;
         loop {
             ticks.tick().await;
             is_stale |= self.hub.take_changed();
@@ -66,8 +66,9 @@ impl Ledger {
             if !is_stale && !is_due {
                 continue;
             }
-            match self.write(&mut written).await {
+            match self.bring(&mut written, is_unsure).await {
                 Ok(is_known) => {
+                    is_unsure = false;
                     // Nothing was known of this server any more: all of it is said anew.
                     is_stale = !is_known && !written.is_empty();
                     if is_stale {
@@ -76,7 +77,8 @@ impl Ledger {
                     at = Instant::now();
                 }
                 Err(error) => {
-                    is_stale = true;
+                    written.clear();
+                    (is_stale, is_unsure) = (true, true);
                     tracing::debug!(code = error.code(), "who is present is not written down: {}", error.message());
                 }
             }
@@ -84,7 +86,10 @@ impl Ledger {
     }
 
     /// Brings the rows to what is so now. Returns whether this server was known before, as far as that matters.
-    async fn write(&self, written: &mut HashSet<Box<str>>) -> Result<bool> {
+    async fn bring(&self, written: &mut HashSet<Box<str>>, is_unsure: bool) -> Result<bool> {
+        if is_unsure {
+            self.forget().await?;
+        }
         let (people, was_empty) = (self.hub.people_here(|topic| company_of(topic).is_some()), written.is_empty());
         let here: HashSet<&str> = people.iter().map(|(.., entry)| &*entry.reference).collect();
         let leaves: Vec<&str> = written.iter().map(|reference| &**reference).filter(|reference| !here.contains(reference)).collect();
@@ -106,6 +111,12 @@ impl Ledger {
         }
         *written = people.iter().map(|(.., entry)| entry.reference.clone()).collect();
         Ok(is_known || was_empty)
+    }
+
+    async fn forget(&self) -> Result<()> {
+        let mut sql = Sql::new("select app.forget_presences(");
+        sql.bind(self.hub.node()).text("::uuid)");
+        self.ask(sql).await.map(drop)
     }
 
     async fn note(&self, joins: &[Value], leaves: &[&str]) -> Result<bool> {
@@ -130,13 +141,23 @@ fn company_of(topic: &Topic) -> Option<CompanyId> {
     (topic.is_private && !name.is_empty()).then_some(CompanyId(company))
 }
 
-/// Returns what a client tracks, without what the channel calls it.
+/// Returns what a client tracks, without what the channel calls it. Of NUL, which no text of PostgreSQL has, nothing stays: one client would
+/// keep all others from being written down.
 fn meta(json: &str) -> Value {
-    let mut meta: Value = serde_json::from_str(json).unwrap_or_default();
+    let mut meta = without_nul(serde_json::from_str(json).unwrap_or_default());
     if let Some(fields) = meta.as_object_mut() {
         fields.retain(|name, _| name != "phx_ref" && name != "phx_ref_prev");
     }
     meta
+}
+
+fn without_nul(value: Value) -> Value {
+    match value {
+        Value::String(text) => text.replace('\0', "").into(),
+        Value::Array(items) => items.into_iter().map(without_nul).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name.replace('\0', ""), without_nul(value))).collect(),
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -157,5 +178,7 @@ mod tests {
             assert_eq!(of(is_private, name), None);
         }
         assert_eq!(meta(r#"{"phx_ref":"a","phx_ref_prev":"b","status":"away"}"#), json!({ "status": "away" }));
+        assert_eq!(meta(r#"{"status":"a\u0000b"}"#), json!({ "status": "ab" }));
+        assert_eq!(meta(r#"{"status":"a\\u0000b"}"#), json!({ "status": "a\\u0000b" }), "a backslash and letters are no NUL");
     }
 }

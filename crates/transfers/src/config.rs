@@ -52,6 +52,14 @@ pub struct TransfersConfig {
     pub supplier_pages_max: u32,
     /// Bytes of one of them.
     pub supplier_page_bytes_max: usize,
+    /// Rows of one table that the export of a person has.
+    pub person_rows_max: u32,
+    /// Bytes of a person's files that come with his export; the others he gets by links.
+    pub person_files_bytes_max: u64,
+    /// Rows of the audit that erasing a person looks through at once.
+    pub erasure_audit_rows: u32,
+    /// How long ago, in minutes, somebody may have signed in who has his own account erased.
+    pub erasure_sign_in_minutes: u32,
     /// Whether suppliers may be at private addresses, and without TLS: for development and tests.
     pub supplier_private_addresses_allowed: bool,
 }
@@ -81,6 +89,10 @@ impl Default for TransfersConfig {
             clean_rows_max: 100,
             supplier_pages_max: 1000,
             supplier_page_bytes_max: 10_000_000,
+            person_rows_max: 10_000,
+            person_files_bytes_max: 1_000_000_000,
+            erasure_audit_rows: 20_000,
+            erasure_sign_in_minutes: 10,
             supplier_private_addresses_allowed: false,
         }
     }
@@ -113,6 +125,10 @@ impl TransfersConfig {
             (!(1..=1_000_000).contains(&self.report_rows_max), "report_rows_max", "1 to 1000000"),
             (!(1..=10_000).contains(&self.clean_rows_max), "clean_rows_max", "1 to 10000"),
             (!(1..=100_000).contains(&self.supplier_pages_max), "supplier_pages_max", "1 to 100000"),
+            (!(1..=100_000).contains(&self.person_rows_max), "person_rows_max", "1 to 100000"),
+            (self.person_files_bytes_max > 3_000_000_000, "person_files_bytes_max", "0 to 3000000000"),
+            (!(100..=100_000).contains(&self.erasure_audit_rows), "erasure_audit_rows", "100 to 100000"),
+            (!(1..=1440).contains(&self.erasure_sign_in_minutes), "erasure_sign_in_minutes", "1 to 1440"),
             (!(1000..=100_000_000).contains(&self.supplier_page_bytes_max), "supplier_page_bytes_max", "1000 to 100000000"),
         ]
         .into_iter()

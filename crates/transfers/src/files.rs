@@ -78,7 +78,7 @@ fn media(info: &BlobInfo) -> &'static str {
 }
 
 /// Returns a name without what would end it or be read otherwise elsewhere.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).take(120).collect()
 }
 

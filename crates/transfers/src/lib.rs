@@ -1,4 +1,5 @@
-//! Work over many rows: exports, imports and taking them back, changes, letters to many, reports, what suppliers offer. Each is a task; what it reads and makes as a
+//! Work over many rows: exports, imports and taking them back, changes, letters to many, reports, what suppliers offer,
+//! what is known of a person and erasing him. Each is a task; what it reads and makes as a
 //! file goes through the port [`kernel::Blobs`].
 //!
 //! Invariant: a task does what whoever put it in may do, asked anew in each of its transactions; however many rows there are, a bounded number
@@ -12,6 +13,7 @@ mod failing;
 mod files;
 mod imports;
 mod links;
+mod privacy;
 mod reports;
 mod state;
 mod suppliers;
@@ -20,6 +22,7 @@ pub use bulk::{BulkEmail, BulkUpdate};
 pub use config::TransfersConfig;
 pub use exports::{DataExport, router as exports_router};
 pub use imports::{DataImport, UndoImport, router as imports_router};
+pub use privacy::{ErasePerson, router as privacy_router};
 pub use reports::GenerateReport;
 pub use state::{Transfers, TransfersOptions};
 pub use suppliers::{SyncIntegration, router as suppliers_router};
@@ -34,4 +37,5 @@ pub fn kinds(kinds: queue::Kinds, transfers: &Transfers) -> queue::Kinds {
         .with(BulkEmail(transfers.clone()))
         .with(GenerateReport(transfers.clone()))
         .with(SyncIntegration(transfers.clone()))
+        .with(ErasePerson(transfers.clone()))
 }

@@ -47,6 +47,8 @@ pub struct TransfersOptions {
     pub config: TransfersConfig,
     /// The address that others have of this server.
     pub public_url: String,
+    /// For how many days at most what is erased is still in backups that this server makes; nothing where others make them.
+    pub backups_kept_days: Option<u32>,
 }
 
 impl Transfers {
@@ -91,6 +93,10 @@ impl Transfers {
 
     pub(crate) fn public_url(&self) -> &str {
         self.0.options.public_url.trim_end_matches('/')
+    }
+
+    pub(crate) fn backups_kept_days(&self) -> Option<u32> {
+        self.0.options.backups_kept_days
     }
 
     pub(crate) fn now(&self) -> Timestamp {

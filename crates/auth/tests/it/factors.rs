@@ -1,7 +1,7 @@
 //! Second factors: authenticator apps, what they protect, and recovery codes.
 
 use auth::AuthConfig;
-use auth::config::MfaConfig;
+use auth::config::{MfaConfig, OneTimeConfig};
 use auth::keys::{FACTOR_SECRET, reseal};
 use kernel::{Authority, Grant};
 use serde_json::{Value, json};
@@ -191,6 +191,36 @@ async fn who_has_a_factor_needs_it_to_change_factors_and_password() {
         let answer = server.call("POST", "/factors", Some(token(&proved)), Some(json!({ "factor_type": sort }))).await;
         assert_eq!((answer.status, &answer.body["code"]), (status, &json!(code)), "{sort}");
     }
+}
+
+#[tokio::test]
+async fn a_forgotten_password_goes_around_no_factor() {
+    let one_time = OneTimeConfig { site_url: Some("https://app.example.com".to_owned()), ..OneTimeConfig::default() };
+    let server = Server::with(AuthConfig { autoconfirm: false, one_time, ..AuthConfig::default() }).await;
+    // Her address is proved: of one that is not, whoever reads its mail takes all that a stranger may have set up.
+    server.post("/signup", json!({ "email": "ann@example.com", "password": PASSWORD })).await.ok();
+    let letter = server.message("ann@example.com").await;
+    let session = server.post("/verify", json!({ "token_hash": letter.token(), "type": "email" })).await.ok();
+    let factor = server.enroll(&session, "Phone").await.ok();
+    server.prove(&session, &factor, &code(&factor, 0)).await.ok();
+
+    // Whoever reads her mail has a session of the link alone, which changes neither the password nor the factor.
+    server.wait(60);
+    server.post("/recover", json!({ "email": "ann@example.com" })).await.ok();
+    let letter = server.message("ann@example.com").await;
+    let recovered = server.post("/verify", json!({ "token_hash": letter.token(), "type": "recovery" })).await.ok();
+    assert_eq!(claims(&recovered)["aal"], "aal1");
+    let change = json!({ "password": "another long password" });
+    let refused = server.call("PUT", "/user", Some(token(&recovered)), Some(change.clone())).await;
+    refused.refused(401, "insufficient_aal", "AAL2 session is required to update email or password when MFA is enabled.");
+    server.unenroll(&recovered, &factor).await.refused(422, "insufficient_aal", "AAL2 required to unenroll verified factor");
+    server.sign_in("ann@example.com").await;
+
+    // She has her app, too.
+    let proved = server.prove(&recovered, &factor, &code(&factor, 60)).await.ok();
+    assert_eq!(server.call("PUT", "/user", Some(token(&proved)), Some(change.clone())).await.status, 200);
+    let again = json!({ "email": "ann@example.com", "password": change["password"] });
+    server.post("/token?grant_type=password", again).await.ok();
 }
 
 #[tokio::test]

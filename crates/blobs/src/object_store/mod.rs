@@ -91,13 +91,16 @@ impl ObjectStore {
     }
 
     async fn take_away(&self, key: &BlobKey) -> Result<bool> {
-        // The store does not say whether there was something to delete.
-        if self.look(key).await?.is_none() {
-            return Ok(false);
-        }
+        // The store does not say whether there was something to delete; but it says whether there is such a bucket, which a look does not:
+        // in a bucket that is missing no file is gone.
+        let was_there = self.look(key).await?.is_some();
         let name = self.name(key);
         let sign = || self.bucket.delete_object(self.credentials(), &name).sign(SIGNED_FOR);
-        self.ask(&Asked::new(Method::DELETE), sign).await.map(|_gone| true)
+        let answer = self.ask(&Asked::new(Method::DELETE), sign).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Err(unavailable("the bucket is not there"));
+        }
+        Ok(was_there)
     }
 
     async fn below(&self, prefix: &BlobPrefix, after: Option<&BlobKey>, rows_max: usize) -> Result<Vec<BlobInfo>> {

@@ -4,13 +4,15 @@ use super::{
     Answered, Arc, Context, DataApi, Entry, Error, Found, Grant, Instant, Key, Outcome, Planned, Question, RequestContext, Result, Rights,
     SHA256, Sql, Stored, answered,
 };
-use ::cache::{Flight, Reading, Snapshot, Tag};
+use ::cache::{Flight, Reading, Snapshot};
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use postgres::Access;
 
+use super::shared;
 use crate::{query, response};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -38,8 +40,8 @@ impl Question<'_> {
             return read("miss", None);
         };
         let key = self.key(&rights);
-        let (cache, table) = (self.store.cache(), self.relation.name.as_str());
-        let find = async || cache.find(&key, table, api.database().last_write(rights.company)).await;
+        let (cache, table) = (self.store.cache(), self.name);
+        let find = async || cache.find(&key, &self.kept.tables, api.database().last_write(rights.company)).await;
         let (entry, how) = match find().await {
             Found::Bypassed(why) => return read(why.name(), None),
             Found::Fresh(entry) => (entry, "hit"),
@@ -51,6 +53,10 @@ impl Question<'_> {
                 let flight = cache.read(key).await;
                 match find().await {
                     Found::Fresh(entry) => (entry, "hit; detail=collapsed"),
+                    Found::Nothing if self.fetched(api, &rights, key, planned).await => match find().await {
+                        Found::Fresh(entry) => (entry, "hit; detail=shared"),
+                        Found::Stale(_) | Found::Nothing | Found::Bypassed(_) => return read("miss", Some(flight)),
+                    },
                     Found::Stale(_) | Found::Nothing | Found::Bypassed(_) => return read("miss", Some(flight)),
                 }
             }
@@ -68,6 +74,16 @@ impl Question<'_> {
         again(api, planned, &entry, how).map(Asked::Kept)
     }
 
+    /// Looks whether another server has the answer. Whether that counts is asked as of any other.
+    async fn fetched(&self, api: &DataApi, rights: &Rights, key: Key, planned: Planned<'_>) -> bool {
+        let Some(shared) = self.store.shared.get() else { return false };
+        let statement = query::statement(planned.plan, planned.request);
+        let Some(name) = Box::pin(shared.name(api, self, rights, &statement)).await else { return false };
+        let Some(reading) = shared.fetch(&name, (self.kept, rights)).await else { return false };
+        self.store.cache().keep(key, reading).await;
+        true
+    }
+
     /// Reads the answer and keeps it.
     pub(crate) async fn read(
         &self,
@@ -82,6 +98,7 @@ impl Question<'_> {
         {
             return Ok(None);
         }
+        let shared = self.store.shared.get().map(|shared| (shared, plain.clone(), self.store.cache().opening()));
         // In the same statement, so that it is the snapshot of what is read.
         let mut statement =
             Sql::new("select answer.*, pg_catalog.pg_current_snapshot()::text, pg_catalog.current_setting('app.permissions', true) from (");
@@ -93,9 +110,9 @@ impl Question<'_> {
         let row = row.ok_or_else(|| Error::internal("the statement gave no row"))?;
         let end = row.len();
         let text = |from_end: usize| row.try_get::<_, Option<String>>(end.saturating_sub(from_end)).map_err(Error::internal);
-        let (snapshot, rights) = (text(2)?.as_deref().and_then(Snapshot::parse), Rights::of(&given.opened, text(1)?));
-        let table = self.relation.name.as_str();
-        self.store.cache().count(table, turn.why);
+        let seen = text(2)?;
+        let (snapshot, rights) = (seen.as_deref().and_then(Snapshot::parse), Rights::of(&given.opened, text(1)?));
+        self.store.cache().count(self.name, turn.why);
         let etag = etag(&outcome);
         let (Some(rights), Some(snapshot)) = (self.remember(rights).await, snapshot) else {
             return answered(api, planned, outcome).map(Some);
@@ -103,11 +120,16 @@ impl Question<'_> {
         if !rights.reads_all(self.noun) || outcome.headers.is_some() || outcome.status.is_some() {
             return answered(api, planned, outcome).map(Some);
         }
-        let table: Arc<str> = table.into();
-        let tags = [Some(rights.company), None].map(|company| Tag { company, table: Arc::clone(&table) }).to_vec();
+        let tags = shared::tags(self.kept, &rights);
         let bytes = outcome.body.as_deref().map_or(0, str::len).saturating_add(self.text.len());
         let value = Stored { outcome: outcome.clone(), etag: Arc::clone(&etag) };
-        self.store.cache().keep(self.key(&rights), Reading { value, bytes, snapshot, tags, read: begun, life: self.life }).await;
+        if let (Some((shared, statement, opening)), Some(seen)) = (shared, seen)
+            && let Some(name) = Box::pin(shared.name(api, self, &rights, &statement)).await
+            && opening == self.store.cache().opening()
+        {
+            shared.keep(name, &value, seen, self.kept.life);
+        }
+        self.store.cache().keep(self.key(&rights), Reading { value, bytes, snapshot, tags, read: begun, life: self.kept.life }).await;
         let mut given = answered(api, planned, outcome)?;
         let status = match turn.why {
             "miss" => "thorbis; fwd=miss; stored".to_owned(),
@@ -176,9 +198,12 @@ fn tell(response: &mut Response, etag: &str, status: &str, age: Option<u64>) {
 }
 
 /// Answers only that nothing changed, where the client has the answer.
-pub(crate) fn not_modified(asked: &HeaderMap, mut response: Response) -> Response {
+pub(crate) fn not_modified(asked: &Parts, mut response: Response) -> Response {
+    if !matches!(asked.method, Method::GET | Method::HEAD) {
+        return response;
+    }
     let Some(etag) = response.headers().get(ETAG).and_then(|value| value.to_str().ok()) else { return response };
-    let named = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let named = asked.headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     if !response.status().is_success() || !named.map(weak).any(|tag| tag == "*" || tag == weak(etag)) {
         return response;

@@ -129,3 +129,55 @@ async fn a_program_counts_by_keys_of_its_own() {
         count(&service, wrong).await.refused(422, "rate_limit_invalid");
     }
 }
+
+#[tokio::test]
+async fn a_function_of_a_project_meets_the_rate_of_its_operation() {
+    let server = Server::new().await;
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let service = server.service();
+    let functions = "create function public.run_agent(fails boolean default false) returns integer language plpgsql volatile as $$
+                     declare v_left integer := app.check_rate('ai_agent_execution');
+                     begin if fails then raise exception 'the agent fell over'; end if; return v_left; end $$;
+                     create function public.run_odd(operation text, cost integer default 1) returns integer language sql volatile
+                       as 'select app.check_rate(operation, cost)';
+                     revoke all on function public.run_agent(boolean), public.run_odd(text, integer) from public;
+                     grant execute on function public.run_agent(boolean), public.run_odd(text, integer) to anon, authenticated, service_role";
+    server.db.superuser().await.batch_execute(functions).await.unwrap();
+    let run = async |who: &Caller, body: Value| server.post(who, "rpc/run_agent", body, "").await;
+    let rule = json!({ "class": "ai_agent_execution", "minute_max": 3 });
+    server.post(&service, "rpc/set_rate_limit", rule, "").await.ok();
+
+    // What fails is not counted; of the others three, unless the minute ends in between, which begins anew.
+    for _ in 0..5 {
+        run(&ann, json!({ "fails": true })).await.refused(400, "P0001");
+    }
+    let mut went = Vec::new();
+    let refused = loop {
+        let answer = run(&ann, json!({})).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        went.push(answer.ok());
+        assert!(went.len() <= 6, "{went:?}");
+    };
+    assert!(went.starts_with(&[json!(2)]) && went.len() >= 3, "{went:?}");
+    refused.refused(429, "RATE_LIMIT_EXCEEDED");
+    assert_eq!(run(&bob, json!({})).await.ok(), json!(2), "another one has his own");
+    assert_eq!(run(&service, json!({})).await.ok(), json!(null));
+    let another = server.post(&ann, "rpc/run_odd", json!({ "operation": "vector_search", "cost": 5 }), "").await;
+    assert_eq!(another.status, 200, "another operation is counted for itself");
+
+    // A company's own rate goes before that of everybody, and what is only watched refuses nobody.
+    let own = json!({ "class": "ai_agent_execution", "minute_max": 1, "company_id": bob.company_id, "shadow": true });
+    server.post(&service, "rpc/set_rate_limit", own, "").await.ok();
+    for _ in 0..5 {
+        assert_eq!(run(&bob, json!({})).await.ok(), json!(0));
+    }
+    for (who, body, status, code) in [
+        (&ann, json!({ "operation": "read" }), 422, "rate_limit_invalid"),
+        (&ann, json!({ "operation": "vector_search", "cost": 0 }), 422, "rate_limit_invalid"),
+        (&Server::nobody(), json!({ "operation": "vector_search" }), 401, "42501"),
+    ] {
+        server.post(who, "rpc/run_odd", body, "").await.refused(status, code);
+    }
+}

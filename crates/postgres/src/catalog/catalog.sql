@@ -143,7 +143,7 @@ functions as (
            where p.proargmodes[o.position] in ('o', 'b', 't')) as returned,
          p.proretset, p.prorows, coalesce(pg_catalog.to_json(p.proconfig), '[]') as settings,
          rt.document as returns_type, rn.nspname as returns_schema, rc.relname as returns_relation,
-         case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end as volatility,
+         case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end as volatility, p.prosecdef,
          pg_catalog.obj_description(p.oid, 'pg_proc') as comment
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
@@ -191,6 +191,7 @@ select pg_catalog.json_build_object(
                  from foreign_keys f group by f.conrelid) f on f.conrelid = r.oid),
   'functions', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'oid', f.oid::bigint, 'schema', f.nspname, 'name', f.proname, 'returned', coalesce(f.returned, '[]'), 'arguments', f.arguments, 'volatility', f.volatility, 'comment', f.comment,
+      'security_definer', f.prosecdef,
       'rows', f.prorows, 'settings', f.settings, 'returns', pg_catalog.json_build_object('kind', f.returns_kind, 'set', f.proretset, 'type', f.returns_type,
                                               'schema', f.returns_schema, 'relation', f.returns_relation))
       order by f.nspname, f.proname, f.oid), '[]')

@@ -264,6 +264,9 @@ pub struct Function {
     pub returned: Vec<Member>,
     /// Whether it may write.
     pub volatility: Volatility,
+    /// Whether it runs with the rights of its owner.
+    #[serde(default)]
+    pub security_definer: bool,
     /// How many rows it says it gives; none where it gives one result.
     #[serde(default)]
     pub rows: f32,

@@ -56,6 +56,9 @@ const FIXED: &[(&str, &str)] = &[
     // Values bound to a statement may be personal or secret.
     ("log_parameter_max_length", "0"),
     ("log_parameter_max_length_on_error", "0"),
+    // Statements and details have values of rows in them, and those are people's.
+    ("log_min_error_statement", "panic"),
+    ("log_error_verbosity", "terse"),
     ("log_checkpoints", "on"),
     ("log_lock_waits", "on"),
     ("log_temp_files", "10MB"),

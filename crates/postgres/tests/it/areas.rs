@@ -63,6 +63,8 @@ pub(crate) const AREAS: &[Area] = &[
         tables: &[
             "customers",
             "customer_contacts",
+            "consents",
+            "legal_holds",
             "customer_addresses",
             "customer_tags",
             "customer_reviews",
@@ -263,6 +265,8 @@ pub(crate) const AREAS: &[Area] = &[
             "app.retention_held",
             "app.audit_batches",
             "app.audit_seal",
+            "app.audit_redactions",
+            "app.erasures",
             "app.backup_logs",
             "app.recovery_checkpoints",
             "app.company_removals",

@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that the helpers in a module are tests, too.
 #[cfg(test)]
+mod archived;
+#[cfg(test)]
 mod areas;
 #[cfg(test)]
 mod caller;
@@ -17,6 +19,8 @@ mod foundation;
 mod hygiene;
 #[cfg(test)]
 mod indexes;
+#[cfg(test)]
+mod labels;
 #[cfg(test)]
 mod names;
 #[cfg(test)]

@@ -113,6 +113,19 @@ begin
     insert into public.customer_reviews (company_id, id, customer_id, job_id, technician_id, responded_by, rating, review_text)
     values (v_company, proof.id(v_letter, 'e01'), proof.id(v_letter, '601'), proof.id(v_letter, '801'), v_tech, v_member, 5, v_canary),
            (v_company, proof.id('c', 'e02'), proof.id(v_letter, '602'), null, null, null, 1, v_canary);
+    insert into public.consents (company_id, id, customer_id, purpose, text_version, is_given, source)
+    values (v_company, proof.id(v_letter, 'e61'), proof.id(v_letter, '601'), 'marketing_email', v_canary, true, 'web'),
+           (v_company, proof.id('c', 'e62'), proof.id(v_letter, '602'), 'marketing_email', v_canary, false, 'phone');
+    insert into app.task_kinds (name, attempts_max, timeout_ms) values ('erase_person', 3, 1000) on conflict do nothing;
+    insert into public.legal_holds (company_id, id, customer_id, user_id, reason)
+    values (v_company, proof.id(v_letter, 'e66'), proof.id(v_letter, '601'), null, v_canary),
+           (v_company, proof.id('c', 'e67'), null, proof.id(v_letter, '108'), v_canary);
+    insert into app.erasures (id, company_id, subject, subject_id, asked_how, words)
+    values (proof.id(v_letter, 'e63'), v_company, 'customer', proof.id(v_letter, 'fff'), 'service', array[v_canary]);
+    insert into app.erasures (id, company_id, subject, subject_id, asked_how, status)
+    values (proof.id(v_letter, 'e68'), v_company, 'customer', proof.id(v_letter, '602'), 'portal', 'asked');
+    insert into app.audit_redactions (company_id, row_id, batch_id, former, after)
+    values (v_company, proof.id(v_letter, 'e64'), proof.id(v_letter, 'e65'), sha256(v_canary::bytea), sha256(''));
     insert into public.import_runs (company_id, id, entity_type, file_name)
     values (v_company, proof.id(v_letter, 'e01'), 'customer', v_canary), (v_company, proof.id('c', 'e02'), 'job', v_canary);
     insert into public.data_imports (company_id, id, table_name, format, file_name, status, headers)

@@ -13,3 +13,5 @@ mod limits;
 mod put;
 #[cfg(test)]
 mod shop;
+#[cfg(test)]
+mod turns;

@@ -58,7 +58,7 @@ impl Seen {
 #[serde(default)]
 pub(crate) struct Order {
     pub(crate) name: String,
-    /// `fail`, `dead`, `panic`, `wait`, `gate`, `hang`, `later`, `within`, `lie`, `spoil`; done otherwise.
+    /// `fail`, `dead`, `panic`, `wait`, `gate`, `hang`, `later`, `within`, `lie`, `spoil`, `quick`; done otherwise.
     pub(crate) act: String,
 }
 
@@ -132,6 +132,7 @@ impl Kind for Obey {
                 tx.rollback().await?;
                 Ok(Value::Null)
             }
+            "quick" => Ok(Value::Null),
             "spoil" => Ok(json!({ "text": "\0" })),
             _ => {
                 task.progress(50, "half of it").await?;

@@ -72,7 +72,7 @@ pub(crate) async fn start(given: Given) -> Result<Running, StartError> {
     let config = AloneConfig::of(&values, settings.database.url.as_ref())?;
     let bound = bind(&config, &listen).await?;
     let admin_bound = match &config.admin {
-        Some((host, port)) => Some(edge::bind(&[address(host, *port).await?]).await?),
+        Some((host, port)) => Some(edge::bind(&[address(host, *port).await?])?),
         None => None,
     };
     if let Some(bound) = &admin_bound {
@@ -167,12 +167,12 @@ async fn tidy(database: Database) {
 
 async fn bind(config: &AloneConfig, listen: &[SocketAddr]) -> Result<Bound, StartError> {
     if !listen.is_empty() {
-        return Ok(edge::bind(listen).await?);
+        return Ok(edge::bind(listen)?);
     }
     if let Some((path, mode)) = &config.unix_socket {
         return edge::bind_unix(path, *mode).map_err(|source| StartError::File { path: path.clone(), source });
     }
-    Ok(edge::bind(&[address(&config.host, config.port).await?]).await?)
+    Ok(edge::bind(&[address(&config.host, config.port).await?])?)
 }
 
 /// Returns the address that a host's name stands for; some names mean all addresses of a kind.

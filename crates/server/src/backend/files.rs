@@ -42,6 +42,11 @@ impl Backend {
         self.guarded(transfers::exports_router(self.0.transfers.clone()))
     }
 
+    /// Returns the routes of what is known of people. Whoever has a link to a file fetches it without a token.
+    pub(crate) fn privacy_routes(&self) -> Router {
+        self.guarded(transfers::privacy_router(self.0.transfers.clone()))
+    }
+
     /// Returns the routes of suppliers.
     pub(crate) fn supplier_routes(&self) -> Router {
         self.guarded(transfers::suppliers_router(self.0.transfers.clone()))

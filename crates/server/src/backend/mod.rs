@@ -100,6 +100,7 @@ impl Backend {
         let outbound = parts::outbound((&database, &authority), Arc::clone(&clock), settings, public_url)?;
         let redis = Link::new(&settings.redis)?;
         let limiter = parts::limiter(settings, Arc::clone(&clock), redis.clone().map(|link| (link, &keys)))?;
+        let answers = keys.derived("answers");
         let queue = parts::queue((&database, &authority), settings, told)?;
         let auth = Auth::new(AuthOptions {
             database: database.clone(),
@@ -122,6 +123,9 @@ impl Backend {
             limiter: limiter.clone(),
         })?;
         let data_api = DataApi::new(database.clone(), Arc::clone(&authority), parts::data_api_config(settings, public_url))?;
+        if let Some(link) = &redis {
+            data_api.share(link.clone(), answers)?;
+        }
         let files = Files::new(settings.blobs_directory(), &settings.blobs)?;
         let transfers =
             parts::transfers((&database, &authority, &clock), (&files, &data_api, &queue, &auth, &outbound), settings, public_url)?;

@@ -164,6 +164,8 @@ pub(super) fn transfers(
         outbound: outbound.clone(),
         config: settings.transfers.clone(),
         public_url: public_url.to_owned(),
+        // Copies are made of a cluster of our own alone.
+        backups_kept_days: if settings.database.url.is_none() { settings.backup.kept_days() } else { None },
     })
 }
 

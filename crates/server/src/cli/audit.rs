@@ -42,10 +42,12 @@ impl Audit {
         let outcome = Box::pin(look(&own, &kept, crate::maintenance::settled_after(settings))).await;
         own.leave().await?;
         let report = outcome?;
-        let verify::Report { companies, batches, rows, anchors, findings } = &report;
+        let verify::Report { companies, batches, rows, redacted, anchors, findings } = &report;
         let verdict = if findings.is_empty() { "all as sealed".to_owned() } else { format!("{} findings", findings.len()) };
         let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        lines.push(format!("looked at {companies} companies, {batches} batches, {rows} rows, {anchors} anchors: {verdict}"));
+        lines.push(format!(
+            "looked at {companies} companies, {batches} batches, {rows} rows, {redacted} without their words, {anchors} anchors: {verdict}"
+        ));
         say(&lines.join("\n"))?;
         Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

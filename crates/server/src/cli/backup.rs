@@ -1,10 +1,11 @@
 //! `thorbis backup`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use operations::{Manifest, Original, Target, Vault, Wanted};
+use operations::{Manifest, Original, RecoveryKey, Store, Target, Vault, Wanted};
 use postgres::cluster::Cluster;
 
 use super::own::Own;
@@ -30,8 +31,14 @@ enum Command {
     #[command(after_help = "Examples:\n  thorbis backup create")]
     Create,
     /// Print the backups there are, how far the log goes, named moments and the last drill
-    #[command(after_help = "Examples:\n  thorbis backup list")]
-    List,
+    #[command(after_help = "\
+Examples:
+  thorbis backup list
+  thorbis backup list --recovery-key-file /run/recovery_key")]
+    List {
+        #[command(flatten)]
+        key: Key,
+    },
     /// Read a backup and all that a restore of it needs, and compare checksums; the newest if none is named
     ///
     /// Ends with 1 if anything is not as it was kept.
@@ -45,6 +52,8 @@ Examples:
         /// Restore it, too, into a folder that is taken away again, and start it there
         #[arg(long)]
         deep: bool,
+        #[command(flatten)]
+        key: Key,
     },
     /// Practise now: restore the newest backup beside the database and compare every table at one moment
     ///
@@ -56,13 +65,33 @@ Examples:
     Key,
 }
 
+/// Whose backups are opened, on a machine that did not make them.
+#[derive(Debug, Args)]
+pub(super) struct Key {
+    /// The file with the recovery key, on a machine that does not have it
+    #[arg(long, value_name = "FILE")]
+    recovery_key_file: Option<PathBuf>,
+}
+
+impl Key {
+    /// Opens the store of the settings with the key that was named, else with that of the data folder.
+    pub(super) fn vault(&self, settings: &Settings) -> Result<Vault, CliError> {
+        let Some(file) = &self.recovery_key_file else {
+            return Ok(Vault::open(&settings.backup, &settings.data_directory, false)?.0);
+        };
+        let missing = || CliError::refused("recovery_key_missing", format!("there is no recovery key in {}", file.display()));
+        let key = RecoveryKey::load(file)?.ok_or_else(missing)?;
+        Ok(Vault { store: Store::open(&settings.backup, &settings.data_directory)?, key, config: settings.backup.clone() })
+    }
+}
+
 impl Backup {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
         private(settings)?;
         match &self.command {
             Command::Create => create(settings).await,
-            Command::List => list(settings).await,
-            Command::Verify { id, deep } => verify(settings, id.as_deref(), *deep).await,
+            Command::List { key } => list(&key.vault(settings)?).await,
+            Command::Verify { id, deep, key } => verify(settings, &key.vault(settings)?, id.as_deref(), *deep).await,
             Command::Drill => drill(settings).await,
             Command::Key => {
                 say(Vault::open(&settings.backup, &settings.data_directory, true)?.0.key.text().expose())?;
@@ -135,17 +164,16 @@ async fn create(settings: &Settings) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(settings: &Settings) -> Result<ExitCode, CliError> {
-    let (vault, _) = Vault::open(&settings.backup, &settings.data_directory, false)?;
+async fn list(vault: &Vault) -> Result<ExitCode, CliError> {
     let catalog = operations::catalog(&vault.store, &vault.key, None).await?;
     let mut lines = vec![format!("backups in {}", vault.store.place())];
     lines.extend(catalog.backups.iter().map(line));
     lines.extend(catalog.unusable.iter().map(|unusable| format!("{}  not usable: {}", unusable.name, unusable.error.message())));
     lines.extend(catalog.unfinished.keys().map(|folder| format!("{folder}  not finished: the next backup takes it away")));
-    for point in operations::checkpoints(&vault, None).await? {
+    for point in operations::checkpoints(vault, None).await? {
         lines.push(format!("recovery point        {}  {}", point.created_at, point.name));
     }
-    if let Some(drill) = operations::last_drill(&vault, None).await? {
+    if let Some(drill) = operations::last_drill(vault, None).await? {
         let verdict =
             if drill.passed() { "all tables are the same".to_owned() } else { format!("different: {}", drill.different.join(", ")) };
         let (at, tables, rows, took) = (drill.started_at, drill.tables, drill.rows, drill.restore_ms);
@@ -162,8 +190,7 @@ fn line(manifest: &Manifest) -> String {
     format!("{id}  cluster {source}, PostgreSQL {major}, begun {started_at}, complete {finished_at}, {} bytes", manifest.bytes())
 }
 
-async fn verify(settings: &Settings, id: Option<&str>, deep: bool) -> Result<ExitCode, CliError> {
-    let (vault, _) = Vault::open(&settings.backup, &settings.data_directory, false)?;
+async fn verify(settings: &Settings, vault: &Vault, id: Option<&str>, deep: bool) -> Result<ExitCode, CliError> {
     let catalog = operations::catalog(&vault.store, &vault.key, None).await?;
     if let Some(unusable) = catalog.unusable.into_iter().find(|unusable| id.is_none_or(|id| unusable.name.contains(id))) {
         return Err(unusable.error.into());
@@ -171,13 +198,13 @@ async fn verify(settings: &Settings, id: Option<&str>, deep: bool) -> Result<Exi
     let chosen = catalog.backups.into_iter().rfind(|manifest| id.is_none_or(|id| manifest.id == id));
     let missing = || CliError::refused("backup_not_found", "there is no such backup; thorbis backup list shows them");
     let manifest = chosen.ok_or_else(missing)?;
-    let found = operations::verify(&vault, &manifest).await?;
+    let found = operations::verify(vault, &manifest).await?;
     let operations::Verified { parts, bytes, pieces, files } = found;
     say(&format!("{}: {parts} parts with {bytes} bytes, {pieces} pieces of the log, {files} files: all as kept", manifest.id))?;
     if deep {
         let folder = settings.data_directory.join(format!("verify-{}", Timestamp::now().as_millisecond()));
         let wanted = Wanted { target: Target::Latest, backup: Some(manifest.id.clone()), source: Some(manifest.source.clone()) };
-        let restored = Box::pin(operations::restore(&vault, &wanted, database::cluster_options(settings, &folder))).await;
+        let restored = Box::pin(operations::restore(vault, &wanted, database::cluster_options(settings, &folder))).await;
         let outcome = match restored {
             Ok(restored) => {
                 let took = restored.took;

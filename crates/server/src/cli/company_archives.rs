@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use archives::Manifest;
-use blobs::Folder;
+use blobs::Files;
 use clap::Args;
 use kernel::{BlobPrefix, Blobs, CompanyId};
 use postgres::migrate::Migrator;
@@ -53,16 +53,13 @@ pub(super) struct DeletionProof {
 
 impl Export {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let place = Place::find(settings).await?;
-        let outcome = Box::pin(self.work(place.migrator(), settings)).await;
-        place.leave().await?;
-        say(&outcome?)?;
+        say(&in_place(settings, async |migrator| self.work(migrator, settings).await).await?)?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn work(&self, migrator: &Migrator, settings: &Settings) -> Result<String, CliError> {
         let reader = migrator.read_company(&self.company, &database::migrate_options(settings)?).await?;
-        let (manifest, bytes) = archives::export(&reader, &files(settings), &self.to, self.with_passwords, &settings.archives).await?;
+        let (manifest, bytes) = archives::export(&reader, &files(settings)?, &self.to, self.with_passwords, &settings.archives).await?;
         let mut lines =
             vec![format!("exported {} ({}) to {}: {bytes} bytes", reader.company().slug, reader.company().id, self.to.display())];
         lines.push(contents(&manifest));
@@ -73,17 +70,19 @@ impl Export {
 
 impl Import {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let place = Place::find(settings).await?;
-        let outcome = Box::pin(self.work(place.migrator(), settings)).await;
-        place.leave().await?;
-        say(&outcome?)?;
+        say(&in_place(settings, async |migrator| self.work(migrator, settings).await).await?)?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn work(&self, migrator: &Migrator, settings: &Settings) -> Result<String, CliError> {
-        let wanted =
-            archives::Import { path: &self.file, new_ids: self.new_ids, slug: self.as_slug.as_deref(), config: &settings.archives };
-        let imported = archives::import(migrator, &files(settings), &wanted, &database::migrate_options(settings)?).await?;
+        let wanted = archives::Import {
+            path: &self.file,
+            new_ids: self.new_ids,
+            slug: self.as_slug.as_deref(),
+            rescans: settings.storage.scan.address.is_some(),
+            config: &settings.archives,
+        };
+        let imported = archives::import(migrator, &files(settings)?, &wanted, &database::migrate_options(settings)?).await?;
         let archives::Imported { company, manifest, accounts_found, accounts_made } = imported;
         let mut lines = vec![format!("imported {} ({}): {}", company.slug, company.id, company.name), contents(&manifest)];
         lines.push("counts and checksums of all tables and files are those of the manifest".to_owned());
@@ -95,10 +94,7 @@ impl Import {
 
 impl DeletionProof {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let place = Place::find(settings).await?;
-        let outcome = Box::pin(self.work(place.migrator(), settings)).await;
-        place.leave().await?;
-        let (text, is_proved) = outcome?;
+        let (text, is_proved) = in_place(settings, async |migrator| self.work(migrator, settings).await).await?;
         say(&text)?;
         Ok(if is_proved { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -109,17 +105,31 @@ impl DeletionProof {
             let message = "no company has this slug; one that is gone is named by its id";
             return Err(CliError::refused("company_not_found", message));
         };
-        let kept = files(settings).list(&BlobPrefix::company(CompanyId(id)), None, FILES_SHOWN).await?;
+        let kept = files(settings)?.list(&BlobPrefix::company(CompanyId(id)), None, FILES_SHOWN).await?;
         let is_proved = removal.is_proved() && kept.is_empty();
         let mut lines = told(&removal);
         lines.push(format!("{} tables were looked at for {id}: {} have rows with it", removal.tables, removal.remains.len()));
+        lines.extend(removal.unread.iter().map(|table| format!("not looked at, since its owner does not let us: {table}")));
         lines.extend(removal.remains.iter().map(|left| format!("{:>8} rows of {}", left.rows, left.table)));
         lines.extend(removal.audit.iter().map(|left| format!("{:>8} rows of {}: the audit outlives its company", left.rows, left.table)));
         let count = if kept.len() < FILES_SHOWN { kept.len().to_string() } else { format!("{FILES_SHOWN} or more") };
         lines.push(format!("files of the company: {count}"));
-        lines.push(if is_proved { "nothing of it is left" } else { "something of it is left" }.to_owned());
+        let is_found = removal.still_there_until.is_some() || !removal.remains.is_empty() || !kept.is_empty();
+        lines.push(match (is_proved, is_found) {
+            (true, _) => "nothing of it is left".to_owned(),
+            (false, true) => "something of it is left".to_owned(),
+            (false, false) => "nothing was found, and nothing is proved".to_owned(),
+        });
         Ok((lines.join("\n"), is_proved))
     }
+}
+
+/// Does something at the database, which goes again if it was started for that.
+async fn in_place<T>(settings: &Settings, work: impl AsyncFnOnce(&Migrator) -> Result<T, CliError>) -> Result<T, CliError> {
+    let place = Place::find(settings).await?;
+    let outcome = Box::pin(work(place.migrator())).await;
+    place.leave().await?;
+    outcome
 }
 
 fn told(removal: &Removal) -> Vec<String> {
@@ -146,6 +156,7 @@ fn contents(manifest: &Manifest) -> String {
     format!("{} rows of {tables} tables, {files} files with {bytes} bytes, {} accounts", manifest.rows(), manifest.accounts)
 }
 
-fn files(settings: &Settings) -> Arc<dyn Blobs> {
-    Arc::new(Folder::new(settings.blobs_directory(), settings.blobs.clone()))
+/// Returns the store that the server has its files in.
+fn files(settings: &Settings) -> Result<Arc<dyn Blobs>, CliError> {
+    Ok(Arc::new(Files::new(settings.blobs_directory(), &settings.blobs)?))
 }

@@ -19,6 +19,7 @@ mod notifications;
 mod notify;
 mod own;
 mod place;
+mod privacy;
 mod psql;
 mod realtime;
 mod restore;
@@ -86,6 +87,7 @@ enum Command {
     Companies(companies::Companies),
     Support(support::Support),
     Audit(audit::Audit),
+    Privacy(privacy::Privacy),
     Doctor(doctor::Doctor),
     Alerts(alerts::Alerts),
     Mail(mail::Mail),
@@ -154,6 +156,8 @@ impl From<postgres::cluster::ClusterError> for CliError {
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
     let Cli { common, command } = Cli::parse();
+    // Clients that are not told what does their cryptography ask the process, and end it where nothing was said.
+    let _first = rustls::crypto::aws_lc_rs::default_provider().install_default().is_ok();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.to_string()),
@@ -199,6 +203,7 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Companies(command) => Box::pin(command.run(&settings)).await,
         Command::Support(command) => Box::pin(command.run(&settings)).await,
         Command::Audit(command) => Box::pin(command.run(&settings)).await,
+        Command::Privacy(command) => Box::pin(command.run(&settings)).await,
         Command::Doctor(command) => Box::pin(command.run(&settings)).await,
         Command::Alerts(command) => Box::pin(command.run(&settings)).await,
         Command::Mail(command) => Box::pin(command.run(&settings)).await,

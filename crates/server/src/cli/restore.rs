@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use operations::{RecoveryKey, Store, Target, Vault, Wanted};
+use operations::{Target, Vault, Wanted};
 
 use super::{CliError, backup, say};
 use crate::config::Settings;
@@ -50,9 +50,8 @@ pub(super) struct Restore {
     /// Make a data folder of its own here, and leave the server's alone
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
-    /// The file with the recovery key, on a machine that does not have it
-    #[arg(long, value_name = "FILE")]
-    recovery_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    key: backup::Key,
 }
 
 impl Restore {
@@ -63,21 +62,12 @@ impl Restore {
             (_, Some(name)) => Target::Checkpoint(name.clone()),
             _ => Target::Latest,
         };
-        let vault = self.vault(&settings)?;
+        let vault = self.key.vault(&settings)?;
         let wanted = Wanted { target, backup: self.backup.clone(), source: self.cluster.clone() };
         match &self.into {
             Some(folder) => into(&vault, &wanted, &settings, folder).await,
             None => in_place(&vault, &wanted, &settings).await,
         }
-    }
-
-    fn vault(&self, settings: &Settings) -> Result<Vault, CliError> {
-        let Some(file) = &self.recovery_key_file else {
-            return Ok(Vault::open(&settings.backup, &settings.data_directory, false)?.0);
-        };
-        let missing = || CliError::refused("recovery_key_missing", format!("there is no recovery key in {}", file.display()));
-        let key = RecoveryKey::load(file)?.ok_or_else(missing)?;
-        Ok(Vault { store: Store::open(&settings.backup, &settings.data_directory)?, key, config: settings.backup.clone() })
     }
 }
 

@@ -58,7 +58,8 @@ pub enum Environment {
 pub struct Settings {
     /// `development` or `production`.
     pub environment: Environment,
-    /// The folder of keys, state and the private cluster.
+    /// The folder of keys, state and the private cluster. The default is root's; for another user it is `~/.local/share/thorbis`, or `thorbis` in
+    /// `$XDG_DATA_HOME`.
     pub data_directory: PathBuf,
     /// The file of keys, mode 0600; `keys.json` in the data folder if not set. Several servers on one database share it.
     pub key_ring_file: Option<PathBuf>,
@@ -68,6 +69,9 @@ pub struct Settings {
     pub auth_alone: bool,
     /// Whether the start brings the schema up to date. Without it a schema that is behind only makes `/health/ready` say so.
     pub migrate_at_start: bool,
+    /// Whether the server does nothing by itself that others hear of: no mail, message, webhook, notification, task, cron or alert leaves, and all
+    /// of it waits. For a server that shows an old moment beside the one that works.
+    pub quiet: bool,
     /// Where to listen.
     pub listen: Listen,
     /// TLS for clients.
@@ -325,6 +329,7 @@ impl Default for Settings {
             public_url: None,
             auth_alone: false,
             migrate_at_start: true,
+            quiet: false,
             listen: Listen::default(),
             tls: Tls::default(),
             limits: Limits::default(),

@@ -14,7 +14,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixListener};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,6 +30,8 @@ use tls::TlsFiles;
 
 /// How often a port is looked for that is free on all addresses.
 const FREE_PORT_TRIES: u32 = 16;
+/// How many connections may wait to be taken; the system allows fewer where `net.core.somaxconn` says so.
+const WAITING_MAX: u32 = 1024;
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -66,11 +69,11 @@ pub struct Bound {
 /// Binds all addresses. An IPv6 loopback that the machine does not have is only noted, as long as another address is bound.
 ///
 /// Where two addresses ask for port 0, both get the same free port.
-pub async fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
+pub fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
     let mut tries = FREE_PORT_TRIES;
     loop {
         tries -= 1;
-        match bind_once(wanted).await {
+        match bind_once(wanted) {
             // The port that was free on the first address is somebody's on the next one: another one is as good.
             Err(ListenError::Taken { address, .. }) if tries > 0 && !wanted.contains(&address) => {}
             outcome => return outcome,
@@ -78,7 +81,7 @@ pub async fn bind(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
     }
 }
 
-async fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
+fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
     let mut bound = Bound::default();
     let mut free_port = 0;
     for address in wanted {
@@ -86,7 +89,7 @@ async fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
         if address.port() == 0 {
             address.set_port(free_port);
         }
-        match TcpListener::bind(address).await {
+        match listen(address, has_ipv4_beside(address, wanted)) {
             Ok(listener) => {
                 let actual = listener.local_addr().map_err(|source| ListenError::Unusable { address, source })?;
                 free_port = actual.port();
@@ -103,6 +106,25 @@ async fn bind_once(wanted: &[SocketAddr]) -> Result<Bound, ListenError> {
         }
     }
     if bound.listeners.is_empty() { Err(ListenError::None) } else { Ok(bound) }
+}
+
+/// Tells whether every IPv4 address is wanted beside every IPv6 one, at the same port. `[::]` alone takes IPv4, too, and would then meet it.
+fn has_ipv4_beside(address: SocketAddr, wanted: &[SocketAddr]) -> bool {
+    let everything = |other: &&SocketAddr| other.is_ipv4() && other.ip().is_unspecified();
+    address.is_ipv6()
+        && address.ip().is_unspecified()
+        && wanted.iter().filter(everything).any(|other| other.port() == 0 || other.port() == address.port())
+}
+
+fn listen(address: SocketAddr, only_ipv6: bool) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that starts again takes the port that its connections of before still close.
+    socket.set_reuseaddr(true)?;
+    if only_ipv6 {
+        SockRef::from(&socket).set_only_v6(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
 }
 
 /// Binds a socket in the file system; one that nobody listens to any more is replaced.

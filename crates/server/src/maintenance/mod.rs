@@ -7,6 +7,7 @@
 
 mod anchors;
 mod done;
+mod redactions;
 mod seal;
 mod upkeep;
 pub(crate) mod verify;

@@ -12,6 +12,7 @@ use kernel::{Error, Result};
 use postgres::{Sql, Tx};
 
 use super::anchors::{Anchor, Kept};
+use super::redactions;
 
 /// Batches that are read at once.
 const PAGE: i64 = 50;
@@ -39,6 +40,8 @@ pub(crate) enum Finding {
     TailCut { company_id: String, from: i64, to: i64 },
     /// Batches were sealed long ago and are not anchored: nothing outside of the database speaks for them.
     NotAnchored { company_id: String, from: i64, to: i64 },
+    /// Words of rows went with a person, and no sealed row of the audit says so.
+    RedactionUnvouched { company_id: String, batch_id: String },
     /// There is no file of anchors, and there should be.
     AnchorsMissing,
     /// A line of the anchors is none.
@@ -67,6 +70,9 @@ impl fmt::Display for Finding {
             Self::NotAnchored { company_id, from, to } => {
                 write!(f, "not anchored: batches {from} to {to} of company {company_id}, which should be by now")
             }
+            Self::RedactionUnvouched { company_id, batch_id } => {
+                write!(f, "not vouched for: the redaction {batch_id} of rows of company {company_id}")
+            }
             Self::AnchorsMissing => f.write_str("the file of anchors is gone: what was sealed can be compared with nothing"),
             Self::AnchorGarbled { line } => write!(f, "garbled: line {line} of the anchors"),
         }
@@ -79,6 +85,8 @@ pub(crate) struct Report {
     pub(crate) companies: usize,
     pub(crate) batches: u64,
     pub(crate) rows: u64,
+    /// Those whose words went with a person who was erased.
+    pub(crate) redacted: u64,
     pub(crate) anchors: usize,
     pub(crate) findings: BTreeSet<Finding>,
 }
@@ -125,6 +133,7 @@ pub(crate) async fn verify(tx: &Tx, kept: &Kept, patience: Duration) -> Result<R
         let anchored = anchored.remove(id.as_str()).unwrap_or_default();
         let last = of_company(tx, &id, &anchored, moment, &mut report).await?;
         tail(&id, last, &anchored, &mut report);
+        redactions::vouched(tx, &id, &mut report).await?;
         report.companies += 1;
     }
     for (id, anchored) in anchored {
@@ -252,6 +261,7 @@ async fn rows(tx: &Tx, company: &str, batch: &Batch, moment: Moment, report: &mu
         let (company_id, number, row_id) = (company.to_owned(), batch.number, id.clone());
         match there.get(id) {
             Some(found) if found.as_ref() == sealed => {}
+            Some(found) if redactions::leads(tx, company, id, sealed, found.as_ref()).await? => report.redacted += 1,
             Some(_) => drop(report.findings.insert(Finding::RowEdited { company_id, number, row_id })),
             None if batch.is_expired(moment.now) => {}
             None => drop(report.findings.insert(Finding::RowDeleted { company_id, number, row_id })),
@@ -285,11 +295,11 @@ async fn unsealed(tx: &Tx, moment: Moment, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn get<'a, T: postgres::FromSql<'a>>(row: &'a postgres::Row, column: &str) -> Result<T> {
+pub(super) fn get<'a, T: postgres::FromSql<'a>>(row: &'a postgres::Row, column: &str) -> Result<T> {
     row.try_get(column).map_err(Error::internal)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing into a text cannot fail.
         let _written = write!(text, "{byte:02x}").is_ok();
@@ -297,7 +307,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub(super) fn bytes(hex: &str) -> Vec<u8> {
     let pair = |at: usize| hex.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
     (0..hex.len()).step_by(2).filter_map(pair).collect()
 }

@@ -49,7 +49,7 @@ pub(super) struct Observation {
 impl Observation {
     /// Begins with who sent it, and for whom.
     pub(super) fn begin<B>(request: &http::Request<B>, (peer, client): (SocketAddr, IpAddr), span: Span, signals: Arc<Signals>) -> Self {
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (method, path) = (request.method().clone(), told(request.uri().path()));
         Self { started: Instant::now(), method, path, peer, client, span, signals, ended: false }
     }
 
@@ -96,4 +96,33 @@ fn chain(error: &Error) -> String {
         next = source.source();
     }
     text
+}
+
+/// What is told of a path: files have names that people give them, and those stay out of logs.
+fn told(path: &str) -> String {
+    // The slash, `storage`, `v1`, `object` and what is done with it, or the bucket; then the bucket, or the company's folder.
+    const TOLD: usize = 6;
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.get(..TOLD) {
+        Some(begin) if path.starts_with("/storage/v1/") && parts.len() > TOLD => format!("{}/...", begin.join("/")),
+        Some(_) | None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+
+    #[test]
+    fn names_of_files_are_not_told() {
+        for (path, expected) in [
+            ("/rest/v1/customers", "/rest/v1/customers"),
+            ("/storage/v1/object/attachments/01/jane.pdf", "/storage/v1/object/attachments/01/..."),
+            ("/storage/v1/object/sign/attachments/01/jane.pdf", "/storage/v1/object/sign/attachments/..."),
+            ("/storage/v1/s3/attachments/01/jane.pdf", "/storage/v1/s3/attachments/01/..."),
+            ("/storage/v1/bucket", "/storage/v1/bucket"),
+        ] {
+            assert_eq!(told(path), expected);
+        }
+    }
 }

@@ -78,7 +78,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     switch::finish(folder.path())?;
     let settings = Arc::new(Settings { data_directory: folder.path().to_owned(), ..settings });
     // First what fails fast: a taken port is told before a cluster is made.
-    let bound = edge::bind(&settings.listen.addresses).await?;
+    let bound = edge::bind(&settings.listen.addresses)?;
     let keys = KeysInUse::load(settings.key_ring_file())?;
     if !settings.uses_private_cluster() {
         let ends = Ends { server: database::server_config(&settings)?, migrator: database::external_migrator(&settings)? };
@@ -119,8 +119,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     let public_url = public_url(&settings, &addresses, tls);
     let ring = (**keys.ring.load()).clone();
     let backend = Backend::new(BackendOptions { settings: &settings, server: ends.server, keys: ring, public_url: &public_url })?;
-    let waiting = Preparation::Pending { code: "starting".to_owned(), message: "The start is not finished".to_owned() };
-    let preparation = Arc::new(ArcSwap::from_pointee(waiting));
+    let preparation = Arc::new(ArcSwap::from_pointee(starting()));
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
 
     let preparer =
@@ -159,7 +158,10 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     tasks.spawn(reporter.run(stop.clone()));
     tasks.spawn(Arc::clone(&keys).follow(backend.clone(), stop.clone()));
     follow(&backend, &settings, &tasks, &stop);
-    tasks.spawn(alerts.follow(stop.clone()));
+    if !settings.quiet {
+        speak(&backend, &settings, &tasks, &stop);
+        tasks.spawn(alerts.follow(stop.clone()));
+    }
     maintenance.begin(&tasks);
     let backups = Backups::open(&settings, cluster.as_ref())?;
     if let (Some(backups), Some(cluster)) = (&backups, cluster.as_ref()) {
@@ -183,15 +185,23 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     })
 }
 
+fn starting() -> Preparation {
+    Preparation::Pending { code: "starting".to_owned(), message: "The start is not finished".to_owned() }
+}
+
 /// Has the backend keep up with what happens, until the server stops.
 fn follow(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(backend.clone().follow_schema(stop.clone()));
-    tasks.spawn(backend.clone().follow_outbox(stop.clone()));
     tasks.spawn(backend.clone().follow_redis(stop.clone()));
     tasks.spawn(backend.clone().follow_rates(Duration::from_millis(settings.rates.refresh_ms), stop.clone()));
     tasks.spawn(backend.clone().follow_changes(stop.clone()));
     tasks.spawn(backend.clone().follow_sockets(stop.clone()));
     tasks.spawn(backend.clone().follow_queue(stop.clone()));
+}
+
+/// Has the backend do what others hear of.
+fn speak(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+    tasks.spawn(backend.clone().follow_outbox(stop.clone()));
     if settings.queue.worker {
         tasks.spawn(backend.clone().work(stop.clone()));
     }

@@ -24,6 +24,7 @@ mod send_message;
 mod sync_suppliers;
 mod system_entries;
 mod trial_ended;
+mod webhook_delivery;
 
 use messaging::Messaging;
 use queue::Kinds;
@@ -50,6 +51,7 @@ use send_message::{SendEmail, SendSms};
 use sync_suppliers::SyncSuppliers;
 pub(crate) use system_entries::SYSTEM_ENTRIES;
 use trial_ended::TrialEnded;
+use webhook_delivery::WebhookDelivery;
 
 /// What does things that SQL asked for.
 pub(crate) struct OfSql {
@@ -67,6 +69,7 @@ pub(crate) fn kinds(desk: Desk, messaging: &Messaging, transfers: &Transfers, sq
         .with(TrialEnded(desk.clone()))
         .with(CompanyReport(desk))
         .with(DeliverNotification(messaging.clone()))
+        .with(WebhookDelivery(messaging.clone()))
         .with(NotifyDue(messaging.clone()))
         .with(SendDigests(messaging.clone()))
         .with(sql.run_sql)

@@ -20,13 +20,13 @@ pub(crate) fn url(config: &postgres::Config) -> String {
     format!("postgres://{}:{password}@{socket}:{port}/{}", config.get_user().unwrap(), config.get_dbname().unwrap())
 }
 
-fn verify(db: &Db, data: &Path) -> Output {
+pub(crate) fn verify(db: &Db, data: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thorbis"));
     command.args(["audit", "verify"]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     command.env("THORBIS_DATA_DIRECTORY", data).env("DATABASE_URL", url(&db.server_config())).output().unwrap()
 }
 
-fn said(output: &Output) -> (bool, String) {
+pub(crate) fn said(output: &Output) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
 }
 

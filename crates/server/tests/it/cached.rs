@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use kernel::Secret;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
+use server::config::Settings;
 use testkit::Db;
 
 use crate::audit::url;
@@ -17,13 +18,13 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const SOON: Duration = Duration::from_secs(1);
 const LIST: &str = "/rest/v1/customers?select=first_name&order=first_name";
 
-struct Node {
-    address: String,
+pub(crate) struct Node {
+    pub(crate) address: String,
     client: Client,
 }
 
 impl Node {
-    async fn send(&self, who: &Caller, request: (&str, &str), body: Option<Value>, etag: Option<&str>) -> Response {
+    pub(crate) async fn send(&self, who: &Caller, request: (&str, &str), body: Option<Value>, etag: Option<&str>) -> Response {
         let (method, path) = request;
         let mut asked = self.client.request(method.parse().unwrap(), format!("{}{path}", self.address));
         asked = asked.header("content-type", "application/json").header("x-supabase-api-version", "2024-01-01");
@@ -39,12 +40,12 @@ impl Node {
     }
 
     /// Returns status, what is said of the cache, and the body.
-    async fn get(&self, who: &Caller, path: &str) -> (u16, String, String) {
+    pub(crate) async fn get(&self, who: &Caller, path: &str) -> (u16, String, String) {
         let answer = self.send(who, ("GET", path), None, None).await;
         (answer.status().as_u16(), header(&answer, "cache-status"), answer.text().await.unwrap())
     }
 
-    async fn change(&self, who: &Caller, request: (&str, &str), body: Value) -> Value {
+    pub(crate) async fn change(&self, who: &Caller, request: (&str, &str), body: Value) -> Value {
         let answer = self.send(who, request, Some(body), None).await;
         let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
         assert!(status < 300, "{request:?}: {status} {text}");
@@ -52,7 +53,7 @@ impl Node {
     }
 
     /// Asks until the answer is one that was kept; returns it.
-    async fn kept(&self, who: &Caller, path: &str) -> (String, String) {
+    pub(crate) async fn kept(&self, who: &Caller, path: &str) -> (String, String) {
         let begun = Instant::now();
         loop {
             let (status, how, body) = self.get(who, path).await;
@@ -63,13 +64,13 @@ impl Node {
         }
     }
 
-    async fn sign_up(&self, name: &str) -> (Caller, String) {
+    pub(crate) async fn sign_up(&self, name: &str) -> (Caller, String) {
         let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD });
         let said = self.change(&Caller::default(), ("POST", "/auth/v1/signup"), body).await;
         (Caller { token: text(&said["access_token"]), company: String::new() }, text(&said["user"]["id"]))
     }
 
-    async fn founder(&self, name: &str, first_name: &str) -> Caller {
+    pub(crate) async fn founder(&self, name: &str, first_name: &str) -> Caller {
         let (mut who, _) = self.sign_up(name).await;
         let found = self.change(&who, ("POST", "/rest/v1/rpc/create_company_with_owner"), json!({ "name": name })).await;
         who.company = text(&found["id"]);
@@ -78,17 +79,51 @@ impl Node {
     }
 }
 
-#[derive(Clone, Default)]
-struct Caller {
-    token: String,
-    company: String,
+/// Two servers of one database.
+pub(crate) struct Nodes {
+    servers: Vec<server::RunningServer>,
+    _folders: Vec<tempfile::TempDir>,
 }
 
-fn text(value: &Value) -> String {
+impl Nodes {
+    pub(crate) async fn start(db: &Db, set: impl Fn(&mut Settings)) -> (Self, Vec<Node>) {
+        let keys = tempfile::tempdir().unwrap();
+        let mut folders = vec![tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let (mut servers, mut nodes) = (Vec::new(), Vec::new());
+        for folder in &folders {
+            let mut settings = without_database(folder);
+            settings.database.url = Some(Secret::new(url(&db.server_config())));
+            settings.database.start_wait_ms = 10_000;
+            settings.public_url = Some("http://localhost:54321".to_owned());
+            settings.key_ring_file = Some(keys.path().join("keys.json"));
+            settings.change_feed.pause_ms = 50;
+            set(&mut settings);
+            let server = Box::pin(server::start(settings)).await.unwrap();
+            nodes.push(Node { address: format!("http://{}", server.address().unwrap()), client: Client::new() });
+            servers.push(server);
+        }
+        folders.push(keys);
+        (Self { servers, _folders: folders }, nodes)
+    }
+
+    pub(crate) async fn end(self) {
+        for server in self.servers {
+            server.shutdown().await.unwrap();
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Caller {
+    pub(crate) token: String,
+    pub(crate) company: String,
+}
+
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn header(answer: &Response, name: &str) -> String {
+pub(crate) fn header(answer: &Response, name: &str) -> String {
     answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
 }
 
@@ -96,19 +131,7 @@ fn header(answer: &Response, name: &str) -> String {
 async fn what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows() {
     know_tls();
     let db = Db::new().await;
-    let (folders, keys) = ([tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()], tempfile::tempdir().unwrap());
-    let (mut servers, mut nodes) = (Vec::new(), Vec::new());
-    for folder in &folders {
-        let mut settings = without_database(folder);
-        settings.database.url = Some(Secret::new(url(&db.server_config())));
-        settings.database.start_wait_ms = 10_000;
-        settings.public_url = Some("http://localhost:54321".to_owned());
-        settings.key_ring_file = Some(keys.path().join("keys.json"));
-        settings.change_feed.pause_ms = 50;
-        let server = Box::pin(server::start(settings)).await.unwrap();
-        nodes.push(Node { address: format!("http://{}", server.address().unwrap()), client: Client::new() });
-        servers.push(server);
-    }
+    let (servers, nodes) = Nodes::start(&db, |_| ()).await;
     let (one, other) = (&nodes[0], &nodes[1]);
     let ann = one.founder("ann", "Ada").await;
     let eve = other.founder("eve", "Zoe").await;
@@ -145,9 +168,7 @@ async fn what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows()
     own_writes(one, other, &ann).await;
     flushed_and_cut_off(&db, [one, other], &ann).await;
     policies(&db, one, &ann).await;
-    for server in servers {
-        server.shutdown().await.unwrap();
-    }
+    servers.end().await;
 }
 
 async fn rights(db: &Db, [one, other]: [&Node; 2], ann: &Caller) {

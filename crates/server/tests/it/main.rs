@@ -16,9 +16,15 @@ mod http_requests;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod kept_things;
+#[cfg(test)]
+mod kept_together;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod nodes;
+#[cfg(test)]
+mod privacy;
 #[cfg(test)]
 mod rates;
 #[cfg(test)]
@@ -31,3 +37,5 @@ mod storage;
 mod transfers;
 #[cfg(test)]
 mod upkeep;
+#[cfg(test)]
+mod webhook_tasks;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use testkit::object_store::{ACCESS_KEY, BUCKET, ObjectStore, SECRET_KEY};
 
 use crate::process::{Program, Way, command, folder, number, sql};
 
@@ -156,6 +157,22 @@ async fn a_new_machine_needs_the_store_and_the_recovery_key() {
 
     let key = new.path().join("key");
     fs::copy(old.path().join("data/secrets/recovery_key"), &key).unwrap();
+    let looked = |arguments: &[&str]| {
+        let output = command(new.path(), arguments).env("THORBIS_BACKUP__DIRECTORY", &place).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), said)
+    };
+    for verb in ["list", "verify"] {
+        let (ended, said) = looked(&["backup", verb]);
+        assert!(!ended && said.contains("recovery_key_missing") && said.contains("--recovery-key-file"), "{verb}: {said}");
+        let (ended, said) = looked(&["backup", verb, "--recovery-key-file", "/nowhere"]);
+        assert!(!ended && said.contains("there is no recovery key in /nowhere (recovery_key_missing)"), "{verb}: {said}");
+    }
+    let (ended, said) = looked(&["backup", "list", "--recovery-key-file", key.to_str().unwrap()]);
+    assert!(ended && said.contains("complete"), "{said}");
+    let (ended, said) = looked(&["backup", "verify", "--recovery-key-file", key.to_str().unwrap()]);
+    assert!(ended && said.contains("all as kept"), "{said}");
+
     let begun = Instant::now();
     let output = command(new.path(), &["restore", "--latest", "--recovery-key-file", key.to_str().unwrap()])
         .env("THORBIS_BACKUP__DIRECTORY", &place)
@@ -180,10 +197,48 @@ async fn a_new_machine_needs_the_store_and_the_recovery_key() {
     Program::start_with(old.path(), &settings).stop();
 }
 
+/// The program itself speaks to a store, with what it has of TLS and signatures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_go_to_a_bucket_and_come_back_from_it() {
+    let (old, new) = (folder(), folder());
+    let store = ObjectStore::start().await;
+    let bucket = [
+        ("THORBIS_BACKUP__S3__ENDPOINT", store.address()),
+        ("THORBIS_BACKUP__S3__BUCKET", BUCKET),
+        ("THORBIS_BACKUP__S3__ACCESS_KEY", ACCESS_KEY),
+        ("THORBIS_BACKUP__S3__SECRET_KEY", SECRET_KEY),
+    ];
+    let settings = [SETTINGS, &bucket].concat();
+    let server = tokio::task::block_in_place(|| Program::start_with(old.path(), &settings));
+    let way = Way::to(&server, old.path());
+    add(&way, "kept-in-a-bucket").await;
+    tokio::task::block_in_place(|| {
+        listed_with(old.path(), &bucket, "complete");
+        let created = command(old.path(), &["backup", "create"]).envs(bucket).output().unwrap();
+        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+        server.stop();
+    });
+    assert!(!store.names().is_empty() && !old.path().join("data/backups").try_exists().unwrap());
+    let key = old.path().join("data/secrets/recovery_key");
+    let server = tokio::task::block_in_place(|| {
+        let restore = ["restore", "--latest", "--recovery-key-file", key.to_str().unwrap()];
+        let output = command(new.path(), &restore).envs(bucket).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Program::start(new.path())
+    });
+    way.moved(&server);
+    assert_eq!(names(&way).await, ["kept-in-a-bucket"]);
+    tokio::task::block_in_place(|| server.stop());
+}
+
 fn listed_in(folder: &Path, place: &Path, word: &str) {
+    listed_with(folder, &[("THORBIS_BACKUP__DIRECTORY", place.to_str().unwrap())], word);
+}
+
+fn listed_with(folder: &Path, settings: &[(&str, &str)], word: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let output = command(folder, &["backup", "list"]).env("THORBIS_BACKUP__DIRECTORY", place).output().unwrap();
+        let output = command(folder, &["backup", "list"]).envs(settings.iter().copied()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if text.contains(word) {
             return;

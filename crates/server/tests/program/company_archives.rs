@@ -3,11 +3,12 @@
 //! Invariant: both installations are real, each with a server and a PostgreSQL of its own; what is looked for was planted by hand.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use testkit::object_store::{ACCESS_KEY, BUCKET, ObjectStore, SECRET_KEY};
 
 use crate::bare::know_tls;
 use crate::process::{Program, command, folder, sql};
@@ -55,7 +56,11 @@ impl Member {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
-    let output = command(folder, arguments).output().unwrap();
+    run_with(folder, &[], arguments)
+}
+
+fn run_with(folder: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> (bool, String) {
+    let output = command(folder, arguments).envs(settings.iter().copied()).output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
@@ -127,32 +132,77 @@ fn refuses_damage(here: &Path, archive: &Path) {
     attempt(b"no archive");
 }
 
+/// An account with a member's address that never proved it gets nobody's place.
+async fn keeps_strangers_out(target: &Program, here: &Path, path: &str) {
+    Member::of(&target.url, "signup").await;
+    refused(here, &["companies", "import", path], "company_archive_account");
+    // Nor does one for which another issuer vouches: it is nobody's, and stays so.
+    sql(here, &format!("update auth.users set is_sso_user = true, email_proved_at = now() where email = '{EMAIL}'"));
+}
+
+/// Puts somebody in a channel, as a server does for its sockets.
+fn someone_is_present(folder: &Path, id: &str) {
+    sql(
+        folder,
+        &format!(
+            "select app.note_presences('01900000-0000-7000-8000-00000000000a', jsonb_build_array(jsonb_build_object(
+               'company_id', '{id}', 'reference', 'r1', 'channel', 'company:{id}:board', 'metadata', '{{}}'::jsonb,
+               'user_id', (select u.id from auth.users u where u.email = '{EMAIL}'))), '[]')"
+        ),
+    );
+}
+
+/// Writes the company into an archive, with passwords at last, and looks at what is in it and what is not.
+fn exported(there: &Path, bucket: &[(&str, &str)], id: &str) -> PathBuf {
+    let export = |arguments: &[&str]| run_with(there, bucket, arguments);
+    someone_is_present(there, id);
+
+    // Without passwords nothing that opens a door is in it.
+    let archive = there.join("company.thorbis");
+    let path = archive.to_str().unwrap();
+    let (is_done, said) = export(&["company", "export", id, "--to", path]);
+    assert!(is_done && said.contains("1 files with") && said.contains("1 accounts"), "{said}");
+    let text = unpacked(&archive);
+    assert!(text.contains("Fix the boiler") && text.contains("the cellar") && text.contains(EMAIL));
+    assert!(SECRETS.iter().all(|secret| !text.contains(secret)));
+    refused(there, &["companies", "export", id, "--to", path], "exists");
+    refused(there, &["companies", "export", "no-such", "--to", "/dev/null/x"], "company_not_found");
+    fs::remove_file(&archive).unwrap();
+    let (is_done, said) = export(&["companies", "export", id, "--to", path, "--with-passwords"]);
+    assert!(is_done, "{said}");
+    assert!(fs::read_dir(there).unwrap().flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".partial")));
+    // What is in the bucket is seen by whoever looks for what is left.
+    sql(there, "select app.forget_presences('01900000-0000-7000-8000-00000000000a')");
+    let (is_proved, said) = export(&["companies", "deletion-proof", id]);
+    assert!(!is_proved && said.contains("files of the company: 1"), "{said}");
+    let (is_proved, said) = export(&["companies", "deletion-proof", "01900000-0000-7000-8000-0000000000ff"]);
+    assert!(!is_proved && said.contains("nothing is proved"), "{said}");
+    archive
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_company_moves_to_another_installation_and_a_deleted_one_is_gone() {
     let (there, here) = (folder(), folder());
     let (there, here) = (there.path(), here.path());
     let settings = [("THORBIS_MAINTENANCE__UPKEEP_INTERVAL_MS", "200"), ("THORBIS_STORAGE__TRASH_DAYS", "0")];
+    // Its files are in a bucket there, and in a folder here.
+    let store = ObjectStore::start().await;
+    let bucket = [
+        ("THORBIS_BLOBS__S3__ENDPOINT", store.address()),
+        ("THORBIS_BLOBS__S3__BUCKET", BUCKET),
+        ("THORBIS_BLOBS__S3__ACCESS_KEY", ACCESS_KEY),
+        ("THORBIS_BLOBS__S3__SECRET_KEY", SECRET_KEY),
+    ];
     let (source, target) = tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
-            let source = scope.spawn(|| Program::start(there));
+            let source = scope.spawn(|| Program::start_with(there, &bucket));
             let target = Program::start_with(here, &settings);
             (source.join().unwrap(), target)
         })
     });
     let id = founded(&source, there).await;
-
-    // Without passwords nothing that opens a door is in it.
-    let archive = there.join("company.thorbis");
+    let archive = tokio::task::block_in_place(|| exported(there, &bucket, &id));
     let path = archive.to_str().unwrap();
-    let said = done(there, &["company", "export", &id, "--to", path]);
-    assert!(said.contains("1 files with") && said.contains("1 accounts"), "{said}");
-    let text = unpacked(&archive);
-    assert!(text.contains("Fix the boiler") && text.contains("the cellar") && text.contains(EMAIL));
-    assert!(SECRETS.iter().all(|secret| !text.contains(secret)));
-    refused(there, &["companies", "export", &id, "--to", path], "exists");
-    refused(there, &["companies", "export", "no-such", "--to", "/dev/null/x"], "company_not_found");
-    fs::remove_file(&archive).unwrap();
-    done(there, &["companies", "export", &id, "--to", path, "--with-passwords"]);
     refuses_damage(here, &archive);
     is_untouched(here, &id);
 
@@ -162,6 +212,7 @@ async fn a_company_moves_to_another_installation_and_a_deleted_one_is_gone() {
     is_untouched(here, &id);
     sql(here, "set role app_owner; alter table public.jobs drop constraint planted");
 
+    keeps_strangers_out(&target, here, path).await;
     let events = sql(here, "select count(*) from app.events");
     let said = done(here, &["companies", "import", path]);
     assert!(said.contains(&id) && said.contains("0 were here, 1 were made"), "{said}");

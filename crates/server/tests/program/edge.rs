@@ -233,6 +233,45 @@ async fn a_taken_port_is_named_with_its_process() {
 }
 
 #[tokio::test]
+async fn every_address_of_both_families_is_listened_on_at_one_port() {
+    let everything = ["0.0.0.0:0", "[::]:0"];
+    for wanted in [everything.to_vec(), everything.into_iter().rev().collect()] {
+        let app = start_with(|settings| settings.listen.addresses = wanted.iter().map(|address| address.parse().unwrap()).collect()).await;
+        let port = app.address().port();
+        let mut listened: Vec<String> = app.server.urls();
+        listened.sort();
+        assert_eq!(listened, [format!("http://0.0.0.0:{port}"), format!("http://[::]:{port}")]);
+        for host in ["127.0.0.1", "[::1]"] {
+            let answer = reqwest::get(format!("http://{host}:{port}/health/live")).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{wanted:?} at {host}");
+        }
+        app.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn the_addresses_of_the_guide_do_not_meet_each_other() {
+    let free = std::net::TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
+    let app = start_with(|settings| {
+        settings.listen.addresses = vec![format!("0.0.0.0:{free}").parse().unwrap(), format!("[::]:{free}").parse().unwrap()];
+    })
+    .await;
+    for host in ["127.0.0.1", "[::1]"] {
+        let answer = reqwest::get(format!("http://{host}:{free}/health/live")).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{host}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn every_address_of_ipv6_alone_takes_ipv4_too() {
+    let app = start_with(|settings| settings.listen.addresses = vec!["[::]:0".parse().unwrap()]).await;
+    let answer = reqwest::get(format!("http://127.0.0.1:{}/health/live", app.address().port())).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn http_2_is_spoken_with_those_who_know() {
     let app = start_with(|_| {}).await;
     let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();

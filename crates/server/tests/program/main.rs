@@ -31,7 +31,11 @@ mod large;
 #[cfg(test)]
 mod listened;
 #[cfg(test)]
+mod privacy;
+#[cfg(test)]
 mod process;
+#[cfg(test)]
+mod quiet;
 #[cfg(test)]
 #[path = "../it/realtime/reader.rs"]
 mod reader;

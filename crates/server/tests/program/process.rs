@@ -246,6 +246,20 @@ impl Way {
         self.acknowledged.load(Ordering::SeqCst)
     }
 
+    /// Notes that something was acknowledged.
+    pub(crate) fn acknowledge(&self) {
+        self.acknowledged.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Waits until so much more was acknowledged: whatever ends the server ends it in the midst of that, on a slow machine, too.
+    pub(crate) async fn until_more(&self, more: usize) {
+        let (begun, from) = (Instant::now(), self.acknowledged());
+        while self.acknowledged() < from + more {
+            assert!(begun.elapsed() < PATIENCE, "{} of {more} were acknowledged", self.acknowledged() - from);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Begins to write rows, each with a name of its own.
     pub(crate) fn writers(self: &Arc<Self>, count: u64) -> Writers {
         let writers = (0..count).map(|writer| tokio::spawn(write(Arc::clone(self), writer)));
@@ -307,7 +321,7 @@ async fn write(way: Arc<Way>, writer: u64) -> (BTreeSet<String>, usize) {
         match sent.map(|answer| answer.status().as_u16()) {
             Ok(201) => {
                 acknowledged.insert(name);
-                way.acknowledged.fetch_add(1, Ordering::SeqCst);
+                way.acknowledge();
             }
             Ok(503 | 504) | Err(_) => {
                 unanswered += 1;

@@ -44,7 +44,10 @@ async fn write(way: Arc<Way>, stop: Arc<AtomicBool>, writer: u64) -> (Vec<u64>, 
                 // Whether it went is not known without an answer.
                 let _gone = way.storage(Method::DELETE, &path).send().await.is_ok();
             }
-            Ok(200) => there.push(number),
+            Ok(200) => {
+                there.push(number);
+                way.acknowledge();
+            }
             Ok(400) => panic!("{path} was refused"),
             Ok(_) | Err(_) => {
                 unanswered += 1;
@@ -72,6 +75,7 @@ async fn no_file_and_no_row_is_left_alone_when_everything_is_killed() {
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..WRITERS).map(|writer| tokio::spawn(write(Arc::clone(&way), Arc::clone(&stop), writer))).collect();
     for _ in 0..kills {
+        way.until_more(4).await;
         tokio::time::sleep(Duration::from_millis(400 + dice.below(600))).await;
         if dice.below(3) == 0 {
             tokio::task::block_in_place(|| kill_postgresql(folder.path()));
@@ -111,7 +115,7 @@ async fn no_file_and_no_row_is_left_alone_when_everything_is_killed() {
         "{kills} kills of the server or PostgreSQL: {} files acknowledged, {lost} lost or other, no row and no file alone, {unanswered} requests unanswered",
         acknowledged.len()
     );
-    assert!(!acknowledged.is_empty(), "only {} files were written", acknowledged.len());
+    assert!(acknowledged.len() > 10, "only {} files were written", acknowledged.len());
     assert_eq!(lost, 0);
     server.stop();
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::running::start_with;
 
@@ -50,5 +51,37 @@ async fn a_changed_certificate_is_taken_and_a_broken_one_is_not() {
     std::fs::write(files.path().join("cert.pem"), "no certificate").unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(trusts(&second, port).await, "a broken file replaced a good one");
+    app.stop().await;
+}
+
+/// The first message of a client that knows this version at most, and what goes with the certificate of these tests.
+fn hello(version: [u8; 2]) -> Vec<u8> {
+    // ECDSA with SHA-256, on the curve P-256, whose points are not compressed.
+    let extensions = [0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0];
+    // No session, two suites (AES-GCM of TLS 1.2, AES-CBC of those before), no compression.
+    let rest = [&[0, 0, 4, 0xc0, 0x2b, 0xc0, 0x09, 1, 0, 0, u8::try_from(extensions.len()).unwrap()], extensions.as_slice()].concat();
+    let body = [version.as_slice(), &[7; 32], &rest].concat();
+    let length = u8::try_from(body.len()).unwrap();
+    [&[22, 3, 1, 0, length + 4, 1, 0, 0, length], body.as_slice()].concat()
+}
+
+#[tokio::test]
+async fn versions_before_tls_1_2_are_refused() {
+    let files = tempfile::tempdir().unwrap();
+    write_pair(files.path());
+    let app = start_with(|settings| {
+        settings.tls.certificate_file = Some(files.path().join("cert.pem"));
+        settings.tls.key_file = Some(files.path().join("key.pem"));
+    })
+    .await;
+    // 22 is the server's own hello, 21 an alert: fatal, of the version.
+    for (version, kind, ends_with) in [([3, 3], 22, None), ([3, 2], 21, Some([2, 70])), ([3, 1], 21, Some([2, 70]))] {
+        let mut stream = tokio::net::TcpStream::connect(app.address()).await.unwrap();
+        stream.write_all(&hello(version)).await.unwrap();
+        let mut head = [0; 7];
+        tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut head)).await.unwrap().unwrap();
+        assert_eq!(head[0], kind, "{version:?}: {head:?}");
+        assert!(ends_with.is_none_or(|alert| head.ends_with(&alert)), "{version:?}: {head:?}");
+    }
     app.stop().await;
 }

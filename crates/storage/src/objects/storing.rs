@@ -100,7 +100,7 @@ impl Storage {
         if content.bytes > place.bytes_max {
             return Err(failure::too_large());
         }
-        let scan = self.judge(&content.key, (content.bytes, place.company), &upload).await?;
+        let scan = self.judge(&content, place.company, &upload).await?;
         let version = Uuid::new_v4().to_string();
         let etag = match (&content.etag, &content.sha256) {
             (Some(etag), _) => etag.clone(),

@@ -27,8 +27,10 @@ pub(super) enum Place {
 /// Why a file was not looked at.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The scanner is away, or says nothing that counts.
+    /// The scanner is away.
     Away(String),
+    /// The scanner is there and says nothing of this file that counts, or not in time.
+    Unclear(String),
     /// The file cannot be read.
     Unread(kernel::Error),
 }
@@ -49,19 +51,18 @@ impl Place {
         let connect = Duration::from_millis(config.connect_time_ms);
         let away = |error: std::io::Error| Failure::Away(error.to_string());
         let late = |_elapsed| Failure::Away("it did not answer in time".to_owned());
-        let look = async {
-            match self {
-                Self::Tcp(place) => {
-                    let socket = tokio::time::timeout(connect, TcpStream::connect(place)).await.map_err(late)?;
-                    converse(socket.map_err(away)?, content).await
-                }
-                Self::Unix(path) => {
-                    let socket = tokio::time::timeout(connect, UnixStream::connect(path)).await.map_err(late)?;
-                    converse(socket.map_err(away)?, content).await
-                }
+        let slow = |_elapsed| Failure::Unclear("it did not say what is in the file in time".to_owned());
+        let time = Duration::from_secs(config.time_s);
+        match self {
+            Self::Tcp(place) => {
+                let socket = tokio::time::timeout(connect, TcpStream::connect(place)).await.map_err(late)?.map_err(away)?;
+                tokio::time::timeout(time, converse(socket, content)).await.map_err(slow)?
             }
-        };
-        tokio::time::timeout(Duration::from_secs(config.time_s), look).await.map_err(late)?
+            Self::Unix(path) => {
+                let socket = tokio::time::timeout(connect, UnixStream::connect(path)).await.map_err(late)?.map_err(away)?;
+                tokio::time::timeout(time, converse(socket, content)).await.map_err(slow)?
+            }
+        }
     }
 }
 
@@ -76,9 +77,11 @@ async fn converse(mut socket: impl AsyncRead + AsyncWrite + Unpin, content: Blob
     match (understood(&answer), sent, read) {
         (Some(found), _, _) if found != Found::Clean => Ok(found),
         (Some(found), Ok(()), Ok(_)) => Ok(found),
+        // What it said counts more than how the conversation broke off: it hangs up on a file that it does not take.
+        (None, _, _) if !answer.is_empty() => Err(Failure::Unclear(format!("it answered {:?}", String::from_utf8_lossy(&answer)))),
         (_, Err(failure), _) => Err(failure),
         (_, _, Err(error)) => Err(Failure::Away(error.to_string())),
-        (None, _, _) => Err(Failure::Away(format!("it answered {:?}", String::from_utf8_lossy(&answer)))),
+        (_, _, Ok(_)) => Err(Failure::Away("it hung up without an answer".to_owned())),
     }
 }
 
@@ -99,15 +102,13 @@ async fn send(socket: &mut (impl AsyncWrite + Unpin), mut content: BlobStream) -
     socket.flush().await.map_err(away)
 }
 
-/// Reads what clamd says: `stream: OK`, `stream: Name FOUND`, or that the file is too large for it.
+/// Reads what clamd says: `stream: OK` or `stream: Name FOUND`. That a file is too large for it says nothing of the file: whoever sets
+/// `scan.bytes_max` says that clamd takes as many.
 fn understood(answer: &[u8]) -> Option<Found> {
     let text = String::from_utf8_lossy(answer);
     let said = text.trim_end_matches(['\0', '\n']);
     if said == "stream: OK" {
         return Some(Found::Clean);
-    }
-    if said.starts_with("INSTREAM size limit exceeded") {
-        return Some(Found::Skipped);
     }
     let name = said.strip_prefix("stream: ")?.strip_suffix(" FOUND")?;
     Some(Found::Infected(name.chars().filter(|letter| !letter.is_control()).take(NAME_MAX).collect()))
@@ -122,7 +123,7 @@ mod tests {
         for (answer, expected) in [
             ("stream: OK\0", Some(Found::Clean)),
             ("stream: Eicar-Test FOUND\0", Some(Found::Infected("Eicar-Test".into()))),
-            ("INSTREAM size limit exceeded. ERROR\0", Some(Found::Skipped)),
+            ("INSTREAM size limit exceeded. ERROR\0", None),
             ("stream: Can't allocate memory ERROR\0", None),
             ("UNKNOWN COMMAND\0", None),
             ("OK", None),

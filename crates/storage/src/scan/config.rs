@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Away {
     /// They are refused (503) until it is back.
     Refuse,
-    /// They are taken, and looked at when it is back.
+    /// They are taken, and looked at when it is back. A file of which it says nothing clear while it is there is refused all the same.
     Pass,
 }
 

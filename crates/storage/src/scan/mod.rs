@@ -21,8 +21,6 @@ pub(crate) enum Found {
     Clean,
     /// A virus of this name.
     Infected(String),
-    /// It was not looked at, and will not be.
-    Skipped,
 }
 
 /// The scanner, where there is one.

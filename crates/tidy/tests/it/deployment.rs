@@ -131,7 +131,11 @@ fn the_package_deletes_no_data_and_starts_nothing_with_a_default_password() {
         let removes_data = text.lines().any(|line| line.contains("rm ") && line.contains("/var/lib/thorbis"));
         assert!(text.starts_with("#!/bin/sh\n") && text.contains("set -e") && !removes_data, "{script}");
     }
+    // Debian's helpers know what was enabled before a removal, and what the operator disabled.
+    assert!(read("deploy/debian/postinst").contains("deb-systemd-helper --quiet was-enabled thorbis.service"));
+    assert!(!read("deploy/debian/prerm").contains("disable"), "whoever installs it again finds it as it was");
     let settings = read("deploy/debian/thorbis.toml");
     let set = settings.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect::<Vec<_>>();
-    assert_eq!(set, ["[listen]", "addresses = [\"127.0.0.1:54321\"]"], "what is open to others is opened by its operator");
+    let wanted = ["data_directory = \"/var/lib/thorbis\"", "[listen]", "addresses = [\"127.0.0.1:54321\"]"];
+    assert_eq!(set, wanted, "what is open to others is opened by its operator");
 }

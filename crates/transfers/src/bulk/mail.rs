@@ -1,7 +1,7 @@
 //! `bulk_email`: one letter to each of many customers.
 //!
 //! Invariant: a customer gets it once: letters go into the outbox together with the mark that says up to whom all is done. Whoever must not be
-//! written to is not, and no address is written to twice.
+//! written to is not, and no address is written to twice. Every letter has a topic, and in it a link by which whoever gets it refuses that.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use data_api::Selection;
 use kernel::{Capability, Demand, Error, Kind as ErrorKind, Result};
-use outbound::{Asked, Channel, Limits, Message, Posting};
+use outbound::{Channel, Dispatch, Dispatched, Message, To};
 use postgres::{Access, Sql, Tx};
 use queue::{Failure, Field, FieldType, Kind, Rules, Running};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ use crate::failing::{failure, stopped};
 const BATCH: usize = 50;
 /// After how long it goes on when the company has written too much in this hour, or too much waits to be sent.
 const LATER: Duration = Duration::from_mins(10);
-/// The company's own limit of an hour is the one that counts.
-const LIMITS: Limits = Limits { pause_seconds: 0, recipient_hour_max: i64::MAX, client_hour_max: i64::MAX };
+/// What a letter is about that does not say it.
+const TOPIC: &str = "news";
 
 struct Writing;
 impl Capability for Writing {
@@ -45,6 +45,8 @@ pub struct Letter {
     customer_ids: Option<Vec<Uuid>>,
     subject: String,
     text: String,
+    /// What it is about, which whoever gets it may refuse.
+    topic: Option<String>,
 }
 
 /// How far it is.
@@ -80,6 +82,7 @@ impl Kind for BulkEmail {
             Field { name: "customer_ids", field_type: FieldType::List, is_required: false },
             Field { name: "subject", field_type: FieldType::Text(200), is_required: true },
             Field { name: "text", field_type: FieldType::Text(20_000), is_required: true },
+            Field { name: "topic", field_type: FieldType::Text(60), is_required: false },
         ];
         Rules {
             permission: Some("communications:create"),
@@ -169,34 +172,36 @@ impl BulkEmail {
 
     async fn batch(&self, task: &Running, letter: &Letter, part: &[(Uuid, Option<String>)], mark: &mut Mark) -> Result<Ended> {
         let tx = task.begin("writes letters to many").await?;
-        let (sender_name, suppressed) = about(&tx, part).await?;
+        let (sender_name, refused) = about(&tx, part).await?;
         let message =
             Message { sender_name, subject: letter.subject.clone(), text: letter.text.clone(), html: String::new(), payload: None };
         let seal = self.0.auth().seal()?;
         let mut next = mark.clone();
         let mut ended = Ended::All;
         for (id, address) in part {
-            match address {
-                None => next.without_address = next.without_address.saturating_add(1),
-                Some(address) if suppressed.contains(address) => next.suppressed = next.suppressed.saturating_add(1),
-                Some(address) => {
-                    let posting = Posting {
-                        company_id: task.company_id(),
-                        channel: Channel::Mail,
-                        purpose: "bulk",
-                        recipient: address,
-                        client: None,
-                        message: &message,
-                        is_withheld: false,
-                    };
-                    match self.0.outbound().put(&tx, &seal, posting, LIMITS).await? {
-                        Asked::Taken => next.sent = next.sent.saturating_add(1),
-                        Asked::Pause(_) | Asked::TooMany => {
-                            ended = Ended::Later;
-                            break;
-                        }
+            if refused.contains(id) {
+                next.suppressed = next.suppressed.saturating_add(1);
+            } else if let Some(address) = address {
+                let dispatch = Dispatch {
+                    company_id: task.company_id(),
+                    channel: Channel::Mail,
+                    purpose: "bulk",
+                    to: To::Address(address),
+                    topic: Some(letter.topic.as_deref().unwrap_or(TOPIC)),
+                    message: &message,
+                    push: None,
+                };
+                match self.0.outbound().dispatch(&tx, &seal, dispatch).await? {
+                    Dispatched::Taken(_) => next.sent = next.sent.saturating_add(1),
+                    Dispatched::Suppressed(_) => next.suppressed = next.suppressed.saturating_add(1),
+                    Dispatched::Unreachable => next.without_address = next.without_address.saturating_add(1),
+                    Dispatched::TooMany => {
+                        ended = Ended::Later;
+                        break;
                     }
                 }
+            } else {
+                next.without_address = next.without_address.saturating_add(1);
             }
             next.last = Some(*id);
         }
@@ -207,17 +212,14 @@ impl BulkEmail {
     }
 }
 
-/// Returns the name of the company, and which of these addresses must not be written to.
-async fn about(tx: &Tx, part: &[(Uuid, Option<String>)]) -> Result<(String, HashSet<String>)> {
-    let addresses: Vec<&String> = part.iter().filter_map(|(_, address)| address.as_ref()).collect();
-    let mut sql = Sql::new(
-        "select c.name, coalesce((select jsonb_agg(s.address_key) from public.suppressions s
-                                   where s.company_id = c.id and s.kind = 'email'
-                                     and s.address_key in (select jsonb_array_elements_text(",
-    );
-    sql.bind(json!(addresses)).text("::jsonb))), '[]') as suppressed from public.companies c where c.id = app.company_id()");
+/// Returns the name of the company, and which of these customers took back that they agreed to letters.
+async fn about(tx: &Tx, part: &[(Uuid, Option<String>)]) -> Result<(String, HashSet<Uuid>)> {
+    let customers: Vec<Uuid> = part.iter().map(|(id, _)| *id).collect();
+    let mut sql = Sql::new("select c.name, coalesce((select jsonb_agg(g.id) from jsonb_array_elements_text(");
+    sql.bind(json!(customers)).text("::jsonb) g (id) where app.has_refused(c.id, g.id::uuid, 'marketing_email')), '[]') as refused");
+    sql.text(" from public.companies c where c.id = app.company_id()");
     let row = tx.query_one(sql).await?;
-    let suppressed: Value = row.try_get("suppressed").map_err(Error::internal)?;
-    let suppressed = suppressed.as_array().into_iter().flatten().filter_map(|address| address.as_str().map(str::to_owned)).collect();
-    Ok((row.try_get("name").map_err(Error::internal)?, suppressed))
+    let refused: Value = row.try_get("refused").map_err(Error::internal)?;
+    let refused = refused.as_array().into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect();
+    Ok((row.try_get("name").map_err(Error::internal)?, refused))
 }

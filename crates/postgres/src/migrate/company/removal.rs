@@ -10,7 +10,7 @@ use super::super::error;
 use super::super::options::Options;
 use super::super::session::Migrator;
 use super::SAME_TEXT;
-use super::tables::SEALS;
+use super::tables::{REDACTIONS, SEALS};
 
 /// Rows of a table in which the id stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,12 +36,18 @@ pub struct Removal {
     pub remains: Vec<Remains>,
     /// What was found of the audit, which outlives its company for as long as audits are kept.
     pub audit: Vec<Remains>,
+    /// Tables whose rows the owner may not read, or not all of them.
+    pub unread: Vec<String>,
 }
 
 const TABLES: &str = "
-select format('%I.%I', n.nspname, c.relname) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
- where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-   and has_table_privilege(c.oid, 'select') order by 1";
+select format('%I.%I', n.nspname, c.relname),
+       has_table_privilege(c.oid, 'select') and (not row_security_active(c.oid) or exists (
+         select from pg_catalog.pg_policy p
+          where p.polrelid = c.oid and p.polpermissive and p.polcmd in ('r', '*') and pg_get_expr(p.polqual, p.polrelid) = 'true'
+            and (select bool_or(r = 0 or pg_has_role(r, 'usage')) from unnest(p.polroles) r)))
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1";
 
 impl Migrator {
     /// Looks for a company in every table, by its id; where it is there still, also by its slug.
@@ -70,10 +76,14 @@ impl Migrator {
         }
         for row in session.client.query(TABLES, &[]).await.map_err(error::query)? {
             let table: String = row.try_get(0).map_err(Error::internal)?;
+            if !row.try_get(1).map_err(Error::internal)? {
+                removal.unread.push(table);
+                continue;
+            }
             let look = ["select count(*) from only ", &table, " t where strpos(t::text, $1) > 0"].concat();
             let rows: i64 = session.client.query_one(&look, &[&id.to_string()]).await.map_err(error::query)?.get(0);
             removal.tables += 1;
-            let is_audit = table == SEALS || table.starts_with("public.audit_logs");
+            let is_audit = table == SEALS || table == REDACTIONS || table.starts_with("public.audit_logs");
             match (rows, is_audit) {
                 (0, _) => {}
                 (_, true) => removal.audit.push(Remains { table, rows }),
@@ -85,9 +95,21 @@ impl Migrator {
     }
 }
 
+impl Migrator {
+    /// Tells whether a company is there.
+    pub async fn has_company(&self, id: Uuid, options: &Options) -> Result<bool> {
+        let session = self.connect().await?;
+        session.begin(options).await?;
+        let there =
+            session.client.query_opt("select from public.companies c where c.id = $1", &[&id]).await.map_err(error::query)?.is_some();
+        session.rollback().await?;
+        Ok(there)
+    }
+}
+
 impl Removal {
-    /// Whether the company is gone with everything that is its own; what is known of who did what aside.
+    /// Whether there was a company, and it is gone with everything that is its own; what is known of who did what aside.
     pub fn is_proved(&self) -> bool {
-        self.still_there_until.is_none() && self.remains.is_empty()
+        self.still_there_until.is_none() && self.removed_at.is_some() && self.remains.is_empty() && self.unread.is_empty()
     }
 }

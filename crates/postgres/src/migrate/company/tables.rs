@@ -53,6 +53,7 @@ pub const LEFT_OUT: &[LeftOut] = &[
     stays("app.webhook_states", IN_FLIGHT),
     stays("public.webhook_logs", IN_FLIGHT),
     stays("app.cron_runs", IN_FLIGHT),
+    stays("app.presences", "who is there at this moment, at servers of one installation"),
     stays("app.cron_states", IN_FLIGHT),
     stays("app.retention_held", IN_FLIGHT),
     stays("public.data_exports", IN_FLIGHT),
@@ -112,6 +113,8 @@ const BLANKED: &[(&str, &str, &str)] = &[
 pub(super) const COMPANIES: &str = "public.companies";
 /// The chain over the audit, which holds for the ids that it was made of.
 pub(super) const SEALS: &str = "app.audit_batches";
+/// Which rows of the audit lost their words, by digests of the rows with the ids that they had.
+pub(super) const REDACTIONS: &str = "app.audit_redactions";
 /// Buckets are the installation's; those that files of the company are in are made where they are missing.
 pub(super) const BUCKETS: &str = "storage.buckets";
 
@@ -149,7 +152,7 @@ impl Archived {
 
     /// Whether its rows can only be brought with the ids that they have.
     pub fn keeps_ids(&self) -> bool {
-        self.name == SEALS
+        [SEALS, REDACTIONS].contains(&self.name.as_str())
     }
 
     /// What a row of a company is told by; the id is one that was parsed.
@@ -167,6 +170,8 @@ impl Archived {
                 " and t.state = 'stored' and exists (select from app.object_versions v where v.company_id = t.company_id and v.blob_key = t.key)",
             ]
             .concat(),
+            // Until it is over it has words of whoever is being erased, and is work in flight.
+            "app.erasures" => ["t.company_id = ", &id, " and t.status not in ('pending', 'running')"].concat(),
             _ => ["t.company_id = ", &id].concat(),
         }
     }

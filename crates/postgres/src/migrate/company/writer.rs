@@ -174,6 +174,12 @@ impl CompanyWriter {
         self.session.client.execute(&again, &[&company]).await.map(drop).map_err(error::query)
     }
 
+    /// Has files looked at for viruses that came with another installation's word for them.
+    pub async fn have_files_looked_at(&self, company: Uuid) -> Result<()> {
+        let again = "update app.blobs b set scan_result = 'pending', scanned_at = null where b.company_id = $1 and b.state = 'stored'";
+        self.session.client.execute(again, &[&company]).await.map(drop).map_err(error::query)
+    }
+
     /// Ends the transaction: from now on the company is there.
     pub async fn commit(self) -> Result<()> {
         self.session.commit().await

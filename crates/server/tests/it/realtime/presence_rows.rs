@@ -64,6 +64,14 @@ async fn rows_say_who_is_present_to_the_company_alone() {
     let asked = house.ask(Method::POST, "/rest/v1/presence", &bob.token).header("content-profile", "shared");
     assert_eq!(asked.header("content-type", "application/json").body(body).send().await.unwrap().status(), 405);
 
+    // What no text of PostgreSQL holds keeps nobody from being written down.
+    let mut odd = house.socket().await;
+    odd.joined(&board, json!({ "private": true, "presence": { "key": "", "enabled": false } }), &tom.token).await;
+    odd.say(&board, "presence", json!({ "type": "presence", "event": "track", "payload": { "status": "odd\u{0}", "screen": "week" } }))
+        .await;
+    until(&house, &tom, json!([row(&tom, &board, "busy"), row(&tom, &board, "odd"), row(&ann, &board, "online")])).await;
+    drop(odd);
+
     // What changes is there, and a socket that crashes takes its row with it.
     toms.say(&board, "presence", track("away")).await;
     until(&house, &tom, json!([row(&tom, &board, "away"), row(&ann, &board, "online")])).await;

@@ -8,10 +8,15 @@ use super::own;
 use crate::rates::soon;
 use crate::transfers::shop::Shop;
 
+/// Bytes of a file that is looked at.
+const LOOKED_AT_MAX: usize = BYTES_MAX + 50_000;
+
 async fn shop(clamd: &Clamd, away: Away) -> Shop {
     Shop::open_with(|settings| {
         settings.storage.scan.address = Some(clamd.address());
         settings.storage.scan.away = away;
+        // A little more than this clamd takes: of what lies between it says nothing clear.
+        settings.storage.scan.bytes_max = LOOKED_AT_MAX.try_into().unwrap();
         settings.maintenance.upkeep_interval_ms = 100;
         settings.storage.json_bytes_max = 4_000_000;
     })
@@ -112,6 +117,66 @@ async fn a_scanner_that_is_away_has_files_refused() {
     let large = "x".repeat(BYTES_MAX + 100_000) + VIRUS;
     shop.upload(&own(ann, "documents", "large.txt"), &ann.token, &large).await.ok();
     assert_eq!(shop.count("select count(*) from app.blobs where scan_result = 'skipped' and scanned_at is null").await, 1);
+}
+
+#[tokio::test]
+async fn a_file_of_which_the_scanner_says_nothing_clear_is_refused_and_holds_up_no_other() {
+    let mut clamd = Clamd::start();
+    let shop = shop(&clamd, Away::Pass).await;
+    let ann = &shop.ann;
+    let unclear = "x".repeat(BYTES_MAX + 20_000);
+    let refused = shop.upload(&own(ann, "documents", "unclear.txt"), &ann.token, &unclear).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("scanner_unavailable")), "{}", refused.text());
+    clamd.kill();
+    shop.upload(&own(ann, "documents", "unclear.txt"), &ann.token, &unclear).await.ok();
+    shop.upload(&own(ann, "documents", "large.txt"), &ann.token, &"y".repeat(LOOKED_AT_MAX + 1)).await.ok();
+    shop.upload(&own(ann, "documents", "bad.txt"), &ann.token, &infected()).await.ok();
+    clamd.revive();
+    soon("the infected one went", async || shop.blobs("all").await == 2).await;
+    shop.fetched(&format!("/object/{}", own(ann, "documents", "bad.txt")), &ann.token).await.refused("404", "NoSuchKey");
+    assert_eq!(shop.count("select count(*) from app.blobs where scan_result = 'pending' and scan_tried_at is not null").await, 1);
+    assert_eq!(shop.count("select count(*) from app.blobs where scan_result = 'skipped'").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_found_in_bytes_holds_for_equal_ones_that_came_before() {
+    let mut clamd = Clamd::start();
+    let shop = shop(&clamd, Away::Pass).await;
+    let ann = &shop.ann;
+    clamd.kill();
+    shop.upload(&own(ann, "documents", "bad.txt"), &ann.token, &infected()).await.ok();
+    shop.upload(&own(ann, "documents", "good.txt"), &ann.token, "good").await.ok();
+    // As if both had come before there was a scanner.
+    let owner = shop.db.superuser().await;
+    owner.execute("update app.blobs set scan_result = 'skipped'", &[]).await.unwrap();
+    shop.upload(&own(ann, "documents", "again.txt"), &ann.token, "good").await.ok();
+    assert_eq!(shop.count("select count(*) from app.blobs where scan_result = 'pending' and state = 'stored'").await, 1);
+    clamd.revive();
+    let refused = shop.upload(&own(ann, "documents", "bad again.txt"), &ann.token, &infected()).await;
+    refused.refused("422", "file_infected");
+    soon("its equal went", async || shop.blobs("all").await == 1).await;
+    shop.fetched(&format!("/object/{}", own(ann, "documents", "bad.txt")), &ann.token).await.refused("404", "NoSuchKey");
+    soon("the good one is clean", async || shop.count("select count(*) from app.blobs where scan_result = 'clean'").await == 1).await;
+}
+
+#[tokio::test]
+async fn nobody_says_what_was_found_in_a_file_that_is_not_there() {
+    let clamd = Clamd::start();
+    let shop = shop(&clamd, Away::Refuse).await;
+    let (ann, path) = (&shop.ann, own(&shop.ann, "documents", "later.txt"));
+    let (bucket, name) = path.split_once('/').unwrap();
+    shop.customers(ann, 1).await;
+    let customer = shop.get("/rest/v1/customers?select=id", ann).await.body[0]["id"].clone();
+    let row = json!({ "file_name": "later.txt", "original_file_name": "later.txt", "file_size": 1, "mime_type": "text/plain",
+                      "entity_type": "customer", "entity_id": customer, "storage_bucket": bucket, "storage_path": name,
+                      "virus_scan_status": "clean" });
+    assert_eq!(shop.post("/rest/v1/attachments", ann, row).await.status, 201);
+    let seen = shop.get("/rest/v1/attachments?select=virus_scan_status", ann).await.body;
+    assert_eq!(seen, json!([{ "virus_scan_status": "pending" }]));
+    let changed = shop.request("PATCH", "/rest/v1/attachments?file_name=eq.later.txt", ann).json(&json!({ "virus_scan_status": "clean" }));
+    assert_eq!(changed.send().await.unwrap().status(), 204);
+    let seen = shop.get("/rest/v1/attachments?select=virus_scan_status", ann).await.body;
+    assert_eq!(seen, json!([{ "virus_scan_status": "pending" }]));
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ async fn a_letter_goes_once_to_each_who_may_be_written_to() {
     );
     assert_eq!(shop.count("select count(*) from app.outbox where purpose = 'bulk'").await, 119);
     assert_eq!(shop.count("select count(distinct recipient) from app.outbox where purpose = 'bulk'").await, 119);
+    refused_by_its_link(&shop).await;
     for bad in
         [json!({ "subject": "a", "text": "b" }), json!({ "filter": "id=not.is.null", "customer_ids": ["x"], "subject": "a", "text": "b" })]
     {
@@ -68,6 +69,29 @@ async fn a_letter_goes_once_to_each_who_may_be_written_to() {
     let row = json!({ "job_type": "bulk_email", "payload": { "filter": "id=not.is.null", "subject": "a", "text": "b" } });
     Shop::refused(&shop.post("/rest/v1/job_queue", &viewer, row).await, 403, "42501");
     shop.server.stop().await;
+}
+
+/// Whoever presses the button of his mail program is written to no more about that, and still about other things.
+async fn refused_by_its_link(shop: &Shop) {
+    let ann = &shop.ann;
+    let mut found = Value::Null;
+    soon("the letter is there", async || {
+        found = shop.server.get("/mailbox/api/v1/search?query=to:c7@example.com", &shop.server.service()).await.body;
+        found["messages"][0]["ID"].is_string()
+    })
+    .await;
+    let path = format!("/mailbox/api/v1/message/{}", found["messages"][0]["ID"].as_str().unwrap());
+    let links = shop.server.get(&path, &shop.server.service()).await.body["ListUnsubscribe"].clone();
+    assert_eq!(links["HeaderPost"], "List-Unsubscribe=One-Click", "{links}");
+    let path = links["Links"][0].as_str().unwrap().strip_prefix("http://localhost:54321").unwrap().to_owned();
+    assert_eq!(shop.server.post(&path, "", json!({})).await.status, 200);
+    let letter =
+        |topic: &str| json!({ "filter": "email=in.(c6@example.com,c7@example.com)", "subject": "News", "text": "More", "topic": topic });
+    let sums = |sent: u32, suppressed: u32| json!({ "sent": sent, "suppressed": suppressed, "without_address": 0 });
+    assert_eq!(shop.task(ann, "bulk_email", letter("news")).await["result"], sums(1, 1));
+    assert_eq!(shop.task(ann, "bulk_email", letter("recalls")).await["result"], sums(2, 0));
+    let odd = shop.task(ann, "bulk_email", letter("Recalls & more")).await;
+    assert_eq!(odd["status"], "failed", "{odd}");
 }
 
 #[tokio::test]

@@ -1,0 +1,72 @@
+//! A server that is quiet: what others would hear of waits until one that is not comes.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::process::{Program, Way, folder, sql};
+use crate::receiver::Receiver;
+
+/// What leaves does so within this time, on a machine that has much to do.
+const LEAVES_MAX: Duration = Duration::from_mins(2);
+/// How often a server is asked something else before what it did not do is looked at.
+const OTHER_REQUESTS: usize = 50;
+
+fn start(folder: &Path, quiet: &str) -> Program {
+    let settings = [
+        ("THORBIS_QUIET", quiet),
+        ("THORBIS_MESSAGING__WEBHOOKS__PRIVATE_ADDRESSES_ALLOWED", "true"),
+        ("THORBIS_MESSAGING__WEBHOOKS__RETRY_SECONDS", "1,1,1,1,1,1,1,1,1,1"),
+        ("THORBIS_MESSAGING__WEBHOOKS__POLL_INTERVAL_MS", "50"),
+        ("THORBIS_BACKUP__ENABLED", "false"),
+    ];
+    Program::start_with(folder, &settings)
+}
+
+fn letters_that_left(folder: &Path) -> String {
+    sql(folder, "select count(*) from app.outbox where status = 'sent'")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_leaves_a_quiet_server_and_all_of_it_the_next_one() {
+    let (folder, receiver) = (folder(), Receiver::new().await);
+    let folder = folder.path();
+    let server = tokio::task::block_in_place(|| start(folder, "true"));
+    let way = Way::to(&server, folder);
+    let post = |path: &str, body: serde_json::Value| {
+        let asked = way.service(Method::POST, &format!("{}{path}", server.url)).json(&body);
+        async move {
+            let answer = asked.send().await.unwrap();
+            let (status, text) = (answer.status(), answer.text().await.unwrap());
+            assert!(status.is_success(), "{status} {text}");
+        }
+    };
+    post("/api/v1/webhooks", json!({ "name": "Till", "url": receiver.url(), "events": ["customer.created"] })).await;
+    // The receiver does not take the first two calls.
+    for number in 1..=3 {
+        post("/rest/v1/customers", json!({ "first_name": format!("told-{number}"), "phone": "+15550100" })).await;
+    }
+    post("/auth/v1/signup", json!({ "email": "ann@example.com", "password": "correct horse battery staple" })).await;
+    post("/auth/v1/recover", json!({ "email": "ann@example.com" })).await;
+    for _ in 0..OTHER_REQUESTS {
+        assert_eq!(way.request(Method::GET, "customers?select=id&limit=1").send().await.unwrap().status(), 200);
+    }
+    assert!(receiver.told().taken.is_empty(), "a quiet server told somebody");
+    tokio::task::block_in_place(|| {
+        assert_eq!(letters_that_left(folder), "0");
+        server.stop();
+    });
+    assert!(receiver.told().taken.is_empty(), "a quiet server told somebody at its end");
+
+    let server = tokio::task::block_in_place(|| start(folder, "false"));
+    let begun = Instant::now();
+    tokio::task::block_in_place(|| {
+        while receiver.told().taken.is_empty() || letters_that_left(folder) == "0" {
+            assert!(begun.elapsed() < LEAVES_MAX, "what waited does not leave");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server.stop();
+    });
+}
