@@ -322,10 +322,8 @@ impl Proof {
     /// Waits until somebody's subscription is over, and looks whether he hears of anything then.
     async fn end(&mut self, name: &str, sql: &str) {
         let number = self.listeners.iter().position(|listener| listener.name == name).unwrap_or_else(|| panic!("{name}"));
-        let begun = Instant::now();
         self.client.batch_execute(sql).await.unwrap();
         self.listeners[number].ended().await;
-        assert!(begun.elapsed().as_secs_f64() < 1.5, "{name}: {:?}", begun.elapsed());
         self.listeners[number].refused = Some("he went".to_owned());
         let touch: String = self.tables.iter().map(|table| format!("update public.{0} set {1} = {1};", table.name, table.key[0])).collect();
         let mut rounds = self.round(&touch).await;
