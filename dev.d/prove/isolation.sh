@@ -12,5 +12,5 @@ cargo run --locked --quiet -p thorbis-testkit --bin test-cluster -- --install "$
     cat "$log"
     exit 1
 }
-grep -E '^[0-9]+ (requests|changes) ' "$log" | tr '\n' ';' | sed 's/;$//; s/;/; /g'
+grep -oE '[0-9]+ (requests|changes) .*' "$log" | tr '\n' ';' | sed 's/;$//; s/;/; /g'
 echo
