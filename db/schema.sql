@@ -5607,7 +5607,7 @@ begin
 end $$;
 ALTER FUNCTION app.check_visit() OWNER TO app_definer;
 
-CREATE FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) RETURNS TABLE(company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamp with time zone, payload jsonb, created_by uuid, asked_with jsonb, mark jsonb)
+CREATE FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) RETURNS TABLE(company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamp with time zone, payload jsonb, created_by uuid, asked_with jsonb, mark jsonb, traceparent text)
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -5640,7 +5640,8 @@ begin
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      -- A row that is locked stays where it is.
      where t.ctid = c.place
-    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.created_by, t.asked_with, t.mark;
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.created_by, t.asked_with, t.mark,
+              t.traceparent;
     return;
   end if;
   for v_task in
@@ -5653,7 +5654,8 @@ begin
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      -- A row that is locked stays where it is.
      where t.ctid = c.place
-    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark,
+              t.traceparent
   loop
     company_id := v_task.company_id;
     id := v_task.id;
@@ -5665,6 +5667,7 @@ begin
     created_by := v_task.created_by;
     asked_with := v_task.asked_with;
     mark := v_task.mark;
+    traceparent := v_task.traceparent;
     if (v_task.kind = any (v_kinds) or v_task.company_id = any (v_companies))
        and app.take_slots(v_task.company_id, v_task.id, v_task.kind, v_task.limit_key) is null then
       kind := null;
@@ -5798,6 +5801,7 @@ CREATE TABLE app.tasks (
     label text,
     asked_with jsonb,
     mark jsonb,
+    traceparent text,
     CONSTRAINT tasks_asked_with_check CHECK ((jsonb_typeof(asked_with) = 'object'::text)),
     CONSTRAINT tasks_label_check CHECK ((length(label) <= 200)),
     CONSTRAINT tasks_limit_key_check CHECK (((length(limit_key) >= 1) AND (length(limit_key) <= 200))),
@@ -7411,9 +7415,9 @@ begin
     raise exception using errcode = 'TH422', constraint = 'task_priority_invalid', message = 'A priority is between -1000 and 1000.';
   end if;
   loop
-    insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, unique_key, payload, created_by)
+    insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, unique_key, payload, created_by, traceparent)
     values (v_company, v_id, p_kind, v_state, -coalesce(p_priority, v_kind.priority), v_run_at, v_kind.attempts_max, p_limit_key, p_unique_key,
-            coalesce(p_payload, '{}'), auth.uid())
+            coalesce(p_payload, '{}'), auth.uid(), app.task_trace())
     on conflict (company_id, kind, unique_key) where unique_key is not null do nothing;
     if found then
       return v_id;
@@ -7453,7 +7457,7 @@ declare
 begin
   with given as (
     select * from jsonb_to_recordset(p_tasks)
-        n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text)),
+        n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text, traceparent text)),
   -- Each company is looked at once, and asked about by itself only where something is to be refused: that says what.
   kinds as materialized (
     select d.company_id, d.kind as name,
@@ -7464,9 +7468,10 @@ begin
        select k.name is not null and not k.is_draining and (app.company_id() is null or d.company_id in (app.company_id(), app.no_company()))
               and not exists (select from app.task_limits l where l.company_id = d.company_id and l.kind in ('*', d.kind) and l.is_draining)
               as is_open) o)
-  insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by)
+  insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by, traceparent)
   select k.company_id, coalesce(n.id, app.uuid_v7()), n.kind, case when n.run_at > now() then 'later' else 'ready' end,
-         -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user
+         -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user,
+         app.task_trace(n.traceparent)
     from given n join kinds k on k.name = n.kind and k.company_id = coalesce(n.company_id, app.no_company());
   get diagnostics v_count = row_count;
   return v_count;
@@ -18019,6 +18024,14 @@ begin
      where l.lane is not null and l.running_max is not null;
 end $$;
 ALTER FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) OWNER TO app_owner;
+
+CREATE FUNCTION app.task_trace(p_given text DEFAULT NULL::text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN (SELECT t.trace FROM (SELECT COALESCE(task_trace.p_given, NULLIF(current_setting('app.traceparent'::text, true), ''::text), CASE WHEN (strpos(current_setting('request.headers'::text, true), 'thorbis-traceparent'::text) > 0) THEN ((current_setting('request.headers'::text, true))::jsonb ->> 'thorbis-traceparent'::text) ELSE NULL::text END) AS "coalesce") t(trace) WHERE (t.trace ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$'::text));
+ALTER FUNCTION app.task_trace(p_given text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.task_trace(p_given text) IS 'The trace that a task which is put in belongs to, if there is one.';
 
 CREATE FUNCTION app.team_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -38594,6 +38607,10 @@ GRANT ALL ON FUNCTION app.task_kind_of(p_kind text, p_company_id uuid) TO servic
 
 REVOKE ALL ON FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.task_trace(p_given text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.task_trace(p_given text) TO app_definer;
+GRANT ALL ON FUNCTION app.task_trace(p_given text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.team_changed() FROM PUBLIC;
 

@@ -5,8 +5,11 @@
 
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use kernel::trace::TARGET;
 use kernel::{Error, Grant, RequestContext, Result};
 use postgres::{Access, Tx};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::attempts::{self, Wanted};
 use crate::hook::Hook;
@@ -33,13 +36,26 @@ impl Outbound {
         let taken = outbox::take(&tx, config, now).await?;
         tx.commit().await?;
         let outcomes: Vec<Result<Pass>> =
-            stream::iter(taken.into_iter().map(|taken| self.carry(seal, taken))).buffer_unordered(AT_ONCE).collect().await;
+            stream::iter(taken.into_iter().map(|taken| self.traced(seal, taken))).buffer_unordered(AT_ONCE).collect().await;
         let mut done = Pass::default();
         for outcome in outcomes {
             let one = outcome?;
             done = Pass { sent: done.sent + one.sent, again: done.again + one.again, failed: done.failed + one.failed };
         }
         Ok(done)
+    }
+
+    /// Sends one message, in a trace of its own: who asked for it was answered long ago.
+    async fn traced(&self, seal: &Seal, taken: Taken) -> Result<Pass> {
+        let (channel, attempt) = (taken.channel.as_str(), taken.attempts);
+        let span = tracing::info_span!(target: TARGET, parent: None, "message", channel, attempt, code = Empty);
+        let outcome = self.carry(seal, taken).instrument(span.clone()).await;
+        match &outcome {
+            Ok(pass) if pass.sent == 0 => span.record("code", "not_sent"),
+            Ok(_) => &span,
+            Err(error) => span.record("code", error.code()),
+        };
+        outcome
     }
 
     /// Sends one message and notes how it ended.

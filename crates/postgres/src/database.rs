@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use kernel::{CompanyId, Grant, RequestContext, Result};
+use tracing::Instrument;
 
 use crate::alone::Alone;
 use crate::error::from_wire;
@@ -15,6 +16,7 @@ use crate::opening::{Opened, Opening};
 use crate::options::{PoolOptions, PoolStatus};
 use crate::pool::{Pool, Use};
 use crate::row::Row;
+use crate::spans;
 use crate::sql::Sql;
 use crate::tx::{self, Access, Tx};
 use crate::writes::{Noted, OwnWrites};
@@ -102,7 +104,12 @@ impl Database {
     async fn run_on(&self, purpose: Use, opening: Opening, access: Access, statement: Sql) -> Result<Answer> {
         let connection = self.pool.acquire(purpose).await?;
         let noted = Noted::of(&self.writes, &opening, access);
-        let ran = Box::pin(tx::run(connection, opening, access, statement)).await;
+        let span = spans::alone(access);
+        spans::note_operation(&span, statement.as_text());
+        let ran = Box::pin(tx::run(connection, opening, access, statement)).instrument(span.clone()).await;
+        if let Err(error) = &ran {
+            spans::note_error(&span, error);
+        }
         noted.ended(ran.as_ref().map(|(opened, _)| opened.company_id));
         ran.map(|(opened, rows)| Answer { opened, rows })
     }

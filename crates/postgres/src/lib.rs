@@ -15,6 +15,7 @@ mod opening;
 mod options;
 mod pool;
 mod row;
+mod spans;
 mod sql;
 mod streaming;
 pub mod sums;

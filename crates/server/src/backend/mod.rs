@@ -42,6 +42,7 @@ use crate::config::Settings;
 use crate::metrics::PoolGauges;
 use crate::start::StartError;
 use crate::tasks;
+pub(crate) use alerts::node;
 
 use listening::Listening;
 use vault::RingVault;

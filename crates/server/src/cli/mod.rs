@@ -40,7 +40,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Environment, Flags, Loaded, Sources};
+use crate::config::{self, Environment, Flags, Loaded, Settings, Sources};
 use crate::start::StartError;
 use crate::{logging, version};
 
@@ -186,7 +186,15 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Serve(serve) => serve.alone(sources.variables, &mut settings)?,
         _ => None,
     };
-    logging::begin(&settings)?;
+    let otlp = logging::begin(&settings)?;
+    let outcome = Box::pin(carry_out(command, alone, settings)).await;
+    if let Some(otlp) = otlp {
+        otlp.end().await;
+    }
+    outcome
+}
+
+async fn carry_out(command: Command, alone: Option<serve::AloneSources>, settings: Settings) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(command) => match alone {
             Some(alone) => command.run_alone(alone, settings).await,

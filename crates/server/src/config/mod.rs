@@ -18,7 +18,7 @@ use doctor::DoctorConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
-use observe::{AlertsConfig, LogFileConfig, SentryConfig};
+use observe::{AlertsConfig, LogFileConfig, OtlpConfig, SentryConfig};
 use operations::BackupConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
@@ -124,6 +124,8 @@ pub struct Settings {
     pub alerts: AlertsConfig,
     /// Who is told of errors of ours.
     pub sentry: SentryConfig,
+    /// Where traces and lines of the log are gathered.
+    pub otlp: OtlpConfig,
     /// Logs.
     pub log: Log,
 }
@@ -356,6 +358,7 @@ impl Default for Settings {
             metrics: Metrics::default(),
             alerts: AlertsConfig::default(),
             sentry: SentryConfig::default(),
+            otlp: OtlpConfig::default(),
             log: Log::default(),
         }
     }

@@ -50,6 +50,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.realtime.faults().into_iter().map(|(key, allowed)| (format!("realtime.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.alerts.faults().into_iter().map(|(key, allowed)| (format!("alerts.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.sentry.faults().into_iter().map(|(key, allowed)| (format!("sentry.{key}"), format!("allowed: {allowed}"))));
+    broken.extend(settings.otlp.faults().into_iter().map(|(key, allowed)| (format!("otlp.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.log.file.faults().into_iter().map(|(key, allowed)| (format!("log.file.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.backup.faults().into_iter().map(|(key, allowed)| (format!("backup.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.archives.faults().into_iter().map(|(key, allowed)| (format!("archives.{key}"), format!("allowed: {allowed}"))));

@@ -60,6 +60,8 @@ mod stored;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod traced;
+#[cfg(test)]
 mod transfers;
 #[cfg(test)]
 mod worked;

@@ -52,6 +52,7 @@ const SOURCES: &[&str] = &[
     "crates/messaging/src/notifications/config.rs",
     "crates/cache/src/config.rs",
     "crates/observe/src/config.rs",
+    "crates/observe/src/otlp/config.rs",
 ];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
 const IMPOSSIBLE: [&str; 6] = ["\u{1}", "0", "1", "4294967295", "9223372036854775807", ""];
