@@ -14,6 +14,7 @@ pub mod migrate;
 mod opening;
 mod options;
 mod pool;
+pub mod replicas;
 mod row;
 mod spans;
 mod sql;

@@ -67,7 +67,7 @@ impl Tx {
             Err(fault) => Err(from_wire(fault)),
         };
         let rows = tx.noting(parts.and_then(last))?;
-        tx.opened = Opening::opened(rows.rows().first())?;
+        tx.opened = opening.opened(rows.rows().first())?;
         Ok(tx)
     }
 
@@ -243,18 +243,18 @@ pub(crate) async fn run(connection: Lease, opening: Opening, access: Access, sql
         answered = answer(&connection, &steps).await;
     }
     let outcome = match answered {
-        Ok(parts) => outcome(parts),
+        Ok(parts) => outcome(&opening, parts),
         Err(Fault::Refused(refusal)) if refusal.passed == 0 => Err(opening.refused(from_wire(Fault::Refused(refusal)))),
         Err(fault) => Err(from_wire(fault)),
     };
     outcome.inspect_err(|error| connection.note(error))
 }
 
-fn outcome(mut parts: Vec<Part>) -> Result<(Opened, Vec<Row>)> {
+fn outcome(asked: &Opening, mut parts: Vec<Part>) -> Result<(Opened, Vec<Row>)> {
     let rows = parts.pop().map(Part::rows);
     let opening = parts.pop().map(Part::rows);
     let (Some(rows), Some(opening)) = (rows, opening) else { return Err(Error::internal("a statement was not answered")) };
-    Ok((Opening::opened(opening.first())?, rows))
+    Ok((asked.opened(opening.first())?, rows))
 }
 
 fn last(mut parts: Vec<Part>) -> Result<Part> {

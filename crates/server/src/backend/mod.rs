@@ -13,6 +13,7 @@ mod listening;
 mod parts;
 mod rate_rules;
 mod rates;
+mod replicas;
 mod rights;
 mod vault;
 
@@ -40,7 +41,7 @@ use transfers::Transfers;
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
-use crate::start::StartError;
+use crate::start::{StartError, replica_options};
 use crate::tasks;
 pub(crate) use alerts::node;
 
@@ -94,7 +95,7 @@ impl Backend {
         let listening = settings.database.prepared_statements.then(|| Listening::new(settings, server.clone()));
         let told = settings.database.prepared_statements.then(|| (server.clone(), settings.database.root_certificate_file.clone()));
         let pool = parts::pool_options(settings, server);
-        let database = Database::new(pool.clone())?;
+        let database = Database::new(pool.clone())?.with_replicas(replica_options(settings)?, &pool)?;
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
         let authority = Authority::establish();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -22,6 +22,7 @@ use observe::{AlertsConfig, LogFileConfig, OtlpConfig, SentryConfig};
 use operations::BackupConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
+use postgres::replicas::ReplicasConfig;
 use queue::QueueConfig;
 use realtime::RealtimeConfig;
 use realtime::changes::ChangesConfig;
@@ -247,6 +248,8 @@ pub struct Database {
     pub programs_directory: Option<PathBuf>,
     /// Whether row security is forced on all tables of a project that is brought: those without a policy are then read by the service alone.
     pub project_force_row_security: bool,
+    /// Copies of the database that answer reads.
+    pub replicas: ReplicasConfig,
 }
 
 /// What is done again and again.
@@ -401,6 +404,7 @@ impl Default for Database {
             abandoned_ms: 250,
             programs_directory: None,
             project_force_row_security: false,
+            replicas: ReplicasConfig::default(),
         }
     }
 }

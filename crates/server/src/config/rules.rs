@@ -35,6 +35,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.redis.faults().into_iter().map(|(key, allowed)| (format!("redis.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.rates.faults().into_iter().map(|(key, allowed)| (format!("rates.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.outbound.faults().into_iter().map(|(key, allowed)| (format!("outbound.{key}"), format!("allowed: {allowed}"))));
+    let replicas = settings.database.replicas.faults().into_iter();
+    broken.extend(replicas.map(|(key, allowed)| (format!("database.replicas.{key}"), format!("allowed: {allowed}"))));
     let feed = settings.change_feed.faults().into_iter();
     broken.extend(feed.map(|(key, allowed)| (format!("change_feed.{key}"), format!("allowed: {allowed}"))));
     let changes = settings.row_changes.faults().into_iter();

@@ -42,6 +42,8 @@ mod reader;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod secrets;

@@ -33,6 +33,7 @@ const SOURCES: &[&str] = &[
     "crates/redis_link/src/config.rs",
     "crates/outbound/src/config.rs",
     "crates/postgres/src/feed/config.rs",
+    "crates/postgres/src/replicas/config.rs",
     "crates/doctor/src/config.rs",
     "crates/queue/src/config.rs",
     "crates/queue/src/cron/config.rs",
