@@ -24,9 +24,9 @@ pub struct ImagesConfig {
     pub document_bytes_max: u64,
     /// Mebibytes of memory that drawing a page may take.
     pub page_memory_mib: u32,
-    /// Pixels of the longer side of thumbnails.
+    /// Pixels of the longer side of thumbnails, as far as `side_max` goes.
     pub thumbnail_side: u32,
-    /// Pixels of the longer side of previews.
+    /// Pixels of the longer side of previews, as far as `side_max` goes.
     pub preview_side: u32,
     /// Pixels of an image, as its first bytes say, before anything of it is unpacked.
     pub pixels_max: u64,
@@ -71,6 +71,11 @@ impl ImagesConfig {
         if content_type.trim_start().starts_with("application/pdf") { self.document_bytes_max } else { self.source_bytes_max }
     }
 
+    /// Returns the longer sides of previews and thumbnails.
+    pub(crate) fn preview_sides(&self) -> [u32; 2] {
+        [self.preview_side.min(self.side_max), self.thumbnail_side.min(self.side_max)]
+    }
+
     /// Returns the settings that are impossible, each with what is allowed.
     pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
         [
@@ -81,8 +86,8 @@ impl ImagesConfig {
             (!(1024..=1_073_741_824).contains(&self.source_bytes_max), "images.source_bytes_max", "1024 to 1073741824"),
             (!(1024..=1_073_741_824).contains(&self.document_bytes_max), "images.document_bytes_max", "1024 to 1073741824"),
             (!(128..=65_536).contains(&self.page_memory_mib), "images.page_memory_mib", "128 to 65536"),
-            (!(16..=self.side_max).contains(&self.thumbnail_side), "images.thumbnail_side", "16 to images.side_max"),
-            (!(16..=self.side_max).contains(&self.preview_side), "images.preview_side", "16 to images.side_max"),
+            (!(16..=16_383).contains(&self.thumbnail_side), "images.thumbnail_side", "16 to 16383"),
+            (!(16..=16_383).contains(&self.preview_side), "images.preview_side", "16 to 16383"),
             (!(10_000..=1_000_000_000).contains(&self.pixels_max), "images.pixels_max", "10000 to 1000000000"),
             // More than that a WebP does not have.
             (!(16..=16_383).contains(&self.side_max), "images.side_max", "16 to 16383"),

@@ -63,14 +63,18 @@ impl Header {
             Self::Encrypted => (b'e', 0, 0),
             Self::Unreadable => (b'u', 0, 0),
         };
-        let ([a, b, c, d], [e, f, g, h]) = (width.to_le_bytes(), height.to_le_bytes());
-        [mark, a, b, c, d, e, f, g, h]
+        let mut bytes = [mark; Self::BYTES];
+        for (place, byte) in bytes.iter_mut().skip(1).zip(width.to_le_bytes().into_iter().chain(height.to_le_bytes())) {
+            *place = byte;
+        }
+        bytes
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let &[mark, a, b, c, d, e, f, g, h] = bytes else { return None };
+        let (mark, sides) = bytes.split_first()?;
+        let (width, height) = sides.split_first_chunk::<4>()?;
         match mark {
-            b'p' => Some(Self::Page { width: u32::from_le_bytes([a, b, c, d]), height: u32::from_le_bytes([e, f, g, h]) }),
+            b'p' => Some(Self::Page { width: u32::from_le_bytes(*width), height: u32::from_le_bytes(height.try_into().ok()?) }),
             b'e' => Some(Self::Encrypted),
             b'u' => Some(Self::Unreadable),
             _ => None,

@@ -79,13 +79,13 @@ impl queue::Kind for MakePreviews {
 }
 
 fn noted(company: CompanyId, object: &Object, outcome: &Outcome, storage: &Storage) -> Sql {
-    let config = storage.images().config();
+    let [preview_side, thumbnail_side] = storage.images().config().preview_sides();
     let address = |side: u32| {
         let path = utf8_percent_encode(&object.name, PLAIN);
         format!("/storage/v1/render/image/authenticated/{}/{path}?width={side}&height={side}&resize=contain", object.bucket)
     };
     let (thumbnail, preview, fault) = match outcome {
-        Outcome::Made => (Some(address(config.thumbnail_side)), Some(address(config.preview_side)), None),
+        Outcome::Made => (Some(address(thumbnail_side)), Some(address(preview_side)), None),
         Outcome::Failed(why) => (None, None, Some(why.as_str())),
     };
     let mut sql = Sql::new("select app.note_previews(");
@@ -98,7 +98,7 @@ impl Storage {
     /// Makes what is not kept already.
     async fn make_previews(&self, object: &Object) -> Result<()> {
         let images: &Images = self.images();
-        for side in [images.config().preview_side, images.config().thumbnail_side] {
+        for side in images.config().preview_sides() {
             let wanted = Wanted { width: Some(side), height: Some(side), resize: Some(Resize::Contain), quality: None, is_origin: false };
             match self.render(images, object.clone(), &wanted, true).await {
                 Ok(_kept) => (),
