@@ -133,7 +133,7 @@ impl Backend {
             parts::transfers((&database, &authority, &clock), (&files, &data_api, &queue, &auth, &outbound), settings, public_url)?;
         let storage = parts::storage((&database, &authority, &clock), (&files, &auth, &limiter, &queue), settings, public_url)?;
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
-        let kinds = tasks::kinds(desk, &messaging, &transfers, parts::of_sql(settings, &pool, &authority)?);
+        let kinds = tasks::kinds(desk, &messaging, (&transfers, &storage), parts::of_sql(settings, &pool, &authority)?);
         let cron = Cron::new(queue.clone(), &kinds, clock);
         let (feed, feed_status, realtime) = parts::feed(pool, &data_api, (&database, &authority, &auth), settings)?;
         Ok(Self(Arc::new(Inner {

@@ -155,6 +155,10 @@ impl From<postgres::cluster::ClusterError> for CliError {
 
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
+    // A process that draws a page of a document for a server is nothing else.
+    if let Some(code) = storage::drawn_by_this_process() {
+        return code;
+    }
     let Cli { common, command } = Cli::parse();
     // Clients that are not told what does their cryptography ask the process, and end it where nothing was said.
     let _first = rustls::crypto::aws_lc_rs::default_provider().install_default().is_ok();

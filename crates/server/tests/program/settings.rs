@@ -200,6 +200,7 @@ fn unit(key: &str) -> &'static str {
         ("bytes_min", "bytes"),
         ("_bytes", "bytes"),
         ("_kib", "KiB"),
+        ("_mib", "MiB"),
     ];
     units.iter().find(|(ending, _)| name.ends_with(ending)).map_or("", |(_, unit)| unit)
 }
