@@ -1211,6 +1211,9 @@ begin
   if old.original_file_name is distinct from new.original_file_name then v_changed := v_changed || 'original_file_name'::text; v_old := v_old || jsonb_build_object('original_file_name', old.original_file_name); v_new := v_new || jsonb_build_object('original_file_name', new.original_file_name); end if;
   if old.parent_id is distinct from new.parent_id then v_changed := v_changed || 'parent_id'::text; v_old := v_old || jsonb_build_object('parent_id', old.parent_id); v_new := v_new || jsonb_build_object('parent_id', new.parent_id); end if;
   if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
+  if old.preview_url is distinct from new.preview_url then v_changed := v_changed || 'preview_url'::text; v_old := v_old || jsonb_build_object('preview_url', old.preview_url); v_new := v_new || jsonb_build_object('preview_url', new.preview_url); end if;
+  if old.processing_error is distinct from new.processing_error then v_changed := v_changed || 'processing_error'::text; v_old := v_old || jsonb_build_object('processing_error', old.processing_error); v_new := v_new || jsonb_build_object('processing_error', new.processing_error); end if;
+  if old.processing_status is distinct from new.processing_status then v_changed := v_changed || 'processing_status'::text; v_old := v_old || jsonb_build_object('processing_status', old.processing_status); v_new := v_new || jsonb_build_object('processing_status', new.processing_status); end if;
   if old.storage_bucket is distinct from new.storage_bucket then v_changed := v_changed || 'storage_bucket'::text; v_old := v_old || jsonb_build_object('storage_bucket', old.storage_bucket); v_new := v_new || jsonb_build_object('storage_bucket', new.storage_bucket); end if;
   if old.storage_path is distinct from new.storage_path then v_changed := v_changed || 'storage_path'::text; v_old := v_old || jsonb_build_object('storage_path', old.storage_path); v_new := v_new || jsonb_build_object('storage_path', new.storage_path); end if;
   if old.storage_provider is distinct from new.storage_provider then v_changed := v_changed || 'storage_provider'::text; v_old := v_old || jsonb_build_object('storage_provider', old.storage_provider); v_new := v_new || jsonb_build_object('storage_provider', new.storage_provider); end if;
@@ -2324,6 +2327,7 @@ begin
   if old.original_filename is distinct from new.original_filename then v_changed := v_changed || 'original_filename'::text; v_old := v_old || jsonb_build_object('original_filename', old.original_filename); v_new := v_new || jsonb_build_object('original_filename', new.original_filename); end if;
   if old.permanent_delete_scheduled_at is distinct from new.permanent_delete_scheduled_at then v_changed := v_changed || 'permanent_delete_scheduled_at'::text; v_old := v_old || jsonb_build_object('permanent_delete_scheduled_at', old.permanent_delete_scheduled_at); v_new := v_new || jsonb_build_object('permanent_delete_scheduled_at', new.permanent_delete_scheduled_at); end if;
   if old.preview_url is distinct from new.preview_url then v_changed := v_changed || 'preview_url'::text; v_old := v_old || jsonb_build_object('preview_url', old.preview_url); v_new := v_new || jsonb_build_object('preview_url', new.preview_url); end if;
+  if old.processing_error is distinct from new.processing_error then v_changed := v_changed || 'processing_error'::text; v_old := v_old || jsonb_build_object('processing_error', old.processing_error); v_new := v_new || jsonb_build_object('processing_error', new.processing_error); end if;
   if old.processing_status is distinct from new.processing_status then v_changed := v_changed || 'processing_status'::text; v_old := v_old || jsonb_build_object('processing_status', old.processing_status); v_new := v_new || jsonb_build_object('processing_status', new.processing_status); end if;
   if old.storage_bucket is distinct from new.storage_bucket then v_changed := v_changed || 'storage_bucket'::text; v_old := v_old || jsonb_build_object('storage_bucket', old.storage_bucket); v_new := v_new || jsonb_build_object('storage_bucket', new.storage_bucket); end if;
   if old.storage_path is distinct from new.storage_path then v_changed := v_changed || 'storage_path'::text; v_old := v_old || jsonb_build_object('storage_path', old.storage_path); v_new := v_new || jsonb_build_object('storage_path', new.storage_path); end if;
@@ -5607,7 +5611,7 @@ begin
 end $$;
 ALTER FUNCTION app.check_visit() OWNER TO app_definer;
 
-CREATE FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) RETURNS TABLE(company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamp with time zone, payload jsonb, created_by uuid, asked_with jsonb, mark jsonb)
+CREATE FUNCTION app.claim_tasks(p_worker uuid, p_wanted jsonb) RETURNS TABLE(company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamp with time zone, payload jsonb, created_by uuid, asked_with jsonb, mark jsonb, traceparent text)
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -5640,7 +5644,8 @@ begin
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      -- A row that is locked stays where it is.
      where t.ctid = c.place
-    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.created_by, t.asked_with, t.mark;
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.created_by, t.asked_with, t.mark,
+              t.traceparent;
     return;
   end if;
   for v_task in
@@ -5653,7 +5658,8 @@ begin
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      -- A row that is locked stays where it is.
      where t.ctid = c.place
-    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark,
+              t.traceparent
   loop
     company_id := v_task.company_id;
     id := v_task.id;
@@ -5665,6 +5671,7 @@ begin
     created_by := v_task.created_by;
     asked_with := v_task.asked_with;
     mark := v_task.mark;
+    traceparent := v_task.traceparent;
     if (v_task.kind = any (v_kinds) or v_task.company_id = any (v_companies))
        and app.take_slots(v_task.company_id, v_task.id, v_task.kind, v_task.limit_key) is null then
       kind := null;
@@ -5798,6 +5805,7 @@ CREATE TABLE app.tasks (
     label text,
     asked_with jsonb,
     mark jsonb,
+    traceparent text,
     CONSTRAINT tasks_asked_with_check CHECK ((jsonb_typeof(asked_with) = 'object'::text)),
     CONSTRAINT tasks_label_check CHECK ((length(label) <= 200)),
     CONSTRAINT tasks_limit_key_check CHECK (((length(limit_key) >= 1) AND (length(limit_key) <= 200))),
@@ -7411,9 +7419,9 @@ begin
     raise exception using errcode = 'TH422', constraint = 'task_priority_invalid', message = 'A priority is between -1000 and 1000.';
   end if;
   loop
-    insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, unique_key, payload, created_by)
+    insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, unique_key, payload, created_by, traceparent)
     values (v_company, v_id, p_kind, v_state, -coalesce(p_priority, v_kind.priority), v_run_at, v_kind.attempts_max, p_limit_key, p_unique_key,
-            coalesce(p_payload, '{}'), auth.uid())
+            coalesce(p_payload, '{}'), auth.uid(), app.task_trace())
     on conflict (company_id, kind, unique_key) where unique_key is not null do nothing;
     if found then
       return v_id;
@@ -7453,7 +7461,7 @@ declare
 begin
   with given as (
     select * from jsonb_to_recordset(p_tasks)
-        n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text)),
+        n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text, traceparent text)),
   -- Each company is looked at once, and asked about by itself only where something is to be refused: that says what.
   kinds as materialized (
     select d.company_id, d.kind as name,
@@ -7464,9 +7472,10 @@ begin
        select k.name is not null and not k.is_draining and (app.company_id() is null or d.company_id in (app.company_id(), app.no_company()))
               and not exists (select from app.task_limits l where l.company_id = d.company_id and l.kind in ('*', d.kind) and l.is_draining)
               as is_open) o)
-  insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by)
+  insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by, traceparent)
   select k.company_id, coalesce(n.id, app.uuid_v7()), n.kind, case when n.run_at > now() then 'later' else 'ready' end,
-         -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user
+         -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user,
+         app.task_trace(n.traceparent)
     from given n join kinds k on k.name = n.kind and k.company_id = coalesce(n.company_id, app.no_company());
   get diagnostics v_count = row_count;
   return v_count;
@@ -10750,6 +10759,11 @@ begin
 end $_$;
 ALTER FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) OWNER TO app_owner;
 
+CREATE FUNCTION app.is_previewable(p_mime_type text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    RETURN (lower(btrim(split_part(COALESCE(p_mime_type, ''::text), ';'::text, 1))) = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text, 'image/gif'::text, 'application/pdf'::text]));
+ALTER FUNCTION app.is_previewable(p_mime_type text) OWNER TO app_owner;
+
 CREATE FUNCTION app.is_program() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN COALESCE((substr((auth.jwt() ->> 'session_id'::text), 15, 1) = '8'::text), false);
@@ -13150,6 +13164,37 @@ begin
 end $$;
 ALTER FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) OWNER TO app_definer;
 
+CREATE FUNCTION app.note_previews(p_company_id uuid, p_version text, p_thumbnail_url text, p_preview_url text, p_error text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_version app.object_versions;
+  v_state constant text := case when p_error is null then 'completed' else 'failed' end;
+begin
+  if auth.role() is distinct from 'service_role' then
+    raise exception using errcode = '42501', message = 'Only the server itself says where previews are.';
+  end if;
+  perform app.keep_to_company(p_company_id);
+  select * into v_version from app.object_versions v where v.company_id = p_company_id and v.id = p_version and v.ended_at is null for share;
+  if not found then
+    return;
+  end if;
+  update public.file_storage f
+     set processing_status = v_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
+   where f.company_id = p_company_id and f.storage_bucket = v_version.bucket_id and f.storage_path = v_version.name
+     and (f.processing_status, f.processing_error, f.thumbnail_url, f.preview_url)
+         is distinct from (v_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
+  update public.attachments a
+     set processing_status = v_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
+   where a.company_id = p_company_id and a.storage_bucket = v_version.bucket_id and a.storage_path = v_version.name
+     and (a.processing_status, a.processing_error, a.thumbnail_url, a.preview_url)
+         is distinct from (v_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
+end $$;
+ALTER FUNCTION app.note_previews(p_company_id uuid, p_version text, p_thumbnail_url text, p_preview_url text, p_error text) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.note_previews(p_company_id uuid, p_version text, p_thumbnail_url text, p_preview_url text, p_error text) IS 'Says in the rows of a file where its thumbnail and preview are, or why there is none. For the server.';
+
 CREATE FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -15097,6 +15142,46 @@ begin
 end $$;
 ALTER FUNCTION app.put_invoice_reminders(p_limit integer) OWNER TO app_definer;
 
+CREATE FUNCTION app.put_lost_previews(p_rows_max integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_lost record;
+  v_done bigint := 0;
+begin
+  if auth.role() is distinct from 'service_role' or app.company_id() is not null then
+    raise exception using errcode = '42501', message = 'Only the server itself looks for previews that were lost.';
+  end if;
+  for v_lost in
+    with waiting as (
+      select f.company_id, f.storage_bucket, f.storage_path from public.file_storage f
+       where f.processing_status = 'pending' and f.updated_at between now() - interval '2 days' and now() - interval '10 minutes'
+       union
+      select a.company_id, a.storage_bucket, a.storage_path from public.attachments a
+       where a.processing_status = 'pending' and a.updated_at between now() - interval '2 days' and now() - interval '10 minutes')
+    select v.company_id, v.id, v.content_type,
+           exists (select from app.dead_tasks d where d.company_id = v.company_id and d.kind = 'make_previews' and d.unique_key = v.id) as is_dead
+      from waiting w
+      join storage.objects o on o.bucket_id = w.storage_bucket and o.name = w.storage_path
+      join app.object_versions v on v.object_id = o.id and v.id = o.version and v.company_id = w.company_id
+      join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key and b.scan_result <> 'pending'
+     where not exists (select from app.tasks t where t.company_id = v.company_id and t.kind = 'make_previews' and t.unique_key = v.id)
+     limit p_rows_max
+  loop
+    if v_lost.is_dead then
+      perform app.note_previews(v_lost.company_id, v_lost.id, null, null, 'Making a preview was given up (previews_given_up)');
+    else
+      perform app.put_previews(v_lost.company_id, v_lost.id, v_lost.content_type);
+    end if;
+    v_done := v_done + 1;
+  end loop;
+  return v_done;
+end $$;
+ALTER FUNCTION app.put_lost_previews(p_rows_max integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.put_lost_previews(p_rows_max integer) IS 'Puts tasks in for files that wait for a preview while there is none. For the server.';
+
 CREATE FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
@@ -15109,6 +15194,19 @@ CREATE FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reaso
    where e.id = p_id and e.attempts = p_attempts and e.status = 'pending'
 $$;
 ALTER FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) OWNER TO app_definer;
+
+CREATE FUNCTION app.put_previews(p_company_id uuid, p_version text, p_mime_type text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if app.is_previewable(p_mime_type)
+     and exists (select from app.task_kinds k where k.name = 'make_previews' and not k.is_draining)
+     and not exists (select from app.task_limits l where l.company_id = p_company_id and l.kind in ('*', 'make_previews') and l.is_draining) then
+    perform app.enqueue_task('make_previews', jsonb_build_object('version', p_version), p_company_id, p_unique_key => p_version);
+  end if;
+end $$;
+ALTER FUNCTION app.put_previews(p_company_id uuid, p_version text, p_mime_type text) OWNER TO app_owner;
 
 CREATE FUNCTION app.put_schedule(p_maker text, p_entry jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -15953,6 +16051,31 @@ begin
   return v_row;
 end $$;
 ALTER FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) OWNER TO app_definer;
+
+CREATE FUNCTION app.renew_previews() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_state constant text := case when app.is_previewable(new.content_type) then 'pending' else 'completed' end;
+  v_files bigint;
+  v_attachments bigint;
+begin
+  update public.file_storage f
+     set processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
+   where f.company_id = new.company_id and f.storage_bucket = new.bucket_id and f.storage_path = new.name;
+  get diagnostics v_files = row_count;
+  update public.attachments a
+     set processing_status = v_state, processing_error = null, thumbnail_url = null, preview_url = null
+   where a.company_id = new.company_id and a.storage_bucket = new.bucket_id and a.storage_path = new.name;
+  get diagnostics v_attachments = row_count;
+  if v_files + v_attachments > 0
+     and exists (select from app.blobs b where b.company_id = new.company_id and b.key = new.blob_key and b.scan_result <> 'pending') then
+    perform app.put_previews(new.company_id, new.id, new.content_type);
+  end if;
+  return null;
+end $$;
+ALTER FUNCTION app.renew_previews() OWNER TO app_definer;
 
 CREATE FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -18020,6 +18143,14 @@ begin
 end $$;
 ALTER FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) OWNER TO app_owner;
 
+CREATE FUNCTION app.task_trace(p_given text DEFAULT NULL::text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN (SELECT t.trace FROM (SELECT COALESCE(task_trace.p_given, NULLIF(current_setting('app.traceparent'::text, true), ''::text), CASE WHEN (strpos(current_setting('request.headers'::text, true), 'thorbis-traceparent'::text) > 0) THEN ((current_setting('request.headers'::text, true))::jsonb ->> 'thorbis-traceparent'::text) ELSE NULL::text END) AS "coalesce") t(trace) WHERE (t.trace ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$'::text));
+ALTER FUNCTION app.task_trace(p_given text) OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.task_trace(p_given text) IS 'The trace that a task which is put in belongs to, if there is one.';
+
 CREATE FUNCTION app.team_changed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -18100,6 +18231,33 @@ begin
    where p_erasure.subject <> 'account' and i.company_id = p_erasure.company_id and i.wanted && (array['*', split_part(n.names[1], '.', 1) || '.*'] || n.names);
 end $$;
 ALTER FUNCTION app.tell_of_erasure(p_erasure app.erasures) OWNER TO app_owner;
+
+CREATE FUNCTION app.tell_of_previews() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_is_other constant boolean := tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path);
+begin
+  if current_user not in ('anon', 'authenticated') and not v_is_other
+     or not starts_with(new.storage_path, new.company_id || '/')
+     or not exists (select from app.company_buckets c where c.id = new.storage_bucket) then
+    return new;
+  end if;
+  if v_is_other then
+    new.processing_status := case when app.is_previewable(new.mime_type) then 'pending' else 'completed' end;
+    new.processing_error := null;
+    new.thumbnail_url := null;
+    new.preview_url := null;
+  else
+    new.processing_status := old.processing_status;
+    new.processing_error := old.processing_error;
+    new.thumbnail_url := old.thumbnail_url;
+    new.preview_url := old.preview_url;
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.tell_of_previews() OWNER TO app_owner;
 
 CREATE FUNCTION app.tell_of_table(p_table regclass) RETURNS void
     LANGUAGE plpgsql
@@ -18816,6 +18974,20 @@ end $$;
 ALTER FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) IS 'Has writes to a table refused to members of a company that may no longer write. app.protect calls it.';
+
+CREATE FUNCTION app.want_previews() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform app.put_previews(v.company_id, v.id, v.content_type)
+     from storage.objects o
+     join app.object_versions v on v.object_id = o.id and v.id = o.version
+     join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
+    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id and b.scan_result <> 'pending';
+  return null;
+end $$;
+ALTER FUNCTION app.want_previews() OWNER TO app_definer;
 
 CREATE FUNCTION app.warn_duplicate_phone() RETURNS trigger
     LANGUAGE plpgsql
@@ -24606,6 +24778,9 @@ CREATE TABLE public.attachments (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    preview_url text,
+    processing_status text DEFAULT 'pending'::text NOT NULL,
+    processing_error text,
     CONSTRAINT attachments_access_count_check CHECK ((access_count >= 0)),
     CONSTRAINT attachments_category_check CHECK ((category = ANY (ARRAY['photo'::text, 'document'::text, 'receipt'::text, 'manual'::text, 'warranty'::text, 'other'::text]))),
     CONSTRAINT attachments_checksum_check CHECK ((length(checksum) <= 128)),
@@ -24621,11 +24796,14 @@ CREATE TABLE public.attachments (
     CONSTRAINT attachments_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT attachments_mime_type_check CHECK (((length(mime_type) >= 1) AND (length(mime_type) <= 200))),
     CONSTRAINT attachments_original_file_name_check CHECK (((length(original_file_name) >= 1) AND (length(original_file_name) <= 300))),
+    CONSTRAINT attachments_preview_url_check CHECK ((length(preview_url) <= 4096)),
+    CONSTRAINT attachments_processing_error_check CHECK ((length(processing_error) <= 500)),
+    CONSTRAINT attachments_processing_status_check CHECK ((processing_status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text]))),
     CONSTRAINT attachments_storage_bucket_check CHECK ((length(storage_bucket) <= 100)),
     CONSTRAINT attachments_storage_path_check CHECK (((length(storage_path) >= 1) AND (length(storage_path) <= 1024))),
     CONSTRAINT attachments_storage_provider_check CHECK ((storage_provider = ANY (ARRAY['supabase'::text, 's3'::text, 'cloudinary'::text, 'local'::text]))),
     CONSTRAINT attachments_storage_url_check CHECK ((length(storage_url) <= 2048)),
-    CONSTRAINT attachments_thumbnail_url_check CHECK ((length(thumbnail_url) <= 2048)),
+    CONSTRAINT attachments_thumbnail_url_check CHECK ((length(thumbnail_url) <= 4096)),
     CONSTRAINT attachments_virus_scan_result_check CHECK ((length(virus_scan_result) <= 500)),
     CONSTRAINT attachments_virus_scan_status_check CHECK ((virus_scan_status = ANY (ARRAY['pending'::text, 'scanning'::text, 'clean'::text, 'infected'::text, 'failed'::text, 'skipped'::text]))),
     CONSTRAINT attachments_width_check CHECK ((width >= 0))
@@ -24636,6 +24814,10 @@ ALTER TABLE public.attachments OWNER TO app_owner;
 COMMENT ON TABLE public.attachments IS 'Files of jobs, customers, invoices and the like.';
 
 COMMENT ON COLUMN public.attachments.description IS 'html';
+
+COMMENT ON COLUMN public.attachments.processing_status IS 'Of a thumbnail and a preview: to be made, made (or nothing to make), or impossible.';
+
+COMMENT ON COLUMN public.attachments.processing_error IS 'Why there is neither a thumbnail nor a preview.';
 
 CREATE VIEW public.audit_log WITH (security_invoker='true') AS
  SELECT audit_logs.id,
@@ -26008,6 +26190,7 @@ CREATE TABLE public.file_storage (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    processing_error text,
     CONSTRAINT file_storage_category_check CHECK ((length(category) <= 60)),
     CONSTRAINT file_storage_checksum_check CHECK ((length(checksum) <= 128)),
     CONSTRAINT file_storage_encryption_key_check CHECK ((length(encryption_key) <= 255)),
@@ -26018,13 +26201,14 @@ CREATE TABLE public.file_storage (
     CONSTRAINT file_storage_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT file_storage_mime_type_check CHECK (((length(mime_type) >= 1) AND (length(mime_type) <= 200))),
     CONSTRAINT file_storage_original_filename_check CHECK (((length(original_filename) >= 1) AND (length(original_filename) <= 300))),
-    CONSTRAINT file_storage_preview_url_check CHECK ((length(preview_url) <= 2048)),
+    CONSTRAINT file_storage_preview_url_check CHECK ((length(preview_url) <= 4096)),
+    CONSTRAINT file_storage_processing_error_check CHECK ((length(processing_error) <= 500)),
     CONSTRAINT file_storage_processing_status_check CHECK ((processing_status = ANY (ARRAY['pending'::text, 'processing'::text, 'completed'::text, 'failed'::text]))),
     CONSTRAINT file_storage_storage_bucket_check CHECK ((length(storage_bucket) <= 100)),
     CONSTRAINT file_storage_storage_path_check CHECK (((length(storage_path) >= 1) AND (length(storage_path) <= 1024))),
     CONSTRAINT file_storage_storage_url_check CHECK ((length(storage_url) <= 2048)),
     CONSTRAINT file_storage_tags_check CHECK ((cardinality(tags) <= 100)),
-    CONSTRAINT file_storage_thumbnail_url_check CHECK ((length(thumbnail_url) <= 2048)),
+    CONSTRAINT file_storage_thumbnail_url_check CHECK ((length(thumbnail_url) <= 4096)),
     CONSTRAINT file_storage_virus_scan_status_check CHECK ((virus_scan_status = ANY (ARRAY['pending'::text, 'clean'::text, 'infected'::text, 'failed'::text, 'skipped'::text])))
 );
 ALTER TABLE ONLY public.file_storage FORCE ROW LEVEL SECURITY;
@@ -26033,6 +26217,8 @@ ALTER TABLE public.file_storage OWNER TO app_owner;
 COMMENT ON TABLE public.file_storage IS 'Files, and where they are.';
 
 COMMENT ON COLUMN public.file_storage.encryption_key IS 'secret';
+
+COMMENT ON COLUMN public.file_storage.processing_error IS 'Why there is neither a thumbnail nor a preview.';
 
 CREATE TABLE public.form_submissions (
     company_id uuid DEFAULT app.company_id() NOT NULL,
@@ -29380,6 +29566,8 @@ CREATE INDEX attachments_job_id_idx ON public.attachments USING btree (company_i
 
 CREATE INDEX attachments_parent_id_idx ON public.attachments USING btree (company_id, parent_id);
 
+CREATE INDEX attachments_processing_idx ON public.attachments USING btree (updated_at) WHERE (processing_status = 'pending'::text);
+
 CREATE INDEX attachments_storage_path_idx ON public.attachments USING btree (company_id, storage_bucket, storage_path);
 
 CREATE INDEX attachments_uploaded_by_idx ON public.attachments USING btree (company_id, uploaded_by);
@@ -29657,6 +29845,8 @@ CREATE INDEX file_storage_expires_at_idx ON public.file_storage USING btree (exp
 CREATE INDEX file_storage_id_idx ON public.file_storage USING btree (id);
 
 CREATE INDEX file_storage_job_id_idx ON public.file_storage USING btree (company_id, job_id);
+
+CREATE INDEX file_storage_processing_idx ON public.file_storage USING btree (updated_at) WHERE (processing_status = 'pending'::text);
 
 CREATE INDEX file_storage_uploaded_by_idx ON public.file_storage USING btree (company_id, uploaded_by);
 
@@ -30253,6 +30443,8 @@ CREATE TRIGGER note_transfer_end AFTER INSERT ON app.dead_tasks FOR EACH ROW WHE
 CREATE TRIGGER note_transfer_end AFTER INSERT ON app.done_tasks FOR EACH ROW WHEN (((new.outcome = 'cancelled'::text) AND (new.kind = ANY (ARRAY['data_export'::text, 'generate_report'::text, 'data_import'::text, 'undo_import'::text])))) EXECUTE FUNCTION app.note_transfer_end('cancelled');
 
 CREATE TRIGGER note_use AFTER UPDATE ON app.api_key_uses FOR EACH ROW WHEN ((old.minute <> new.minute)) EXECUTE FUNCTION app.note_api_key_use();
+
+CREATE TRIGGER previews_renewed AFTER INSERT ON app.object_versions FOR EACH ROW WHEN ((new.company_id <> '00000000-0000-0000-0000-000000000000'::uuid)) EXECUTE FUNCTION app.renew_previews();
 
 CREATE TRIGGER rate_limits_changed AFTER INSERT OR DELETE OR UPDATE ON app.rate_limit_rules FOR EACH ROW EXECUTE FUNCTION app.rate_limits_changed();
 
@@ -31055,6 +31247,14 @@ CREATE TRIGGER only_default_updated BEFORE UPDATE ON public.labor_rates FOR EACH
 CREATE TRIGGER ordered_items AFTER UPDATE ON public.purchase_order_line_items REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.guard_ordered_items();
 
 CREATE TRIGGER place BEFORE INSERT OR UPDATE ON public.price_book_categories FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.place_category();
+
+CREATE TRIGGER previews_told BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, processing_status, processing_error, thumbnail_url, preview_url ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.tell_of_previews();
+
+CREATE TRIGGER previews_told BEFORE INSERT OR UPDATE OF storage_bucket, storage_path, processing_status, processing_error, thumbnail_url, preview_url ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.tell_of_previews();
+
+CREATE TRIGGER previews_wanted AFTER INSERT OR UPDATE OF storage_bucket, storage_path, virus_scan_status ON public.attachments FOR EACH ROW WHEN ((new.processing_status = 'pending'::text)) EXECUTE FUNCTION app.want_previews();
+
+CREATE TRIGGER previews_wanted AFTER INSERT OR UPDATE OF storage_bucket, storage_path, virus_scan_status ON public.file_storage FOR EACH ROW WHEN ((new.processing_status = 'pending'::text)) EXECUTE FUNCTION app.want_previews();
 
 CREATE TRIGGER property_of_customer BEFORE INSERT OR UPDATE ON public.equipment FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.check_property_of_customer();
 
@@ -37539,6 +37739,11 @@ GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO service_r
 REVOKE ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_on(p_hours jsonb, p_day date, p_at timestamp without time zone) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_previewable(p_mime_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_previewable(p_mime_type text) TO authenticated;
+GRANT ALL ON FUNCTION app.is_previewable(p_mime_type text) TO service_role;
+GRANT ALL ON FUNCTION app.is_previewable(p_mime_type text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.is_program() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_program() TO anon;
 GRANT ALL ON FUNCTION app.is_program() TO authenticated;
@@ -37969,6 +38174,9 @@ REVOKE ALL ON FUNCTION app.note_portal_login() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_presences(p_node_id uuid, p_joins jsonb, p_leaves jsonb) TO service_role;
 
+REVOKE ALL ON FUNCTION app.note_previews(p_company_id uuid, p_version text, p_thumbnail_url text, p_preview_url text, p_error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.note_previews(p_company_id uuid, p_version text, p_thumbnail_url text, p_preview_url text, p_error text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.note_refused_sign_in(p_user_id uuid, p_ip inet, p_user_agent text) TO service_role;
 
@@ -38247,8 +38455,14 @@ GRANT ALL ON FUNCTION app.put_delivery(p_company_id uuid, p_webhook_id uuid, p_e
 REVOKE ALL ON FUNCTION app.put_invoice_reminders(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.put_invoice_reminders(p_limit integer) TO service_role;
 
+REVOKE ALL ON FUNCTION app.put_lost_previews(p_rows_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.put_lost_previews(p_rows_max integer) TO service_role;
+
 REVOKE ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.put_off_inbound_event(p_id uuid, p_attempts integer, p_reason text, p_attempts_max integer, p_now timestamp with time zone) TO service_role;
+
+REVOKE ALL ON FUNCTION app.put_previews(p_company_id uuid, p_version text, p_mime_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.put_previews(p_company_id uuid, p_version text, p_mime_type text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.put_schedule(p_maker text, p_entry jsonb) FROM PUBLIC;
 
@@ -38330,6 +38544,8 @@ REVOKE ALL ON FUNCTION app.refuse_unpaid() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.renew_invitation(p_user_id uuid, p_session_id uuid, p_company_id uuid, p_id uuid, p_token_hash text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.renew_previews() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.replay_webhook(p_id uuid, p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_now timestamp with time zone) TO authenticated;
@@ -38595,6 +38811,10 @@ GRANT ALL ON FUNCTION app.task_kind_of(p_kind text, p_company_id uuid) TO servic
 REVOKE ALL ON FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.task_lanes(p_kind text, p_company_id uuid, p_limit_key text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.task_trace(p_given text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.task_trace(p_given text) TO app_definer;
+GRANT ALL ON FUNCTION app.task_trace(p_given text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.team_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.tell(p_row jsonb, p_entity text, p_type text, p_action text, p_job_id uuid, p_field text, p_old text, p_new text) FROM PUBLIC;
@@ -38604,6 +38824,8 @@ GRANT ALL ON FUNCTION app.tell_alert(p_alert uuid, p_event text, p_channels text
 
 REVOKE ALL ON FUNCTION app.tell_of_erasure(p_erasure app.erasures) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.tell_of_erasure(p_erasure app.erasures) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.tell_of_previews() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.tell_of_table(p_table regclass) FROM PUBLIC;
 
@@ -38687,6 +38909,8 @@ REVOKE ALL ON FUNCTION app.wake_lane(p_lane text, p_slots integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.wake_lane(p_lane text, p_slots integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.want_previews() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.warn_duplicate_phone() FROM PUBLIC;
 

@@ -1,6 +1,8 @@
-// A crowd in one channel: so many sockets, so many messages that one of them sends, each after the crowd has the one before. Prints joins
-// and messages in a second, and the time from sending to the last arrival. Words: who (thorbis, ws, socketio), address, sockets, messages.
+// A crowd in one channel: so many sockets, so many messages that one of them sends: first each after the crowd has the one before, then so
+// many more with up to FLIGHT (16) under way. Prints joins and messages in a second, the time from sending to the last arrival, and what a
+// message to one socket takes of the processor in the process SERVER. Words: who (thorbis, ws, socketio), address, sockets, messages.
 import { fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { WebSocket } from 'ws'
 
@@ -9,6 +11,9 @@ const total = Number(sockets)
 const rounds = Number(messages)
 const TOPIC = 'realtime:crowd'
 const CROWDS = 4
+const FLIGHT = Number(process.env.FLIGHT ?? 16)
+/** Microseconds of a tick in which Linux counts the time of processes. */
+const TICK_US = 10_000
 
 const speaks = {
   thorbis: {
@@ -25,6 +30,12 @@ const speaks = {
     isSaid: (text) => text.startsWith('42'),
   },
 }[who]
+
+/** How long the server has been on processors, in microseconds. */
+function spent() {
+  const fields = readFileSync(`/proc/${process.env.SERVER}/stat`, 'utf8').replace(/.*\) /, '').split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US
+}
 
 /** Opens sockets and counts what they hear. */
 async function crowd(count, heard) {
@@ -67,21 +78,34 @@ if (part) {
   await said('open')
   const [teller] = await crowd(1, () => {})
   const joins = (share * CROWDS) / ((performance.now() - begun) / 1000)
-  const times = []
-  const start = performance.now()
-  for (let n = 0; n < rounds; n += 1) {
-    const sent = performance.now()
-    const all = said('heard')
-    teller.send(speaks.say(n))
-    await all
-    times.push(performance.now() - sent)
+  // How often each part of the crowd had all of a message.
+  const heard = crowds.map(() => 0)
+  let onHeard = () => {}
+  crowds.forEach((one, number) => one.on('message', (word) => { if (word === 'heard') { heard[number] += 1; onHeard() } }))
+  /** Sends so many messages, at most `flight` of them under way, and waits for the last arrival. */
+  const send = (count, flight) => new Promise((resolve) => {
+    const [first, times, sent] = [Math.min(...heard), [], []]
+    onHeard = () => {
+      const done = Math.min(...heard) - first
+      while (times.length < done) times.push(performance.now() - sent[times.length])
+      if (done === count) resolve(times)
+      while (sent.length < count && sent.length - done < flight) { sent.push(performance.now()); teller.send(speaks.say(sent.length)) }
+    }
+    onHeard()
+  })
+  const run = async (flight) => {
+    const [start, before] = [performance.now(), spent()]
+    const times = (await send(rounds, flight)).sort((a, b) => a - b)
+    const all = share * CROWDS * rounds
+    const at = (part_) => Number(times[Math.min(times.length - 1, Math.floor(times.length * part_))].toFixed(1))
+    return {
+      per_s: Math.round(all / ((performance.now() - start) / 1000)), cpu_us: Number(((spent() - before) / all).toFixed(2)), p50: at(0.5), p99: at(0.99),
+    }
   }
-  const seconds = (performance.now() - start) / 1000
-  times.sort((a, b) => a - b)
-  const at = (share_) => times[Math.min(times.length - 1, Math.floor(times.length * share_))].toFixed(1)
+  const [one, many] = [await run(1), await run(FLIGHT)]
   console.log(JSON.stringify({
-    who, sockets: share * CROWDS, messages_per_s: Math.round((share * CROWDS * rounds) / seconds), joins_per_s: Math.round(joins),
-    ms_p50: Number(at(0.5)), ms_p99: Number(at(0.99)),
+    who, sockets: share * CROWDS, joins_per_s: Math.round(joins), messages_per_s: one.per_s, ms_p50: one.p50, ms_p99: one.p99, cpu_us: one.cpu_us,
+    flight: FLIGHT, flight_messages_per_s: many.per_s, flight_cpu_us: many.cpu_us,
   }))
   crowds.forEach((one) => one.kill())
   process.exit(0)

@@ -68,6 +68,19 @@ end $$;
 revoke all on function app.task_kind_of(text, uuid) from public;
 grant execute on function app.task_kind_of(text, uuid) to app_definer, service_role;
 
+-- The trace that a task belongs to: what the server says of it, or what the request is in. What is none is left out.
+create or replace function app.task_trace(p_given text default null) returns text
+  language sql stable
+  set search_path = ''
+  return (select t.trace
+            from (select coalesce(p_given, nullif(current_setting('app.traceparent', true), ''),
+                                  case when strpos(current_setting('request.headers', true), 'thorbis-traceparent') > 0
+                                       then current_setting('request.headers', true)::jsonb ->> 'thorbis-traceparent' end)) t (trace)
+           where t.trace ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$');
+comment on function app.task_trace(text) is 'The trace that a task which is put in belongs to, if there is one.';
+revoke all on function app.task_trace(text) from public;
+grant execute on function app.task_trace(text) to app_definer, service_role;
+
 -- p_on_conflict says what becomes of an unfinished task with the same unique key: skip leaves it as it is; replace gives it this payload and
 -- time (debouncing; one that runs is done again afterwards); earliest brings it forward; error refuses. Returns the id of the task that there is.
 create or replace function app.enqueue_task(
@@ -100,9 +113,9 @@ begin
     raise exception using errcode = 'TH422', constraint = 'task_priority_invalid', message = 'A priority is between -1000 and 1000.';
   end if;
   loop
-    insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, unique_key, payload, created_by)
+    insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, unique_key, payload, created_by, traceparent)
     values (v_company, v_id, p_kind, v_state, -coalesce(p_priority, v_kind.priority), v_run_at, v_kind.attempts_max, p_limit_key, p_unique_key,
-            coalesce(p_payload, '{}'), auth.uid())
+            coalesce(p_payload, '{}'), auth.uid(), app.task_trace())
     on conflict (company_id, kind, unique_key) where unique_key is not null do nothing;
     if found then
       return v_id;
@@ -145,7 +158,7 @@ declare
 begin
   with given as (
     select * from jsonb_to_recordset(p_tasks)
-        n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text)),
+        n (id uuid, company_id uuid, kind text, payload jsonb, run_at timestamptz, priority integer, limit_key text, traceparent text)),
   -- Each company is looked at once, and asked about by itself only where something is to be refused: that says what.
   kinds as materialized (
     select d.company_id, d.kind as name,
@@ -156,9 +169,10 @@ begin
        select k.name is not null and not k.is_draining and (app.company_id() is null or d.company_id in (app.company_id(), app.no_company()))
               and not exists (select from app.task_limits l where l.company_id = d.company_id and l.kind in ('*', d.kind) and l.is_draining)
               as is_open) o)
-  insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by)
+  insert into app.tasks (company_id, id, kind, state, rank, run_at, attempts_max, limit_key, payload, created_by, traceparent)
   select k.company_id, coalesce(n.id, app.uuid_v7()), n.kind, case when n.run_at > now() then 'later' else 'ready' end,
-         -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user
+         -coalesce(n.priority, k.priority), greatest(coalesce(n.run_at, now()), now()), k.attempts_max, n.limit_key, coalesce(n.payload, '{}'), v_user,
+         app.task_trace(n.traceparent)
     from given n join kinds k on k.name = n.kind and k.company_id = coalesce(n.company_id, app.no_company());
   get diagnostics v_count = row_count;
   return v_count;

@@ -94,13 +94,13 @@ do $$
 begin
   -- What a function gives back cannot be replaced.
   if exists (select from pg_catalog.pg_proc p
-              where p.oid = to_regprocedure('app.claim_tasks(uuid, jsonb)') and not p.proargnames @> '{asked_with,mark}') then
+              where p.oid = to_regprocedure('app.claim_tasks(uuid, jsonb)') and not p.proargnames @> '{asked_with,mark,traceparent}') then
     drop function app.claim_tasks(uuid, jsonb);
   end if;
 end $$;
 create or replace function app.claim_tasks(p_worker uuid, p_wanted jsonb)
   returns table (company_id uuid, id uuid, kind text, attempt smallint, rank smallint, run_at timestamptz, payload jsonb,
-                 created_by uuid, asked_with jsonb, mark jsonb)
+                 created_by uuid, asked_with jsonb, mark jsonb, traceparent text)
   language plpgsql volatile
   set search_path = ''
   set plan_cache_mode = force_generic_plan
@@ -133,7 +133,8 @@ begin
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      -- A row that is locked stays where it is.
      where t.ctid = c.place
-    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.created_by, t.asked_with, t.mark;
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.created_by, t.asked_with, t.mark,
+              t.traceparent;
     return;
   end if;
   for v_task in
@@ -146,7 +147,8 @@ begin
                 order by r.rank, r.run_at, r.id limit w.rows for update skip locked) p) c
      -- A row that is locked stays where it is.
      where t.ctid = c.place
-    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark
+    returning t.company_id, t.id, t.kind, t.attempt, t.rank, t.run_at, t.payload, t.limit_key, t.created_by, t.asked_with, t.mark,
+              t.traceparent
   loop
     company_id := v_task.company_id;
     id := v_task.id;
@@ -158,6 +160,7 @@ begin
     created_by := v_task.created_by;
     asked_with := v_task.asked_with;
     mark := v_task.mark;
+    traceparent := v_task.traceparent;
     if (v_task.kind = any (v_kinds) or v_task.company_id = any (v_companies))
        and app.take_slots(v_task.company_id, v_task.id, v_task.kind, v_task.limit_key) is null then
       kind := null;

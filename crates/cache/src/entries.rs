@@ -344,7 +344,12 @@ mod tests {
     }
 
     fn opened(floor: u64) -> FeedEvent {
-        FeedEvent::Opened { floor, tables: Arc::new(HashSet::from([("public".into(), "customers".into())])), place: kernel::Place::Log(0) }
+        FeedEvent::Opened {
+            floor,
+            tables: Arc::new(HashSet::from([("public".into(), "customers".into())])),
+            place: kernel::Place::Log(0),
+            history: "h".into(),
+        }
     }
 
     fn changed(xid: u64, company: CompanyId) -> FeedEvent {

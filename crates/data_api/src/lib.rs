@@ -19,6 +19,7 @@ mod kept;
 mod limits;
 mod openapi;
 mod paging;
+mod place;
 mod plan;
 mod planner;
 mod query;

@@ -25,7 +25,7 @@ use crate::plan::{self, Caller, Plan};
 use crate::request::{self, ApiRequest, Target, Wanted};
 use crate::run::Planned;
 use crate::timing::Timing;
-use crate::{html, kept, repeat, response, root};
+use crate::{html, kept, place, repeat, response, root};
 
 /// Returns the routes, to be mounted at `/rest/v1`. They need a `Principal` in the request's extensions, and pass on a
 /// `RequestContext` where there is one.
@@ -146,6 +146,7 @@ async fn serve(api: &DataApi, target: Target, grant: Grant, request: Request) ->
     };
     let mut request = request::parse(wanted)?;
     context.schema = request.schema.as_str().into();
+    context.position = if api.database().has_replicas() { place::shown(&parts.headers)? } else { None };
     timing.parsed();
     let caller = Caller::from(grant.principal());
     let catalog = api.schema().get().await?;
@@ -202,7 +203,7 @@ async fn execute(asked: Asked<'_>, plan: &Plan<'_>, key: Option<&Key>) -> Result
     let planned = Planned { request: asked.request, plan };
     let begun = Instant::now();
     match repeat::run(asked.api, asked.grant.clone(), asked.context, planned, key).await {
-        Ok(response) => Ok(response),
+        Ok(response) => Ok(place::told(asked.api, plan, response).await),
         Err(error) => {
             let limits = asked.api.limits().of(asked.grant.principal().database_role());
             Err(Box::pin(explain::explained(&asked, limits.timed(error, begun.elapsed(), asked.context.statement_timeout.as_deref())))

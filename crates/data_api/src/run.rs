@@ -67,7 +67,8 @@ pub(crate) async fn run(
     key: Option<&Key>,
 ) -> Result<Answered> {
     let (grant, access) = needed(grant, planned.plan);
-    let question = Question::of(api, grant.principal(), planned, key);
+    // Whoever shows the position of a write wants it to be there, which no kept answer knows.
+    let question = if context.position.is_none() { Question::of(api, grant.principal(), planned, key) } else { None };
     let mut turn = None;
     if let Some(question) = &question {
         match Box::pin(question.ask(api, &grant, context, planned)).await? {
@@ -112,12 +113,21 @@ async fn whole(
     };
     let is_plain = is_allowed && !checks(planned).any() && !planned.asks_the_planner();
     if key.is_none() && kept && is_plain && before(api.config(), request).is_empty() {
-        let answer = if matches!(plan, Plan::Read(plan) if plan.is_short()) {
-            Box::pin(database.run_short(grant, context, statement)).await?
-        } else {
-            Box::pin(database.run(grant, context, access, statement)).await?
+        let is_short = matches!(plan, Plan::Read(plan) if plan.is_short());
+        let answer = match access {
+            Access::Read => Box::pin(database.read(grant, context, statement, is_short)).await?,
+            Access::Write => Box::pin(database.run(grant, context, access, statement)).await?,
         };
         return answered(api, planned, Outcome::of(answer.rows.first())?);
+    }
+    if key.is_none()
+        && access == Access::Read
+        && request.explain.is_none()
+        && let Some((tx, replica)) = Box::pin(database.begin_at_replica(grant, context, None)).await?
+        && let Some(answered) = replica.answer(Box::pin(within(api, &tx, planned))).await?
+    {
+        // It leaves nothing behind, and needs no end of its own.
+        return Ok(answered);
     }
     let tx = Box::pin(database.begin(grant, context, access)).await?;
     if let Some(key) = key

@@ -27,6 +27,9 @@ pub enum FeedEvent {
         tables: Arc<HashSet<(Box<str>, Box<str>)>>,
         /// Behind which place everything is told.
         place: Place,
+        /// Which history of the database places are of: another one after a restore, a failover or a start of PostgreSQL, since what
+        /// comes then may stand at places that had been other transactions' before.
+        history: Arc<str>,
     },
     /// A transaction that was committed.
     Committed(Arc<ChangedRows>),

@@ -14,6 +14,7 @@ mod pass;
 mod principal;
 mod request;
 mod secret;
+pub mod trace;
 
 pub use blobs::{Blob, BlobFuture, BlobInfo, BlobKey, BlobPrefix, BlobStream, Blobs};
 pub use changes::{Cell, Change, ChangeKind, ChangeListener, ChangedColumn, ChangedRows, ChangedTable, FeedEvent, GapCause, Place};
@@ -26,3 +27,4 @@ pub use pass::{Pass, PassKind};
 pub use principal::{AssuranceLevel, Authority, Principal, Subject};
 pub use request::{ClientAddress, RequestContext};
 pub use secret::Secret;
+pub use trace::TraceContext;

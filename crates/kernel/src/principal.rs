@@ -59,6 +59,20 @@ pub enum Subject {
     },
 }
 
+impl Subject {
+    /// Returns the word for its sort.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::User { .. } => "user",
+            Self::Service => "service",
+            Self::Pass(pass) => pass.kind.name(),
+            Self::Role { .. } => "role",
+            Self::System { .. } => "system",
+        }
+    }
+}
+
 /// Who asks, as the auth layer vouches for it. What a user may do in which company is not known here: the database says that
 /// when the transaction opens, so that a right that was taken is gone at the very next request.
 #[derive(Clone, Debug)]

@@ -27,4 +27,6 @@ pub struct RequestContext {
     pub function_settings: Arc<[(String, String)]>,
     /// How long one statement may run, as PostgreSQL's setting has it, where it is another time than everybody's.
     pub statement_timeout: Option<Arc<str>>,
+    /// A place in the database's log that what is read must have: the client was told it when it wrote.
+    pub position: Option<u64>,
 }

@@ -5,12 +5,15 @@
 
 pub mod alerts;
 pub mod config;
+mod fields;
 pub mod log_file;
+pub mod otlp;
 pub mod sentry;
 pub mod signals;
 
 pub use alerts::{Alerts, AlertsOptions};
 pub use config::{AlertsConfig, LogFileConfig, SentryConfig};
 pub use log_file::LogFile;
+pub use otlp::{Otlp, OtlpConfig};
 pub use sentry::Sentry;
 pub use signals::Signals;

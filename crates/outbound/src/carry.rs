@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use kernel::trace::TARGET;
 use kernel::{Error, Grant, RequestContext, Result};
 use postgres::{Access, Tx};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::attempts::{self, Wanted};
 use crate::follow::{Job, Load, Source, follow};
@@ -47,7 +50,7 @@ impl Source for Waiting {
         let job = |taken: Taken| -> Job {
             let (outbound, seal) = (self.outbound.clone(), Arc::clone(&seal));
             Box::pin(async move {
-                if let Err(error) = outbound.carry(&seal, taken).await {
+                if let Err(error) = outbound.traced(&seal, taken).await {
                     // It is taken again when its lease is over.
                     tracing::debug!(code = error.code(), "a message could not be carried: {}", error.message());
                 }
@@ -73,7 +76,7 @@ impl Outbound {
         let mut taken = self.take(true, rows_max).await?;
         taken.extend(self.take(false, rows_max).await?);
         let outcomes: Vec<Result<Pass>> =
-            stream::iter(taken.into_iter().map(|taken| self.carry(seal, taken))).buffer_unordered(AT_ONCE).collect().await;
+            stream::iter(taken.into_iter().map(|taken| self.traced(seal, taken))).buffer_unordered(AT_ONCE).collect().await;
         let mut done = Pass::default();
         for outcome in outcomes {
             let one = outcome?;
@@ -93,6 +96,19 @@ impl Outbound {
         let taken = outbox::take(&tx, config, is_asked, i64::try_from(room).unwrap_or(i64::MAX), now).await?;
         tx.commit().await?;
         Ok(taken)
+    }
+
+    /// Sends one message, in a trace of its own: who asked for it was answered long ago.
+    async fn traced(&self, seal: &Seal, taken: Taken) -> Result<Pass> {
+        let (channel, attempt) = (taken.channel.as_str(), taken.attempts);
+        let span = tracing::info_span!(target: TARGET, parent: None, "message", channel, attempt, code = Empty);
+        let outcome = self.carry(seal, taken).instrument(span.clone()).await;
+        match &outcome {
+            Ok(pass) if pass.sent == 0 => span.record("code", "not_sent"),
+            Ok(_) => &span,
+            Err(error) => span.record("code", error.code()),
+        };
+        outcome
     }
 
     /// Sends one message and notes how it ended.

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use ipnet::IpNet;
+use kernel::trace::TARGET;
 use kernel::{Error, Result};
 use reqwest::redirect::Policy;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use url::{Host, Url};
 
 use crate::addresses::{ListedNames, PublicNames, is_listed, is_public};
@@ -19,6 +22,9 @@ use crate::tls;
 
 /// The longest that anybody is waited for.
 pub const TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What tells a host of our own to which trace a request belongs.
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// How requests are made.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +118,19 @@ pub enum HttpFault {
     TooLarge,
 }
 
+impl HttpFault {
+    /// Returns the word for it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Unlisted => "unlisted",
+            Self::Time => "time",
+            Self::Unreachable(_) => "unreachable",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
 impl<'a> Call<'a> {
     /// Fetches something.
     pub fn get(url: &'a Url, named_by: NamedBy) -> Self {
@@ -157,6 +176,14 @@ impl<'a> Call<'a> {
         Self { bounds: Some(bounds), ..self }
     }
 
+    /// Begins its span. Where to a client sends this server is that client's business.
+    fn span(&self) -> Span {
+        let host = self.url.host_str().filter(|_| self.named_by == NamedBy::Operator);
+        let posts = !matches!(self.content, Content::None);
+        let method = self.method.as_ref().map_or(if posts { "POST" } else { "GET" }, Method::as_str);
+        tracing::info_span!(target: TARGET, "call", method, host, status = Empty, code = Empty)
+    }
+
     /// Goes to an address of these networks, or nowhere.
     #[must_use]
     pub fn only_to(self, networks: &'a [IpNet]) -> Self {
@@ -181,6 +208,16 @@ impl Http {
 
     /// Makes a request, and reads the answer as far as it may go.
     pub async fn send_and_cut(&self, call: Call<'_>) -> std::result::Result<Answer, HttpFault> {
+        let span = call.span();
+        let outcome = self.sent(call).instrument(span.clone()).await;
+        match &outcome {
+            Ok(answer) => span.record("status", answer.status.as_u16()),
+            Err(fault) => span.record("code", fault.name()),
+        };
+        outcome
+    }
+
+    async fn sent(&self, call: Call<'_>) -> std::result::Result<Answer, HttpFault> {
         let bounds = call.bounds.unwrap_or(self.options.bounds);
         let request = self.request(call)?;
         let work = async {
@@ -208,6 +245,11 @@ impl Http {
         let listed = call.only.map(|networks| self.listed(call.url, networks)).transpose()?;
         let client = listed.as_ref().unwrap_or(client);
         let mut headers = call.headers;
+        if let Some(trace) = call.url.host_str().and_then(kernel::trace::carried_to)
+            && let Ok(value) = HeaderValue::try_from(trace.to_string())
+        {
+            headers.insert(TRACE_PARENT, value);
+        }
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         let request = match call.content {
             Content::None => client.request(call.method.unwrap_or(Method::GET), call.url.clone()),

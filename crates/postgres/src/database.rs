@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use kernel::{CompanyId, Grant, RequestContext, Result};
+use tracing::Instrument;
 
 use crate::alone::Alone;
 use crate::error::from_wire;
@@ -14,7 +15,9 @@ use crate::explain;
 use crate::opening::{Opened, Opening};
 use crate::options::{PoolOptions, PoolStatus};
 use crate::pool::{Pool, Use};
+use crate::replicas::{ReplicaOptions, Replicas};
 use crate::row::Row;
+use crate::spans;
 use crate::sql::Sql;
 use crate::tx::{self, Access, Tx};
 use crate::writes::{Noted, OwnWrites};
@@ -26,6 +29,7 @@ pub struct Database {
     statement_timeout: Duration,
     alone: Option<Arc<ArcSwap<Alone>>>,
     writes: Arc<OwnWrites>,
+    replicas: Option<Arc<Replicas>>,
 }
 
 /// What one statement gave, and for whom it ran.
@@ -42,7 +46,13 @@ impl Database {
     pub fn new(options: PoolOptions) -> Result<Self> {
         let statement_timeout = options.statement_timeout;
         let alone = options.alone.clone();
-        Ok(Self { pool: Pool::new(options)?, statement_timeout, alone, writes: Arc::new(OwnWrites::new()) })
+        Ok(Self { pool: Pool::new(options)?, statement_timeout, alone, writes: Arc::new(OwnWrites::new()), replicas: None })
+    }
+
+    /// Has reads that may be a little old go to replicas, whose pools are like this one's. They are used once they are followed.
+    pub fn with_replicas(mut self, options: ReplicaOptions, like: &PoolOptions) -> Result<Self> {
+        self.replicas = if options.servers.is_empty() { None } else { Some(Arc::new(Replicas::new(options, like)?)) };
+        Ok(self)
     }
 
     /// Runs one statement in a transaction of its own, in one round trip. An error leaves nothing behind.
@@ -92,17 +102,44 @@ impl Database {
     /// Closes connections that nobody used for longer than the idle time. To be called now and then.
     pub fn reap_idle(&self) {
         self.pool.reap();
+        if let Some(replicas) = &self.replicas {
+            replicas.reap();
+        }
     }
 
     /// Closes all connections; later calls fail.
     pub fn close(&self) {
         self.pool.close();
+        if let Some(replicas) = &self.replicas {
+            replicas.close();
+        }
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn replicas(&self) -> Option<&Arc<Replicas>> {
+        self.replicas.as_ref()
+    }
+
+    pub(crate) fn writes(&self) -> &OwnWrites {
+        &self.writes
+    }
+
+    pub(crate) fn statement_timeout(&self) -> Duration {
+        self.statement_timeout
     }
 
     async fn run_on(&self, purpose: Use, opening: Opening, access: Access, statement: Sql) -> Result<Answer> {
         let connection = self.pool.acquire(purpose).await?;
         let noted = Noted::of(&self.writes, &opening, access);
-        let ran = Box::pin(tx::run(connection, opening, access, statement)).await;
+        let span = spans::alone(access);
+        spans::note_operation(&span, statement.as_text());
+        let ran = Box::pin(tx::run(connection, opening, access, statement)).instrument(span.clone()).await;
+        if let Err(error) = &ran {
+            spans::note_error(&span, error);
+        }
         noted.ended(ran.as_ref().map(|(opened, _)| opened.company_id));
         ran.map(|(opened, rows)| Answer { opened, rows })
     }

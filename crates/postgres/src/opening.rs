@@ -8,6 +8,7 @@ use kernel::{CompanyId, Error, Grant, Pass, RequestContext, Result, Subject};
 
 use crate::alone::{Alone, Isolation};
 use crate::error::unavailable;
+use crate::replicas::LogPosition;
 use crate::row::Row;
 use crate::sql::Param;
 use crate::tx::Access;
@@ -59,16 +60,60 @@ const OPENING_OF_PASS: &str = opening!(
        "
 );
 
+/// What the opening found, read behind it in the same transaction.
+pub(crate) const RIGHTS: &str = "select pg_catalog.current_setting('role'),
+       pg_catalog.current_setting('app.company_id', true),
+       pg_catalog.current_setting('app.user_id', true),
+       pg_catalog.current_setting('app.member_role', true),
+       pg_catalog.current_setting('app.permissions', true),
+       pg_catalog.current_setting('request.jwt.claims', true),
+       pg_catalog.current_setting('app.customer_id', true),
+       pg_catalog.current_setting('app.linked_id', true)";
+
+const RIGHTS_COUNT: usize = 8;
+
+/// The same settings, said to a replica.
+const CARRIED: &str = "select nullif($2::text, '')::uuid, nullif($4::text, ''),
+       pg_catalog.pg_is_in_recovery() and coalesce(pg_catalog.pg_last_wal_replay_lsn() >= $14::text::pg_catalog.pg_lsn, false),
+       set_config('request.jwt.claims', $6::text, true),
+       set_config('app.company_id', $2::text, true),
+       set_config('app.current_tenant_id', $2::text, true),
+       set_config('app.user_id', $3::text, true),
+       set_config('app.member_role', $4::text, true),
+       set_config('app.permissions', $5::text, true),
+       set_config('app.customer_id', $7::text, true),
+       set_config('app.linked_id', $8::text, true),
+       set_config('request.method', $9::text, true),
+       set_config('request.path', $10::text, true),
+       set_config('request.headers', $11::text, true),
+       set_config('request.cookies', $12::text, true),
+       set_config('statement_timeout', $13::text, true),
+       set_config('transaction_read_only', 'on', true),
+       set_config('search_path', 'public, extensions', true),
+       set_config('role', $1::text, true)";
+
 /// The opening statement's values.
 pub(crate) struct Opening {
     text: &'static str,
     role: Cow<'static, str>,
     values: Vec<Param>,
     isolation: Isolation,
-    /// Whether every caller may have it run.
-    is_ours: bool,
+    place: Place,
     /// Whether the server itself works, in no company.
     is_of_system: bool,
+    /// Whether a request is answered.
+    is_for_request: bool,
+}
+
+/// Where it is said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// In our database, which finds out who asks; every caller may have it run.
+    Ours,
+    /// To a copy of it that may not be fit to read from, as what the database found out.
+    Replica,
+    /// In a database that is not ours.
+    Foreign,
 }
 
 impl Opening {
@@ -95,7 +140,29 @@ impl Opening {
             Subject::Service | Subject::System { .. } => "service_role",
         };
         let is_of_system = matches!(principal.subject(), Subject::System { .. }) && principal.requested_company().is_none();
-        Self { text, role: Cow::Borrowed(role), values, isolation: Isolation::Usual, is_ours: true, is_of_system }
+        Self {
+            text,
+            role: Cow::Borrowed(role),
+            values,
+            isolation: Isolation::Usual,
+            place: Place::Ours,
+            is_of_system,
+            is_for_request: !context.method.is_empty(),
+        }
+    }
+
+    /// The same at a replica, for whom the primary found the caller to be: `rights` is what [`RIGHTS`] gave. Where the replica is none any
+    /// more, or has not replayed the log until there, nothing that it says counts.
+    pub(crate) fn carried(self, rights: &Row, at_least: Option<LogPosition>) -> Result<Self> {
+        let text = |index: usize| rights.try_get::<_, Option<String>>(index).map_err(Error::internal);
+        let mut values = Vec::with_capacity(RIGHTS_COUNT + 7);
+        for index in 0..RIGHTS_COUNT {
+            values.push(Param::from(text(index)?.unwrap_or_default()));
+        }
+        // What the transaction is told of the request, and of its own time, stands behind who asks.
+        values.extend(self.values.into_iter().skip(7).take(5));
+        values.push(Param::from(at_least.unwrap_or_default().to_string()));
+        Ok(Self { text: CARRIED, values, place: Place::Replica, ..self })
     }
 
     /// The same for a database that is not ours.
@@ -105,7 +172,7 @@ impl Opening {
             _ => Cow::Borrowed(""),
         };
         let (values, isolation) = (alone.values(grant, context, access), alone.isolation(grant, context));
-        Self { text: Alone::text(), role, values, isolation, is_ours: false, is_of_system: false }
+        Self { text: Alone::text(), role, values, isolation, place: Place::Foreign, is_of_system: false, is_for_request: false }
     }
 
     /// The PostgreSQL role that the statements behind it run as.
@@ -116,6 +183,11 @@ impl Opening {
     /// Tells whether the server itself works, in no company.
     pub(crate) fn is_of_system(&self) -> bool {
         self.is_of_system
+    }
+
+    /// Tells whether it is done for a request.
+    pub(crate) fn is_for_request(&self) -> bool {
+        self.is_for_request
     }
 
     /// Returns what begins its transaction.
@@ -134,8 +206,11 @@ impl Opening {
     }
 
     /// Reads what it found.
-    pub(crate) fn opened(row: Option<&Row>) -> Result<Opened> {
+    pub(crate) fn opened(&self, row: Option<&Row>) -> Result<Opened> {
         let row = row.ok_or_else(|| Error::internal("the opening statement gave no row"))?;
+        if self.place == Place::Replica && !row.try_get::<_, bool>(2).map_err(Error::internal)? {
+            return Err(Error::internal("the server is no replica, or not far enough"));
+        }
         let company_id: Option<uuid::Uuid> = row.try_get(0).map_err(Error::internal)?;
         let member_role = row.try_get(1).map_err(Error::internal)?;
         Ok(Opened { company_id: company_id.map(CompanyId), member_role })
@@ -144,7 +219,7 @@ impl Opening {
     /// Every caller may have the opening statement run. Where that is refused, the connection still has a role that somebody gave it beyond
     /// his transaction, and is good for nobody. In another database it is the login that may not become the role.
     pub(crate) fn refused(&self, refusal: Error) -> Error {
-        if self.is_ours && refusal.code() == "42501" { unavailable(refusal) } else { refusal }
+        if self.place != Place::Foreign && refusal.code() == "42501" { unavailable(refusal) } else { refusal }
     }
 }
 

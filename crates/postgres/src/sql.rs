@@ -51,6 +51,11 @@ impl Sql {
         begun
     }
 
+    /// Returns the text so far, without what is bound.
+    pub(crate) fn as_text(&self) -> &str {
+        &self.text
+    }
+
     /// Adds static text.
     pub fn text(&mut self, text: &'static str) -> &mut Self {
         self.text.push_str(text);

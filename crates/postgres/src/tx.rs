@@ -8,11 +8,13 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kernel::{Error, Result};
+use tracing::{Instrument, Span};
 
 use crate::error::from_wire;
 use crate::opening::{Opened, Opening};
 use crate::pool::Lease;
 use crate::row::Row;
+use crate::spans;
 use crate::sql::Sql;
 use crate::wire::{Connection, Fault, Part, Rows, Step};
 use crate::writes::Noted;
@@ -26,6 +28,16 @@ pub enum Access {
     Write,
 }
 
+impl Access {
+    /// Returns the word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
 /// A transaction that is open for one caller. Dropped without [`Tx::commit`], it is rolled back.
 pub struct Tx {
     connection: Option<Lease>,
@@ -34,6 +46,7 @@ pub struct Tx {
     /// A statement failed: PostgreSQL would answer a commit with a silent rollback.
     failed: AtomicBool,
     noted: Noted,
+    span: Span,
 }
 
 impl Tx {
@@ -45,15 +58,16 @@ impl Tx {
             opened: Opened::default(),
             failed: AtomicBool::new(false),
             noted: Noted::default(),
+            span: spans::transaction(access),
         };
         let steps = [Step::once(opening.begin(access)), opening.step()];
-        let parts = match answer(tx.connection()?, &steps).await {
+        let parts = match answer(tx.connection()?, &steps).instrument(tx.span.clone()).await {
             Ok(parts) => Ok(parts),
             Err(Fault::Refused(refusal)) if refusal.passed == 1 => Err(opening.refused(from_wire(Fault::Refused(refusal)))),
             Err(fault) => Err(from_wire(fault)),
         };
         let rows = tx.noting(parts.and_then(last))?;
-        tx.opened = Opening::opened(rows.rows().first())?;
+        tx.opened = opening.opened(rows.rows().first())?;
         Ok(tx)
     }
 
@@ -139,13 +153,14 @@ impl Tx {
         let (text, values) = sql.render();
         let connection = self.connection()?;
         let step = Step { role: &self.role, text: &text, values: &values, kept: true };
-        let parts = answer(connection, &[step]).await.map_err(|fault| {
+        let span = spans::within(&self.span, &text);
+        let parts = answer(connection, &[step]).instrument(span.clone()).await.map_err(|fault| {
             if matches!(&fault, Fault::Refused(refusal) if refusal.is_stale()) {
                 connection.forget(&self.role, &text);
             }
             from_wire(fault)
         });
-        self.noting(parts.and_then(last))
+        self.noting(parts.and_then(last).inspect_err(|error| spans::note_error(&span, error)))
     }
 
     /// Sends a statement whose rows are handed on as they come. It is not worth a name: those are for what runs often.
@@ -177,6 +192,7 @@ impl Tx {
     fn noting<T>(&self, outcome: Result<T>) -> Result<T> {
         if let Err(error) = &outcome {
             self.failed.store(true, Ordering::Relaxed);
+            spans::note_error(&self.span, error);
             if let Some(connection) = &self.connection {
                 connection.note(error);
             }
@@ -227,18 +243,18 @@ pub(crate) async fn run(connection: Lease, opening: Opening, access: Access, sql
         answered = answer(&connection, &steps).await;
     }
     let outcome = match answered {
-        Ok(parts) => outcome(parts),
+        Ok(parts) => outcome(&opening, parts),
         Err(Fault::Refused(refusal)) if refusal.passed == 0 => Err(opening.refused(from_wire(Fault::Refused(refusal)))),
         Err(fault) => Err(from_wire(fault)),
     };
     outcome.inspect_err(|error| connection.note(error))
 }
 
-fn outcome(mut parts: Vec<Part>) -> Result<(Opened, Vec<Row>)> {
+fn outcome(asked: &Opening, mut parts: Vec<Part>) -> Result<(Opened, Vec<Row>)> {
     let rows = parts.pop().map(Part::rows);
     let opening = parts.pop().map(Part::rows);
     let (Some(rows), Some(opening)) = (rows, opening) else { return Err(Error::internal("a statement was not answered")) };
-    Ok((Opening::opened(opening.first())?, rows))
+    Ok((asked.opened(opening.first())?, rows))
 }
 
 fn last(mut parts: Vec<Part>) -> Result<Part> {

@@ -1,7 +1,8 @@
 //! When this process wrote last for a company: what it keeps of that company's rows counts again when it was told of everything until then.
 //!
 //! Invariant: a write is noted before anybody is told that it is done. Companies share places, so that it is never forgotten and costs no
-//! more than a word; sharing one makes a company seem to have written that did not.
+//! more than a word; sharing one makes a company seem to have written that did not. What the server writes in its own name for a request,
+//! such as a sign-up, is noted apart: a reader of a replica waits for it, who reads what is kept does not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +15,15 @@ use crate::tx::Access;
 
 /// A transaction that is to be noted when it ends.
 #[derive(Debug, Default)]
-pub(crate) struct Noted(Option<Arc<OwnWrites>>);
+pub(crate) struct Noted(Option<(Arc<OwnWrites>, Whose)>);
+
+/// In whose name something is written.
+#[derive(Clone, Copy, Debug)]
+enum Whose {
+    Callers,
+    /// The server's, while it answers a request.
+    Requests,
+}
 
 /// Places.
 const PLACES: u64 = 4096;
@@ -25,17 +34,22 @@ pub(crate) struct OwnWrites {
     begun: Instant,
     places: Box<[AtomicU64]>,
     for_no_company: AtomicU64,
+    for_requests: AtomicU64,
+    /// For whomever.
+    newest: AtomicU64,
 }
 
 impl OwnWrites {
     pub(crate) fn new() -> Self {
         let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
-        Self { begun: Instant::now(), places, for_no_company: AtomicU64::new(0) }
+        let never = || AtomicU64::new(0);
+        Self { begun: Instant::now(), places, for_no_company: never(), for_requests: never(), newest: never() }
     }
 
     /// Notes that something was written for a company; for none it may be about any.
     pub(crate) fn note(&self, company: Option<CompanyId>) {
-        let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1);
+        let now = self.now();
+        self.newest.fetch_max(now, Ordering::AcqRel);
         let place = company.map_or(Some(&self.for_no_company), |company| self.place(company));
         if let Some(place) = place {
             place.fetch_max(now, Ordering::AcqRel);
@@ -46,7 +60,26 @@ impl OwnWrites {
     pub(crate) fn last(&self, company: CompanyId) -> Option<Instant> {
         let own = self.place(company).map_or(0, |place| place.load(Ordering::Acquire));
         let last = own.max(self.for_no_company.load(Ordering::Acquire));
-        (last > 0).then(|| self.begun.checked_add(Duration::from_micros(last))).flatten()
+        self.moment(last)
+    }
+
+    /// Returns when something was written last that a reader in a company, or in none, may have to find; for whomever where he is in none,
+    /// and may read of all.
+    pub(crate) fn last_for(&self, company: Option<CompanyId>) -> Option<Instant> {
+        let own = company.map_or_else(|| self.moment(self.newest.load(Ordering::Acquire)), |company| self.last(company));
+        own.max(self.moment(self.for_requests.load(Ordering::Acquire)))
+    }
+
+    fn note_request(&self) {
+        self.for_requests.fetch_max(self.now(), Ordering::AcqRel);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    fn moment(&self, at: u64) -> Option<Instant> {
+        (at > 0).then(|| self.begun.checked_add(Duration::from_micros(at))).flatten()
     }
 
     fn place(&self, company: CompanyId) -> Option<&AtomicU64> {
@@ -59,16 +92,23 @@ impl OwnWrites {
 impl Noted {
     /// Notes it where it may write. What the server does by itself, for nobody who waits to read it, is told by the feed in time.
     pub(crate) fn of(writes: &Arc<OwnWrites>, opening: &Opening, access: Access) -> Self {
-        Self((access == Access::Write && !opening.is_of_system()).then(|| Arc::clone(writes)))
+        let whose = match (access, opening.is_of_system()) {
+            (Access::Read, _) => None,
+            (Access::Write, false) => Some(Whose::Callers),
+            (Access::Write, true) => opening.is_for_request().then_some(Whose::Requests),
+        };
+        Self(whose.map(|whose| (Arc::clone(writes), whose)))
     }
 
     /// It ended, in this company if it is known. Nothing is kept of what was refused; of what was cut off nobody knows.
     pub(crate) fn ended(&self, outcome: Result<Option<CompanyId>, &Error>) {
-        let Some(writes) = &self.0 else { return };
-        match outcome {
-            Ok(company) => writes.note(company),
-            Err(error) if error.kind() == Kind::Unavailable => writes.note(None),
-            Err(_refused) => {}
+        let Some((writes, whose)) = &self.0 else { return };
+        match (outcome, whose) {
+            (Ok(_), Whose::Requests) => writes.note_request(),
+            (Ok(company), Whose::Callers) => writes.note(company),
+            (Err(error), Whose::Requests) if error.kind() == Kind::Unavailable => writes.note_request(),
+            (Err(error), Whose::Callers) if error.kind() == Kind::Unavailable => writes.note(None),
+            (Err(_refused), _) => {}
         }
     }
 }
@@ -88,5 +128,17 @@ mod tests {
         assert_eq!(writes.last(company(2)), None);
         writes.note(None);
         assert!(writes.last(company(2)).is_some_and(|last| last >= before));
+    }
+
+    #[test]
+    fn a_reader_of_all_companies_waits_for_each_and_everybody_for_what_a_request_made() {
+        let company = |last: u8| CompanyId(uuid::Uuid::from_bytes([last; 16]));
+        let writes = OwnWrites::new();
+        writes.note(Some(company(1)));
+        assert!(writes.last_for(None).is_some() && writes.last_for(Some(company(1))).is_some());
+        assert_eq!(writes.last_for(Some(company(2))), None);
+        writes.note_request();
+        assert!(writes.last_for(Some(company(2))).is_some());
+        assert_eq!(writes.last(company(2)), None, "what is kept is told of it by the feed");
     }
 }

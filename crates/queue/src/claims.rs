@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use kernel::{Error, Result, UserId};
+use kernel::{Error, Result, TraceContext, UserId};
 use postgres::{Row, Sql};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -25,6 +25,7 @@ pub(crate) struct Claimed {
     pub(crate) payload: Value,
     pub(crate) asker: Option<Asker>,
     pub(crate) mark: Option<Value>,
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) since: Instant,
 }
 
@@ -39,7 +40,7 @@ pub(crate) struct Came {
 pub(crate) async fn ask(queue: Queue, worker: Uuid, wanted: Vec<Wanted>) -> Came {
     let asked: Value = wanted.iter().map(Wanted::to_json).collect();
     let mut claim = Sql::new(
-        "select c.company_id, c.id, c.kind, c.attempt, c.rank, c.run_at, c.payload, c.created_by, c.asked_with, c.mark from app.claim_tasks(",
+        "select c.company_id, c.id, c.kind, c.attempt, c.rank, c.run_at, c.payload, c.created_by, c.asked_with, c.mark, c.traceparent from app.claim_tasks(",
     );
     claim.bind(worker).text("::uuid, ").bind(asked).text("::jsonb) c");
     let rows = queue.ask("takes tasks", claim).await;
@@ -73,7 +74,18 @@ pub(crate) fn take(ring: &mut Ring, came: Came) -> Result<Vec<Claimed>> {
             let (attempt, payload, mark) = (get(row, 3)?, get(row, 6)?, get(row, 9)?);
             let (created_by, claims): (Option<Uuid>, Option<Value>) = (get(row, 7)?, get(row, 8)?);
             let put_in_by = created_by.zip(claims).map(|(user, claims)| Asker { user_id: UserId(user), claims });
-            claimed.push(Claimed { company_id, id: place.id, kind, attempt, payload, asker: put_in_by, mark, since: Instant::now() });
+            let trace = get::<Option<&str>>(row, 10)?.and_then(TraceContext::parse);
+            claimed.push(Claimed {
+                company_id,
+                id: place.id,
+                kind,
+                attempt,
+                payload,
+                asker: put_in_by,
+                mark,
+                trace,
+                since: Instant::now(),
+            });
         }
     }
     for one in wanted {

@@ -10,9 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use kernel::trace;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::claims::Claimed;
@@ -225,7 +228,11 @@ impl Bench {
             noted: Mutex::default(),
         });
         let payload = claimed.payload.take();
-        let outcome = self.watched(known, &running, payload).await;
+        let span = span(&claimed, known.name);
+        let outcome = self.watched(known, &running, payload).instrument(span.clone()).await;
+        if matches!(outcome, Outcome::Failed(..) | Outcome::Dead(_)) {
+            span.record("code", outcome.name());
+        }
         locked(&self.stops).remove(&claimed.id);
         // It may have ended by itself although somebody cancelled it.
         locked(&self.cancelled).retain(|id| *id != claimed.id);
@@ -315,6 +322,16 @@ impl Outcome {
             Self::Back(_) => "back",
         }
     }
+}
+
+/// Begins the span of a task, in the trace of whoever put it in.
+fn span(claimed: &Claimed, kind: &'static str) -> Span {
+    let company = (!claimed.company_id.is_nil()).then_some(claimed.company_id);
+    let company_id = company.as_ref().map(tracing::field::display);
+    let (task_id, attempt) = (claimed.id, claimed.attempt);
+    let span = tracing::info_span!(target: trace::TARGET, parent: None, "task", kind, %task_id, company_id, attempt, code = Empty);
+    let _place = trace::go_on(&span, claimed.trace, true);
+    span
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

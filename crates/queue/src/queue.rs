@@ -177,6 +177,9 @@ impl Queue {
         sql.bind(unique.map(|(key, _)| key.as_str())).text("::text, ");
         sql.bind(unique.map_or("skip", |(_, on_conflict)| on_conflict.as_str())).text("::text, ");
         sql.bind(task.limit_key.as_deref()).text("::text, ").bind(task.id).text("::uuid) as id");
+        if let Some(trace) = kernel::trace::current() {
+            sql.text(" from (select set_config('app.traceparent', ").bind(trace.to_string()).text("::text, true) offset 0) t");
+        }
         Ok(sql)
     }
 }

@@ -117,7 +117,7 @@ impl NewTask {
 
     /// Returns it as `app.enqueue_tasks` takes it.
     pub(crate) fn to_json(&self, bytes_max: usize) -> Result<Value> {
-        Ok(json!({
+        let mut row = json!({
             "id": self.id,
             "company_id": self.company_id,
             "kind": self.kind,
@@ -125,6 +125,10 @@ impl NewTask {
             "run_at": self.run_at.map(|moment| moment.to_string()),
             "priority": self.priority,
             "limit_key": self.limit_key,
-        }))
+        });
+        if let (Some(trace), Some(row)) = (kernel::trace::current(), row.as_object_mut()) {
+            row.insert("traceparent".to_owned(), Value::String(trace.to_string()));
+        }
+        Ok(row)
     }
 }

@@ -72,6 +72,10 @@ fn describe() {
     metrics::describe_gauge!("database_pool_size", "Connections to PostgreSQL that are open.");
     metrics::describe_gauge!("database_pool_available", "Connections to PostgreSQL that are idle.");
     metrics::describe_gauge!("database_pool_waiting", "Requests that wait for a connection to PostgreSQL.");
+    metrics::describe_gauge!("database_replica_lag_seconds", metrics::Unit::Seconds, "How old is what can be read at a replica.");
+    metrics::describe_gauge!("database_replica_used", "Whether reads go to a replica.");
+    metrics::describe_counter!("database_replica_reads_total", "Reads that a replica answered.");
+    metrics::describe_counter!("database_replica_refused_total", "Reads that the primary answered in the place of replicas, by reason.");
     metrics::describe_gauge!(
         "change_feed_lag_seconds",
         metrics::Unit::Seconds,

@@ -24,7 +24,7 @@ pub use buckets::Bucket;
 pub use caller::Caller;
 pub use config::StorageConfig;
 pub use failure::shape;
-pub use image::{Images, ImagesConfig};
+pub use image::{Images, ImagesConfig, MakePreviews, drawn_by_this_process};
 pub use objects::{Content, Object, Opened, Place, Stored, Upload};
 pub use parts::PartsConfig;
 pub use routes::{no_route, open_router, router};

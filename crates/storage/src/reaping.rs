@@ -37,6 +37,9 @@ impl Storage {
         }
         metrics::counter!("storage_blobs_reaped_total").increment(files);
         let looked = self.judge_waiting().await?;
+        let mut lost = Sql::new("select app.put_lost_previews(");
+        lost.bind(config.reap_rows_max).text("::integer)");
+        self.write(&itself, lost).await?;
         Ok(looked.saturating_add(files).saturating_add(u64::try_from(changed).unwrap_or_default()))
     }
 

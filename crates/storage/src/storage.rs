@@ -12,11 +12,12 @@ use queue::Queue;
 
 use crate::Caller;
 use crate::config::StorageConfig;
+use crate::image::Images;
 use crate::scan::Scanner;
 
 /// Buckets and objects. Cheap to clone.
 #[derive(Clone)]
-pub struct Storage(Arc<StorageOptions>, Arc<Scanner>);
+pub struct Storage(Arc<StorageOptions>, Arc<Scanner>, Images);
 
 /// What it is made of.
 pub struct StorageOptions {
@@ -47,7 +48,8 @@ impl Storage {
             return Err(Error::internal(format!("storage.{key}: allowed is {allowed}")));
         }
         let scanner = Scanner::new(&options.config.scan);
-        Ok(Self(Arc::new(options), Arc::new(scanner)))
+        let images = Images::new(options.config.images.clone());
+        Ok(Self(Arc::new(options), Arc::new(scanner), images))
     }
 
     /// Returns the settings.
@@ -58,6 +60,11 @@ impl Storage {
     /// Returns where the bytes are.
     pub fn blobs(&self) -> &dyn Blobs {
         self.0.blobs.as_ref()
+    }
+
+    /// Returns what makes images.
+    pub fn images(&self) -> &Images {
+        &self.2
     }
 
     /// Returns where tasks are put in.

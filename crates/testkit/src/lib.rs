@@ -9,6 +9,7 @@ pub mod clamd;
 pub mod object_store;
 mod proxy;
 mod redis;
+mod replica;
 mod sweep;
 mod throw_away;
 
@@ -19,6 +20,7 @@ use tokio_postgres::{Client, NoTls};
 
 pub use proxy::Proxy;
 pub use redis::Redis;
+pub use replica::Replica;
 pub use sweep::sweep;
 pub use throw_away::{Addresses, Install, ThrowAway};
 

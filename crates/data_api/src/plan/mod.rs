@@ -48,6 +48,15 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Tells whether nothing is written.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Self::Read(_) => true,
+            Self::Call(plan) => plan.read_only,
+            Self::Write(_) => false,
+        }
+    }
+
     /// Returns the settings that a called function was given (`create function ... set ...`).
     pub(crate) fn settings(&self) -> Arc<[(String, String)]> {
         let Self::Call(call) = self else { return Arc::default() };

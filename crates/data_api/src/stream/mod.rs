@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use kernel::{Error, Grant, Kind, RequestContext, Result};
-use postgres::{Access, Row, RowStream, Sql};
+use postgres::{Access, Row, RowStream, Sql, Tx};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::DataApi;
@@ -95,10 +95,38 @@ pub(crate) async fn run(
     planned: Planned<'_>,
     elements: Elements,
 ) -> Result<Answered> {
+    let place = place(api).await?;
+    let time = Duration::from_millis(api.config().stream_time_ms);
+    let elsewhere = match Box::pin(api.database().begin_at_replica(grant, context, Some(time))).await? {
+        Some((tx, replica)) => replica.answer(Box::pin(first(api, tx, planned, elements))).await?,
+        None => None,
+    };
+    let begun = match elsewhere {
+        Some(begun) => begun,
+        None => first(api, Box::pin(api.database().begin_long(grant, context, time)).await?, planned, elements).await?,
+    };
+    let Begun { rows, mut outcome, first } = begun;
+    let config = api.config();
+    let head = outcome.body.take();
+    let mut answered = run::answered(api, planned, outcome)?;
+    if response::has_rows(&answered.response) {
+        let pump = Pump { rows, elements, place, idle: Duration::from_millis(config.stream_idle_ms) };
+        sent(&mut answered.response, pump.start(head, first, Duration::from_millis(config.stream_time_ms)));
+    }
+    Ok(answered)
+}
+
+/// A result of which the first rows have come.
+struct Begun {
+    rows: RowStream,
+    outcome: Outcome,
+    first: Vec<Row>,
+}
+
+/// Asks for the rows, and waits for the first one.
+async fn first(api: &DataApi, tx: Tx, planned: Planned<'_>, elements: Elements) -> Result<Begun> {
     let Planned { request, plan } = planned;
     let config = api.config();
-    let place = place(api).await?;
-    let tx = Box::pin(api.database().begin_long(grant, context, Duration::from_millis(config.stream_time_ms))).await?;
     for statement in run::before(config, request) {
         tx.query(statement).await?;
     }
@@ -113,13 +141,7 @@ pub(crate) async fn run(
     let mut rows = tx.stream(statement, config.stream_buffer_bytes)?;
     let (mut outcome, first) = begun(&mut rows).await?;
     outcome.total = counted(plan, outcome.total, planner_counts);
-    let head = outcome.body.take();
-    let mut answered = run::answered(api, planned, outcome)?;
-    if response::has_rows(&answered.response) {
-        let pump = Pump { rows, elements, place, idle: Duration::from_millis(config.stream_idle_ms) };
-        sent(&mut answered.response, pump.start(head, first, Duration::from_millis(config.stream_time_ms)));
-    }
-    Ok(answered)
+    Ok(Begun { rows, outcome, first })
 }
 
 /// Waits for the turn of one more large result.

@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
+use kernel::trace::TARGET;
 use kernel::{Error, Result};
 use outbound::follow::{Job, Load, Source, follow};
 use outbound::http::{Answer, Bounds, Call, HttpFault, NamedBy};
 use outbound::signing::{SigningKey, signed_headers};
 use serde_json::{Map, Value, json};
+use tracing::Instrument;
+use tracing::field::Empty;
 use url::Url;
 
 use super::outcome::{Outcome, judge};
@@ -55,7 +58,7 @@ impl Source for Deliveries {
         let job = |taken: Taken| -> Job {
             let messaging = self.0.clone();
             Box::pin(async move {
-                if let Err(error) = messaging.deliver(taken).await {
+                if let Err(error) = messaging.traced(taken).await {
                     // It is taken again when its lease is over.
                     tracing::debug!(code = error.code(), "a delivery could not be settled: {}", error.message());
                 }
@@ -78,7 +81,7 @@ impl Messaging {
         let (events, taken) = self.take(self.config().webhooks.deliveries_max).await?;
         let at_once = taken.len().max(1);
         let ended: Vec<Result<Option<Ended>>> =
-            stream::iter(taken.into_iter().map(|taken| self.deliver(taken))).buffer_unordered(at_once).collect().await;
+            stream::iter(taken.into_iter().map(|taken| self.traced(taken))).buffer_unordered(at_once).collect().await;
         let mut pass = Pass { events: usize::try_from(events).unwrap_or(0), ..Pass::default() };
         for one in ended {
             match one? {
@@ -100,6 +103,19 @@ impl Messaging {
         let taken = rows::take(&tx, now, rows_max, config).await?;
         tx.commit().await?;
         Ok((events, taken))
+    }
+
+    /// Tries one delivery, in a trace of its own: who made the event was answered long ago.
+    async fn traced(&self, taken: Taken) -> Result<Option<Ended>> {
+        let company_id = taken.company_id;
+        let span = tracing::info_span!(target: TARGET, parent: None, "delivery", %company_id, code = Empty);
+        let outcome = self.deliver(taken).instrument(span.clone()).await;
+        match &outcome {
+            Ok(Some(Ended::Again | Ended::Failed)) => span.record("code", "not_taken"),
+            Ok(_) => &span,
+            Err(error) => span.record("code", error.code()),
+        };
+        outcome
     }
 
     /// Tries one delivery and writes down how it ended; nothing where another attempt took its place.

@@ -4,16 +4,17 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
 use super::scrub;
+use crate::fields::Fields;
 
 /// Fields that are told as they are: ids and words of our own.
-const PLAIN: &[&str] = &["request_id", "user_id", "company_id", "code", "status", "route", "method", "kind", "task_id"];
+pub(crate) const PLAIN: &[&str] = &["request_id", "user_id", "company_id", "code", "status", "route", "method", "kind", "task_id"];
 /// Fields that are never told.
-const NEVER: &[&str] = &["peer", "client", "path", "headers", "cookie", "authorization", "query", "body"];
+pub(crate) const NEVER: &[&str] = &["peer", "client", "path", "headers", "cookie", "authorization", "query", "body"];
 
 /// Where envelopes go, and what lets them in.
 #[derive(Clone, Debug)]
@@ -50,9 +51,6 @@ pub(crate) struct About {
     pub(crate) release: String,
     pub(crate) environment: String,
 }
-
-/// What was logged: fields of the line and of the spans around it.
-pub(crate) type Fields = Map<String, Value>;
 
 impl About {
     /// Returns an error's envelope.

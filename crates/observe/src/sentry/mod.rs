@@ -3,18 +3,17 @@
 //! Invariant: whoever logs never waits. What does not fit into the queue is dropped and counted, and while the other side asks for a pause
 //! nothing is sent.
 
-mod envelope;
-mod scrub;
+pub(crate) mod envelope;
+pub(crate) mod scrub;
 
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use kernel::{Error, Result};
 use outbound::http::{Bounds, Call, Http, HttpOptions, NamedBy};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
-use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -22,7 +21,8 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::SentryConfig;
-use envelope::{About, Dsn, Fields};
+use crate::fields::{Collected, Fields, SpanFields};
+use envelope::{About, Dsn};
 
 /// The target of the line that every request has.
 const ACCESS: &str = "access";
@@ -40,16 +40,6 @@ pub struct Sentry {
     queue: Sender<String>,
     sample_rate: f64,
     traces_sample_rate: f64,
-}
-
-/// The fields of a span, for what is logged within it.
-struct SpanFields(Fields);
-
-/// Collects fields.
-#[derive(Default)]
-struct Collected {
-    message: String,
-    fields: Fields,
 }
 
 impl Sentry {
@@ -153,39 +143,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Sentry {
         } else {
             self.request(&fields);
         }
-    }
-}
-
-impl Collected {
-    fn put(&mut self, field: &Field, value: Value) {
-        self.fields.insert(field.name().to_owned(), value);
-    }
-}
-
-impl Visit for Collected {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let text = format!("{value:?}");
-        if field.name() == "message" { self.message = text } else { self.put(field, json!(text)) }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" { value.clone_into(&mut self.message) } else { self.put(field, json!(value)) }
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, json!(value));
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, json!(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, json!(value));
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, json!(value));
     }
 }
 

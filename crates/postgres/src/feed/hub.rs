@@ -82,10 +82,10 @@ impl Hub {
     /// Returns how everything begins anew behind the last transaction that was told.
     fn again(&self) -> Option<FeedEvent> {
         match self.opened.as_ref()? {
-            FeedEvent::Opened { floor, tables, place } => {
+            FeedEvent::Opened { floor, tables, place, history } => {
                 let floor = (*floor).max(self.last_xid.saturating_add(1));
                 let place = self.last_place.as_ref().unwrap_or(place).clone();
-                Some(FeedEvent::Opened { floor, tables: Arc::clone(tables), place })
+                Some(FeedEvent::Opened { floor, tables: Arc::clone(tables), place, history: Arc::clone(history) })
             }
             FeedEvent::Committed(_) | FeedEvent::Beat(_) | FeedEvent::Gap(_) => None,
         }
@@ -157,7 +157,7 @@ mod tests {
         let (turn, turns) = std_mpsc::channel();
         let (heard, mut said) = mpsc::unbounded_channel();
         hub.seat(Arc::new(Slow { turns: Mutex::new(turns), heard }));
-        hub.tell(&FeedEvent::Opened { floor: 5, tables: Arc::new(HashSet::new()), place: Place::Log(4) });
+        hub.tell(&FeedEvent::Opened { floor: 5, tables: Arc::new(HashSet::new()), place: Place::Log(4), history: "h".into() });
         // One may be on its way to the listener; six fit into the queue.
         for xid in 10..30 {
             hub.tell(&committed(xid));
@@ -190,7 +190,7 @@ mod tests {
             turn.send(()).unwrap();
         }
         hub.skip(3, &Place::Log(3), GapCause::TooLarge);
-        hub.tell(&FeedEvent::Opened { floor: 5, tables: Arc::new(HashSet::new()), place: Place::Log(4) });
+        hub.tell(&FeedEvent::Opened { floor: 5, tables: Arc::new(HashSet::new()), place: Place::Log(4), history: "h".into() });
         hub.tell(&committed(8));
         hub.skip(7, &Place::Log(7), GapCause::Truncated);
         hub.tell(&committed(9));

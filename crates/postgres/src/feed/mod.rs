@@ -31,6 +31,13 @@ use tables::Tables;
 const PUBLICATION: &str = "thorbis_changes";
 /// The publication in which a project lists tables of its own. It need not be there.
 const PROJECT_PUBLICATION: &str = "supabase_realtime";
+/// What tells histories of a database apart: places mean something within one alone. A restore and a failover begin another timeline, a
+/// copy of the files or of the rows is another start or another database. Whatever restarts PostgreSQL ends all feeds anyway.
+const HISTORY: &str =
+    "pg_catalog.left(pg_catalog.md5(pg_catalog.concat_ws('/', (select system_identifier from pg_catalog.pg_control_system()),
+    pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8),
+    (select d.oid from pg_catalog.pg_database d where d.datname = current_database()),
+    extract(epoch from pg_catalog.pg_postmaster_start_time()))), 16)";
 /// Connections for what the feed asks by itself: they are its own, so that no crowd of requests makes it late.
 const CONNECTIONS: usize = 2;
 
@@ -219,6 +226,13 @@ impl Shared {
         sql.bind(PROJECT_PUBLICATION).text("::text)");
         let answer = self.ask(sql).await?;
         answer.rows.first().ok_or_else(|| Error::internal("a row was expected and none came"))?.try_get(0).map_err(Error::internal)
+    }
+
+    /// Returns which history of the database this is.
+    async fn history(&self) -> Result<Arc<str>> {
+        let mut sql = Sql::new("select ");
+        sql.text(HISTORY);
+        Ok(self.text(sql).await?.into())
     }
 
     /// Reads the tables whose changes are told.

@@ -1,7 +1,7 @@
 //! Changes from the outbox that triggers write, where the log may not be read.
 //!
 //! Invariant: each look takes what is visible now and was not at the look before; the snapshots join without a gap, whatever runs how
-//! long. Transactions that became visible between two looks come in the order in which they began to write.
+//! long, as long as it is the same history. Transactions that became visible between two looks come in the order in which they began to write.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use kernel::{Change, ChangeKind, ChangedRows, ChangedTable, Error, FeedEvent, Ga
 use super::hub::Hub;
 use super::record;
 use super::tables::Tables;
-use super::{Ended, Shared, Way};
+use super::{Ended, HISTORY, Shared, Way};
 use crate::row::Row;
 use crate::sql::Sql;
 
@@ -24,14 +24,18 @@ const FORGET: Duration = Duration::from_secs(10);
 pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, Ended> {
     let mut tables = shared.tables().await?;
     // Both at one moment: whoever wrote to a table before it was kept is visible in the snapshot.
-    let first = shared.ask(Sql::new("select pg_catalog.pg_current_snapshot()::text as snapshot where app.changes_are_kept()")).await?;
+    let mut sql = Sql::new("select pg_catalog.pg_current_snapshot()::text as snapshot, ");
+    sql.text(HISTORY).text(" as history where app.changes_are_kept()");
+    let first = shared.ask(sql).await?;
     let Some(first) = first.rows.first() else {
         return Err(Error::new(Kind::Unavailable, "change_feed_closed", "changes are not kept in this database").into());
     };
-    let first: Arc<str> = first.try_get::<_, String>("snapshot").map_err(Error::internal)?.into();
-    let mut polled = Polled { before: Arc::clone(&first), since: first, seen: VecDeque::new(), forgot: Instant::now() };
+    let text = |name: &str| first.try_get::<_, String>(name).map(Arc::<str>::from).map_err(Error::internal);
+    let (first, history) = (text("snapshot")?, text("history")?);
+    let mut polled =
+        Polled { history: Arc::clone(&history), before: Arc::clone(&first), since: first, seen: VecDeque::new(), forgot: Instant::now() };
     shared.status.set(Way::Polled);
-    hub.tell(&FeedEvent::Opened { floor: end_of(&polled.since)?, tables: tables.names(), place: polled.place() });
+    hub.tell(&FeedEvent::Opened { floor: end_of(&polled.since)?, tables: tables.names(), place: polled.place(), history });
     let mut ticks = tokio::time::interval(Duration::from_millis(shared.config.poll_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let kept = Duration::from_secs(shared.config.poll_kept_s.into());
@@ -43,7 +47,7 @@ pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, E
         if begun.duration_since(last) > kept / 2 {
             return Err(Ended::Lost(GapCause::Disconnected));
         }
-        let Some(rows) = polled.look(shared).await? else { return Err(Ended::Lost(GapCause::TablesChanged)) };
+        let rows = polled.look(shared).await?;
         last = begun;
         let mut told = rows_of(&rows, &tables, &polled.place())?;
         if told.is_none() {
@@ -63,6 +67,8 @@ pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, E
 }
 
 struct Polled {
+    /// What all of it is of.
+    history: Arc<str>,
     /// What was visible at the look before the last, and at the last.
     before: Arc<str>,
     since: Arc<str>,
@@ -72,19 +78,23 @@ struct Polled {
 }
 
 impl Polled {
-    /// Returns what became visible since the last look, one row without a change where there is none; nothing where changes are kept no more.
-    async fn look(&mut self, shared: &Shared) -> Result<Option<Vec<Row>>> {
-        let mut sql =
-            Sql::new("select app.changes_are_kept() as is_kept, snapshot, xid, relation, kind, new_row, old_row from app.kept_changes(");
+    /// Returns what became visible since the last look, one row without a change where there is none.
+    async fn look(&mut self, shared: &Shared) -> Result<Vec<Row>, Ended> {
+        let mut sql = Sql::new("select is_kept, history, snapshot, xid, relation, kind, new_row, old_row from (select ");
+        sql.text(HISTORY).text(" as history, app.changes_are_kept() as is_kept offset 0) now, app.kept_changes(");
         sql.bind(self.since.as_ref()).text("::text, ").bind(shared.config.poll_rows_max.saturating_add(1)).text("::integer)");
         let rows = shared.ask(sql).await?.rows;
         let first = rows.first().ok_or_else(|| Error::internal("a look at the changes gave no row"))?;
+        // Connections come back by themselves: what the database was before is not to be mixed with what it is now.
+        if first.try_get::<_, &str>("history").map_err(Error::internal)? != &*self.history {
+            return Err(Ended::Lost(GapCause::Disconnected));
+        }
         if !first.try_get::<_, bool>("is_kept").map_err(Error::internal)? {
-            return Ok(None);
+            return Err(Ended::Lost(GapCause::TablesChanged));
         }
         let now: String = first.try_get("snapshot").map_err(Error::internal)?;
         self.before = std::mem::replace(&mut self.since, now.into());
-        Ok(Some(rows))
+        Ok(rows)
     }
 
     /// Where the last look stands.

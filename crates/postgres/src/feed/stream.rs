@@ -27,6 +27,7 @@ const BEATS_A_LOOK: u32 = 4;
 
 /// Tells as long as it goes well.
 pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, Ended> {
+    let history = shared.history().await?;
     let tls = tls_config(&shared.server, shared.root_certificate_file.as_deref())?;
     let mut log = Dialer::new(shared.server.clone(), tls, None).replicate().await.map_err(from_wire)?;
     let name = format!("thorbis_{}", uuid::Uuid::new_v4().simple());
@@ -36,8 +37,12 @@ pub(super) async fn tell(shared: &Shared, hub: &mut Hub) -> Result<Infallible, E
     let publication = publication(shared).await?;
     let floor = floor(shared).await?;
     let decoder = Decoder::new(Arc::clone(&publication.tables), floor, shared.config.transaction_bytes_max);
+    // The log is read over a connection of its own, which may have found another history than the others.
+    if shared.history().await? != history {
+        return Err(Ended::Lost(GapCause::Disconnected));
+    }
     shared.status.set(Way::Streamed);
-    hub.tell(&FeedEvent::Opened { floor, tables: publication.tables.names(), place: Place::Log(point) });
+    hub.tell(&FeedEvent::Opened { floor, tables: publication.tables.names(), place: Place::Log(point), history });
     let mut reading = Reading { log, decoder, base: Instant::now(), name, confirmed: Instant::now(), taken: 0 };
     let (base, name) = (reading.base, reading.name.clone());
     tokio::select! {

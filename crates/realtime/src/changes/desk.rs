@@ -31,6 +31,8 @@ pub(super) struct Desk {
     kept: Kept,
     /// Up to where everything was told, while changes come.
     heard: Option<Heard>,
+    /// Which history of the database that is of.
+    history: Arc<str>,
     /// Why changes do not come.
     reason: &'static str,
     layouts: Vec<(Arc<ChangedTable>, Option<Arc<Layout>>)>,
@@ -51,7 +53,17 @@ pub(super) struct Question {
 impl Desk {
     pub(super) fn new(tables: Arc<Tables>, kept: Kept, row_bytes_max: usize) -> Self {
         let index = Index::new(tables.len());
-        Self { tables, index, subscribers: HashMap::new(), kept, heard: None, reason: "opened", layouts: Vec::new(), row_bytes_max }
+        Self {
+            tables,
+            index,
+            subscribers: HashMap::new(),
+            kept,
+            heard: None,
+            history: "".into(),
+            reason: "opened",
+            layouts: Vec::new(),
+            row_bytes_max,
+        }
     }
 
     pub(super) fn tables(&self) -> &Arc<Tables> {
@@ -70,24 +82,17 @@ impl Desk {
 
     /// Takes a subscriber. What he missed is told by [`Desk::catch_up`].
     pub(super) fn add(&mut self, id: u64, (to, wishes): (mpsc::Sender<Told>, Arc<[Wish]>), rights: &Rights, since: Option<&Position>) {
-        let is_behind = since.is_some();
-        let mut subscriber = Subscriber::new(to, wishes, since.and_then(Heard::read));
+        let mut subscriber = Subscriber::new(to, wishes, since.cloned());
         subscriber.seat(id, rights, &self.tables, &mut self.index);
-        if self.heard.is_some() {
-            subscriber.state = if is_behind { State::Behind } else { State::Live };
-            self.greet(&mut subscriber);
-        } else if is_behind && subscriber.since.is_none() {
-            subscriber.since = Some(Heard::Log { end: 0, rows: Some(0) });
+        if let Some(here) = self.here() {
+            subscriber.begin(&self.history, &here);
         }
         self.subscribers.insert(id, subscriber);
     }
 
-    fn greet(&self, subscriber: &mut Subscriber) {
-        if let Some(heard) = &self.heard
-            && subscriber.state == State::Live
-        {
-            subscriber.send(Told::Live(heard.position()));
-        }
+    /// Returns up to where everything was told; nothing while changes do not come.
+    pub(super) fn here(&self) -> Option<Position> {
+        self.heard.as_ref().map(|heard| heard.position(&self.history))
     }
 
     /// Returns what a subscriber missed who came back; nothing where he did not, or where that is not known any more.
@@ -98,16 +103,17 @@ impl Desk {
 
     /// Tells a subscriber what he missed, or that he has to read anew.
     pub(super) fn catch_up(&mut self, id: u64, missed: Option<&[Transaction]>, answers: &Answers) {
-        let Some(heard) = self.heard.clone() else { return };
+        let Some(here) = self.here() else { return };
         let Some(subscriber) = self.subscribers.get_mut(&id).filter(|subscriber| subscriber.state == State::Behind) else { return };
         subscriber.state = State::Live;
+        subscriber.came = None;
         let Some(missed) = missed else {
             subscriber.since = None;
-            subscriber.send(Told::Live(heard.position()));
-            subscriber.resync("position_too_old", &heard);
+            subscriber.send(Told::Live(here.clone()));
+            subscriber.resync("position_too_old", &here);
             return;
         };
-        let from = subscriber.since.as_ref().unwrap_or(&heard).position();
+        let from = subscriber.since.as_ref().map_or(here, |since| since.position(&self.history));
         subscriber.send(Told::Live(from));
         for transaction in missed {
             self.tell(transaction, answers, Some(id));
@@ -187,20 +193,15 @@ impl Desk {
     /// Hears that changes come, or that they do not any more.
     pub(super) fn hear(&mut self, event: &FeedEvent) {
         match event {
-            FeedEvent::Opened { place, .. } => {
+            FeedEvent::Opened { place, history, .. } => {
                 self.heard = Heard::all_of(place);
+                self.history = Arc::clone(history);
                 self.kept.restart(self.heard.clone());
-                let Some(heard) = self.heard.clone() else { return };
-                let reason = self.reason;
+                let Some(here) = self.here() else { return };
                 for subscriber in self.subscribers.values_mut() {
                     match subscriber.state {
-                        State::Waiting if subscriber.since.is_some() => subscriber.state = State::Behind,
-                        State::Waiting => {
-                            subscriber.state = State::Live;
-                            subscriber.send(Told::Live(heard.position()));
-                        }
-                        State::Live | State::Lost(_) => subscriber.resync(reason, &heard),
-                        State::Behind => {}
+                        State::Waiting | State::Behind => subscriber.begin(history, &here),
+                        State::Live | State::Lost(_) => subscriber.resync(self.reason, &here),
                     }
                 }
             }
@@ -237,10 +238,10 @@ impl Desk {
     }
 
     fn resume(&mut self, id: u64) {
-        if let (Some(subscriber), Some(heard)) = (self.subscribers.get_mut(&id), &self.heard)
+        if let (Some(here), Some(subscriber)) = (self.here(), self.subscribers.get_mut(&id))
             && let State::Lost(reason) = subscriber.state
         {
-            subscriber.resync(reason, heard);
+            subscriber.resync(reason, &here);
         }
     }
 
@@ -331,7 +332,7 @@ impl Desk {
     /// Sends a change: whoever wished for the same of it more than once hears it once.
     fn send(&mut self, rows: &ChangedRows, number: usize, mut heard: Vec<(u64, u64, Arc<str>)>) {
         let row = number.saturating_add(1);
-        let position = place::position(rows.xid, &rows.place, row, row == rows.changes.len());
+        let position = place::position(&self.history, (rows.xid, &rows.place), row, row == rows.changes.len());
         heard.sort_by_key(|(id, wish, data)| (*id, Arc::as_ptr(data).cast::<u8>(), *wish));
         for same in heard.chunk_by(|a, b| a.0 == b.0 && Arc::ptr_eq(&a.2, &b.2)) {
             let Some((id, _, data)) = same.first() else { continue };

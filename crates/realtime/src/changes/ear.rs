@@ -2,7 +2,7 @@
 //!
 //! Invariant: where what was heard did not fit into the queue, the gap stands in it before anything that came later.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kernel::{ChangeListener, FeedEvent, GapCause, Place};
 use tokio::sync::mpsc;
@@ -36,8 +36,9 @@ impl State {
     /// How everything begins anew behind what was told last.
     fn again(&self) -> Option<FeedEvent> {
         match self.opened.as_ref()? {
-            (FeedEvent::Opened { floor, tables, .. }, place) => {
-                Some(FeedEvent::Opened { floor: *floor, tables: tables.clone(), place: place.clone() })
+            (FeedEvent::Opened { floor, tables, history, .. }, place) => {
+                let (tables, history) = (Arc::clone(tables), Arc::clone(history));
+                Some(FeedEvent::Opened { floor: *floor, tables, place: place.clone(), history })
             }
             _ => None,
         }
@@ -73,7 +74,6 @@ impl ChangeListener for Ear {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::sync::Arc;
 
     use kernel::ChangedRows;
 
@@ -92,7 +92,7 @@ mod tests {
     fn what_did_not_fit_is_a_gap_before_all_that_comes() {
         let (events, mut heard) = mpsc::channel(4);
         let ear = Ear::new(events);
-        ear.hear(&FeedEvent::Opened { floor: 1, tables: Arc::new(HashSet::new()), place: Place::Log(1) });
+        ear.hear(&FeedEvent::Opened { floor: 1, tables: Arc::new(HashSet::new()), place: Place::Log(1), history: "h".into() });
         let committed =
             |xid| FeedEvent::Committed(Arc::new(ChangedRows { xid, place: Place::Log(xid), committed_at: None, changes: vec![] }));
         for xid in 2..8 {

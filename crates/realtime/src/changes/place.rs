@@ -1,7 +1,7 @@
 //! Places in the order of all changes, as a client keeps them and gives them back, to this server or to another.
 //!
 //! Invariant: of two rows that were told, the place of the later one counts the earlier one as heard, on every server; what a place does
-//! not count as heard was not told to whoever has it.
+//! not count as heard was not told to whoever has it. A place of another history of the database counts nothing.
 
 use std::sync::Arc;
 
@@ -65,14 +65,16 @@ impl Heard {
         })
     }
 
-    /// Reads a position; nothing where it is none of ours.
-    pub(super) fn read(position: &Position) -> Option<Self> {
+    /// Reads a position; nothing where it is none of ours, or of another history.
+    pub(super) fn read(position: &Position, history: &str) -> Option<Self> {
         let text = position.0.as_ref();
         if text.len() > POSITION_MAX {
             return None;
         }
         let (way, rest) = text.split_once(':')?;
+        let (of, rest) = rest.split_once('/')?;
         match way {
+            _ if of != history => None,
             "lsn" => Some(match rest.split_once('.') {
                 None => Self::Log { end: rest.parse().ok()?, rows: None },
                 Some((end, rows)) => Self::Log { end: end.parse().ok()?, rows: Some(rows.parse().ok()?) },
@@ -90,13 +92,15 @@ impl Heard {
         }
     }
 
-    /// Returns it as a client keeps it.
-    pub(super) fn position(&self) -> Position {
+    /// Returns it as a client keeps it, of a history.
+    pub(super) fn position(&self, history: &str) -> Position {
         Position(match self {
-            Self::Log { end, rows: None } => format!("lsn:{end}").into(),
-            Self::Log { end, rows: Some(rows) } => format!("lsn:{end}.{rows}").into(),
-            Self::Outbox { before, last: None, .. } => format!("out:{}", before.text).into(),
-            Self::Outbox { before, after, last: Some((xid, row)) } => format!("out:{}|{}|{xid}.{row}", before.text, after.text).into(),
+            Self::Log { end, rows: None } => format!("lsn:{history}/{end}").into(),
+            Self::Log { end, rows: Some(rows) } => format!("lsn:{history}/{end}.{rows}").into(),
+            Self::Outbox { before, last: None, .. } => format!("out:{history}/{}", before.text).into(),
+            Self::Outbox { before, after, last: Some((xid, row)) } => {
+                format!("out:{history}/{}|{}|{xid}.{row}", before.text, after.text).into()
+            }
         })
     }
 
@@ -148,11 +152,11 @@ pub(super) fn nowhere() -> Position {
 }
 
 /// Returns the position of a row of a transaction, by its number from 1; of the last one it is that of the whole transaction.
-pub(super) fn position(xid: u64, place: &Place, row: usize, is_last: bool) -> Position {
+pub(super) fn position(history: &str, (xid, place): (u64, &Place), row: usize, is_last: bool) -> Position {
     Position(match place {
-        Place::Log(end) if is_last => format!("lsn:{end}").into(),
-        Place::Log(end) => format!("lsn:{end}.{row}").into(),
-        Place::Outbox { before, after } => format!("out:{before}|{after}|{xid}.{row}").into(),
+        Place::Log(end) if is_last => format!("lsn:{history}/{end}").into(),
+        Place::Log(end) => format!("lsn:{history}/{end}.{row}").into(),
+        Place::Outbox { before, after } => format!("out:{history}/{before}|{after}|{xid}.{row}").into(),
     })
 }
 
@@ -161,7 +165,8 @@ mod tests {
     use super::*;
 
     fn heard(text: &str) -> Heard {
-        Heard::read(&Position(text.into())).unwrap()
+        let (way, rest) = text.split_once(':').unwrap();
+        Heard::read(&Position(format!("{way}:h/{rest}").into()), "h").unwrap()
     }
 
     fn look(before: &str, after: &str) -> Place {
@@ -170,13 +175,23 @@ mod tests {
 
     #[test]
     fn positions_come_back_as_they_went_out() {
-        for text in ["lsn:77", "lsn:77.3", "out:5:9:6,7", "out:5:9:6|8:12:|9.4"] {
-            assert_eq!(heard(text).position().0.as_ref(), text);
+        let read = |text: &str| Heard::read(&Position(text.into()), "h");
+        for text in ["lsn:h/77", "lsn:h/77.3", "out:h/5:9:6,7", "out:h/5:9:6|8:12:|9.4"] {
+            assert_eq!(read(text).unwrap().position("h").0.as_ref(), text);
         }
-        for text in ["", "lsn:", "lsn:x", "lsn:1.y", "out:1:2", "out:1:2:|3:4:", "out:1:2:|3:4:|5", "gone:1", "out:1:2:x"] {
-            assert_eq!(Heard::read(&Position(text.into())), None, "{text}");
+        for text in ["lsn:h/", "lsn:h/x", "lsn:h/1.y", "out:h/1:2", "out:h/1:2:|3:4:", "out:h/1:2:|3:4:|5", "gone:h/1", "out:h/1:2:x"] {
+            assert_eq!(read(text), None, "{text}");
         }
-        assert_eq!(Heard::read(&Position(format!("lsn:{}", "1".repeat(POSITION_MAX)).into())), None);
+        assert_eq!(read(&format!("lsn:h/{}", "1".repeat(POSITION_MAX))), None);
+    }
+
+    #[test]
+    fn a_position_of_another_history_or_of_none_is_none_of_ours() {
+        for text in ["lsn:g/77", "lsn:/77", "lsn:77", "lsn:77.3", "out:g/5:9:6,7", "out:5:9:6,7", "out:5:9:6|8:12:|9.4", "out:", "lsn", ""]
+        {
+            assert_eq!(Heard::read(&Position(text.into()), "h"), None, "{text}");
+        }
+        assert_eq!(Heard::read(&nowhere(), "h"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Any sequence of commits, gaps, lost connections and changes of server gives a subscriber every row once, or tells him to read anew.
+//! Any sequence of commits, gaps, lost connections, changes of server and restores gives a subscriber every row once, or tells him to read anew.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -37,6 +37,8 @@ enum Act {
     Read(usize),
     /// The subscriber comes anew, to this server, with his position or without.
     Come(usize, bool),
+    /// The database is again as it was so many transactions ago.
+    Restore(usize),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -47,6 +49,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..NODES).prop_map(Act::Gap),
         3 => (1..8_usize).prop_map(Act::Read),
         2 => (0..NODES, any::<bool>()).prop_map(|(node, knows)| Act::Come(node, knows)),
+        1 => (0..4_usize).prop_map(Act::Restore),
     ]
 }
 
@@ -58,6 +61,7 @@ fn log_end(transactions: usize) -> u64 {
 /// Everything that there is.
 struct Run {
     is_log: bool,
+    history: Arc<str>,
     table: Arc<ChangedTable>,
     tables: Arc<Tables>,
     nodes: Vec<Node>,
@@ -92,6 +96,7 @@ impl Run {
         let nodes = std::iter::repeat_with(node).take(NODES).collect();
         let mut run = Self {
             is_log,
+            history: "0".into(),
             table,
             tables,
             nodes,
@@ -122,10 +127,22 @@ impl Run {
             if self.is_log { Place::Log(log_end(end)) } else { Place::Outbox { before: Arc::clone(&after), after: Arc::clone(&after) } };
         let node = &mut self.nodes[number];
         (node.heard, node.before) = (end, after);
-        node.desk.hear(&FeedEvent::Opened { floor: 0, tables: Arc::default(), place });
+        node.desk.hear(&FeedEvent::Opened { floor: 0, tables: Arc::default(), place, history: Arc::clone(&self.history) });
         for id in node.desk.behind() {
             let missed = node.desk.missed(id);
             node.desk.catch_up(id, missed.as_deref(), &Answers::new());
+        }
+    }
+
+    /// What comes from now on has the numbers and places of what is gone.
+    fn restore(&mut self, count: usize) {
+        self.committed.truncate(self.committed.len().saturating_sub(count));
+        self.open.clear();
+        self.next_xid = self.committed.iter().map(|(xid, _)| *xid).max().unwrap_or(0) + 1;
+        self.history = format!("{}x", self.history).into();
+        for number in 0..NODES {
+            self.nodes[number].desk.hear(&FeedEvent::Gap(GapCause::Disconnected));
+            self.open_feed(number);
         }
     }
 
@@ -156,7 +173,8 @@ impl Run {
 
     /// The rows that count as heard by a position.
     fn heard_by(&self, position: &Position) -> BTreeSet<(u64, usize)> {
-        let heard = Heard::read(position).unwrap();
+        // What was said before a restore is followed by a resync.
+        let Some(heard) = Heard::read(position, &self.history) else { return BTreeSet::new() };
         let of = |(place, (xid, rows)): (usize, &(u64, usize))| {
             let (xid, rows) = (*xid, *rows);
             let any: Arc<str> = "1:1:".into();
@@ -203,7 +221,7 @@ impl Run {
                     let id = data["record"]["id"].as_u64().unwrap();
                     let row = (id / 10, usize::try_from(id % 10).unwrap());
                     assert!(self.known.insert(row), "{row:?} is told twice");
-                    if Heard::read(&position).is_some() {
+                    if Heard::read(&position, &self.history).is_some() {
                         assert_eq!(self.heard_by(&position), self.known, "a position counts what was told and nothing else");
                     }
                     self.position = Some(position);
@@ -233,6 +251,7 @@ impl Run {
             }
             Act::Read(count) => self.read(count),
             Act::Come(node, knows) => self.come(node, knows),
+            Act::Restore(count) => self.restore(count),
         }
     }
 

@@ -8,12 +8,12 @@ use kernel::ChangedRows;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::Told;
 use super::index::{Index, Kind};
 use super::place::Heard;
 use super::rights::Rights;
 use super::tables::Tables;
 use super::wish::Wish;
+use super::{Position, Told};
 
 /// Somebody who hears.
 pub(super) struct Subscriber {
@@ -23,6 +23,8 @@ pub(super) struct Subscriber {
     pub(super) state: State,
     /// What he may see is not known.
     pub(super) is_blind: bool,
+    /// The position that he came with, until it is found out what he missed.
+    pub(super) came: Option<Position>,
     /// What he had heard when he came.
     pub(super) since: Option<Heard>,
 }
@@ -39,8 +41,19 @@ pub(super) enum State {
 }
 
 impl Subscriber {
-    pub(super) fn new(to: mpsc::Sender<Told>, wishes: Arc<[Wish]>, since: Option<Heard>) -> Self {
-        Self { to, wishes, places: Vec::new(), state: State::Waiting, is_blind: false, since }
+    pub(super) fn new(to: mpsc::Sender<Told>, wishes: Arc<[Wish]>, came: Option<Position>) -> Self {
+        Self { to, wishes, places: Vec::new(), state: State::Waiting, is_blind: false, came, since: None }
+    }
+
+    /// Changes come: whoever has a position is told what he missed, others hear from now on.
+    pub(super) fn begin(&mut self, history: &str, here: &Position) {
+        if let Some(came) = &self.came {
+            self.since = Heard::read(came, history);
+            self.state = State::Behind;
+        } else {
+            self.state = State::Live;
+            self.send(Told::Live(here.clone()));
+        }
     }
 
     /// Puts him into the groups of what he sees and wants.
@@ -71,10 +84,10 @@ impl Subscriber {
         since.has(rows.xid, &rows.place, row)
     }
 
-    pub(super) fn resync(&mut self, reason: &'static str, heard: &Heard) {
+    pub(super) fn resync(&mut self, reason: &'static str, position: &Position) {
         self.since = None;
         self.state = State::Lost(reason);
-        if self.send(Told::Resync { reason, position: heard.position() }) {
+        if self.send(Told::Resync { reason, position: position.clone() }) {
             metrics::counter!("realtime_resyncs_total", "reason" => reason).increment(1);
             self.state = State::Live;
         }

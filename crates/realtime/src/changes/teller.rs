@@ -20,7 +20,6 @@ use super::desk::{Desk, Question};
 use super::eyes::Eyes;
 use super::judged::{Answer, Answers};
 use super::kept::{Kept, Told as Transaction};
-use super::place::Heard;
 use super::rights::Rights;
 use super::tables::Tables;
 use super::wish::Wish;
@@ -202,8 +201,9 @@ impl Teller {
 
     /// Tells transactions.
     async fn tell(&mut self, inner: &Inner, transactions: Vec<Arc<ChangedRows>>) {
-        let Some(last) = transactions.last() else { return };
-        let place = last.place.clone();
+        if transactions.is_empty() {
+            return;
+        }
         self.last_xid = transactions.iter().map(|rows| rows.xid).fold(self.last_xid, u64::max);
         if transactions.iter().any(|rows| self.desk.is_news(rows)) && inner.read_tables().await.is_ok() {
             self.adopt(inner).await;
@@ -229,7 +229,7 @@ impl Teller {
             metrics::counter!("realtime_changes_total").increment(transaction.rows.changes.len().try_into().unwrap_or(u64::MAX));
             self.desk.commit(transaction, &answers);
         }
-        *lock(&inner.position) = Heard::all_of(&place).map(|heard| heard.position());
+        *lock(&inner.position) = self.desk.here();
     }
 
     fn desk_questions(&mut self, transactions: &[Transaction], only: Option<u64>) -> Vec<(Question, Viewer)> {

@@ -65,6 +65,40 @@ async fn a_position_that_is_too_old_or_none_of_ours_is_answered_by_a_resync() {
     }
 }
 
+/// What a client keeps from before a restore is a place at which something else may stand now, however far it seems to be.
+#[tokio::test]
+async fn a_position_of_another_history_is_answered_by_a_resync() {
+    for mode in BOTH {
+        let db = two_companies().await;
+        let client = db.superuser().await;
+        let ann = member(&client, A, "manager").await;
+        let (first, second) = (Node::start(&db, mode, |_| ()).await, Node::start(&db, mode, |_| ()).await);
+        drop(second.live(second.user(&ann), vec![(1, wanted("tags"))]).await);
+        let mut onlooker = first.live(first.user(&ann), vec![(1, wanted("tags"))]).await;
+        tag(&client, A, "one").await;
+        let position = onlooker.next().await.1.unwrap();
+        let (way, rest) = position.0.split_once(':').unwrap();
+        let (history, place) = rest.split_once('/').unwrap();
+        assert!(history.len() == 16 && history.bytes().all(|byte| byte.is_ascii_hexdigit()), "{position:?}");
+        // The same place of another history, and as it was written before positions had any.
+        for foreign in [format!("{way}:0123456789abcdef/{place}"), format!("{way}:{place}"), format!("{way}:/{place}")] {
+            for node in [&first, &second] {
+                let since = Some(Position(foreign.as_str().into()));
+                let mut back = node.subscribe(node.user(&ann), vec![(1, wanted("tags"))], since).await.unwrap();
+                assert_eq!(back.next().await.0, Said::Live, "{foreign}");
+                assert_eq!(back.next().await.0, Said::Resync("position_too_old"), "{foreign}");
+            }
+        }
+        // It is the same history on every server.
+        for node in [&first, &second] {
+            let mut back = node.subscribe(node.user(&ann), vec![(1, wanted("tags"))], Some(position.clone())).await.unwrap();
+            assert_eq!(back.next().await.0, Said::Live, "{mode:?}");
+            tag(&client, A, &format!("behind {}", uuid::Uuid::now_v7())).await;
+            back.change().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_gap_is_told_to_all_and_then_it_goes_on() {
     for mode in BOTH {

@@ -34,7 +34,7 @@ impl Backend {
 }
 
 /// Returns the name of this server among others: its machine and process.
-fn node() -> String {
+pub(crate) fn node() -> String {
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "server".to_owned());
     format!("{host}:{}", std::process::id())
 }

@@ -18,6 +18,7 @@ const LEFT_OUT: &[&str] = &["authorization", "proxy-authorization", "apikey", "c
 /// Headers that the server gives its own values, or none.
 const REQUEST_ID: &str = "x-request-id";
 const ADDRESS: &str = "x-real-ip";
+const TRACE: &str = "thorbis-traceparent";
 
 /// Puts the [`RequestContext`] into the request's extensions, and says in its log whose it is.
 pub(super) async fn layer(mut request: Request, next: Next) -> Response {
@@ -31,6 +32,7 @@ pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(context);
     if let Some(principal) = request.extensions().get::<Principal>() {
         let span = Span::current();
+        span.record("principal", principal.subject().name());
         if let Some(user) = principal.user_id() {
             span.record("user_id", tracing::field::display(user));
         }
@@ -60,7 +62,11 @@ fn headers_json(headers: &HeaderMap, known: &[(&'static str, Option<String>); 2]
             object.insert((*name).to_owned(), Value::String(value.clone()));
         }
     }
-    let is_known = |name: &str| known.iter().any(|(known, _)| *known == name);
+    // Tasks that SQL puts in go on with it.
+    if let Some(trace) = kernel::trace::current() {
+        object.insert(TRACE.to_owned(), Value::String(trace.to_string()));
+    }
+    let is_known = |name: &str| known.iter().any(|(known, _)| *known == name) || name == TRACE;
     for name in headers.keys().filter(|name| !LEFT_OUT.contains(&name.as_str()) && !is_known(name.as_str())) {
         let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
         object.insert(name.as_str().to_owned(), Value::String(values.join(", ")));

@@ -3,14 +3,13 @@
 //! Invariant: whoever has no token reaches nothing here but what is public, what a link opens, and what is signed.
 
 use axum::{Router, middleware};
-use storage::Images;
 
 use super::{Backend, rates};
 
 impl Backend {
     /// Returns the routes of buckets and objects. Links and what is public are for whoever has the address.
     pub(crate) fn storage_routes(&self) -> Router {
-        let (storage, images) = (self.0.storage.clone(), Images::new(self.0.storage.config().images.clone()));
+        let (storage, images) = (self.0.storage.clone(), self.0.storage.images().clone());
         let open = storage::open_router(storage.clone()).merge(storage::image::open_router(storage.clone(), images.clone()));
         let open = open.layer(middleware::from_fn_with_state(self.0.limiter.clone(), rates::visits));
         let routes = self.guarded(storage::router(storage.clone()).merge(storage::image::router(storage, images))).merge(open);

@@ -13,6 +13,7 @@ mod listening;
 mod parts;
 mod rate_rules;
 mod rates;
+mod replicas;
 mod rights;
 mod vault;
 
@@ -40,8 +41,9 @@ use transfers::Transfers;
 
 use crate::config::Settings;
 use crate::metrics::PoolGauges;
-use crate::start::StartError;
+use crate::start::{StartError, replica_options};
 use crate::tasks;
+pub(crate) use alerts::node;
 
 use listening::Listening;
 use vault::RingVault;
@@ -93,7 +95,7 @@ impl Backend {
         let listening = settings.database.prepared_statements.then(|| Listening::new(settings, server.clone()));
         let told = settings.database.prepared_statements.then(|| (server.clone(), settings.database.root_certificate_file.clone()));
         let pool = parts::pool_options(settings, server);
-        let database = Database::new(pool.clone())?;
+        let database = Database::new(pool.clone())?.with_replicas(replica_options(settings)?, &pool)?;
         #[expect(clippy::disallowed_methods, reason = "this is where the process's authority is made")]
         let authority = Authority::establish();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -131,7 +133,7 @@ impl Backend {
             parts::transfers((&database, &authority, &clock), (&files, &data_api, &queue, &auth, &outbound), settings, public_url)?;
         let storage = parts::storage((&database, &authority, &clock), (&files, &auth, &limiter, &queue), settings, public_url)?;
         let desk = tasks::Desk { outbound: outbound.clone(), auth: auth.clone() };
-        let kinds = tasks::kinds(desk, &messaging, &transfers, parts::of_sql(settings, &pool, &authority)?);
+        let kinds = tasks::kinds(desk, &messaging, (&transfers, &storage), parts::of_sql(settings, &pool, &authority)?);
         let cron = Cron::new(queue.clone(), &kinds, clock);
         let (feed, feed_status, realtime) = parts::feed(pool, &data_api, (&database, &authority, &auth), settings)?;
         Ok(Self(Arc::new(Inner {

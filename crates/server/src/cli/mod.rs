@@ -40,7 +40,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Environment, Flags, Loaded, Sources};
+use crate::config::{self, Environment, Flags, Loaded, Settings, Sources};
 use crate::start::StartError;
 use crate::{logging, version};
 
@@ -155,6 +155,10 @@ impl From<postgres::cluster::ClusterError> for CliError {
 
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
+    // A process that draws a page of a document for a server is nothing else.
+    if let Some(code) = storage::drawn_by_this_process() {
+        return code;
+    }
     let Cli { common, command } = Cli::parse();
     // Clients that are not told what does their cryptography ask the process, and end it where nothing was said.
     let _first = rustls::crypto::aws_lc_rs::default_provider().install_default().is_ok();
@@ -186,7 +190,15 @@ async fn dispatch(common: Common, command: Command) -> Result<ExitCode, CliError
         Command::Serve(serve) => serve.alone(sources.variables, &mut settings)?,
         _ => None,
     };
-    logging::begin(&settings)?;
+    let otlp = logging::begin(&settings)?;
+    let outcome = Box::pin(carry_out(command, alone, settings)).await;
+    if let Some(otlp) = otlp {
+        otlp.end().await;
+    }
+    outcome
+}
+
+async fn carry_out(command: Command, alone: Option<serve::AloneSources>, settings: Settings) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(command) => match alone {
             Some(alone) => command.run_alone(alone, settings).await,

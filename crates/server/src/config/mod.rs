@@ -18,10 +18,11 @@ use doctor::DoctorConfig;
 use kernel::Secret;
 use limits::RatesConfig;
 use messaging::MessagingConfig;
-use observe::{AlertsConfig, LogFileConfig, SentryConfig};
+use observe::{AlertsConfig, LogFileConfig, OtlpConfig, SentryConfig};
 use operations::BackupConfig;
 use outbound::OutboundConfig;
 use postgres::feed::FeedConfig;
+use postgres::replicas::ReplicasConfig;
 use queue::QueueConfig;
 use realtime::RealtimeConfig;
 use realtime::changes::ChangesConfig;
@@ -124,6 +125,8 @@ pub struct Settings {
     pub alerts: AlertsConfig,
     /// Who is told of errors of ours.
     pub sentry: SentryConfig,
+    /// Where traces and lines of the log are gathered.
+    pub otlp: OtlpConfig,
     /// Logs.
     pub log: Log,
 }
@@ -245,6 +248,8 @@ pub struct Database {
     pub programs_directory: Option<PathBuf>,
     /// Whether row security is forced on all tables of a project that is brought: those without a policy are then read by the service alone.
     pub project_force_row_security: bool,
+    /// Copies of the database that answer reads.
+    pub replicas: ReplicasConfig,
 }
 
 /// What is done again and again.
@@ -356,6 +361,7 @@ impl Default for Settings {
             metrics: Metrics::default(),
             alerts: AlertsConfig::default(),
             sentry: SentryConfig::default(),
+            otlp: OtlpConfig::default(),
             log: Log::default(),
         }
     }
@@ -398,6 +404,7 @@ impl Default for Database {
             abandoned_ms: 250,
             programs_directory: None,
             project_force_row_security: false,
+            replicas: ReplicasConfig::default(),
         }
     }
 }

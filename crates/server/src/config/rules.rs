@@ -35,6 +35,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.redis.faults().into_iter().map(|(key, allowed)| (format!("redis.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.rates.faults().into_iter().map(|(key, allowed)| (format!("rates.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.outbound.faults().into_iter().map(|(key, allowed)| (format!("outbound.{key}"), format!("allowed: {allowed}"))));
+    let replicas = settings.database.replicas.faults().into_iter();
+    broken.extend(replicas.map(|(key, allowed)| (format!("database.replicas.{key}"), format!("allowed: {allowed}"))));
     let feed = settings.change_feed.faults().into_iter();
     broken.extend(feed.map(|(key, allowed)| (format!("change_feed.{key}"), format!("allowed: {allowed}"))));
     let changes = settings.row_changes.faults().into_iter();
@@ -50,6 +52,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<(String, String)> {
     broken.extend(settings.realtime.faults().into_iter().map(|(key, allowed)| (format!("realtime.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.alerts.faults().into_iter().map(|(key, allowed)| (format!("alerts.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.sentry.faults().into_iter().map(|(key, allowed)| (format!("sentry.{key}"), format!("allowed: {allowed}"))));
+    broken.extend(settings.otlp.faults().into_iter().map(|(key, allowed)| (format!("otlp.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.log.file.faults().into_iter().map(|(key, allowed)| (format!("log.file.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.backup.faults().into_iter().map(|(key, allowed)| (format!("backup.{key}"), format!("allowed: {allowed}"))));
     broken.extend(settings.archives.faults().into_iter().map(|(key, allowed)| (format!("archives.{key}"), format!("allowed: {allowed}"))));

@@ -130,7 +130,10 @@ impl Health {
     pub(crate) fn degraded(&self) -> Vec<String> {
         match &**self.preparation.load() {
             Preparation::Pending { .. } => Vec::new(),
-            Preparation::Done { degraded } => degraded.iter().cloned().chain(self.done.overdue()).chain(self.backend.feed_lag()).collect(),
+            Preparation::Done { degraded } => {
+                let named = degraded.iter().cloned().chain(self.done.overdue());
+                named.chain(self.backend.feed_lag()).chain(self.backend.replicas_out()).collect()
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ impl Proxies {
         client
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|range| range.contains(&address))
     }
 

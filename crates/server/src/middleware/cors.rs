@@ -19,12 +19,14 @@ pub(crate) const ORIGIN_NOT_ALLOWED: &str = "origin_not_allowed";
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 /// What the clients send; more is allowed when a preflight names it, since policies and functions read headers of users' own.
 const REQUEST_HEADERS: &str = "authorization, x-client-info, apikey, content-type, x-retry-count, prefer, accept, accept-profile, \
-    content-profile, range, range-unit, x-upsert, x-supabase-api-version, x-company-id, x-request-id, traceparent, tracestate, baggage, \
-    tus-resumable, upload-length, upload-metadata, upload-offset, upload-concat, upload-defer-length, x-http-method-override";
+    content-profile, range, range-unit, x-upsert, x-supabase-api-version, x-company-id, x-request-id, database-position, \
+    traceparent, tracestate, baggage, tus-resumable, upload-length, upload-metadata, upload-offset, upload-concat, upload-defer-length, \
+    x-http-method-override";
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
     "content-range, content-location, next-cursor, content-encoding, content-length, date, x-total-count, link, location, range-unit, \
      preference-applied, retry-after, ratelimit, ratelimit-policy, ratelimit-limit, ratelimit-remaining, ratelimit-reset, x-request-id, \
-     x-supabase-api-version, tus-resumable, upload-offset, upload-length, upload-metadata, upload-expires, warning",
+     x-supabase-api-version, tus-resumable, upload-offset, upload-length, upload-metadata, upload-expires, warning, traceresponse, \
+     database-position",
 );
 /// A day.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");

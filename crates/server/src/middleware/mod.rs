@@ -19,13 +19,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::{HeaderValue, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body::Body as HttpBody;
-use kernel::{ClientAddress, Error, Kind};
+use kernel::{ClientAddress, Error, Kind, TraceContext, trace};
 use observe::Signals;
 use tower::ServiceExt;
-use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use crate::config::Limits;
 
@@ -43,6 +43,10 @@ use observation::Observation;
 pub(crate) const HEADERS_TOO_LARGE: &str = "headers_too_large";
 /// The code of a request that was not answered in time.
 pub(crate) const REQUEST_TIMEOUT: &str = "request_timeout";
+
+/// Where a trace comes in, and where the answer says which it became.
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACE_RESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// The way of every request.
 #[derive(Debug)]
@@ -105,7 +109,9 @@ impl Pipeline {
         B::Error: Into<axum::BoxError>,
     {
         let id = RequestId::of(request.headers());
-        let span = tracing::info_span!("request", request_id = %id, user_id = Empty, company_id = Empty);
+        let span =
+            tracing::info_span!("request", request_id = %id, trace_id = Empty, user_id = Empty, company_id = Empty, principal = Empty);
+        let place = self.place(&span, peer, request.headers());
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(ConnectInfo(peer));
         let client = self.proxies.client(peer.ip(), request.headers());
@@ -122,11 +128,23 @@ impl Pipeline {
             let headers = response.headers_mut();
             headers.insert(request_id::HEADER, id.header());
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            if let Some(place) = place.and_then(|place| HeaderValue::try_from(place.to_string()).ok()) {
+                headers.insert(TRACE_RESPONSE, place);
+            }
             observation.end(&response);
             response
         }
         .instrument(span)
         .await
+    }
+
+    /// Returns the request's place in its trace, where traces are gathered. A client's id is taken over; whether it is traced a client does
+    /// not say, since that costs something: only a proxy of ours does.
+    fn place(&self, span: &Span, peer: SocketAddr, headers: &HeaderMap) -> Option<TraceContext> {
+        let from = headers.get(TRACE_PARENT).and_then(|value| TraceContext::parse(value.to_str().ok()?));
+        let place = trace::go_on(span, from, self.proxies.trusts(peer.ip().to_canonical()))?;
+        span.record("trace_id", format_args!("{:032x}", place.trace_id));
+        Some(place)
     }
 
     async fn route<B>(&self, request: Request<B>) -> Response

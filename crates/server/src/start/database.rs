@@ -7,6 +7,7 @@ use std::time::Duration;
 use kernel::{Error, Kind};
 use postgres::cluster::ClusterOptions;
 use postgres::migrate::{Migrator, Options};
+use postgres::replicas::ReplicaOptions;
 use postgres::{Config, Host, SslMode};
 
 use super::StartError;
@@ -19,6 +20,9 @@ const OWNER_PASSWORD: &str = "secrets/postgres_superuser";
 const OWNER: &str = "postgres";
 /// The port in the name of the private cluster's socket.
 const SOCKET_PORT: u16 = 5432;
+
+/// The key of the replicas' addresses.
+const REPLICAS: &str = "database.replicas.urls";
 
 /// Returns how the private cluster runs.
 pub(crate) fn cluster_options(settings: &Settings, folder: &Path) -> ClusterOptions {
@@ -64,6 +68,19 @@ pub(crate) fn external_migrator(settings: &Settings) -> Result<Option<Migrator>,
 /// Returns how the server connects to the database of `database.url`.
 pub(crate) fn server_config(settings: &Settings) -> Result<Config, StartError> {
     parse(settings.database.url.as_ref().map_or("", |url| url.expose()), "database.url")
+}
+
+/// Returns how the server reads from replicas, and when.
+pub(crate) fn replica_options(settings: &Settings) -> Result<ReplicaOptions, StartError> {
+    let config = &settings.database.replicas;
+    let servers = config.urls.iter().enumerate();
+    let servers = servers.map(|(index, url)| Ok((parse(url.expose(), REPLICAS)?, config.weight(index))));
+    Ok(ReplicaOptions {
+        servers: servers.collect::<Result<_, StartError>>()?,
+        primary_weight: config.primary_weight,
+        lag_max: Duration::from_millis(config.lag_max_ms),
+        look_interval: Duration::from_millis(config.look_interval_ms),
+    })
 }
 
 /// Returns how to read a database that is named on the command line, and over which TLS.
@@ -123,6 +140,11 @@ pub(crate) fn in_clear_text(settings: &Settings) -> Result<Vec<&'static str>, St
             && may_be_clear_text(&parse(url.expose(), key)?)
         {
             keys.push(key);
+        }
+    }
+    for url in &settings.database.replicas.urls {
+        if may_be_clear_text(&parse(url.expose(), REPLICAS)?) && !keys.contains(&REPLICAS) {
+            keys.push(REPLICAS);
         }
     }
     Ok(keys)

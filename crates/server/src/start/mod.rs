@@ -36,6 +36,7 @@ use crate::metrics;
 use crate::middleware::{Cors, Pipeline, Proxies, Uploads};
 use crate::router::{self, Front, Mounts, Numbers};
 
+pub(crate) use database::replica_options;
 pub use error::StartError;
 pub(crate) use error::told;
 pub use folder::FolderError;
@@ -192,6 +193,7 @@ fn starting() -> Preparation {
 /// Has the backend keep up with what happens, until the server stops.
 fn follow(backend: &Backend, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(backend.clone().follow_schema(stop.clone()));
+    tasks.spawn(backend.clone().follow_replicas(stop.clone()));
     tasks.spawn(backend.clone().follow_redis(stop.clone()));
     tasks.spawn(backend.clone().follow_rates(Duration::from_millis(settings.rates.refresh_ms), stop.clone()));
     tasks.spawn(backend.clone().follow_changes(stop.clone()));

@@ -28,6 +28,7 @@ mod webhook_delivery;
 
 use messaging::Messaging;
 use queue::Kinds;
+use storage::{MakePreviews, Storage};
 use transfers::Transfers;
 
 use analyze_tables::AnalyzeTables;
@@ -60,7 +61,7 @@ pub(crate) struct OfSql {
 }
 
 /// Returns all kinds.
-pub(crate) fn kinds(desk: Desk, messaging: &Messaging, transfers: &Transfers, sql: OfSql) -> Kinds {
+pub(crate) fn kinds(desk: Desk, messaging: &Messaging, (transfers, storage): (&Transfers, &Storage), sql: OfSql) -> Kinds {
     transfers::kinds(recurring(Kinds::default()), transfers)
         .with(RefreshReports)
         .with(SendEmail(desk.clone()))
@@ -72,6 +73,7 @@ pub(crate) fn kinds(desk: Desk, messaging: &Messaging, transfers: &Transfers, sq
         .with(WebhookDelivery(messaging.clone()))
         .with(NotifyDue(messaging.clone()))
         .with(SendDigests(messaging.clone()))
+        .with(MakePreviews(storage.clone()))
         .with(sql.run_sql)
         .with(sql.http_request)
 }

@@ -16,14 +16,14 @@ use tokio_postgres::NoTls;
 use crate::bare::{know_tls, without_database};
 
 /// A PostgreSQL beside the server, which the server knows by its URLs only.
-struct Elsewhere {
+pub(crate) struct Elsewhere {
     folder: TempDir,
     server_url: String,
     migrator_url: String,
 }
 
 impl Elsewhere {
-    async fn make() -> (Self, Cluster) {
+    pub(crate) async fn make() -> (Self, Cluster) {
         // PostgreSQL's own user must be able to pass.
         let folder = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
         let cluster = start(folder.path()).await;
@@ -32,7 +32,7 @@ impl Elsewhere {
         (Self { folder, server_url, migrator_url }, cluster)
     }
 
-    fn settings(&self, own: &TempDir) -> Settings {
+    pub(crate) fn settings(&self, own: &TempDir) -> Settings {
         know_tls();
         let mut settings = without_database(own);
         settings.database.url = Some(Secret::new(self.server_url.clone()));
@@ -45,7 +45,7 @@ async fn start(folder: &Path) -> Cluster {
     Box::pin(cluster::start(ClusterOptions::new(folder.join("elsewhere")))).await.unwrap()
 }
 
-fn url(config: &postgres::Config) -> String {
+pub(crate) fn url(config: &postgres::Config) -> String {
     let Some(Host::Unix(socket)) = config.get_hosts().first() else { panic!("no socket") };
     let socket = socket.display().to_string().replace('/', "%2F");
     let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();

@@ -42,6 +42,8 @@ mod reader;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod secrets;
@@ -59,6 +61,8 @@ mod soak;
 mod stored;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod traced;
 #[cfg(test)]
 mod transfers;
 #[cfg(test)]

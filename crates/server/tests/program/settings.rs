@@ -33,6 +33,7 @@ const SOURCES: &[&str] = &[
     "crates/redis_link/src/config.rs",
     "crates/outbound/src/config.rs",
     "crates/postgres/src/feed/config.rs",
+    "crates/postgres/src/replicas/config.rs",
     "crates/doctor/src/config.rs",
     "crates/queue/src/config.rs",
     "crates/queue/src/cron/config.rs",
@@ -52,6 +53,7 @@ const SOURCES: &[&str] = &[
     "crates/messaging/src/notifications/config.rs",
     "crates/cache/src/config.rs",
     "crates/observe/src/config.rs",
+    "crates/observe/src/otlp/config.rs",
 ];
 /// What is tried to hear what is allowed. Each is impossible for some keys.
 const IMPOSSIBLE: [&str; 6] = ["\u{1}", "0", "1", "4294967295", "9223372036854775807", ""];
@@ -198,6 +200,7 @@ fn unit(key: &str) -> &'static str {
         ("bytes_min", "bytes"),
         ("_bytes", "bytes"),
         ("_kib", "KiB"),
+        ("_mib", "MiB"),
     ];
     units.iter().find(|(ending, _)| name.ends_with(ending)).map_or("", |(_, unit)| unit)
 }

@@ -23,8 +23,9 @@ impl Storage {
         if let Some(kept) = self.kept(&object, &name).await? {
             return Ok(kept);
         }
-        if object.size > images.config().source_bytes_max {
-            let message = format!("The file has more than {} bytes", images.config().source_bytes_max);
+        let bytes_max = images.config().bytes_max(&object.content_type);
+        if object.size > bytes_max {
+            let message = format!("The file has more than {bytes_max} bytes");
             return Err(Error::new(Kind::TooLarge, "image_too_large", message));
         }
         let thread = images.thread().await?;

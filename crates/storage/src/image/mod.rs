@@ -4,8 +4,11 @@
 
 pub mod config;
 
+mod drawing;
 mod kept;
+mod page;
 mod pool;
+mod previews;
 mod read;
 mod routes;
 mod shape;
@@ -16,11 +19,14 @@ mod write;
 mod tests;
 
 use bytes::Bytes;
-use image::ImageFormat;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageFormat};
 use kernel::Result;
 use tokio::sync::OwnedSemaphorePermit;
 
 pub use config::ImagesConfig;
+pub use drawing::drawn_by_this_process;
+pub use previews::MakePreviews;
 pub use routes::{open_router, router};
 pub use wanted::{Asked, Resize, Wanted};
 
@@ -64,6 +70,11 @@ impl Images {
     /// Makes an image of a file: in the format that the client takes, or in its own.
     pub async fn make(&self, thread: Thread, content: Bytes, wanted: Wanted, takes_webp: bool) -> Result<Made> {
         let config = self.config.clone();
+        if page::is_document(&content) {
+            let pixels = page::draw(&content, &config).await?;
+            drop(content);
+            return self.pool.run(thread.0, move || make_of(drawn(pixels), &wanted, takes_webp, &config)).await;
+        }
         self.pool.run(thread.0, move || make(&content, &wanted, takes_webp, &config)).await
     }
 }
@@ -78,7 +89,15 @@ pub fn takes_webp(accept: &str) -> bool {
 }
 
 fn make(content: &[u8], wanted: &Wanted, takes_webp: bool, config: &ImagesConfig) -> Result<Made> {
-    let unpacked = read::unpack(content, config)?;
+    make_of(read::unpack(content, config)?, wanted, takes_webp, config)
+}
+
+/// A page that was drawn: upright, in the colours that everybody has.
+fn drawn(pixels: DynamicImage) -> read::Unpacked {
+    read::Unpacked { pixels, format: ImageFormat::Png, orientation: Orientation::NoTransforms, profile: None }
+}
+
+fn make_of(unpacked: read::Unpacked, wanted: &Wanted, takes_webp: bool, config: &ImagesConfig) -> Result<Made> {
     let format = if takes_webp && !wanted.is_origin { ImageFormat::WebP } else { unpacked.format };
     let pixels = write::reshape(unpacked, wanted, config.side_max)?;
     let content = write::pack(pixels, format, wanted.quality.unwrap_or(config.quality))?;

@@ -56,7 +56,11 @@ pub(crate) fn unpack(content: &[u8], config: &ImagesConfig) -> Result<Unpacked> 
 /// Says by its first bytes what a file is, whatever its name and its declared type are.
 pub(crate) fn format(content: &[u8]) -> Result<ImageFormat> {
     image::guess_format(content).ok().filter(|format| FORMATS.contains(format)).ok_or_else(|| {
-        Error::new(Kind::Status(415), "image_type_unsupported", "The file is no image that can be changed: JPEG, PNG, WebP and GIF can")
+        Error::new(
+            Kind::Status(415),
+            "image_type_unsupported",
+            "The file is no image that can be changed: JPEG, PNG, WebP, GIF and PDF can",
+        )
     })
 }
 

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use kernel::{Error, Result};
+use kernel::{CompanyId, Error, Result};
 use postgres::Sql;
 use uuid::Uuid;
 
@@ -43,6 +43,18 @@ impl Storage {
         sql.bind(id).text("::uuid and v.id = ").bind(version).text("::text and").text(Object::LIVES);
         let rows = self.read(&self.itself("looks where an object's content is"), sql).await?;
         rows.first().map_or_else(|| Err(failure::no_such_key()), Object::read)
+    }
+
+    /// Returns a file of a company, as long as it is an object's content.
+    pub(crate) async fn content_of(&self, company: CompanyId, version: &str) -> Result<Option<Object>> {
+        let mut sql = Sql::new("select ");
+        sql.text(Object::COLUMNS).text(
+            " from app.object_versions v join storage.objects o on o.id = v.object_id and o.version = v.id
+               join storage.buckets b on b.id = o.bucket_id where v.ended_at is null and v.id = ",
+        );
+        sql.bind(version).text("::text and v.company_id = ").bind(company).text("::uuid and").text(Object::LIVES);
+        let rows = self.read(&self.itself("looks for a file to make a preview of"), sql).await?;
+        rows.first().map(Object::read).transpose()
     }
 
     /// Returns an object for whoever has a link to it, or reads a public bucket.

@@ -71,3 +71,27 @@ fn a_number_that_is_not_there_is_found() {
     assert_eq!(counted(text), BTreeSet::from(["a_total".to_owned()]));
     assert_eq!(asked("  \"expr\": \"sum(rate(b_seconds_bucket[5m]))\""), BTreeSet::from(["b_seconds".to_owned()]));
 }
+
+#[test]
+fn a_dashboard_shows_whatever_an_operator_has_to_see() {
+    let sources = sources().unwrap();
+    let shown: BTreeSet<String> =
+        sources.iter().filter(|source| source.path.starts_with(DASHBOARDS)).flat_map(|source| asked(&source.text)).collect();
+    for number in [
+        "http_requests_total",
+        "http_request_duration_seconds",
+        "database_pool_size",
+        "database_pool_waiting",
+        "cache_requests_total",
+        "tasks_total",
+        "task_duration_seconds",
+        "realtime_changes_total",
+        "storage_bytes_uploaded_total",
+        "change_feed_lag_seconds",
+        "last_backup_age_seconds",
+        "last_drill_age_seconds",
+        "otlp_items_total",
+    ] {
+        assert!(shown.contains(number), "{number} is on no dashboard");
+    }
+}

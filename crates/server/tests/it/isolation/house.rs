@@ -11,6 +11,7 @@ use proof::World;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use server::RunningServer;
+use server::config::Settings;
 use tempfile::TempDir;
 
 use super::asked::{Asked, COMPANY_A, COMPANY_B};
@@ -56,6 +57,11 @@ pub(crate) struct Answer {
 impl House {
     /// Makes the world and puts a server before it; `sql` is done to the world before, as by a superuser.
     pub(crate) async fn open(sql: &str) -> Self {
+        Box::pin(Self::open_with(sql, |_| ())).await
+    }
+
+    /// Does so with other settings.
+    pub(crate) async fn open_with(sql: &str, change: impl FnOnce(&mut Settings)) -> Self {
         know_tls();
         let world = World::new().await;
         let superuser = world.superuser().await;
@@ -73,6 +79,7 @@ impl House {
         settings.maintenance.seal_interval_ms = 86_400_000;
         settings.maintenance.upkeep_interval_ms = 86_400_000;
         settings.log.filter = "off".to_owned();
+        change(&mut settings);
         let server = Box::pin(server::start(settings)).await.unwrap();
         // What the server does at its start is done, too.
         until(&world.db, "not exists (select from app.figure_changes)").await;
@@ -110,6 +117,15 @@ impl House {
     pub(crate) async fn sign_in(&self, email: &str) -> String {
         let session = self.auth("token?grant_type=password", None, json!({ "email": email, "password": PASSWORD })).await;
         session["access_token"].as_str().unwrap_or_else(|| panic!("{email}: {session}")).to_owned()
+    }
+
+    /// Returns where somebody's sockets are opened, with the public key.
+    pub(crate) fn socket_url(&self, caller: &Caller) -> String {
+        let keys = self.server.keys();
+        let anon = keys.anon();
+        let key = anon.opaque.expose();
+        let company = caller.works_in.map(|company| format!("&company={company}")).unwrap_or_default();
+        format!("{}/realtime/v1/websocket?vsn=2.0.0&apikey={key}{company}", self.base.replacen("http", "ws", 1))
     }
 
     pub(crate) async fn stop(self) {

@@ -5,10 +5,12 @@
 
 mod asked;
 mod calling;
+mod heard;
 mod holes;
 mod house;
 mod judge;
 mod known;
+mod listener;
 mod reading;
 mod writing;
 

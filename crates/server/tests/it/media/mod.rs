@@ -1,6 +1,8 @@
 //! What stands on buckets and objects: images, uploads in parts.
 
 mod images;
+mod pdf;
+mod previews;
 mod tus;
 
 use std::io::Cursor;
