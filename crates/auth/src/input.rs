@@ -10,8 +10,11 @@ use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Optional
 use http::StatusCode;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
-use kernel::{Capability, ClientAddress, Error, Grant, Kind, Pass, Principal, Result, ServiceOnly, SessionId, Subject, UserId};
-use serde::de::DeserializeOwned;
+use kernel::{
+    Capability, ClientAddress, Error, Grant, Kind, Pass, Principal, Result, ServiceOnly, SessionId, Subject, UserId,
+};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::errors::{bad_request, session_not_found};
@@ -92,6 +95,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// Reads a number of a query; one that is there without a value was not chosen by anybody.
+pub(crate) fn optional_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|_quotes_the_input| D::Error::custom("not a number"))).transpose()
+}
+
 /// A signed-in user who asks for himself. That his session is live is checked by the statement that does the work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
@@ -159,7 +168,8 @@ impl OptionalFromRequestParts<Auth> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Option<Self>> {
-        match *authenticate(parts, auth).await?.subject() {
+        let principal = authenticate(parts, auth).await?;
+        match *principal.subject() {
             Subject::User { user_id, session_id } => {
                 let by_program = session_id.is_some_and(is_held);
                 Holding { caller: Self { user_id, session_id }, by_program }.person().map(Some)
