@@ -47,7 +47,8 @@ pub struct AuthConfig {
     pub session_seconds_max: u32,
     /// Whether a sign-in ends the user's other sessions.
     pub session_single_per_user: bool,
-    /// For how long the refresh token before the current one is still answered, for tabs that refresh at the same time.
+    /// For how long whoever comes with the refresh token before the current one is given that one, for tabs that refresh at the same time.
+    /// Later he is given a new one, if nobody came with the current one: then the answer was lost.
     pub refresh_reuse_seconds: u32,
     /// The largest token that is looked at.
     pub token_bytes_max: usize,
