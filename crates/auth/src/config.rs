@@ -11,7 +11,7 @@ use crate::api_keys::ApiKeyConfig;
 pub use crate::companies::CompaniesConfig;
 pub use crate::external::config::{AnonymousConfig, AppleConfig, ExternalConfig, ProviderConfig};
 pub use crate::hooks::config::HooksConfig;
-pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
+pub use crate::issuers::config::{IssuerConfig, IssuersConfig, SecondFactor};
 pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
 use crate::passwords::CharacterClass;

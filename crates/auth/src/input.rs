@@ -11,7 +11,7 @@ use http::StatusCode;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use kernel::{
-    Capability, ClientAddress, Error, Grant, Kind, Pass, Principal, Result, ServiceOnly, SessionId, Subject, UserId,
+    AssuranceLevel, Capability, ClientAddress, Error, Grant, Kind, Pass, Principal, Result, ServiceOnly, SessionId, Subject, UserId,
 };
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
@@ -107,6 +107,8 @@ pub(crate) struct Caller {
     pub(crate) user_id: UserId,
     /// Absent in tokens that another issuer made.
     pub(crate) session_id: Option<SessionId>,
+    /// Whether his token is from after a second factor was proved. One from before stays what it was.
+    pub(crate) is_assured: bool,
 }
 
 impl Caller {
@@ -154,7 +156,8 @@ impl FromRequestParts<Auth> for Holding {
                 let by_program = session_id.is_some_and(is_held);
                 let company_id = auth.claimed_company(&parts.headers).await;
                 auth.limits().signed_in(user_id, company_id, auth.now()).await?;
-                Ok(Self { caller: Caller { user_id, session_id }, by_program })
+                let is_assured = principal.assurance() == AssuranceLevel::Two;
+                Ok(Self { caller: Caller { user_id, session_id, is_assured }, by_program })
             }
             Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => {
                 Err(Error::new(Kind::Forbidden, "bad_jwt", "invalid claim: missing sub claim"))
@@ -172,7 +175,8 @@ impl OptionalFromRequestParts<Auth> for Caller {
         match *principal.subject() {
             Subject::User { user_id, session_id } => {
                 let by_program = session_id.is_some_and(is_held);
-                Holding { caller: Self { user_id, session_id }, by_program }.person().map(Some)
+                let is_assured = principal.assurance() == AssuranceLevel::Two;
+                Holding { caller: Self { user_id, session_id, is_assured }, by_program }.person().map(Some)
             }
             Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => Ok(None),
         }

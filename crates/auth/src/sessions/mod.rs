@@ -92,7 +92,7 @@ pub(crate) async fn open(auth: &Auth, tx: &Tx, new: NewSession<'_>) -> Result<Se
         return Err(grants::invalid_credentials());
     }
     if auth.config().session_single_per_user {
-        let caller = Caller { user_id: new.user_id, session_id: Some(id) };
+        let caller = Caller { user_id: new.user_id, session_id: Some(id), is_assured: false };
         revoke_others(tx, caller, auth.now()).await?;
     }
     read(auth, tx, id, new.method).await

@@ -46,7 +46,7 @@ pub(crate) struct State {
 /// How sure we are of whoever asks from a session, and what his account is called.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Standing {
-    /// Whether a second factor was proved for the session.
+    /// Whether a second factor was proved for the session, and before the token that asks was made.
     pub(crate) proved: bool,
     pub(crate) account: String,
 }
@@ -126,7 +126,7 @@ pub(crate) async fn standing(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Res
     sql.bind(caller.user_id.0).text("::uuid and ").text(LIVE).text(" for no key update of s, a");
     let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
     Ok(Some(Standing {
-        proved: row.try_get("proved").map_err(Error::internal)?,
+        proved: row.try_get::<_, bool>("proved").map_err(Error::internal)? && caller.is_assured,
         account: row.try_get("account").map_err(Error::internal)?,
     }))
 }
