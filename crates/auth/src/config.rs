@@ -37,6 +37,9 @@ pub struct AuthConfig {
     pub require_apikey: bool,
     /// A shared secret whose HS256 tokens are accepted beside our own. At least 32 bytes.
     pub jwt_secret: Option<Secret<String>>,
+    /// A file of JSON Web Keys that sign and verify in place of the key made at the first start, mode 0600: ES256, RS256 and HS256 side by side,
+    /// the one that signs has `sign` in its `key_ops`. A changed file is taken within seconds.
+    pub signing_keys_file: Option<PathBuf>,
     /// Audiences that are accepted beside `authenticated` in a token that names any.
     pub audiences: Vec<String>,
     /// How long an access token is good.
@@ -262,6 +265,7 @@ impl Default for AuthConfig {
             autoconfirm: true,
             require_apikey: false,
             jwt_secret: None,
+            signing_keys_file: None,
             audiences: Vec::new(),
             access_token_seconds: 3600,
             session_idle_seconds: 7 * 24 * 3600,

@@ -90,6 +90,8 @@ mod sign_on_attacks;
 #[cfg(test)]
 mod sign_up;
 #[cfg(test)]
+mod signing_keys;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod timing;
