@@ -52,6 +52,8 @@ mod limits;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod mfa_switches;
+#[cfg(test)]
 mod newcomers;
 #[cfg(test)]
 mod oauth_attacks;
