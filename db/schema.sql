@@ -14057,6 +14057,9 @@ begin
         raise exception using errcode = 'TH401', constraint = 'session_not_found',
           message = 'The session is over. Sign in again.';
       end if;
+      if v_aal = 'aal2' and p_claims::jsonb ->> 'aal' = 'aal1' then
+        v_aal := 'aal1';
+      end if;
       -- Support works in the company that agreed, and in no other of its member's.
       if v_support is not null and v_company is distinct from v_active then
         raise exception using errcode = 'TH403', constraint = 'company_not_member',
@@ -14085,10 +14088,12 @@ begin
             detail = (select coalesce(c.suspension_reason, 'No reason was given.') from public.companies c where c.id = v_company),
             hint = 'Choose another company, or ask the operator of this service.';
         end if;
-        -- Of a token that another issuer made nothing but itself can tell; support was let in by the operator.
+        -- Of a token that another issuer made its issuer's configuration tells; support was let in by the operator.
         if v_is_due and v_support is null and coalesce(v_aal, p_claims::jsonb ->> 'aal', 'aal1') = 'aal1' then
           raise exception using errcode = 'TH403', constraint = 'mfa_required', message = 'This company demands a second factor.',
-            hint = 'Enrol a factor under /auth/v1/factors, or prove the one you have; or choose another company.';
+            hint = case when p_session_id is null
+              then 'Prove a second factor where this token was made, and come with a new one; by which claim its issuer tells of it the operator sets in auth.issuers.'
+              else 'Enrol a factor under /auth/v1/factors, or prove the one you have; or choose another company.' end;
         end if;
         -- What it walls stands in 315_subscription_wall.sql.
         if v_until <= now() then
@@ -24477,6 +24482,7 @@ CREATE TABLE auth.sessions (
     oauth_client_id uuid,
     scopes text[],
     resource text,
+    spent_counter bigint,
     CONSTRAINT sessions_aal_check CHECK ((aal = ANY (ARRAY['aal1'::text, 'aal2'::text, 'aal3'::text]))),
     CONSTRAINT sessions_amr_check CHECK ((jsonb_typeof(amr) = 'array'::text)),
     CONSTRAINT sessions_held_id_check CHECK (((oauth_client_id IS NOT NULL) = ((get_byte(uuid_send(id), 6) >> 4) = 8))),

@@ -80,6 +80,7 @@ test('the service key has accounts in its hands', async () => {
   const confirmed = done(await admin.updateUserById(user.id, { email_confirm: true, user_metadata: { name: 'Ann Lee' } })).user
   assert.ok(confirmed.email_confirmed_at)
   assert.equal(done(await admin.getUserById(user.id)).user.user_metadata.name, 'Ann Lee')
+  assert.ok(done(await admin.listUsers()).users.length > 0)
   const page = done(await admin.listUsers({ page: 1, perPage: 5 }))
   assert.ok(page.total >= 1 && page.users.length >= 1 && page.users.length <= 5 && page.lastPage >= 1)
 

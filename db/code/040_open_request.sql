@@ -9,8 +9,9 @@
 
 drop function if exists app.open_request(text, uuid, uuid, uuid, jsonb, text, boolean);
 
--- p_claims is a JSON object as text. What it says of role, subject, company (by all its names) and member role, and of the assurance and
--- the program of a session of ours, counts for nothing: what the rows say stands behind it, and of two members of one name JSON takes the last.
+-- p_claims is a JSON object as text. What it says of role, subject, company (by all its names) and member role, and of the program of a session
+-- of ours, counts for nothing: what the rows say stands behind it, and of two members of one name JSON takes the last. Of the assurance the
+-- lower one counts: who has a token from before a second factor was proved did not prove it.
 create or replace function app.open_request(
   p_kind             text,
   p_user_id          uuid,
@@ -72,6 +73,9 @@ begin
         raise exception using errcode = 'TH401', constraint = 'session_not_found',
           message = 'The session is over. Sign in again.';
       end if;
+      if v_aal = 'aal2' and p_claims::jsonb ->> 'aal' = 'aal1' then
+        v_aal := 'aal1';
+      end if;
       -- Support works in the company that agreed, and in no other of its member's.
       if v_support is not null and v_company is distinct from v_active then
         raise exception using errcode = 'TH403', constraint = 'company_not_member',
@@ -100,10 +104,12 @@ begin
             detail = (select coalesce(c.suspension_reason, 'No reason was given.') from public.companies c where c.id = v_company),
             hint = 'Choose another company, or ask the operator of this service.';
         end if;
-        -- Of a token that another issuer made nothing but itself can tell; support was let in by the operator.
+        -- Of a token that another issuer made its issuer's configuration tells; support was let in by the operator.
         if v_is_due and v_support is null and coalesce(v_aal, p_claims::jsonb ->> 'aal', 'aal1') = 'aal1' then
           raise exception using errcode = 'TH403', constraint = 'mfa_required', message = 'This company demands a second factor.',
-            hint = 'Enrol a factor under /auth/v1/factors, or prove the one you have; or choose another company.';
+            hint = case when p_session_id is null
+              then 'Prove a second factor where this token was made, and come with a new one; by which claim its issuer tells of it the operator sets in auth.issuers.'
+              else 'Enrol a factor under /auth/v1/factors, or prove the one you have; or choose another company.' end;
         end if;
         -- What it walls stands in 315_subscription_wall.sql.
         if v_until <= now() then

@@ -11,7 +11,7 @@ use crate::api_keys::ApiKeyConfig;
 pub use crate::companies::CompaniesConfig;
 pub use crate::external::config::{AnonymousConfig, AppleConfig, ExternalConfig, ProviderConfig};
 pub use crate::hooks::config::HooksConfig;
-pub use crate::issuers::config::{IssuerConfig, IssuersConfig};
+pub use crate::issuers::config::{IssuerConfig, IssuersConfig, SecondFactor};
 pub use crate::limits::config::LimitsConfig;
 pub use crate::oauth_server::OauthServerConfig;
 use crate::passwords::CharacterClass;
@@ -37,6 +37,9 @@ pub struct AuthConfig {
     pub require_apikey: bool,
     /// A shared secret whose HS256 tokens are accepted beside our own. At least 32 bytes.
     pub jwt_secret: Option<Secret<String>>,
+    /// A file of JSON Web Keys that sign and verify in place of the key made at the first start, mode 0600: ES256, RS256 and HS256 side by side,
+    /// the one that signs has `sign` in its `key_ops`. A changed file is taken within seconds.
+    pub signing_keys_file: Option<PathBuf>,
     /// Audiences that are accepted beside `authenticated` in a token that names any.
     pub audiences: Vec<String>,
     /// How long an access token is good.
@@ -47,7 +50,8 @@ pub struct AuthConfig {
     pub session_seconds_max: u32,
     /// Whether a sign-in ends the user's other sessions.
     pub session_single_per_user: bool,
-    /// For how long the refresh token before the current one is still answered, for tabs that refresh at the same time.
+    /// For how long whoever comes with the refresh token before the current one is given that one, for tabs that refresh at the same time.
+    /// Later he is given a new one, if nobody came with the current one: then the answer was lost.
     pub refresh_reuse_seconds: u32,
     /// The largest token that is looked at.
     pub token_bytes_max: usize,
@@ -261,6 +265,7 @@ impl Default for AuthConfig {
             autoconfirm: true,
             require_apikey: false,
             jwt_secret: None,
+            signing_keys_file: None,
             audiences: Vec::new(),
             access_token_seconds: 3600,
             session_idle_seconds: 7 * 24 * 3600,

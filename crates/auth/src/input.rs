@@ -10,8 +10,11 @@ use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Optional
 use http::StatusCode;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
-use kernel::{Capability, ClientAddress, Error, Grant, Kind, Pass, Principal, Result, ServiceOnly, SessionId, Subject, UserId};
-use serde::de::DeserializeOwned;
+use kernel::{
+    AssuranceLevel, Capability, ClientAddress, Error, Grant, Kind, Pass, Principal, Result, ServiceOnly, SessionId, Subject, UserId,
+};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::errors::{bad_request, session_not_found};
@@ -92,12 +95,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// Reads a number of a query; one that is there without a value was not chosen by anybody.
+pub(crate) fn optional_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|_quotes_the_input| D::Error::custom("not a number"))).transpose()
+}
+
 /// A signed-in user who asks for himself. That his session is live is checked by the statement that does the work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     pub(crate) user_id: UserId,
     /// Absent in tokens that another issuer made.
     pub(crate) session_id: Option<SessionId>,
+    /// Whether his token is from after a second factor was proved. One from before stays what it was.
+    pub(crate) is_assured: bool,
 }
 
 impl Caller {
@@ -145,7 +156,8 @@ impl FromRequestParts<Auth> for Holding {
                 let by_program = session_id.is_some_and(is_held);
                 let company_id = auth.claimed_company(&parts.headers).await;
                 auth.limits().signed_in(user_id, company_id, auth.now()).await?;
-                Ok(Self { caller: Caller { user_id, session_id }, by_program })
+                let is_assured = principal.assurance() == AssuranceLevel::Two;
+                Ok(Self { caller: Caller { user_id, session_id, is_assured }, by_program })
             }
             Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => {
                 Err(Error::new(Kind::Forbidden, "bad_jwt", "invalid claim: missing sub claim"))
@@ -159,10 +171,12 @@ impl OptionalFromRequestParts<Auth> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, auth: &Auth) -> Result<Option<Self>> {
-        match *authenticate(parts, auth).await?.subject() {
+        let principal = authenticate(parts, auth).await?;
+        match *principal.subject() {
             Subject::User { user_id, session_id } => {
                 let by_program = session_id.is_some_and(is_held);
-                Holding { caller: Self { user_id, session_id }, by_program }.person().map(Some)
+                let is_assured = principal.assurance() == AssuranceLevel::Two;
+                Holding { caller: Self { user_id, session_id, is_assured }, by_program }.person().map(Some)
             }
             Subject::Anonymous | Subject::Service | Subject::Pass(_) | Subject::Role { .. } | Subject::System { .. } => Ok(None),
         }

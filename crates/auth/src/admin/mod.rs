@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
 use crate::hooks::Newcomer;
-use crate::input::{Administrator, Body, Device, Email, Params, check_metadata};
+use crate::input::{Administrator, Body, Device, Email, Params, check_metadata, optional_number};
 use crate::sessions;
 use crate::tokens::AUDIENCE;
 use crate::users::queries::{Change, NewUser};
@@ -32,12 +32,12 @@ pub(crate) use passkeys::{delete as delete_passkey, list as passkeys};
 const PER_PAGE: i64 = 50;
 const PER_PAGE_MAX: i64 = 1000;
 
-/// The query of the list.
+/// The query of the list. Clients send both without a value when nobody chose one.
 #[derive(Deserialize)]
 pub(crate) struct Page {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_number")]
     page: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_number")]
     per_page: Option<i64>,
 }
 

@@ -105,12 +105,13 @@ pub(super) async fn send(tx: &Tx, auth: &Auth, device: &Device, account: &Accoun
     let template = if channel == Channel::Sms { Template::Sms } else { Template::Reauthentication };
     let message = outbound.templates().render(template, &account.locale, &brand, &values)?;
     let number = format!("+{}", way.as_str());
+    let network = device.network();
     let posting = Posting {
         company_id,
         channel,
         purpose: PURPOSE,
         recipient: if channel == Channel::Sms { &number } else { way.as_str() },
-        client: device.address.as_deref(),
+        client: network.as_deref(),
         message: &message,
         is_asked: true,
         is_withheld: fixed.is_some(),

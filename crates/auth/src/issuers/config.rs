@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use super::second_factor::SecondFactor;
+
 /// Algorithms with a public key. A shared secret is none that another issuer would tell us.
 const ALGORITHMS: &[&str] = &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
@@ -50,6 +52,10 @@ pub struct IssuerConfig {
     pub external_id_prefix: String,
     /// Whether an account is made for somebody unknown.
     pub create_users: bool,
+    /// Claims by which the issuer tells that a second factor was proved; one of them is enough. Without any none was.
+    pub second_factors: Vec<SecondFactor>,
+    /// Whether the issuer gives tokens to nobody without a second factor.
+    pub second_factor_always: bool,
 }
 
 impl Default for IssuersConfig {
@@ -81,6 +87,7 @@ impl IssuerConfig {
             && self.jwks_url.as_deref().is_none_or(is_fetched_from)
             && !(self.jwks_url.is_some() && self.jwks_file.is_some())
             && self.algorithms.iter().all(known)
+            && self.second_factors.iter().all(SecondFactor::is_usable)
             // Without either a token that the issuer made for another program would be good here.
             && !(self.audiences.is_empty() && self.authorized_parties.is_empty())
             && self.external_id_prefix.len() <= 100
@@ -113,7 +120,7 @@ impl IssuersConfig {
             (
                 !usable,
                 "issuers.list",
-                "tables with an https issuer, audiences or authorized_parties, at most one of jwks_url and jwks_file, and algorithms with public keys",
+                "tables with an https issuer, audiences or authorized_parties, at most one of jwks_url and jwks_file, algorithms with public keys, and second_factors with a claim and either values or at_most",
             ),
             (!apart, "issuers.list", "issuers each with an external_id_prefix that does not begin another one's"),
             (!(60..=86_400).contains(&self.keys_seconds), "issuers.keys_seconds", "60 to 86400"),

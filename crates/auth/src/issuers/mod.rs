@@ -6,12 +6,13 @@
 pub(crate) mod config;
 mod keys;
 mod people;
+mod second_factor;
 mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Principal, Result, Subject};
+use kernel::{AssuranceLevel, Principal, Result, Subject};
 use moka::future::Cache;
 use outbound::http::{Bounds, Http, HttpOptions};
 
@@ -69,7 +70,8 @@ impl Auth {
         let told = self.told(issuer, token).await?;
         let (user_id, company_id) = people::find(self, &issuer.config, &told).await.map_err(Refusal::Request)?;
         let subject = Subject::User { user_id, session_id: None };
-        let principal = Principal::vouch(self.authority(), subject, Arc::clone(&told.claims));
+        let assurance = if told.is_proved { AssuranceLevel::Two } else { AssuranceLevel::One };
+        let principal = Principal::vouch(self.authority(), subject, Arc::clone(&told.claims)).with_assurance(assurance);
         Ok(principal.in_company(company_id).with_claimed_company(company_id))
     }
 

@@ -1,7 +1,7 @@
 //! What another issuer's token says, checked once.
 //!
 //! Invariant: a token says who somebody is and in which organisation, and never what he may do: whatever stands in it for a role, a
-//! company of ours, a session or how sure we are is left out.
+//! company of ours, a session or how sure we are is left out. How sure we are the issuer's configuration says.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::config::IssuerConfig;
+use super::second_factor;
 use crate::alone::JwtError;
 use crate::tokens::claims::{SKEW_SECONDS, seconds, text};
 use crate::tokens::{TokenError, strict_json};
@@ -42,6 +43,8 @@ pub(super) struct Told {
     pub(super) email: Option<String>,
     pub(super) is_email_verified: bool,
     pub(super) name: Option<String>,
+    /// Whether a second factor was proved before.
+    pub(super) is_proved: bool,
     /// The claims as JSON, for SQL.
     pub(super) claims: Arc<str>,
     expires_at: i64,
@@ -65,7 +68,12 @@ impl Told {
             return Err(TokenError::Subject);
         }
         let organization = issuer.organization_claims().find_map(|path| at(claims, path)).map(organization).transpose()?.flatten();
-        let said: BTreeMap<&String, &Value> = claims.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())).collect();
+        let said = claims.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
+        let mut said: BTreeMap<&str, Value> = said.map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let is_proved = second_factor::is_proved(issuer, claims);
+        if is_proved {
+            said.insert("aal", Value::from("aal2"));
+        }
         let optional = |name| text(claims, name).ok().flatten().filter(|text| !text.contains('\0')).map(str::to_owned);
         let told = Self {
             external_id,
@@ -73,6 +81,7 @@ impl Told {
             email: optional("email"),
             is_email_verified: claims.get("email_verified") == Some(&Value::Bool(true)),
             name: optional("name"),
+            is_proved,
             claims: serde_json::to_string(&said).ok().ok_or(TokenError::Claims)?.into(),
             // One that is good for ever could not be taken back.
             expires_at: seconds(claims, "exp")?.ok_or(TokenError::ClaimType("exp"))?,
@@ -103,13 +112,16 @@ fn organization(value: &Value) -> Result<Option<String>, TokenError> {
     }
 }
 
-fn at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+pub(super) fn at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     // A name with dots in it, as Auth0 wants for claims of one's own, before one that goes deeper.
     if let Some(value) = claims.get(path) {
         return Some(value);
     }
     let (first, rest) = path.split_once('.')?;
-    rest.split('.').try_fold(claims.get(first)?, |value, name| value.get(name))
+    rest.split('.').try_fold(claims.get(first)?, |value, name| match value {
+        Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+        value => value.get(name),
+    })
 }
 
 fn check_audience(issuer: &IssuerConfig, claims: &Map<String, Value>) -> Result<(), TokenError> {

@@ -4,6 +4,7 @@
 //! Invariant: the ring is never without a signing key, and a token of a key that left the ring is refused. Private parts are
 //! never printed and leave the process only into the key file (see [`store`]).
 
+pub mod configured;
 pub mod reseal;
 mod sealing;
 mod signing;
@@ -11,6 +12,7 @@ pub mod store;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -20,6 +22,8 @@ use kernel::Secret;
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
+pub(crate) use configured::ConfiguredKey;
+pub use configured::ConfiguredKeys;
 use sealing::SealingKey;
 pub use sealing::{
     CUSTOM_PROVIDER_SECRET, FACTOR_SECRET, FLOW_SECRETS, PUSH_SECRET, Place, S3_SECRET, SIGN_ON_SECRET, SUPPLIER_SECRET, WEBHOOK_SECRET,
@@ -35,6 +39,8 @@ const SECONDS_PER_YEAR: i64 = 31_556_952;
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     current: SigningKey,
+    /// What the operator's file has; signs in place of the current one.
+    configured: Option<Arc<ConfiguredKeys>>,
     previous: Vec<PublicKey>,
     refresh: Vec<Secret<Vec<u8>>>,
     anon: ApiKey,
@@ -88,6 +94,7 @@ impl KeyRing {
             service: ApiKey::generate(KeyRole::Service, &current, now)?,
             refresh: vec![Secret::new(random(32)?)],
             current,
+            configured: None,
             previous: Vec::new(),
             previous_opaque: Vec::new(),
             sealing: vec![SealingKey::generate(now)?],
@@ -117,7 +124,34 @@ impl KeyRing {
         self
     }
 
-    /// Returns the key that signs.
+    /// Returns the ring with the keys of the operator's file, which sign from then on. The API keys stay signed by the ring's own.
+    pub fn with_configured(mut self, configured: Option<ConfiguredKeys>) -> Result<Self, KeyFault> {
+        if self.public_keys().any(|key| configured.as_ref().is_some_and(|configured| configured.find(key.kid()).is_some())) {
+            return Err(KeyFault::invalid("a kid of the signing-key file is that of a key made here"));
+        }
+        self.configured = configured.map(Arc::new);
+        Ok(self)
+    }
+
+    /// Signs what a token says.
+    pub(crate) fn sign(&self, claims: &Map<String, Value>) -> Result<String, KeyFault> {
+        match &self.configured {
+            Some(configured) => configured.sign(claims),
+            None => self.current.sign(claims),
+        }
+    }
+
+    /// Returns the algorithm that tokens are signed with.
+    pub(crate) fn algorithm(&self) -> &'static str {
+        self.configured.as_ref().map_or("ES256", |configured| configured.algorithm())
+    }
+
+    /// Returns the key of the operator's file that has this id.
+    pub(crate) fn configured_key(&self, kid: &str) -> Option<&ConfiguredKey> {
+        self.configured.as_ref()?.find(kid)
+    }
+
+    /// Returns the key that signs where the operator has no file of his own.
     pub fn current(&self) -> &SigningKey {
         &self.current
     }
@@ -139,7 +173,8 @@ impl KeyRing {
 
     /// Returns the JWKS document.
     pub fn jwks(&self) -> Value {
-        json!({ "keys": self.public_keys().map(PublicKey::jwk).collect::<Vec<_>>() })
+        let configured = self.configured.iter().flat_map(|configured| configured.published());
+        json!({ "keys": configured.chain(self.public_keys().map(PublicKey::jwk)).collect::<Vec<_>>() })
     }
 
     /// Returns whom an opaque API key stands for. Every key of the ring is compared, in constant time.

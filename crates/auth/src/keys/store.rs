@@ -81,6 +81,14 @@ pub fn load_or_create(path: &Path, now: Timestamp) -> Result<(KeyRing, bool), St
 
 /// Loads the keys, or nothing when there is no file.
 pub fn load(path: &Path) -> Result<Option<KeyRing>, StoreError> {
+    let Some(text) = read_private(path)? else { return Ok(None) };
+    // The parser's message could quote a key, so it is dropped with intent.
+    let Ok(stored) = serde_json::from_str::<Stored>(&text) else { return Err(damaged(path, None)) };
+    stored.ring().map(Some).map_err(|fault| damaged(path, Some(fault)))
+}
+
+/// Reads a file that nobody else may read; nothing when there is none.
+pub(super) fn read_private(path: &Path) -> Result<Option<String>, StoreError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -97,9 +105,7 @@ pub fn load(path: &Path) -> Result<Option<KeyRing>, StoreError> {
         doing: "read",
         source,
     })?;
-    // The parser's message could quote a key, so it is dropped with intent.
-    let Ok(stored) = serde_json::from_str::<Stored>(&text) else { return Err(damaged(path, None)) };
-    stored.ring().map(Some).map_err(|fault| damaged(path, Some(fault)))
+    Ok(Some(text))
 }
 
 /// Makes new keys beside the old ones, which stay accepted.
@@ -162,7 +168,7 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
     synced.map_err(|source| StoreError::Io { path: path.to_owned(), doing: "made durable", source })
 }
 
-fn damaged(path: &Path, source: Option<KeyFault>) -> StoreError {
+pub(super) fn damaged(path: &Path, source: Option<KeyFault>) -> StoreError {
     StoreError::Damaged { path: path.to_owned(), source }
 }
 
@@ -236,6 +242,7 @@ impl Stored {
         let service = self.previous_service_opaque.into_iter().map(|opaque| (KeyRole::Service, Secret::new(opaque)));
         Ok(KeyRing {
             current: SigningKey::from_pkcs8(&decode(&self.signing_key_pkcs8)?)?,
+            configured: None,
             previous: self
                 .previous_public_keys
                 .into_iter()

@@ -3,6 +3,7 @@
 //! Invariant: a try is taken before the password is looked at and put back if it was right, so that many at once are no way around. An
 //! account that a stranger guesses at from many addresses is closed to addresses that are new to it alone, and opens again by itself.
 
+use jiff::SignedDuration;
 use kernel::{Error, Result, UserId};
 use limits::{Demand, Key, Rate};
 use postgres::Sql;
@@ -76,10 +77,14 @@ impl Attempt<'_> {
     }
 }
 
-/// Tells whether somebody signed in to this account from this network and was not sent away since. The question takes as long for nobody.
+/// Tells whether somebody signed in to this account from this network, not longer ago than a session lasts, and was not sent away since.
+/// The question takes as long for nobody.
 async fn was_signed_in(auth: &Auth, user_id: Option<UserId>, device: &Device) -> Result<bool> {
+    let lasts = SignedDuration::from_secs(auth.config().session_seconds_max.into());
+    let since = auth.now().saturating_sub(lasts).map_err(Error::internal)?;
     let mut sql = Sql::new("select exists (select from auth.sessions s where s.user_id = ");
-    sql.bind(user_id).text("::uuid and s.ip <<= ").bind(device.network()).text("::inet) as known");
+    sql.bind(user_id).text("::uuid and s.ip <<= ").bind(device.network()).text("::inet and s.revoked_at is null and s.created_at > ");
+    sql.bind(since).text("::timestamptz) as known");
     let row = auth.read_one(sql, "sign-in: look whether the address is known").await?;
     row.map_or(Ok(false), |row| row.try_get("known").map_err(Error::internal))
 }

@@ -70,7 +70,7 @@ pub(crate) async fn authorize(State(auth): State<Auth>, device: Device, Params(a
         Ok(understood) => understood,
         Err(mistake) => return refuse(&auth, &client, &asked, mistake),
     };
-    let id = Uuid::new_v4();
+    let (id, network) = (Uuid::new_v4(), device.network());
     let new = NewQuestion {
         id,
         client_id: client.id,
@@ -81,7 +81,7 @@ pub(crate) async fn authorize(State(auth): State<Auth>, device: Device, Params(a
         resource: asked.resource.as_deref(),
         code_challenge: understood.code_challenge,
         asks_again: understood.asks_again,
-        requested_from: device.address.as_deref(),
+        requested_from: network.as_deref(),
     };
     if !authorizations::ask(&tx, &new, config.authorization_seconds, config.authorizations_max, now).await? {
         let error = Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many requests of programs are open. Try again later");

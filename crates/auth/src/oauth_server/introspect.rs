@@ -74,7 +74,7 @@ async fn held(auth: &Auth, tx: &Tx, client: &Client, id: SessionId) -> Result<Op
     let Some(session) = session.filter(|session| session.holder.as_ref().is_some_and(|holder| holder.client_id == client.id)) else {
         return Ok(None);
     };
-    let caller = Caller { user_id: session.user.id, session_id: Some(id) };
+    let caller = Caller { user_id: session.user.id, session_id: Some(id), is_assured: false };
     Ok(is_live(tx, caller, Lifetime::of(auth)).await?.then_some(session))
 }
 

@@ -33,12 +33,13 @@ pub(crate) async fn register(State(auth): State<Auth>, device: Device, Body(wish
     let secret_hash = secret.as_ref().map(|secret| hash(secret.expose()));
     let now = auth.now();
     let tx = auth.begin(Access::Write, "a program registers itself").await?;
-    if !queries::has_room(&tx, device.address.as_deref(), config, now).await? {
+    let network = device.network();
+    if !queries::has_room(&tx, network.as_deref(), config, now).await? {
         let error =
             Error::new(Kind::TooManyRequests, "over_request_rate_limit", "Too many programs registered themselves. Try again later");
         return Err(error.with_retry_after(3600).into());
     }
-    let new = NewClient { wish: &wish, auth_method, secret_hash, registration: "dynamic", registered_from: device.address, now };
+    let new = NewClient { wish: &wish, auth_method, secret_hash, registration: "dynamic", registered_from: network, now };
     let client = queries::create(&tx, new).await?;
     tx.commit().await?;
     tracing::info!(client_id = %client.id, "a program registered itself");

@@ -103,12 +103,13 @@ async fn send(auth: &Auth, tx: &Tx, device: &Device, link: Link<'_>) -> Result<(
         ..Values::default()
     };
     let message = require(auth, Channel::Mail)?.templates().render(Template::MagicLink, "", &brand, &values)?;
+    let network = device.network();
     let posting = Posting {
         company_id,
         channel: Channel::Mail,
         purpose: "portal",
         recipient: link.to,
-        client: device.address.as_deref(),
+        client: network.as_deref(),
         message: &message,
         is_asked: true,
         is_withheld: link.customer.is_none(),

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::Auth;
 use crate::errors::{bad_request, session_not_found};
-use crate::input::{Administrator, Caller, Device, Params};
+use crate::input::{Administrator, Caller, Device, Params, optional_number};
 use crate::sessions::Lifetime;
 use crate::sessions::queries as sessions;
 use crate::users::queries as users;
@@ -31,16 +31,16 @@ const PAGE_MAX: i64 = 200;
 pub(crate) struct Before {
     #[serde(default)]
     before: Option<Uuid>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_number")]
     limit: Option<i64>,
 }
 
 /// The query of the operator's list.
 #[derive(Deserialize)]
 pub(crate) struct Page {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_number")]
     page: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_number")]
     per_page: Option<i64>,
 }
 

@@ -1,7 +1,7 @@
 //! `POST /token`: a session for a password, and a new one for a refresh token.
 //!
-//! Invariant: an unknown address and a wrong password give the same answer after the same work; a refresh token that was used
-//! before its time ends the whole session, whoever holds the newer one.
+//! Invariant: an unknown address and a wrong password give the same answer after the same work; of a session one chain of refresh tokens
+//! goes on, and a token that is not at its end, or whose answer was lost, ends the whole session, whoever holds the newer one.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -167,11 +167,17 @@ pub(crate) async fn refresh(auth: &Auth, text: &Secret<String>, holder: Option<U
     auth.limits().refresh(token.session_id, auth.now()).await?;
     let lifetime = Lifetime::of(auth);
     let tx = auth.begin(Access::Write, "refresh a session").await?;
-    if !queries::rotate(&tx, token, holder, lifetime).await? {
+    if !queries::rotate(&tx, (token, token.counter), holder, lifetime).await? {
         let state = queries::state(&tx, token.session_id, lifetime.now).await?;
         // Whoever does not hold it learns nothing of it, and ends nothing.
         match judge(state.filter(|state| state.holder == holder), token, auth) {
             Verdict::SameAgain => {}
+            Verdict::Lost { so_far } => {
+                if !queries::rotate(&tx, (token, so_far), holder, lifetime).await? {
+                    return Err(not_found());
+                }
+                tracing::info!(session_id = %token.session_id, "the answer to a refresh did not arrive: another one is given");
+            }
             Verdict::Refused(error) => return Err(error),
             Verdict::Stolen => return Err(end(tx, token, lifetime).await),
         }
@@ -200,7 +206,10 @@ async fn end(tx: Tx, token: RefreshToken, lifetime: Lifetime) -> Error {
 enum Verdict {
     /// It was, a moment ago: another tab was faster. The active one is answered.
     SameAgain,
-    /// It was, too long ago.
+    /// It was the last that was taken, and nobody came with what was given for it: the answer was lost. Another one is given, and whoever
+    /// comes with the lost one after all is a second holder.
+    Lost { so_far: i64 },
+    /// It was, before another one was taken.
     Stolen,
     /// There is nothing to be had for it.
     Refused(Error),
@@ -220,7 +229,10 @@ fn judge(state: Option<SessionState>, token: RefreshToken, auth: &Auth) -> Verdi
     }
     let window = i64::from(auth.config().refresh_reuse_seconds);
     let age = state.refreshed_at.map(|refreshed_at| auth.now().as_second() - refreshed_at.as_second());
-    if state.counter == token.counter + 1 && age.is_some_and(|age| age <= window) { Verdict::SameAgain } else { Verdict::Stolen }
+    if state.spent != token.counter {
+        return Verdict::Stolen;
+    }
+    if age.is_some_and(|age| age <= window) { Verdict::SameAgain } else { Verdict::Lost { so_far: state.counter } }
 }
 
 fn not_found() -> Error {

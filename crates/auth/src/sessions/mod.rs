@@ -92,7 +92,7 @@ pub(crate) async fn open(auth: &Auth, tx: &Tx, new: NewSession<'_>) -> Result<Se
         return Err(grants::invalid_credentials());
     }
     if auth.config().session_single_per_user {
-        let caller = Caller { user_id: new.user_id, session_id: Some(id) };
+        let caller = Caller { user_id: new.user_id, session_id: Some(id), is_assured: false };
         revoke_others(tx, caller, auth.now()).await?;
     }
     read(auth, tx, id, new.method).await
@@ -126,7 +126,7 @@ impl Session {
         let expires_in = self.lives_seconds(auth);
         let claims = self.hooked.clone().unwrap_or_else(|| self.claims(auth));
         let expires_at = claims.get("exp").cloned();
-        let access_token = keys.ring.current().sign(&claims).map_err(Error::internal)?;
+        let access_token = keys.ring.sign(&claims).map_err(Error::internal)?;
         let refresh = RefreshToken { session_id: self.id, counter: self.refresh_counter };
         let refresh_token = refresh.encode(&keys.ring).ok_or_else(|| Error::internal("the key ring has no refresh key"))?;
         Ok(json!({

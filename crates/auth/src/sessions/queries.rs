@@ -33,6 +33,8 @@ const LISTED_MAX: i64 = 200;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct State {
     pub(crate) counter: i64,
+    /// What the last token that was taken had counted.
+    pub(crate) spent: i64,
     pub(crate) refreshed_at: Option<Timestamp>,
     pub(crate) revoked: bool,
     pub(crate) ended: bool,
@@ -44,7 +46,7 @@ pub(crate) struct State {
 /// How sure we are of whoever asks from a session, and what his account is called.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Standing {
-    /// Whether a second factor was proved for the session.
+    /// Whether a second factor was proved for the session, and before the token that asks was made.
     pub(crate) proved: bool,
     pub(crate) account: String,
 }
@@ -86,12 +88,12 @@ pub(crate) async fn create(tx: &Tx, id: SessionId, new: &NewSession<'_>, lifetim
     Ok(tx.query_opt(sql).await?.is_some())
 }
 
-/// Counts a refresh, if the token is the current one of a live session and the session is held by this program, or by nobody but its
-/// user. Tells whether it was.
-pub(crate) async fn rotate(tx: &Tx, token: RefreshToken, holder: Option<Uuid>, lifetime: Lifetime) -> Result<bool> {
+/// Counts a refresh with a token, if a live session counted so far and is held by this program, or by nobody but its user. Tells whether
+/// it was. What was counted between the token and now is no longer good.
+pub(crate) async fn rotate(tx: &Tx, (token, so_far): (RefreshToken, i64), holder: Option<Uuid>, lifetime: Lifetime) -> Result<bool> {
     let mut sql = given(token.session_id, lifetime);
-    sql.text(", expected as (select ").bind(token.counter).text("::bigint as counter) ");
-    sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, ").text(REFRESHED);
+    sql.text(", expected as (select ").bind(so_far).text("::bigint as counter, ").bind(token.counter).text("::bigint as spent) ");
+    sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, spent_counter = e.spent, ").text(REFRESHED);
     // What a program holds stays where its user let it in, also while he is no member there.
     sql.text(", active_company_id = case when s.oauth_client_id is null then ").text(SETTLED_COMPANY).text("else s.active_company_id end ");
     sql.text("from given g, expected e where s.impersonated_by is null and s.refresh_counter = e.counter ");
@@ -124,7 +126,7 @@ pub(crate) async fn standing(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Res
     sql.bind(caller.user_id.0).text("::uuid and ").text(LIVE).text(" for no key update of s, a");
     let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
     Ok(Some(Standing {
-        proved: row.try_get("proved").map_err(Error::internal)?,
+        proved: row.try_get::<_, bool>("proved").map_err(Error::internal)? && caller.is_assured,
         account: row.try_get("account").map_err(Error::internal)?,
     }))
 }
@@ -136,7 +138,7 @@ pub(crate) async fn raise(tx: &Tx, caller: Caller, factor: Uuid, method: &'stati
     sql.bind(json!({ "method": method, "timestamp": lifetime.now.as_second() })).text(
         "::jsonb as entry)
          update auth.sessions s
-            set refresh_counter = s.refresh_counter + 1, aal = 'aal2', factor_id = p.factor_id,
+            set refresh_counter = s.refresh_counter + 1, spent_counter = s.refresh_counter, aal = 'aal2', factor_id = p.factor_id,
                 amr = jsonb_build_array(p.entry) || coalesce((
                   select jsonb_agg(e.entry order by e.position)
                     from jsonb_array_elements(s.amr) with ordinality e (entry, position)
@@ -151,7 +153,8 @@ pub(crate) async fn raise(tx: &Tx, caller: Caller, factor: Uuid, method: &'stati
 pub(crate) async fn activate(tx: &Tx, caller: Caller, company: Option<CompanyId>, lifetime: Lifetime) -> Result<bool> {
     let mut sql = given(caller.session()?, lifetime);
     sql.text(", wanted as (select ").bind(company.map(|company| company.0.to_string())).text("::uuid as company_id) ");
-    sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, active_company_id = w.company_id, ");
+    sql.text("update auth.sessions s set refresh_counter = s.refresh_counter + 1, spent_counter = s.refresh_counter, ");
+    sql.text("active_company_id = w.company_id, ");
     sql.text(REFRESHED).text(" from given g, wanted w where ").text(LIVE).text(
         " and (w.company_id is null or exists (
             select from public.team_members m
@@ -167,7 +170,7 @@ pub(crate) async fn state(tx: &Tx, id: SessionId, now: Timestamp) -> Result<Opti
     let mut sql = Sql::new("with given as (select ");
     sql.bind(now.to_string()).text(
         "::timestamptz as now)
-         select s.refresh_counter, s.refreshed_at, s.revoked_at is not null as revoked,
+         select s.refresh_counter, coalesce(s.spent_counter, s.refresh_counter - 1) as spent, s.refreshed_at, s.revoked_at is not null as revoked,
                 coalesce(s.not_after <= g.now, false) as ended, coalesce(u.banned_until > g.now, false) as banned, s.oauth_client_id
            from given g, auth.sessions s join auth.users u on u.id = s.user_id
           where u.deleted_at is null and s.id = ",
@@ -176,6 +179,7 @@ pub(crate) async fn state(tx: &Tx, id: SessionId, now: Timestamp) -> Result<Opti
     let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
     Ok(Some(State {
         counter: row.try_get("refresh_counter").map_err(Error::internal)?,
+        spent: row.try_get("spent").map_err(Error::internal)?,
         refreshed_at: row.try_get("refreshed_at").map_err(Error::internal)?,
         revoked: row.try_get("revoked").map_err(Error::internal)?,
         ended: row.try_get("ended").map_err(Error::internal)?,

@@ -67,7 +67,12 @@ impl Verified {
             _ => &[],
         };
         let said = |name: &str| !STATED.contains(&name) && !also.contains(&name);
-        let said: BTreeMap<&String, &Value> = claims.iter().filter(|(name, _)| said(name)).collect();
+        let mut said: BTreeMap<&str, Value> =
+            claims.iter().filter(|(name, _)| said(name)).map(|(name, value)| (name.as_str(), value.clone())).collect();
+        // A token from before a second factor was proved stays one; whether another is good for more the session's row says.
+        if matches!(subject, Subject::User { session_id: Some(_), .. }) && aal != Some("aal2") {
+            said.insert("aal", Value::from("aal1"));
+        }
         let verified = Self {
             subject,
             assurance: if aal == Some("aal2") { AssuranceLevel::Two } else { AssuranceLevel::One },

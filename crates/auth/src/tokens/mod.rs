@@ -1,7 +1,7 @@
 //! Tokens: which are believed, and for how long that is remembered.
 //!
-//! Invariant: the algorithm follows from the key and never from the token: an ES256 key verifies ES256 alone, the shared secret
-//! HS256 alone, and nothing in a token's header can bring a key along.
+//! Invariant: the algorithm follows from the key and never from the token: a key of the ring verifies ES256 alone, one of the operator's
+//! file its own algorithm alone, the shared secret HS256 alone, and nothing in a token's header can bring a key along.
 
 pub(crate) mod claims;
 mod error;
@@ -87,7 +87,7 @@ impl Verifier {
     fn verify_afresh(&self, ring: &KeyRing, token: &str, now_seconds: i64) -> Result<Verified, TokenError> {
         let parts: Vec<&str> = token.split('.').take(4).collect();
         let [header, payload, signature] = parts[..] else { return Err(TokenError::Parts(token.split('.').count())) };
-        let (key, algorithm) = self.key_for(ring, header)?;
+        let Chosen { key, algorithm, is_own } = self.key_for(ring, header)?;
         // Both parts stand together in the token, with one dot between them.
         let message = token.get(..header.len() + 1 + payload.len()).ok_or(TokenError::Header)?;
         let genuine = jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm);
@@ -95,13 +95,13 @@ impl Verifier {
             return Err(TokenError::Signature);
         }
         let claims = URL_SAFE_NO_PAD.decode(payload).ok().and_then(|bytes| strict_json::object(&bytes));
-        let expected = Expectation { now_seconds, issuer: &self.issuer, audiences: &self.audiences, own: algorithm == Algorithm::ES256 };
+        let expected = Expectation { now_seconds, issuer: &self.issuer, audiences: &self.audiences, own: is_own };
         Verified::from_claims(&claims.ok_or(TokenError::Claims)?, &expected)
     }
 
     /// Chooses the key by `alg` and `kid`. Whatever else the header says (`jku`, `jwk`, `x5u`) is not looked at, and an extension
     /// that must be understood is refused.
-    fn key_for<'a>(&'a self, ring: &'a KeyRing, header: &str) -> Result<(&'a DecodingKey, Algorithm), TokenError> {
+    fn key_for<'a>(&'a self, ring: &'a KeyRing, header: &str) -> Result<Chosen<'a>, TokenError> {
         let header = URL_SAFE_NO_PAD.decode(header).ok().and_then(|bytes| strict_json::object(&bytes)).ok_or(TokenError::Header)?;
         if header.contains_key("crit") {
             return Err(TokenError::Header);
@@ -110,15 +110,34 @@ impl Verifier {
             None => None,
             Some(kid) => Some(kid.as_str().filter(|kid| kid.len() <= KID_BYTES_MAX).ok_or(TokenError::Header)?),
         };
+        let alg = header.get("alg").and_then(|alg| alg.as_str());
+        if let Some(key) = kid.and_then(|kid| ring.configured_key(kid)) {
+            let (key, algorithm, is_own) = (&key.decoding, key.algorithm, key.is_own);
+            let is_meant = alg.and_then(|alg| alg.parse().ok()) == Some(algorithm);
+            return if is_meant { Ok(Chosen { key, algorithm, is_own }) } else { Err(TokenError::Algorithm) };
+        }
         let own = kid.and_then(|kid| ring.public_key(kid));
-        match (header.get("alg").and_then(|alg| alg.as_str()), own) {
-            (Some("ES256"), Some(key)) => Ok((key.decoding(), Algorithm::ES256)),
+        match (alg, own) {
+            (Some("ES256"), Some(key)) => Ok(Chosen { key: key.decoding(), algorithm: Algorithm::ES256, is_own: true }),
+            // Only a key of the operator's file has it, and this id is none of those.
+            (Some("RS256"), None) => Err(TokenError::UnknownKey),
             (Some("ES256"), None) => Err(TokenError::UnknownKey),
             // The id of one of our public keys with HS256 is the attempt to use that key as a secret.
-            (Some("HS256"), None) => Ok((self.shared_secret.as_ref().ok_or(TokenError::UnknownKey)?, Algorithm::HS256)),
+            (Some("HS256"), None) => {
+                let key = self.shared_secret.as_ref().ok_or(TokenError::UnknownKey)?;
+                Ok(Chosen { key, algorithm: Algorithm::HS256, is_own: false })
+            }
             _ => Err(TokenError::Algorithm),
         }
     }
+}
+
+/// What a token is verified with.
+struct Chosen<'a> {
+    key: &'a DecodingKey,
+    algorithm: Algorithm,
+    /// Whether only this server signs with the key.
+    is_own: bool,
 }
 
 /// Returns by what a token is remembered: never the token itself.

@@ -1,7 +1,7 @@
 //! Accounts without an address: `POST /signup` with neither, and what becomes of them when somebody names one.
 //!
 //! Invariant: such an account has no way in but the session it was made with, so a password needs an address or number first. How many
-//! one address of the network makes is counted in the transaction that makes them.
+//! one address makes, or one network of IPv6, is counted in the transaction that makes them.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -31,8 +31,8 @@ pub(super) fn nothing_to_sign_in_with() -> Error {
 pub(super) async fn sign_up(auth: &Auth, device: Device, user_metadata: Map<String, Value>) -> Result<Response> {
     check_metadata(&user_metadata, auth.config().user_metadata_bytes_max)?;
     let tx = auth.begin(Access::Write, "sign-up without an address").await?;
-    if let Some(address) = &device.address {
-        count(&tx, address, auth.config().anonymous.client_hour_max, auth.now()).await?;
+    if let Some(network) = device.network() {
+        count(&tx, &network, auth.config().anonymous.client_hour_max, auth.now()).await?;
     }
     let id = UserId::new_v7();
     let newcomer = Newcomer { id, provider: "", email: "", phone: "", user_metadata: &user_metadata };
@@ -60,14 +60,14 @@ async fn create(tx: &Tx, id: UserId, user_metadata: Map<String, Value>, now: Tim
     Ok(())
 }
 
-/// Counts one more account of this hour. Two from one address wait for each other here.
-async fn count(tx: &Tx, address: &str, hour_max: u32, now: Timestamp) -> Result<()> {
+/// Counts one more account of this hour. Two from one network wait for each other here.
+async fn count(tx: &Tx, network: &str, hour_max: u32, now: Timestamp) -> Result<()> {
     let begun = now.as_second().div_euclid(HOUR_SECONDS) * HOUR_SECONDS;
     let start = Timestamp::from_second(begun).map_err(Error::internal)?;
     let end = start.checked_add(SignedDuration::from_secs(HOUR_SECONDS)).map_err(Error::internal)?;
     let mut sql = Sql::new("insert into public.api_rate_limits as l ");
     sql.text("(identifier_type, identifier_value, endpoint, request_count, window_start, window_end, rate_limit) select 'ip', ");
-    sql.bind(address).text("::text, 'auth/signup/anonymous', 1, ").bind(start).text("::timestamptz, ").bind(end);
+    sql.bind(network).text("::text, 'auth/signup/anonymous', 1, ").bind(start).text("::timestamptz, ").bind(end);
     sql.text("::timestamptz, ").bind(hour_max).text(
         "::integer on conflict (identifier_type, identifier_value, endpoint, window_start) do update
             set request_count = l.request_count + 1, rate_limit = excluded.rate_limit, updated_at = now()

@@ -20,6 +20,7 @@ use crate::{Auth, one_time, sessions};
 /// Makes an account by its number; a code confirms it, unless the operator wants none.
 pub(super) async fn sign_up(auth: &Auth, device: Device, phone: &Phone, given: (Secret<String>, Map<String, Value>)) -> Result<Response> {
     let (password, user_metadata) = given;
+    auth.limits().strict("sign_up", phone.as_str(), &device).await?;
     auth.passwords().check_choice(password.expose())?;
     check_metadata(&user_metadata, auth.config().user_metadata_bytes_max)?;
     let confirmed = auth.config().one_time.phone_autoconfirm;

@@ -323,3 +323,34 @@ async fn a_rotated_ring_seals_every_row_anew() {
     assert!(ring.unseal(FACTOR_SECRET, id(&factors[0]).parse().unwrap(), &secret).is_ok());
     assert!(ring.unseal(FACTOR_SECRET, id(&factors[1]).parse().unwrap(), &secret).is_err());
 }
+
+#[tokio::test]
+async fn a_token_from_before_the_second_factor_stays_one() {
+    let server = Server::new().await;
+    let before = server.sign_up("ann@example.com").await;
+    let company = server.company("baker", &before).await;
+    let factor = server.enroll(&before, "Phone").await.ok();
+    let after = server.prove(&before, &factor, &code(&factor, 0)).await.ok();
+    assert_eq!(claims(&after)["session_id"], claims(&before)["session_id"], "the same session");
+    // Whoever copied the token before did not prove anything.
+    let refused = server.unenroll(&before, &factor).await;
+    refused.refused(422, "insufficient_aal", "AAL2 required to unenroll verified factor");
+    server.enroll(&before, "Thief's").await.refused(403, "insufficient_aal", "AAL2 required to enroll a new factor");
+    server.sql("update public.team_members set mfa_due_at = now() - interval '1 second'").await;
+    let work = async |session: &Value| {
+        let parts = http::Request::builder().header("authorization", format!("Bearer {}", token(session)));
+        let parts = parts.header("x-company-id", &company).body(()).unwrap().into_parts().0;
+        let principal = server.auth.authenticate(&parts).await.unwrap();
+        let grant = principal.require::<kernel::SignedIn>().unwrap();
+        let opened = server.db.database().begin(&grant, &kernel::RequestContext::default(), postgres::Access::Read).await;
+        let tx = opened.map_err(|error| error.code().to_owned())?;
+        let row = tx.query_one(postgres::Sql::new("select auth.jwt() ->> 'aal' as aal")).await.unwrap();
+        Ok::<String, String>(row.try_get("aal").unwrap())
+    };
+    assert_eq!(work(&before).await, Err("mfa_required".to_owned()));
+    assert_eq!(work(&after).await, Ok("aal2".to_owned()));
+    // The next token of the session is one from after it.
+    let next = server.refresh(&after).await.ok();
+    assert_eq!(work(&next).await, Ok("aal2".to_owned()));
+    server.unenroll(&next, &factor).await.ok();
+}

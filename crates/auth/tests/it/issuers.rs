@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use auth::config::{HooksConfig, IssuerConfig, IssuersConfig};
+use auth::config::{HooksConfig, IssuerConfig, IssuersConfig, SecondFactor};
 use auth::{AuthConfig, Refusal};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaPair, KeySize};
@@ -390,4 +390,45 @@ fn a_signature_of_the_stand_in_is_one() {
     let Signer::Rsa(pair) = &signer else { panic!("an RSA key") };
     let key = signature::UnparsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
     key.verify(b"message", &signer.sign(b"message")).unwrap();
+}
+
+#[tokio::test]
+async fn a_second_factor_is_what_the_configuration_says_of_its_issuer() {
+    let issuer = Issuer::new(Signer::ec()).await;
+    let of_clerk = SecondFactor { claim: "fva.1".to_owned(), values: Vec::new(), at_most: Some(600) };
+    let of_others = SecondFactor { claim: "amr".to_owned(), values: vec!["mfa".to_owned()], at_most: None };
+    let overdue = "update public.team_members set mfa_due_at = now() - interval '1 second'";
+    let asked = issuer.claims();
+    let proved = with(issuer.claims(), "fva", json!([7, 3]));
+    let told = with(issuer.claims(), "amr", json!(["pwd", "mfa"]));
+
+    // Without a word in the configuration nothing counts, and he is told where to go.
+    let server = issuer.server(issuer.config()).await;
+    people(&server).await;
+    assert_eq!(work(&server, &issuer.token(&proved)).await.unwrap()["claims"]["aal"], Value::Null);
+    server.sql(overdue).await;
+    for claims in [&asked, &proved, &told, &with(proved.clone(), "aal", json!("aal2"))] {
+        let error = work(&server, &issuer.token(claims)).await.unwrap_err();
+        assert_eq!((error.status().as_u16(), error.code()), (403, "mfa_required"));
+        assert!(error.hint().unwrap().starts_with("Prove a second factor where this token was made"), "{:?}", error.hint());
+    }
+
+    let config = IssuerConfig { second_factors: vec![of_clerk, of_others], ..issuer.config() };
+    let server = issuer.server(config).await;
+    let (baker, _) = people(&server).await;
+    server.sql(overdue).await;
+    refused(work(&server, &issuer.token(&asked)).await, 403, "mfa_required");
+    refused(work(&server, &issuer.token(&with(asked.clone(), "aal", json!("aal2")))).await, 403, "mfa_required");
+    for claims in [&proved, &told] {
+        let told = work(&server, &issuer.token(claims)).await.unwrap();
+        assert_eq!((&told["company"], &told["claims"]["aal"]), (&json!(baker), &json!("aal2")));
+    }
+    // It opens no company that he is no member of.
+    let elsewhere = issuer.token(&with(proved, "o", json!({ "id": "org_2nQvMiller" })));
+    refused(work(&server, &elsewhere).await, 403, "company_not_member");
+
+    let server = issuer.server(IssuerConfig { second_factor_always: true, ..issuer.config() }).await;
+    people(&server).await;
+    server.sql(overdue).await;
+    assert_eq!(work(&server, &issuer.token(&asked)).await.unwrap()["claims"]["aal"], "aal2");
 }

@@ -1,7 +1,7 @@
 //! How often one address, account or company may ask, and who is not kept out by whom.
 
 use auth::AuthConfig;
-use auth::config::LimitsConfig;
+use auth::config::{AnonymousConfig, LimitsConfig, MfaConfig, OauthServerConfig, OneTimeConfig};
 use axum::body::Body;
 use http::Request;
 use kernel::ClientAddress;
@@ -228,4 +228,79 @@ async fn a_message_that_was_not_sent_burns_no_quota() {
     // The mail server refused it for good.
     server.sql("update app.outbox set status = 'failed', sealed = null, finished_at = created_at").await;
     ask("ann@example.com").await.ok();
+}
+
+#[tokio::test]
+async fn of_ipv6_a_network_is_counted_wherever_somebody_is() {
+    let server = Server::with(AuthConfig {
+        anonymous: AnonymousConfig { enabled: true, client_hour_max: 1 },
+        one_time: OneTimeConfig { client_hour_max: 1, ..OneTimeConfig::default() },
+        mfa: MfaConfig { email_enroll_enabled: true, ..MfaConfig::default() },
+        oauth_server: OauthServerConfig {
+            enabled: true,
+            dynamic_registration: true,
+            registrations_hour_max: 1,
+            ..OauthServerConfig::default()
+        },
+        ..AuthConfig::default()
+    })
+    .await;
+    let (here, there, elsewhere) = ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1");
+    let anonymous = async |address: &str| from(&server, address, ("POST", "/signup"), None, Some(json!({}))).await.status;
+    assert_eq!((anonymous(here).await, anonymous(there).await, anonymous(elsewhere).await), (200, 429, 200));
+    let register = async |address: &str| {
+        let wish = json!({ "client_name": "Desk", "redirect_uris": ["https://desk.example.com/back"] });
+        from(&server, address, ("POST", "/oauth/clients/register"), None, Some(wish)).await.status
+    };
+    assert_eq!((register(here).await, register(there).await, register(elsewhere).await), (201, 429, 201));
+    assert_eq!(
+        server.ask("select host(registered_from) || '/' || masklen(registered_from) from auth.oauth_clients limit 1").await,
+        "2001:db8:1:2::/64"
+    );
+
+    // A code to prove a factor counts with those that anybody asks for.
+    let session = server.sign_up("ann@example.com").await;
+    let enroll = json!({ "factor_type": "email", "email": "ann@other.example.com" });
+    let factor = from(&server, here, ("POST", "/factors"), Some(token(&session)), Some(enroll)).await.ok();
+    let path = format!("/factors/{}/challenge", factor["id"].as_str().unwrap());
+    from(&server, here, ("POST", &path), Some(token(&session)), Some(json!({}))).await.ok();
+    let otp =
+        async |address: &str, email: &str| from(&server, address, ("POST", "/otp"), None, Some(json!({ "email": email }))).await.status;
+    assert_eq!((otp(there, "bob@example.com").await, otp(elsewhere, "eve@example.com").await), (429, 200));
+}
+
+#[tokio::test]
+async fn who_signs_up_with_a_number_is_counted_as_with_an_address() {
+    let config = AuthConfig { one_time: OneTimeConfig { phone_autoconfirm: true, ..OneTimeConfig::default() }, ..AuthConfig::default() };
+    let server =
+        Server::with_rates(config, OutboundConfig::default(), RatesConfig { strict_minute_max: 5, ..RatesConfig::default() }).await;
+    let sign_up = async |address: &str| {
+        from(&server, address, ("POST", "/signup"), None, Some(json!({ "phone": "+15550100", "password": PASSWORD }))).await
+    };
+    assert_eq!(sign_up(ANN).await.status, 200);
+    for _ in 0..4 {
+        assert_eq!(sign_up(ANN).await.body["code"], "user_already_exists");
+    }
+    too_often(&sign_up(ANN).await, "12");
+    assert_eq!(sign_up(BOB).await.body["code"], "user_already_exists", "elsewhere");
+}
+
+#[tokio::test]
+async fn whoever_was_sent_away_is_new_to_a_closed_account() {
+    let limits = LimitsConfig { wrong_password_account_hour_max: 1, ..LimitsConfig::default() };
+    let server = tight(limits).await;
+    server.sign_up("ann@example.com").await;
+    let session = password(&server, ANN, "ann@example.com", PASSWORD).await.ok();
+    let close = async || password(&server, "198.51.100.1", "ann@example.com", "wrong").await;
+    assert_eq!(close().await.status, 400);
+    too_often(&close().await, "3600");
+    assert_eq!(password(&server, ANN, "ann@example.com", PASSWORD).await.status, 200, "she was here before");
+    // Her sessions from there were ended: whoever sits there now is a stranger.
+    from(&server, ANN, ("POST", "/logout?scope=global"), Some(token(&session)), None).await;
+    too_often(&password(&server, ANN, "ann@example.com", PASSWORD).await, "3600");
+    // As is everybody after as long as a session lasts.
+    server.sql("update auth.sessions set revoked_at = null").await;
+    assert_eq!(password(&server, ANN, "ann@example.com", PASSWORD).await.status, 200);
+    server.sql("update auth.sessions set created_at = created_at - interval '91 days'").await;
+    too_often(&password(&server, ANN, "ann@example.com", PASSWORD).await, "3600");
 }

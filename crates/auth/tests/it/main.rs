@@ -52,6 +52,8 @@ mod limits;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod mfa_switches;
+#[cfg(test)]
 mod newcomers;
 #[cfg(test)]
 mod oauth_attacks;
@@ -89,6 +91,8 @@ mod sign_on;
 mod sign_on_attacks;
 #[cfg(test)]
 mod sign_up;
+#[cfg(test)]
+mod signing_keys;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -311,6 +311,7 @@ async fn whoever_has_a_second_factor_proves_it_before_he_lets_a_program_in() {
     let message = "AAL2 session is required to authorize a client when MFA is enabled.";
     consent(&server, &ann, &authorization, "approve").await.refused(403, "insufficient_aal", message);
     server.sql("update auth.sessions set aal = 'aal2', factor_id = (select id from auth.mfa_factors) where oauth_client_id is null").await;
+    let ann = server.refresh(&ann).await.ok();
     let agreed = consent(&server, &ann, &authorization, "approve").await.ok();
     let code = query(&url::Url::parse(agreed["redirect_url"].as_str().unwrap()).unwrap(), "code").unwrap();
     let held = exchange(&server, &planner, &code).await.ok();

@@ -254,6 +254,7 @@ async fn who_may_not_sign_in_does_not_by_a_passkey() {
         answer.refused(403, "insufficient_aal", message);
     }
     server.sql("update auth.sessions set aal = 'aal2'").await;
+    let signed = server.refresh(&signed).await.ok();
     assert_eq!(server.call("DELETE", &path, Some(token(&signed)), None).await.status, 204);
     for (set, status, code) in [("is_anonymous = true", 403, "no_authorization"), ("is_sso_user = true", 422, "validation_failed")] {
         server.sql(&format!("update auth.users set is_anonymous = false, is_sso_user = false; update auth.users set {set}")).await;

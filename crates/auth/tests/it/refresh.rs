@@ -39,7 +39,48 @@ async fn within_the_grace_the_active_token_is_answered_again() {
     }
     assert_eq!(server.ask("select refresh_counter from auth.sessions").await, "1");
     server.wait(1);
+    assert_ne!(server.refresh(&first).await.ok()["refresh_token"], second["refresh_token"], "what was never used is replaced");
+}
+
+#[tokio::test]
+async fn a_lost_answer_costs_nobody_his_session() {
+    let server = Server::new().await;
+    let first = server.sign_up("ann@example.com").await;
+    // Answered, but the answer did not arrive; the device comes back an hour later with what it has, and loses that answer, too.
+    let lost = server.refresh(&first).await.ok();
+    server.wait(3600);
+    let also_lost = server.refresh(&first).await.ok();
+    server.wait(3600);
+    let arrived = server.refresh(&first).await.ok();
+    assert_ne!(arrived["refresh_token"], also_lost["refresh_token"]);
+    assert_eq!(claims(&arrived)["session_id"], claims(&first)["session_id"]);
+    server.wait(3600);
+    let next = server.refresh(&arrived).await.ok();
+    assert_eq!(server.refresh(&next).await.status, 200);
+    assert_eq!(server.ask("select count(*) from auth.sessions").await, "1");
+    // Whoever has what was lost is somebody else.
+    already_used(&server.refresh(&lost).await);
+    assert_eq!(server.user(&next).await.body["code"], "session_not_found");
+}
+
+#[tokio::test]
+async fn of_two_who_hold_a_token_one_is_found_out() {
+    let server = Server::new().await;
+    // A copy of the first token is used late: what its owner was given for it is void, and his next refresh ends both.
+    let first = server.sign_up("ann@example.com").await;
+    let owners = server.refresh(&first).await.ok();
+    server.wait(3600);
+    let thiefs = server.refresh(&first).await.ok();
+    already_used(&server.refresh(&owners).await);
+    not_found(&server.refresh(&thiefs).await);
+    // And the other way round: the owner was faster, and went on.
+    let first = server.sign_in("ann@example.com").await;
+    let second = server.refresh(&first).await.ok();
+    server.wait(3600);
+    let third = server.refresh(&second).await.ok();
+    server.wait(3600);
     already_used(&server.refresh(&first).await);
+    not_found(&server.refresh(&third).await);
 }
 
 #[tokio::test]

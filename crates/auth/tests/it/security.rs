@@ -62,6 +62,7 @@ async fn an_account_has_a_history() {
     assert_eq!(actions(&events(&server, &tablet).await)[0], "user_modified", "what was only begun lets nobody in");
     server.sql("update auth.mfa_factors set status = 'verified'").await;
     server.sql("update auth.sessions set aal = 'aal2'").await;
+    let tablet = server.refresh(&tablet).await.ok();
     let path = format!("/factors/{}", enrolled["id"].as_str().unwrap());
     server.call("DELETE", &path, Some(token(&tablet)), None).await.ok();
     let told = events(&server, &tablet).await;

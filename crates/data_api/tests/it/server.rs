@@ -18,7 +18,7 @@ use postgres::Database;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 pub(crate) struct Server {
     pub(crate) db: testkit::Db,

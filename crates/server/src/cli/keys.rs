@@ -43,7 +43,8 @@ Examples:
     },
     /// Make new keys; a running server takes them within seconds
     ///
-    /// What the old keys signed is accepted until they are revoked, and what they sealed still opens.
+    /// What the old keys signed is accepted until they are revoked, and what they sealed still opens. The keys of auth.signing_keys_file are
+    /// the operator's and stay as they are.
     #[command(after_help = "\
 Examples:
   thorbis keys rotate
@@ -97,12 +98,22 @@ impl Keys {
                     None => String::new(),
                 };
                 let accepted = if revoke_previous { "The previous keys are refused from now on.\n" } else { "" };
-                say(&format!("{}\n{accepted}{server}", shown(&ring)))?;
+                let kept = settings.auth.signing_keys_file.as_deref().map(untouched).unwrap_or_default();
+                say(&format!("{}\n{accepted}{server}{kept}", shown(&ring)))?;
             }
             Command::Reseal { forget_unused, batch } => return Box::pin(seal_anew(settings, &file, batch, forget_unused)).await,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Says what a rotation leaves alone.
+fn untouched(file: &Path) -> String {
+    format!(
+        "Tokens are signed with the keys of {}, which stay as they are: put a new key there, move `sign` to its key_ops, and take the old one out \
+         when its tokens are over.\n",
+        file.display()
+    )
 }
 
 /// Returns both keys in both forms.

@@ -2,12 +2,12 @@
 //!
 //! Invariant: a file that does not read never replaces the keys in use.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use auth::keys::{KeyRing, store};
+use auth::keys::{KeyRing, configured, store};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::Backend;
@@ -20,6 +20,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct KeysInUse {
     file: PathBuf,
+    /// The operator's own, where he has one.
+    signing: Option<PathBuf>,
     seen: Stamp,
     pub(crate) ring: ArcSwap<KeyRing>,
     /// Whether this start made them.
@@ -27,13 +29,14 @@ pub(crate) struct KeysInUse {
 }
 
 impl KeysInUse {
-    pub(crate) fn load(file: PathBuf) -> Result<Arc<Self>, store::StoreError> {
-        let mut seen = Stamp::of(&[&file]);
+    pub(crate) fn load(file: PathBuf, signing: Option<PathBuf>) -> Result<Arc<Self>, store::StoreError> {
+        let mut seen = stamp(&file, signing.as_deref());
         let (ring, are_new) = store::load_or_create(&file, jiff::Timestamp::now())?;
         if are_new {
-            seen = Stamp::of(&[&file]);
+            seen = stamp(&file, signing.as_deref());
         }
-        Ok(Arc::new(Self { file, seen, ring: ArcSwap::from_pointee(ring), are_new }))
+        let ring = with_signing(ring, signing.as_deref())?;
+        Ok(Arc::new(Self { file, signing, seen, ring: ArcSwap::from_pointee(ring), are_new }))
     }
 
     /// Looks at the file until told to stop, and hands over what is new.
@@ -44,12 +47,13 @@ impl KeysInUse {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
             }
-            let now = Stamp::of(&[&self.file]);
+            let now = stamp(&self.file, self.signing.as_deref());
             if now == seen {
                 continue;
             }
             seen = now;
-            match store::load(&self.file) {
+            let loaded = store::load(&self.file);
+            match loaded.and_then(|ring| ring.map(|ring| with_signing(ring, self.signing.as_deref())).transpose()) {
                 Ok(Some(ring)) => {
                     backend.replace_keys(&ring);
                     self.ring.store(Arc::new(ring));
@@ -60,4 +64,12 @@ impl KeysInUse {
             }
         }
     }
+}
+
+fn stamp(file: &Path, signing: Option<&Path>) -> Stamp {
+    Stamp::of(&[file].into_iter().chain(signing).collect::<Vec<_>>())
+}
+
+fn with_signing(ring: KeyRing, signing: Option<&Path>) -> Result<KeyRing, store::StoreError> {
+    Ok(ring.with_configured(signing.map(configured::load).transpose()?)?)
 }

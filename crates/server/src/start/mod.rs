@@ -80,7 +80,7 @@ pub async fn start(settings: Settings) -> Result<RunningServer, StartError> {
     let settings = Arc::new(Settings { data_directory: folder.path().to_owned(), ..settings });
     // First what fails fast: a taken port is told before a cluster is made.
     let bound = edge::bind(&settings.listen.addresses)?;
-    let keys = KeysInUse::load(settings.key_ring_file())?;
+    let keys = KeysInUse::load(settings.key_ring_file(), settings.auth.signing_keys_file.clone())?;
     if !settings.uses_private_cluster() {
         let ends = Ends { server: database::server_config(&settings)?, migrator: database::external_migrator(&settings)? };
         return Box::pin(serve(Ground { settings, bound, keys, folder, ends }, &mut None)).await;
