@@ -79,6 +79,7 @@ mod tests {
             payload: Value::Null,
             asker: None,
             mark: None,
+            trace: None,
             since: Instant::now(),
         }
     }
