@@ -144,7 +144,12 @@ fn read(request: &ApiRequest, rows: &Rows<'_>, outcome: Outcome) -> Result<Respo
 fn called(request: &ApiRequest, result: ResultKind, rows: &Rows<'_>, outcome: Outcome) -> Result<Response> {
     match result {
         ResultKind::Rows => read(request, rows, outcome),
-        ResultKind::Values => Ok(part(rows.offset, request.media, outcome)),
+        ResultKind::Values => {
+            if matches!(request.media, MediaType::Object | MediaType::ObjectStripped) {
+                run::one_row(&outcome)?;
+            }
+            Ok(part(rows.offset, request.media, outcome))
+        }
         ResultKind::Nothing | ResultKind::Value | ResultKind::Row => {
             let mut response = with_body(StatusCode::OK, request.media, outcome.body);
             insert(response.headers_mut(), CONTENT_RANGE, &range(0, outcome.rows, outcome.total));
@@ -307,7 +312,7 @@ fn content_type(media: MediaType) -> &'static str {
 }
 
 /// Reads bytes that are written as two letters each.
-fn unlettered(letters: &str) -> Result<Vec<u8>> {
+pub(crate) fn unlettered(letters: &str) -> Result<Vec<u8>> {
     let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
     let bytes: Option<Vec<u8>> = letters.as_bytes().chunks(2).map(byte).collect();
     bytes.ok_or_else(|| Error::internal("bytes came in other letters than they were written in"))

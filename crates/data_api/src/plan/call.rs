@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 use kernel::{Error, Kind, Result};
 use postgres::catalog::{Argument, Catalog, Function, Relation, ReturnKind, Volatility};
-use serde_json::{Map, Value};
 
 use super::embed::Origin;
 use super::read::{self, Rows};
@@ -45,6 +44,8 @@ pub(crate) enum Arguments<'a> {
         /// Whether it is an array: the function is called for each.
         each: bool,
     },
+    /// Texts by name, each for PostgreSQL to read as its argument's type.
+    Texts(Vec<(&'a Argument, Texts<'a>)>),
     /// The whole body, as the one unnamed argument.
     Whole {
         /// The argument.
@@ -52,6 +53,15 @@ pub(crate) enum Arguments<'a> {
         /// The body.
         text: Cow<'a, str>,
     },
+}
+
+/// What a query string or a form gives for one argument.
+#[derive(Debug)]
+pub(crate) enum Texts<'a> {
+    /// One value; of several the last.
+    One(&'a str),
+    /// All values, for one that takes any number of them.
+    All(Vec<&'a str>),
 }
 
 /// What comes out of a function.
@@ -111,11 +121,11 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &'a str, surroundings: Sur
 /// Returns the names that the request gives values for.
 fn argument_names(request: &ApiRequest) -> Vec<&str> {
     match (&request.action, &request.body) {
-        (Action::CallRead, _) => {
+        (Action::CallRead, _) | (_, None) => {
             let mut names: Vec<&str> = Vec::new();
             for (name, _) in &request.query.arguments {
                 // What looks like a filter is one: `eq.7` is no value of an argument.
-                if !names.contains(&name.as_str()) && !is_filter(request, name) {
+                if !names.contains(&name.as_str()) && !(request.action == Action::CallRead && is_filter(request, name)) {
                     names.push(name);
                 }
             }
@@ -173,28 +183,16 @@ fn arguments<'a>(request: &'a ApiRequest, function: &'a Function, whole: bool) -
         return Ok(Arguments::None);
     }
     Ok(match &request.body {
-        _ if request.action == Action::CallRead => Arguments::Named { json: Cow::Owned(from_query(request, &given)), given, each: false },
+        None => Arguments::Texts(given.into_iter().map(|argument| (argument, texts(request, argument))).collect()),
         Some(Payload::Json { text, is_array, .. }) => Arguments::Named { given, json: Cow::Borrowed(utf8(text)?), each: *is_array },
         _ => Arguments::None,
     })
 }
 
-/// Makes the object of arguments from the query string. A value is text, which PostgreSQL reads as the argument's type.
-fn from_query(request: &ApiRequest, given: &[&Argument]) -> String {
-    let mut object = Map::new();
-    for argument in given {
-        let mut values = request.query.arguments.iter().filter(|(name, _)| *name == argument.name).map(|(_, value)| value.clone());
-        let value = if argument.variadic {
-            Value::Array(values.map(Value::String).collect())
-        } else {
-            // Of one that stands there more than once the last counts.
-            let text = values.next_back().unwrap_or_default();
-            let is_json = matches!(argument.data_type.base.as_str(), "json" | "jsonb");
-            if is_json { serde_json::from_str(&text).unwrap_or(Value::String(text)) } else { Value::String(text) }
-        };
-        object.insert(argument.name.clone(), value);
-    }
-    Value::Object(object).to_string()
+/// Returns what the query string or the form gives for an argument.
+fn texts<'a>(request: &'a ApiRequest, argument: &Argument) -> Texts<'a> {
+    let mut values = request.query.arguments.iter().filter(|(name, _)| *name == argument.name).map(|(_, value)| value.as_str());
+    if argument.variadic { Texts::All(values.collect()) } else { Texts::One(values.next_back().unwrap_or_default()) }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {

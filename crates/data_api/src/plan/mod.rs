@@ -20,7 +20,7 @@ use crate::config::EmbedNames;
 use crate::limits::RowLimit;
 use crate::request::{Action, ApiRequest, Target};
 
-pub(crate) use call::{Arguments, CallPlan, ResultKind};
+pub(crate) use call::{Arguments, CallPlan, ResultKind, Texts};
 pub(crate) use embed::{Embed, Way};
 pub(crate) use media::negotiate;
 pub(crate) use methods::{OF_ROOT as METHODS_OF_ROOT, methods};

@@ -14,6 +14,8 @@ mod bad_input;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod channels;
 #[cfg(test)]
 mod companies;
