@@ -69,6 +69,8 @@ fn json(bytes: Bytes, is_call: bool, columns: bool, limits: &ParseLimits) -> Res
         Outline::Array { only_objects: false, .. } | Outline::Array { same_keys: false, .. } if !columns => {
             Err(Error::new(Kind::BadRequest, "PGRST102", "All object keys must match"))
         }
+        // What is neither has no rows.
+        Outline::Other if !columns => Ok(Payload::Json { text: Bytes::from_static(b"[]"), keys: Vec::new(), is_array: true, objects: 0 }),
         Outline::Array { only_objects: false, .. } | Outline::Other => Err(malformed()),
         Outline::Array { keys, objects, .. } => {
             Ok(Payload::Json { text: bytes, keys: keys.into_iter().collect(), is_array: true, objects })
@@ -232,9 +234,12 @@ mod tests {
     #[test]
     fn what_is_no_row_is_refused() {
         let nested = "[".repeat(100_000);
-        for bad in ["", "{", "[{]", "1", "\"x\"", "null", "[1]", "{\"a\":}", "{'a':1}", "[{}] x", nested.as_str()] {
+        for bad in ["", "{", "[{]", "[1]", "{\"a\":}", "{'a':1}", "[{}] x", nested.as_str()] {
             let error = read(bad, Action::Insert).unwrap_err();
             assert_eq!((error.status().as_u16(), error.code()), (400, "PGRST102"), "{}", bad.chars().take(20).collect::<String>());
+        }
+        for none in ["1", "\"x\"", "null"] {
+            assert!(matches!(read(none, Action::Insert), Ok(Some(Payload::Json { objects: 0, is_array: true, .. }))), "{none}");
         }
         assert_eq!(read(r#"[{"a":1},{"b":1}]"#, Action::Insert).unwrap_err().message(), "All object keys must match");
         assert_eq!(read("[{},{},{},{}]", Action::Insert).unwrap_err().status(), 413);

@@ -153,6 +153,8 @@ mod values;
 #[cfg(test)]
 mod versions;
 #[cfg(test)]
+mod views;
+#[cfg(test)]
 mod warnings;
 #[cfg(test)]
 mod writes;
