@@ -46,9 +46,9 @@ impl Failure {
             POOL_TIMEOUT => Error::new(Kind::Timeout, "PGRST003", "Timed out acquiring connection from connection pool.")
                 .with_retry_after(retry)
                 .with_source(error),
-            DATABASE_UNAVAILABLE => {
-                Error::new(Kind::Unavailable, "PGRST000", "Database connection error. Retrying.").with_retry_after(retry).with_source(error)
-            }
+            DATABASE_UNAVAILABLE => Error::new(Kind::Unavailable, "PGRST000", "Database connection error. Retrying the connection.")
+                .with_retry_after(retry)
+                .with_source(error),
             "42501" if is_anonymous => again(error, Kind::Unauthenticated),
             _ => error,
         };

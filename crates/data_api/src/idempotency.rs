@@ -3,6 +3,8 @@
 //! Invariant: the answer is kept in the transaction of the write itself, and belongs to one caller in one company and one route. Only
 //! successes are kept: what failed left nothing behind and may be tried again.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest;
@@ -17,12 +19,15 @@ use postgres::{Sql, Tx};
 use serde_json::{Map, Value};
 
 use crate::config::DataApiConfig;
+use crate::response::unlettered;
 
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 /// Tells an answer that was kept from one that was made now.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// What a request says beside its address and body, as far as the answer depends on it.
 const COUNTED: [&str; 5] = ["content-type", "content-profile", "accept", "prefer", "x-company-id"];
+/// Beside the kept headers, where it can be the name of none: the body is bytes and is kept as hexadecimal digits.
+const IN_DIGITS: &str = ":digits";
 /// Characters of a key.
 const LENGTH_MAX: usize = 255;
 /// Characters of a path; whatever is longer names nothing that is there.
@@ -74,12 +79,12 @@ impl Key {
     pub(crate) async fn keep(&self, tx: &Tx, answer: Response) -> Result<Response> {
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, self.bytes_max).collect().await.map_err(too_long)?.to_bytes();
-        // What the database made is text.
-        let text = std::str::from_utf8(&body).map_err(Error::internal)?;
+        let (headers, text) = (kept(&parts.headers), text(&body));
+        let headers = if matches!(text, Cow::Owned(_)) { marked(headers) } else { headers };
         let mut sql = Sql::new("select app.keep_idempotency_key(");
         sql.bind(self.route.as_str()).text("::text, ").bind(self.name.as_str()).text("::text, decode(");
         sql.bind(self.fingerprint.as_str()).text("::text, 'hex'), ").bind(u32::from(parts.status.as_u16())).text("::integer, ");
-        sql.bind(kept(&parts.headers)).text("::jsonb, ").bind(text).text("::text, ").bind(self.hours).text("::integer)::text");
+        sql.bind(headers).text("::jsonb, ").bind(text.as_ref()).text("::text, ").bind(self.hours).text("::integer)::text");
         tx.query(sql).await?;
         Ok(Response::from_parts(parts, Body::from(body)))
     }
@@ -107,8 +112,12 @@ fn fingerprint(parts: &Parts, body: &Bytes) -> String {
     }
     add(b"");
     add(body);
-    let mut digits = String::with_capacity(64);
-    for byte in context.finish().as_ref() {
+    digits(context.finish().as_ref())
+}
+
+fn digits(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
         // Writing into a String cannot fail.
         let _infallible = write!(digits, "{byte:02x}");
     }
@@ -123,11 +132,28 @@ fn kept(headers: &HeaderMap) -> Value {
     Value::Object(pairs.collect::<Map<String, Value>>())
 }
 
+/// Returns a body as text: as it is, or bytes that are none as hexadecimal digits.
+fn text(body: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(body) {
+        // PostgreSQL's text holds no zero character.
+        Ok(text) if !text.contains('\0') => Cow::Borrowed(text),
+        _ => Cow::Owned(digits(body)),
+    }
+}
+
+/// Says beside the headers that the body is written in digits.
+fn marked(headers: Value) -> Value {
+    let Value::Object(mut headers) = headers else { return headers };
+    headers.insert(IN_DIGITS.to_owned(), Value::Array(Vec::new()));
+    Value::Object(headers)
+}
+
 fn replayed(status: i32, headers: &str, body: String) -> Result<Response> {
-    let mut response = Response::new(Body::from(body));
+    let mut listed: BTreeMap<String, Vec<String>> = serde_json::from_str(headers).map_err(Error::internal)?;
+    let body = if listed.remove(IN_DIGITS).is_some() { Body::from(unlettered(&body)?) } else { Body::from(body) };
+    let mut response = Response::new(body);
     let status = u16::try_from(status).map_err(Error::internal)?;
     *response.status_mut() = StatusCode::from_u16(status).map_err(Error::internal)?;
-    let listed: std::collections::BTreeMap<String, Vec<String>> = serde_json::from_str(headers).map_err(Error::internal)?;
     for (name, values) in listed {
         let name = HeaderName::try_from(name).map_err(Error::internal)?;
         for value in values {

@@ -57,6 +57,9 @@ fn terms(relation: &Relation, order: &[OrderTerm]) -> Result<Vec<OrderTerm>> {
     if relation.primary_key.is_empty() {
         return Err(impossible("The relation has no primary key."));
     }
+    if relation.is_view() && !relation.is_plain {
+        return Err(impossible("The view's rows are not those of one table, each of them once."));
+    }
     let is_shown_otherwise = |term: &OrderTerm| {
         let column = relation.column(&term.field.name);
         column.is_none_or(|column| column.from_text.is_some()) || term.embed.is_some()

@@ -17,7 +17,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::config::DataApiConfig;
 use crate::failure::{Failure, IsAnonymous};
 use crate::paging;
-use crate::plan::{Plan, ResultKind, Rows};
+use crate::plan::{Plan, ResultKind, Rows, WriteKind};
 use crate::request::{
     Action, ApiRequest, Count, Handling, MediaType, Missing, Preferences, Representation, Resolution, Target, TransactionEnd,
 };
@@ -38,7 +38,11 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, mut outcome: Outco
     let mut response = match plan {
         _ if request.explain.is_some() => explained(request, outcome),
         Plan::Read(plan) => read(request, &plan.rows, outcome)?,
-        Plan::Call(plan) if plan.result == ResultKind::Nothing => empty(StatusCode::NO_CONTENT),
+        Plan::Call(plan) if plan.result == ResultKind::Nothing => {
+            let mut response = empty(StatusCode::NO_CONTENT);
+            insert(response.headers_mut(), CONTENT_RANGE, &range(0, outcome.rows, outcome.total));
+            response
+        }
         Plan::Call(plan) => called(request, plan.result, &plan.rows, outcome)?,
         Plan::Write(_) => written(request, outcome),
     };
@@ -62,7 +66,7 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, mut outcome: Outco
         let mark = if canonical.is_empty() { "" } else { "?" };
         insert(own, CONTENT_LOCATION, &format!("/{name}{mark}{canonical}"));
     }
-    if let Some(applied) = applied(request, config.transaction_end.may_be_chosen()).filter(|_| request.explain.is_none()) {
+    if let Some(applied) = applied(request, plan, config.transaction_end.may_be_chosen()).filter(|_| request.explain.is_none()) {
         insert(own, PREFERENCE_APPLIED, &applied);
     }
     let legacy = request.query.legacy_targets();
@@ -144,7 +148,12 @@ fn read(request: &ApiRequest, rows: &Rows<'_>, outcome: Outcome) -> Result<Respo
 fn called(request: &ApiRequest, result: ResultKind, rows: &Rows<'_>, outcome: Outcome) -> Result<Response> {
     match result {
         ResultKind::Rows => read(request, rows, outcome),
-        ResultKind::Values => Ok(part(rows.offset, request.media, outcome)),
+        ResultKind::Values => {
+            if matches!(request.media, MediaType::Object | MediaType::ObjectStripped) {
+                run::one_row(&outcome)?;
+            }
+            Ok(part(rows.offset, request.media, outcome))
+        }
         ResultKind::Nothing | ResultKind::Value | ResultKind::Row => {
             let mut response = with_body(StatusCode::OK, request.media, outcome.body);
             insert(response.headers_mut(), CONTENT_RANGE, &range(0, outcome.rows, outcome.total));
@@ -158,7 +167,7 @@ fn written(request: &ApiRequest, outcome: Outcome) -> Response {
     // Of what was written there is nothing to expect.
     let counted = request.preferences.count.filter(|count| *count != Count::Planned).map(|_| outcome.rows);
     let status = match request.action {
-        Action::Insert if outcome.new_rows == Some(0) && outcome.rows > 0 => StatusCode::OK,
+        Action::Insert if outcome.new_rows == Some(0) => StatusCode::OK,
         Action::Insert => StatusCode::CREATED,
         Action::Put if outcome.new_rows.is_some_and(|new| new > 0) => StatusCode::CREATED,
         _ if full => StatusCode::OK,
@@ -236,13 +245,15 @@ fn encoded(text: &str) -> impl std::fmt::Display {
 }
 
 /// Lists the preferences that were honoured, in the dialect's order.
-fn applied(request: &ApiRequest, end_may_be_chosen: bool) -> Option<String> {
+fn applied(request: &ApiRequest, plan: &Plan<'_>, end_may_be_chosen: bool) -> Option<String> {
     let Preferences { resolution, representation, count, missing, transaction, handling, timezone, deleted, .. } = &request.preferences;
     let is_write = matches!(request.action, Action::Insert | Action::Update | Action::Put | Action::Delete);
     let is_call = matches!(request.action, Action::Call | Action::CallRead);
     let mut said: Vec<String> = Vec::new();
     let mut say = |text: Option<&str>| said.extend(text.map(str::to_owned));
-    say(resolution.filter(|_| request.action == Action::Insert).map(|resolution| match resolution {
+    // Without a key nothing is merged.
+    let has_key = matches!(plan, Plan::Write(write) if !matches!(&write.kind, WriteKind::Insert { conflict: None, .. }));
+    say(resolution.filter(|_| request.action == Action::Insert && has_key).map(|resolution| match resolution {
         Resolution::MergeDuplicates => "resolution=merge-duplicates",
         Resolution::IgnoreDuplicates => "resolution=ignore-duplicates",
     }));
@@ -269,7 +280,7 @@ fn applied(request: &ApiRequest, end_may_be_chosen: bool) -> Option<String> {
         Handling::Lenient => "handling=lenient",
     }));
     said.extend(timezone.as_ref().map(|timezone| format!("timezone={timezone}")));
-    if let Some(rows) = request.preferences.rows_max().filter(|_| is_write || is_call) {
+    if let Some(rows) = request.preferences.rows_max().filter(|_| matches!(request.action, Action::Update | Action::Delete) || is_call) {
         said.push(format!("max-affected={rows}"));
     }
     if *deleted {
@@ -307,7 +318,7 @@ fn content_type(media: MediaType) -> &'static str {
 }
 
 /// Reads bytes that are written as two letters each.
-fn unlettered(letters: &str) -> Result<Vec<u8>> {
+pub(crate) fn unlettered(letters: &str) -> Result<Vec<u8>> {
     let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
     let bytes: Option<Vec<u8>> = letters.as_bytes().chunks(2).map(byte).collect();
     bytes.ok_or_else(|| Error::internal("bytes came in other letters than they were written in"))

@@ -67,6 +67,8 @@ pub(crate) async fn run(
     key: Option<&Key>,
 ) -> Result<Answered> {
     let (grant, access) = needed(grant, planned.plan);
+    // A function that only reads is called again: nothing of it could be done twice, and nothing can be kept in its transaction.
+    let key = key.filter(|_| access == Access::Write);
     // Whoever shows the position of a write wants it to be there, which no kept answer knows.
     let question = if context.position.is_none() { Question::of(api, grant.principal(), planned, key) } else { None };
     let mut turn = None;
@@ -233,7 +235,7 @@ pub(crate) fn one_row(outcome: &Outcome) -> Result<()> {
 fn call_checks(plan: &CallPlan<'_>, request: &ApiRequest) -> Checks<'static> {
     let object = matches!(request.media, MediaType::Object | MediaType::ObjectStripped);
     // What only reads leaves nothing behind: its one row is looked at afterwards.
-    let one_row = !plan.read_only && plan.result == ResultKind::Rows && object;
+    let one_row = !plan.read_only && matches!(plan.result, ResultKind::Rows | ResultKind::Values) && object;
     Checks { one_row, rows_max: request.preferences.rows_max(), ..Checks::default() }
 }
 

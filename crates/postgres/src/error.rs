@@ -76,9 +76,6 @@ pub(crate) fn pool_timeout() -> Error {
 fn from_database(said: &Refusal) -> Error {
     let state = said.state.as_str();
     let kind = Kind::from_status(status(state, &said.message));
-    if matches!(state, DEADLOCK | SERIALIZATION_FAILURE) {
-        return raced(kind, state);
-    }
     let code = match (own_status(state), &said.constraint) {
         (Some(_), Some(code)) => code.clone(),
         _ => state.to_owned(),
@@ -90,21 +87,15 @@ fn from_database(said: &Refusal) -> Error {
     if let Some(hint) = &said.hint {
         error = error.with_hint(hint.clone());
     }
-    // It is shutting down, or has no room: both pass.
-    if kind == Kind::Unavailable { error.with_retry_after(RETRY_AFTER_SECONDS) } else { error }
+    // It is shutting down, has no room, or another transaction went before: all of that passes.
+    let passes = kind == Kind::Unavailable || matches!(state, DEADLOCK | SERIALIZATION_FAILURE);
+    if passes { error.with_retry_after(RETRY_AFTER_SECONDS) } else { error }
 }
 
-/// What PostgreSQL says of it are processes and tables, which are nobody's business; what helps is that it passes.
-fn raced(kind: Kind, state: &str) -> Error {
-    Error::new(kind, state.to_owned(), "Another request changed the same rows at this moment, and nothing of this one was written.")
-        .with_hint("Send it again.")
-        .with_retry_after(RETRY_AFTER_SECONDS)
-}
-
-/// Returns the status in `THnnn` and `PTnnn`.
+/// Returns the status in `THnnn` and `PTnnn`: that of an error of the server where it is none.
 fn own_status(state: &str) -> Option<u16> {
     let digits = state.strip_prefix("TH").or_else(|| state.strip_prefix("PT"))?;
-    digits.parse().ok().filter(|status| (200..600).contains(status))
+    Some(digits.parse().ok().filter(|status| (200..1000).contains(status)).unwrap_or(500))
 }
 
 /// table: SQLSTATE to HTTP status, as the data API's dialect has it.
@@ -116,8 +107,9 @@ fn status(state: &str, message: &str) -> u16 {
         "21000" if message.ends_with("requires a WHERE clause") => 400,
         "22023" if message.starts_with("role ") && message.ends_with("does not exist") => 401,
         "23503" | "23505" => 409,
-        // Written through a view that is only to be read.
-        "25006" | "55000" => 405,
+        "25006" => 405,
+        // Without XML the function that makes it is not there: that form of an answer is not to be had.
+        "42883" if message.starts_with("function xmlagg(") => 406,
         "42883" | "42P01" => 404,
         "42P17" | "53400" | "57014" => 500,
         "42501" => 403,
@@ -134,7 +126,7 @@ fn status(state: &str, message: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::{About, DEADLOCK, about, from_wire, lost_a_race, raced, status};
+    use super::{About, DEADLOCK, about, from_wire, lost_a_race, status};
     use crate::wire::{Fault, Refusal};
     use kernel::{Error, Kind};
 
@@ -156,11 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_race_says_that_it_passes_and_nothing_of_the_server() {
-        let error = raced(Kind::from_status(status(DEADLOCK, "deadlock detected")), DEADLOCK);
+    fn a_lost_race_keeps_what_postgresql_says_and_says_that_it_passes() {
+        let (message, detail) = ("deadlock detected", "Process 1 waits for ShareLock on transaction 2.");
+        let refusal =
+            Refusal { state: DEADLOCK.to_owned(), message: message.to_owned(), detail: Some(detail.to_owned()), ..Refusal::default() };
+        let error = from_wire(Fault::Refused(Box::new(refusal)));
         assert!(lost_a_race(&error) && !lost_a_race(&Error::new(Kind::Internal, "40002", "")));
         assert_eq!((error.status().as_u16(), error.code(), error.retry_after_seconds()), (500, "40P01", Some(1)));
-        assert_eq!((error.details(), error.hint()), (None, Some("Send it again.")));
+        assert_eq!((error.message(), error.details().and_then(|it| it.as_str()), error.hint()), (message, Some(detail), None));
     }
 
     #[test]
@@ -169,6 +164,11 @@ mod tests {
             ("TH403", 403),
             ("TH422", 422),
             ("PT402", 402),
+            // What is no status is an error of whoever wrote it.
+            ("PT40A", 500),
+            ("PT042", 500),
+            ("PT799", 799),
+            ("55000", 500),
             ("08006", 503),
             ("23505", 409),
             ("23503", 409),
@@ -197,6 +197,7 @@ mod tests {
         ] {
             assert_eq!(status(state, ""), expected, "{state}");
         }
+        assert_eq!(status("42883", "function xmlagg(json) does not exist"), 406);
         assert_eq!(status("22023", "role \"nobody\" does not exist"), 401);
         assert_eq!(status("21000", "UPDATE requires a WHERE clause"), 400);
         assert_eq!(status("21000", "more than one row"), 500);

@@ -7,11 +7,10 @@ use std::fmt::Write as _;
 
 use kernel::{Error, Kind, Result};
 use postgres::catalog::{Argument, Catalog, Function, Relation, ReturnKind, Volatility};
-use serde_json::{Map, Value};
 
 use super::embed::Origin;
 use super::read::{self, Rows};
-use super::{Surroundings, nearest};
+use super::{ALIKE, ALIKE_OF_FEW, Surroundings, fuzzy};
 use crate::request::{Action, ApiRequest, Payload, RawMedia};
 
 /// A call of a function.
@@ -45,6 +44,8 @@ pub(crate) enum Arguments<'a> {
         /// Whether it is an array: the function is called for each.
         each: bool,
     },
+    /// Texts by name, each for PostgreSQL to read as its argument's type.
+    Texts(Vec<(&'a Argument, Texts<'a>)>),
     /// The whole body, as the one unnamed argument.
     Whole {
         /// The argument.
@@ -52,6 +53,15 @@ pub(crate) enum Arguments<'a> {
         /// The body.
         text: Cow<'a, str>,
     },
+}
+
+/// What a query string or a form gives for one argument.
+#[derive(Debug)]
+pub(crate) enum Texts<'a> {
+    /// One value; of several the last.
+    One(&'a str),
+    /// All values, for one that takes any number of them.
+    All(Vec<&'a str>),
 }
 
 /// What comes out of a function.
@@ -80,7 +90,7 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &'a str, surroundings: Sur
         [one] => *one,
         [] => match candidates.iter().filter(|function| takes_whole(function, request)).collect::<Vec<_>>().as_slice() {
             [one] => *one,
-            [] => return Err(no_function(surroundings.catalog, schema, name, &names)),
+            [] => return Err(no_function(surroundings.catalog, schema, name, &names, Searched::of(request))),
             several => return Err(several_functions(several)),
         },
         several => return Err(several_functions(several)),
@@ -111,11 +121,11 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &'a str, surroundings: Sur
 /// Returns the names that the request gives values for.
 fn argument_names(request: &ApiRequest) -> Vec<&str> {
     match (&request.action, &request.body) {
-        (Action::CallRead, _) => {
+        (Action::CallRead, _) | (_, None) => {
             let mut names: Vec<&str> = Vec::new();
             for (name, _) in &request.query.arguments {
                 // What looks like a filter is one: `eq.7` is no value of an argument.
-                if !names.contains(&name.as_str()) && !is_filter(request, name) {
+                if !names.contains(&name.as_str()) && !(request.action == Action::CallRead && is_filter(request, name)) {
                     names.push(name);
                 }
             }
@@ -173,28 +183,16 @@ fn arguments<'a>(request: &'a ApiRequest, function: &'a Function, whole: bool) -
         return Ok(Arguments::None);
     }
     Ok(match &request.body {
-        _ if request.action == Action::CallRead => Arguments::Named { json: Cow::Owned(from_query(request, &given)), given, each: false },
+        None => Arguments::Texts(given.into_iter().map(|argument| (argument, texts(request, argument))).collect()),
         Some(Payload::Json { text, is_array, .. }) => Arguments::Named { given, json: Cow::Borrowed(utf8(text)?), each: *is_array },
         _ => Arguments::None,
     })
 }
 
-/// Makes the object of arguments from the query string. A value is text, which PostgreSQL reads as the argument's type.
-fn from_query(request: &ApiRequest, given: &[&Argument]) -> String {
-    let mut object = Map::new();
-    for argument in given {
-        let mut values = request.query.arguments.iter().filter(|(name, _)| *name == argument.name).map(|(_, value)| value.clone());
-        let value = if argument.variadic {
-            Value::Array(values.map(Value::String).collect())
-        } else {
-            // Of one that stands there more than once the last counts.
-            let text = values.next_back().unwrap_or_default();
-            let is_json = matches!(argument.data_type.base.as_str(), "json" | "jsonb");
-            if is_json { serde_json::from_str(&text).unwrap_or(Value::String(text)) } else { Value::String(text) }
-        };
-        object.insert(argument.name.clone(), value);
-    }
-    Value::Object(object).to_string()
+/// Returns what the query string or the form gives for an argument.
+fn texts<'a>(request: &'a ApiRequest, argument: &Argument) -> Texts<'a> {
+    let mut values = request.query.arguments.iter().filter(|(name, _)| *name == argument.name).map(|(_, value)| value.as_str());
+    if argument.variadic { Texts::All(values.collect()) } else { Texts::One(values.next_back().unwrap_or_default()) }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
@@ -211,36 +209,66 @@ fn bytea(bytes: &[u8]) -> String {
     text
 }
 
-pub(super) fn no_function(catalog: &Catalog, schema: &str, name: &str, names: &[&str]) -> Error {
+/// No function takes these arguments. What is no JSON is looked for as one argument without a name, of one type.
+pub(super) fn no_function(catalog: &Catalog, schema: &str, name: &str, names: &[&str], body: Searched) -> Error {
     let listed = names.join(", ");
     let (shown, with) = match names {
-        [] => (format!("{schema}.{name}"), "without parameters".to_owned()),
-        [_] => (format!("{schema}.{name}({listed})"), format!("with parameter {listed}")),
-        _ => (format!("{schema}.{name}({listed})"), format!("with parameters {listed}")),
+        [] => (" without parameters".to_owned(), " without parameters".to_owned()),
+        [_] => (format!("({listed})"), format!(" with parameter {listed}")),
+        _ => (format!("({listed})"), format!(" with parameters {listed}")),
     };
-    let message = if names.is_empty() {
-        format!("Could not find the function {shown} without parameters in the schema cache")
-    } else {
-        format!("Could not find the function {shown} in the schema cache")
+    let (shown, searched) = match body {
+        Searched::Names => (shown, with),
+        Searched::NamesOrJson => (shown, format!("{with} or with a single unnamed json/jsonb parameter")),
+        Searched::Whole(data_type) => (String::new(), format!(" with a single unnamed {data_type} parameter")),
     };
-    let details = format!(
-        "Searched for the function {schema}.{name} {with} or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache."
-    );
+    let message = format!("Could not find the function {schema}.{name}{shown} in the schema cache");
+    let details = format!("Searched for the function {schema}.{name}{searched}, but no matches were found in the schema cache.");
     let error = Error::new(Kind::NotFound, "PGRST202", message).with_details(details);
-    let candidates = catalog.functions(schema, name);
-    let hint = match candidates.first() {
-        Some(function) => Some(signature(function)),
-        None => nearest(name, catalog.function_names(schema)).map(|meant| format!("{schema}.{meant}")),
-    };
-    match hint {
-        Some(meant) => error.with_hint(format!("Perhaps you meant to call the function {meant}")),
+    match meant(catalog, schema, name, names).filter(|_| !matches!(body, Searched::Whole(_))) {
+        Some(meant) => error.with_hint(format!("Perhaps you meant to call the function {schema}.{meant}")),
         None => error,
     }
 }
 
-fn signature(function: &Function) -> String {
-    let names: Vec<&str> = function.arguments.iter().map(|argument| argument.name.as_str()).collect();
-    format!("{}.{}({})", function.schema, function.name, names.join(", "))
+/// What a call can be of beside its arguments' names.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Searched {
+    /// Nothing.
+    Names,
+    /// One argument that takes all JSON.
+    NamesOrJson,
+    /// Only one argument that takes the body, of this type.
+    Whole(&'static str),
+}
+
+impl Searched {
+    fn of(request: &ApiRequest) -> Self {
+        match &request.body {
+            None => Self::Names,
+            Some(Payload::Json { .. } | Payload::Raw { media: RawMedia::Json, .. }) => Self::NamesOrJson,
+            Some(Payload::Raw { media: RawMedia::Text, .. }) => Self::Whole("text"),
+            Some(Payload::Raw { media: RawMedia::Xml, .. }) => Self::Whole("xml"),
+            Some(Payload::Raw { media: RawMedia::Bytes, .. }) => Self::Whole("bytea"),
+        }
+    }
+}
+
+/// Returns the function that was probably meant: one of that name with nearly these parameters, or else one with nearly that name.
+fn meant(catalog: &Catalog, schema: &str, name: &str, names: &[&str]) -> Option<String> {
+    let of_name = catalog.functions(schema, name);
+    if of_name.is_empty() {
+        return fuzzy::nearest(name, catalog.function_names(schema), ALIKE).map(str::to_owned);
+    }
+    let lists: Vec<String> =
+        of_name.iter().map(|function| list(function.arguments.iter().map(|argument| argument.name.as_str()).collect())).collect();
+    fuzzy::nearest(&list(names.to_vec()), lists.iter().map(String::as_str), ALIKE_OF_FEW).map(|list| format!("{name}{list}"))
+}
+
+/// Writes names in the order of the alphabet, so that lists of the same names are the same.
+fn list(mut names: Vec<&str>) -> String {
+    names.sort_unstable();
+    format!("({})", names.join(", "))
 }
 
 fn several_functions(several: &[&Function]) -> Error {

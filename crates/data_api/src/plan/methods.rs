@@ -20,7 +20,7 @@ pub(crate) fn methods(catalog: &Catalog, schema: &str, target: &Target, argument
             let of_name = catalog.functions(schema, name).iter();
             let meant: Vec<&Function> = of_name.filter(|function| names.is_empty() || call::takes(function, &names)).collect();
             if meant.is_empty() {
-                return Err(call::no_function(catalog, schema, name, &names));
+                return Err(call::no_function(catalog, schema, name, &names, call::Searched::Names));
             }
             let only_post = meant.iter().all(|function| function.volatility == Volatility::Volatile);
             Ok(if only_post { "OPTIONS,POST" } else { "OPTIONS,GET,HEAD,POST" }.to_owned())

@@ -5,6 +5,7 @@
 
 mod call;
 mod embed;
+mod fuzzy;
 mod media;
 mod methods;
 mod read;
@@ -20,12 +21,17 @@ use crate::config::EmbedNames;
 use crate::limits::RowLimit;
 use crate::request::{Action, ApiRequest, Target};
 
-pub(crate) use call::{Arguments, CallPlan, ResultKind};
+pub(crate) use call::{Arguments, CallPlan, ResultKind, Texts};
 pub(crate) use embed::{Embed, Way};
 pub(crate) use media::negotiate;
 pub(crate) use methods::{OF_ROOT as METHODS_OF_ROOT, methods};
 pub(crate) use read::{Counted, ReadPlan, Rows, has_aggregates};
 pub(crate) use write::{Checks, Conflict, JsonRows, Mark, WriteKind, WritePlan, other_key, same_row_twice, several_companies};
+
+/// How alike the name of a table or function must be to be suggested for one that is not there.
+const ALIKE: f64 = 0.75;
+/// The same of what relations lead to, and of lists of parameters: there is less to choose from.
+const ALIKE_OF_FEW: f64 = 0.33;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -169,23 +175,11 @@ impl<'a> Walls<'a> {
 fn relation<'a>(catalog: &'a Catalog, schema: &str, name: &str) -> Result<&'a Relation> {
     catalog.relation(schema, name).ok_or_else(|| {
         let error = Error::new(Kind::NotFound, "PGRST205", format!("Could not find the table '{schema}.{name}' in the schema cache"));
-        match nearest(name, catalog.relations(schema).map(|relation| relation.name.as_str())) {
+        match fuzzy::nearest(name, catalog.relations(schema).map(|relation| relation.name.as_str()), ALIKE) {
             Some(meant) => error.with_hint(format!("Perhaps you meant the table '{schema}.{meant}'")),
             None => error,
         }
     })
-}
-
-/// Returns the name that looks most like the one that was not found.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// How alike two names must be for one to be meant by the other.
-    const ALIKE: f64 = 0.75;
-    names
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        // Of equals the first in the alphabet, so that the answer does not depend on the order of the catalog.
-        .max_by(|(left, left_name), (right, right_name)| left.total_cmp(right).then_with(|| right_name.cmp(left_name)))
-        .map(|(_, candidate)| candidate)
 }
 
 /// Returns the name that the one that was not found is but for a slip or two: where the dialect itself suggests nothing, only what is sure.
@@ -199,7 +193,7 @@ fn misspelt<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a 
 
 #[cfg(test)]
 mod tests {
-    use super::{misspelt, nearest};
+    use super::misspelt;
 
     #[test]
     fn a_column_is_suggested_where_it_is_sure() {
@@ -215,13 +209,5 @@ mod tests {
         ] {
             assert_eq!(misspelt(name, names.into_iter()), expected, "{name}");
         }
-    }
-
-    #[test]
-    fn a_slip_of_the_pen_is_understood_and_another_word_is_not() {
-        let names = ["customers", "jobs", "properties"];
-        assert_eq!(nearest("custmers", names.into_iter()), Some("customers"));
-        assert_eq!(nearest("job", names.into_iter()), Some("jobs"));
-        assert_eq!(nearest("xyz", names.into_iter()), None);
     }
 }

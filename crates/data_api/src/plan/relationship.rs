@@ -8,7 +8,7 @@ use postgres::catalog::{Cardinality, Function, Relationship, TypeShape};
 use serde_json::{Value, json};
 
 use super::embed::Origin;
-use super::{Surroundings, nearest};
+use super::{ALIKE_OF_FEW, Surroundings, fuzzy};
 use crate::request::Embed;
 
 /// How an embed is reached.
@@ -104,11 +104,11 @@ fn none(origin: Origin<'_>, embed: &Embed, schema: &str, surroundings: Surroundi
     let catalog = surroundings.catalog;
     let known: Vec<&Relationship> = catalog.relationships(schema, parent).iter().filter(|it| it.schema == schema).collect();
     let meant = if known.is_empty() {
-        nearest(parent, catalog.related_names(schema)).filter(|meant| *meant != parent).map(|meant| (meant, parent))
+        fuzzy::nearest(parent, catalog.related_names(schema), ALIKE_OF_FEW).filter(|meant| *meant != parent).map(|meant| (meant, parent))
     } else if known.iter().any(|it| it.relation == *child) {
         None
     } else {
-        nearest(child, known.iter().map(|it| it.relation.as_str())).map(|meant| (meant, child.as_str()))
+        fuzzy::nearest(child, known.iter().map(|it| it.relation.as_str()), ALIKE_OF_FEW).map(|meant| (meant, child.as_str()))
     };
     match meant {
         Some((meant, said)) => error.with_hint(format!("Perhaps you meant '{meant}' instead of '{said}'.")),

@@ -314,7 +314,8 @@ fn checks<'a>(request: &ApiRequest, relation: &'a Relation, caller: Caller, wall
         }
         _ => None,
     };
-    let rows_max = request.preferences.rows_max();
+    // Of what is added the client itself says how much it is.
+    let rows_max = request.preferences.rows_max().filter(|_| matches!(request.action, Action::Update | Action::Delete));
     let same_key = request.action == Action::Put;
     let each_own = matches!(kind, WriteKind::Update { key, .. } if !key.is_empty());
     Checks { one_row, rows_max, one_company, merged, same_key, each_own }
@@ -388,9 +389,17 @@ impl<'a> WritePlan<'a> {
 }
 
 impl WritePlan<'_> {
-    /// Tells whether a row says of itself whether it was new: stored tables do.
+    /// Tells whether a row says of itself whether it was new: those of stored tables do.
     pub(crate) fn tells_new_rows(&self) -> bool {
-        let merges = matches!(&self.kind, WriteKind::Insert { conflict: Some(it), .. } if it.resolution == Resolution::MergeDuplicates);
-        merges && self.relation.kind == RelationKind::Table
+        self.merges() && self.relation.kind == RelationKind::Table
+    }
+
+    /// Tells whether new rows are counted while they are written: views and partitioned tables do not say it of each.
+    pub(crate) fn counts_new_rows(&self) -> bool {
+        self.merges() && self.relation.kind != RelationKind::Table
+    }
+
+    fn merges(&self) -> bool {
+        matches!(&self.kind, WriteKind::Insert { conflict: Some(it), .. } if it.resolution == Resolution::MergeDuplicates)
     }
 }

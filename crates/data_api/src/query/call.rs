@@ -8,7 +8,7 @@ use postgres::catalog::Argument;
 use super::field::Place;
 use super::form::{Form, VALUE};
 use super::read;
-use crate::plan::{Arguments, CallPlan, ResultKind};
+use crate::plan::{Arguments, CallPlan, ResultKind, Texts};
 
 pub(super) fn statement(plan: &CallPlan<'_>, form: Form<'_>) -> Sql {
     let mut sql = Sql::new("with ");
@@ -24,6 +24,7 @@ pub(super) fn source(sql: &mut Sql, plan: &CallPlan<'_>) {
     match &plan.arguments {
         Arguments::None => sql.text("(select) a"),
         Arguments::Named { given, json, each } => named(sql, given, json, *each),
+        Arguments::Texts(given) => texts(sql, given),
         Arguments::Whole { argument, text } => {
             sql.text("(select ").bind(text.as_ref()).text("::").qualified(&argument.data_type.schema, &argument.data_type.name);
             sql.text(" as whole) a")
@@ -53,22 +54,49 @@ fn named<'a>(sql: &'a mut Sql, arguments: &[&Argument], json: &str, each: bool) 
     sql.text(")")
 }
 
+/// Writes the texts as values of their arguments' types. A value of several is one of an array.
+fn texts<'a>(sql: &'a mut Sql, given: &[(&Argument, Texts<'_>)]) -> &'a mut Sql {
+    let mut separator = "(select ";
+    for (argument, texts) in given {
+        sql.text(separator);
+        separator = ", ";
+        match texts {
+            Texts::One(text) => {
+                sql.bind(*text);
+            }
+            Texts::All(texts) => {
+                let mut separator = "array[";
+                for text in texts {
+                    sql.text(separator).bind(*text);
+                    separator = ", ";
+                }
+                sql.text("]");
+            }
+        }
+        sql.text("::").qualified(&argument.data_type.schema, &argument.data_type.name).text(" as ").ident(&argument.name);
+    }
+    sql.text(") a")
+}
+
 fn given(sql: &mut Sql, arguments: &Arguments<'_>) {
     match arguments {
         Arguments::None => {}
         Arguments::Whole { .. } => {
             sql.text("a.whole");
         }
-        Arguments::Named { given, .. } => {
-            let mut separator = "";
-            for argument in given {
-                sql.text(separator);
-                separator = ", ";
-                if argument.variadic {
-                    sql.text("variadic ");
-                }
-                sql.ident(&argument.name).text(" => a.").ident(&argument.name);
-            }
+        Arguments::Named { given, .. } => by_name(sql, given.iter().copied()),
+        Arguments::Texts(given) => by_name(sql, given.iter().map(|(argument, _)| *argument)),
+    }
+}
+
+fn by_name<'a>(sql: &mut Sql, arguments: impl Iterator<Item = &'a Argument>) {
+    let mut separator = "";
+    for argument in arguments {
+        sql.text(separator);
+        separator = ", ";
+        if argument.variadic {
+            sql.text("variadic ");
         }
+        sql.ident(&argument.name).text(" => a.").ident(&argument.name);
     }
 }

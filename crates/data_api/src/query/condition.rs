@@ -142,7 +142,8 @@ fn read<'s>(sql: &'s mut Sql, reader: Option<&(String, String)>, value: &str) ->
 }
 
 fn full_text(sql: &mut Sql, place: &Place<'_>, filter: &Filter, (how, configuration, query): (FullText, Option<&str>, &str)) {
-    let is_vector = filter.field.path.is_empty() && place.base_type(&filter.field.name) == Some("tsvector");
+    // What is no column is computed, and of a type that only PostgreSQL knows: it is searched as it is.
+    let is_vector = filter.field.path.is_empty() && place.base_type(&filter.field.name).is_none_or(|base| base == "tsvector");
     let with_configuration = |sql: &mut Sql| {
         if let Some(name) = configuration {
             sql.bind(name).text("::regconfig, ");

@@ -83,6 +83,8 @@ impl<'a> Form<'a> {
         match result {
             ResultKind::Value | ResultKind::Values if media == MediaType::Csv => Self::CsvOfValues,
             ResultKind::Value => Self::Value,
+            // There is only one: more or fewer are refused.
+            ResultKind::Values if matches!(media, MediaType::Object | MediaType::ObjectStripped) => Self::Value,
             ResultKind::Values => Self::Values,
             ResultKind::Row if media == MediaType::JsonStripped => Self::ObjectStripped,
             ResultKind::Row if media == MediaType::Json => Self::Object,

@@ -18,6 +18,8 @@ use crate::request::{Resolution, SelectItem};
 const SHOWN: &str = "thorbis_shown";
 /// What of the body the writing statement sees.
 const BODY: &str = "thorbis_body";
+/// How many rows were new so far, where it is counted.
+const NEW_ROWS: &str = "coalesce(nullif(pg_catalog.current_setting('thorbis.new_rows', true), ''), '0')::bigint";
 
 pub(super) fn statement(plan: &WritePlan<'_>, form: Form<'_>) -> Sql {
     let relation = plan.relation;
@@ -119,6 +121,9 @@ fn insert(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>) {
         sql.text("\n");
         body(sql, columns, *rows);
         equal(sql, equals);
+        if plan.counts_new_rows() {
+            counted(sql, if equals.is_empty() { " where " } else { " and " }, " + 1");
+        }
     }
     if let Some(conflict) = conflict {
         merge(sql, plan, place, conflict, columns);
@@ -151,6 +156,14 @@ fn merge(sql: &mut Sql, plan: &WritePlan<'_>, place: &Place<'_>, conflict: &Conf
         sql.text(" where ");
         condition::undeleted(sql, &Place { schema: None, ..*place }, plan.walls.deleted);
     }
+    if plan.counts_new_rows() {
+        counted(sql, if plan.walls.deleted == Deleted::Shown { " where " } else { " and " }, " - 1");
+    }
+}
+
+/// Writes a condition that always holds and counts: each row that is to be written, less those that were there.
+fn counted(sql: &mut Sql, before: &'static str, change: &'static str) {
+    sql.text(before).text("pg_catalog.set_config('thorbis.new_rows', (").text(NEW_ROWS).text(change).text(")::text, true) is not null");
 }
 
 /// Writes a query of the body's rows with the types of the columns.
@@ -337,6 +350,11 @@ fn answer(sql: &mut Sql, plan: &WritePlan<'_>, form: Form<'_>) {
     sql.text(", ");
     if plan.tells_new_rows() {
         sql.text("(select count(*) from ").text(SOURCE).text(" where thorbis_is_new)");
+    } else if plan.counts_new_rows() {
+        // Asked for beside the rows, it is asked for when all of them were written.
+        sql.text("case when count(*) >= 0 then ").text(NEW_ROWS);
+        // The next statement of a batch counts from nothing.
+        sql.text(" + pg_catalog.length(pg_catalog.set_config('thorbis.new_rows', '', true)) end");
     } else if matches!(plan.kind, WriteKind::Repeated { .. }) {
         sql.text("0::bigint");
     } else {

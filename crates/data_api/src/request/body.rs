@@ -16,23 +16,40 @@ use super::ParseLimits;
 use super::lines::lines;
 use super::syntax::{Action, Payload, RawMedia};
 
+/// The fields of a form: a row of a table, or arguments of a function.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What a form says to a function: its fields by name, in their order. None of any other body.
+pub(super) fn arguments(headers: &HeaderMap, bytes: &Bytes, action: Action) -> Result<Option<Vec<(String, String)>>> {
+    if action != Action::Call || kind(headers).1 != FORM {
+        return Ok(None);
+    }
+    fields(bytes).map(Some)
+}
+
 /// Reads the body, where the action has one. `columns` tells that not every object has to have the same keys.
 pub(super) fn payload(headers: &HeaderMap, bytes: Bytes, action: Action, columns: bool, limits: &ParseLimits) -> Result<Option<Payload>> {
     if matches!(action, Action::Read | Action::Delete | Action::CallRead) {
         return Ok(None);
     }
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
-    let name = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (content_type, name) = kind(headers);
     let is_call = action == Action::Call;
     match name.as_str() {
         "application/json" | "" | "application/vnd.pgrst.object+json" => json(bytes, is_call, columns, limits).map(Some),
-        "application/x-www-form-urlencoded" => form(&bytes).map(Some),
+        FORM if is_call => Ok(None),
+        FORM => form(&bytes).map(Some),
         "text/csv" => lines(&bytes, limits).map(Some),
         "text/plain" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Text })),
         "text/xml" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Xml })),
         "application/octet-stream" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Bytes })),
         _ => Err(Error::new(Kind::BadRequest, "PGRST102", format!("Content-Type not acceptable: {content_type}"))),
     }
+}
+
+/// Returns what a body says that it is, as it was written and without its parameters.
+fn kind(headers: &HeaderMap) -> (&str, String) {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    (content_type, content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 fn json(bytes: Bytes, is_call: bool, columns: bool, limits: &ParseLimits) -> Result<Payload> {
@@ -52,6 +69,8 @@ fn json(bytes: Bytes, is_call: bool, columns: bool, limits: &ParseLimits) -> Res
         Outline::Array { only_objects: false, .. } | Outline::Array { same_keys: false, .. } if !columns => {
             Err(Error::new(Kind::BadRequest, "PGRST102", "All object keys must match"))
         }
+        // What is neither has no rows.
+        Outline::Other if !columns => Ok(Payload::Json { text: Bytes::from_static(b"[]"), keys: Vec::new(), is_array: true, objects: 0 }),
         Outline::Array { only_objects: false, .. } | Outline::Other => Err(malformed()),
         Outline::Array { keys, objects, .. } => {
             Ok(Payload::Json { text: bytes, keys: keys.into_iter().collect(), is_array: true, objects })
@@ -82,11 +101,19 @@ fn is_deeper(json: &[u8], levels_max: usize) -> bool {
 
 /// Makes one object of a form's fields; of a field that stands there more than once the last counts.
 fn form(bytes: &[u8]) -> Result<Payload> {
-    let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes)
-        .map_err(|error| Error::new(Kind::BadRequest, "PGRST102", "The form could not be read").with_source(error))?;
-    let object: Map<String, Value> = fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
+    let object: Map<String, Value> = fields(bytes)?.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
     let keys = object.keys().cloned().collect();
     Ok(Payload::Json { text: Value::Object(object).to_string().into(), keys, is_array: false, objects: 1 })
+}
+
+fn fields(bytes: &[u8]) -> Result<Vec<(String, String)>> {
+    let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes)
+        .map_err(|error| Error::new(Kind::BadRequest, "PGRST102", "The form could not be read").with_source(error))?;
+    // PostgreSQL's text holds no zero character.
+    if fields.iter().any(|(_, value)| value.contains('\0')) {
+        return Err(Error::new(Kind::BadRequest, "PGRST102", "The form contains a zero character"));
+    }
+    Ok(fields)
 }
 
 pub(super) fn too_many_rows(limits: &ParseLimits) -> Error {
@@ -207,9 +234,12 @@ mod tests {
     #[test]
     fn what_is_no_row_is_refused() {
         let nested = "[".repeat(100_000);
-        for bad in ["", "{", "[{]", "1", "\"x\"", "null", "[1]", "{\"a\":}", "{'a':1}", "[{}] x", nested.as_str()] {
+        for bad in ["", "{", "[{]", "[1]", "{\"a\":}", "{'a':1}", "[{}] x", nested.as_str()] {
             let error = read(bad, Action::Insert).unwrap_err();
             assert_eq!((error.status().as_u16(), error.code()), (400, "PGRST102"), "{}", bad.chars().take(20).collect::<String>());
+        }
+        for none in ["1", "\"x\"", "null"] {
+            assert!(matches!(read(none, Action::Insert), Ok(Some(Payload::Json { objects: 0, is_array: true, .. }))), "{none}");
         }
         assert_eq!(read(r#"[{"a":1},{"b":1}]"#, Action::Insert).unwrap_err().message(), "All object keys must match");
         assert_eq!(read("[{},{},{},{}]", Action::Insert).unwrap_err().status(), 413);

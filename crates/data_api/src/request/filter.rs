@@ -120,6 +120,8 @@ fn value(cursor: &Cursor<'_>, ends: Ends) -> Result<String> {
 /// Reads `(a,"b,c",d)`.
 fn list(cursor: &Cursor<'_>, values_max: usize) -> Result<Vec<String>> {
     cursor.expect("(")?;
+    // Behind the bracket as in the dialect; before and behind a comma they are a part of the value, which most types pass over.
+    cursor.skip_spaces();
     let mut values = Vec::new();
     if cursor.eat(")") {
         return Ok(values);

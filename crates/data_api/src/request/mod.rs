@@ -104,6 +104,9 @@ pub(crate) fn parse(wanted: Wanted<'_>) -> Result<ApiRequest> {
     if *method == Method::GET && headers.contains_key(http::header::RANGE) {
         narrow(&mut query, headers)?;
     }
+    if let Some(arguments) = body::arguments(headers, &body, action)? {
+        query.arguments = arguments;
+    }
     let body = body::payload(headers, body, action, query.columns.is_some(), limits)?;
     let canonical = (action == Action::Read).then(|| query_string::canonical(raw_query)).transpose()?;
     let (media, custom, explain) = (MediaType::Json, None, None);

@@ -174,7 +174,11 @@ fn read(preferences: &mut Preferences, text: &str) {
             },
         ),
         "timezone" => first(&mut preferences.timezone, (!value.is_empty()).then(|| value.to_owned())),
-        "max-affected" => first(&mut preferences.max_affected, value.parse().ok().filter(|rows| *rows >= 0)),
+        "max-affected" => {
+            // What is no number bounds nothing, also where handling is strict.
+            first(&mut preferences.max_affected, value.parse().ok().filter(|rows| *rows >= 0));
+            true
+        }
         "paging" | "after" => paged(preferences, name, value),
         "deleted" if value == "include" => {
             preferences.deleted = true;
@@ -231,7 +235,8 @@ mod tests {
         assert_eq!(read(&["foo=bar, return=everything"]).unwrap().unknown, ["foo=bar", "return=everything"]);
         let error = read(&["foo=bar, handling=strict, max-affected=x"]).unwrap_err();
         assert_eq!((error.status().as_u16(), error.code()), (400, "PGRST122"));
-        assert_eq!(error.details().unwrap(), "Invalid preferences: foo=bar, max-affected=x");
+        assert_eq!(error.details().unwrap(), "Invalid preferences: foo=bar");
+        assert_eq!(read(&["handling=strict, max-affected=x"]).unwrap().max_affected, None);
         assert_eq!(read(&["handling=strict, max-affected=10"]).unwrap().max_affected, Some(10));
     }
 }

@@ -53,8 +53,8 @@ fn read(query: &mut Query, name: &str, value: String, action: Action, limits: &P
             }
         }
         _ => {
-            let is_call = matches!(action, Action::CallRead | Action::Call);
-            if !is_call || looks_like_filter(&value) {
+            // A call by POST has its arguments in the body.
+            if action != Action::CallRead || looks_like_filter(&value) {
                 let (path, field) = embedded_field(&Cursor::new("tree path", name))?;
                 let cursor = Cursor::new("filter", &value);
                 let filter = filter(&cursor, field, Ends::WithTheText, limits.in_values_max)?;

@@ -30,10 +30,9 @@ pub(super) fn set(range: &mut Range, bound: Bound, value: &str) -> Result<()> {
     Ok(())
 }
 
-/// Narrows a range by the header `Range`, where it counts items.
+/// Narrows a range by the header `Range`, whatever its unit is said to be: rows are all that is counted.
 pub(super) fn narrow(range: &mut Range, headers: &HeaderMap) -> Result<()> {
-    let unit = headers.get("range-unit").and_then(|value| value.to_str().ok()).unwrap_or("items");
-    let Some(header) = headers.get(RANGE).and_then(|value| value.to_str().ok()).filter(|_| unit == "items") else { return Ok(()) };
+    let Some(header) = headers.get(RANGE).and_then(|value| value.to_str().ok()) else { return Ok(()) };
     let Some((first, last)) = bounds(header) else { return Ok(()) };
     if last.is_some_and(|last| first > last) {
         return Err(unsatisfiable("The lower boundary must be lower than or equal to the upper boundary in the Range header."));

@@ -39,11 +39,21 @@ async fn what_is_not_related_is_not_found() {
     };
     let message = |parent: &str, child: &str| format!("Could not find a relationship between '{parent}' and '{child}' in the schema cache");
     for (path, (parent, child), between, hint) in [
-        ("drivers?select=id,yards(id)", ("drivers", "yards"), "'drivers' and 'yards'", json!(null)),
+        (
+            "drivers?select=id,yards(id)",
+            ("drivers", "yards"),
+            "'drivers' and 'yards'",
+            json!("Perhaps you meant 'vans' instead of 'yards'."),
+        ),
         ("vans?select=id,driver(id)", ("vans", "driver"), "'vans' and 'driver'", json!("Perhaps you meant 'drivers' instead of 'driver'.")),
         ("vans?select=id,yards!nope(id)", ("vans", "yards"), "'vans' and 'yards' using the hint 'nope'", json!(null)),
         ("rpc/one_yard?wanted=1&select=id,drivers(id)", ("yards", "drivers"), "'yards' and 'drivers'", json!(null)),
-        ("rpc/set_of_numbers?select=x(id)", ("set_of_numbers", "x"), "'set_of_numbers' and 'x'", json!(null)),
+        (
+            "rpc/set_of_numbers?select=x(id)",
+            ("set_of_numbers", "x"),
+            "'set_of_numbers' and 'x'",
+            json!("Perhaps you meant 'team_members' instead of 'set_of_numbers'."),
+        ),
     ] {
         let answer = server.get(&ann, path).await;
         let expected = json!({ "code": "PGRST200", "message": message(parent, child), "details": details(between), "hint": hint });

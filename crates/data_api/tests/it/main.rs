@@ -14,6 +14,8 @@ mod bad_input;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod channels;
 #[cfg(test)]
 mod companies;
@@ -150,6 +152,8 @@ mod upserts;
 mod values;
 #[cfg(test)]
 mod versions;
+#[cfg(test)]
+mod views;
 #[cfg(test)]
 mod warnings;
 #[cfg(test)]

@@ -8,6 +8,7 @@ const MORE: &str = "
 create table public.plain (a integer);
 create table public.keyed (id integer primary key, a integer);
 create view public.shown as select id, a from public.keyed;
+create view public.keyless as select a from public.keyed;
 create view public.counted as select count(*) from public.keyed;
 create materialized view public.kept as select id from public.keyed;
 create view public.taken as select id, a + 1 as more from public.keyed;
@@ -34,11 +35,12 @@ async fn what_can_be_done_is_told() {
         ("customers", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"),
         ("keyed", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"),
         ("plain", "OPTIONS,GET,HEAD,POST,PATCH,DELETE"),
-        // A view has no key of its own that a row could be put by.
-        ("shown", "OPTIONS,GET,HEAD,POST,PATCH,DELETE"),
+        // A view has the key of the table that it shows.
+        ("shown", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"),
+        ("keyless", "OPTIONS,GET,HEAD,POST,PATCH,DELETE"),
         ("counted", "OPTIONS,GET,HEAD"),
         ("kept", "OPTIONS,GET,HEAD"),
-        ("taken", "OPTIONS,GET,HEAD,POST,PATCH,DELETE"),
+        ("taken", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"),
         ("rpc/reads", "OPTIONS,GET,HEAD,POST"),
         ("rpc/reads?a=1", "OPTIONS,GET,HEAD,POST"),
         ("rpc/writes", "OPTIONS,POST"),

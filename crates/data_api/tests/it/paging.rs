@@ -12,6 +12,8 @@ const TABLES: &str =
   select app.enclose('public.stops'); select app.protect('public.stops', 'customers');
   create index stops_rank on public.stops (company_id, rank desc nulls last, id);
   create view public.all_stops with (security_invoker = true) as select * from public.stops;
+  create view public.ranks with (security_invoker = true) as select rank, name from public.stops;
+  create view public.twin_stops with (security_invoker = true) as select s.* from public.stops s cross join generate_series(1, 2);
   create function public.some_stops() returns setof public.stops language sql stable as 'select * from public.stops';
   grant execute on function public.some_stops() to authenticated;";
 
@@ -133,7 +135,8 @@ async fn where_there_are_no_pages() {
         ("stops?offset=2", "A page begins behind its cursor, and not at an offset."),
         ("stops?limit=0", "A page of no rows has no last one."),
         ("stops?select=rank,count()", "Groups of rows have no key."),
-        ("all_stops?limit=2", "The relation has no primary key."),
+        ("ranks?limit=2", "The relation has no primary key."),
+        ("twin_stops?limit=2", "The view's rows are not those of one table, each of them once."),
         ("rpc/some_stops?limit=2", "Rows of a function have no key."),
         ("jobs?select=id,customers(id)&order=customers(id)", "Pages are in the order of the relation's own columns."),
     ] {

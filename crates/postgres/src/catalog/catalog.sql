@@ -31,7 +31,8 @@ types as not materialized (
     join pg_catalog.pg_type bt on bt.oid = coalesce(b.base, t.oid)
 ),
 relations as materialized (
-  select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_relation_is_updatable(c.oid, true) as events
+  select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_relation_is_updatable(c.oid, true) as events,
+         c.relkind = 'v' and pg_catalog.pg_relation_is_updatable(c.oid, false) & 4 <> 0 as is_plain
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
    where n.nspname in (select w.name from wanted w) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition
@@ -177,7 +178,7 @@ select pg_catalog.json_build_object(
       'kind', case r.relkind when 'r' then 'table' when 'p' then 'partitioned_table' when 'v' then 'view'
                              when 'm' then 'materialized_view' else 'foreign_table' end,
       'insertable', r.events & 8 <> 0, 'updatable', r.events & 4 <> 0, 'deletable', r.events & 16 <> 0,
-      'comment', pg_catalog.obj_description(r.oid, 'pg_class'),
+      'is_plain', r.is_plain, 'comment', pg_catalog.obj_description(r.oid, 'pg_class'),
       'columns', coalesce(c.columns, '[]'), 'primary_key', coalesce(p.columns, '[]'), 'uniques', coalesce(u.columns, '[]'),
       'foreign_keys', coalesce(f.keys, '[]')) order by r.nspname, r.relname), '[]')
     from relations r
@@ -245,7 +246,7 @@ select pg_catalog.json_build_object(
   'unique_keys', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'table', k.conrelid::bigint, 'primary', k.contype = 'p', 'columns', k.conkey)), '[]')
     from all_keys k
-   where k.contype in ('p', 'u') and k.conrelid in (select f.conrelid from all_keys f where f.contype = 'f')),
+   where k.contype = 'p' or k.contype = 'u' and k.conrelid in (select f.conrelid from all_keys f where f.contype = 'f')),
   -- Views of other schemas may stand between.
   'views', (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('oid', c.oid::bigint, 'rule', w.ev_action::text)), '[]')
     from pg_catalog.pg_class c

@@ -188,6 +188,11 @@ impl Catalog {
             }
             view.declaration = inherited(view, &lineage, &tenants);
         }
+        let relations = schemas.values().flat_map(|schema| schema.relations.values());
+        let mut view_keys = relationships::of_views(relations, &document.unique_keys, &lineage);
+        for view in schemas.values_mut().flat_map(|schema| schema.relations.values_mut()).filter(|relation| relation.is_view()) {
+            view.primary_key = view_keys.remove(&(view.schema.clone(), view.name.clone())).unwrap_or_default();
+        }
         let tenant_numbers = declared.iter().filter_map(|declared| Some((declared.oid, declared.tenant_number?))).collect();
         for declared in declared {
             let schema = schemas.get_mut(&declared.schema);

@@ -27,7 +27,10 @@ pub struct Relation {
     pub comment: Option<String>,
     /// The columns in their order.
     pub columns: Vec<Column>,
-    /// The primary key's columns in the key's order; empty without one.
+    /// Whether it is a view whose rows are those of one table, each of them once.
+    #[serde(default)]
+    pub is_plain: bool,
+    /// The primary key's columns in the key's order; empty without one. A view has the keys of the tables that it shows.
     pub primary_key: Vec<String>,
     /// The columns of every other unique index over plain columns and all rows.
     pub uniques: Vec<Vec<String>>,
@@ -408,6 +411,11 @@ impl Relationship {
 }
 
 impl Relation {
+    /// Tells whether it shows rows of others.
+    pub fn is_view(&self) -> bool {
+        matches!(self.kind, RelationKind::View | RelationKind::MaterializedView)
+    }
+
     /// Returns the column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)

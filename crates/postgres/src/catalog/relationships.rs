@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Deserialize;
 
 use super::lineage::Lineage;
-use super::model::{Cardinality, Junction, Relation, RelationKind, Relationship};
+use super::model::{Cardinality, Junction, Relation, Relationship};
 
 /// Ways in which a view may show one key, by showing its columns more than once.
 const FACES_MAX: usize = 16;
@@ -99,12 +99,29 @@ pub(super) fn of<'a>(
     found
 }
 
-fn name(relation: &Relation) -> Name {
-    (relation.schema.clone(), relation.name.clone())
+/// Returns the keys of views: the primary keys of the tables below them, as far as a view shows all columns of one.
+pub(super) fn of_views<'a>(
+    relations: impl Iterator<Item = &'a Relation>,
+    uniques: &[UniqueKey],
+    lineage: &Lineage,
+) -> HashMap<Name, Vec<String>> {
+    let faces = faces(relations, lineage);
+    let mut found: HashMap<Name, Vec<String>> = HashMap::new();
+    for primary in uniques.iter().filter(|key| key.primary) {
+        for view in faces.get(&primary.table).into_iter().flatten().filter(|face| face.relation.is_view()) {
+            let key = found.entry(name(view.relation)).or_default();
+            for column in view.ways(&primary.columns).into_iter().next().unwrap_or_default() {
+                if !key.iter().any(|known| known == column) {
+                    key.push(column.to_owned());
+                }
+            }
+        }
+    }
+    found
 }
 
-fn is_view(relation: &Relation) -> bool {
-    matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView)
+fn name(relation: &Relation) -> Name {
+    (relation.schema.clone(), relation.name.clone())
 }
 
 /// Returns what shows each table.
@@ -114,7 +131,7 @@ fn faces<'a>(relations: impl Iterator<Item = &'a Relation>, lineage: &Lineage) -
         let mut tables: HashMap<u32, HashMap<i16, Vec<&str>>> = HashMap::new();
         // A view's columns are numbered without gaps: none can be dropped.
         for (column, place) in relation.columns.iter().zip(1..) {
-            let origin = if is_view(relation) { lineage.origin((relation.oid, place)) } else { Some((relation.oid, column.number)) };
+            let origin = if relation.is_view() { lineage.origin((relation.oid, place)) } else { Some((relation.oid, column.number)) };
             if let Some((table, number)) = origin {
                 tables.entry(table).or_default().entry(number).or_default().push(&column.name);
             }
@@ -238,7 +255,7 @@ impl Pointer<'_> {
             columns: owned(&self.columns),
             named: owned(&self.named),
             legacy_prefix: self.legacy_prefix.clone(),
-            target_is_view: is_view(self.target),
+            target_is_view: self.target.is_view(),
             named_only: self.named_only,
             junction: None,
         }
@@ -252,7 +269,7 @@ impl Pointer<'_> {
             forward: false,
             columns: turned(&self.columns),
             named: turned(&self.named),
-            target_is_view: is_view(self.origin),
+            target_is_view: self.origin.is_view(),
             ..self.forward()
         }
     }
@@ -275,7 +292,7 @@ impl Pointer<'_> {
             columns: Vec::new(),
             named: Vec::new(),
             legacy_prefix: None,
-            target_is_view: is_view(other.target),
+            target_is_view: other.target.is_view(),
             named_only: self.named_only || other.named_only,
             junction: Some(Junction {
                 schema: self.origin.schema.clone(),

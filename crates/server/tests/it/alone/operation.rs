@@ -198,6 +198,6 @@ async fn a_database_that_is_away_is_answered_503() {
     let refused = server.get("/posts").await;
     assert_eq!((refused.refused(), refused.header("retry-after")), ((503, "PGRST000".to_owned()), "1"));
     let body: Value = refused.json();
-    assert_eq!(body["message"], "Database connection error. Retrying.");
+    assert_eq!(body["message"], "Database connection error. Retrying the connection.");
     server.stop();
 }
