@@ -5370,15 +5370,17 @@ begin
   if v_who is null or auth.role() = 'service_role' then
     return null;
   end if;
-  select l.minute_max, l.shadow into v_most, v_shadow
-    from (select r.minute_max, r.is_shadow as shadow, case when r.company_id is not null then 0 when r.tier is not null then 1 else 2 end as distance
+  select l.minute_max, coalesce(l.shadow, s.mode = 'shadow' or p_operation = any (s.shadow)) into v_most, v_shadow
+    from app.rate_limit_state s cross join lateral (
+          select r.minute_max, r.is_shadow as shadow, case when r.company_id is not null then 0 when r.tier is not null then 1 else 2 end as distance
             from app.rate_limit_rules r
             left join public.companies c on c.id = v_company
            where r.class = p_operation and r.counted = 'caller'
              and (r.company_id = v_company or r.tier = app.current_tier(c.subscription_tier, c.writes_until)
                   or r.company_id is null and r.tier is null)
           union all
-          select nullif((s.configured ->> p_operation)::integer, 0), false, 3 from app.rate_limit_state s) l
+          select nullif((s.configured ->> p_operation)::integer, 0), null, 3) l
+   where s.mode <> 'off'
    order by l.distance limit 1;
   if v_most is null then
     return null;
@@ -6690,13 +6692,14 @@ CREATE FUNCTION app.declare_cron_rules(p_rules jsonb) RETURNS void
 END;
 ALTER FUNCTION app.declare_cron_rules(p_rules jsonb) OWNER TO app_definer;
 
-CREATE FUNCTION app.declare_rate_limits(p_configured jsonb) RETURNS void
+CREATE FUNCTION app.declare_rate_limits(p_configured jsonb, p_mode text, p_shadow text[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO ''
     AS $$
-  update app.rate_limit_state s set configured = p_configured, updated_at = now() where s.configured <> p_configured
+  update app.rate_limit_state s set configured = p_configured, mode = p_mode, shadow = p_shadow, updated_at = now()
+   where (s.configured, s.mode, s.shadow) is distinct from (p_configured, p_mode, p_shadow)
 $$;
-ALTER FUNCTION app.declare_rate_limits(p_configured jsonb) OWNER TO app_definer;
+ALTER FUNCTION app.declare_rate_limits(p_configured jsonb, p_mode text, p_shadow text[]) OWNER TO app_definer;
 
 CREATE FUNCTION app.declare_schedules(p_entries jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -7388,6 +7391,9 @@ begin
   select g.key into v_said from jsonb_each(v_given) g
    where g.key <> all ('{id,company_id,job_type,job_name,priority,status,run_at,scheduled_for,scheduled_at,created_at,updated_at}')
      and g.value not in ('0', '3') order by g.key limit 1;
+  if coalesce(to_jsonb(new) -> 'metadata', 'null') not in ('null', '{}') then
+    raise exception using errcode = '22023', message = 'metadata of a task is said by those who do it.', hint = 'What the task needs to know stands in its payload.';
+  end if;
   if found or coalesce(new.status, 'pending') <> 'pending' then
     raise exception using errcode = '22023', message = format('%s of a task is said by those who do it.', coalesce(v_said, 'status'));
   end if;
@@ -7769,7 +7775,8 @@ CREATE FUNCTION app.event_nouns() RETURNS TABLE(noun text, table_name text, perm
     AS $$
   select app.entity_of(split_part(t.table_name, '.', 2)), t.table_name, t.noun || ':read'
     from app.protected_tables t
-   where starts_with(t.table_name, 'public.') and t.tenant_column is not null and t.table_name <> all (app.untold_tables())
+   -- A company's own row has no column that names its company, and nobody is told of it.
+   where starts_with(t.table_name, 'public.') and t.tenant_column = 'company_id' and t.table_name <> all (app.untold_tables())
 $$;
 ALTER FUNCTION app.event_nouns() OWNER TO app_owner;
 
@@ -15136,7 +15143,8 @@ begin
      where s.invoice_reminders_enabled and i.status in ('sent', 'viewed', 'partial', 'overdue') and i.balance_amount > 0 and i.due_date < now()
        and i.deleted_at is null and i.archived_at is null and i.reminder_count < s.invoice_reminders_max
        and coalesce(i.last_reminder_at, '-infinity') <= now() - interval '24 hours'
-       and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.address_key = u.email_key)
+       and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.topic = ''
+                        and x.address_key = u.email_key)
        and not exists (select from app.tasks t where t.company_id = i.company_id and t.kind = 'invoice_reminder' and t.unique_key = i.id::text)
      order by i.due_date limit p_limit
   loop
@@ -17259,7 +17267,7 @@ begin
                state = case when v_run_at > now() then 'later' else 'ready' end,
                errors = app.with_error(t.errors, t.attempt, v_result.error)
          where t.company_id = v_task.company_id and t.id = v_task.id;
-      when v_result.outcome = 'back' or v_result.outcome = 'failed' and v_task.attempt < v_task.attempts_max and not v_task.is_cancelled then
+      when not v_task.is_cancelled and (v_result.outcome = 'back' or v_result.outcome = 'failed' and v_task.attempt < v_task.attempts_max) then
         v_run_at := case when coalesce(v_result.delay_ms, 0) = 0 then v_task.run_at else now() + v_result.delay_ms * interval '1 millisecond' end;
         update app.tasks t
            set worker = null, lanes = null, started_at = null, run_at = v_run_at, state = case when v_run_at > now() then 'later' else 'ready' end,
@@ -17268,7 +17276,8 @@ begin
          where t.company_id = v_task.company_id and t.id = v_task.id;
       else
         perform app.close_task(v_task,
-          case when v_result.outcome = 'failed' then case when v_task.is_cancelled then 'cancelled' else 'dead' end else v_result.outcome end,
+          case when v_task.is_cancelled and v_result.outcome in ('back', 'failed') then 'cancelled'
+               when v_result.outcome = 'failed' then 'dead' else v_result.outcome end,
           v_result.error, v_result.result);
     end case;
   end loop;
@@ -17300,7 +17309,8 @@ begin
          retry_count = p_number - 1, next_retry_at = (p_attempt ->> 'next_at')::timestamptz,
          error_message = left(p_attempt ->> 'error', 4000), sent_at = case when v_is_sent then p_now end,
          attempts = l.attempts || jsonb_build_array(jsonb_strip_nulls(
-           (p_attempt - '{response_body,next_at,is_gone,status}'::text[]) || jsonb_build_object('at', p_now)))
+           (p_attempt - '{next_at,is_gone,status}'::text[])
+           || jsonb_build_object('at', p_now, 'response_body', left(p_attempt ->> 'response_body', 2000))))
    where l.company_id = p_company_id and l.id = p_id;
   if p_attempt ->> 'status' = 'retrying' then
     update app.webhook_deliveries d set due_at = (p_attempt ->> 'next_at')::timestamptz, taken_until = null
@@ -17929,7 +17939,8 @@ begin
          and u.deleted_at is null and u.email_key is not null
          and i.status in ('sent', 'viewed', 'partial', 'overdue') and i.balance_amount > 0 and i.due_date < now() and i.deleted_at is null
          and coalesce(i.last_reminder_at, '-infinity') <= now() - interval '24 hours'
-         and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.address_key = u.email_key)
+         and not exists (select from public.suppressions x where x.company_id = i.company_id and x.kind = 'email' and x.topic = ''
+                        and x.address_key = u.email_key)
       returning i.company_id, u.email, u.display_name, i.invoice_number, i.currency, i.balance_amount, i.due_date)
     select t.email, t.display_name, c.name, t.invoice_number, t.currency::text, t.balance_amount, (t.due_date at time zone c.business_timezone)::date
       from taken t join public.companies c on c.id = t.company_id;
@@ -18063,30 +18074,39 @@ CREATE FUNCTION app.take_webhook_deliveries(p_now timestamp with time zone, p_le
 #variable_conflict use_column
 begin
   return query
-  with due as (
-    select d.company_id, d.id
-      from app.webhook_deliveries d
-      join public.webhooks w on w.company_id = d.company_id and w.id = d.webhook_id and w.is_active and w.url is not null
-      left join app.webhook_states s on s.company_id = d.company_id and s.webhook_id = d.webhook_id
-     where d.due_at <= p_now and coalesce(d.taken_until <= p_now, true) and coalesce(s.closed_until <= p_now, true)
-       and (d.order_key is null
-            or not exists (select from app.webhook_deliveries e
-                            where e.company_id = d.company_id and e.webhook_id = d.webhook_id and e.order_key = d.order_key
-                              and (e.number, e.id) < (d.number, d.id)))
-       and (select count(*) from app.webhook_deliveries b
-             where b.company_id = d.company_id and b.webhook_id = d.webhook_id and b.taken_until > p_now)
-           < case when s.failures >= p_failures_max then 1 else p_per_webhook end
-     order by d.due_at, d.id limit p_limit * 4
-  ), ranked as (
-    select d.company_id, d.id,
-           row_number() over (partition by d.company_id, d.webhook_id order by d.due_at, d.id) as place,
-           case when s.failures >= p_failures_max then 1 else p_per_webhook end as room
-      from due join app.webhook_deliveries d using (company_id, id)
-      left join app.webhook_states s on s.company_id = d.company_id and s.webhook_id = d.webhook_id
+  -- Webhooks for which something waits, one after the other by the index.
+  with recursive waiting as (
+    (select d.company_id, d.webhook_id from app.webhook_deliveries d order by d.company_id, d.webhook_id limit 1)
+    union all
+    select n.company_id, n.webhook_id
+      from waiting w cross join lateral (
+        select d.company_id, d.webhook_id from app.webhook_deliveries d
+         where (d.company_id, d.webhook_id) > (w.company_id, w.webhook_id) order by d.company_id, d.webhook_id limit 1) n
+  ), open as (
+    select t.company_id, t.webhook_id,
+           case when s.failures >= p_failures_max then 1 else p_per_webhook end
+           - (select count(*) from app.webhook_deliveries b
+               where b.company_id = t.company_id and b.webhook_id = t.webhook_id and b.taken_until > p_now) as room
+      from waiting t
+      join public.webhooks w on w.company_id = t.company_id and w.id = t.webhook_id and w.is_active and w.url is not null
+      left join app.webhook_states s on s.company_id = t.company_id and s.webhook_id = t.webhook_id
+     where coalesce(s.closed_until <= p_now, true)
+  ), due as (
+    select o.company_id, f.id, f.place, f.due_at
+      from open o cross join lateral (
+        select d.id, d.due_at, row_number() over (order by d.due_at, d.id) as place
+          from app.webhook_deliveries d
+         where d.company_id = o.company_id and d.webhook_id = o.webhook_id
+           and d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
+           and (d.order_key is null
+                or not exists (select from app.webhook_deliveries e
+                                where e.company_id = d.company_id and e.webhook_id = d.webhook_id and e.order_key = d.order_key
+                                  and (e.number, e.id) < (d.number, d.id)))
+         order by d.due_at, d.id limit greatest(o.room, 0)) f
   ), mine as (
-    select d.company_id, d.id from app.webhook_deliveries d join ranked r using (company_id, id)
-     where r.place <= r.room and d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
-     order by r.place, d.due_at limit p_limit for update of d skip locked
+    select d.company_id, d.id from app.webhook_deliveries d join due f on f.company_id = d.company_id and f.id = d.id
+     where d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
+     order by f.place, f.due_at limit p_limit for update of d skip locked
   ), taken as (
     update app.webhook_deliveries d
        set attempts = d.attempts + 1, taken_until = p_now + make_interval(secs => p_lease_seconds)
@@ -18272,8 +18292,7 @@ declare
   v_noun text;
 begin
   select n.noun into v_noun from app.event_nouns() n where n.table_name = p_table::text;
-  -- A company's own row has no column that names its company.
-  if v_noun is null or not exists (select from pg_catalog.pg_attribute a where a.attrelid = p_table and a.attname = 'company_id') then
+  if v_noun is null then
     execute format('drop trigger if exists zx_event on %s', p_table);
     return;
   end if;
@@ -23576,8 +23595,11 @@ CREATE TABLE app.rate_limit_state (
     version bigint DEFAULT 0 NOT NULL,
     configured jsonb DEFAULT '{}'::jsonb NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    mode text DEFAULT 'enforce'::text NOT NULL,
+    shadow text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT rate_limit_state_configured_check CHECK ((jsonb_typeof(configured) = 'object'::text)),
-    CONSTRAINT rate_limit_state_id_check CHECK (id)
+    CONSTRAINT rate_limit_state_id_check CHECK (id),
+    CONSTRAINT rate_limit_state_mode_check CHECK ((mode = ANY (ARRAY['enforce'::text, 'shadow'::text, 'off'::text])))
 );
 ALTER TABLE ONLY app.rate_limit_state FORCE ROW LEVEL SECURITY;
 ALTER TABLE app.rate_limit_state OWNER TO app_owner;
@@ -23587,6 +23609,10 @@ COMMENT ON TABLE app.rate_limit_state IS 'One row: by its version servers see th
 COMMENT ON COLUMN app.rate_limit_state.version IS 'One more with every statement that changes rules.';
 
 COMMENT ON COLUMN app.rate_limit_state.configured IS 'Rates in a minute by class, as the server that started last has them; 0 is without a limit.';
+
+COMMENT ON COLUMN app.rate_limit_state.mode IS 'Whether rates are enforced, only counted, or neither.';
+
+COMMENT ON COLUMN app.rate_limit_state.shadow IS 'Classes that are only counted where the others are enforced.';
 
 CREATE TABLE app.removed_members (
     company_id uuid NOT NULL,
@@ -29396,6 +29422,8 @@ CREATE INDEX outbox_finished_at_idx ON app.outbox USING btree (finished_at);
 
 CREATE INDEX outbox_recipient_idx ON app.outbox USING btree (channel, recipient, created_at);
 
+CREATE INDEX outbox_turns_idx ON app.outbox USING btree (is_asked, COALESCE(company_id, '00000000-0000-0000-0000-000000000000'::uuid), due_at, id) WHERE (status = 'pending'::text);
+
 CREATE INDEX part_uploads_asker_idx ON app.part_uploads USING btree (asker, created_at);
 
 CREATE INDEX part_uploads_company_id_idx ON app.part_uploads USING btree (company_id);
@@ -29453,6 +29481,8 @@ CREATE INDEX tasks_worker_idx ON app.tasks USING btree (worker) WHERE (state = '
 CREATE INDEX upload_parts_blob_key_idx ON app.upload_parts USING btree (blob_key);
 
 CREATE INDEX webhook_deliveries_due_at_idx ON app.webhook_deliveries USING btree (due_at);
+
+CREATE INDEX webhook_deliveries_turns_idx ON app.webhook_deliveries USING btree (company_id, webhook_id, due_at, id);
 
 CREATE INDEX webhook_deliveries_webhook_id_idx ON app.webhook_deliveries USING btree (company_id, webhook_id, order_key, number);
 
@@ -37212,8 +37242,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.cron_rules TO app_definer;
 REVOKE ALL ON FUNCTION app.declare_cron_rules(p_rules jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_cron_rules(p_rules jsonb) TO service_role;
 
-REVOKE ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb) TO service_role;
+REVOKE ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb, p_mode text, p_shadow text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.declare_rate_limits(p_configured jsonb, p_mode text, p_shadow text[]) TO service_role;
 
 REVOKE ALL ON FUNCTION app.declare_schedules(p_entries jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.declare_schedules(p_entries jsonb) TO service_role;
