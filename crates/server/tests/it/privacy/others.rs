@@ -74,12 +74,12 @@ async fn what_an_account_writes_of_itself_makes_nobody_elses_rows_its_own() {
         client.batch_execute(&written).await.unwrap();
         client.batch_execute("set role service_role; set request.jwt.claims = '{\"role\": \"service_role\"}'").await.unwrap();
         let told: String = client
-            .query_one(&format!("select coalesce(string_agg(r.rows::text, ''), '') from generate_series(0, 200) n cross join lateral app.person_rows('{TECHNICIAN}', 'account', null, n, 1000) r"), &[])
+            .query_one(&format!("select coalesce(string_agg(r.rows::text, ''), '') from generate_series(0, 200) n cross join lateral app.person_rows('{TECHNICIAN}', 'account', null, n, 1000) r where r.table_name in ('public.invitations', 'public.email_logs')"), &[])
             .await
             .unwrap()
             .get(0);
         client.batch_execute("reset role").await.unwrap();
-        assert!(!told.contains("joann@x.example") && !told.contains("\"used_at\""), "{told}");
+        assert!(!told.contains("joann@x.example") && !told.contains("anna@gx.example"), "{told}");
     }
     erased(&client, "account", None, TECHNICIAN).await;
     assert_eq!(of_others(&client).await, before);
