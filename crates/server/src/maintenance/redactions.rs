@@ -42,7 +42,7 @@ fn is_reached(steps: &[(String, String)], from: String, to: &str) -> bool {
 pub(super) async fn vouched(tx: &Tx, company: &str, report: &mut Report) -> Result<()> {
     let mut sql = Sql::new(
         "select b.batch_id::text as batch_id
-           from (select r.batch_id, encode(sha256(string_agg(''::bytea || uuid_send(r.row_id) || r.former || r.after, '' order by r.row_id)), 'hex') as digest
+           from (select r.batch_id, encode(pg_catalog.sha256(pg_catalog.string_agg(''::bytea || uuid_send(r.row_id) || r.former || r.after, '' order by r.row_id)), 'hex') as digest
                    from app.audit_redactions r where r.company_id = ",
     );
     sql.bind(company).text(
