@@ -472,6 +472,17 @@ CREATE FUNCTION app.address_kind(p_channel text) RETURNS text
     RETURN CASE p_channel WHEN 'mail'::text THEN 'email'::text WHEN 'sms'::text THEN 'sms'::text ELSE NULL::text END;
 ALTER FUNCTION app.address_kind(p_channel text) OWNER TO app_owner;
 
+CREATE FUNCTION app.address_of(p_text text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+  select case when x.said like '%_@_%' then x.said
+              when x.said ~ '^[+0-9() .-]{7,}$' then case when x.digits ~ '^[0-9]{10}$' and x.said !~ '^\+' then '1' else '' end || x.digits end
+    from (select s.said, regexp_replace(s.said, '[^0-9]', '', 'g') as digits
+            from (select lower(btrim(coalesce(substring(p_text from '<([^<>]*)>'), p_text)))) s (said)) x
+$_$;
+ALTER FUNCTION app.address_of(p_text text) OWNER TO app_owner;
+
 CREATE FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -979,10 +990,12 @@ CREATE FUNCTION app.ask_erasure(p_id uuid, p_subject text, p_minutes integer, OU
 declare
   v_person record;
 begin
+  perform app.refuse_impersonation();
   v_person := app.asked_person(p_subject, p_id, 'privacy:erase');
-  if v_person.subject = 'account' then
+  if v_person.subject = 'account' or auth.uid() is not null and app.customer_id() is null then
     perform app.demand_fresh_session(p_minutes);
-  elsif v_person.company_id is distinct from app.company_id() then
+  end if;
+  if v_person.subject <> 'account' and v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company erases its own customers.';
   end if;
   if app.customer_id() is not null then
@@ -1023,9 +1036,8 @@ begin
       raise exception using errcode = 'TH401', constraint = 'not_signed_in', message = 'Sign in first.';
     elsif auth.jwt() ? 'impersonated_by' then
       raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'Support asks for nobody''s own data.';
-    elsif exists (select from auth.sessions s where s.id = (auth.jwt() ->> 'session_id')::uuid and s.oauth_client_id is not null) then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'A program does not ask for this in somebody''s place.';
     end if;
+    perform app.demand_person();
     subject := 'account';
     id := auth.uid();
   end if;
@@ -6804,6 +6816,8 @@ CREATE FUNCTION app.decline_erasure(p_id uuid, p_reason text) RETURNS void
 declare
   v_status text;
 begin
+  perform app.refuse_impersonation();
+  perform app.demand_person();
   perform app.demand('privacy:erase');
   select e.status into v_status from app.erasures e where e.company_id = app.company_id() and e.id = p_id for update;
   if not found then
@@ -6929,6 +6943,17 @@ begin
   end if;
 end $$;
 ALTER FUNCTION app.demand_of_guest(p_permission text) OWNER TO app_owner;
+
+CREATE FUNCTION app.demand_person() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if exists (select from auth.sessions s where s.id = (auth.jwt() ->> 'session_id')::uuid and s.oauth_client_id is not null) then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'A program does not ask for this in somebody''s place.';
+  end if;
+end $$;
+ALTER FUNCTION app.demand_person() OWNER TO app_owner;
 
 CREATE FUNCTION app.describe_file() RETURNS trigger
     LANGUAGE plpgsql
@@ -7542,70 +7567,21 @@ CREATE FUNCTION app.erase_as_operator(p_subject text, p_company_id uuid, p_id uu
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_open uuid;
 begin
   if auth.role() is distinct from 'service_role' or app.company_id() is not null then
     raise exception using errcode = '42501', message = 'Only the operator erases people everywhere.';
   end if;
+  -- One that began goes on by the same command.
+  select e.id into v_open from app.erasures e
+   where e.subject_id = p_id and e.company_id is not distinct from p_company_id and e.status in ('pending', 'running');
+  if found then
+    return v_open;
+  end if;
   return app.open_erasure(p_subject, p_company_id, p_id, 'service');
 end $$;
 ALTER FUNCTION app.erase_as_operator(p_subject text, p_company_id uuid, p_id uuid) OWNER TO app_definer;
-
-CREATE FUNCTION app.erase_part(p_id uuid, p_rows integer) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-declare
-  v_erasure app.erasures;
-  v_place   record;
-  v_count   bigint;
-begin
-  if auth.role() is distinct from 'service_role' or p_rows not between 1 and 100000 then
-    raise exception using errcode = '42501', message = 'Only the server itself erases.';
-  end if;
-  select * into v_erasure from app.erasures e where e.id = p_id for update;
-  if not found or v_erasure.status = 'completed' then
-    return false;
-  end if;
-  perform set_config('app.untold', 'on', true);
-  if v_erasure.status = 'pending' then
-    v_erasure := app.find_person_rows(v_erasure);
-    update app.erasures e set status = 'running', words = v_erasure.words, row_ids = v_erasure.row_ids where e.id = p_id;
-    if v_erasure.subject = 'account' then
-      perform app.retire_account(v_erasure.subject_id);
-      perform app.forget_own_trace(v_erasure.companies);
-    end if;
-    return true;
-  end if;
-  select p.* into v_place from app.personal_places() p
-   where p.place > v_erasure.place and p.subject in (v_erasure.subject, 'both') order by p.place limit 1;
-  if found then
-    v_count := app.erase_place(v_erasure, v_place.place);
-    delete from app.events e where e.company_id = any (v_erasure.companies) and e.created_at = now() and v_place.table_name <> 'app.events';
-    perform app.forget_own_trace(v_erasure.companies);
-    update app.erasures e
-       set place = v_place.place,
-           counts = case when v_count = 0 then e.counts
-                    else e.counts || jsonb_build_object(v_place.table_name, coalesce((e.counts ->> v_place.table_name)::bigint, 0) + v_count) end
-     where e.id = p_id;
-    return true;
-  end if;
-  if app.redact_audit(v_erasure, p_rows) then
-    return true;
-  end if;
-  -- What he was told when he asked before goes with him.
-  update app.erasures e set decline_reason = '[erased]'
-   where e.subject_id = v_erasure.subject_id and e.company_id = v_erasure.company_id and e.status = 'declined';
-  update app.erasures e
-     set status = 'completed', finished_at = now(), row_ids = null, words = null, after_id = null, companies = '{}',
-         counts = e.counts || jsonb_build_object('public.audit_logs', (select count(*) from app.audit_redactions r where r.batch_id in (
-                    select a.entity_id from public.audit_logs a where a.company_id = any (v_erasure.companies) and a.action = 'erase' and a.session_id = p_id)))
-   where e.id = p_id;
-  perform app.tell_of_erasure(v_erasure);
-  return false;
-end $$;
-ALTER FUNCTION app.erase_part(p_id uuid, p_rows integer) OWNER TO app_definer;
-
-COMMENT ON FUNCTION app.erase_part(p_id uuid, p_rows integer) IS 'Does the next part of an erasure; returns whether there is more to do.';
 
 CREATE TABLE app.erasures (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -7626,13 +7602,15 @@ CREATE TABLE app.erasures (
     counts jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
+    addresses text[],
+    names text[],
     CONSTRAINT erasures_asked_how_check CHECK ((asked_how = ANY (ARRAY['self'::text, 'member'::text, 'portal'::text, 'service'::text]))),
     CONSTRAINT erasures_companies_check CHECK ((cardinality(companies) <= 10000)),
     CONSTRAINT erasures_company_check CHECK (((subject = 'account'::text) = (company_id IS NULL))),
     CONSTRAINT erasures_counts_check CHECK ((jsonb_typeof(counts) = 'object'::text)),
     CONSTRAINT erasures_decline_reason_check CHECK (((length(decline_reason) >= 1) AND (length(decline_reason) <= 2000))),
     CONSTRAINT erasures_declined_check CHECK (((status = 'declined'::text) = (decline_reason IS NOT NULL))),
-    CONSTRAINT erasures_forgotten_check CHECK (((status <> 'completed'::text) OR ((row_ids IS NULL) AND (words IS NULL)))),
+    CONSTRAINT erasures_forgotten_check CHECK (((status <> 'completed'::text) OR (num_nonnulls(row_ids, addresses, words, names) = 0))),
     CONSTRAINT erasures_place_check CHECK ((place >= 0)),
     CONSTRAINT erasures_status_check CHECK ((status = ANY (ARRAY['asked'::text, 'pending'::text, 'running'::text, 'completed'::text, 'declined'::text]))),
     CONSTRAINT erasures_subject_check CHECK ((subject = ANY (ARRAY['account'::text, 'customer'::text, 'contact'::text])))
@@ -7668,6 +7646,90 @@ COMMENT ON COLUMN app.erasures.after_id IS 'How far the audit was looked through
 
 COMMENT ON COLUMN app.erasures.counts IS 'How many rows went or were changed, by table.';
 
+COMMENT ON COLUMN app.erasures.addresses IS 'pii:text';
+
+COMMENT ON COLUMN app.erasures.names IS 'pii:text';
+
+CREATE FUNCTION app.erase_next_place(p_erasure app.erasures, p_place integer, p_table text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_count constant bigint := app.erase_place(p_erasure, p_place);
+begin
+  delete from app.events e where e.company_id = any (p_erasure.companies) and e.created_at = now() and p_table <> 'app.events';
+  perform app.forget_own_trace(p_erasure.companies);
+  update app.erasures e
+     set place = greatest(e.place, p_place),
+         counts = case when v_count = 0 then e.counts
+                  else e.counts || jsonb_build_object(p_table, coalesce((e.counts ->> p_table)::bigint, 0) + v_count) end
+   where e.id = p_erasure.id;
+end $$;
+ALTER FUNCTION app.erase_next_place(p_erasure app.erasures, p_place integer, p_table text) OWNER TO app_owner;
+
+CREATE FUNCTION app.erase_part(p_id uuid, p_rows integer) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_erasure app.erasures;
+  v_place   record;
+begin
+  if auth.role() is distinct from 'service_role' or p_rows not between 1 and 100000 then
+    raise exception using errcode = '42501', message = 'Only the server itself erases.';
+  end if;
+  select * into v_erasure from app.erasures e where e.id = p_id for update;
+  if not found or v_erasure.status not in ('pending', 'running') then
+    return 'done';
+  end if;
+  perform set_config('app.untold', 'on', true);
+  if v_erasure.status = 'pending' then
+    -- Whoever holds somebody while he waits is listened to.
+    if (app.hold_of_person(v_erasure.subject, v_erasure.company_id, v_erasure.subject_id)).id is not null then
+      update app.erasures e set status = 'declined', decided_at = now(), decline_reason = 'The law has the data of this person stay for now.' where e.id = p_id;
+      return 'done';
+    end if;
+    v_erasure := app.find_person_rows(v_erasure);
+    update app.erasures e
+       set status = 'running', addresses = v_erasure.addresses, words = v_erasure.words, names = v_erasure.names, row_ids = v_erasure.row_ids
+     where e.id = p_id;
+    if v_erasure.subject = 'account' then
+      perform app.retire_account(v_erasure.subject_id);
+      perform app.forget_own_trace(v_erasure.companies);
+    end if;
+    return 'goes_on';
+  end if;
+  select p.* into v_place from app.personal_places() p
+   where p.place > v_erasure.place and p.subject in (v_erasure.subject, 'both') order by p.place limit 1;
+  if found then
+    perform app.erase_next_place(v_erasure, v_place.place, v_place.table_name);
+    return 'goes_on';
+  end if;
+  if app.redact_audit(v_erasure, p_rows) then
+    return 'goes_on';
+  end if;
+  if app.erasure_waits(v_erasure) then
+    return 'waits';
+  end if;
+  -- What ran while its place was done wrote of it in another since.
+  for v_place in select p.* from app.personal_places() p where p.subject = 'both' order by p.place loop
+    perform app.erase_next_place(v_erasure, v_place.place, v_place.table_name);
+  end loop;
+  -- What he was told when he asked before goes with him.
+  update app.erasures e set decline_reason = '[erased]'
+   where e.subject_id = v_erasure.subject_id and e.company_id = v_erasure.company_id and e.status = 'declined';
+  update app.erasures e
+     set status = 'completed', finished_at = now(), row_ids = null, addresses = null, words = null, names = null, after_id = null, companies = '{}',
+         counts = e.counts || jsonb_build_object('public.audit_logs', (select count(*) from app.audit_redactions r where r.batch_id in (
+                    select a.entity_id from public.audit_logs a where a.company_id = any (v_erasure.companies) and a.action = 'erase' and a.session_id = p_id)))
+   where e.id = p_id;
+  perform app.tell_of_erasure(v_erasure);
+  return 'done';
+end $$;
+ALTER FUNCTION app.erase_part(p_id uuid, p_rows integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION app.erase_part(p_id uuid, p_rows integer) IS 'Does the next part of an erasure; returns goes_on, waits or done.';
+
 CREATE FUNCTION app.erase_place(p_erasure app.erasures, p_place integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -7682,18 +7744,36 @@ begin
   if v_place.deed = 'keep' then
     return 0;
   elsif v_place.deed = 'delete' then
-    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5) is not null', v_place.table_name, v_place.whose);
+    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null', v_place.table_name, v_place.whose);
   else
     v_columns := app.erased_columns(v_place.table_name::regclass, v_place.deed, v_place.named);
-    v_call := format('update %s t set %s where (%s) and ($1, $2, $3, $4, $5) is not null', v_place.table_name, v_columns, v_place.whose);
+    v_call := format('update %s t set %s where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null', v_place.table_name, v_columns, v_place.whose);
   end if;
-  execute v_call using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words,
+  -- Files are gone for good: nobody brings them back from the trash, whenever they came there, nor what stood in them before.
+  if v_place.table_name in ('public.attachments', 'public.file_storage') then
+    execute format('update app.object_versions v set ended_at = ''-infinity'', ended_how = ''removed''
+                     where v.ended_at is not null and v.company_id = any ($1)
+                       and (v.bucket_id, v.name) in (select t.storage_bucket, t.storage_path from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null)',
+                   v_place.table_name, v_place.whose)
+      using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words, p_erasure.addresses, p_erasure.names;
+  end if;
+  execute v_call using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words, p_erasure.addresses, p_erasure.names,
                        'Erased person ' || upper(right(p_erasure.subject_id::text, 8));
   get diagnostics v_count = row_count;
-  -- Files are gone for good: nobody brings them back from the trash.
   if v_place.table_name in ('storage.objects', 'public.attachments', 'public.file_storage') then
-    update app.object_versions v set ended_at = '-infinity'
-     where v.ended_at = now() and v.ended_how = 'removed' and v.company_id = any (p_erasure.companies);
+    update app.object_versions v set ended_at = '-infinity', ended_how = 'removed'
+     where v.company_id = any (p_erasure.companies) and v.ended_at is not null
+       and v.object_id in (select g.object_id from app.object_versions g
+                            where g.company_id = any (p_erasure.companies) and g.ended_at = now() and g.ended_how = 'removed');
+  end if;
+  if v_place.table_name = 'storage.objects' then
+    update app.object_versions v set ended_at = '-infinity', ended_how = 'removed'
+     where v.company_id = any (p_erasure.companies) and v.ended_at is not null
+       and not exists (select from storage.objects o where o.id = v.object_id)
+       and case when p_erasure.subject = 'account'
+                then string_to_array(v.name, '/') @> array[p_erasure.subject_id::text]
+                     and (v.owner = p_erasure.subject_id or v.owner_id = p_erasure.subject_id::text or v.bucket_id not in (select b.id from app.company_buckets b))
+                else v.bucket_id in (select b.id from app.company_buckets b) and (string_to_array(v.name, '/'))[2:] && p_erasure.row_ids::text[] end;
   end if;
   return v_count;
 end $_$;
@@ -7705,10 +7785,11 @@ CREATE FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]
     AS $_$
   select string_agg(format('%I = %s', a.attname, case
     when p_table = 'public.customers'::regclass and a.attname = 'first_name' then '''Erased'''
-    when p_table = 'public.customers'::regclass and a.attname = 'last_name' then 'substr($5, 8)'
+    when p_table = 'public.customers'::regclass and a.attname = 'last_name' then 'substr($7, 8)'
     when a.atttypid = 'boolean'::regtype then 'false'
     when not a.attnotnull then 'null'
-    when l.label like 'pii:name%' then '$5'
+    when u.is_unique and t.typcategory = 'S' then '''[erased] '' || right(t.id::text, 8)'
+    when l.label like 'pii:name%' then '$7'
     when l.label like 'pii:email%' then ''''''
     when a.atttypid = 'jsonb'::regtype then format('case jsonb_typeof(t.%I) when ''array'' then ''[]''::jsonb else ''{}'' end', a.attname)
     when t.typcategory = 'A' then '''{}'''
@@ -7716,10 +7797,22 @@ CREATE FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_type t on t.oid = a.atttypid
     left join lateral (select pg_catalog.col_description(a.attrelid, a.attnum) as label) l on true
+   cross join lateral (select exists (select from pg_catalog.pg_index i where i.indrelid = a.attrelid and i.indisunique and a.attnum = any (i.indkey)) as is_unique) u
    where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attname not in ('id', 'company_id')
      and (a.attname = any (p_named) or p_deed = 'empty' and l.label ~ '^(pii:|html$)')
 $_$;
 ALTER FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) OWNER TO app_owner;
+
+CREATE FUNCTION app.erasure_waits(p_erasure app.erasures) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select exists (select from app.tasks t
+                  where t.company_id = any (p_erasure.companies) and t.state = 'running' and t.kind <> 'erase_person'
+                    and (t.kind in ('data_export', 'data_import', 'undo_import')
+                         or app.tells_of(concat_ws(' ', t.label, t.payload::text, t.mark::text), p_erasure.row_ids, p_erasure.words)))
+$$;
+ALTER FUNCTION app.erasure_waits(p_erasure app.erasures) OWNER TO app_owner;
 
 CREATE FUNCTION app.evaluate_alerts(p_channels text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -8030,10 +8123,13 @@ begin
   execute format('with old as (
       select x.company_id, x.id from public.companies c left join public.company_settings s on s.company_id = c.id
        cross join lateral (select l.company_id, l.id from public.%1$I l
-                            where l.company_id = c.id
+                            where l.company_id = c.id %2$s
                               and l.id < app.first_id_of(now() - make_interval(days => app.kept_days(s.retention, %1$L)))
                             order by l.id limit $1) x limit $1)
-    delete from public.%1$I l using old where l.company_id = old.company_id and l.id = old.id', p_table) using p_limit;
+    delete from public.%1$I l using old where l.company_id = old.company_id and l.id = old.id', p_table,
+    -- What was written to somebody whom the law has stay, stays.
+    case p_table when 'email_logs' then 'and (l.customer_id is null or (app.hold_of_person(''customer'', l.company_id, l.customer_id)).id is null)' else '' end)
+    using p_limit;
   get diagnostics v_count = row_count;
   return v_count;
 end $_$;
@@ -8385,19 +8481,20 @@ declare
   v_place record;
   v_found uuid[];
 begin
-  p_erasure.words := app.words_of_person(p_erasure.subject, p_erasure.company_id, p_erasure.subject_id);
+  select w.addresses, w.words, w.names into p_erasure.addresses, p_erasure.words, p_erasure.names
+    from app.words_of_person(p_erasure.subject, p_erasure.company_id, p_erasure.subject_id) w;
   p_erasure.row_ids := array[p_erasure.subject_id];
   for v_place in
     select p.* from app.personal_places() p
-     where p.subject = p_erasure.subject and starts_with(p.table_name, 'public.') and p.deed <> 'keep'
+     where p.subject = p_erasure.subject and starts_with(p.table_name, 'public.') and p.deed <> 'keep' and p.leads
        -- What a contact signed is the customer's.
        and (p.subject <> 'contact' or p.deed <> 'listed')
        and exists (select from pg_catalog.pg_attribute a where a.attrelid = p.table_name::regclass and a.attname = 'id' and a.atttypid = 'uuid'::regtype)
      order by p.place
   loop
-    -- The last two are for places that name neither: every parameter that is given has to have a type.
-    execute format('select array_agg(t.id) from %s t where (%s) and ($1, $2, $3, $4) is not null', v_place.table_name, v_place.whose)
-      into v_found using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words;
+    -- The last is for places that name not all of them: every parameter that is given has to have a type.
+    execute format('select array_agg(t.id) from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null', v_place.table_name, v_place.whose)
+      into v_found using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words, p_erasure.addresses, p_erasure.names;
     p_erasure.row_ids := p_erasure.row_ids || coalesce(v_found, '{}');
   end loop;
   return p_erasure;
@@ -9122,6 +9219,29 @@ begin
 end $$;
 ALTER FUNCTION app.guard_estimate_option() OWNER TO app_definer;
 
+CREATE FUNCTION app.guard_held_person() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  -- In the order of their ids, so that two never wait for each other.
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || x.id, 0))
+     from (select h.id from (values (new.customer_id), (new.user_id)) h (id) where h.id is not null order by h.id) x;
+  if exists (select from app.erasures e
+              where e.status in ('pending', 'running')
+                and (e.subject = 'account' and e.subject_id = new.user_id
+                     or e.subject = 'customer' and e.company_id = new.company_id and e.subject_id = new.customer_id
+                     or e.subject = 'contact' and e.company_id = new.company_id
+                        and e.subject_id in (select c.id from public.customer_contacts c where c.company_id = new.company_id and c.customer_id = new.customer_id))) then
+    raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
+  end if;
+  if new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
+    raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such member.';
+  end if;
+  return new;
+end $$;
+ALTER FUNCTION app.guard_held_person() OWNER TO app_definer;
+
 CREATE FUNCTION app.guard_impersonation() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -9375,6 +9495,10 @@ begin
     new.released_by := null;
   elsif old.released_at is not null then
     raise exception using errcode = 'TH409', constraint = 'hold_immutable', message = 'A hold that was released is over.', hint = 'Make another hold.';
+  elsif (new.company_id, new.customer_id, new.user_id) is distinct from (old.company_id, old.customer_id, old.user_id)
+        or coalesce(new.holds_until, 'infinity') < coalesce(old.holds_until, 'infinity') then
+    raise exception using errcode = 'TH409', constraint = 'hold_immutable', message = 'A hold names whom it named, and is not made shorter.',
+      hint = 'Write released_at to let go of it, and make another hold.';
   else
     new.created_by := old.created_by;
     new.created_at := old.created_at;
@@ -10487,6 +10611,20 @@ ALTER FUNCTION app.has_short_password(p_user_id uuid) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.has_short_password(p_user_id uuid) IS 'Whether somebody''s password is not known to be as long as owners and admins need.';
 
+CREATE FUNCTION app.has_words(p_text text, p_words text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+  select exists (
+    select from unnest(p_words) w (word)
+     where strpos(lower(p_text), w.word) > 0
+       and regexp_replace(lower(p_text), '\\([nrtbf"]|u[0-9a-f]{4})', ' ', 'g')
+             ~ (case when w.word ~ '^[+0-9() .-]+$' then '(?<![0-9])' else '(?<![[:alnum:]._%+@-])' end
+                || regexp_replace(w.word, '([^[:alnum:][:space:]])', '\\\1', 'g')
+                || case when w.word ~ '^[+0-9() .-]+$' then '(?![0-9])' else '(?![[:alnum:]_@-]|\.[[:alnum:]])' end))
+$_$;
+ALTER FUNCTION app.has_words(p_text text, p_words text[]) OWNER TO app_owner;
+
 CREATE FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) RETURNS void
     LANGUAGE sql
     SET search_path TO ''
@@ -10832,6 +10970,14 @@ CREATE FUNCTION app.is_read_with_jobs(p_table text) RETURNS boolean
                                              and r.scope in ('all', j.scope))))
 $$;
 ALTER FUNCTION app.is_read_with_jobs(p_table text) OWNER TO app_owner;
+
+CREATE FUNCTION app.is_sent_to(p_text text, p_addresses text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+  select exists (select from regexp_split_to_table(p_text, '[,;]') m (address) where app.address_of(m.address) = any (p_addresses))
+$$;
+ALTER FUNCTION app.is_sent_to(p_text text, p_addresses text[]) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_settled(p_status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -11369,8 +11515,17 @@ CREATE FUNCTION app.keep_held() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_row  constant jsonb := to_jsonb(old);
+  v_held boolean;
 begin
-  if (app.hold_of_person('customer', old.company_id, old.id)).id is not null and exists (select from public.companies c where c.id = old.company_id) then
+  -- His own, those that name him, and those of his jobs.
+  select bool_or((app.hold_of_person('customer', old.company_id, w.id)).id is not null) into v_held
+    from (select (v_row ->> case tg_table_name when 'customers' then 'id' else 'customer_id' end)::uuid
+          union select (v_row ->> 'entity_id')::uuid
+          union select j.customer_id from public.jobs j where j.company_id = old.company_id and j.id in ((v_row ->> 'job_id')::uuid, (v_row ->> 'entity_id')::uuid)) w (id)
+   where w.id is not null;
+  if v_held and exists (select from public.companies c where c.id = old.company_id) then
     raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
       hint = 'Release the hold first, when what it is for is over.';
   end if;
@@ -13796,6 +13951,9 @@ declare
   v_companies constant uuid[] := app.companies_of_person(p_subject, p_company_id, p_id);
   v_erasure uuid;
 begin
+  -- A hold of the customer keeps whoever one speaks with there: whoever makes one takes the customer's lock.
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || c.customer_id, 0))
+     from public.customer_contacts c where p_subject = 'contact' and c.company_id = p_company_id and c.id = p_id;
   perform pg_advisory_xact_lock(hashtextextended('erase ' || p_id, 0));
   perform app.refuse_erasure(p_subject, p_company_id, p_id);
   update app.erasures e set status = 'pending', decided_by = auth.uid(), decided_at = now(), companies = v_companies
@@ -13983,7 +14141,7 @@ begin
 end $$;
 ALTER FUNCTION app.open_pass(p_kind text, p_company_id uuid, p_id uuid, p_requested_company uuid, p_digest text, p_permission text, p_address text, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text, OUT customer_id uuid, OUT linked_id uuid) OWNER TO app_definer;
 
-CREATE FUNCTION app.open_person_export(p_id uuid, p_subject text DEFAULT NULL::text, p_company_id uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, company_id uuid, id uuid, row_ids uuid[], words text[], companies uuid[], profile jsonb)
+CREATE FUNCTION app.open_person_export(p_id uuid, p_subject text DEFAULT NULL::text, p_company_id uuid DEFAULT NULL::uuid) RETURNS TABLE(subject text, company_id uuid, id uuid, row_ids uuid[], addresses text[], words text[], names text[], companies uuid[], profile jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -13995,6 +14153,13 @@ begin
   if auth.role() = 'service_role' and app.company_id() is null then
     if p_subject is null or p_id is null then
       raise exception using errcode = 'TH401', constraint = 'not_signed_in', message = 'Sign in first.';
+    end if;
+    if (p_subject <> 'account') is distinct from (p_company_id is not null)
+       or not exists (select from auth.users u where p_subject = 'account' and u.id = p_id
+                      union all select from public.customers c where p_subject = 'customer' and c.company_id = p_company_id and c.id = p_id
+                      union all select from public.customer_contacts c where p_subject = 'contact' and c.company_id = p_company_id and c.id = p_id) then
+      raise exception using errcode = 'TH404', constraint = 'person_not_found', message = 'There is no such person here.',
+        hint = 'Customers are a company''s: name it with X-Company-Id.';
     end if;
     select p_subject as subject, p_company_id as company_id, p_id as id into v_person;
   elsif p_company_id is not null then
@@ -14008,7 +14173,7 @@ begin
   v_found.companies := app.companies_of_person(v_person.subject, v_person.company_id, v_person.id);
   v_found := app.find_person_rows(v_found);
   return query
-    select v_found.subject, v_found.company_id, v_found.subject_id, v_found.row_ids, v_found.words, v_found.companies,
+    select v_found.subject, v_found.company_id, v_found.subject_id, v_found.row_ids, v_found.addresses, v_found.words, v_found.names, v_found.companies,
            coalesce((select to_jsonb(c) - app.shown_of('public.customers') from public.customers c
                       where v_found.subject = 'customer' and c.company_id = v_found.company_id and c.id = v_found.subject_id),
                     (select to_jsonb(c) - app.shown_of('public.customer_contacts') from public.customer_contacts c
@@ -14110,7 +14275,7 @@ begin
         if v_support is not null then
           permissions := regexp_replace(permissions,
             '(?<=,)([a-z_]+:(delete|restore|manage)(_assigned|_own)?|members:[a-z_]+|roles:[a-z_]+|invitations:[a-z_]+'
-              || '|api_keys:[a-z_]+|directory:[a-z_]+|company_domains:[a-z_]+),',
+              || '|api_keys:[a-z_]+|directory:[a-z_]+|company_domains:[a-z_]+|privacy:[a-z_]+|legal_holds:(create|update)),',
             '', 'g');
         end if;
       end if;
@@ -14231,6 +14396,25 @@ begin
   return v_not_after;
 end $$;
 ALTER FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) OWNER TO app_definer;
+
+CREATE FUNCTION app.opened_person(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) RETURNS TABLE(subject text, company_id uuid, id uuid, row_ids uuid[], addresses text[], words text[], names text[], companies uuid[])
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_person record;
+begin
+  if p_rows not between 1 and 1000000 then
+    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
+  end if;
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
+  end if;
+  return query select v_person.subject, v_person.company_id, v_person.id, v_person.row_ids, v_person.addresses, v_person.words, v_person.names, v_person.companies;
+end $$;
+ALTER FUNCTION app.opened_person(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.operate_schedule(p_which text, p_is_active boolean, p_schedule text, p_time_zone text) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -14430,9 +14614,11 @@ begin
   return query
     select 'account', null::uuid, u.id from auth.users u where u.id::text = lower(p_name) or u.email_key = lower(btrim(p_name)) and u.deleted_at is null
     union all
-    select 'customer', c.company_id, c.id from public.customers c where c.id::text = lower(p_name) or c.email_key = lower(btrim(p_name))
+    select 'customer', c.company_id, c.id from public.customers c
+     where c.id::text = lower(p_name) or lower(btrim(p_name)) in (lower(btrim(c.email)), lower(btrim(c.billing_email)))
     union all
-    select 'contact', c.company_id, c.id from public.customer_contacts c where c.id::text = lower(p_name) or lower(c.email) = lower(btrim(p_name)) limit 1000;
+    select 'contact', c.company_id, c.id from public.customer_contacts c where c.id::text = lower(p_name) or lower(btrim(c.email)) = lower(btrim(p_name))
+    limit 1000;
 end $$;
 ALTER FUNCTION app.people_named(p_name text) OWNER TO app_definer;
 
@@ -14539,13 +14725,7 @@ CREATE FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p
 declare
   v_person record;
 begin
-  if p_rows not between 1 and 1000000 then
-    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
-  end if;
-  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
-  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
-    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
-  end if;
+  select * into strict v_person from app.opened_person(p_id, p_subject, p_company_id, p_rows);
   return query
     select v.company_id, o.id, coalesce(n.file_name, o.name), v.bytes, v.content_type
       from storage.objects o
@@ -14560,7 +14740,8 @@ begin
      where v.company_id = any (v_person.companies)
        and (n.file_name is not null
             or v_person.subject <> 'account' and o.path_tokens[2:] && v_person.row_ids::text[]
-            or v_person.subject = 'account' and o.path_tokens @> array[v_person.id::text])
+            or v_person.subject = 'account' and o.path_tokens @> array[v_person.id::text]
+               and (o.owner = v_person.id or o.owner_id = v_person.id::text or o.bucket_id not in (select b.id from app.company_buckets b)))
      order by o.id limit p_rows;
 end $$;
 ALTER FUNCTION app.person_files(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_definer;
@@ -14575,19 +14756,13 @@ declare
   v_place  record;
   v_rows   jsonb;
 begin
-  if p_rows not between 1 and 1000000 then
-    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
-  end if;
-  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
-  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
-    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
-  end if;
+  select * into strict v_person from app.opened_person(p_id, p_subject, p_company_id, p_rows);
   for v_place in
     select p.* from app.personal_places() p where p.place > p_after and p.is_his and p.subject = v_person.subject order by p.place
   loop
-    execute format('select jsonb_agg(x.found) from (select to_jsonb(t) - $6 as found from %s t where (%s) and ($1, $2, $3, $4) is not null limit $5) x',
+    execute format('select jsonb_agg(x.found) from (select to_jsonb(t) - $8 as found from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null limit $7) x',
                    v_place.table_name, v_place.whose)
-      into v_rows using v_person.companies, v_person.id, v_person.row_ids, v_person.words, p_rows + 1, app.shown_of(v_place.table_name::regclass);
+      into v_rows using v_person.companies, v_person.id, v_person.row_ids, v_person.words, v_person.addresses, v_person.names, p_rows + 1, app.shown_of(v_place.table_name::regclass);
     continue when v_rows is null;
     return query select v_place.place, v_place.table_name, case when jsonb_array_length(v_rows) > p_rows then v_rows - p_rows else v_rows end,
                         jsonb_array_length(v_rows) > p_rows;
@@ -14605,13 +14780,7 @@ CREATE FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p
 declare
   v_person record;
 begin
-  if p_rows not between 1 and 1000000 then
-    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
-  end if;
-  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
-  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
-    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
-  end if;
+  select * into strict v_person from app.opened_person(p_id, p_subject, p_company_id, p_rows);
   return query select
     coalesce((select jsonb_agg(to_jsonb(x)) from (
        select j.company_id, j.id, j.job_number, j.status, j.created_at from public.jobs j
@@ -14626,11 +14795,12 @@ begin
 end $$;
 ALTER FUNCTION app.person_trace(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) OWNER TO app_definer;
 
-CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text, table_name text, deed text, is_his boolean, whose text, named text[])
+CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text, table_name text, deed text, is_his boolean, leads boolean, whose text, named text[])
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
     AS $_$
-  select row_number() over ()::integer, p.* from (values
+  select row_number() over ()::integer, p.subject, p.table_name, p.deed, p.is_his, p.is_his and p.table_name <> 'public.inventory_locations',
+         p.whose, p.named from (values
     -- A customer: himself, and what belongs to him.
     ('customer', 'public.customers', 'empty', true, 't.company_id = any ($1) and t.id = $2',
      '{city,state,zip_code,country,lat,lon,tags,metadata,sales_context,service_flags,page_content,page_layout,stripe_customer_id,communication_preferences,user_id,portal_enabled,preferred_contact_method,preferred_payment_method,source}'::text[]),
@@ -14660,7 +14830,7 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('customer', 'public.form_submissions', 'empty', true, 't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3))', '{answers}'),
     ('customer', 'public.customer_reviews', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title,flag_reason}'),
     ('customer', 'public.communications', 'empty', true,
-     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or lower(concat_ws('' '', t.from_address, t.to_address)) like any ($4))',
+     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.customer_id is null and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5)))',
      '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
     ('customer', 'public.jobs_archive', 'empty', true, 't.company_id = any ($1) and t.customer_id = $2', '{title}'),
     ('customer', 'public.jobs_archive_restricted', 'listed', true, 't.company_id = any ($1) and t.id = any ($3)', '{children}'),
@@ -14688,24 +14858,49 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
      't.company_id = any ($1) and (t.entity_id = any ($3) or t.related_entity_id = any ($3) or t.job_id = any ($3))',
      '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
     ('customer', 'public.email_logs', 'delete', true,
-     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.invoice_id = any ($3) or app.tells_of(concat_ws('' '', t."to", t.subject, t.template_data::text), $3, $4))', '{}'),
-    ('customer', 'public.suppressions', 'delete', false, 't.company_id = any ($1) and lower(t.address_key) like any ($4)', '{}'),
+     't.company_id = any ($1) and (t.customer_id = $2 or t.job_id = any ($3) or t.invoice_id = any ($3)
+        or t.customer_id is null and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), $3, $4)))', '{}'),
+    -- Whoever else has that address goes on refusing.
+    ('customer', 'public.suppressions', 'delete', false,
+     't.company_id = any ($1) and app.is_sent_to(t.address_key, $5)
+        and not exists (select from public.customers c
+                         where c.company_id = t.company_id and c.id <> $2
+                           and app.address_of(t.address_key) in (app.address_of(c.email), app.address_of(c.billing_email), app.address_of(c.phone), app.address_of(c.secondary_phone)))
+        and not exists (select from public.customer_contacts k
+                         where k.company_id = t.company_id and k.customer_id <> $2
+                           and app.address_of(t.address_key) in (app.address_of(k.email), app.address_of(k.phone), app.address_of(k.mobile_phone)))', '{}'),
     -- A contact: whoever one speaks with at a customer. What the customer is known by stays.
-    ('contact', 'public.customer_contacts', 'delete', true, 't.company_id = any ($1) and t.id = $2', '{}'),
     ('contact', 'public.communications', 'empty', true,
-     't.company_id = any ($1) and lower(concat_ws('' '', t.from_address, t.to_address)) like any ($4)',
+     't.company_id = any ($1) and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5))',
      '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
-    ('contact', 'public.contracts', 'listed', true, 't.company_id = any ($1) and lower(concat_ws('' '', t.signer_email, t.signer_name)) like any ($4)',
+    ('contact', 'public.contracts', 'listed', true, 't.company_id = any ($1) and app.is_sent_to(t.signer_email, $5)',
      '{signer_name,signer_email,signer_title,signer_company}'),
-    ('contact', 'public.estimates', 'listed', true, 't.company_id = any ($1) and lower(t.accepted_by_name) like any ($4)', '{accepted_by_name}'),
+    -- Where he signed by his name for the customer with whom he is.
+    ('contact', 'public.contracts', 'listed', false,
+     't.company_id = any ($1) and lower(btrim(t.signer_name)) = any ($6)
+        and t.customer_id = (select c.customer_id from public.customer_contacts c where c.company_id = t.company_id and c.id = $2)',
+     '{signer_name,signer_email,signer_title,signer_company}'),
+    ('contact', 'public.estimates', 'listed', false,
+     't.company_id = any ($1) and lower(btrim(t.accepted_by_name)) = any ($6)
+        and t.customer_id = (select c.customer_id from public.customer_contacts c where c.company_id = t.company_id and c.id = $2)', '{accepted_by_name}'),
     ('contact', 'public.custom_field_values', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
     ('contact', 'public.notes', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
     ('contact', 'public.activities', 'empty', false,
      't.company_id = any ($1) and (t.entity_id = $2 or t.related_entity_id = $2 or app.tells_of(concat_ws('' '', t.action, t.description, t.old_value, t.new_value, t.metadata::text), array[$2], $4))',
      '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
     ('contact', 'public.email_logs', 'delete', true,
-     't.company_id = any ($1) and app.tells_of(concat_ws('' '', t."to", t.subject, t.template_data::text), array[$2], $4)', '{}'),
-    ('contact', 'public.suppressions', 'delete', false, 't.company_id = any ($1) and lower(t.address_key) like any ($4)', '{}'),
+     't.company_id = any ($1) and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), array[$2], $4))', '{}'),
+    -- Whoever else has that address goes on refusing.
+    ('contact', 'public.suppressions', 'delete', false,
+     't.company_id = any ($1) and app.is_sent_to(t.address_key, $5)
+        and not exists (select from public.customers c
+                         where c.company_id = t.company_id
+                           and app.address_of(t.address_key) in (app.address_of(c.email), app.address_of(c.billing_email), app.address_of(c.phone), app.address_of(c.secondary_phone)))
+        and not exists (select from public.customer_contacts k
+                         where k.company_id = t.company_id and k.id <> $2
+                           and app.address_of(t.address_key) in (app.address_of(k.email), app.address_of(k.phone), app.address_of(k.mobile_phone)))', '{}'),
+    -- By it one sees with which customer he is, so that it goes last.
+    ('contact', 'public.customer_contacts', 'delete', true, 't.company_id = any ($1) and t.id = $2', '{}'),
     -- An account: who signs in, and is a member of companies.
     ('account', 'auth.users', 'keep', true, 't.id = $2', '{}'),
     ('account', 'public.users', 'empty', true, 't.id = $2', '{avatar,preferences,external_id,stripe_customer_id}'),
@@ -14724,8 +14919,8 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('account', 'auth.security_events', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'app.push_devices', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'app.s3_keys', 'delete', false, 't.created_by = $2', '{}'),
-    ('account', 'public.verification_tokens', 'delete', true, 't.user_id = $2 or lower(t.email) like any ($4)', '{}'),
-    ('account', 'public.invitations', 'delete', true, 'lower(t.email) like any ($4)', '{}'),
+    ('account', 'public.verification_tokens', 'delete', true, 't.user_id = $2 or app.is_sent_to(t.email, $5)', '{}'),
+    ('account', 'public.invitations', 'delete', true, 'app.is_sent_to(t.email, $5)', '{}'),
     ('account', 'public.chats', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'public.messages_v2', 'delete', true, 't.user_id = $2', '{}'),
     ('account', 'public.votes_v2', 'delete', true, 't.user_id = $2', '{}'),
@@ -14752,10 +14947,15 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('account', 'public.notes', 'listed', false, 't.created_by = $2', '{author_name}'),
     ('account', 'public.customers', 'listed', false, 't.user_id = $2', '{user_id}'),
     ('account', 'public.api_keys', 'listed', false, 't.created_by = $2', '{is_active,last_used_ip}'),
-    ('account', 'public.activities', 'listed', false, 't.company_id = any ($1) and (t.actor_id = $2 or lower(t.action) like any ($4))', '{actor_name,action}'),
-    ('account', 'storage.objects', 'delete', false, 't.path_tokens @> array[$2::text]', '{}'),
+    ('account', 'public.activities', 'listed', false, 't.company_id = any ($1) and (t.actor_id = $2 or app.has_words(t.action, $4))', '{actor_name,action}'),
+    -- In a company's buckets whatever somebody else put there is the company's.
+    ('account', 'storage.objects', 'delete', false,
+     't.path_tokens @> array[$2::text]
+        and (t.owner = $2 or t.owner_id = $2::text or t.bucket_id not in (select b.id from app.company_buckets b))', '{}'),
     ('account', 'public.email_logs', 'delete', true,
-     't.user_id = $2 or t.company_id = any ($1) and app.tells_of(concat_ws('' '', t."to", t.subject, t.template_data::text), $3, $4)', '{}'),
+     '(t.user_id = $2 or t.company_id = any ($1) and t.customer_id is null
+           and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), $3, $4)))
+        and (t.customer_id is null or (app.hold_of_person(''customer'', t.company_id, t.customer_id)).id is null)', '{}'),
     -- Records of work that mention him, of either.
     ('both', 'public.notification_queue', 'delete', false,
      't.company_id = any ($1) and (t.entity_id = any ($3) or app.tells_of(concat_ws('' '', t.subject, t.body, t.metadata::text), $3, $4))', '{}'),
@@ -14764,7 +14964,11 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('both', 'app.events', 'delete', false, 't.company_id = any ($1) and (t.row_id = any ($3) or app.tells_of(t.payload::text, $3, $4))', '{}'),
     ('both', 'public.webhook_logs', 'empty', false, 't.company_id = any ($1) and app.tells_of(concat_ws('' '', t.payload::text, t.response_body), $3, $4)', '{error_message,attempts}'),
     ('both', 'app.tasks', 'delete', false,
-     't.company_id = any ($1) and t.state <> ''running'' and t.kind <> ''erase_person'' and app.tells_of(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $3, $4)', '{}'),
+     -- Work of the company that only names a row goes on; it finds nothing there that names him.
+     't.company_id = any ($1) and t.state <> ''running'' and t.kind <> ''erase_person''
+        and (app.has_words(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $5)
+             or t.kind in (''send_email'', ''send_sms'', ''deliver_notification'', ''webhook_delivery'', ''http_request'', ''invoice_reminder'')
+                and app.tells_of(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $3, $4))', '{}'),
     ('both', 'app.done_tasks', 'delete', false,
      't.company_id = any ($1) and t.kind <> ''erase_person'' and app.tells_of(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.result::text), $3, $4)', '{}'),
     ('both', 'app.dead_tasks', 'delete', false,
@@ -14772,7 +14976,9 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('both', 'app.cron_runs', 'empty', false, 't.works_for = any ($1) and app.tells_of(concat_ws('' '', t.name, t.what, t.message), $3, $4)', '{what}'),
     ('both', 'app.idempotency_keys', 'delete', false,
      't.company_id = any ($1) and (t.caller_id = $2 or app.tells_of(t.body, $3, $4))', '{}'),
-    ('both', 'app.inbound_events', 'listed', false, 'app.tells_of(t.payload::text, $3, $4) and t.finished_at is not null', '{payload}'),
+    ('both', 'app.inbound_events', 'listed', false, 
+     '$1 @> array[app.no_company()] and t.finished_at is not null
+        and exists (select from jsonb_path_query(t.payload, ''strict $.**'') v (said) where jsonb_typeof(v.said) = ''string'' and app.is_sent_to(v.said #>> ''{}'', $5))', '{payload}'),
     ('both', 'app.http_requests', 'delete', false, 't.company_id = any ($1) and app.tells_of(concat_ws('' '', t.url, t.params::text, t.content), $3, $4)', '{}'),
     ('both', 'app.import_rows', 'listed', false, 't.company_id = any ($1) and (t.row_id = any ($3) or app.tells_of(t.before::text, $3, $4))', '{before}'),
     ('both', 'app.import_errors', 'delete', false, 't.company_id = any ($1) and app.tells_of(t.message, $3, $4)', '{}'),
@@ -14781,9 +14987,9 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
      't.company_id = any ($1) and (t.blob_key is not null or t.errors_key is not null) and t.status not in (''pending'', ''running'')',
      '{blob_key,errors_key,errors,left_rows,file_name,error_message}'),
     ('both', 'public.data_exports', 'delete', false, 't.company_id = any ($1) and t.status not in (''pending'', ''running'')', '{}'),
-    ('both', 'app.captured_messages', 'delete', false, 'lower(t.recipient) like any ($4) or app.tells_of(concat_ws('' '', t.subject, t.body_text), $3, $4)', '{}'),
-    ('both', 'app.outbox', 'delete', false, '(t.company_id = any ($1) or t.company_id is null) and lower(t.recipient) like any ($4)', '{}'),
-    ('both', 'app.message_attempts', 'delete', false, '(t.company_id = any ($1) or t.company_id is null) and lower(t.recipient) like any ($4)', '{}'),
+    ('both', 'app.captured_messages', 'delete', false, '$1 @> array[app.no_company()] and app.is_sent_to(t.recipient, $5)', '{}'),
+    ('both', 'app.outbox', 'delete', false, 'coalesce(t.company_id, app.no_company()) = any ($1) and app.is_sent_to(t.recipient, $5)', '{}'),
+    ('both', 'app.message_attempts', 'delete', false, 'coalesce(t.company_id, app.no_company()) = any ($1) and app.is_sent_to(t.recipient, $5)', '{}'),
     ('both', 'realtime.messages', 'delete', false,
      't.topic like any (array(select ''company:'' || c || ''%'' from unnest($1) c)) and app.tells_of(t.payload::text, $3, $4)', '{}')
   ) p (subject, table_name, deed, is_his, whose, named)
@@ -15770,7 +15976,9 @@ begin
   if v_ids is null then
     return false;
   end if;
-  foreach v_company in array p_erasure.companies loop
+  -- One after the other in a company, in the same order everywhere: of two that read a row's digest at once one would tell of a row that never was.
+  for v_company in select c.id from unnest(p_erasure.companies) c (id) order by c.id loop
+    perform pg_advisory_xact_lock(hashtextextended('redact ' || v_company, 0));
     v_batch := app.uuid_v7();
     insert into app.audit_redactions (company_id, row_id, batch_id, former, after)
     select a.company_id, a.id, v_batch, app.audit_digest(a), app.audit_digest(a)
@@ -15785,8 +15993,8 @@ begin
       update public.audit_logs a
          set old_values = case when w.is_about then app.without_words(a.old_values) else a.old_values end,
              new_values = case when w.is_about then app.without_words(a.new_values) else a.new_values end,
-             metadata = case when lower(a.metadata::text) like any (p_erasure.words) then app.without_words(a.metadata) else a.metadata end,
-             request_path = case when lower(a.request_path) like any (p_erasure.words) then '[erased]' else a.request_path end,
+             metadata = case when app.has_words(a.metadata::text, p_erasure.words) then app.without_words(a.metadata) else a.metadata end,
+             request_path = case when app.has_words(a.request_path, p_erasure.words) then '[erased]' else a.request_path end,
              ip_address = case when a.user_id is null or a.user_id = p_erasure.subject_id then null else a.ip_address end,
              user_agent = case when a.user_id is null or a.user_id = p_erasure.subject_id then null else a.user_agent end
         from app.audit_redactions r
@@ -18309,7 +18517,7 @@ CREATE FUNCTION app.tells_of(p_text text, p_rows uuid[], p_words text[]) RETURNS
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $$
-  select coalesce(lower(p_text) like any (p_words), false)
+  select app.has_words(p_text, p_words)
       or exists (select from regexp_matches(p_text, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', 'g') m (found)
                   where m.found[1]::uuid = any (p_rows))
 $$;
@@ -19198,7 +19406,8 @@ CREATE FUNCTION app.without_words(p_row jsonb) RETURNS jsonb
              when jsonb_typeof(e.value) in ('null', 'boolean') then e.value
              when jsonb_typeof(e.value) = 'number' and e.key not in ('lat', 'lon') then e.value
              when jsonb_typeof(e.value) = 'string' and (e.value #>> '{}' ~ '^[0-9a-f]{8}-[0-9a-f-]{27}$' or e.key in ('status', 'currency', 'role')
-                    or e.key ~ '_(number|at|date|start|end|time)$' and e.value #>> '{}' ~ '^[A-Z0-9:.+ T-]{1,40}$') then e.value
+                    or e.key ~ '_(number|at|date|start|end|time)$' and not exists (select from app.personal_places() p where e.key = any (p.named))
+                       and e.value #>> '{}' ~ '^[A-Z0-9:.+ T-]{1,40}$') then e.value
              else '"[erased]"' end)
       from jsonb_each(p_row) e), '{}') end
 $_$;
@@ -19242,35 +19451,35 @@ CREATE FUNCTION app.words_of_money(p_minor text, p_currency text) RETURNS text
     RETURN (COALESCE((p_currency || ' '::text), ''::text) || to_char(((COALESCE(p_minor, '0'::text))::numeric / (100)::numeric), 'FM999,999,999,990.00'::text));
 ALTER FUNCTION app.words_of_money(p_minor text, p_currency text) OWNER TO app_owner;
 
-CREATE FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) RETURNS text[]
+CREATE FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid, OUT addresses text[], OUT words text[], OUT names text[]) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO ''
     AS $_$
   with said as (
-    select w.word from public.customers c
-     cross join lateral (values (c.email), (c.billing_email), (c.phone), (c.secondary_phone), (c.display_name)) w (word)
+    select w.word, w.is_name from public.customers c
+     cross join lateral (values (c.email, false), (c.billing_email, false), (c.phone, false), (c.secondary_phone, false), (c.display_name, true)) w (word, is_name)
      where p_subject = 'customer' and c.company_id = p_company_id and c.id = p_id
     union
-    select w.word from public.customer_contacts c
-     cross join lateral (values (c.email), (c.phone), (c.mobile_phone), (c.first_name || ' ' || c.last_name)) w (word)
+    select w.word, w.is_name from public.customer_contacts c
+     cross join lateral (values (c.email, false), (c.phone, false), (c.mobile_phone, false), (c.first_name || ' ' || c.last_name, true)) w (word, is_name)
      where c.company_id = p_company_id and (p_subject = 'customer' and c.customer_id = p_id or p_subject = 'contact' and c.id = p_id)
     union
-    select w.word from auth.users u join public.users p on p.id = u.id
-     cross join lateral (values (u.email), (u.phone), (u.email_change), (u.phone_change), (p.name), (p.email), (p.phone)) w (word)
+    select w.word, false from auth.users u
+     cross join lateral (values (case when u.email_proved_at is not null then u.email end), (case when u.phone_proved_at is not null then u.phone end)) w (word)
      where p_subject = 'account' and u.id = p_id
-    union
-    select w.word from public.team_members m
-     cross join lateral (values (m.name), (m.email), (m.phone), (m.direct_inward_dial), (m.invited_email), (m.invited_name)) w (word)
-     where p_subject = 'account' and m.user_id = p_id
   ), shaped as (
-    select lower(btrim(word)) as word from said
-    union select regexp_replace(word, '[^0-9]', '', 'g') from said where word ~ '^[+0-9() .-]{7,}$'
+    select lower(btrim(s.word)) as word, s.is_name, case when not s.is_name then app.address_of(s.word) end as address from said s where btrim(s.word) <> ''
+  ), found as (
+    select s.word from shaped s where s.address is not null and (s.address like '%@%' or length(s.address) >= 9)
+    union select s.address from shaped s where length(s.address) >= 9
+    union select right(s.address, 10) from shaped s where s.address ~ '^1[0-9]{10}$'
   )
-  select array['%' || p_id || '%'] || coalesce(array_agg('%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%'), '{}')
-    from shaped
-   where word like '%_@_%' or word ~ '^\+?[0-9]{7,}$' or length(word) >= 6 and word like '_% _%' and word not like 'erased person%'
+  select coalesce((select array_agg(distinct s.address) from shaped s where s.address is not null), '{}'),
+         array[p_id::text] || coalesce((select array_agg(f.word) from found f), '{}'),
+         coalesce((select array_agg(distinct s.word) from shaped s
+                    where s.is_name and length(s.word) >= 6 and s.word like '_% _%' and s.word not like 'erased person%'), '{}')
 $_$;
-ALTER FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) OWNER TO app_owner;
+ALTER FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid, OUT addresses text[], OUT words text[], OUT names text[]) OWNER TO app_owner;
 
 CREATE FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) RETURNS text
     LANGUAGE sql STABLE
@@ -30458,6 +30667,8 @@ ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_2
 
 ALTER INDEX app.done_tasks_company_idx ATTACH PARTITION app.done_tasks_2026_11_30_company_id_id_idx;
 
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.erasures FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_entries FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
@@ -30543,6 +30754,8 @@ CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.compa
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.custom_roles FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.invitations FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
+
+CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.legal_holds FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON public.ownership_transfers FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
@@ -31168,6 +31381,8 @@ CREATE TRIGGER guard_new_zone BEFORE INSERT ON public.notification_preferences F
 
 CREATE TRIGGER guard_owner_password BEFORE INSERT ON public.team_members FOR EACH ROW WHEN (((new.role = ANY (ARRAY['owner'::text, 'admin'::text])) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_owner_password();
 
+CREATE TRIGGER guard_person BEFORE INSERT ON public.legal_holds FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_held_person();
+
 CREATE TRIGGER guard_receipt BEFORE UPDATE ON public.purchase_order_line_items FOR EACH ROW WHEN (((new.quantity_received <> old.quantity_received) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_receipt();
 
 CREATE TRIGGER guard_receipt_first BEFORE INSERT ON public.purchase_order_line_items FOR EACH ROW WHEN (((new.quantity_received <> (0)::numeric) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.guard_receipt();
@@ -31246,7 +31461,47 @@ CREATE TRIGGER guard_zone BEFORE UPDATE OF quiet_hours_timezone ON public.notifi
 
 CREATE TRIGGER keep_billed BEFORE DELETE ON public.customers FOR EACH ROW WHEN ((CURRENT_USER = ANY (ARRAY['authenticated'::name, 'service_role'::name]))) EXECUTE FUNCTION app.keep_billed_customer();
 
+CREATE TRIGGER keep_held BEFORE DELETE ON public.attachments FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.communications FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.contracts FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.customer_addresses FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.customer_contacts FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.customer_reviews FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
 CREATE TRIGGER keep_held BEFORE DELETE ON public.customers FOR EACH ROW WHEN (app.is_within_reach(old.company_id)) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.equipment FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.estimates FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.file_storage FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.form_submissions FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.jobs FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.notes FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.payment_methods FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.payments FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.properties FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.purchase_orders FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.requests FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.schedules FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
+
+CREATE TRIGGER keep_held BEFORE DELETE ON public.service_plans FOR EACH ROW WHEN (((old.deleted_at IS NOT NULL) AND app.is_within_reach(old.company_id))) EXECUTE FUNCTION app.keep_held();
 
 CREATE TRIGGER keep_owing BEFORE UPDATE ON public.customers FOR EACH ROW WHEN (((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.keep_owing_customer();
 
@@ -32813,9 +33068,6 @@ ALTER TABLE ONLY public.legal_holds
 
 ALTER TABLE ONLY public.legal_holds
     ADD CONSTRAINT legal_holds_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.legal_holds
-    ADD CONSTRAINT legal_holds_user_id_fkey FOREIGN KEY (company_id, user_id) REFERENCES public.team_members(company_id, user_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.member_skills
     ADD CONSTRAINT member_skills_skill_id_fkey FOREIGN KEY (company_id, skill_id) REFERENCES public.skills(company_id, id) ON DELETE CASCADE;
@@ -36533,6 +36785,9 @@ REVOKE ALL ON FUNCTION app.address_kind(p_channel text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.address_kind(p_channel text) TO service_role;
 GRANT ALL ON FUNCTION app.address_kind(p_channel text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.address_of(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.address_of(p_text text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.admit(p_table regclass, p_noun text, p_columns text[], p_whose text, p_when text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.agreed_lines(p_lines jsonb, p_without text[]) FROM PUBLIC;
@@ -37283,6 +37538,9 @@ GRANT ALL ON FUNCTION app.demand_fresh_session(p_minutes integer) TO app_definer
 REVOKE ALL ON FUNCTION app.demand_of_guest(p_permission text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.demand_of_guest(p_permission text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.demand_person() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.demand_person() TO app_definer;
+
 REVOKE ALL ON FUNCTION app.describe_file() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.digest_end(p_frequency text, p_zone text, p_hour integer, p_at timestamp with time zone) FROM PUBLIC;
@@ -37376,17 +37634,23 @@ REVOKE ALL ON FUNCTION app.equipment_serviced() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.erase_as_operator(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.erase_as_operator(p_subject text, p_company_id uuid, p_id uuid) TO service_role;
 
-REVOKE ALL ON FUNCTION app.erase_part(p_id uuid, p_rows integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.erase_part(p_id uuid, p_rows integer) TO service_role;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.erasures TO app_definer;
 GRANT SELECT ON TABLE app.erasures TO service_role;
+
+REVOKE ALL ON FUNCTION app.erase_next_place(p_erasure app.erasures, p_place integer, p_table text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erase_next_place(p_erasure app.erasures, p_place integer, p_table text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.erase_part(p_id uuid, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erase_part(p_id uuid, p_rows integer) TO service_role;
 
 REVOKE ALL ON FUNCTION app.erase_place(p_erasure app.erasures, p_place integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.erase_place(p_erasure app.erasures, p_place integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.erased_columns(p_table regclass, p_deed text, p_named text[]) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.erasure_waits(p_erasure app.erasures) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.erasure_waits(p_erasure app.erasures) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.evaluate_alerts(p_channels text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.evaluate_alerts(p_channels text[]) TO service_role;
@@ -37556,6 +37820,8 @@ REVOKE ALL ON FUNCTION app.guard_estimate() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_estimate_option() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.guard_held_person() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.guard_impersonation() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.guard_inventory() FROM PUBLIC;
@@ -37675,6 +37941,9 @@ GRANT ALL ON FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_p
 GRANT ALL ON FUNCTION app.has_refused(p_company_id uuid, p_customer_id uuid, p_purpose text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.has_short_password(p_user_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.has_words(p_text text, p_words text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.has_words(p_text text, p_words text[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.hold_back(p_company_id uuid, p_table text, p_id uuid, p_reason text) TO app_definer;
@@ -37796,6 +38065,9 @@ GRANT ALL ON FUNCTION app.is_push_address(p_address text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_read_with_jobs(p_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_read_with_jobs(p_table text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_sent_to(p_text text, p_addresses text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_sent_to(p_text text, p_addresses text[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.is_settled(p_status text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_settled(p_status text) TO authenticated;
@@ -38336,6 +38608,9 @@ GRANT ALL ON FUNCTION app.open_supplier_sync(p_company_id uuid, p_integration_id
 
 REVOKE ALL ON FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_support_session(p_company_id uuid, p_user_id uuid, p_session_id uuid, p_operator text, p_reason text, p_not_after timestamp with time zone, p_now timestamp with time zone) TO service_role;
+
+REVOKE ALL ON FUNCTION app.opened_person(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.opened_person(p_id uuid, p_subject text, p_company_id uuid, p_rows integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.operate_schedule(p_which text, p_is_active boolean, p_schedule text, p_time_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.operate_schedule(p_which text, p_is_active boolean, p_schedule text, p_time_zone text) TO service_role;
@@ -38999,8 +39274,8 @@ GRANT ALL ON FUNCTION app.words(p_text text) TO app_definer;
 REVOKE ALL ON FUNCTION app.words_of_money(p_minor text, p_currency text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.words_of_money(p_minor text, p_currency text) TO app_definer;
 
-REVOKE ALL ON FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) TO app_definer;
+REVOKE ALL ON FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid, OUT addresses text[], OUT words text[], OUT names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.words_of_person(p_subject text, p_company_id uuid, p_id uuid, OUT addresses text[], OUT words text[], OUT names text[]) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.words_of_time(p_at timestamp with time zone, p_zone text) TO app_definer;

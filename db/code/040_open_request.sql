@@ -119,7 +119,7 @@ begin
         if v_support is not null then
           permissions := regexp_replace(permissions,
             '(?<=,)([a-z_]+:(delete|restore|manage)(_assigned|_own)?|members:[a-z_]+|roles:[a-z_]+|invitations:[a-z_]+'
-              || '|api_keys:[a-z_]+|directory:[a-z_]+|company_domains:[a-z_]+),',
+              || '|api_keys:[a-z_]+|directory:[a-z_]+|company_domains:[a-z_]+|privacy:[a-z_]+|legal_holds:(create|update)),',
             '', 'g');
         end if;
       end if;

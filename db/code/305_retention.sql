@@ -61,10 +61,13 @@ begin
   execute format('with old as (
       select x.company_id, x.id from public.companies c left join public.company_settings s on s.company_id = c.id
        cross join lateral (select l.company_id, l.id from public.%1$I l
-                            where l.company_id = c.id
+                            where l.company_id = c.id %2$s
                               and l.id < app.first_id_of(now() - make_interval(days => app.kept_days(s.retention, %1$L)))
                             order by l.id limit $1) x limit $1)
-    delete from public.%1$I l using old where l.company_id = old.company_id and l.id = old.id', p_table) using p_limit;
+    delete from public.%1$I l using old where l.company_id = old.company_id and l.id = old.id', p_table,
+    -- What was written to somebody whom the law has stay, stays.
+    case p_table when 'email_logs' then 'and (l.customer_id is null or (app.hold_of_person(''customer'', l.company_id, l.customer_id)).id is null)' else '' end)
+    using p_limit;
   get diagnostics v_count = row_count;
   return v_count;
 end $$;

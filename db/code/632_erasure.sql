@@ -2,7 +2,7 @@
 -- lint: allow id-without-company because an erasure may be of an account, which is of no company, and its id is unique everywhere
 -- Invariants: nobody but the person, a member who holds privacy:erase of that company, and the operator erases anybody, and a customer who asks
 -- for it in the portal is answered by such a member; nobody is erased who is held for the law, and money that is open is settled first; each place is done in one transaction, so that whatever dies, the next try goes on there; what the erasure itself
--- wrote into audit and events goes in the transaction that wrote it.
+-- wrote into audit and events goes in the transaction that wrote it. Support and programs erase nobody, and whoever erases others signed in just now.
 
 -- Whom a request is about: a customer of the company, whoever one speaks with there, or whoever asks. p_permission is what a member needs for
 -- somebody else.
@@ -33,9 +33,8 @@ begin
       raise exception using errcode = 'TH401', constraint = 'not_signed_in', message = 'Sign in first.';
     elsif auth.jwt() ? 'impersonated_by' then
       raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'Support asks for nobody''s own data.';
-    elsif exists (select from auth.sessions s where s.id = (auth.jwt() ->> 'session_id')::uuid and s.oauth_client_id is not null) then
-      raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'A program does not ask for this in somebody''s place.';
     end if;
+    perform app.demand_person();
     subject := 'account';
     id := auth.uid();
   end if;
@@ -92,7 +91,7 @@ end $$;
 revoke all on function app.refuse_erasure(text, uuid, uuid) from public;
 grant execute on function app.refuse_erasure(text, uuid, uuid) to app_definer;
 
--- Who asks for his own account proves himself anew: nobody erases whoever left a device open.
+-- Who erases himself or others proves himself anew: nobody erases with a device that somebody left open, no program and nobody of support.
 create or replace function app.demand_fresh_session(p_minutes integer) returns void
   language plpgsql stable
   set search_path = ''
@@ -118,6 +117,9 @@ declare
   v_companies constant uuid[] := app.companies_of_person(p_subject, p_company_id, p_id);
   v_erasure uuid;
 begin
+  -- A hold of the customer keeps whoever one speaks with there: whoever makes one takes the customer's lock.
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || c.customer_id, 0))
+     from public.customer_contacts c where p_subject = 'contact' and c.company_id = p_company_id and c.id = p_id;
   perform pg_advisory_xact_lock(hashtextextended('erase ' || p_id, 0));
   perform app.refuse_erasure(p_subject, p_company_id, p_id);
   update app.erasures e set status = 'pending', decided_by = auth.uid(), decided_at = now(), companies = v_companies
@@ -141,10 +143,12 @@ as $$
 declare
   v_person record;
 begin
+  perform app.refuse_impersonation();
   v_person := app.asked_person(p_subject, p_id, 'privacy:erase');
-  if v_person.subject = 'account' then
+  if v_person.subject = 'account' or auth.uid() is not null and app.customer_id() is null then
     perform app.demand_fresh_session(p_minutes);
-  elsif v_person.company_id is distinct from app.company_id() then
+  end if;
+  if v_person.subject <> 'account' and v_person.company_id is distinct from app.company_id() then
     raise exception using errcode = '42501', message = 'A company erases its own customers.';
   end if;
   if app.customer_id() is not null then
@@ -185,6 +189,19 @@ end $$;
 revoke all on function app.note_wish(uuid, uuid) from public;
 grant execute on function app.note_wish(uuid, uuid) to app_definer;
 
+-- A program acts for somebody, and decides nothing of this kind.
+create or replace function app.demand_person() returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  if exists (select from auth.sessions s where s.id = (auth.jwt() ->> 'session_id')::uuid and s.oauth_client_id is not null) then
+    raise exception using errcode = 'TH403', constraint = 'permission_denied', message = 'A program does not ask for this in somebody''s place.';
+  end if;
+end $$;
+revoke all on function app.demand_person() from public;
+grant execute on function app.demand_person() to app_definer;
+
 create or replace function app.decline_erasure(p_id uuid, p_reason text) returns void
   language plpgsql volatile security definer
   set search_path = ''
@@ -192,6 +209,8 @@ as $$
 declare
   v_status text;
 begin
+  perform app.refuse_impersonation();
+  perform app.demand_person();
   perform app.demand('privacy:erase');
   select e.status into v_status from app.erasures e where e.company_id = app.company_id() and e.id = p_id for update;
   if not found then
@@ -204,6 +223,10 @@ begin
   update app.erasures e set status = 'declined', decline_reason = btrim(p_reason), decided_by = auth.uid(), decided_at = now()
    where e.company_id = app.company_id() and e.id = p_id;
 end $$;
+-- A trigger, since functions with more rights than the caller's write here.
+create or replace trigger a_impersonation before insert or update or delete on app.erasures
+  for each row when (app.impersonated_by() is not null) execute function app.guard_impersonation();
+
 comment on function app.decline_erasure(uuid, text) is 'Tells a customer who asked to be erased that he is not, and why.';
 alter function app.decline_erasure(uuid, text) owner to app_definer;
 revoke all on function app.decline_erasure(uuid, text) from public;
@@ -221,9 +244,11 @@ begin
   return query
     select 'account', null::uuid, u.id from auth.users u where u.id::text = lower(p_name) or u.email_key = lower(btrim(p_name)) and u.deleted_at is null
     union all
-    select 'customer', c.company_id, c.id from public.customers c where c.id::text = lower(p_name) or c.email_key = lower(btrim(p_name))
+    select 'customer', c.company_id, c.id from public.customers c
+     where c.id::text = lower(p_name) or lower(btrim(p_name)) in (lower(btrim(c.email)), lower(btrim(c.billing_email)))
     union all
-    select 'contact', c.company_id, c.id from public.customer_contacts c where c.id::text = lower(p_name) or lower(c.email) = lower(btrim(p_name)) limit 1000;
+    select 'contact', c.company_id, c.id from public.customer_contacts c where c.id::text = lower(p_name) or lower(btrim(c.email)) = lower(btrim(p_name))
+    limit 1000;
 end $$;
 alter function app.people_named(text) owner to app_definer;
 revoke all on function app.people_named(text) from public;
@@ -233,76 +258,23 @@ create or replace function app.erase_as_operator(p_subject text, p_company_id uu
   language plpgsql volatile security definer
   set search_path = ''
 as $$
+declare
+  v_open uuid;
 begin
   if auth.role() is distinct from 'service_role' or app.company_id() is not null then
     raise exception using errcode = '42501', message = 'Only the operator erases people everywhere.';
+  end if;
+  -- One that began goes on by the same command.
+  select e.id into v_open from app.erasures e
+   where e.subject_id = p_id and e.company_id is not distinct from p_company_id and e.status in ('pending', 'running');
+  if found then
+    return v_open;
   end if;
   return app.open_erasure(p_subject, p_company_id, p_id, 'service');
 end $$;
 alter function app.erase_as_operator(text, uuid, uuid) owner to app_definer;
 revoke all on function app.erase_as_operator(text, uuid, uuid) from public;
 grant execute on function app.erase_as_operator(text, uuid, uuid) to service_role;
-
--- The words by which records tell of somebody, as patterns: addresses, numbers and whole names. A single word is too little to be one.
-create or replace function app.words_of_person(p_subject text, p_company_id uuid, p_id uuid) returns text[]
-  language sql stable
-  set search_path = ''
-as $$
-  with said as (
-    select w.word from public.customers c
-     cross join lateral (values (c.email), (c.billing_email), (c.phone), (c.secondary_phone), (c.display_name)) w (word)
-     where p_subject = 'customer' and c.company_id = p_company_id and c.id = p_id
-    union
-    select w.word from public.customer_contacts c
-     cross join lateral (values (c.email), (c.phone), (c.mobile_phone), (c.first_name || ' ' || c.last_name)) w (word)
-     where c.company_id = p_company_id and (p_subject = 'customer' and c.customer_id = p_id or p_subject = 'contact' and c.id = p_id)
-    union
-    select w.word from auth.users u join public.users p on p.id = u.id
-     cross join lateral (values (u.email), (u.phone), (u.email_change), (u.phone_change), (p.name), (p.email), (p.phone)) w (word)
-     where p_subject = 'account' and u.id = p_id
-    union
-    select w.word from public.team_members m
-     cross join lateral (values (m.name), (m.email), (m.phone), (m.direct_inward_dial), (m.invited_email), (m.invited_name)) w (word)
-     where p_subject = 'account' and m.user_id = p_id
-  ), shaped as (
-    select lower(btrim(word)) as word from said
-    union select regexp_replace(word, '[^0-9]', '', 'g') from said where word ~ '^[+0-9() .-]{7,}$'
-  )
-  select array['%' || p_id || '%'] || coalesce(array_agg('%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%'), '{}')
-    from shaped
-   where word like '%_@_%' or word ~ '^\+?[0-9]{7,}$' or length(word) >= 6 and word like '_% _%' and word not like 'erased person%'
-$$;
-revoke all on function app.words_of_person(text, uuid, uuid) from public;
-grant execute on function app.words_of_person(text, uuid, uuid) to app_definer;
-
--- Finds the rows of the person, before anything is taken from them.
-create or replace function app.find_person_rows(p_erasure app.erasures) returns app.erasures
-  language plpgsql stable
-  set search_path = ''
-as $$
-declare
-  v_place record;
-  v_found uuid[];
-begin
-  p_erasure.words := app.words_of_person(p_erasure.subject, p_erasure.company_id, p_erasure.subject_id);
-  p_erasure.row_ids := array[p_erasure.subject_id];
-  for v_place in
-    select p.* from app.personal_places() p
-     where p.subject = p_erasure.subject and starts_with(p.table_name, 'public.') and p.deed <> 'keep'
-       -- What a contact signed is the customer's.
-       and (p.subject <> 'contact' or p.deed <> 'listed')
-       and exists (select from pg_catalog.pg_attribute a where a.attrelid = p.table_name::regclass and a.attname = 'id' and a.atttypid = 'uuid'::regtype)
-     order by p.place
-  loop
-    -- The last two are for places that name neither: every parameter that is given has to have a type.
-    execute format('select array_agg(t.id) from %s t where (%s) and ($1, $2, $3, $4) is not null', v_place.table_name, v_place.whose)
-      into v_found using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words;
-    p_erasure.row_ids := p_erasure.row_ids || coalesce(v_found, '{}');
-  end loop;
-  return p_erasure;
-end $$;
-revoke all on function app.find_person_rows(app.erasures) from public;
-grant execute on function app.find_person_rows(app.erasures) to app_definer;
 
 -- Takes the person out of one place; returns how many rows that were.
 create or replace function app.erase_place(p_erasure app.erasures, p_place integer) returns bigint
@@ -319,18 +291,36 @@ begin
   if v_place.deed = 'keep' then
     return 0;
   elsif v_place.deed = 'delete' then
-    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5) is not null', v_place.table_name, v_place.whose);
+    v_call := format('delete from %s t where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null', v_place.table_name, v_place.whose);
   else
     v_columns := app.erased_columns(v_place.table_name::regclass, v_place.deed, v_place.named);
-    v_call := format('update %s t set %s where (%s) and ($1, $2, $3, $4, $5) is not null', v_place.table_name, v_columns, v_place.whose);
+    v_call := format('update %s t set %s where (%s) and ($1, $2, $3, $4, $5, $6, $7) is not null', v_place.table_name, v_columns, v_place.whose);
   end if;
-  execute v_call using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words,
+  -- Files are gone for good: nobody brings them back from the trash, whenever they came there, nor what stood in them before.
+  if v_place.table_name in ('public.attachments', 'public.file_storage') then
+    execute format('update app.object_versions v set ended_at = ''-infinity'', ended_how = ''removed''
+                     where v.ended_at is not null and v.company_id = any ($1)
+                       and (v.bucket_id, v.name) in (select t.storage_bucket, t.storage_path from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null)',
+                   v_place.table_name, v_place.whose)
+      using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words, p_erasure.addresses, p_erasure.names;
+  end if;
+  execute v_call using p_erasure.companies, p_erasure.subject_id, p_erasure.row_ids, p_erasure.words, p_erasure.addresses, p_erasure.names,
                        'Erased person ' || upper(right(p_erasure.subject_id::text, 8));
   get diagnostics v_count = row_count;
-  -- Files are gone for good: nobody brings them back from the trash.
   if v_place.table_name in ('storage.objects', 'public.attachments', 'public.file_storage') then
-    update app.object_versions v set ended_at = '-infinity'
-     where v.ended_at = now() and v.ended_how = 'removed' and v.company_id = any (p_erasure.companies);
+    update app.object_versions v set ended_at = '-infinity', ended_how = 'removed'
+     where v.company_id = any (p_erasure.companies) and v.ended_at is not null
+       and v.object_id in (select g.object_id from app.object_versions g
+                            where g.company_id = any (p_erasure.companies) and g.ended_at = now() and g.ended_how = 'removed');
+  end if;
+  if v_place.table_name = 'storage.objects' then
+    update app.object_versions v set ended_at = '-infinity', ended_how = 'removed'
+     where v.company_id = any (p_erasure.companies) and v.ended_at is not null
+       and not exists (select from storage.objects o where o.id = v.object_id)
+       and case when p_erasure.subject = 'account'
+                then string_to_array(v.name, '/') @> array[p_erasure.subject_id::text]
+                     and (v.owner = p_erasure.subject_id or v.owner_id = p_erasure.subject_id::text or v.bucket_id not in (select b.id from app.company_buckets b))
+                else v.bucket_id in (select b.id from app.company_buckets b) and (string_to_array(v.name, '/'))[2:] && p_erasure.row_ids::text[] end;
   end if;
   return v_count;
 end $$;
@@ -362,61 +352,101 @@ end $$;
 revoke all on function app.retire_account(uuid) from public;
 grant execute on function app.retire_account(uuid) to app_definer;
 
--- Does the next part of an erasure; returns whether there is more. p_rows: how many rows of the audit are looked at in one part.
-create or replace function app.erase_part(p_id uuid, p_rows integer) returns boolean
+-- Whether something goes on that tells of the person: work that runs, or a file of rows that is just read or written.
+create or replace function app.erasure_waits(p_erasure app.erasures) returns boolean
+  language sql stable
+  set search_path = ''
+as $$
+  select exists (select from app.tasks t
+                  where t.company_id = any (p_erasure.companies) and t.state = 'running' and t.kind <> 'erase_person'
+                    and (t.kind in ('data_export', 'data_import', 'undo_import')
+                         or app.tells_of(concat_ws(' ', t.label, t.payload::text, t.mark::text), p_erasure.row_ids, p_erasure.words)))
+$$;
+revoke all on function app.erasure_waits(app.erasures) from public;
+grant execute on function app.erasure_waits(app.erasures) to app_definer;
+
+-- Does one place, and takes what that itself wrote.
+create or replace function app.erase_next_place(p_erasure app.erasures, p_place integer, p_table text) returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  v_count constant bigint := app.erase_place(p_erasure, p_place);
+begin
+  delete from app.events e where e.company_id = any (p_erasure.companies) and e.created_at = now() and p_table <> 'app.events';
+  perform app.forget_own_trace(p_erasure.companies);
+  update app.erasures e
+     set place = greatest(e.place, p_place),
+         counts = case when v_count = 0 then e.counts
+                  else e.counts || jsonb_build_object(p_table, coalesce((e.counts ->> p_table)::bigint, 0) + v_count) end
+   where e.id = p_erasure.id;
+end $$;
+revoke all on function app.erase_next_place(app.erasures, integer, text) from public;
+grant execute on function app.erase_next_place(app.erasures, integer, text) to app_definer;
+
+-- Does the next part of an erasure. p_rows: how many rows of the audit are looked at in one part. Returns goes_on when there is more to do at
+-- once, waits when something has to end first, and done.
+drop function if exists app.erase_part(uuid, integer);
+create or replace function app.erase_part(p_id uuid, p_rows integer) returns text
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
   v_erasure app.erasures;
   v_place   record;
-  v_count   bigint;
 begin
   if auth.role() is distinct from 'service_role' or p_rows not between 1 and 100000 then
     raise exception using errcode = '42501', message = 'Only the server itself erases.';
   end if;
   select * into v_erasure from app.erasures e where e.id = p_id for update;
-  if not found or v_erasure.status = 'completed' then
-    return false;
+  if not found or v_erasure.status not in ('pending', 'running') then
+    return 'done';
   end if;
   perform set_config('app.untold', 'on', true);
   if v_erasure.status = 'pending' then
+    -- Whoever holds somebody while he waits is listened to.
+    if (app.hold_of_person(v_erasure.subject, v_erasure.company_id, v_erasure.subject_id)).id is not null then
+      update app.erasures e set status = 'declined', decided_at = now(), decline_reason = 'The law has the data of this person stay for now.' where e.id = p_id;
+      return 'done';
+    end if;
     v_erasure := app.find_person_rows(v_erasure);
-    update app.erasures e set status = 'running', words = v_erasure.words, row_ids = v_erasure.row_ids where e.id = p_id;
+    update app.erasures e
+       set status = 'running', addresses = v_erasure.addresses, words = v_erasure.words, names = v_erasure.names, row_ids = v_erasure.row_ids
+     where e.id = p_id;
     if v_erasure.subject = 'account' then
       perform app.retire_account(v_erasure.subject_id);
       perform app.forget_own_trace(v_erasure.companies);
     end if;
-    return true;
+    return 'goes_on';
   end if;
   select p.* into v_place from app.personal_places() p
    where p.place > v_erasure.place and p.subject in (v_erasure.subject, 'both') order by p.place limit 1;
   if found then
-    v_count := app.erase_place(v_erasure, v_place.place);
-    delete from app.events e where e.company_id = any (v_erasure.companies) and e.created_at = now() and v_place.table_name <> 'app.events';
-    perform app.forget_own_trace(v_erasure.companies);
-    update app.erasures e
-       set place = v_place.place,
-           counts = case when v_count = 0 then e.counts
-                    else e.counts || jsonb_build_object(v_place.table_name, coalesce((e.counts ->> v_place.table_name)::bigint, 0) + v_count) end
-     where e.id = p_id;
-    return true;
+    perform app.erase_next_place(v_erasure, v_place.place, v_place.table_name);
+    return 'goes_on';
   end if;
   if app.redact_audit(v_erasure, p_rows) then
-    return true;
+    return 'goes_on';
   end if;
+  if app.erasure_waits(v_erasure) then
+    return 'waits';
+  end if;
+  -- What ran while its place was done wrote of it in another since.
+  for v_place in select p.* from app.personal_places() p where p.subject = 'both' order by p.place loop
+    perform app.erase_next_place(v_erasure, v_place.place, v_place.table_name);
+  end loop;
   -- What he was told when he asked before goes with him.
   update app.erasures e set decline_reason = '[erased]'
    where e.subject_id = v_erasure.subject_id and e.company_id = v_erasure.company_id and e.status = 'declined';
   update app.erasures e
-     set status = 'completed', finished_at = now(), row_ids = null, words = null, after_id = null, companies = '{}',
+     set status = 'completed', finished_at = now(), row_ids = null, addresses = null, words = null, names = null, after_id = null, companies = '{}',
          counts = e.counts || jsonb_build_object('public.audit_logs', (select count(*) from app.audit_redactions r where r.batch_id in (
                     select a.entity_id from public.audit_logs a where a.company_id = any (v_erasure.companies) and a.action = 'erase' and a.session_id = p_id)))
    where e.id = p_id;
   perform app.tell_of_erasure(v_erasure);
-  return false;
+  return 'done';
 end $$;
-comment on function app.erase_part(uuid, integer) is 'Does the next part of an erasure; returns whether there is more to do.';
+comment on function app.erase_part(uuid, integer) is 'Does the next part of an erasure; returns goes_on, waits or done.';
 alter function app.erase_part(uuid, integer) owner to app_definer;
 revoke all on function app.erase_part(uuid, integer) from public;
 grant execute on function app.erase_part(uuid, integer) to service_role;

@@ -1,6 +1,6 @@
 -- Legal holds: whose data has to stay for now.
--- Invariant: while a hold is in force nobody erases whom it names, and no deletion takes his row for good; a hold is let go of and never taken away,
--- so that one sees later what held and why.
+-- Invariant: while a hold is in force nobody erases whom it names, and no deletion takes his rows for good; a hold is let go of and never taken away
+-- nor made shorter, and names whom it named, so that one sees later what held and why.
 
 select app.protect('public.legal_holds', 'legal_holds', p_verbs => '{read,create,update}');
 revoke delete on public.legal_holds from service_role;
@@ -20,6 +20,10 @@ begin
     new.released_by := null;
   elsif old.released_at is not null then
     raise exception using errcode = 'TH409', constraint = 'hold_immutable', message = 'A hold that was released is over.', hint = 'Make another hold.';
+  elsif (new.company_id, new.customer_id, new.user_id) is distinct from (old.company_id, old.customer_id, old.user_id)
+        or coalesce(new.holds_until, 'infinity') < coalesce(old.holds_until, 'infinity') then
+    raise exception using errcode = 'TH409', constraint = 'hold_immutable', message = 'A hold names whom it named, and is not made shorter.',
+      hint = 'Write released_at to let go of it, and make another hold.';
   else
     new.created_by := old.created_by;
     new.created_at := old.created_at;
@@ -34,6 +38,35 @@ begin
 end $$;
 revoke all on function app.guard_legal_hold() from public;
 create or replace trigger guard before insert or update on public.legal_holds for each row execute function app.guard_legal_hold();
+
+-- Nobody is held who is just being erased: by the same lock either the one or the other comes first. A member who left is held on.
+create or replace function app.guard_held_person() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  -- In the order of their ids, so that two never wait for each other.
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || x.id, 0))
+     from (select h.id from (values (new.customer_id), (new.user_id)) h (id) where h.id is not null order by h.id) x;
+  if exists (select from app.erasures e
+              where e.status in ('pending', 'running')
+                and (e.subject = 'account' and e.subject_id = new.user_id
+                     or e.subject = 'customer' and e.company_id = new.company_id and e.subject_id = new.customer_id
+                     or e.subject = 'contact' and e.company_id = new.company_id
+                        and e.subject_id in (select c.id from public.customer_contacts c where c.company_id = new.company_id and c.customer_id = new.customer_id))) then
+    raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
+  end if;
+  if new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
+    raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such member.';
+  end if;
+  return new;
+end $$;
+alter function app.guard_held_person() owner to app_definer;
+revoke all on function app.guard_held_person() from public;
+create or replace trigger guard_person before insert on public.legal_holds
+  for each row when (app.is_within_reach(new.company_id)) execute function app.guard_held_person();
+create or replace trigger a_impersonation before insert or update or delete on public.legal_holds
+  for each row when (app.impersonated_by() is not null) execute function app.guard_impersonation();
 
 -- The hold that keeps somebody, if there is one: that of the customer keeps whoever one speaks with there.
 create or replace function app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) returns public.legal_holds
@@ -51,13 +84,22 @@ $$;
 revoke all on function app.hold_of_person(text, uuid, uuid) from public;
 grant execute on function app.hold_of_person(text, uuid, uuid) to app_definer, app_owner;
 
--- A row whose time is over stays as long as a hold is in force. With its company it goes all the same.
+-- A row whose time is over stays as long as a hold of its customer is in force. With its company it goes all the same.
 create or replace function app.keep_held() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
+declare
+  v_row  constant jsonb := to_jsonb(old);
+  v_held boolean;
 begin
-  if (app.hold_of_person('customer', old.company_id, old.id)).id is not null and exists (select from public.companies c where c.id = old.company_id) then
+  -- His own, those that name him, and those of his jobs.
+  select bool_or((app.hold_of_person('customer', old.company_id, w.id)).id is not null) into v_held
+    from (select (v_row ->> case tg_table_name when 'customers' then 'id' else 'customer_id' end)::uuid
+          union select (v_row ->> 'entity_id')::uuid
+          union select j.customer_id from public.jobs j where j.company_id = old.company_id and j.id in ((v_row ->> 'job_id')::uuid, (v_row ->> 'entity_id')::uuid)) w (id)
+   where w.id is not null;
+  if v_held and exists (select from public.companies c where c.id = old.company_id) then
     raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
       hint = 'Release the hold first, when what it is for is over.';
   end if;
@@ -65,5 +107,20 @@ begin
 end $$;
 alter function app.keep_held() owner to app_definer;
 revoke all on function app.keep_held() from public;
-create or replace trigger keep_held before delete on public.customers
-  for each row when (app.is_within_reach(old.company_id)) execute function app.keep_held();
+do $$
+declare
+  v_table text;
+begin
+  -- Whatever is deleted first and goes for good later. Jobs that are over go to the archive undeleted.
+  for v_table in
+    select t.table_name from app.protected_tables t
+     where t.soft_delete
+       and (t.table_name = 'public.customers'
+            or exists (select from pg_catalog.pg_attribute a where a.attrelid = t.table_name::regclass and not a.attisdropped
+                                                               and a.attname in ('customer_id', 'job_id', 'entity_id')))
+     order by t.table_name
+  loop
+    execute format('create or replace trigger keep_held before delete on %s for each row when (%s app.is_within_reach(old.company_id)) execute function app.keep_held()',
+                   v_table::regclass, case when v_table = 'public.customers' then '' else 'old.deleted_at is not null and' end);
+  end loop;
+end $$;

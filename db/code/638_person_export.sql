@@ -2,8 +2,9 @@
 -- Invariant: whoever asks for it is asked about at every place, so that no id of another company, and nobody without the right, gets a row.
 
 -- Whose data it is: opened once, so that whoever is refused is refused before anything is sent.
+drop function if exists app.open_person_export(uuid, text, uuid);
 create or replace function app.open_person_export(p_id uuid, p_subject text default null, p_company_id uuid default null)
-  returns table (subject text, company_id uuid, id uuid, row_ids uuid[], words text[], companies uuid[], profile jsonb)
+  returns table (subject text, company_id uuid, id uuid, row_ids uuid[], addresses text[], words text[], names text[], companies uuid[], profile jsonb)
   language plpgsql stable security definer
   set search_path = ''
 as $$
@@ -15,6 +16,13 @@ begin
   if auth.role() = 'service_role' and app.company_id() is null then
     if p_subject is null or p_id is null then
       raise exception using errcode = 'TH401', constraint = 'not_signed_in', message = 'Sign in first.';
+    end if;
+    if (p_subject <> 'account') is distinct from (p_company_id is not null)
+       or not exists (select from auth.users u where p_subject = 'account' and u.id = p_id
+                      union all select from public.customers c where p_subject = 'customer' and c.company_id = p_company_id and c.id = p_id
+                      union all select from public.customer_contacts c where p_subject = 'contact' and c.company_id = p_company_id and c.id = p_id) then
+      raise exception using errcode = 'TH404', constraint = 'person_not_found', message = 'There is no such person here.',
+        hint = 'Customers are a company''s: name it with X-Company-Id.';
     end if;
     select p_subject as subject, p_company_id as company_id, p_id as id into v_person;
   elsif p_company_id is not null then
@@ -28,7 +36,7 @@ begin
   v_found.companies := app.companies_of_person(v_person.subject, v_person.company_id, v_person.id);
   v_found := app.find_person_rows(v_found);
   return query
-    select v_found.subject, v_found.company_id, v_found.subject_id, v_found.row_ids, v_found.words, v_found.companies,
+    select v_found.subject, v_found.company_id, v_found.subject_id, v_found.row_ids, v_found.addresses, v_found.words, v_found.names, v_found.companies,
            coalesce((select to_jsonb(c) - app.shown_of('public.customers') from public.customers c
                       where v_found.subject = 'customer' and c.company_id = v_found.company_id and c.id = v_found.subject_id),
                     (select to_jsonb(c) - app.shown_of('public.customer_contacts') from public.customer_contacts c
@@ -39,7 +47,29 @@ alter function app.open_person_export(uuid, text, uuid) owner to app_definer;
 revoke all on function app.open_person_export(uuid, text, uuid) from public;
 grant execute on function app.open_person_export(uuid, text, uuid) to authenticated, guest, service_role;
 
--- The rows of one place, the newest ids first; is_over says that there is no later place.
+-- The same for one of the parts that follow: of so many rows, and of nobody of another company.
+create or replace function app.opened_person(p_id uuid, p_subject text, p_company_id uuid, p_rows integer)
+  returns table (subject text, company_id uuid, id uuid, row_ids uuid[], addresses text[], words text[], names text[], companies uuid[])
+  language plpgsql stable
+  set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_person record;
+begin
+  if p_rows not between 1 and 1000000 then
+    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
+  end if;
+  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
+  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
+    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
+  end if;
+  return query select v_person.subject, v_person.company_id, v_person.id, v_person.row_ids, v_person.addresses, v_person.words, v_person.names, v_person.companies;
+end $$;
+revoke all on function app.opened_person(uuid, text, uuid, integer) from public;
+grant execute on function app.opened_person(uuid, text, uuid, integer) to app_definer;
+
+-- The rows of the next place that has any; is_cut says that it has more.
 create or replace function app.person_rows(p_id uuid, p_subject text, p_company_id uuid, p_after integer, p_rows integer)
   returns table (place integer, table_name text, rows jsonb, is_cut boolean)
   language plpgsql stable security definer
@@ -51,19 +81,13 @@ declare
   v_place  record;
   v_rows   jsonb;
 begin
-  if p_rows not between 1 and 1000000 then
-    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
-  end if;
-  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
-  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
-    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
-  end if;
+  select * into strict v_person from app.opened_person(p_id, p_subject, p_company_id, p_rows);
   for v_place in
     select p.* from app.personal_places() p where p.place > p_after and p.is_his and p.subject = v_person.subject order by p.place
   loop
-    execute format('select jsonb_agg(x.found) from (select to_jsonb(t) - $6 as found from %s t where (%s) and ($1, $2, $3, $4) is not null limit $5) x',
+    execute format('select jsonb_agg(x.found) from (select to_jsonb(t) - $8 as found from %s t where (%s) and ($1, $2, $3, $4, $5, $6) is not null limit $7) x',
                    v_place.table_name, v_place.whose)
-      into v_rows using v_person.companies, v_person.id, v_person.row_ids, v_person.words, p_rows + 1, app.shown_of(v_place.table_name::regclass);
+      into v_rows using v_person.companies, v_person.id, v_person.row_ids, v_person.words, v_person.addresses, v_person.names, p_rows + 1, app.shown_of(v_place.table_name::regclass);
     continue when v_rows is null;
     return query select v_place.place, v_place.table_name, case when jsonb_array_length(v_rows) > p_rows then v_rows - p_rows else v_rows end,
                         jsonb_array_length(v_rows) > p_rows;
@@ -85,13 +109,7 @@ as $$
 declare
   v_person record;
 begin
-  if p_rows not between 1 and 1000000 then
-    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
-  end if;
-  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
-  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
-    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
-  end if;
+  select * into strict v_person from app.opened_person(p_id, p_subject, p_company_id, p_rows);
   return query select
     coalesce((select jsonb_agg(to_jsonb(x)) from (
        select j.company_id, j.id, j.job_number, j.status, j.created_at from public.jobs j
@@ -118,13 +136,7 @@ as $$
 declare
   v_person record;
 begin
-  if p_rows not between 1 and 1000000 then
-    raise exception using errcode = '22023', message = 'a part has 1 to 1000000 rows';
-  end if;
-  select * into strict v_person from app.open_person_export(p_id, p_subject, p_company_id);
-  if v_person.subject <> 'account' and auth.role() is distinct from 'service_role' and v_person.company_id is distinct from app.company_id() then
-    raise exception using errcode = '42501', message = 'A company tells of its own customers.';
-  end if;
+  select * into strict v_person from app.opened_person(p_id, p_subject, p_company_id, p_rows);
   return query
     select v.company_id, o.id, coalesce(n.file_name, o.name), v.bytes, v.content_type
       from storage.objects o
@@ -139,7 +151,8 @@ begin
      where v.company_id = any (v_person.companies)
        and (n.file_name is not null
             or v_person.subject <> 'account' and o.path_tokens[2:] && v_person.row_ids::text[]
-            or v_person.subject = 'account' and o.path_tokens @> array[v_person.id::text])
+            or v_person.subject = 'account' and o.path_tokens @> array[v_person.id::text]
+               and (o.owner = v_person.id or o.owner_id = v_person.id::text or o.bucket_id not in (select b.id from app.company_buckets b)))
      order by o.id limit p_rows;
 end $$;
 alter function app.person_files(uuid, text, uuid, integer) owner to app_definer;

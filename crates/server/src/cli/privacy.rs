@@ -59,6 +59,13 @@ struct Person {
     id: Uuid,
 }
 
+impl Person {
+    fn named(&self) -> String {
+        let company = self.company.map_or_else(String::new, |id| format!(" of the company {id}"));
+        format!("{} {}{company}", self.subject, self.id)
+    }
+}
+
 impl Privacy {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
         let own = Own::connect(settings).await?;
@@ -74,27 +81,23 @@ impl Privacy {
         if people.is_empty() {
             return Err(CliError::refused("person_not_found", format!("nobody here has the address or id {person}")));
         }
-        let mut told = vec![];
         match &self.command {
             Command::Export { rows_max, .. } => {
+                let mut told = vec![];
                 for person in &people {
                     told.push(everything(own, person, *rows_max).await?);
                 }
-                return Ok(json!({ "people": told }).to_string());
+                Ok(json!({ "people": told }).to_string())
             }
             Command::Erase { yes, .. } => {
-                for person in &people {
-                    let company = person.company.map_or_else(String::new, |id| format!(" of the company {id}"));
-                    let who = format!("{} {}{company}", person.subject, person.id);
-                    let line = if *yes { format!("erased: {who}, {}", erase(own, person, settings).await?) } else { who };
-                    told.push(Value::String(line));
+                if *yes {
+                    return erase_all(own, &people, settings).await;
                 }
-                if !yes {
-                    told.push(Value::String("Nobody was erased. Say --yes to do it: what is erased never comes back.".to_owned()));
-                }
+                let mut lines: Vec<String> = people.iter().map(Person::named).collect();
+                lines.push("Nobody was erased. Say --yes to do it: what is erased never comes back.".to_owned());
+                Ok(lines.join("\n"))
             }
         }
-        Ok(told.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -124,6 +127,14 @@ async fn everything(own: &Own, person: &Person, rows_max: i32) -> Result<Value, 
         }
         data.insert(table, get(row, "rows")?);
     }
+    let mut trace = Sql::new("select t.projects, t.audit_logs from app.person_trace(");
+    named(&mut trace);
+    trace.bind(rows_max).text("::integer) t");
+    let trace = own.run(None, "tells a person what is known of him", trace).await?;
+    let (projects, record): (Value, Value) = match trace.first() {
+        Some(row) => (get(row, "projects")?, get(row, "audit_logs")?),
+        None => (json!([]), json!([])),
+    };
     let mut files = Sql::new("select jsonb_agg(x.shown) as files from (select to_jsonb(f) as shown from app.person_files(");
     named(&mut files);
     files.bind(rows_max).text("::integer) f) x");
@@ -132,7 +143,24 @@ async fn everything(own: &Own, person: &Person, rows_max: i32) -> Result<Value, 
         None => Value::Null,
     };
     let (subject, company, id) = (&person.subject, person.company, person.id);
-    Ok(json!({ "subject": subject, "company_id": company, "id": id, "data": data, "files": files, "truncated": truncated }))
+    Ok(
+        json!({ "subject": subject, "company_id": company, "id": id, "projects": projects, "auditLogs": record, "data": data, "files": files, "truncated": truncated }),
+    )
+}
+
+/// Erases one after the other, and tells of each as it is done: who is refused keeps nobody else from it.
+async fn erase_all(own: &Own, people: &[Person], settings: &Settings) -> Result<String, CliError> {
+    let mut refused = vec![];
+    for person in people {
+        match erase(own, person, settings).await {
+            Ok(erased) => say(&format!("erased: {}, {erased}", person.named()))?,
+            Err(error) => refused.push((person.named(), error)),
+        }
+    }
+    for (who, error) in &refused {
+        say(&format!("not erased: {who}: {error}"))?;
+    }
+    refused.pop().map_or(Ok(format!("{} erased", people.len())), |(_, error)| Err(error))
 }
 
 /// Erases at once, so that it is done when the command ends; the task finds nothing to do.
@@ -143,10 +171,12 @@ async fn erase(own: &Own, person: &Person, settings: &Settings) -> Result<String
     let id: Uuid = get(rows.first().ok_or_else(|| kernel::Error::internal("no erasure"))?, "id")?;
     loop {
         let mut part = Sql::new("select app.erase_part(");
-        part.bind(id).text("::uuid, ").bind(settings.transfers.erasure_audit_rows).text("::integer) as goes_on");
+        part.bind(id).text("::uuid, ").bind(settings.transfers.erasure_audit_rows).text("::integer) as said");
         let rows = own.run(None, "erases a person", part).await?;
-        if !rows.first().map(|row| get::<bool>(row, "goes_on")).transpose()?.unwrap_or_default() {
-            return Ok(format!("erasure {id}"));
+        match rows.first().map(|row| text(row, "said")).transpose()?.as_deref() {
+            Some("goes_on") => {}
+            Some("waits") => return Ok(format!("erasure {id}, which ends by itself when work that tells of the person has ended")),
+            _ => return Ok(format!("erasure {id}")),
         }
     }
 }

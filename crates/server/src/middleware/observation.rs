@@ -102,12 +102,22 @@ fn chain(error: &Error) -> String {
 fn told(path: &str) -> String {
     // The slash, `storage`, `v1`, `object` and what is done with it, or the bucket; then the bucket, or the company's folder.
     const TOLD: usize = 6;
+    // Where a name may follow the bucket at once.
+    const BUCKET: usize = 5;
     let parts: Vec<&str> = path.split('/').collect();
-    match parts.get(..TOLD) {
-        Some(begin) if path.starts_with("/storage/v1/") && parts.len() > TOLD => format!("{}/...", begin.join("/")),
+    let is_deep = path.starts_with("/storage/v1/") && parts.len() > TOLD;
+    let is_named = ["/storage/v1/object/", "/storage/v1/s3/"].iter().any(|begin| path.starts_with(begin));
+    let is_bucket = parts.get(4).is_some_and(|deed| DEEDS.contains(deed));
+    match parts.get(..if is_deep { TOLD } else { BUCKET }) {
+        Some(begin) if is_deep || is_named && !is_bucket && parts.get(BUCKET).is_some_and(|name| !name.is_empty()) => {
+            format!("{}/...", begin.join("/"))
+        }
         Some(_) | None => path.to_owned(),
     }
 }
+
+/// What may stand before the bucket, so that a bucket alone follows; a bucket called so has its files named like folders.
+const DEEDS: [&str; 8] = ["authenticated", "info", "list", "list-v2", "public", "sign", "upload", "render"];
 
 #[cfg(test)]
 mod tests {
@@ -121,6 +131,13 @@ mod tests {
             ("/storage/v1/object/sign/attachments/01/jane.pdf", "/storage/v1/object/sign/attachments/..."),
             ("/storage/v1/s3/attachments/01/jane.pdf", "/storage/v1/s3/attachments/01/..."),
             ("/storage/v1/bucket", "/storage/v1/bucket"),
+            ("/storage/v1/object/avatars/jane.pdf", "/storage/v1/object/avatars/..."),
+            ("/storage/v1/s3/avatars/jane.pdf", "/storage/v1/s3/avatars/..."),
+            ("/storage/v1/s3/avatars", "/storage/v1/s3/avatars"),
+            ("/storage/v1/s3/avatars/", "/storage/v1/s3/avatars/"),
+            ("/storage/v1/object/list/avatars", "/storage/v1/object/list/avatars"),
+            ("/storage/v1/object/sign/avatars", "/storage/v1/object/sign/avatars"),
+            ("/storage/v1/object/public/avatars/jane.pdf", "/storage/v1/object/public/avatars/..."),
         ] {
             assert_eq!(told(path), expected);
         }

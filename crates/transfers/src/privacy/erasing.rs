@@ -15,6 +15,9 @@ use uuid::Uuid;
 use crate::Transfers;
 use crate::failing::stopped;
 
+/// How long it stays away where work that tells of the person has to end first.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// Erases a person.
 #[derive(Clone, Debug)]
 pub struct ErasePerson(pub Transfers);
@@ -44,11 +47,13 @@ impl Kind for ErasePerson {
             let tx = task.begin("erases a person").await?;
             self.0.take_time(&tx).await?;
             let mut part = Sql::new("select app.erase_part(");
-            part.bind(wanted.erasure_id).text("::uuid, ").bind(self.0.config().erasure_audit_rows).text("::integer) as goes_on");
-            let goes_on: bool = tx.query_one(part).await?.try_get("goes_on").map_err(Error::internal)?;
+            part.bind(wanted.erasure_id).text("::uuid, ").bind(self.0.config().erasure_audit_rows).text("::integer) as said");
+            let said: String = tx.query_one(part).await?.try_get("said").map_err(Error::internal)?;
             tx.commit().await?;
-            if !goes_on {
-                return Ok(json!({ "erasure_id": wanted.erasure_id }));
+            match said.as_str() {
+                "goes_on" => {}
+                "waits" => return Err(Failure::not_yet(PAUSE)),
+                _ => return Ok(json!({ "erasure_id": wanted.erasure_id })),
             }
             parts = parts.saturating_add(1);
             task.progress(0, &format!("{parts} parts")).await?;

@@ -2,6 +2,7 @@
 
 mod asked;
 mod everywhere;
+mod others;
 mod rights;
 
 use testkit::Db;

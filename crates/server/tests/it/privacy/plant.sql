@@ -27,21 +27,21 @@ begin
          and (a.attname = any (v_place.named) or col_description(a.attrelid, a.attnum) ~ '^(pii:|html$)')
     loop
       begin
-        execute format('update %s t set %I = %s where (%s) and ($1, $2, $3, $4) is not null', v_place.table_name, v_column.attname,
+        execute format('update %s t set %I = %s where (%s) and ($1, $2, $3, $4, $5, $6) is not null', v_place.table_name, v_column.attname,
                        case v_column.type
                          when 'jsonb' then format('case jsonb_typeof(%I) when ''array'' then %L::jsonb else %L::jsonb end', v_column.attname,
                                                   format('["%s"]', v_word), format('{"said": "%s"}', v_word))
                          when 'text[]' then quote_literal('{' || v_word || '}')
                          else quote_literal(v_word) end, v_place.whose)
-          using v_found.companies, v_found.subject_id, v_found.row_ids, v_found.words;
+          using v_found.companies, v_found.subject_id, v_found.row_ids, v_found.words, v_found.addresses, v_found.names;
         get diagnostics v_rows = row_count;
         v_count := v_count + v_rows;
       exception when check_violation then
         -- A word that is none of those allowed, or an address that must be one: it has its own form below.
         begin
-          execute format('update %s t set %I = %L where (%s) and ($1, $2, $3, $4) is not null', v_place.table_name, v_column.attname,
+          execute format('update %s t set %I = %L where (%s) and ($1, $2, $3, $4, $5, $6) is not null', v_place.table_name, v_column.attname,
                          v_word || '@example.com', v_place.whose)
-            using v_found.companies, v_found.subject_id, v_found.row_ids, v_found.words;
+            using v_found.companies, v_found.subject_id, v_found.row_ids, v_found.words, v_found.addresses, v_found.names;
         exception when check_violation or invalid_text_representation then
           null;
         end;
