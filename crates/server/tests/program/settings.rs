@@ -103,7 +103,7 @@ fn structs() -> Vec<Struct> {
     let mut found: Vec<Struct> = Vec::new();
     for path in SOURCES {
         let text = std::fs::read_to_string(root().join(path)).unwrap();
-        let (mut words, mut inside) = (Vec::new(), false);
+        let (mut words, mut inside, mut is_skipped) = (Vec::new(), false, false);
         for line in text.lines().map(str::trim) {
             if let Some(said) = line.strip_prefix("/// ") {
                 words.push(said.to_owned());
@@ -112,7 +112,11 @@ fn structs() -> Vec<Struct> {
                 inside = true;
             } else if let (true, Some((name, sort))) = (inside, line.strip_prefix("pub ").and_then(|rest| rest.split_once(": "))) {
                 let field = (name.to_owned(), sort.trim_end_matches(',').to_owned(), std::mem::take(&mut words).join(" "));
-                found.last_mut().unwrap().fields.push(field);
+                if !std::mem::take(&mut is_skipped) {
+                    found.last_mut().unwrap().fields.push(field);
+                }
+            } else if line == "#[serde(skip)]" {
+                is_skipped = true;
             } else if !line.starts_with("#[") {
                 words.clear();
                 inside = inside && line != "}";
