@@ -119,9 +119,8 @@ impl Verifier {
         let own = kid.and_then(|kid| ring.public_key(kid));
         match (alg, own) {
             (Some("ES256"), Some(key)) => Ok(Chosen { key: key.decoding(), algorithm: Algorithm::ES256, is_own: true }),
-            // Only a key of the operator's file has it, and this id is none of those.
-            (Some("RS256"), None) => Err(TokenError::UnknownKey),
-            (Some("ES256"), None) => Err(TokenError::UnknownKey),
+            // RS256 has only a key of the operator's file, and this id is none of those.
+            (Some("RS256" | "ES256"), None) => Err(TokenError::UnknownKey),
             // The id of one of our public keys with HS256 is the attempt to use that key as a secret.
             (Some("HS256"), None) => {
                 let key = self.shared_secret.as_ref().ok_or(TokenError::UnknownKey)?;

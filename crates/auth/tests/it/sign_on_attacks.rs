@@ -43,7 +43,7 @@ fn instead(page: &str, name: &str, value: &str) -> String {
 #[tokio::test]
 async fn a_code_of_one_provider_is_never_shown_to_another() {
     let honest = Provider::start().await;
-    let (server, evil, name, _) = stranger(AuthConfig { autoconfirm: true, ..google(&honest) }).await;
+    let (server, evil, name, _) = Box::pin(stranger(AuthConfig { autoconfirm: true, ..google(&honest) })).await;
     // Eve begins with the honest provider herself. Ann follows Eve's address, and Eve's provider sends her on to the honest one, which
     // knows Ann, with what Eve began and the state of Ann's way.
     let (eves, _) = begin(&server, &format!("provider=google&{PKCE}")).await;
@@ -89,7 +89,7 @@ async fn a_code_of_one_provider_is_never_shown_to_another() {
 
 #[tokio::test]
 async fn a_companys_provider_brings_no_id_tokens() {
-    let (server, provider, name, eve) = stranger(AuthConfig::default()).await;
+    let (server, provider, name, eve) = Box::pin(stranger(AuthConfig::default())).await;
     let ann = server.sign_up("ann@mail.example").await;
     server.sql("update auth.users set email_proved_at = now() where email = 'ann@mail.example'").await;
     provider.person(json!({ "sub": "1", "email": "ann@mail.example", "email_verified": true }));
@@ -108,7 +108,7 @@ async fn a_companys_provider_brings_no_id_tokens() {
 
 #[tokio::test]
 async fn a_companys_provider_proves_no_address_of_others() {
-    let (server, provider, name, _) = stranger(AuthConfig::default()).await;
+    let (server, provider, name, _) = Box::pin(stranger(AuthConfig::default())).await;
     let arrive = async |person: Value| {
         provider.person(person);
         let (page, cookie) = begin(&server, &format!("provider={name}")).await;

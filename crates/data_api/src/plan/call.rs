@@ -125,7 +125,7 @@ fn argument_names(request: &ApiRequest) -> Vec<&str> {
             let mut names: Vec<&str> = Vec::new();
             for (name, _) in &request.query.arguments {
                 // What looks like a filter is one: `eq.7` is no value of an argument.
-                if !names.contains(&name.as_str()) && !(request.action == Action::CallRead && is_filter(request, name)) {
+                if !(names.contains(&name.as_str()) || request.action == Action::CallRead && is_filter(request, name)) {
                     names.push(name);
                 }
             }

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 /// A table, view, materialized view, foreign or partitioned table.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the catalog that stands by itself")]
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct Relation {
     /// The number.

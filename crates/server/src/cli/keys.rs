@@ -43,7 +43,7 @@ Examples:
     },
     /// Make new keys; a running server takes them within seconds
     ///
-    /// What the old keys signed is accepted until they are revoked, and what they sealed still opens. The keys of auth.signing_keys_file are
+    /// What the old keys signed is accepted until they are revoked, and what they sealed still opens. The keys of `auth.signing_keys_file` are
     /// the operator's and stay as they are.
     #[command(after_help = "\
 Examples:

@@ -255,30 +255,34 @@ impl Proof {
     async fn all_sorts(&mut self) {
         let reads = reads(&self.client).await;
         let all: BTreeSet<String> = self.tables.iter().map(|table| table.name.clone()).collect();
-        let touch: String = self.tables.iter().map(|table| format!("update public.{0} set {1} = {1};", table.name, table.key[0])).collect();
+        let touch = self.on_every_table(|table| format!("update public.{0} set {1} = {1};", table.name, table.key[0]));
         let rounds = self.round(&touch).await;
         self.compare(&rounds, "UPDATE", &all);
         let may_go = |name: &str| MAY_GO.iter().find(|(table, _)| *table == name).map_or("true", |(_, which)| which);
         let copy = |table: &Table| {
             format!("create temporary table copy_of_{0} as select * from public.{0} where {1};", table.name, may_go(&table.name))
         };
-        let copies: String = self.tables.iter().map(copy).collect();
+        let copies = self.on_every_table(copy);
         self.client.batch_execute(&copies).await.unwrap();
-        let gone: String =
-            self.tables.iter().map(|table| format!("delete from public.{} where {};", table.name, may_go(&table.name))).collect();
+        let gone = self.on_every_table(|table| format!("delete from public.{} where {};", table.name, may_go(&table.name)));
         let rounds = self.round(&gone).await;
         self.compare_gone(&rounds, &reads, &all);
         let back = |table: &Table| {
             let Table { name, columns, .. } = table;
             format!("insert into public.{name} ({columns}) overriding system value select {columns} from copy_of_{name};")
         };
-        let back: String = self.tables.iter().map(back).collect();
+        let back = self.on_every_table(back);
         let rounds = self.round(&back).await;
         // Of tables whose rows stayed in part only what came again is told.
         let whole = all.iter().filter(|name| MAY_GO.iter().all(|(table, _)| table != name)).cloned().collect();
         self.compare(&rounds, "INSERT", &whole);
-        let drop: String = self.tables.iter().map(|table| format!("drop table copy_of_{};", table.name)).collect();
+        let drop = self.on_every_table(|table| format!("drop table copy_of_{};", table.name));
         self.client.batch_execute(&drop).await.unwrap();
+    }
+
+    /// Returns a statement for every table.
+    fn on_every_table(&self, statement: impl Fn(&Table) -> String) -> String {
+        self.tables.iter().map(statement).collect::<Vec<_>>().concat()
     }
 
     /// Leaves out rows that came since: what becomes of rights is written down, too.
@@ -288,7 +292,9 @@ impl Proof {
             let key = key_of(&table.key, data.get("record").unwrap_or(&data["old_record"]));
             table.rows.values().any(|rows| rows.contains(&key))
         };
-        rounds.iter_mut().for_each(|round| round.changes.retain(|(name, _, data)| is_known(name, data)));
+        for round in rounds {
+            round.changes.retain(|(name, _, data)| is_known(name, data));
+        }
     }
 
     /// Takes somebody his rights, changes all rows in the next transaction, and looks what everybody heard.
@@ -304,7 +310,7 @@ impl Proof {
                 seen.retain(|key| table.rows.values().any(|rows| rows.contains(key)));
             }
         }
-        let touch: String = self.tables.iter().map(|table| format!("update public.{0} set {1} = {1};", table.name, table.key[0])).collect();
+        let touch = self.on_every_table(|table| format!("update public.{0} set {1} = {1};", table.name, table.key[0]));
         let mut rounds = self.round(&touch).await;
         self.of_the_world(&mut rounds);
         let all = self.tables.iter().map(|table| table.name.clone()).collect();
@@ -323,7 +329,7 @@ impl Proof {
         self.client.batch_execute(sql).await.unwrap();
         self.listeners[number].ended().await;
         self.listeners[number].refused = Some("he went".to_owned());
-        let touch: String = self.tables.iter().map(|table| format!("update public.{0} set {1} = {1};", table.name, table.key[0])).collect();
+        let touch = self.on_every_table(|table| format!("update public.{0} set {1} = {1};", table.name, table.key[0]));
         let mut rounds = self.round(&touch).await;
         self.of_the_world(&mut rounds);
         let all = self.tables.iter().map(|table| table.name.clone()).collect();

@@ -25,7 +25,7 @@ pub(super) fn drawn(sides: &str, what: &str, trailer: &str) -> Vec<u8> {
     let table = text.len();
     write!(text, "xref\n0 6\n0000000000 65535 f \n").unwrap();
     for place in places {
-        write!(text, "{place:010} 00000 n \n").unwrap();
+        writeln!(text, "{place:010} 00000 n ").unwrap();
     }
     write!(text, "trailer\n<< /Size 6 /Root 1 0 R {trailer} >>\nstartxref\n{table}\n%%EOF\n").unwrap();
     text.into_bytes()

@@ -165,10 +165,12 @@ impl ConfiguredKey {
             return Err("the key that signs needs its private half");
         }
         let public = halves.public.map(|mut public| {
-            public["kid"] = json!(jwk.kid);
-            public["alg"] = json!(name(halves.algorithm));
-            public["use"] = json!("sig");
-            public["key_ops"] = json!(["verify"]);
+            if let Some(members) = public.as_object_mut() {
+                members.insert("kid".to_owned(), json!(jwk.kid));
+                members.insert("alg".to_owned(), json!(name(halves.algorithm)));
+                members.insert("use".to_owned(), json!("sig"));
+                members.insert("key_ops".to_owned(), json!(["verify"]));
+            }
             public
         });
         Ok(Self {
