@@ -16179,7 +16179,7 @@ CREATE FUNCTION app.refuse_program() RETURNS trigger
     AS $$
 begin
   raise exception using errcode = 'TH403', constraint = 'oauth_client_not_allowed',
-    message = 'A program that acts for somebody does not change who gets in.';
+    message = 'A program that acts for somebody does not change who gets in, nor whose data stays.';
 end $$;
 ALTER FUNCTION app.refuse_program() OWNER TO app_owner;
 
@@ -30235,6 +30235,8 @@ CREATE UNIQUE INDEX labor_rates_default_key ON public.labor_rates USING btree (c
 
 CREATE INDEX labor_rates_id_idx ON public.labor_rates USING btree (id);
 
+CREATE INDEX legal_holds_account_idx ON public.legal_holds USING btree (user_id);
+
 CREATE INDEX legal_holds_customer_id_idx ON public.legal_holds USING btree (company_id, customer_id);
 
 CREATE INDEX legal_holds_id_idx ON public.legal_holds USING btree (id);
@@ -30671,6 +30673,8 @@ CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.erasures
 
 CREATE TRIGGER a_impersonation BEFORE INSERT OR DELETE OR UPDATE ON app.subscriptions FOR EACH ROW WHEN ((app.impersonated_by() IS NOT NULL)) EXECUTE FUNCTION app.guard_impersonation();
 
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON app.erasures FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_entries FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
 
 CREATE TRIGGER a_subscription_wall BEFORE INSERT OR DELETE OR UPDATE ON app.cron_runs FOR EACH STATEMENT WHEN (((pg_trigger_depth() = 0) AND app.has_permission('subscription:over'::text))) EXECUTE FUNCTION app.refuse_unpaid();
@@ -30796,6 +30800,8 @@ CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.api_keys FOR EACH ROW
 CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.company_domains FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
 
 CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.invitations FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
+
+CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.legal_holds FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
 
 CREATE TRIGGER a_program BEFORE INSERT OR UPDATE ON public.ownership_transfers FOR EACH ROW WHEN (app.is_program()) EXECUTE FUNCTION app.refuse_program();
 
@@ -31255,7 +31261,7 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.jobs FOR EACH ROW EXECUTE
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.labor_rates FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_labor_rate();
 
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.legal_holds FOR EACH ROW EXECUTE FUNCTION app.guard_legal_hold();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.legal_holds FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.guard_legal_hold();
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON public.notes FOR EACH ROW EXECUTE FUNCTION app.guard_note();
 
@@ -33068,6 +33074,9 @@ ALTER TABLE ONLY public.legal_holds
 
 ALTER TABLE ONLY public.legal_holds
     ADD CONSTRAINT legal_holds_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.legal_holds
+    ADD CONSTRAINT legal_holds_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id);
 
 ALTER TABLE ONLY public.member_skills
     ADD CONSTRAINT member_skills_skill_id_fkey FOREIGN KEY (company_id, skill_id) REFERENCES public.skills(company_id, id) ON DELETE CASCADE;

@@ -17,7 +17,7 @@ create or replace function app.refuse_program() returns trigger
 as $$
 begin
   raise exception using errcode = 'TH403', constraint = 'oauth_client_not_allowed',
-    message = 'A program that acts for somebody does not change who gets in.';
+    message = 'A program that acts for somebody does not change who gets in, nor whose data stays.';
 end $$;
 revoke all on function app.refuse_program() from public;
 

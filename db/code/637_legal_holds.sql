@@ -37,7 +37,8 @@ begin
   return new;
 end $$;
 revoke all on function app.guard_legal_hold() from public;
-create or replace trigger guard before insert or update on public.legal_holds for each row execute function app.guard_legal_hold();
+create or replace trigger guard before insert or update on public.legal_holds for each row
+  when (app.is_within_reach(new.company_id)) execute function app.guard_legal_hold();
 
 -- Nobody is held who is just being erased: by the same lock either the one or the other comes first. A member who left is held on.
 create or replace function app.guard_held_person() returns trigger
@@ -67,6 +68,11 @@ create or replace trigger guard_person before insert on public.legal_holds
   for each row when (app.is_within_reach(new.company_id)) execute function app.guard_held_person();
 create or replace trigger a_impersonation before insert or update or delete on public.legal_holds
   for each row when (app.impersonated_by() is not null) execute function app.guard_impersonation();
+-- Who is kept, and who is forgotten, people decide.
+create or replace trigger a_program before insert or update on public.legal_holds
+  for each row when (app.is_program()) execute function app.refuse_program();
+create or replace trigger a_program before insert or update on app.erasures
+  for each row when (app.is_program()) execute function app.refuse_program();
 
 -- The hold that keeps somebody, if there is one: that of the customer keeps whoever one speaks with there.
 create or replace function app.hold_of_person(p_subject text, p_company_id uuid, p_id uuid) returns public.legal_holds

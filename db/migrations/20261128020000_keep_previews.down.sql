@@ -14,8 +14,10 @@ drop trigger if exists previews_renewed on app.object_versions;
 drop function if exists app.tell_of_previews(), app.want_previews(), app.renew_previews(), app.put_previews(uuid, text, text),
   app.note_previews(uuid, text, text, text, text), app.put_lost_previews(integer), app.is_previewable(text);
 drop index public.file_storage_processing_idx, public.attachments_processing_idx;
-update public.file_storage f set thumbnail_url = null where length(f.thumbnail_url) > 2048;
-update public.file_storage f set preview_url = null where length(f.preview_url) > 2048;
+update public.file_storage f
+   set thumbnail_url = case when length(f.thumbnail_url) <= 2048 then f.thumbnail_url end,
+       preview_url = case when length(f.preview_url) <= 2048 then f.preview_url end
+ where length(f.thumbnail_url) > 2048 or length(f.preview_url) > 2048;
 update public.attachments a set thumbnail_url = null where length(a.thumbnail_url) > 2048;
 alter table public.file_storage
   drop column processing_error,

@@ -7,6 +7,8 @@
 -- backfill: legal_holds rows=any because few of those who are held have left
 -- backfill: erasures rows=any because few run at a time, and often none
 
+alter table public.legal_holds drop constraint legal_holds_user_id_fkey;
+drop index public.legal_holds_account_idx;
 delete from public.legal_holds h
  where h.user_id is not null and not exists (select from public.team_members m where m.company_id = h.company_id and m.user_id = h.user_id);
 alter table public.legal_holds add constraint legal_holds_user_id_fkey

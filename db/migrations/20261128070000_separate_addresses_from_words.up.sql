@@ -5,7 +5,9 @@
 -- rollback: erasures that run find their rows by words alone; holds of members who left are lost
 --
 -- backfill: erasures rows=any because few run at a time, and often none
--- lint: allow constraint-missing-not-valid because a row is a person who was erased, and those are few
+-- lint: allow constraint-missing-not-valid because a row is a person who was erased or is held, and those are few
+-- lint: allow adding-foreign-key-constraint because holds are few
+-- lint: allow require-concurrent-index-creation because holds are few
 
 alter table app.erasures add column addresses text[], add column names text[];
 comment on column app.erasures.addresses is 'pii:text';
@@ -18,4 +20,7 @@ update app.erasures e
        addresses = array(select replace(lower(btrim(w, '%')), '\_', '_') from unnest(e.words) w where w like '%_@_%' or w ~ '^%[0-9]{7,}%$')
  where e.status = 'running';
 
-alter table public.legal_holds drop constraint legal_holds_user_id_fkey;
+-- Whoever is held stays held when he leaves, and his account stays.
+alter table public.legal_holds drop constraint legal_holds_user_id_fkey,
+  add constraint legal_holds_user_id_fkey foreign key (user_id) references auth.users (id);
+create index legal_holds_account_idx on public.legal_holds (user_id);

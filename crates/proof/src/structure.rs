@@ -189,8 +189,8 @@ const RULES: &[(&str, &str)] = &[
             and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute')
                  or has_function_privilege('guest', p.oid, 'execute'))
             and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
-            -- The function of webhooks asks for company and permission.
-            and p.prosrc !~ '(app\\.company_id|app\\.caller|auth\\.uid)\\(\\)|:= app\\.own_webhook\\(p_'
+            -- The function of webhooks asks for company and permission, that of whoever is told of for him or his company.
+            and p.prosrc !~ '(app\\.company_id|app\\.caller|auth\\.uid)\\(\\)|:= app\\.own_webhook\\(p_|from app\\.opened_person\\(p_'
             -- Permission maps only: no row of a company is read with rights that the caller lacks.
             and p.oid not in ('app.effective_permissions(uuid,text,uuid,jsonb)'::regprocedure, 'app.check_permission_map(jsonb)'::regprocedure)
             -- What it writes says nothing, and is rolled back.

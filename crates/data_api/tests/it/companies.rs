@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Caller, PASSWORD, Server};
+use crate::server::{Answer, Caller, Server};
 
 async fn rpc(server: &Server, who: &Caller, name: &str, body: Value) -> Answer {
     server.post(who, &format!("rpc/{name}"), body, "").await
@@ -164,12 +164,7 @@ async fn owners_and_admins_get_in_with_a_second_factor_when_their_grace_is_over(
     let raised = format!("update auth.sessions set aal = 'aal2' where user_id = '{}'", admin.user_id);
     run(&server, &raised).await;
     server.get(&admin, "customers").await.refused(403, "mfa_required");
-    let email = ask(&server, &format!("select email from auth.users where id = '{}'", admin.user_id)).await;
-    let session = server.auth(&Server::nobody(), "token?grant_type=password", json!({ "email": email, "password": PASSWORD })).await.ok();
-    run(&server, &raised).await;
-    let again = json!({ "refresh_token": session["refresh_token"] });
-    let session = server.auth(&Server::nobody(), "token?grant_type=refresh_token", again).await.ok();
-    let admin = Caller { token: session["access_token"].as_str().map(str::to_owned), ..admin };
+    let admin = server.proved(admin).await;
     assert_eq!(server.get(&admin, "customers").await.status, 200, "a token from after the proof, and no other");
 
     // Whoever is no admin any more needs none; whoever becomes one has his own grace.

@@ -18,7 +18,7 @@ use postgres::Database;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-pub(crate) const PASSWORD: &str = "correct horse battery staple";
+const PASSWORD: &str = "correct horse battery staple";
 
 pub(crate) struct Server {
     pub(crate) db: testkit::Db,
@@ -177,6 +177,19 @@ impl Server {
     /// Sends a POST below `/auth/v1/`.
     pub(crate) async fn auth(&self, who: &Caller, path: &str, body: Value) -> Answer {
         self.auth_with("POST", who, path, body).await
+    }
+
+    /// Has somebody prove a second factor, and gives him a token from after that.
+    pub(crate) async fn proved(&self, who: Caller) -> Caller {
+        let client = self.db.superuser().await;
+        let user_id: uuid::Uuid = who.user_id.parse().unwrap();
+        let email: String = client.query_one("select email from auth.users where id = $1", &[&user_id]).await.unwrap().get(0);
+        let password = json!({ "email": email, "password": PASSWORD });
+        let session = self.auth(&Self::nobody(), "token?grant_type=password", password).await.ok();
+        client.execute("update auth.sessions set aal = 'aal2' where user_id = $1", &[&user_id]).await.unwrap();
+        let again = json!({ "refresh_token": session["refresh_token"] });
+        let session = self.auth(&Self::nobody(), "token?grant_type=refresh_token", again).await.ok();
+        Caller { token: session["access_token"].as_str().map(str::to_owned), ..who }
     }
 
     /// Sends another request below `/auth/v1/`.

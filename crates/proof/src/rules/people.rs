@@ -47,6 +47,7 @@ pub(super) fn refusal_to_point(who: &Standing, table: &str, column: &str, row: &
         ("public.team_members", "role_id") if is_manager => Some(Expected::Rule("permission_denied")),
         // The property of a job belongs to the job's customer, whoever that is.
         ("public.jobs", "customer_id") if !row["property_id"].is_null() => Some(Expected::Rule("property_not_of_customer")),
+        ("public.legal_holds", "customer_id") => Some(Expected::Rule("hold_immutable")),
         ("public.properties", "customer_id") if has_jobs(row) => Some(Expected::Rule("property_has_jobs")),
         _ => None,
     }

@@ -291,6 +291,7 @@ fn sample(key: &str, default: &Value) -> String {
         ("alerts.in_app_company", _) => "01900000-0000-7000-8000-000000000001".to_owned(),
         ("storage.scan.address", _) => "unix:///run/clamav/clamd.ctl".to_owned(),
         ("sentry.dsn", _) => "https://key@errors.example.com/1".to_owned(),
+        ("otlp.endpoint", _) => "https://traces.example.com".to_owned(),
         ("rates.mode", _) => "off".to_owned(),
         ("rates.shadow", _) => "read,export".to_owned(),
         ("auth.webauthn.rp_id", _) => "example.com".to_owned(),
