@@ -22,6 +22,8 @@ pub struct BackupConfig {
     pub recovery_key_file: Option<PathBuf>,
     /// When the daily backup begins, in UTC, such as `02:30`.
     pub daily_at: String,
+    /// Seconds that a backup waits for its turn while another one of the same data folder is made.
+    pub turn_time_s: u64,
     /// Seconds after the start in which a server that has no backup yet makes its first.
     pub first_after_s: u64,
     /// Days of which the newest backup is kept.
@@ -89,6 +91,7 @@ impl Default for BackupConfig {
             s3: S3Config::default(),
             recovery_key_file: None,
             daily_at: "02:30".to_owned(),
+            turn_time_s: 60,
             first_after_s: 60,
             keep_daily: 7,
             keep_weekly: 4,
@@ -145,6 +148,7 @@ impl BackupConfig {
             (time(&self.daily_at).is_none(), "daily_at", "a time such as 02:30"),
             (time(&self.drill_at).is_none(), "drill_at", "a time such as 04:00"),
             (weekday(&self.drill_day).is_none(), "drill_day", "monday to sunday"),
+            (self.turn_time_s > 86_400, "turn_time_s", "0 to 86400"),
             (self.first_after_s > 86_400, "first_after_s", "0 to 86400"),
             (!(1..=366).contains(&self.keep_daily), "keep_daily", "1 to 366"),
             (self.keep_weekly > 520, "keep_weekly", "0 to 520"),

@@ -4,6 +4,7 @@
 //! needs are in the store; what an earlier one left that was interrupted is taken away first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -20,6 +21,7 @@ use crate::{files, log_pieces, parts, retention, shipping};
 
 /// Held while a backup is made.
 const LOCK: &str = "backup.lock";
+const TURN_POLL: Duration = Duration::from_millis(100);
 /// What seals a backup; its name is added.
 pub(crate) const PURPOSE: &str = "backup";
 /// The stream of PostgreSQL's files.
@@ -36,8 +38,7 @@ const WORDS_MAX: u64 = 65_536;
 
 /// Makes a backup, then takes away what is not to be kept any longer.
 pub async fn create(vault: &Vault, original: &Original) -> Result<Manifest> {
-    let running = || Error::new(Kind::Conflict, "backup_running", "Another backup of this data folder is being made");
-    let _lock = lock(&original.data, LOCK)?.ok_or_else(running)?;
+    let _turn = turn(vault, original).await?;
     let (source, major) = sums::identity(&original.login).await?;
     let catalog = manifest::catalog(&vault.store, &vault.key, Some(&source)).await?;
     for name in catalog.unfinished.values().flatten() {
@@ -73,6 +74,21 @@ pub async fn create(vault: &Vault, original: &Original) -> Result<Manifest> {
         tracing::warn!(code = error.code(), "backups that are too old could not be taken away: {}", error.message());
     }
     Ok(manifest)
+}
+
+/// Waits until no other backup of the data folder is made. The one before holds its turn a moment longer than its manifest is there: it
+/// takes away what is too old.
+async fn turn(vault: &Vault, original: &Original) -> Result<File> {
+    let deadline = Instant::now() + Duration::from_secs(vault.config.turn_time_s);
+    loop {
+        if let Some(lock) = lock(&original.data, LOCK)? {
+            return Ok(lock);
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::new(Kind::Conflict, "backup_running", "Another backup of this data folder is being made"));
+        }
+        sleep(TURN_POLL).await;
+    }
 }
 
 /// Takes away what is not to be kept.
@@ -202,7 +218,7 @@ fn log_range(text: &str, label: &str) -> Option<LogRange> {
 fn pack(state: &[(String, std::path::PathBuf)], to: &mut dyn Write) -> io::Result<()> {
     let mut tar = tar::Builder::new(to);
     for (name, path) in state {
-        match std::fs::File::open(path) {
+        match File::open(path) {
             Ok(mut file) => tar.append_file(name, &mut file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

@@ -173,6 +173,24 @@ async fn an_interrupted_backup_is_none_and_is_cleaned_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_backups_at_once_take_turns() {
+    let mut bench = Bench::new().await;
+    begin(&bench).await;
+    let create = || operations::create(&bench.vault, &bench.original);
+    let (first, second) = tokio::join!(create(), create());
+    assert_ne!(first.unwrap().id, second.unwrap().id);
+    let catalog = operations::catalog(&bench.vault.store, &bench.vault.key, None).await.unwrap();
+    assert_eq!((catalog.backups.len(), catalog.unfinished.len()), (2, 0));
+
+    bench.vault.config.turn_time_s = 0;
+    let create = || operations::create(&bench.vault, &bench.original);
+    let (first, second) = tokio::join!(create(), create());
+    let codes = [first, second].map(|made| made.err().map(|error| error.code().to_owned()));
+    assert!(codes.contains(&None) && codes.contains(&Some("backup_running".to_owned())), "{codes:?}");
+    bench.cluster.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drill_compares_every_table() {
     let bench = Bench::new().await;
     begin(&bench).await;
