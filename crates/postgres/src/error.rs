@@ -81,7 +81,8 @@ fn from_database(said: &Refusal) -> Error {
         _ => state.to_owned(),
     };
     let mut error = Error::new(kind, code, said.message.clone());
-    if let Some(detail) = &said.detail {
+    // Of a deadlock PostgreSQL tells processes and transactions, which are nobody's business.
+    if let Some(detail) = said.detail.as_ref().filter(|_| state != DEADLOCK) {
         error = error.with_details(detail.clone());
     }
     if let Some(hint) = &said.hint {

@@ -61,7 +61,11 @@ impl Cell<'_> {
                 let what = |way: &str| format!("{way} another company's row that points {} somewhere", pointer.name);
                 let fresh = target.fresh(&asked, ALONE).unwrap_or_else(|| asked.clone());
                 self.check(report, &what("insert"), self.expected(Verb::Create, row), target.insert(&fresh, role)).await;
-                if let Some((place, _)) = own {
+                if let Some((place, own)) = own {
+                    // Else the answer would be that somebody else changed the row.
+                    if let Some(version) = own.get("version") {
+                        asked["version"] = version.clone();
+                    }
                     self.check(report, &what("become"), Refused(Outcome::Check), target.become_another(place, &asked, role)).await;
                 }
             }

@@ -60,7 +60,9 @@ pub(crate) async fn read(client: &Client) -> Vec<Table> {
         let (schema, name): (String, String) = (row.get(0), row.get(1));
         let json =
             |index: usize| serde_json::from_str::<Value>(&row.get::<_, Option<String>>(index).unwrap_or("[]".to_owned())).expect("JSON");
-        let all = format!("select tableoid::text, ctid::text, to_jsonb(t)::text from {schema:?}.{name:?} t order by tableoid, ctid");
+        let all = format!(
+            "select tableoid::text, ctid::text, to_jsonb(t)::text from {schema:?}.{name:?} t order by tableoid, to_jsonb(t) ->> 'id', ctid"
+        );
         let rows = client.query(all.as_str(), &[]).await.expect("the rows");
         let place = |row: &tokio_postgres::Row| Place { table_oid: row.get(0), ctid: row.get(1) };
         let rows = rows.iter().map(|row| (place(row), serde_json::from_str(row.get(2)).expect("JSON"))).collect();

@@ -146,6 +146,25 @@ impl KeyRing {
         self.configured.as_ref().map_or("ES256", |configured| configured.algorithm())
     }
 
+    /// Signs what a program verifies that knows no secret of ours: by the key that other tokens are signed with, or, where that is a shared
+    /// secret, by the key that was made here.
+    pub(crate) fn sign_publicly(&self, claims: &Map<String, Value>) -> Result<String, KeyFault> {
+        if self.algorithm() == self.public_algorithm() { self.sign(claims) } else { self.current.sign(claims) }
+    }
+
+    /// Returns the algorithm of [`KeyRing::sign_publicly`].
+    pub(crate) fn public_algorithm(&self) -> &'static str {
+        match self.algorithm() {
+            "HS256" => "ES256",
+            other => other,
+        }
+    }
+
+    /// Returns the keys of the operator's file.
+    pub fn configured(&self) -> Option<&ConfiguredKeys> {
+        self.configured.as_deref()
+    }
+
     /// Returns the key of the operator's file that has this id.
     pub(crate) fn configured_key(&self, kid: &str) -> Option<&ConfiguredKey> {
         self.configured.as_ref()?.find(kid)

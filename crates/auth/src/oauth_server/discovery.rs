@@ -61,7 +61,7 @@ fn document(auth: &Auth) -> Value {
         "response_modes_supported": ["query"],
         "grant_types_supported": GRANTS,
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [auth.keys().ring.algorithm()],
+        "id_token_signing_alg_values_supported": [auth.keys().ring.public_algorithm()],
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         // Whoever has no secret is not told.

@@ -145,7 +145,7 @@ fn answer(auth: &Auth, client: &Client, session: &Session, tokens: &Value, nonce
     }
     if scopes.iter().any(|scope| scope == "openid") {
         let claims = id_claims(auth, client, session, scopes, nonce)?;
-        let id_token = auth.keys().ring.sign(&claims).map_err(Error::internal)?;
+        let id_token = auth.keys().ring.sign_publicly(&claims).map_err(Error::internal)?;
         answer.insert("id_token".to_owned(), json!(id_token));
     }
     Ok(Value::Object(answer))

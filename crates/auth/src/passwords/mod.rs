@@ -103,20 +103,20 @@ impl Passwords {
 
     async fn work<T: Send + 'static>(&self, place: Place, job: impl FnOnce(&Pool) -> Result<T> + Send + 'static) -> Result<T> {
         let turn = self.0.turns.turn().await?;
-        let (pool, begun) = (Arc::clone(&self.0), Instant::now());
+        let pool = Arc::clone(&self.0);
         let (done, outcome) = oneshot::channel();
         // A thread of its own, which is little beside a hash: what steps back behind other work does not come forward again.
         let thread = std::thread::Builder::new().name("password".to_owned()).spawn(move || {
             step_back();
-            // Whoever waited may have gone away.
-            let _heard = done.send(job(&pool)).is_ok();
+            let begun = Instant::now();
+            let outcome = job(&pool);
+            pool.turns.took(begun.elapsed());
+            // The worker was busy until now, whether anybody waits for it or not.
+            drop((turn, place));
+            let _heard = done.send(outcome).is_ok();
         });
         thread.map_err(Error::internal)?;
-        let outcome = outcome.await;
-        self.0.turns.took(begun.elapsed());
-        drop(turn);
-        drop(place);
-        outcome.map_err(Error::internal)?
+        outcome.await.map_err(Error::internal)?
     }
 }
 
@@ -295,6 +295,33 @@ mod tests {
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!(passwords.0.turns.taken(), 0);
         drop(busy);
+    }
+
+    /// Else whoever asks and goes away, again and again, would have any number of hashes made at once.
+    #[tokio::test]
+    async fn a_hash_that_has_begun_keeps_its_worker_until_it_is_done() {
+        let passwords = Passwords::new(cheap()).unwrap();
+        let (begin, begun) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let task = tokio::spawn({
+            let passwords = passwords.clone();
+            async move {
+                let job = move |_: &Pool| {
+                    begin.send(()).unwrap();
+                    Ok(ended.recv().is_ok())
+                };
+                passwords.work(passwords.place().unwrap(), job).await
+            }
+        });
+        tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!((passwords.0.turns.taken(), passwords.0.turns.idle()), (1, 0));
+        end.send(()).unwrap();
+        while passwords.0.turns.idle() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(passwords.0.turns.taken(), 0);
     }
 
     #[tokio::test]

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kernel::{Error, Kind, Result};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A quarter of what a hash took counts for the next guess, so that one that was interrupted does not count for all.
 const WEIGHT: u32 = 4;
 
 /// The workers, the places before them, and the moments that were given out.
 pub(super) struct Turns {
-    workers: Semaphore,
+    workers: Arc<Semaphore>,
     workers_max: u32,
     /// Those who wait, and those whose turn it is.
     places_max: usize,
@@ -31,14 +31,15 @@ struct Pace {
     last: Instant,
 }
 
-/// A place among those whose password is looked at or waits for it, given back also when the caller goes away.
+/// A place among those whose password is looked at or waits for it. Who goes away while he waits gives it back; a hash that has begun goes on
+/// without him, and has its place until it is done.
 pub(crate) struct Place(Arc<Turns>);
 
 impl Turns {
     /// Sets up `workers` and a queue of `queue_max`. `hash` is what one hash took.
     pub(super) fn new(workers: usize, queue_max: usize, come_back_max: Duration, hash: Duration) -> Self {
         Self {
-            workers: Semaphore::new(workers),
+            workers: Arc::new(Semaphore::new(workers)),
             workers_max: u32::try_from(workers).unwrap_or(u32::MAX).max(1),
             places_max: queue_max.saturating_add(workers),
             taken: AtomicUsize::new(0),
@@ -58,9 +59,9 @@ impl Turns {
         Ok(place)
     }
 
-    /// Waits for a worker.
-    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>> {
-        self.workers.acquire().await.map_err(Error::internal)
+    /// Waits for a worker, who is busy as long as this is held.
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.workers).acquire_owned().await.map_err(Error::internal)
     }
 
     /// Notes what a hash took, from which the next moments are guessed.
@@ -73,6 +74,12 @@ impl Turns {
     #[cfg(test)]
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Ordering::Acquire)
+    }
+
+    /// Workers who have nothing to do.
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        self.workers.available_permits()
     }
 
     /// Gives out the next moment, in seconds from now. Where there are more than can be worked off in the longest time, the moments begin

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::queries::State as SessionState;
+use super::queries::{NONE_SPENT, State as SessionState};
 use super::{Lifetime, NewSession, RefreshToken, Session, label, open, queries, read};
 use crate::errors::{bad_request, unprocessable};
 use crate::input::{Caller, Device, Email, Params, Phone, Unread};
@@ -228,6 +228,11 @@ fn judge(state: Option<SessionState>, token: RefreshToken, auth: &Auth) -> Verdi
         return Verdict::Refused(not_found());
     }
     let window = i64::from(auth.config().refresh_reuse_seconds);
+    let is_last = state.counter.checked_sub(1) == Some(token.counter);
+    // It was good before a second factor was proved, and the answer to that was lost, or somebody holds a copy: the factor is asked for again.
+    if is_last && state.spent == NONE_SPENT {
+        return Verdict::Refused(not_found());
+    }
     let age = state.refreshed_at.map(|refreshed_at| auth.now().as_second() - refreshed_at.as_second());
     if state.spent != token.counter {
         return Verdict::Stolen;

@@ -131,14 +131,18 @@ pub(crate) async fn standing(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Res
     }))
 }
 
-/// Notes that a second factor was proved for the caller's session, which was locked, and counts a refresh.
+/// Says that the token before the last was good for less than the session is now: nobody gets another one for it.
+pub(super) const NONE_SPENT: i64 = -1;
+
+/// Notes that a second factor was proved for the caller's session, which was locked, and counts a refresh. The token from before is good for
+/// nothing: whoever copied it did not prove the factor.
 pub(crate) async fn raise(tx: &Tx, caller: Caller, factor: Uuid, method: &'static str, lifetime: Lifetime) -> Result<()> {
     let mut sql = given(caller.session()?, lifetime);
     sql.text(", proof as (select ").bind(factor).text("::uuid as factor_id, ");
-    sql.bind(json!({ "method": method, "timestamp": lifetime.now.as_second() })).text(
+    sql.bind(NONE_SPENT).text("::bigint as spent, ").bind(json!({ "method": method, "timestamp": lifetime.now.as_second() })).text(
         "::jsonb as entry)
          update auth.sessions s
-            set refresh_counter = s.refresh_counter + 1, spent_counter = s.refresh_counter, aal = 'aal2', factor_id = p.factor_id,
+            set refresh_counter = s.refresh_counter + 1, spent_counter = p.spent, aal = 'aal2', factor_id = p.factor_id,
                 amr = jsonb_build_array(p.entry) || coalesce((
                   select jsonb_agg(e.entry order by e.position)
                     from jsonb_array_elements(s.amr) with ordinality e (entry, position)

@@ -27,8 +27,18 @@ pub(super) struct Expectation<'a> {
     pub(super) now_seconds: i64,
     pub(super) issuer: &'a str,
     pub(super) audiences: &'a [String],
-    /// Whether one of our own keys signed the token; a shared secret may be known to others.
-    pub(super) own: bool,
+    pub(super) signer: Signer,
+}
+
+/// Who signs with the key that fits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Signer {
+    /// Nobody but this installation, which signs its API keys with it, too.
+    Ring,
+    /// This installation, or one that goes by the same address. The API keys of the other are no keys here.
+    Configured,
+    /// Whoever knows the shared secret.
+    Anybody,
 }
 
 /// A token that can be relied on.
@@ -56,11 +66,16 @@ impl Verified {
         }
         check_audience(claims, expected.audiences)?;
         let issuer = text(claims, "iss")?;
-        if expected.own && issuer != Some(expected.issuer) && issuer != Some(KEY_ISSUER) {
+        let is_from_here = match expected.signer {
+            Signer::Ring => issuer == Some(expected.issuer) || issuer == Some(KEY_ISSUER),
+            Signer::Configured => issuer == Some(expected.issuer),
+            Signer::Anybody => true,
+        };
+        if !is_from_here {
             return Err(TokenError::Issuer);
         }
         let aal = text(claims, "aal")?;
-        let subject = subject(claims, expected.own)?;
+        let subject = subject(claims, expected.signer != Signer::Anybody)?;
         let also: &[&str] = match subject {
             Subject::User { session_id: Some(_), .. } => &["sub", "aal"],
             Subject::User { .. } => &["sub"],

@@ -18,7 +18,7 @@ use kernel::Secret;
 use moka::Expiry;
 use moka::future::Cache;
 
-use claims::Expectation;
+use claims::{Expectation, Signer};
 
 pub(crate) use claims::AUDIENCE;
 pub use claims::Verified;
@@ -87,7 +87,7 @@ impl Verifier {
     fn verify_afresh(&self, ring: &KeyRing, token: &str, now_seconds: i64) -> Result<Verified, TokenError> {
         let parts: Vec<&str> = token.split('.').take(4).collect();
         let [header, payload, signature] = parts[..] else { return Err(TokenError::Parts(token.split('.').count())) };
-        let Chosen { key, algorithm, is_own } = self.key_for(ring, header)?;
+        let Chosen { key, algorithm, signer } = self.key_for(ring, header)?;
         // Both parts stand together in the token, with one dot between them.
         let message = token.get(..header.len() + 1 + payload.len()).ok_or(TokenError::Header)?;
         let genuine = jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm);
@@ -95,7 +95,7 @@ impl Verifier {
             return Err(TokenError::Signature);
         }
         let claims = URL_SAFE_NO_PAD.decode(payload).ok().and_then(|bytes| strict_json::object(&bytes));
-        let expected = Expectation { now_seconds, issuer: &self.issuer, audiences: &self.audiences, own: is_own };
+        let expected = Expectation { now_seconds, issuer: &self.issuer, audiences: &self.audiences, signer };
         Verified::from_claims(&claims.ok_or(TokenError::Claims)?, &expected)
     }
 
@@ -112,19 +112,20 @@ impl Verifier {
         };
         let alg = header.get("alg").and_then(|alg| alg.as_str());
         if let Some(key) = kid.and_then(|kid| ring.configured_key(kid)) {
-            let (key, algorithm, is_own) = (&key.decoding, key.algorithm, key.is_own);
+            let signer = if key.is_own { Signer::Configured } else { Signer::Anybody };
+            let (key, algorithm) = (&key.decoding, key.algorithm);
             let is_meant = alg.and_then(|alg| alg.parse().ok()) == Some(algorithm);
-            return if is_meant { Ok(Chosen { key, algorithm, is_own }) } else { Err(TokenError::Algorithm) };
+            return if is_meant { Ok(Chosen { key, algorithm, signer }) } else { Err(TokenError::Algorithm) };
         }
         let own = kid.and_then(|kid| ring.public_key(kid));
         match (alg, own) {
-            (Some("ES256"), Some(key)) => Ok(Chosen { key: key.decoding(), algorithm: Algorithm::ES256, is_own: true }),
+            (Some("ES256"), Some(key)) => Ok(Chosen { key: key.decoding(), algorithm: Algorithm::ES256, signer: Signer::Ring }),
             // RS256 has only a key of the operator's file, and this id is none of those.
             (Some("RS256" | "ES256"), None) => Err(TokenError::UnknownKey),
             // The id of one of our public keys with HS256 is the attempt to use that key as a secret.
             (Some("HS256"), None) => {
                 let key = self.shared_secret.as_ref().ok_or(TokenError::UnknownKey)?;
-                Ok(Chosen { key, algorithm: Algorithm::HS256, is_own: false })
+                Ok(Chosen { key, algorithm: Algorithm::HS256, signer: Signer::Anybody })
             }
             _ => Err(TokenError::Algorithm),
         }
@@ -135,8 +136,7 @@ impl Verifier {
 struct Chosen<'a> {
     key: &'a DecodingKey,
     algorithm: Algorithm,
-    /// Whether only this server signs with the key.
-    is_own: bool,
+    signer: Signer,
 }
 
 /// Returns by what a token is remembered: never the token itself.

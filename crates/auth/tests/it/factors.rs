@@ -336,6 +336,12 @@ async fn a_token_from_before_the_second_factor_stays_one() {
     let refused = server.unenroll(&before, &factor).await;
     refused.refused(422, "insufficient_aal", "AAL2 required to unenroll verified factor");
     server.enroll(&before, "Thief's").await.refused(403, "insufficient_aal", "AAL2 required to enroll a new factor");
+    // Nor is anything given for the refresh token before, at once or later; the session goes on for who proved.
+    for seconds in [0, 3600] {
+        server.wait(seconds);
+        server.refresh(&before).await.refused(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found");
+    }
+    let after = server.refresh(&after).await.ok();
     server.sql("update public.team_members set mfa_due_at = now() - interval '1 second'").await;
     let work = async |session: &Value| {
         let parts = http::Request::builder().header("authorization", format!("Bearer {}", token(session)));

@@ -4,7 +4,7 @@ use auth::keys::{ConfiguredKeys, KeyRing};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -154,6 +154,29 @@ async fn a_token_is_verified_by_its_key_and_nothing_else() {
         server.call("GET", "/user", Some(&hs256(&json!({ "alg": "HS256", "kid": "oct" }), &elsewhere, &secret)), None).await.status,
         403
     );
+}
+
+/// The public half of another installation's key is enough for what it signed for this address, and for no more.
+#[tokio::test]
+async fn the_api_keys_of_another_installation_are_no_keys_here() {
+    let server = Server::new().await;
+    let session = server.sign_up("ann@example.com").await;
+    let theirs = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let point = theirs.public_key().as_ref();
+    let mut keys = file(0);
+    keys["keys"].as_array_mut().unwrap().push(
+        json!({ "kid": "theirs", "kty": "EC", "crv": "P-256", "x": encode(&point[1..33]), "y": encode(&point[33..]), "key_ops": ["verify"] }),
+    );
+    with_file(&server, &keys);
+    let sign = |claims: &Value| {
+        let message = message(&json!({ "alg": "ES256", "kid": "theirs" }), claims);
+        format!("{message}.{}", encode(theirs.sign(&SystemRandom::new(), message.as_bytes()).unwrap()))
+    };
+    let said = claims(&session);
+    assert_eq!(server.call("GET", "/user", Some(&sign(&said)), None).await.status, 200, "before, this address was another installation's");
+    let api_key = json!({ "iss": "thorbis", "role": "service_role", "iat": said["iat"], "exp": said["exp"] });
+    let answer = server.call("GET", "/admin/users", Some(&sign(&api_key)), None).await;
+    assert_eq!((answer.status, &answer.body["code"]), (403, &json!("bad_jwt")), "{}", answer.text);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod tag;
 mod text;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kernel::Result;
 use postgres::catalog::{Catalog, Column, TypeShape};
@@ -45,14 +45,38 @@ pub(crate) fn clean(request: &mut ApiRequest, catalog: &Catalog, elements_max: u
     {
         *text = cleaned.into();
     }
+    let as_json = json_arguments(&request.schema, &request.target, catalog);
     for (name, value) in &mut request.query.arguments {
-        if labels.contains_key(name.as_str())
-            && let Cow::Owned(cleaned) = cleaned(value, elements_max)?
-        {
+        let cleaned = match labels.contains_key(name.as_str()) {
+            true if as_json.contains(name.as_str()) => of_json(value, elements_max)?,
+            true => cleaned(value, elements_max).map(|cleaned| if let Cow::Owned(cleaned) = cleaned { Some(cleaned) } else { None })?,
+            false => None,
+        };
+        if let Some(cleaned) = cleaned {
             *value = cleaned;
         }
     }
     Ok(())
+}
+
+/// Returns the arguments whose text is read as JSON, in which a `<` may be escaped.
+fn json_arguments<'a>(schema: &str, target: &Target, catalog: &'a Catalog) -> HashSet<&'a str> {
+    let Target::Function(name) = target else { return HashSet::new() };
+    let arguments = catalog.functions(schema, name).iter().flat_map(|function| &function.arguments);
+    arguments
+        .filter(|argument| matches!(argument.data_type.base.as_str(), "json" | "jsonb"))
+        .map(|argument| argument.name.as_str())
+        .collect()
+}
+
+/// Cleans the texts of a JSON text; what is no JSON PostgreSQL refuses.
+fn of_json(value: &str, elements_max: usize) -> Result<Option<String>> {
+    if serde_json::from_str::<serde::de::IgnoredAny>(value).is_err() {
+        return Ok(None);
+    }
+    let (begin, end) = ("{\"it\":", "}");
+    let cleaned = json::cleaned(&format!("{begin}{value}{end}"), &HashMap::from([("it", Label::Texts)]), elements_max)?;
+    Ok(cleaned.and_then(|whole| Some(whole.strip_prefix(begin)?.strip_suffix(end)?.to_owned())))
 }
 
 /// Tells whether anywhere in it is a `<`, as itself or escaped: of any other request the labels need not be known.
@@ -61,7 +85,7 @@ fn may_open_something(request: &ApiRequest) -> bool {
         Some(Payload::Json { text, .. }) => text.contains(&b'<') || text.contains(&b'\\'),
         _ => false,
     };
-    in_body || request.query.arguments.iter().any(|(_, value)| value.contains('<'))
+    in_body || request.query.arguments.iter().any(|(_, value)| value.contains('<') || value.contains("\\u003"))
 }
 
 fn labels<'a>(request: &ApiRequest, catalog: &'a Catalog) -> HashMap<&'a str, Label> {

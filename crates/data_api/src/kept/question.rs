@@ -87,7 +87,7 @@ fn of_function<'a>(store: &'a Store, call: &CallPlan<'a>, request: &ApiRequest) 
     }
     // An escape might hide a word.
     let is_readable = match &request.body {
-        None => true,
+        None => !request.query.arguments.iter().any(|(_, value)| value.contains('\\')),
         Some(Payload::Json { text, .. }) => !text.contains(&b'\\'),
         Some(Payload::Raw { .. }) => false,
     };

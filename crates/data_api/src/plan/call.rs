@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use indexmap::IndexSet;
 use kernel::{Error, Kind, Result};
 use postgres::catalog::{Argument, Catalog, Function, Relation, ReturnKind, Volatility};
 
@@ -12,6 +13,9 @@ use super::embed::Origin;
 use super::read::{self, Rows};
 use super::{ALIKE, ALIKE_OF_FEW, Surroundings, fuzzy};
 use crate::request::{Action, ApiRequest, Payload, RawMedia};
+
+/// Names that an error lists: more than any function has arguments.
+const LISTED_MAX: usize = 100;
 
 /// A call of a function.
 #[derive(Debug)]
@@ -122,14 +126,10 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, name: &'a str, surroundings: Sur
 fn argument_names(request: &ApiRequest) -> Vec<&str> {
     match (&request.action, &request.body) {
         (Action::CallRead, _) | (_, None) => {
-            let mut names: Vec<&str> = Vec::new();
-            for (name, _) in &request.query.arguments {
-                // What looks like a filter is one: `eq.7` is no value of an argument.
-                if !(names.contains(&name.as_str()) || request.action == Action::CallRead && is_filter(request, name)) {
-                    names.push(name);
-                }
-            }
-            names
+            // A form may have as many as fit into a body: each is looked for once, and not in a list.
+            let names: IndexSet<&str> = request.query.arguments.iter().map(|(name, _)| name.as_str()).collect();
+            // What looks like a filter is one: `eq.7` is no value of an argument.
+            names.into_iter().filter(|name| !(request.action == Action::CallRead && is_filter(request, name))).collect()
         }
         (_, Some(Payload::Json { keys, .. })) => match &request.query.columns {
             Some(columns) => columns.iter().map(String::as_str).collect(),
@@ -211,7 +211,10 @@ fn bytea(bytes: &[u8]) -> String {
 
 /// No function takes these arguments. What is no JSON is looked for as one argument without a name, of one type.
 pub(super) fn no_function(catalog: &Catalog, schema: &str, name: &str, names: &[&str], body: Searched) -> Error {
-    let listed = names.join(", ");
+    let mut listed = names.iter().take(LISTED_MAX).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > LISTED_MAX {
+        listed.push_str(", ...");
+    }
     let (shown, with) = match names {
         [] => (" without parameters".to_owned(), " without parameters".to_owned()),
         [_] => (format!("({listed})"), format!(" with parameter {listed}")),

@@ -7,11 +7,16 @@ use std::collections::HashMap;
 
 /// Letters of a piece: first those, then these.
 const PIECES: [usize; 2] = [3, 2];
+/// Bytes of a text that is looked at. Names have 63 at most, so that this is a list of many; whatever is longer was no slip of the pen.
+const WANTED_BYTES_MAX: usize = 2048;
 /// Names that are compared letter by letter.
 const COMPARED_MAX: usize = 50;
 
 /// Returns the most alike of some names, from 0 for nothing in common to 1 for the same, if it is at least this much alike.
 pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>, least: f64) -> Option<&'a str> {
+    if name.len() > WANTED_BYTES_MAX {
+        return None;
+    }
     let mut names: Vec<&str> = names.collect();
     // Of equals the first in the alphabet, so that the answer does not depend on the order of the catalog.
     names.sort_unstable();

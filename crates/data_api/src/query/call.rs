@@ -64,13 +64,10 @@ fn texts<'a>(sql: &'a mut Sql, given: &[(&Argument, Texts<'_>)]) -> &'a mut Sql 
             Texts::One(text) => {
                 sql.bind(*text);
             }
+            // One value, so that the statement is the same for any number of them.
             Texts::All(texts) => {
-                let mut separator = "array[";
-                for text in texts {
-                    sql.text(separator).bind(*text);
-                    separator = ", ";
-                }
-                sql.text("]");
+                sql.text("array(select x.value from json_array_elements_text(").bind(serde_json::Value::from(texts.as_slice()));
+                sql.text("::json) with ordinality x (value, place) order by x.place)");
             }
         }
         sql.text("::").qualified(&argument.data_type.schema, &argument.data_type.name).text(" as ").ident(&argument.name);

@@ -32,7 +32,9 @@ types as not materialized (
 ),
 relations as materialized (
   select c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_relation_is_updatable(c.oid, true) as events,
-         c.relkind = 'v' and pg_catalog.pg_relation_is_updatable(c.oid, false) & 4 <> 0 as is_plain
+         c.relkind = 'v' and pg_catalog.pg_relation_is_updatable(c.oid, false) & 4 <> 0
+           -- A rule makes any view look so.
+           and not exists (select from pg_catalog.pg_rewrite w where w.ev_class = c.oid and w.ev_type <> '1') as is_plain
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
    where n.nspname in (select w.name from wanted w) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition

@@ -53,7 +53,7 @@ impl KeysInUse {
             }
             seen = now;
             let loaded = store::load(&self.file);
-            match loaded.and_then(|ring| ring.map(|ring| with_signing(ring, self.signing.as_deref())).transpose()) {
+            match loaded.and_then(|ring| ring.map(|ring| self.with_signing(ring)).transpose()) {
                 Ok(Some(ring)) => {
                     backend.replace_keys(&ring);
                     self.ring.store(Arc::new(ring));
@@ -62,6 +62,19 @@ impl KeysInUse {
                 Ok(None) => tracing::warn!(file = %self.file.display(), "the key file is gone; the keys in use stay"),
                 Err(error) => tracing::warn!(%error, "the changed key file cannot be used; the keys in use stay"),
             }
+        }
+    }
+
+    /// Joins what was loaded with the operator's keys: those of his file, or, where that cannot be used now, those in use. Else the keys made
+    /// here that were revoked would stay good until he mends it.
+    fn with_signing(&self, ring: KeyRing) -> Result<KeyRing, store::StoreError> {
+        let before = self.ring.load();
+        match with_signing(ring.clone(), self.signing.as_deref()) {
+            Err(error) if before.configured().is_some() => {
+                tracing::warn!(%error, "the changed signing keys cannot be used; those in use stay");
+                Ok(ring.with_configured(before.configured().cloned())?)
+            }
+            joined => joined,
         }
     }
 }
