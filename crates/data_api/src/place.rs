@@ -3,6 +3,8 @@
 //! Invariant: it is asked for after the commit, so that a server that has replayed the log until there has the write. It says nothing but
 //! how much was ever written.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use kernel::Result;
@@ -12,6 +14,8 @@ use crate::DataApi;
 use crate::plan::Plan;
 
 const POSITION: HeaderName = HeaderName::from_static("database-position");
+/// How long a written answer waits for its position.
+const TIME: Duration = Duration::from_millis(100);
 
 /// Reads which position an answer must have; several are one that has all of them.
 pub(crate) fn shown(headers: &HeaderMap) -> Result<Option<u64>> {
@@ -26,19 +30,21 @@ pub(crate) fn shown(headers: &HeaderMap) -> Result<Option<u64>> {
 }
 
 /// Tells the position of what was written.
-pub(crate) async fn told(api: &DataApi, plan: &Plan<'_>, mut response: Response) -> Response {
-    if plan.only_reads() {
-        return response;
-    }
-    match api.database().position().await {
-        Ok(None) => {}
-        Ok(Some(position)) => {
+pub(crate) async fn told(api: &DataApi, plan: &Plan<'_>, response: Response) -> Response {
+    if plan.only_reads() { response } else { told_anyway(api, response).await }
+}
+
+/// Tells the position of what may have been written. Nobody waits long for it: it is written all the same.
+pub(crate) async fn told_anyway(api: &DataApi, mut response: Response) -> Response {
+    match tokio::time::timeout(TIME, api.database().position()).await {
+        Ok(Ok(None)) => {}
+        Ok(Ok(Some(position))) => {
             if let Ok(value) = HeaderValue::from_str(&position.to_string()) {
                 response.headers_mut().insert(POSITION, value);
             }
         }
-        // It is written all the same.
-        Err(error) => tracing::debug!(%error, "the position of a write could not be told"),
+        Ok(Err(error)) => tracing::debug!(%error, "the position of a write could not be told"),
+        Err(_elapsed) => tracing::debug!("the position of a write was not told in time"),
     }
     response
 }

@@ -30,6 +30,7 @@ use crate::DataApi;
 use crate::explain::{self, Asked};
 use crate::failure::{Failure, IsAnonymous};
 use crate::idempotency::Key;
+use crate::place;
 use crate::plan::{self, Caller, Plan};
 use crate::repeat;
 use crate::request::{Action, ApiRequest, TransactionEnd};
@@ -130,7 +131,10 @@ async fn serve(api: &DataApi, grant: Grant, request: Request) -> Result<Response
         }
         answered = attempt().await;
     }
-    answered
+    match answered {
+        Ok(response) if !batch.steps.iter().all(Step::only_reads) => Ok(place::told_anyway(api, response).await),
+        answered => answered,
+    }
 }
 
 /// Runs all steps in one transaction.

@@ -4,6 +4,7 @@
 //! given up, so that what waits is never older than that; a process that stops sends what waits within its time.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -62,6 +63,8 @@ pub(crate) struct Exporter {
     resource: Resource,
     config: OtlpConfig,
     stop: CancellationToken,
+    /// Whether the last batch was given up, so that it is told once when that begins and once when it ends.
+    is_refused: AtomicBool,
 }
 
 /// Why a batch was not taken.
@@ -81,7 +84,7 @@ impl Exporter {
         let http = Http::new(HttpOptions { bounds, private_allowed: true })?;
         let mut headers: HeaderMap = config.headers.iter().filter_map(super::config::header).collect();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-        Ok(Some(Self { http, traces, logs, headers, resource, config: config.clone(), stop }))
+        Ok(Some(Self { http, traces, logs, headers, resource, config: config.clone(), stop, is_refused: AtomicBool::new(false) }))
     }
 
     /// Sends what comes until it is told to stop, and then what waits.
@@ -135,6 +138,9 @@ impl Exporter {
             match self.post(url, headers.clone(), body.clone()).await {
                 Ok(rejected) => {
                     let rejected = rejected.min(items);
+                    if self.is_refused.swap(false, Ordering::Relaxed) {
+                        tracing::info!(host = url.host_str(), "the collector takes traces and logs again");
+                    }
                     count(signal, "sent", items - rejected);
                     return count(signal, "rejected", rejected);
                 }
@@ -149,6 +155,9 @@ impl Exporter {
             }
         }
         count(signal, "failed", items);
+        if !self.is_refused.swap(true, Ordering::Relaxed) {
+            tracing::warn!(host = url.host_str(), signal, "the collector does not take what is sent to it: some of it is lost");
+        }
     }
 
     fn packed(&self, body: Vec<u8>) -> std::io::Result<(HeaderMap, Vec<u8>)> {

@@ -1,14 +1,16 @@
 //! Looking how far the primary and each replica are, again and again.
 //!
 //! Invariant: a replica is read from only while it answers, replays the log of this primary, and takes no writes of its own. A look that
-//! gets no answer in the time that rows may be old takes it out; the next one that does takes it back.
+//! gets no answer in its time takes it out; the next one that does takes it back. Each is looked at by itself and on a connection of its
+//! own, so that neither a crowd of reads nor another replica that hangs makes a look late.
 
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use kernel::{Error, Result};
 
-use super::standing::{Ends, Out};
+use super::standing::{Ends, Look, Out};
 use super::{LogPosition, Replica, Replicas};
 use crate::error::from_wire;
 use crate::pool::{Pool, Use};
@@ -23,72 +25,99 @@ const END: &str = "select (e.place - case when (e.place - '0/0') % 8192 = 24 the
             then (select c.system_identifier::text from pg_catalog.pg_control_system() c) end
   from (select pg_catalog.pg_current_wal_insert_lsn()) e (place)";
 
-/// How far a replica is, and whose it is.
+/// How far a replica is, whose it is, and since when it runs.
 const REPLAYED: &str =
     "select case when pg_catalog.pg_is_in_recovery() then coalesce(pg_catalog.pg_last_wal_replay_lsn()::text, '0/0') end,
        case when pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute')
-            then (select c.system_identifier::text from pg_catalog.pg_control_system() c) end";
+            then (select c.system_identifier::text from pg_catalog.pg_control_system() c) end,
+       pg_catalog.pg_postmaster_start_time()::text";
 
 /// Where the log ends, without anything else: shown to who wrote.
 const POSITION: &str = "select pg_catalog.pg_current_wal_insert_lsn()::text, null::text";
+
+/// A look may take as long as some intervals, or this long where they are shorter; never longer than rows may be old.
+const INTERVALS: u32 = 4;
+const LOOK_MIN: Duration = Duration::from_secs(2);
 
 /// What a server says of its log.
 struct Said {
     place: Option<LogPosition>,
     system: Option<String>,
+    started: Option<String>,
+}
+
+/// What is known of the primary.
+#[derive(Default)]
+struct Primary {
+    ends: Ends,
+    system: Option<String>,
 }
 
 impl Replicas {
     /// Looks for ever.
-    pub(crate) async fn follow(&self, primary: &Pool) {
-        let mut ends = Ends::default();
-        let mut ticks = tokio::time::interval(self.look_interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    pub(crate) async fn follow(&self) {
+        let primary = Mutex::new(Primary::default());
+        join(self.follow_primary(&primary), join_all(self.all.iter().map(|replica| self.follow_replica(replica, &primary)))).await;
+    }
+
+    async fn follow_primary(&self, known: &Mutex<Primary>) {
+        let mut ticks = self.ticks();
         loop {
             ticks.tick().await;
-            self.look(primary, &mut ends).await;
+            let asked = Instant::now();
+            // Without the primary nobody can be asked about; what replicas have grows old meanwhile.
+            if let Ok(Ok(Said { place: Some(place), system, .. })) = tokio::time::timeout(self.look_time(), said(&self.primary, END)).await
+            {
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.ends.note(asked, place);
+                known.system = system;
+            }
+            for status in self.status() {
+                let lag = status.lag.ok().flatten().map_or(f64::INFINITY, |lag| lag.as_secs_f64());
+                metrics::gauge!("database_replica_lag_seconds", "replica" => status.name.clone()).set(lag);
+                metrics::gauge!("database_replica_used", "replica" => status.name).set(f64::from(u8::from(status.is_used)));
+            }
         }
     }
 
-    async fn look(&self, primary: &Pool, ends: &mut Ends) {
-        let asked = Instant::now();
-        let system = match tokio::time::timeout(self.lag_max, said(primary, END)).await {
-            Ok(Ok(Said { place: Some(place), system })) => {
-                ends.note(asked, place);
-                system
-            }
-            // Without the primary nobody can be asked about; what replicas have grows old meanwhile.
-            Ok(Ok(_) | Err(_)) | Err(_) => None,
-        };
-        let (ends, system) = (&*ends, system.as_deref());
-        join_all(self.all.iter().map(|replica| async move {
-            match tokio::time::timeout(self.lag_max, said(&replica.pool, REPLAYED)).await {
-                Ok(Ok(said)) => replica.stands(&said, ends, system),
+    async fn follow_replica(&self, replica: &Replica, known: &Mutex<Primary>) {
+        let mut ticks = self.ticks();
+        loop {
+            ticks.tick().await;
+            match tokio::time::timeout(self.look_time(), said(&replica.watch, REPLAYED)).await {
+                Ok(Ok(said)) => replica.stands(&said, &known.lock().unwrap_or_else(PoisonError::into_inner)),
                 Ok(Err(error)) => replica.leave(Out::Away, error.message()),
                 Err(_elapsed) => replica.leave(Out::Away, "it did not answer in time"),
             }
-        }))
-        .await;
-        for status in self.status() {
-            let lag = status.lag.ok().flatten().map_or(f64::INFINITY, |lag| lag.as_secs_f64());
-            metrics::gauge!("database_replica_lag_seconds", "replica" => status.name.clone()).set(lag);
-            metrics::gauge!("database_replica_used", "replica" => status.name).set(f64::from(u8::from(status.is_used)));
         }
+    }
+
+    fn ticks(&self) -> tokio::time::Interval {
+        let mut ticks = tokio::time::interval(self.look_interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks
+    }
+
+    fn look_time(&self) -> Duration {
+        self.look_interval.saturating_mul(INTERVALS).max(LOOK_MIN).min(self.lag_max)
     }
 }
 
 impl Replica {
-    fn stands(&self, said: &Said, ends: &Ends, system: Option<&str>) {
+    fn stands(&self, said: &Said, primary: &Primary) {
         let Some(replayed) = said.place else {
             return self.leave(Out::Promoted, "it takes writes of its own");
         };
-        if let (Some(own), Some(primary)) = (said.system.as_deref(), system)
+        if let (Some(own), Some(primary)) = (said.system.as_deref(), primary.system.as_deref())
             && own != primary
         {
             return self.leave(Out::Foreign, "it is a copy of another database");
         }
-        if let Some(why) = self.standing.note(ends, replayed) {
-            tracing::info!(replica = self.name, before = why.name(), "a replica is read from");
+        let look = Look { at: Instant::now(), replayed, started: said.started.clone() };
+        match self.standing.note(&primary.ends, look) {
+            Ok(Some(why)) => tracing::info!(replica = self.name, before = why.name(), "a replica is read from"),
+            Ok(None) => {}
+            Err(why) => self.leave(why, "it has a log that this primary never wrote"),
         }
     }
 
@@ -117,5 +146,6 @@ async fn said(pool: &Pool, text: &'static str) -> Result<Said> {
     let rows = parts.into_iter().next().map(Part::rows).unwrap_or_default();
     let text = |row: &Row, index: usize| row.try_get::<_, Option<String>>(index).map_err(Error::internal);
     let row = rows.first().ok_or_else(|| Error::internal("a server said nothing of its log"))?;
-    Ok(Said { place: text(row, 0)?.map(|place| place.parse()).transpose()?, system: text(row, 1)? })
+    let started = if row.len() > 2 { text(row, 2)? } else { None };
+    Ok(Said { place: text(row, 0)?.map(|place| place.parse()).transpose()?, system: text(row, 1)?, started })
 }

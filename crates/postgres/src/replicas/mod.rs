@@ -62,6 +62,8 @@ impl std::fmt::Debug for Replica {
 /// All replicas of a database.
 pub(crate) struct Replicas {
     all: Vec<Replica>,
+    /// Where the primary is asked how far it is.
+    primary: Pool,
     primary_weight: u32,
     lag_max: Duration,
     look_interval: Duration,
@@ -70,6 +72,8 @@ pub(crate) struct Replicas {
 /// One of them.
 pub(crate) struct Replica {
     pub(crate) pool: Pool,
+    /// For looks alone: a crowd of reads does not make it seem away.
+    watch: Pool,
     name: String,
     weight: u32,
     standing: Standing,
@@ -82,34 +86,43 @@ impl Replicas {
     pub(crate) fn new(options: ReplicaOptions, like: &PoolOptions) -> Result<Self> {
         let all = options.servers.into_iter().map(|(server, weight)| {
             let name = name_of(&server);
-            let pool = Pool::new(PoolOptions { server, acquire: like.acquire.min(options.lag_max), alone: None, ..like.clone() })?;
-            Ok(Replica { pool, name, weight, standing: Standing::new(), left: Notify::new() })
+            let its = PoolOptions { server, acquire: like.acquire.min(options.lag_max), alone: None, ..like.clone() };
+            let watch = Pool::new(PoolOptions { size_max: 1, ..its.clone() })?;
+            Ok(Replica { pool: Pool::new(its)?, watch, name, weight, standing: Standing::new(), left: Notify::new() })
         });
         let all = all.collect::<Result<_>>()?;
-        Ok(Self { all, primary_weight: options.primary_weight, lag_max: options.lag_max, look_interval: options.look_interval })
+        let primary = Pool::new(PoolOptions { size_max: 1, alone: None, ..like.clone() })?;
+        Ok(Self { all, primary, primary_weight: options.primary_weight, lag_max: options.lag_max, look_interval: options.look_interval })
     }
 
     /// Draws who answers a read that shows this position; none where it is the primary's turn, or no replica is far enough.
     pub(crate) fn draw(&self, position: Option<LogPosition>) -> Option<&Replica> {
         let needs = Needs { written: None, position };
-        if !self.all.iter().any(|replica| replica.standing.fits(needs, self.lag_max)) {
+        if !self.all.iter().any(|replica| replica.standing.fits(needs, self.lag_max).is_some()) {
             refused("none_fits");
             return None;
         }
         self.drawn(needs, self.primary_weight)
     }
 
-    /// Keeps to the one that was drawn if it has what was written until then, or draws another that has.
-    pub(crate) fn with<'a>(&'a self, drawn: &'a Replica, written: Option<Instant>, position: Option<LogPosition>) -> Option<&'a Replica> {
+    /// Keeps to the one that was drawn if it has what was written until then, or draws another that has. Returns with it how far it must
+    /// still be when it is read from: it may have been set back since the last look.
+    pub(crate) fn with<'a>(
+        &'a self,
+        drawn: &'a Replica,
+        written: Option<Instant>,
+        position: Option<LogPosition>,
+    ) -> Option<(&'a Replica, Option<LogPosition>)> {
         let needs = Needs { written, position };
-        if drawn.standing.fits(needs, self.lag_max) {
-            return Some(drawn);
-        }
-        let other = self.drawn(needs, 0);
-        if other.is_none() {
+        let proved = |replica: &'a Replica| {
+            let replayed = replica.standing.fits(needs, self.lag_max)?;
+            Some((replica, if written.is_some() { Some(replayed) } else { position }))
+        };
+        let fitting = proved(drawn).or_else(|| proved(self.drawn(needs, 0)?));
+        if fitting.is_none() {
             refused("own_write");
         }
-        other
+        fitting
     }
 
     /// Returns how each of them is.
@@ -117,7 +130,7 @@ impl Replicas {
         let status = |replica: &Replica| ReplicaStatus {
             name: replica.name.clone(),
             lag: replica.standing.lag(),
-            is_used: replica.standing.fits(Needs::default(), self.lag_max),
+            is_used: replica.standing.fits(Needs::default(), self.lag_max).is_some(),
         };
         self.all.iter().map(status).collect()
     }
@@ -129,11 +142,12 @@ impl Replicas {
 
     /// Closes all connections.
     pub(crate) fn close(&self) {
-        self.all.iter().for_each(|replica| replica.pool.close());
+        self.all.iter().for_each(|replica| [&replica.pool, &replica.watch].into_iter().for_each(Pool::close));
+        self.primary.close();
     }
 
     fn drawn(&self, needs: Needs, primary_weight: u32) -> Option<&Replica> {
-        let fits = |replica: &&Replica| replica.standing.fits(needs, self.lag_max);
+        let fits = |replica: &&Replica| replica.standing.fits(needs, self.lag_max).is_some();
         let fitting: Vec<&Replica> = self.all.iter().filter(fits).collect();
         let all = fitting.iter().fold(primary_weight, |all, replica| all.saturating_add(replica.weight));
         let mut turn = rand::random_range(0..all.max(1));
@@ -148,15 +162,30 @@ impl Replicas {
 impl Replica {
     /// Waits for an answer of this replica, as long as it is one. Returns none where the primary has to answer in its place.
     pub(crate) async fn answer<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<Option<T>> {
-        let outcome = tokio::select! {
-            outcome = answer => outcome,
-            () = self.left.notified() => Err(Error::internal("the replica went while it was asked")),
+        let answer = self.stay(answer).await?;
+        if answer.is_some() {
+            metrics::counter!("database_replica_reads_total", "replica" => self.name.clone()).increment(1);
+        }
+        Ok(answer)
+    }
+
+    /// Does what [`Replica::answer`] does for what is no read yet.
+    pub(crate) async fn stay<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+        // Heard from now on, and only then looked: it may go in between.
+        let left = self.left.notified();
+        tokio::pin!(left);
+        left.as_mut().enable();
+        let gone = || Error::internal("the replica went while it was asked");
+        let outcome = if self.standing.is_in() {
+            tokio::select! {
+                outcome = answer => outcome,
+                () = left => Err(gone()),
+            }
+        } else {
+            Err(gone())
         };
         match outcome {
-            Ok(answer) => {
-                metrics::counter!("database_replica_reads_total", "replica" => self.name.clone()).increment(1);
-                Ok(Some(answer))
-            }
+            Ok(answer) => Ok(Some(answer)),
             Err(error) if error.code() == STATEMENT_TIMEOUT => Err(error),
             // What the primary says of the same is what counts: a table may not be there yet, rows may have been taken away under the
             // reader, and what turns out to write can only be refused or done there.
@@ -187,7 +216,7 @@ fn name_of(server: &tokio_postgres::Config) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::standing::Ends;
+    use super::standing::{Ends, Look};
     use super::*;
 
     fn replicas(primary_weight: u32, lag_max: Duration) -> Replicas {
@@ -205,8 +234,12 @@ mod tests {
         let mut ends = Ends::default();
         ends.note(Instant::now(), LogPosition(place));
         for replica in &replicas.all {
-            replica.standing.note(&ends, LogPosition(place));
+            replica.standing.note(&ends, look(place)).unwrap();
         }
+    }
+
+    fn look(place: u64) -> Look {
+        Look { at: Instant::now(), replayed: LogPosition(place), started: None }
     }
 
     fn counted(replicas: &Replicas) -> [u32; 3] {
@@ -247,9 +280,11 @@ mod tests {
         assert!(replicas.with(&replicas.all[0], Some(written), None).is_none());
         let mut ends = Ends::default();
         ends.note(Instant::now(), LogPosition(100));
-        replicas.all[1].standing.note(&ends, LogPosition(100));
-        let other = replicas.with(&replicas.all[0], Some(written), None).map(|replica| replica.name.as_str());
-        assert_eq!(other, Some("127.0.0.1:2"));
+        replicas.all[1].standing.note(&ends, look(100)).unwrap();
+        let other = replicas.with(&replicas.all[0], Some(written), None).map(|(replica, must)| (replica.name.as_str(), must));
+        assert_eq!(other, Some(("127.0.0.1:2", Some(LogPosition(100)))), "it may be set back before it is read from");
+        let other = replicas.with(&replicas.all[0], None, Some(LogPosition(7))).map(|(replica, must)| (replica.name.as_str(), must));
+        assert_eq!(other, Some(("127.0.0.1:1", Some(LogPosition(7)))));
         assert!(replicas.with(&replicas.all[1], Some(written), Some(LogPosition(101))).is_none());
     }
 }

@@ -58,7 +58,7 @@ impl Database {
             let connection = replica.pool.acquire(Use::Alone).await?;
             Box::pin(Tx::open(connection, opening, Access::Read)).await
         };
-        Ok(replica.answer(opened).await?.map(|tx| (tx, AtReplica(replica))))
+        Ok(replica.stay(opened).await?.map(|tx| (tx, AtReplica(replica))))
     }
 
     /// Returns where the log ends, where there are replicas: what was written until now is read by whoever shows it.
@@ -77,7 +77,7 @@ impl Database {
     /// Looks at replicas for ever; returns where there are none.
     pub async fn follow_replicas(&self) {
         if let Some(replicas) = self.replicas() {
-            replicas.follow(self.pool()).await;
+            replicas.follow().await;
         }
     }
 
@@ -95,7 +95,7 @@ impl Database {
         let Some(rights) = found.rows.first() else { return Ok(None) };
         // Asked only now: a write that was noted before is one that the caller may know of.
         let written = self.writes().last_for(found.opened.company_id);
-        let Some(replica) = replicas.with(drawn, written, position) else { return Ok(None) };
+        let Some((replica, position)) = replicas.with(drawn, written, position) else { return Ok(None) };
         let opening = self.opening(grant, context, Access::Read, time).carried(rights, position)?;
         Ok(Some((replica, opening)))
     }

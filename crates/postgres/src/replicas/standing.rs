@@ -39,7 +39,26 @@ impl Out {
 
 /// What is known of one replica.
 #[derive(Debug)]
-pub(super) struct Standing(Mutex<Result<Known, Out>>);
+pub(super) struct Standing(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    now: Result<Known, Out>,
+    /// What the look before found.
+    before: Option<Look>,
+    /// It was further than the log of the primary, which therefore is another one, until it is started or set up anew.
+    strayed: Option<Look>,
+}
+
+/// What a look at a replica found.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    /// When its answer came.
+    pub(super) at: Instant,
+    pub(super) replayed: LogPosition,
+    /// Since when its PostgreSQL runs.
+    pub(super) started: Option<String>,
+}
 
 /// A replica that answers.
 #[derive(Clone, Copy, Debug)]
@@ -79,43 +98,69 @@ impl Ends {
     fn reached(&self, replayed: LogPosition) -> Option<Instant> {
         self.0.iter().rev().find(|(_, end)| *end <= replayed).map(|(asked, _)| *asked)
     }
+
+    /// Tells whether the log ended before what a replica had replayed by then, so that it is not the log which that replica replays.
+    fn is_passed_by(&self, look: &Look) -> bool {
+        self.0.back().is_some_and(|(asked, end)| *asked > look.at && *end < look.replayed)
+    }
 }
 
 impl Standing {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Err(Out::Unknown)))
+        Self(Mutex::new(State { now: Err(Out::Unknown), before: None, strayed: None }))
     }
 
-    /// Notes what a look found. Returns what it was out for before, or is out for now, where that changed.
-    pub(super) fn note(&self, ends: &Ends, replayed: LogPosition) -> Option<Out> {
-        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = match &*standing {
+    /// Notes what a look found. Returns what it was out for before, if it is in again. A replica that has replayed what the primary never
+    /// wrote is out: the primary was restored to an earlier moment, or one that was less far took its place.
+    pub(super) fn note(&self, ends: &Ends, look: Look) -> Result<Option<Out>, Out> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.strayed.as_ref().is_some_and(|strayed| strayed.started != look.started || look.replayed < strayed.replayed) {
+            (state.strayed, state.before) = (None, None);
+        }
+        if state.strayed.is_none() && state.before.as_ref().is_some_and(|before| ends.is_passed_by(before)) {
+            state.strayed = state.before.take();
+        }
+        let replayed = look.replayed;
+        state.before = Some(look);
+        if state.strayed.is_some() {
+            return Err(Out::Foreign);
+        }
+        let before = match &state.now {
             Ok(known) if known.replayed <= replayed => known.as_of,
             Ok(_) | Err(_) => None,
         };
         let as_of = ends.reached(replayed).max(before);
-        std::mem::replace(&mut *standing, Ok(Known { as_of, replayed })).err()
+        Ok(std::mem::replace(&mut state.now, Ok(Known { as_of, replayed })).err())
     }
 
     /// Takes it out. Tells whether it was in until now.
     pub(super) fn leave(&self, why: Out) -> bool {
-        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *standing, Err(why)).is_ok()
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut state.now, Err(why)).is_ok()
     }
 
-    /// Tells whether a read may have it that allows so much lag.
-    pub(super) fn fits(&self, needs: Needs, lag_max: Duration) -> bool {
-        let standing = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(Known { as_of: Some(as_of), replayed }) = standing else { return false };
-        as_of.elapsed() <= lag_max
+    /// Tells whether a read may have it that allows so much lag: how far it must be for that, which it was at the last look. Whoever reads
+    /// there makes sure that it is so still.
+    pub(super) fn fits(&self, needs: Needs, lag_max: Duration) -> Option<LogPosition> {
+        let Ok(Known { as_of: Some(as_of), replayed }) = self.now() else { return None };
+        let fits = as_of.elapsed() <= lag_max
             && needs.written.is_none_or(|written| written < as_of)
-            && needs.position.is_none_or(|position| position <= replayed)
+            && needs.position.is_none_or(|position| position <= replayed);
+        fits.then_some(replayed)
+    }
+
+    /// Tells whether it is read from at all.
+    pub(super) fn is_in(&self) -> bool {
+        self.now().is_ok()
     }
 
     /// Returns how old is what can be read there, or why nothing is.
     pub(super) fn lag(&self) -> Result<Option<Duration>, Out> {
-        let standing = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.map(|known| known.as_of.map(|as_of| as_of.elapsed()))
+        self.now().map(|known| known.as_of.map(|as_of| as_of.elapsed()))
+    }
+
+    fn now(&self) -> Result<Known, Out> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).now
     }
 }
 
@@ -129,47 +174,70 @@ mod tests {
         LogPosition(position)
     }
 
+    fn look(position: u64) -> Look {
+        Look { at: Instant::now(), replayed: at(position), started: Some("today".to_owned()) }
+    }
+
     #[test]
     fn a_replica_has_what_was_written_before_the_end_that_it_reached() {
         let now = Instant::now();
         let before = |ms: u64| now.checked_sub(Duration::from_millis(ms)).unwrap();
         let (standing, mut ends) = (Standing::new(), Ends::default());
-        assert!(!standing.fits(Needs::default(), LAG_MAX));
+        assert!(standing.fits(Needs::default(), LAG_MAX).is_none());
         ends.note(before(300), at(100));
         ends.note(before(200), at(200));
         ends.note(before(100), at(300));
-        assert_eq!(standing.note(&ends, at(250)), Some(Out::Unknown));
-        assert!(standing.fits(Needs::default(), LAG_MAX));
+        assert_eq!(standing.note(&ends, look(250)), Ok(Some(Out::Unknown)));
+        assert_eq!(standing.fits(Needs::default(), LAG_MAX), Some(at(250)));
         let written = |ms| Needs { written: Some(before(ms)), position: None };
-        assert!(standing.fits(written(201), LAG_MAX));
-        assert!(!standing.fits(written(200), LAG_MAX) && !standing.fits(written(150), LAG_MAX));
+        assert_eq!(standing.fits(written(201), LAG_MAX), Some(at(250)));
+        assert!([200, 150].iter().all(|ms| standing.fits(written(*ms), LAG_MAX).is_none()));
         let position = |position| Needs { written: None, position: Some(at(position)) };
-        assert!(standing.fits(position(250), LAG_MAX) && !standing.fits(position(251), LAG_MAX));
-        assert!(!standing.fits(Needs::default(), Duration::from_millis(199)));
-        assert_eq!(standing.note(&ends, at(300)), None);
-        assert!(standing.fits(written(150), LAG_MAX));
+        assert!(standing.fits(position(250), LAG_MAX).is_some() && standing.fits(position(251), LAG_MAX).is_none());
+        assert_eq!(standing.fits(Needs::default(), Duration::from_millis(199)), None);
+        assert_eq!(standing.note(&ends, look(300)), Ok(None));
+        assert!(standing.fits(written(150), LAG_MAX).is_some());
     }
 
     #[test]
     fn one_that_left_is_read_from_when_it_is_back_and_has_caught_up() {
         let (standing, mut ends) = (Standing::new(), Ends::default());
         ends.note(Instant::now(), at(100));
-        assert_eq!(standing.note(&ends, at(100)), Some(Out::Unknown));
+        assert_eq!(standing.note(&ends, look(100)), Ok(Some(Out::Unknown)));
         assert!(standing.leave(Out::Away) && !standing.leave(Out::Promoted));
         assert_eq!(standing.lag().unwrap_err(), Out::Promoted);
-        assert_eq!(standing.note(&ends, at(99)), Some(Out::Promoted));
-        assert!(!standing.fits(Needs::default(), LAG_MAX));
-        assert_eq!(standing.note(&ends, at(100)), None);
-        assert!(standing.fits(Needs::default(), LAG_MAX));
+        assert_eq!(standing.note(&ends, look(99)), Ok(Some(Out::Promoted)));
+        assert!(standing.fits(Needs::default(), LAG_MAX).is_none());
+        assert_eq!(standing.note(&ends, look(100)), Ok(None));
+        assert_eq!(standing.fits(Needs::default(), LAG_MAX), Some(at(100)));
     }
 
     #[test]
-    fn another_history_begins_anew() {
+    fn another_history_begins_anew_and_who_follows_the_old_one_is_foreign() {
         let (standing, mut ends) = (Standing::new(), Ends::default());
         ends.note(Instant::now(), at(500));
-        standing.note(&ends, at(500));
+        assert_eq!(standing.note(&ends, look(600)), Ok(Some(Out::Unknown)), "written since the primary was asked");
+        // The primary was restored to an earlier moment.
         ends.note(Instant::now(), at(100));
-        assert_eq!(ends.reached(at(600)), ends.0.back().map(|(asked, _)| *asked));
         assert_eq!(ends.0.len(), 1);
+        for end in [100, 599, 700] {
+            ends.note(Instant::now(), at(end));
+            assert_eq!(standing.note(&ends, look(600)), Err(Out::Foreign), "{end}");
+            standing.leave(Out::Foreign);
+            assert_eq!(standing.fits(Needs::default(), LAG_MAX), None);
+        }
+        // Set up anew from that primary, and further than the old one was.
+        assert_eq!(standing.note(&ends, Look { started: Some("tomorrow".to_owned()), ..look(700) }), Ok(Some(Out::Foreign)));
+        assert!(standing.fits(Needs::default(), LAG_MAX).is_some());
+    }
+
+    #[test]
+    fn what_is_written_between_two_looks_makes_nobody_foreign() {
+        let (standing, mut ends) = (Standing::new(), Ends::default());
+        for end in [100, 200, 300] {
+            ends.note(Instant::now(), at(end));
+            // The primary went on while the replica was asked.
+            assert!(standing.note(&ends, look(end + 50)).is_ok());
+        }
     }
 }

@@ -70,7 +70,7 @@ impl Observation {
         self.signals.note_request(status, taken);
         metrics::count_request(&self.method, route, status, taken);
         let duration_ms = taken.as_secs_f64() * 1000.0;
-        let (method, path, peer, client) = (self.method.as_str(), &self.path, self.peer, self.client);
+        let (method, path, peer, client) = (metrics::method_name(&self.method), &self.path, self.peer, self.client);
         tracing::info!(target: "access", method, path, status, duration_ms, %peer, %client, route, code, "{method} {path} {status}");
     }
 }
@@ -107,7 +107,7 @@ fn told(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').collect();
     let is_deep = path.starts_with("/storage/v1/") && parts.len() > TOLD;
     let is_named = ["/storage/v1/object/", "/storage/v1/s3/"].iter().any(|begin| path.starts_with(begin));
-    let is_bucket = parts.get(4).is_some_and(|deed| DEEDS.contains(deed));
+    let is_bucket = path.starts_with("/storage/v1/object/") && parts.get(4).is_some_and(|deed| DEEDS.contains(deed));
     match parts.get(..if is_deep { TOLD } else { BUCKET }) {
         Some(begin) if is_deep || is_named && !is_bucket && parts.get(BUCKET).is_some_and(|name| !name.is_empty()) => {
             format!("{}/...", begin.join("/"))
@@ -130,6 +130,7 @@ mod tests {
             ("/storage/v1/object/attachments/01/jane.pdf", "/storage/v1/object/attachments/01/..."),
             ("/storage/v1/object/sign/attachments/01/jane.pdf", "/storage/v1/object/sign/attachments/..."),
             ("/storage/v1/s3/attachments/01/jane.pdf", "/storage/v1/s3/attachments/01/..."),
+            ("/storage/v1/s3/public/jane.pdf", "/storage/v1/s3/public/..."),
             ("/storage/v1/bucket", "/storage/v1/bucket"),
             ("/storage/v1/object/avatars/jane.pdf", "/storage/v1/object/avatars/..."),
             ("/storage/v1/s3/avatars/jane.pdf", "/storage/v1/s3/avatars/..."),
