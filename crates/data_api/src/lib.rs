@@ -196,6 +196,7 @@ impl DataApi {
             conditions_max: limits.parse.conditions_max,
             aggregates_enabled: self.0.config.aggregates_enabled,
             embed_names: self.0.config.embed_names,
+            suggests_names: self.0.config.errors_explained && catalog.is_declared(),
         }
     }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING, VARY, WARNING,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, LOCATION,
+    TRANSFER_ENCODING, VARY, WARNING,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kernel::{Error, Kind, Result};
@@ -59,7 +60,7 @@ pub(crate) fn response(request: &ApiRequest, plan: &Plan<'_>, mut outcome: Outco
     }
     let own = response.headers_mut();
     own.insert(VARY, HeaderValue::from_static("Accept, Prefer, Range"));
-    if config.schemas.len() > 1 {
+    if request.tells_schema && own.contains_key(CONTENT_TYPE) {
         insert(own, CONTENT_PROFILE, &request.schema);
     }
     if let (Target::Relation(name), Some(canonical), None) = (&request.target, &request.canonical, &request.explain) {
@@ -102,6 +103,7 @@ pub(crate) fn has_rows(response: &Response) -> bool {
 pub(crate) fn methods(allowed: &str) -> Response {
     let mut response = empty(StatusCode::OK);
     insert(response.headers_mut(), ALLOW, allowed);
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 
@@ -169,7 +171,7 @@ fn written(request: &ApiRequest, outcome: Outcome) -> Response {
     let status = match request.action {
         Action::Insert if outcome.new_rows == Some(0) => StatusCode::OK,
         Action::Insert => StatusCode::CREATED,
-        Action::Put if outcome.new_rows.is_some_and(|new| new > 0) => StatusCode::CREATED,
+        Action::Put if full && outcome.new_rows.is_some_and(|new| new > 0) => StatusCode::CREATED,
         _ if full => StatusCode::OK,
         _ => StatusCode::NO_CONTENT,
     };
@@ -177,7 +179,7 @@ fn written(request: &ApiRequest, outcome: Outcome) -> Response {
         Action::Update => range(0, outcome.rows, counted),
         _ => range(0, 0, counted),
     };
-    let location = outcome.location.as_deref().map(|pairs| location(&request.target, pairs));
+    let location = outcome.location.as_deref().filter(|_| outcome.rows == 1).map(|pairs| location(&request.target, pairs));
     let mut response = if full { with_body(status, request.media, outcome.body) } else { empty(status) };
     let headers = response.headers_mut();
     if request.action != Action::Put {
@@ -234,6 +236,7 @@ fn location(target: &Target, pairs: &[Option<String>]) -> String {
         .chunks_exact(2)
         .filter_map(|pair| match pair {
             [Some(name), Some(value)] => Some(format!("{}=eq.{}", encoded(name), encoded(value))),
+            [Some(name), None] => Some(format!("{}=is.null", encoded(name))),
             _ => None,
         })
         .collect();
@@ -370,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_place_is_a_filter_by_the_key() {
-        let pairs = ["id", "a/b", "number", "7"].map(|text| Some(text.to_owned()));
-        assert_eq!(location(&Target::Relation("odd name".to_owned()), &pairs), "/odd%20name?id=eq.a%2Fb&number=eq.7");
+        let pairs = [Some("id"), Some("a/b"), Some("number"), Some("7"), Some("part"), None].map(|text| text.map(str::to_owned));
+        assert_eq!(location(&Target::Relation("odd name".to_owned()), &pairs), "/odd%20name?id=eq.a%2Fb&number=eq.7&part=is.null");
     }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn answer(api: &DataApi, grant: Grant, parts: &Parts) -> Result
     if config.openapi_mode == OpenApiMode::Disabled {
         return Err(Error::new(Kind::NotFound, "PGRST126", "Root endpoint metadata is disabled"));
     }
-    let schema = request::read_schema(&parts.headers, &config.schemas)?;
+    let (schema, is_named) = request::read_schema(&parts.headers, &config.schemas)?;
     let version = version(&parts.headers)?;
     let catalog = api.schema().get().await?;
     let mut context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
@@ -55,7 +55,7 @@ pub(crate) async fn answer(api: &DataApi, grant: Grant, parts: &Parts) -> Result
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
     headers.insert(VARY, HeaderValue::from_static("Accept, Prefer, Range"));
-    if config.schemas.len() > 1
+    if (is_named || config.schemas.len() > 1)
         && let Ok(schema) = HeaderValue::from_str(&schema)
     {
         headers.insert(CONTENT_PROFILE, schema);

@@ -110,7 +110,7 @@ async fn answer(api: &DataApi, target: Target, who: Can<AnyCaller>, request: Req
 
 /// Tells what can be done with a relation or function; a page that asks whether it may call at all is answered before it comes here.
 async fn methods(api: &DataApi, target: &Target, parts: &Parts) -> Result<Response> {
-    let schema = request::read_schema(&parts.headers, &api.config().schemas)?;
+    let (schema, _named) = request::read_schema(&parts.headers, &api.config().schemas)?;
     let arguments = request::argument_names(parts.uri.query().unwrap_or_default(), &api.limits().general().parse)?;
     let catalog = api.schema().get().await?;
     let allowed = match plan::methods(&catalog, &schema, target, &arguments) {

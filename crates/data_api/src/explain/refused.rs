@@ -204,6 +204,7 @@ async fn hidden(asked: &Asked<'_>, relation: &Relation, grant: Grant, caller: Ca
     ] {
         let request = ApiRequest {
             schema: relation.schema.clone(),
+            tells_schema: false,
             target: Target::Relation(relation.name.clone()),
             action: Action::Read,
             query: Query { conditions: asked.request.query.conditions.clone(), ..Query::default() },

@@ -113,6 +113,15 @@ fn kind(plain_type: &str) -> Option<&'static str> {
     }
 }
 
+/// Returns how a value is written that has a type: PostgreSQL's name of it, but for whole numbers, whose sizes the description has words for.
+fn format(written: &str) -> &str {
+    match written {
+        "smallint" | "integer" => "int32",
+        "bigint" => "int64",
+        other => other,
+    }
+}
+
 /// Returns what an array consists of.
 fn element(plain_type: &str) -> Option<&str> {
     plain_type.strip_suffix("[]")

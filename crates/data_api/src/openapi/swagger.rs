@@ -5,7 +5,7 @@
 use postgres::catalog::{Argument, Column, Function, Relation, Volatility};
 use serde_json::{Map, Value, json};
 
-use super::{Subject, default, element, kind, media_types, object, summary};
+use super::{Subject, default, element, format, kind, media_types, object, summary};
 
 pub(super) fn document(subject: &Subject<'_>) -> Value {
     let (title, description) = subject.titles();
@@ -84,7 +84,7 @@ fn property(subject: &Subject<'_>, relation: &Relation, column: &Column) -> Valu
         ("default", default(column)),
         ("description", subject.column_description(relation, column).map(Value::from)),
         ("enum", subject.catalog.values(&column.data_type).map(|values| json!(values))),
-        ("format", Some(json!(column.formatted_type))),
+        ("format", Some(json!(format(&column.formatted_type)))),
         ("items", items(&column.plain_type)),
         ("maxLength", column.max_length.map(Value::from)),
         ("type", kind(&column.plain_type).map(Value::from)),
@@ -145,7 +145,6 @@ fn row_filter(column: &Column) -> Value {
         ("name", Some(json!(column.name))),
         ("description", column.comment.as_deref().map(Value::from)),
         ("required", Some(json!(false))),
-        ("format", Some(json!(column.formatted_type))),
         ("in", Some(json!("query"))),
         ("type", Some(json!("string"))),
     ]))
@@ -221,13 +220,13 @@ fn query_argument(argument: &Argument) -> Value {
     match element(written).filter(|_| argument.variadic) {
         Some(element) => parameter.extend(object([
             ("type", Some(json!("array"))),
-            ("items", Some(json!({ "type": kind(element).unwrap_or("string"), "format": element }))),
+            ("items", Some(json!({ "type": kind(element).unwrap_or("string"), "format": format(element) }))),
             ("collectionFormat", Some(json!("multi"))),
         ])),
         None => parameter.extend(object([
             // An array is written {1,2} here.
             ("type", Some(json!(kind(written).filter(|kind| *kind != "array").unwrap_or("string")))),
-            ("format", Some(json!(written))),
+            ("format", Some(json!(format(written)))),
         ])),
     }
     Value::Object(parameter)
@@ -236,7 +235,8 @@ fn query_argument(argument: &Argument) -> Value {
 fn body_arguments(function: &Function) -> Value {
     let property = |argument: &Argument| {
         let written = &argument.formatted_type;
-        let property = object([("type", kind(written).map(Value::from)), ("items", items(written)), ("format", Some(json!(written)))]);
+        let property =
+            object([("type", kind(written).map(Value::from)), ("items", items(written)), ("format", Some(json!(format(written))))]);
         (argument.name.clone(), Value::Object(property))
     };
     let properties: Map<String, Value> = function.arguments.iter().map(property).collect();

@@ -211,6 +211,9 @@ fn bytea(bytes: &[u8]) -> String {
 
 /// No function takes these arguments. What is no JSON is looked for as one argument without a name, of one type.
 pub(super) fn no_function(catalog: &Catalog, schema: &str, name: &str, names: &[&str], body: Searched) -> Error {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    let names = names.as_slice();
     let mut listed = names.iter().take(LISTED_MAX).copied().collect::<Vec<_>>().join(", ");
     if names.len() > LISTED_MAX {
         listed.push_str(", ...");

@@ -12,7 +12,7 @@ use super::read::{self, Counted, Rows};
 use super::relationship::{self, Found};
 use super::{Surroundings, Walls};
 use crate::config::EmbedNames;
-use crate::request::{ApiRequest, Condition, IsValue, JoinKind, Operation, OrderTerm, Query, Range, SelectItem};
+use crate::request::{ApiRequest, Condition, JoinKind, OrderTerm, Query, Range, SelectItem};
 use crate::request::{Embed as Said, Field, targets};
 
 /// A related relation, its rows embedded in each row around it.
@@ -137,10 +137,11 @@ impl<'a> Planner<'a, '_> {
                 Some((below, rest)) => below.conditions.push((rest, condition)),
             }
         }
-        let (mut order, mut range) = (&[][..], None);
+        let (mut order, mut range) = (None, None);
         for (path, terms) in level.orders {
             match self.deeper(path, &said, &mut below)? {
-                None => order = terms,
+                // Of several the first counts.
+                None => order = order.or(Some(terms)),
                 Some((below, rest)) => below.orders.push((rest, terms)),
             }
         }
@@ -151,11 +152,12 @@ impl<'a> Planner<'a, '_> {
             }
         }
         let embeds = said.into_iter().zip(below).map(|(said, level)| self.embed(origin, said, level)).collect::<Result<Vec<_>>>()?;
+        let order = order.unwrap_or_default();
         check_order(origin, order, &embeds)?;
         let inner = embeds.iter().filter(|embed| embed.is_inner()).fold(0_usize, |sum, embed| sum.saturating_add(embed.size));
         let mut size = inner;
         for condition in &conditions {
-            size = size.saturating_add(check_condition(condition, &embeds)?);
+            size = size.saturating_add(check_condition(condition, origin, &embeds)?);
         }
         // Each time that an embed is asked for, all that is asked inside of it is written again.
         if size > self.surroundings.conditions_max {
@@ -215,12 +217,14 @@ impl<'a> Planner<'a, '_> {
         below: &'b mut [Level<'a>],
     ) -> Result<Option<(&'b mut Level<'a>, &'a [String])>> {
         let Some((name, rest)) = path.split_first() else { return Ok(None) };
-        let meant =
-            targets::meant(said, name).filter(|(_, is_legacy)| !is_legacy || self.surroundings.embed_names == EmbedNames::AliasFirst);
-        match meant.and_then(|(at, _)| below.get_mut(at)) {
-            Some(level) => Ok(Some((level, rest))),
-            None => Err(not_embedded(name)),
+        let Some((at, is_legacy)) = targets::meant(said, name) else { return Err(not_embedded(name)) };
+        if is_legacy && self.surroundings.embed_names != EmbedNames::AliasFirst {
+            let alias = said.get(at).and_then(|said| said.alias.as_deref()).unwrap_or(name);
+            return Err(not_embedded(name)
+                .with_details("Target names are not allowed in filters if they have an alias")
+                .with_hint(format!("Change '{name}' to '{alias}' in filters, orders or limits.")));
         }
+        below.get_mut(at).map(|level| Some((level, rest))).ok_or_else(|| not_embedded(name))
     }
 
     fn walls(self, relation: &'a Relation) -> Walls<'a> {
@@ -291,17 +295,22 @@ fn check_order(origin: Origin<'_>, order: &[OrderTerm], embeds: &[Embed<'_>]) ->
     Ok(())
 }
 
-/// Checks that of an embed nothing but its being there is a condition. Returns how much the statement grows by it.
-fn check_condition(condition: &Condition, embeds: &[Embed<'_>]) -> Result<usize> {
+/// Checks that of an embed nothing but its being there is a condition; a column of the same name is asked about otherwise. Returns how much
+/// the statement grows by it.
+fn check_condition(condition: &Condition, origin: Origin<'_>, embeds: &[Embed<'_>]) -> Result<usize> {
     let filter = match condition {
         Condition::Logic { children, .. } => {
-            return children.iter().try_fold(0_usize, |sum, child| Ok(sum.saturating_add(check_condition(child, embeds)?)));
+            return children.iter().try_fold(0_usize, |sum, child| Ok(sum.saturating_add(check_condition(child, origin, embeds)?)));
         }
         Condition::Filter(filter) => filter,
     };
-    let Some(embed) = embeds.iter().find(|embed| filter.field.path.is_empty() && embed.name() == filter.field.name) else { return Ok(1) };
-    if matches!(filter.operation, Operation::Is(IsValue::Null | IsValue::NotNull)) {
+    let name = &filter.field.name;
+    let Some(embed) = embeds.iter().find(|embed| filter.field.path.is_empty() && embed.name() == name) else { return Ok(1) };
+    if filter.may_ask_for_presence() {
         return Ok(embed.size);
+    }
+    if origin.relation.is_some_and(|relation| relation.column(name).is_some()) {
+        return Ok(1);
     }
     Err(Error::new(Kind::BadRequest, "PGRST120", format!("Bad operator on the '{}' embedded resource", embed.said.name))
         .with_details("Only is null or not is null filters are allowed on embedded resources"))

@@ -86,6 +86,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) aggregates_enabled: bool,
     /// What names an embedded table that has an alias.
     pub(crate) embed_names: EmbedNames,
+    /// Whether more is suggested than the dialect does.
+    pub(crate) suggests_names: bool,
 }
 
 /// What sort of caller it is, as far as the plan depends on it.

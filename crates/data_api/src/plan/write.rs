@@ -13,6 +13,9 @@ use crate::request::{
     SelectItem,
 };
 
+/// The schema cache knows no such column.
+const UNKNOWN_COLUMN: &str = "PGRST204";
+
 /// A write into a relation.
 #[derive(Debug)]
 pub(crate) struct WritePlan<'a> {
@@ -140,11 +143,12 @@ pub(super) fn plan<'a>(request: &'a ApiRequest, relation: &'a Relation, surround
     let returning = (representation == Some(Representation::Full)).then_some(query.select.as_slice());
     let shown = embed::written(request, relation, surroundings)?;
     let kind = match request.action {
-        Action::Update => update(request, relation)?,
-        Action::Delete => WriteKind::Delete { conditions: read::top_level(query), mark: mark(relation, caller, walls) },
-        Action::Put => put(request, relation)?,
-        Action::Insert | Action::Read | Action::Call | Action::CallRead => insert(request, relation)?,
+        Action::Update => update(request, relation),
+        Action::Delete => Ok(WriteKind::Delete { conditions: read::top_level(query), mark: mark(relation, caller, walls) }),
+        Action::Put => put(request, relation),
+        Action::Insert | Action::Read | Action::Call | Action::CallRead => insert(request, relation),
     };
+    let kind = kind.map_err(|error| if surroundings.suggests_names { suggested(error, request, relation) } else { error })?;
     let location = match (request.action, representation) {
         (Action::Insert, Some(Representation::HeadersOnly)) => known_key(relation),
         _ => Vec::new(),
@@ -362,8 +366,15 @@ pub(crate) fn other_key() -> Error {
 
 fn unknown_column(relation: &Relation, name: &str) -> Error {
     let message = format!("Could not find the '{name}' column of '{}' in the schema cache", relation.name);
-    let error = Error::new(Kind::BadRequest, "PGRST204", message);
-    match misspelt(name, relation.columns.iter().map(|column| column.name.as_str())) {
+    Error::new(Kind::BadRequest, UNKNOWN_COLUMN, message)
+}
+
+/// Says which column was meant, where the dialect says nothing: only what is sure.
+fn suggested(error: Error, request: &ApiRequest, relation: &Relation) -> Error {
+    let Some(Payload::Json { keys, .. }) = &request.body else { return error };
+    let names = request.query.columns.as_ref().unwrap_or(keys);
+    let unknown = names.iter().find(|name| relation.column(name).is_none()).filter(|_| error.code() == UNKNOWN_COLUMN);
+    match unknown.and_then(|name| misspelt(name, relation.columns.iter().map(|column| column.name.as_str()))) {
         Some(meant) => error.with_hint(format!("Perhaps you meant the column '{meant}'")),
         None => error,
     }

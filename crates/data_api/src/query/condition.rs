@@ -89,7 +89,7 @@ fn one(sql: &mut Sql, place: &Place<'_>, condition: &Condition) {
 
 fn filter(sql: &mut Sql, place: &Place<'_>, filter: &Filter) {
     let field = &filter.field;
-    let embed = place.embeds.iter().find(|embed| field.path.is_empty() && embed.name() == field.name);
+    let embed = place.embeds.iter().find(|embed| filter.may_ask_for_presence() && embed.name() == field.name);
     if let Some(embed) = embed {
         let is_null = filter.operation == Operation::Is(IsValue::Null);
         if is_null != filter.negated {

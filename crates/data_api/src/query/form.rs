@@ -26,8 +26,12 @@ pub(crate) enum Form<'a> {
     Csv,
     /// The one value of a function.
     Value,
+    /// The same without what is null.
+    ValueStripped,
     /// The values of a function.
     Values,
+    /// The same without what is null.
+    ValuesStripped,
     /// The values of a function, a line each.
     CsvOfValues,
     /// What the database makes of the rows.
@@ -74,6 +78,7 @@ impl<'a> Form<'a> {
 
     pub(super) fn of_result(result: ResultKind, request: &'a ApiRequest) -> Self {
         let media = request.media;
+        let is_stripped = matches!(media, MediaType::JsonStripped | MediaType::ObjectStripped);
         match (result, &request.custom) {
             (ResultKind::Nothing, _) => return Self::Nothing,
             _ if request.head => return Self::Nothing,
@@ -82,9 +87,12 @@ impl<'a> Form<'a> {
         }
         match result {
             ResultKind::Value | ResultKind::Values if media == MediaType::Csv => Self::CsvOfValues,
+            ResultKind::Value if is_stripped => Self::ValueStripped,
             ResultKind::Value => Self::Value,
             // There is only one: more or fewer are refused.
-            ResultKind::Values if matches!(media, MediaType::Object | MediaType::ObjectStripped) => Self::Value,
+            ResultKind::Values if media == MediaType::ObjectStripped => Self::ValueStripped,
+            ResultKind::Values if media == MediaType::Object => Self::Value,
+            ResultKind::Values if is_stripped => Self::ValuesStripped,
             ResultKind::Values => Self::Values,
             ResultKind::Row if media == MediaType::JsonStripped => Self::ObjectStripped,
             ResultKind::Row if media == MediaType::Json => Self::Object,
@@ -102,7 +110,9 @@ impl<'a> Form<'a> {
             Self::ObjectStripped => sql.text("coalesce((json_strip_nulls(json_agg(thorbis_row)) -> 0)::text, 'null')"),
             Self::Csv => names(sql, source).text(" || E'\\n' || coalesce(string_agg(").text(LINE).text(", E'\\n'), '')"),
             Self::Value => sql.text("coalesce((json_agg(thorbis_row.").text(VALUE).text(") -> 0)::text, 'null')"),
+            Self::ValueStripped => sql.text("coalesce((json_strip_nulls(json_agg(thorbis_row.").text(VALUE).text(")) -> 0)::text, 'null')"),
             Self::Values => sql.text("coalesce(json_agg(thorbis_row.").text(VALUE).text("), '[]')::text"),
+            Self::ValuesStripped => sql.text("coalesce(json_strip_nulls(json_agg(thorbis_row.").text(VALUE).text(")), '[]')::text"),
             Self::CsvOfValues => sql.text("'pgrst_scalar' || E'\\n' || coalesce(string_agg(").text(LINE).text(", E'\\n'), '')"),
             Self::Custom(custom) => made(sql, custom, false),
             Self::CustomOfValues(custom) => made(sql, custom, true),

@@ -115,6 +115,7 @@ fn planned<T>(asked: &Asked<'_>, look: impl FnOnce(&Plan<'_>, &ApiRequest) -> T)
             conditions_max: limits.conditions_max,
             aggregates_enabled: true,
             embed_names: crate::config::EmbedNames::default(),
+            suggests_names: false,
         },
     )?;
     Ok(look(&plan, &request))

@@ -42,8 +42,13 @@ pub(super) fn payload(headers: &HeaderMap, bytes: Bytes, action: Action, columns
         "text/plain" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Text })),
         "text/xml" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Xml })),
         "application/octet-stream" if is_call => Ok(Some(Payload::Raw { bytes, media: RawMedia::Bytes })),
-        _ => Err(Error::new(Kind::BadRequest, "PGRST102", format!("Content-Type not acceptable: {content_type}"))),
+        "text/plain" | "text/xml" | "application/octet-stream" => Err(not_acceptable(&name)),
+        _ => Err(not_acceptable(content_type)),
     }
+}
+
+fn not_acceptable(content_type: &str) -> Error {
+    Error::new(Kind::BadRequest, "PGRST102", format!("Content-Type not acceptable: {content_type}"))
 }
 
 /// Returns what a body says that it is, as it was written and without its parameters.

@@ -97,7 +97,8 @@ pub(crate) fn parse(wanted: Wanted<'_>) -> Result<ApiRequest> {
     let Wanted { target, method, schemas, raw_query, headers, body, limits, plan_enabled } = wanted;
     let action = action(&target, method)?;
     let head = *method == Method::HEAD;
-    let schema = schema(headers, action, schemas)?;
+    let (schema, is_named) = schema(headers, action, schemas)?;
+    let tells_schema = is_named || schemas.len() > 1;
     let preferences = preferences(headers)?;
     let accepts = media::accepted(headers, plan_enabled);
     let mut query = query_string::query(raw_query, action, limits)?;
@@ -110,7 +111,22 @@ pub(crate) fn parse(wanted: Wanted<'_>) -> Result<ApiRequest> {
     let body = body::payload(headers, body, action, query.columns.is_some(), limits)?;
     let canonical = (action == Action::Read).then(|| query_string::canonical(raw_query)).transpose()?;
     let (media, custom, explain) = (MediaType::Json, None, None);
-    Ok(ApiRequest { schema, target, action, query, body, preferences, accepts, media, custom, explain, head, canonical, paging: None })
+    Ok(ApiRequest {
+        schema,
+        tells_schema,
+        target,
+        action,
+        query,
+        body,
+        preferences,
+        accepts,
+        media,
+        custom,
+        explain,
+        head,
+        canonical,
+        paging: None,
+    })
 }
 
 fn action(target: &Target, method: &Method) -> Result<Action> {
@@ -127,8 +143,8 @@ fn action(target: &Target, method: &Method) -> Result<Action> {
     }
 }
 
-/// Returns the schema that a request means which reads or only asks.
-pub(crate) fn read_schema(headers: &HeaderMap, schemas: &[String]) -> Result<String> {
+/// Returns the schema that a request means which reads or only asks, and whether it named it.
+pub(crate) fn read_schema(headers: &HeaderMap, schemas: &[String]) -> Result<(String, bool)> {
     schema(headers, Action::Read, schemas)
 }
 
@@ -138,15 +154,15 @@ pub(crate) fn argument_names(raw_query: &str, limits: &ParseLimits) -> Result<Ve
     Ok(query.arguments.into_iter().map(|(name, _)| name).collect())
 }
 
-/// Returns the schema that the profile header names.
-fn schema(headers: &HeaderMap, action: Action, schemas: &[String]) -> Result<String> {
+/// Returns the schema that the profile header names, or the first, and whether it was named.
+fn schema(headers: &HeaderMap, action: Action, schemas: &[String]) -> Result<(String, bool)> {
     let header = if matches!(action, Action::Read | Action::CallRead) { "accept-profile" } else { "content-profile" };
     let named = headers.get(header).map(|value| value.to_str().unwrap_or_default());
     let found = match named {
         Some(name) => schemas.iter().find(|schema| *schema == name),
         None => schemas.first(),
     };
-    found.cloned().ok_or_else(|| {
+    found.map(|found| (found.clone(), named.is_some())).ok_or_else(|| {
         Error::new(Kind::Status(406), "PGRST106", format!("Invalid schema: {}", named.unwrap_or_default()))
             .with_hint(format!("Only the following schemas are exposed: {}", schemas.join(", ")))
     })

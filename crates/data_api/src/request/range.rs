@@ -6,6 +6,8 @@ use kernel::{Error, Kind, Result};
 
 use super::syntax::Range;
 
+const NEGATIVE: &str = "Limit should be greater than or equal to zero.";
+
 /// Which end of a range is said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Bound {
@@ -15,19 +17,24 @@ pub(super) enum Bound {
     Offset,
 }
 
-/// Sets one end of a range.
+/// Sets one end of a range. What is no number says nothing; no number is too large to mean what it says.
 pub(super) fn set(range: &mut Range, bound: Bound, value: &str) -> Result<()> {
-    let number: i64 = value.trim().parse().map_err(|error| {
-        let message = format!("\"failed to parse limit or offset ({value})\" (line 1, column 1)");
-        Error::new(Kind::BadRequest, "PGRST100", message).with_details("unexpected input expecting a number").with_source(error)
-    })?;
+    let Some(number) = number(value.trim()) else { return Ok(()) };
     match bound {
-        Bound::Limit if number < 0 => return Err(unsatisfiable("Limit should be greater than or equal to zero.")),
+        Bound::Limit if number < 0 => return Err(unsatisfiable(NEGATIVE)),
         Bound::Limit => range.limit = Some(number),
         // Nothing stands before the first row.
         Bound::Offset => range.offset = number.max(0),
     }
     Ok(())
+}
+
+fn number(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(text.parse().unwrap_or(if digits == text { i64::MAX } else { i64::MIN }))
 }
 
 /// Narrows a range by the header `Range`, whatever its unit is said to be: rows are all that is counted.
@@ -43,8 +50,13 @@ pub(super) fn narrow(range: &mut Range, headers: &HeaderMap) -> Result<()> {
         (Some(own), Some(last)) => Some(own.min(last)),
         (own, last) => own.or(last),
     };
+    let rows = end.map(|end| end.saturating_sub(offset).saturating_add(1));
+    // Both have nothing in common, and nothing was not what was asked for.
+    if rows.is_some_and(|rows| rows <= 0) && range.limit != Some(0) {
+        return Err(unsatisfiable(NEGATIVE));
+    }
     range.offset = offset;
-    range.limit = end.map(|end| end.saturating_sub(offset).saturating_add(1).max(0));
+    range.limit = rows.map(|rows| rows.max(0));
     Ok(())
 }
 
@@ -93,13 +105,24 @@ mod tests {
         assert_eq!(narrowed(Some(5), 2, "items=4-20").unwrap(), (4, Some(3)));
         assert_eq!(narrowed(Some(5), 0, "bytes").unwrap(), (0, Some(5)));
         assert_eq!(narrowed(None, 0, "9-0").unwrap_err().status(), 416);
+        assert_eq!(narrowed(Some(0), 0, "20-29").unwrap(), (20, Some(0)), "nothing was asked for");
+        for (limit, offset) in [(Some(10), 0), (None, 30)] {
+            let refused = narrowed(limit, offset, "20-29").unwrap_err();
+            assert_eq!((refused.status().as_u16(), refused.details().unwrap()), (416, &serde_json::json!(NEGATIVE)));
+        }
     }
 
     #[test]
     fn a_limit_is_a_number_that_is_not_negative() {
         let mut range = Range::default();
         assert_eq!(set(&mut range, Bound::Limit, "-1").unwrap_err().code(), "PGRST103");
-        assert_eq!(set(&mut range, Bound::Limit, "ten").unwrap_err().code(), "PGRST100");
+        set(&mut range, Bound::Limit, "99999999999999999999").unwrap();
+        assert_eq!(range.limit, Some(i64::MAX));
+        for no_number in ["", "ten", "undefined", "null", "NaN", "1.5", "-"] {
+            set(&mut range, Bound::Limit, no_number).unwrap();
+            set(&mut range, Bound::Offset, no_number).unwrap();
+        }
+        assert_eq!(range, Range { limit: Some(i64::MAX), offset: 0 });
         set(&mut range, Bound::Limit, "0").unwrap();
         set(&mut range, Bound::Offset, "-7").unwrap();
         assert_eq!(range, Range { limit: Some(0), offset: 0 });

@@ -13,6 +13,8 @@ use super::preferences::Preferences;
 pub(crate) struct ApiRequest {
     /// The schema that the profile header chose, or the first.
     pub(crate) schema: String,
+    /// Whether the answer says which one that is: the header named it, or there are several.
+    pub(crate) tells_schema: bool,
     /// What it is about.
     pub(crate) target: Target,
     /// What it wants.
@@ -100,7 +102,7 @@ pub(crate) struct Query {
 impl Query {
     /// Returns what is said of the order of the rows themselves.
     pub(crate) fn own_order(&self) -> &[OrderTerm] {
-        self.orders.iter().rev().find(|(path, _)| path.is_empty()).map_or(&[], |(_, terms)| terms)
+        self.orders.iter().find(|(path, _)| path.is_empty()).map_or(&[], |(_, terms)| terms)
     }
 
     /// Returns which part of the rows themselves is wanted.
@@ -246,6 +248,13 @@ pub(crate) struct Filter {
     pub(crate) negated: bool,
     /// What must hold.
     pub(crate) operation: Operation,
+}
+
+impl Filter {
+    /// Tells whether it is what may be asked of an embed: whether there is any.
+    pub(crate) fn may_ask_for_presence(&self) -> bool {
+        self.field.path.is_empty() && matches!(self.operation, Operation::Is(IsValue::Null | IsValue::NotNull))
+    }
 }
 
 /// What must hold of a field.

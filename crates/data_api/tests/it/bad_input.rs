@@ -39,7 +39,6 @@ async fn what_cannot_be_understood() {
         (("GET", "customers?first_name=neq(any).{a}"), None, 400, "PGRST100"),
         (("GET", "customers?first_name=eq.%00"), None, 400, "PGRST100"),
         (("GET", "customers?first_name=eq.%ff"), None, 400, "PGRST100"),
-        (("GET", "customers?limit=99999999999999999999"), None, 400, "PGRST100"),
         (("GET", "customers?tags=cs.a"), None, 400, "22P02"),
         (("GET", "customers?first_name=match.("), None, 400, "2201B"),
         (("GET", "customers?notes=fts.a b"), None, 400, "42601"),

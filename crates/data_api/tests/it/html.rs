@@ -18,7 +18,9 @@ create view public.card_texts with (security_invoker = true) as select company_i
 grant select, insert, update on public.card_texts to authenticated;
 create function public.note(p_text text, p_other text default '') returns text language sql stable as 'select p_text || p_other';
 comment on function public.note is E'Gives the text back.\\n@html p_text';
-grant execute on function public.note to authenticated;";
+create function public.kept_note(p_note jsonb) returns jsonb language sql stable as 'select p_note';
+comment on function public.kept_note is E'Gives the note back.\\n@html p_note';
+grant execute on function public.note, public.kept_note to authenticated;";
 
 const BAD: &str = "<p onclick=\"x()\">a<script>alert(1)</script> <a href=\"javascript:x\">b</a></p>";
 const GOOD: &str = "<p>a <a>b</a></p>";
@@ -69,6 +71,17 @@ async fn lists_lines_and_arguments_are_clean() {
     let said = server.post(&ann, "rpc/note", json!({ "p_text": BAD, "p_other": "<b>" }), "").await.ok();
     assert_eq!(said, json!(format!("{GOOD}<b>")));
     assert_eq!(server.get(&ann, &format!("rpc/note?p_text={BAD}")).await.ok(), json!(GOOD));
+    // PostgreSQL reads the texts of a form as JSON, where a `<` may be written otherwise.
+    for (written, expected) in
+        [("{\"t\":\"a\\u003cscript>x\\u003c/script>\",\"n\":1}", json!({ "t": "a", "n": 1 })), ("[\"<b onclick=x>\"]", json!([""]))]
+    {
+        let said = server.get(&ann, &format!("rpc/kept_note?p_note={}", urlencoded(written))).await.ok();
+        assert_eq!(said, expected, "{written}");
+    }
+}
+
+fn urlencoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// Texts that people write, by their names, and whose comment does not say that they are shown as HTML.

@@ -53,6 +53,7 @@ mod job_teams;
 #[cfg(test)]
 mod joining;
 #[cfg(test)]
+mod leniency;
 mod limits;
 #[cfg(test)]
 mod links;

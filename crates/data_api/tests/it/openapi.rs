@@ -80,7 +80,7 @@ async fn tables_are_described_as_the_dialect_does() {
             "type": "object",
             "properties": {
                 "company_id": { "default": "app.company_id()", "format": "uuid", "type": "string" },
-                "id": { "description": "Note:\nThis is a Primary Key.<pk/>", "format": "integer", "type": "integer" },
+                "id": { "description": "Note:\nThis is a Primary Key.<pk/>", "format": "int32", "type": "integer" },
                 "name": {
                     "default": "bench", "description": "What it is called", "format": "character varying(30)", "maxLength": 30, "type": "string",
                 },
@@ -90,8 +90,8 @@ async fn tables_are_described_as_the_dialect_does() {
     let tools = &document["definitions"]["tools"]["properties"];
     let link = "Where it lies\n\nNote:\nThis is a Foreign Key to `benches.id`.<fk table='benches' column='id'/>";
     for (column, expected) in [
-        ("id", json!({ "description": "Note:\nThis is a Primary Key.<pk/>", "format": "bigint", "type": "integer" })),
-        ("bench_id", json!({ "description": link, "format": "integer", "type": "integer" })),
+        ("id", json!({ "description": "Note:\nThis is a Primary Key.<pk/>", "format": "int64", "type": "integer" })),
+        ("bench_id", json!({ "description": link, "format": "int32", "type": "integer" })),
         ("label", json!({ "default": "new", "format": "text", "type": "string" })),
         ("weight", json!({ "default": 1.5, "format": "numeric(8,2)", "type": "number" })),
         ("sharp", json!({ "default": true, "format": "boolean", "type": "boolean" })),
@@ -99,7 +99,7 @@ async fn tables_are_described_as_the_dialect_does() {
         ("tags", json!({ "format": "text[]", "type": "array", "items": { "type": "string" } })),
         ("extra", json!({ "format": "jsonb" })),
         ("bought_at", json!({ "default": "now()", "format": "timestamp with time zone", "type": "string" })),
-        ("label_length", json!({ "format": "integer", "type": "integer" })),
+        ("label_length", json!({ "format": "int32", "type": "integer" })),
     ] {
         assert_eq!(tools[column], expected, "{column}");
     }
@@ -134,7 +134,7 @@ async fn paths_and_parameters_are_those_of_the_dialect() {
     assert_eq!(
         parameters["rowFilter.benches.name"],
         json!({
-            "name": "name", "description": "What it is called", "required": false, "in": "query", "type": "string", "format": "character varying(30)",
+            "name": "name", "description": "What it is called", "required": false, "in": "query", "type": "string",
         })
     );
     let body = json!({ "name": "benches", "description": "benches", "required": false, "in": "body", "schema": { "$ref": "#/definitions/benches" } });
@@ -152,7 +152,7 @@ async fn paths_and_parameters_are_those_of_the_dialect() {
         "schema": {
             "description": "Makes it sharp\nAnd clean.", "type": "object", "required": ["tool"],
             "properties": {
-                "tool": { "type": "integer", "format": "bigint" },
+                "tool": { "type": "integer", "format": "int64" },
                 "degrees": { "type": "number", "format": "real" },
                 "notes": { "type": "array", "items": { "type": "string" }, "format": "text[]" },
             },
@@ -162,7 +162,7 @@ async fn paths_and_parameters_are_those_of_the_dialect() {
     assert_eq!(sharpen["post"]["tags"], json!(["(rpc) sharpen"]));
     assert_eq!((&sharpen["post"]["summary"], &sharpen["post"]["description"]), (&json!("Makes it sharp"), &json!("And clean.")));
     let weigh = &document["paths"]["/rpc/weigh"]["get"]["parameters"];
-    let tool = json!({ "name": "tool", "required": true, "in": "query", "type": "integer", "format": "bigint" });
+    let tool = json!({ "name": "tool", "required": true, "in": "query", "type": "integer", "format": "int64" });
     let units = json!({ "name": "units", "required": true, "in": "query", "type": "string", "format": "text[]" });
     assert_eq!(weigh, &json!([tool, units]));
     assert_eq!(document["paths"]["/"]["get"]["tags"], json!(["Introspection"]));

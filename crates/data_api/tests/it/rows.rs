@@ -146,7 +146,8 @@ async fn a_part_behind_the_end_says_how_much_there_is() {
         ("", "", "7-9", 200, "*/*"),
         ("limit=0", "count=exact", "", 206, "*/3"),
         ("limit=2&offset=1", "", "0-1", 200, "1-1/*"),
-        ("limit=2", "", "2-", 200, "*/*"),
+        ("limit=2", "", "2-", 416, ""),
+        ("limit=0", "", "2-", 200, "*/*"),
         ("first_name=gt.Ada&limit=1", "count=exact", "", 206, "0-0/2"),
     ] {
         let said = Said { prefer, header: Some(("range", range)), ..Said::default() };

@@ -110,10 +110,9 @@ async fn parts_that_are_said_in_other_ways() {
     let (server, ann) = Box::pin(shelves()).await;
     let all = server.get(&ann, "shelves?select=&order=id").await.ok();
     assert_eq!((all.as_array().unwrap().len(), &all[0]["label"], &all[0]["codes"]), (2, &json!(null), &json!(["x", "y"])));
-    for (range, status, expected) in [("0-", 206, "0-0/2"), ("1-", 206, "1-1/2"), ("1-0", 416, ""), ("x", 206, "0-0/2")] {
+    for (range, status, expected) in [("0-", 206, "0-0/2"), ("1-", 416, ""), ("1-0", 416, ""), ("x", 206, "0-0/2")] {
         let said = Said { prefer: "count=exact", header: Some(("range", range)), ..Said::default() };
         let answer = server.get_with(&ann, "shelves?order=id&limit=1&offset=0", said).await;
-        let expected = if range == "1-" { "*/2" } else { expected };
         assert_eq!((answer.status, answer.header("content-range")), (status, expected), "{range}");
     }
     let below = server.get(&ann, "shelves?limit=-1").await;

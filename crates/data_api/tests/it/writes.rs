@@ -144,10 +144,13 @@ async fn put_is_one_row_by_its_key() {
     let id = "01900000-0000-7000-8000-00000000abcd";
     let row = |name: &str| json!({ "id": id, "phone": "+15550100", "first_name": name, "last_name": "X" });
     let path = format!("customers?id=eq.{id}");
-    assert_eq!(server.put(&owner, &path, row("New"), "").await.status, 201);
+    assert_eq!(server.put(&owner, &path, row("New"), "").await.status, 204, "without a body it says nothing of what there was");
     assert_eq!(server.put(&owner, &path, row("Other"), "").await.status, 204);
     let full = server.put(&owner, &format!("{path}&select=first_name"), row("Third"), FULL).await;
     assert_eq!((full.status, &full.body), (200, &json!([{ "first_name": "Third" }])));
+    let another = id.replace("abcd", "abce");
+    let other = json!({ "id": another, "phone": "+15550100", "first_name": "New", "last_name": "X" });
+    assert_eq!(server.put(&owner, &format!("customers?id=eq.{another}"), other, FULL).await.status, 201);
     server.put(&owner, "customers?id=eq.01900000-0000-7000-8000-00000000ffff", row("X"), "").await.refused(400, "PGRST115");
     server.put(&owner, "customers?first_name=eq.X", row("X"), "").await.refused(405, "PGRST105");
     server.put(&owner, &format!("{path}&limit=1"), row("X"), "").await.refused(400, "PGRST114");
