@@ -37,7 +37,7 @@ struct Things {
 
 async fn things(shop: &Shop, technician: &Person) -> Things {
     let ann = &shop.ann;
-    let customer = made(shop, "customers", ann, json!({ "first_name": "Ada" })).await;
+    let customer = made(shop, "customers", ann, json!({ "first_name": "Ada", "email": "ada@example.com" })).await;
     let id = shop.get("/auth/v1/user", technician).await.body["id"].clone();
     let his_job = made(shop, "jobs", ann, json!({ "customer_id": customer, "title": "His", "assigned_to": id })).await;
     let other_job = made(shop, "jobs", ann, json!({ "customer_id": customer, "title": "Other" })).await;
@@ -121,14 +121,34 @@ async fn who_changes_a_thing_writes_its_files() {
     shop.upload(&secret, &shop.ann.token, "wages").await.ok();
     Shop::refused(&shop.post(ROWS, &technician, row(&secret, "job", &things.his_job)).await, 403, "file_out_of_reach");
     assert_eq!(reads(&shop, &technician, &secret).await, (false, false));
+    // Neither by a change of a row that is his, nor by a row that is put in its place.
+    let his = made(&shop, "attachments", &technician, row(&path("his.txt"), "job", &things.his_job)).await;
+    let name = secret.split_once('/').unwrap().1;
+    let change = shop.request("PATCH", &format!("{ROWS}?id=eq.{his}"), &technician).body(json!({ "storage_path": name }).to_string());
+    Shop::refused(&shop.server.send(change).await, 403, "file_out_of_reach");
+    let mut again = row(&secret, "job", &things.his_job);
+    again["id"] = json!(his);
+    let put = shop.request("POST", ROWS, &technician).header("prefer", "resolution=merge-duplicates").body(again.to_string());
+    Shop::refused(&shop.server.send(put).await, 403, "file_out_of_reach");
+    let mut file = json!({ "filename": "f", "original_filename": "f", "mime_type": "text/plain", "file_size": 1, "storage_bucket": "attachments",
+                           "storage_path": name, "entity_type": "job", "entity_id": things.his_job });
+    Shop::refused(&shop.post("/rest/v1/file_storage", &technician, file.clone()).await, 403, "file_out_of_reach");
+    assert_eq!(reads(&shop, &technician, &secret).await, (false, false));
+    // Whoever reads it names it, and opens it so.
+    assert_eq!(shop.post("/rest/v1/file_storage", &dispatcher, file.take()).await.status, 201);
+    assert!(reads(&shop, &technician, &secret).await.1);
     // Nor does he replace or remove what belongs to something that he may not change.
     let bill = path("bill.txt");
-    shop.upload(&bill, &dispatcher.token, "draft").await.ok();
+    // His token names no company: he says which one he means.
+    let headers = [("content-type", "text/plain"), ("x-company-id", dispatcher.company.as_str())];
+    let address = format!("/object/{bill}");
+    shop.storage("POST", &address, &dispatcher.token, (&headers, b"draft".to_vec())).await.ok();
     made(&shop, "attachments", &shop.ann, row(&bill, "invoice", &things.invoice)).await;
-    let put =
-        shop.storage("PUT", &format!("/object/{bill}"), &dispatcher.token, (&[("content-type", "text/plain")], b"mine".to_vec())).await;
+    let put = shop.storage("PUT", &address, &dispatcher.token, (&headers, b"mine".to_vec())).await;
     put.refused("403", "AccessDenied");
-    shop.storage("DELETE", &format!("/object/{bill}"), &dispatcher.token, (&[], vec![])).await.refused("404", "NoSuchKey");
+    // Also when he binds it to something that he may change, too.
+    made(&shop, "attachments", &dispatcher, row(&bill, "job", &things.his_job)).await;
+    shop.storage("DELETE", &address, &dispatcher.token, (&headers, vec![])).await.refused("404", "NoSuchKey");
     assert_eq!(shop.fetched(&format!("/object/{bill}"), &shop.ann.token).await.text(), "draft");
 }
 
@@ -136,7 +156,7 @@ async fn who_changes_a_thing_writes_its_files() {
 async fn a_row_takes_its_file_into_the_trash_and_back() {
     let shop = Shop::open().await;
     let ann = &shop.ann;
-    let customer = made(&shop, "customers", ann, json!({ "first_name": "Ada" })).await;
+    let customer = made(&shop, "customers", ann, json!({ "first_name": "Ada", "email": "ada@example.com" })).await;
     let path = own(ann, "attachments", "a.txt");
     shop.upload(&path, &ann.token, "kept").await.ok();
     let (first, second) = (
@@ -144,7 +164,9 @@ async fn a_row_takes_its_file_into_the_trash_and_back() {
         made(&shop, "attachments", ann, row(&path, "customer", &customer)).await,
     );
     let mark = async |who: &Person, id: &str, at: Value| {
-        let request = shop.request("PATCH", &format!("{ROWS}?id=eq.{id}"), who).body(json!({ "deleted_at": at }).to_string());
+        // Whoever brings a row back says that he means one that is marked.
+        let which = if at.is_null() { "&deleted_at=not.is.null" } else { "" };
+        let request = shop.request("PATCH", &format!("{ROWS}?id=eq.{id}{which}"), who).body(json!({ "deleted_at": at }).to_string());
         shop.server.send(request).await.status
     };
     // As long as another row has it, it stays.
@@ -186,7 +208,7 @@ async fn a_customer_and_a_link_read_the_files_of_what_they_are_shown() {
     let ann = &shop.ann;
     let technician = shop.member("technician").await;
     let things = things(&shop, &technician).await;
-    let ben = made(&shop, "customers", ann, json!({ "first_name": "Ben" })).await;
+    let ben = made(&shop, "customers", ann, json!({ "first_name": "Ben", "email": "ben@example.com" })).await;
     let sent =
         shop.request("PATCH", &format!("/rest/v1/invoices?id=eq.{}", things.invoice), ann).body(json!({ "status": "sent" }).to_string());
     assert_eq!(shop.server.send(sent).await.status, 204);
@@ -221,6 +243,14 @@ async fn a_customer_and_a_link_read_the_files_of_what_they_are_shown() {
             assert_ne!(gone.status, 200, "{name}");
         }
         assert_eq!(shop.fetched(&format!("/object/{path}"), &ann.token).await.text(), name);
+    }
+    // When the link ends and the session is over, so is this.
+    let invoice = own(ann, "attachments", "invoice.txt");
+    let end = "update public.public_links set revoked_at = now(); update auth.portal_sessions set ended_at = now() where token_hash =";
+    shop.db.superuser().await.batch_execute(&format!("{end} encode(sha256('{ben}'), 'hex')")).await.unwrap();
+    for who in [&link, &ben] {
+        let after = shop.fetched(&format!("/object/{invoice}"), who).await;
+        assert_ne!((after.status, after.text().as_str()), (200, "invoice"));
     }
     // A link to a file is made by whoever reads it, and what a row of a bucket of one's own names is not opened by the row.
     let path = own(ann, "attachments", "invoice.txt");
