@@ -87,18 +87,19 @@ async fn main() -> anyhow::Result<()> {
     for side in [&read, &static_server] {
         download(side, 1, 1, load.bytes).await?;
     }
-    let mut took = [Duration::ZERO; 4];
+    let (mut downloaded, mut served, mut uploaded, mut written) = (Duration::ZERO, Duration::ZERO, Duration::ZERO, Duration::ZERO);
     for round in 0..load.rounds {
         let pieces: Vec<Bytes> = (0..load.uploads).map(|number| content(load.bytes, number_of(round, number))).collect();
-        took[0] += download(&read, load.connections, load.downloads, load.bytes).await?;
-        took[1] += download(&static_server, load.connections, load.downloads, load.bytes).await?;
-        took[2] += upload(&ours(&format!("{name}-{round}")), load.connections, &pieces).await?;
-        took[3] += write(&load.written, load.connections, pieces)?;
+        downloaded += download(&read, load.connections, load.downloads, load.bytes).await?;
+        served += download(&static_server, load.connections, load.downloads, load.bytes).await?;
+        uploaded += upload(&ours(&format!("{name}-{round}")), load.connections, &pieces).await?;
+        written += write(&load.written, load.connections, pieces)?;
     }
-    let rate = |count: usize, took: Duration| count as f64 * load.rounds as f64 / took.as_secs_f64().max(f64::EPSILON);
-    let [downloads, served, uploads, written] =
-        [(load.downloads, took[0]), (load.downloads, took[1]), (load.uploads, took[2]), (load.uploads, took[3])]
-            .map(|(count, took)| rate(count, took));
+    let rounds = u32::try_from(load.rounds)?;
+    let rate = |count: u32, took: Duration| f64::from(count) * f64::from(rounds) / took.as_secs_f64().max(f64::EPSILON);
+    let (downloads, uploads) = (u32::try_from(load.downloads)?, u32::try_from(load.uploads)?);
+    let (downloads, served) = (rate(downloads, downloaded), rate(downloads, served));
+    let (uploads, written) = (rate(uploads, uploaded), rate(uploads, written));
     let line = json!({
         "bytes": load.bytes, "downloads_per_second": round(downloads), "served_per_second": round(served),
         "download_ratio": round(downloads / served), "uploads_per_second": round(uploads), "written_per_second": round(written),
