@@ -4429,6 +4429,17 @@ begin
 end $$;
 ALTER FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) OWNER TO app_owner;
 
+CREATE FUNCTION app.barred_entities(p_verb text) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce(array_agg(e.entity_type), '{}')
+    from app.entity_types() e join app.protected_tables p on p.table_name = e.table_name
+   where not (app.has_permission(p.noun || ':' || p_verb) or app.has_permission(p.noun || ':' || p_verb || '_assigned')
+              or app.has_permission(p.noun || ':' || p_verb || '_own'))
+$$;
+ALTER FUNCTION app.barred_entities(p_verb text) OWNER TO app_owner;
+
 CREATE FUNCTION app.be_only_default() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4615,6 +4626,19 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.bind_to_entity() OWNER TO app_definer;
+
+CREATE FUNCTION app.bindings(p_bucket_id text, p_name text) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  return (select count(*) from public.attachments a
+           where a.company_id = app.company_id() and a.storage_bucket = p_bucket_id and a.storage_path = p_name and a.deleted_at is null)
+       + (select count(*) from public.file_storage f
+           where f.company_id = app.company_id() and f.storage_bucket = p_bucket_id and f.storage_path = p_name and f.deleted_at is null
+             and f.entity_type is not null and f.entity_id is not null);
+end $$;
+ALTER FUNCTION app.bindings(p_bucket_id text, p_name text) OWNER TO app_definer;
 
 CREATE FUNCTION app.book_schedule() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6967,6 +6991,11 @@ begin
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
   if not found then
+    -- A row opens its file to those who read the row: whoever writes it reads the file first.
+    if current_user = 'authenticated' and app.is_company_file_there(new.storage_bucket, new.storage_path)
+       and (tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)) then
+      raise exception using errcode = 'TH403', constraint = 'file_out_of_reach', message = 'There is a file of this name that you may not read.';
+    end if;
     -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
     if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then
       new.virus_scan_status := case when tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)
@@ -7515,19 +7544,28 @@ ALTER FUNCTION app.enqueue_tasks(p_tasks jsonb) OWNER TO app_definer;
 
 COMMENT ON FUNCTION app.enqueue_tasks(p_tasks jsonb) IS 'Puts many tasks in at once; returns how many.';
 
+CREATE FUNCTION app.entity_condition(p_verb text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+  select format('(entity_type is null or entity_id is null or entity_type = any ((select app.whole_entities(%1$L))::text[])
+                  or entity_type <> all ((select app.barred_entities(%1$L))::text[]) and app.reaches_entity(entity_type, entity_id, %1$L))', p_verb)
+$_$;
+ALTER FUNCTION app.entity_condition(p_verb text) OWNER TO app_owner;
+
 CREATE FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $_$
 declare
-  v_table constant text := case p_entity_type
-    when 'property' then 'properties' when 'equipment' then 'equipment' when 'inventory' then 'inventory'
-    else p_entity_type || 's' end;
-  v_job   constant text := case
-    when p_entity_type = 'job' then 'id'
-    when p_entity_type in ('schedule', 'estimate', 'invoice', 'payment', 'contract', 'communication') then 'job_id' else 'null::uuid' end;
+  v_type record;
 begin
-  execute format('select true, %s from public.%I where company_id = $1 and id = $2', v_job, v_table)
+  select * into v_type from app.entity_types() t where t.entity_type = p_entity_type;
+  if not found then
+    raise exception using errcode = 'TH422', constraint = 'entity_type_unknown', message = format('There is nothing that is called "%s".', left(p_entity_type, 60)),
+      hint = (select 'There are ' || string_agg(t.entity_type, ', ' order by t.entity_type) || '.' from app.entity_types() t);
+  end if;
+  execute format('select true, %s from %s where company_id = $1 and id = $2', coalesce(quote_ident(v_type.job_column), 'null::uuid'), v_type.table_name)
     into is_there, job_id using p_company_id, p_entity_id;
   is_there := coalesce(is_there, false);
 end $_$;
@@ -7538,6 +7576,19 @@ CREATE FUNCTION app.entity_of(p_table text) RETURNS text
     SET search_path TO ''
     RETURN CASE WHEN (p_table ~ 'ies$'::text) THEN regexp_replace(p_table, 'ies$'::text, 'y'::text) WHEN (p_table ~ '(ss|x|ch|sh)es$'::text) THEN regexp_replace(p_table, 'es$'::text, ''::text) WHEN ((p_table ~ '[^s]s$'::text) AND (p_table !~ 'settings$'::text)) THEN regexp_replace(p_table, 's$'::text, ''::text) ELSE p_table END;
 ALTER FUNCTION app.entity_of(p_table text) OWNER TO app_owner;
+
+CREATE FUNCTION app.entity_types() RETURNS TABLE(entity_type text, table_name text, job_column text)
+    LANGUAGE sql IMMUTABLE ROWS 20
+    SET search_path TO ''
+    AS $$
+  values ('job', 'public.jobs', 'id'), ('customer', 'public.customers', null), ('property', 'public.properties', null),
+         ('equipment', 'public.equipment', null), ('schedule', 'public.schedules', 'job_id'), ('request', 'public.requests', null),
+         ('service_plan', 'public.service_plans', null), ('estimate', 'public.estimates', 'job_id'), ('invoice', 'public.invoices', 'job_id'),
+         ('payment', 'public.payments', 'job_id'), ('contract', 'public.contracts', 'job_id'),
+         ('communication', 'public.communications', 'job_id'), ('purchase_order', 'public.purchase_orders', null),
+         ('vendor', 'public.vendors', null), ('inventory', 'public.inventory', null)
+$$;
+ALTER FUNCTION app.entity_types() OWNER TO app_owner;
 
 CREATE FUNCTION app.equipment_names(p_name text, p_manufacturer text, p_model text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -8609,6 +8660,45 @@ CREATE FUNCTION app.fold(p_text text) RETURNS text
 ALTER FUNCTION app.fold(p_text text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION app.fold(p_text text) IS 'The text as it is searched: small letters without marks, words parted by one space.';
+
+CREATE FUNCTION app.follow_row() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_gone app.object_versions;
+  v_version constant text := gen_random_uuid()::text;
+begin
+  if not exists (select from app.company_buckets c where c.id = new.storage_bucket) or not starts_with(new.storage_path, new.company_id || '/') then
+    return null;
+  end if;
+  if new.deleted_at is not null then
+    delete from storage.objects o
+     where o.bucket_id = new.storage_bucket and o.name = new.storage_path
+       and not exists (select from public.file_storage f
+                        where f.company_id = new.company_id and f.storage_bucket = o.bucket_id and f.storage_path = o.name and f.deleted_at is null)
+       and not exists (select from public.attachments a
+                        where a.company_id = new.company_id and a.storage_bucket = o.bucket_id and a.storage_path = o.name and a.deleted_at is null);
+    return null;
+  end if;
+  -- Whoever removed the file himself has it stay away: what is brought back ended with the row, or after it.
+  select * into v_gone from app.object_versions v
+   where v.company_id = new.company_id and v.bucket_id = new.storage_bucket and v.name = new.storage_path and v.ended_how = 'removed'
+     and v.ended_at >= old.deleted_at
+   order by v.ended_at desc, v.id limit 1 for update;
+  if not found or exists (select from storage.objects o where o.bucket_id = new.storage_bucket and o.name = new.storage_path) then
+    return null;
+  end if;
+  insert into app.meant_contents (version, blob_key, etag, content_type, cache_control)
+  values (v_version, v_gone.blob_key, v_gone.etag, v_gone.content_type, v_gone.cache_control);
+  insert into storage.objects (bucket_id, name, owner, owner_id, metadata, user_metadata, version)
+  values (v_gone.bucket_id, v_gone.name, v_gone.owner, v_gone.owner_id,
+          jsonb_build_object('eTag', '"' || v_gone.etag || '"', 'size', v_gone.bytes, 'mimetype', v_gone.content_type,
+                             'cacheControl', v_gone.cache_control, 'lastModified', now(), 'contentLength', v_gone.bytes, 'httpStatusCode', 200),
+          v_gone.user_metadata, v_version);
+  return null;
+end $$;
+ALTER FUNCTION app.follow_row() OWNER TO app_definer;
 
 CREATE TABLE app.change_outbox (
     id bigint NOT NULL,
@@ -10785,6 +10875,15 @@ CREATE FUNCTION app.is_closed_job(p_status text, p_archived_from text) RETURNS b
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN (p_status = 'archived'::text) THEN COALESCE(p_archived_from, 'paid'::text) ELSE p_status END = ANY (ARRAY['completed'::text, 'cancelled'::text, 'invoiced'::text, 'paid'::text]));
 ALTER FUNCTION app.is_closed_job(p_status text, p_archived_from text) OWNER TO app_owner;
+
+CREATE FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select exists (select from storage.objects o join app.company_buckets c on c.id = o.bucket_id
+                  where o.bucket_id = p_bucket_id and o.name = p_name and starts_with(p_name, app.company_id() || '/'))
+$$;
+ALTER FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) OWNER TO app_definer;
 
 CREATE FUNCTION app.is_computed_write() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -14698,13 +14797,13 @@ CREATE FUNCTION app.permissions_of_link(p_link public.public_links) RETURNS text
   select coalesce(',' || string_agg(p, ',') || ',', '')
     from unnest(string_to_array(btrim(app.permissions_of_guest('link'), ','), ',')) p
    where p = any (array['companies:read_own'] || case p_link.purpose
-     when 'view_estimate'   then case when p_link.last_used_at > now() - interval '1 hour' then array['estimates:read_own', 'estimate_lines:read_own'] end
-     when 'view_invoice'    then case when p_link.last_used_at > now() - interval '1 hour' then array['invoices:read_own', 'invoice_lines:read_own'] end
-     when 'accept_estimate' then array['estimates:read_own', 'estimate_lines:read_own', 'estimates:accept_own']
-     when 'pay_invoice'     then array['invoices:read_own', 'invoice_lines:read_own']
-     when 'sign_contract'   then array['contracts:read_own', 'contracts:sign_own']
+     when 'view_estimate'   then case when p_link.last_used_at > now() - interval '1 hour' then array['estimates:read_own', 'estimate_lines:read_own', 'files:read_own'] end
+     when 'view_invoice'    then case when p_link.last_used_at > now() - interval '1 hour' then array['invoices:read_own', 'invoice_lines:read_own', 'files:read_own'] end
+     when 'accept_estimate' then array['estimates:read_own', 'estimate_lines:read_own', 'estimates:accept_own', 'files:read_own']
+     when 'pay_invoice'     then array['invoices:read_own', 'invoice_lines:read_own', 'files:read_own']
+     when 'sign_contract'   then array['contracts:read_own', 'contracts:sign_own', 'files:read_own']
      when 'book'            then array['requests:create_own']
-     when 'review'          then array['jobs:read_own', 'reviews:create_own'] end)
+     when 'review'          then array['jobs:read_own', 'reviews:create_own', 'files:read_own'] end)
 $$;
 ALTER FUNCTION app.permissions_of_link(p_link public.public_links) OWNER TO app_definer;
 
@@ -15593,6 +15692,89 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.rate_limits_changed() OWNER TO app_definer;
+
+CREATE FUNCTION app.reaches_all_entities(p_verb text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select bool_and(app.has_permission(p.noun || ':' || p_verb))
+    from app.entity_types() e join app.protected_tables p on p.table_name = e.table_name
+$$;
+ALTER FUNCTION app.reaches_all_entities(p_verb text) OWNER TO app_owner;
+
+CREATE FUNCTION app.reaches_entity(p_entity_type text, p_entity_id uuid, p_verb text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+    declare
+      v_company constant uuid := app.company_id();
+    begin
+      case p_entity_type 
+    when 'communication' then
+      return case p_verb
+        when 'read' then exists (select from public.communications where public.communications.company_id = v_company and public.communications.id = p_entity_id and ((select app.has_permission('communications:read')) or ((select app.has_permission('communications:read_assigned')) and (assigned_to = (select auth.uid()) or exists (select from public.jobs parent where parent.company_id = public.communications.company_id and parent.id = public.communications.job_id)))))
+        else exists (select from public.communications where public.communications.company_id = v_company and public.communications.id = p_entity_id and ((select app.has_permission('communications:update')) or ((select app.has_permission('communications:update_assigned')) and (assigned_to = (select auth.uid()) or exists (select from public.jobs parent where parent.company_id = public.communications.company_id and parent.id = public.communications.job_id))))) end;
+    when 'contract' then
+      return case p_verb
+        when 'read' then exists (select from public.contracts where public.contracts.company_id = v_company and public.contracts.id = p_entity_id and ((select app.has_permission('contracts:read')) or ((select app.has_permission('contracts:read_assigned')) and (exists (select from public.jobs parent where parent.company_id = public.contracts.company_id and parent.id = public.contracts.job_id)))))
+        else exists (select from public.contracts where public.contracts.company_id = v_company and public.contracts.id = p_entity_id and ((select app.has_permission('contracts:update')) or ((select app.has_permission('contracts:update_assigned')) and (exists (select from public.jobs parent where parent.company_id = public.contracts.company_id and parent.id = public.contracts.job_id))))) end;
+    when 'customer' then
+      return case p_verb
+        when 'read' then exists (select from public.customers where public.customers.company_id = v_company and public.customers.id = p_entity_id and ((select app.has_permission('customers:read'))))
+        else exists (select from public.customers where public.customers.company_id = v_company and public.customers.id = p_entity_id and ((select app.has_permission('customers:update')))) end;
+    when 'equipment' then
+      return case p_verb
+        when 'read' then exists (select from public.equipment where public.equipment.company_id = v_company and public.equipment.id = p_entity_id and ((select app.has_permission('equipment:read'))))
+        else exists (select from public.equipment where public.equipment.company_id = v_company and public.equipment.id = p_entity_id and ((select app.has_permission('equipment:update')))) end;
+    when 'estimate' then
+      return case p_verb
+        when 'read' then exists (select from public.estimates where public.estimates.company_id = v_company and public.estimates.id = p_entity_id and ((select app.has_permission('estimates:read')) or ((select app.has_permission('estimates:read_assigned')) and (exists (select from public.jobs parent where parent.company_id = public.estimates.company_id and parent.id = public.estimates.job_id)))))
+        else exists (select from public.estimates where public.estimates.company_id = v_company and public.estimates.id = p_entity_id and ((select app.has_permission('estimates:update')) or ((select app.has_permission('estimates:update_assigned')) and (exists (select from public.jobs parent where parent.company_id = public.estimates.company_id and parent.id = public.estimates.job_id))))) end;
+    when 'inventory' then
+      return case p_verb
+        when 'read' then exists (select from public.inventory where public.inventory.company_id = v_company and public.inventory.id = p_entity_id and ((select app.has_permission('inventory:read'))))
+        else exists (select from public.inventory where public.inventory.company_id = v_company and public.inventory.id = p_entity_id and ((select app.has_permission('inventory:update')))) end;
+    when 'invoice' then
+      return case p_verb
+        when 'read' then exists (select from public.invoices where public.invoices.company_id = v_company and public.invoices.id = p_entity_id and ((select app.has_permission('invoices:read')) or ((select app.has_permission('invoices:read_assigned')) and (exists (select from public.jobs parent where parent.company_id = public.invoices.company_id and parent.id = public.invoices.job_id)))))
+        else exists (select from public.invoices where public.invoices.company_id = v_company and public.invoices.id = p_entity_id and ((select app.has_permission('invoices:update')) or ((select app.has_permission('invoices:update_assigned')) and (exists (select from public.jobs parent where parent.company_id = public.invoices.company_id and parent.id = public.invoices.job_id))))) end;
+    when 'job' then
+      return case p_verb
+        when 'read' then exists (select from public.jobs where public.jobs.company_id = v_company and public.jobs.id = p_entity_id and ((select app.has_permission('jobs:read')) or ((select app.has_permission('jobs:read_assigned')) and (assigned_to = (select auth.uid()) or (select auth.uid()) = any (crew)))))
+        else exists (select from public.jobs where public.jobs.company_id = v_company and public.jobs.id = p_entity_id and ((select app.has_permission('jobs:update')) or ((select app.has_permission('jobs:update_assigned')) and (assigned_to = (select auth.uid()) or (select auth.uid()) = any (crew))))) end;
+    when 'payment' then
+      return case p_verb
+        when 'read' then exists (select from public.payments where public.payments.company_id = v_company and public.payments.id = p_entity_id and ((select app.has_permission('payments:read')) or ((select app.has_permission('payments:read_own')) and created_by = (select auth.uid()))))
+        else exists (select from public.payments where public.payments.company_id = v_company and public.payments.id = p_entity_id and ((select app.has_permission('payments:update')) or ((select app.has_permission('payments:update_own')) and created_by = (select auth.uid())))) end;
+    when 'property' then
+      return case p_verb
+        when 'read' then exists (select from public.properties where public.properties.company_id = v_company and public.properties.id = p_entity_id and ((select app.has_permission('properties:read'))))
+        else exists (select from public.properties where public.properties.company_id = v_company and public.properties.id = p_entity_id and ((select app.has_permission('properties:update')))) end;
+    when 'purchase_order' then
+      return case p_verb
+        when 'read' then exists (select from public.purchase_orders where public.purchase_orders.company_id = v_company and public.purchase_orders.id = p_entity_id and ((select app.has_permission('purchase_orders:read'))))
+        else exists (select from public.purchase_orders where public.purchase_orders.company_id = v_company and public.purchase_orders.id = p_entity_id and ((select app.has_permission('purchase_orders:update')))) end;
+    when 'request' then
+      return case p_verb
+        when 'read' then exists (select from public.requests where public.requests.company_id = v_company and public.requests.id = p_entity_id and ((select app.has_permission('requests:read'))))
+        else exists (select from public.requests where public.requests.company_id = v_company and public.requests.id = p_entity_id and ((select app.has_permission('requests:update')))) end;
+    when 'schedule' then
+      return case p_verb
+        when 'read' then exists (select from public.schedules where public.schedules.company_id = v_company and public.schedules.id = p_entity_id and ((select app.has_permission('schedules:read')) or ((select app.has_permission('schedules:read_assigned')) and (assigned_to = (select auth.uid()) or (select auth.uid()) = any (crew)))))
+        else exists (select from public.schedules where public.schedules.company_id = v_company and public.schedules.id = p_entity_id and ((select app.has_permission('schedules:update')) or ((select app.has_permission('schedules:update_assigned')) and (assigned_to = (select auth.uid()) or (select auth.uid()) = any (crew))))) end;
+    when 'service_plan' then
+      return case p_verb
+        when 'read' then exists (select from public.service_plans where public.service_plans.company_id = v_company and public.service_plans.id = p_entity_id and ((select app.has_permission('service_plans:read'))))
+        else exists (select from public.service_plans where public.service_plans.company_id = v_company and public.service_plans.id = p_entity_id and ((select app.has_permission('service_plans:update')))) end;
+    when 'vendor' then
+      return case p_verb
+        when 'read' then exists (select from public.vendors where public.vendors.company_id = v_company and public.vendors.id = p_entity_id and ((select app.has_permission('vendors:read'))))
+        else exists (select from public.vendors where public.vendors.company_id = v_company and public.vendors.id = p_entity_id and ((select app.has_permission('vendors:update')))) end;
+      -- A row that was written before types were known has none that anybody could ask about.
+      else return true;
+      end case;
+    end $$;
+ALTER FUNCTION app.reaches_entity(p_entity_type text, p_entity_id uuid, p_verb text) OWNER TO app_owner;
 
 CREATE FUNCTION app.read_alert_rule(p_rule app.alert_rules, p_now timestamp with time zone, OUT reading double precision, OUT about text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -19380,6 +19562,16 @@ begin
   return new;
 end $$;
 ALTER FUNCTION app.weigh_properties() OWNER TO app_owner;
+
+CREATE FUNCTION app.whole_entities(p_verb text) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce(array_agg(e.entity_type), '{}')
+    from app.entity_types() e join app.protected_tables p on p.table_name = e.table_name
+   where app.has_permission(p.noun || ':' || p_verb)
+$$;
+ALTER FUNCTION app.whole_entities(p_verb text) OWNER TO app_owner;
 
 CREATE FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -31061,6 +31253,8 @@ CREATE TRIGGER authorize_update AFTER UPDATE ON public.purchase_order_line_items
 
 CREATE TRIGGER bind BEFORE INSERT OR UPDATE ON public.attachments FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.bind_to_entity();
 
+CREATE TRIGGER bind BEFORE INSERT OR UPDATE ON public.file_storage FOR EACH ROW WHEN (((new.entity_type IS NOT NULL) AND (new.entity_id IS NOT NULL) AND app.is_within_reach(new.company_id))) EXECUTE FUNCTION app.bind_to_entity();
+
 CREATE TRIGGER bind BEFORE INSERT OR UPDATE ON public.notes FOR EACH ROW WHEN (app.is_within_reach(new.company_id)) EXECUTE FUNCTION app.bind_to_entity();
 
 CREATE TRIGGER book_inserted AFTER INSERT ON public.schedules REFERENCING NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION app.book_schedule();
@@ -31216,6 +31410,10 @@ CREATE TRIGGER figures_updated AFTER UPDATE ON public.payments REFERENCING OLD T
 CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.attachments FOR EACH ROW EXECUTE FUNCTION app.file_job();
 
 CREATE TRIGGER file_job BEFORE INSERT OR UPDATE ON public.file_storage FOR EACH ROW EXECUTE FUNCTION app.file_job();
+
+CREATE TRIGGER follow_row AFTER UPDATE OF deleted_at ON public.attachments FOR EACH ROW WHEN ((((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)) OR ((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL)))) EXECUTE FUNCTION app.follow_row();
+
+CREATE TRIGGER follow_row AFTER UPDATE OF deleted_at ON public.file_storage FOR EACH ROW WHEN ((((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL)) OR ((old.deleted_at IS NOT NULL) AND (new.deleted_at IS NULL)))) EXECUTE FUNCTION app.follow_row();
 
 CREATE TRIGGER forget_company_files AFTER DELETE ON public.companies FOR EACH ROW EXECUTE FUNCTION app.forget_company_files();
 
@@ -33939,7 +34137,7 @@ ALTER TABLE app.dead_tasks_2026_11_23 ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE app.dead_tasks_2026_11_30 ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY declared_read ON app.company_buckets FOR SELECT TO anon, authenticated USING (true);
+CREATE POLICY declared_read ON app.company_buckets FOR SELECT TO anon, authenticated, guest USING (true);
 
 CREATE POLICY declared_read ON app.protected_tables FOR SELECT TO anon, authenticated USING (true);
 
@@ -34873,6 +35071,14 @@ ALTER TABLE public.audit_logs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY bound_create ON public.attachments FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('files:create_assigned'::text) AS has_permission) AND (entity_type IS NOT NULL) AND (entity_id IS NOT NULL)));
+
+CREATE POLICY bound_create ON public.file_storage FOR INSERT TO authenticated WITH CHECK ((( SELECT app.has_permission('files:create_assigned'::text) AS has_permission) AND (entity_type IS NOT NULL) AND (entity_id IS NOT NULL)));
+
+CREATE POLICY bound_read ON public.attachments FOR SELECT TO authenticated USING ((( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) AND (entity_type IS NOT NULL) AND (entity_id IS NOT NULL)));
+
+CREATE POLICY bound_read ON public.file_storage FOR SELECT TO authenticated USING ((( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) AND (entity_type IS NOT NULL) AND (entity_id IS NOT NULL)));
+
 ALTER TABLE public.business_metrics ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.chats ENABLE ROW LEVEL SECURITY;
@@ -34937,6 +35143,16 @@ ALTER TABLE public.form_submissions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.form_templates ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY guest_read ON public.attachments FOR SELECT TO guest USING ((( SELECT app.has_permission('files:read_own'::text) AS has_permission) AND (((entity_type = 'job'::text) AND (EXISTS ( SELECT
+   FROM public.jobs t
+  WHERE ((t.company_id = attachments.company_id) AND (t.id = attachments.entity_id))))) OR ((entity_type = 'estimate'::text) AND (EXISTS ( SELECT
+   FROM public.estimates t
+  WHERE ((t.company_id = attachments.company_id) AND (t.id = attachments.entity_id))))) OR ((entity_type = 'invoice'::text) AND (EXISTS ( SELECT
+   FROM public.invoices t
+  WHERE ((t.company_id = attachments.company_id) AND (t.id = attachments.entity_id))))) OR ((entity_type = 'contract'::text) AND (EXISTS ( SELECT
+   FROM public.contracts t
+  WHERE ((t.company_id = attachments.company_id) AND (t.id = attachments.entity_id)))))) AND ((deleted_at IS NULL) AND (NOT is_internal))));
+
 CREATE POLICY guest_read ON public.communications FOR SELECT TO guest USING ((( SELECT app.has_permission('communications:read_own'::text) AS has_permission) AND (customer_id = ( SELECT app.customer_id() AS customer_id)) AND ((deleted_at IS NULL) AND (NOT is_internal) AND (type <> 'note'::text) AND (status = ANY (ARRAY['sent'::text, 'delivered'::text, 'read'::text, 'received'::text])))));
 
 CREATE POLICY guest_read ON public.companies FOR SELECT TO guest USING ((( SELECT app.has_permission('companies:read_own'::text) AS has_permission) AND (id = ( SELECT app.company_id() AS company_id))));
@@ -34954,6 +35170,16 @@ CREATE POLICY guest_read ON public.estimate_options FOR SELECT TO guest USING ((
   WHERE ((parent.company_id = estimate_options.company_id) AND (parent.id = estimate_options.estimate_id))))));
 
 CREATE POLICY guest_read ON public.estimates FOR SELECT TO guest USING ((( SELECT app.has_permission('estimates:read_own'::text) AS has_permission) AND ((customer_id = ( SELECT app.customer_id() AS customer_id)) OR (id = ( SELECT app.linked_id() AS linked_id))) AND ((deleted_at IS NULL) AND (status = ANY (ARRAY['sent'::text, 'viewed'::text, 'accepted'::text, 'rejected'::text, 'expired'::text])))));
+
+CREATE POLICY guest_read ON public.file_storage FOR SELECT TO guest USING ((( SELECT app.has_permission('files:read_own'::text) AS has_permission) AND (((entity_type = 'job'::text) AND (EXISTS ( SELECT
+   FROM public.jobs t
+  WHERE ((t.company_id = file_storage.company_id) AND (t.id = file_storage.entity_id))))) OR ((entity_type = 'estimate'::text) AND (EXISTS ( SELECT
+   FROM public.estimates t
+  WHERE ((t.company_id = file_storage.company_id) AND (t.id = file_storage.entity_id))))) OR ((entity_type = 'invoice'::text) AND (EXISTS ( SELECT
+   FROM public.invoices t
+  WHERE ((t.company_id = file_storage.company_id) AND (t.id = file_storage.entity_id))))) OR ((entity_type = 'contract'::text) AND (EXISTS ( SELECT
+   FROM public.contracts t
+  WHERE ((t.company_id = file_storage.company_id) AND (t.id = file_storage.entity_id)))))) AND ((deleted_at IS NULL) AND is_public)));
 
 CREATE POLICY guest_read ON public.invoice_line_items FOR SELECT TO guest USING ((( SELECT app.has_permission('invoice_lines:read_own'::text) AS has_permission) AND (EXISTS ( SELECT
    FROM public.invoices parent
@@ -35879,6 +36105,22 @@ CREATE POLICY own_row_read ON public.users FOR SELECT TO authenticated USING ((i
 
 CREATE POLICY own_row_update ON public.users FOR UPDATE TO authenticated USING ((id = ( SELECT auth.uid() AS uid))) WITH CHECK ((id = ( SELECT auth.uid() AS uid)));
 
+CREATE POLICY owner_create ON public.attachments AS RESTRICTIVE FOR INSERT TO authenticated WITH CHECK (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'update'::text))));
+
+CREATE POLICY owner_create ON public.file_storage AS RESTRICTIVE FOR INSERT TO authenticated WITH CHECK (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'update'::text))));
+
+CREATE POLICY owner_delete ON public.attachments AS RESTRICTIVE FOR DELETE TO authenticated USING (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'update'::text))));
+
+CREATE POLICY owner_delete ON public.file_storage AS RESTRICTIVE FOR DELETE TO authenticated USING (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'update'::text))));
+
+CREATE POLICY owner_read ON public.attachments AS RESTRICTIVE FOR SELECT TO authenticated USING (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('read'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('read'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'read'::text))));
+
+CREATE POLICY owner_read ON public.file_storage AS RESTRICTIVE FOR SELECT TO authenticated USING (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('read'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('read'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'read'::text))));
+
+CREATE POLICY owner_update ON public.attachments AS RESTRICTIVE FOR UPDATE TO authenticated USING (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'update'::text)))) WITH CHECK (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'update'::text))));
+
+CREATE POLICY owner_update ON public.file_storage AS RESTRICTIVE FOR UPDATE TO authenticated USING (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'update'::text)))) WITH CHECK (((entity_type IS NULL) OR (entity_id IS NULL) OR (entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(entity_type, entity_id, 'update'::text))));
+
 ALTER TABLE public.ownership_transfers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.payment_allocations ENABLE ROW LEVEL SECURITY;
@@ -36426,15 +36668,38 @@ CREATE POLICY company_files_delete ON storage.objects FOR DELETE TO authenticate
    FROM app.company_buckets c)) AND (NOT ( SELECT app.has_permission('subscription:over'::text) AS has_permission)) AND (( SELECT app.has_permission('files:delete'::text) AS has_permission) OR (( SELECT app.has_permission('files:delete_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid))))));
 
 CREATE POLICY company_files_read ON storage.objects FOR SELECT TO authenticated USING (((bucket_id IN ( SELECT c.id
-   FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:read'::text) AS has_permission) OR ((( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_own'::text) AS has_permission)) AND (owner = ( SELECT auth.uid() AS uid))) OR (( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) AND ((EXISTS ( SELECT
+   FROM app.company_buckets c)) AND ((( SELECT app.has_permission('files:read'::text) AS has_permission) AND ( SELECT app.reaches_all_entities('read'::text) AS reaches_all_entities)) OR ((( SELECT app.has_permission('files:read'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_assigned'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_own'::text) AS has_permission)) AND (owner = ( SELECT auth.uid() AS uid))) OR ((( SELECT app.has_permission('files:read'::text) AS has_permission) OR ( SELECT app.has_permission('files:read_assigned'::text) AS has_permission)) AND ((EXISTS ( SELECT
    FROM public.attachments a
   WHERE ((a.company_id = ( SELECT app.company_id() AS company_id)) AND (a.storage_bucket = objects.bucket_id) AND (a.storage_path = objects.name) AND (a.deleted_at IS NULL)))) OR (EXISTS ( SELECT
    FROM public.file_storage f
-  WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name) AND (f.deleted_at IS NULL)))))))));
+  WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name) AND (f.deleted_at IS NULL)))))) OR (( SELECT app.has_permission('files:read'::text) AS has_permission) AND (app.bindings(bucket_id, name) = 0)))));
+
+CREATE POLICY company_files_removed ON storage.objects AS RESTRICTIVE FOR DELETE TO authenticated USING (((NOT (bucket_id IN ( SELECT c.id
+   FROM app.company_buckets c))) OR ( SELECT app.reaches_all_entities('update'::text) AS reaches_all_entities) OR (app.bindings(bucket_id, name) = (( SELECT count(*) AS count
+   FROM public.attachments
+  WHERE ((attachments.company_id = ( SELECT app.company_id() AS company_id)) AND (attachments.storage_bucket = objects.bucket_id) AND (attachments.storage_path = objects.name) AND (attachments.deleted_at IS NULL) AND ((attachments.entity_type IS NULL) OR (attachments.entity_id IS NULL) OR (attachments.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((attachments.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(attachments.entity_type, attachments.entity_id, 'update'::text))))) + ( SELECT count(*) AS count
+   FROM public.file_storage
+  WHERE ((file_storage.company_id = ( SELECT app.company_id() AS company_id)) AND (file_storage.storage_bucket = objects.bucket_id) AND (file_storage.storage_path = objects.name) AND (file_storage.deleted_at IS NULL) AND (file_storage.entity_type IS NOT NULL) AND (file_storage.entity_id IS NOT NULL) AND ((file_storage.entity_type IS NULL) OR (file_storage.entity_id IS NULL) OR (file_storage.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((file_storage.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(file_storage.entity_type, file_storage.entity_id, 'update'::text)))))))));
+
+CREATE POLICY company_files_rewritten ON storage.objects AS RESTRICTIVE FOR UPDATE TO authenticated USING (((NOT (bucket_id IN ( SELECT c.id
+   FROM app.company_buckets c))) OR ( SELECT app.reaches_all_entities('update'::text) AS reaches_all_entities) OR (app.bindings(bucket_id, name) = (( SELECT count(*) AS count
+   FROM public.attachments
+  WHERE ((attachments.company_id = ( SELECT app.company_id() AS company_id)) AND (attachments.storage_bucket = objects.bucket_id) AND (attachments.storage_path = objects.name) AND (attachments.deleted_at IS NULL) AND ((attachments.entity_type IS NULL) OR (attachments.entity_id IS NULL) OR (attachments.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((attachments.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(attachments.entity_type, attachments.entity_id, 'update'::text))))) + ( SELECT count(*) AS count
+   FROM public.file_storage
+  WHERE ((file_storage.company_id = ( SELECT app.company_id() AS company_id)) AND (file_storage.storage_bucket = objects.bucket_id) AND (file_storage.storage_path = objects.name) AND (file_storage.deleted_at IS NULL) AND (file_storage.entity_type IS NOT NULL) AND (file_storage.entity_id IS NOT NULL) AND ((file_storage.entity_type IS NULL) OR (file_storage.entity_id IS NULL) OR (file_storage.entity_type = ANY (( SELECT app.whole_entities('update'::text) AS whole_entities)::text[])) OR ((file_storage.entity_type <> ALL (( SELECT app.barred_entities('update'::text) AS barred_entities)::text[])) AND app.reaches_entity(file_storage.entity_type, file_storage.entity_id, 'update'::text)))))))));
 
 CREATE POLICY company_files_update ON storage.objects FOR UPDATE TO authenticated USING (((bucket_id IN ( SELECT c.id
    FROM app.company_buckets c)) AND (NOT ( SELECT app.has_permission('subscription:over'::text) AS has_permission)) AND (( SELECT app.has_permission('files:update'::text) AS has_permission) OR (( SELECT app.has_permission('files:update_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid)))))) WITH CHECK (((bucket_id IN ( SELECT c.id
    FROM app.company_buckets c)) AND (( SELECT app.has_permission('files:update'::text) AS has_permission) OR (( SELECT app.has_permission('files:update_own'::text) AS has_permission) AND (owner = ( SELECT auth.uid() AS uid))))));
+
+CREATE POLICY guest_files ON storage.objects AS RESTRICTIVE TO guest USING (((bucket_id IN ( SELECT c.id
+   FROM app.company_buckets c)) AND (path_tokens[1] = (( SELECT app.company_id() AS company_id))::text) AND ((EXISTS ( SELECT
+   FROM public.attachments a
+  WHERE ((a.company_id = ( SELECT app.company_id() AS company_id)) AND (a.storage_bucket = objects.bucket_id) AND (a.storage_path = objects.name)))) OR (EXISTS ( SELECT
+   FROM public.file_storage f
+  WHERE ((f.company_id = ( SELECT app.company_id() AS company_id)) AND (f.storage_bucket = objects.bucket_id) AND (f.storage_path = objects.name)))))));
+
+CREATE POLICY guest_read ON storage.objects FOR SELECT TO guest USING (( SELECT app.has_permission('files:read_own'::text) AS has_permission));
 
 ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
 
@@ -36715,6 +36980,7 @@ GRANT USAGE ON SCHEMA storage TO anon;
 GRANT USAGE ON SCHEMA storage TO authenticated;
 GRANT USAGE ON SCHEMA storage TO service_role;
 GRANT USAGE ON SCHEMA storage TO app_definer;
+GRANT USAGE ON SCHEMA storage TO guest;
 
 REVOKE ALL ON FUNCTION app.company_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.company_id() TO anon;
@@ -37105,6 +37371,9 @@ REVOKE ALL ON FUNCTION app.authorize_line_rows() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.authorize_payment(p_new public.payments, p_old jsonb) TO authenticated;
 
+REVOKE ALL ON FUNCTION app.barred_entities(p_verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.barred_entities(p_verb text) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.be_only_default() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.beat_worker(p_worker uuid, p_node text) FROM PUBLIC;
@@ -37137,6 +37406,9 @@ REVOKE ALL ON FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, 
 GRANT ALL ON FUNCTION app.bill_customer(p_company_id uuid, p_customer_id uuid, p_currency text, p_owed bigint, p_revenue bigint, p_invoices bigint, p_issued_at timestamp with time zone, p_is_gone boolean) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.bind_to_entity() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.bindings(p_bucket_id text, p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.bindings(p_bucket_id text, p_name text) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.book_schedule() FROM PUBLIC;
 
@@ -37624,6 +37896,8 @@ GRANT ALL ON FUNCTION app.enqueue_task(p_kind text, p_payload jsonb, p_company_i
 REVOKE ALL ON FUNCTION app.enqueue_tasks(p_tasks jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.enqueue_tasks(p_tasks jsonb) TO service_role;
 
+REVOKE ALL ON FUNCTION app.entity_condition(p_verb text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, OUT is_there boolean, OUT job_id uuid) TO app_definer;
 
@@ -37631,6 +37905,11 @@ REVOKE ALL ON FUNCTION app.entity_of(p_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.entity_of(p_table text) TO app_definer;
 GRANT ALL ON FUNCTION app.entity_of(p_table text) TO authenticated;
 GRANT ALL ON FUNCTION app.entity_of(p_table text) TO service_role;
+
+REVOKE ALL ON FUNCTION app.entity_types() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.entity_types() TO authenticated;
+GRANT ALL ON FUNCTION app.entity_types() TO service_role;
+GRANT ALL ON FUNCTION app.entity_types() TO app_definer;
 
 REVOKE ALL ON FUNCTION app.equipment_names(p_name text, p_manufacturer text, p_model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.equipment_names(p_name text, p_manufacturer text, p_model text) TO anon;
@@ -37764,6 +38043,8 @@ GRANT ALL ON FUNCTION app.fold(p_text text) TO anon;
 GRANT ALL ON FUNCTION app.fold(p_text text) TO authenticated;
 GRANT ALL ON FUNCTION app.fold(p_text text) TO service_role;
 GRANT ALL ON FUNCTION app.fold(p_text text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.follow_row() FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.change_outbox TO app_definer;
 
@@ -38010,6 +38291,10 @@ REVOKE ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) FR
 GRANT ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) TO service_role;
 GRANT ALL ON FUNCTION app.is_closed_job(p_status text, p_archived_from text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) TO authenticated;
+GRANT ALL ON FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) TO service_role;
 
 REVOKE ALL ON FUNCTION app.is_computed_write() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_computed_write() TO anon;
@@ -38800,6 +39085,12 @@ REVOKE ALL ON FUNCTION app.quota_taken() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.rate_limits_changed() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.reaches_all_entities(p_verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.reaches_all_entities(p_verb text) TO authenticated;
+
+REVOKE ALL ON FUNCTION app.reaches_entity(p_entity_type text, p_entity_id uuid, p_verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.reaches_entity(p_entity_type text, p_entity_id uuid, p_verb text) TO authenticated;
+
 REVOKE ALL ON FUNCTION app.read_alert_rule(p_rule app.alert_rules, p_now timestamp with time zone, OUT reading double precision, OUT about text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.read_line_items() FROM PUBLIC;
@@ -39260,6 +39551,9 @@ REVOKE ALL ON FUNCTION app.weigh_jobs() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.weigh_price_book_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.weigh_properties() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.whole_entities(p_verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.whole_entities(p_verb text) TO authenticated;
 
 REVOKE ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.with_error(p_errors jsonb, p_attempt smallint, p_error text) TO app_definer;
@@ -39834,6 +40128,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.channel_settings TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_buckets TO app_definer;
 GRANT SELECT ON TABLE app.company_buckets TO anon;
 GRANT SELECT ON TABLE app.company_buckets TO authenticated;
+GRANT SELECT ON TABLE app.company_buckets TO guest;
 GRANT SELECT ON TABLE app.company_buckets TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.company_bytes TO app_definer;
@@ -40070,6 +40365,48 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_rate_limits TO service_rol
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.attachments TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.attachments TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.attachments TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(id) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(entity_type) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(entity_id) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(file_name) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(original_file_name) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(file_size) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(mime_type) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(file_extension) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(storage_path) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(storage_bucket) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(is_image) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(is_document) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(is_video) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(thumbnail_url) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(category) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(description) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(preview_url) ON TABLE public.attachments TO guest;
+
+GRANT SELECT(processing_status) ON TABLE public.attachments TO guest;
 
 GRANT SELECT ON TABLE public.audit_log TO authenticated;
 GRANT SELECT ON TABLE public.audit_log TO service_role;
@@ -40402,6 +40739,40 @@ GRANT SELECT(updated_at) ON TABLE public.estimates TO guest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.file_storage TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.file_storage TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.file_storage TO authenticated;
+
+GRANT SELECT(company_id) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(id) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(filename) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(original_filename) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(mime_type) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(file_size) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(file_extension) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(storage_bucket) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(storage_path) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(category) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(entity_type) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(entity_id) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(processing_status) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(thumbnail_url) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(preview_url) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(deleted_at) ON TABLE public.file_storage TO guest;
+
+GRANT SELECT(created_at) ON TABLE public.file_storage TO guest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.form_submissions TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.form_submissions TO service_role;
@@ -40793,6 +41164,26 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.buckets TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO service_role;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE storage.objects TO authenticated;
+
+GRANT SELECT(id) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(bucket_id) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(name) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(metadata) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(user_metadata) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(version) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(path_tokens) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(created_at) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(updated_at) ON TABLE storage.objects TO guest;
+
+GRANT SELECT(last_accessed_at) ON TABLE storage.objects TO guest;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE app_definer REVOKE ALL ON FUNCTIONS  FROM PUBLIC;
 

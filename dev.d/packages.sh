@@ -22,6 +22,7 @@ need_packages() {
             pgbouncer) [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing="$missing pgbouncer" ;;
             redis) command -v redis-server >/dev/null || missing="$missing redis-server" ;;
             clamd) [ -x /usr/sbin/clamd ] || command -v clamd >/dev/null || missing="$missing clamav-daemon clamav-freshclam" ;;
+            nginx) [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing="$missing nginx-light" ;;
             rclone) command -v rclone >/dev/null || missing="$missing rclone" ;;
             venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv" ;;
             pip) python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip" ;;
@@ -35,9 +36,9 @@ need_packages() {
     # has clusters already keeps them as they are.
     own_cluster=/etc/postgresql-common/createcluster.d/00-thorbis-none.conf
     case $missing in *postgresql*) dpkg -s postgresql-common >/dev/null 2>&1 || no_machine_cluster "$own_cluster" ;; esac
-    # Tests start a pooler and a Redis of their own; the machine's stay off.
+    # Tests and measurements start a pooler, a Redis and an nginx of their own; the machine's stay off.
     policy=/usr/sbin/policy-rc.d
-    case $missing in *pgbouncer* | *redis-server* | *clamav-daemon*) [ -e "$policy" ] || start_nothing "$policy" ;; *) policy= ;; esac
+    case $missing in *pgbouncer* | *redis-server* | *clamav-daemon* | *nginx*) [ -e "$policy" ] || start_nothing "$policy" ;; *) policy= ;; esac
     for package in $missing; do
         if ! apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [0-9]'; then
             as_root apt-get update -q
@@ -67,8 +68,8 @@ start_again() {
     [ -n "$1" ] && grep -q '^# thorbis:' "$1" 2>/dev/null || return 0
     as_root rm -f "$1"
     command -v systemctl >/dev/null || return 0
-    for unit in pgbouncer redis-server clamav-daemon clamav-freshclam; do
-        case " $missing " in *" $unit "*) as_root systemctl disable --quiet "$unit" 2>/dev/null || true ;; esac
+    for unit in pgbouncer redis-server clamav-daemon clamav-freshclam nginx; do
+        case " $missing " in *" $unit"[\ -]*) as_root systemctl disable --quiet "$unit" 2>/dev/null || true ;; esac
     done
 }
 

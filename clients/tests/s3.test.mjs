@@ -119,6 +119,35 @@ test('an upload in parts is put together in order', async () => {
   await refused(aws.send(new s3.ListPartsCommand({ ...place, UploadId: begun.UploadId })), 'NoSuchUpload', 404)
 })
 
+test('a part is copied from an object, whole or a range of it', async () => {
+  const [ann, bob] = [await owner('ann'), await owner('bob')]
+  const aws = of(await keyOf(ann))
+  const place = (name, who = ann) => ({ Bucket: BUCKET, Key: `${who.company.id}/${name}` })
+  const source = randomBytes(300_000)
+  await aws.send(new s3.PutObjectCommand({ ...place('a source.bin'), Body: source }))
+  const CopySource = encodeURI(`${BUCKET}/${ann.company.id}/a source.bin`)
+  const { UploadId } = await aws.send(new s3.CreateMultipartUploadCommand(place('copy.bin')))
+  const copy = (PartNumber, CopySourceRange) => aws.send(new s3.UploadPartCopyCommand({ ...place('copy.bin'), UploadId, PartNumber, CopySource, CopySourceRange }))
+  const parts = [await copy(1, 'bytes=100000-299999'), await copy(2)]
+  assert.match(parts[0].CopyPartResult.ETag, /^"[0-9a-f]{32}"$/)
+  assert.ok(parts[0].CopyPartResult.LastModified instanceof Date)
+  const own = await aws.send(new s3.UploadPartCommand({ ...place('copy.bin'), UploadId, PartNumber: 3, Body: 'end' }))
+  for (const range of ['bytes=0-300000', 'bytes=5-4', 'bytes=5-', 'all']) await refused(copy(4, range), 'InvalidArgument', 400)
+  const Parts = [parts[0].CopyPartResult.ETag, parts[1].CopyPartResult.ETag, own.ETag].map((ETag, n) => ({ ETag, PartNumber: n + 1 }))
+  await aws.send(new s3.CompleteMultipartUploadCommand({ ...place('copy.bin'), UploadId, MultipartUpload: { Parts } }))
+  const got = await aws.send(new s3.GetObjectCommand(place('copy.bin')))
+  assert.deepEqual(Buffer.from(await got.Body.transformToByteArray()), Buffer.concat([source.subarray(100_000), source, Buffer.from('end')]))
+  // Nobody copies what he may not read, or into what another one began.
+  const others = of(await keyOf(bob))
+  const theirs = await others.send(new s3.CreateMultipartUploadCommand(place('mine.bin', bob)))
+  const stolen = { ...place('mine.bin', bob), UploadId: theirs.UploadId, PartNumber: 1, CopySource }
+  await refused(others.send(new s3.UploadPartCopyCommand(stolen)), 'NoSuchKey', 404)
+  await refused(others.send(new s3.UploadPartCopyCommand({ ...stolen, ...place('copy.bin'), UploadId })), 'NoSuchUpload', 404)
+  const again = await aws.send(new s3.CreateMultipartUploadCommand(place('copy.bin')))
+  const gone = { ...place('copy.bin'), UploadId: again.UploadId, PartNumber: 1, CopySource: `${BUCKET}/${ann.company.id}/none.bin` }
+  await refused(aws.send(new s3.UploadPartCopyCommand(gone)), 'NoSuchKey', 404)
+})
+
 test('a signed address needs nothing else, and is of one thing', async () => {
   const ann = await owner('ann')
   const aws = of(await keyOf(ann))

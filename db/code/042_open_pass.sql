@@ -124,13 +124,13 @@ as $$
   select coalesce(',' || string_agg(p, ',') || ',', '')
     from unnest(string_to_array(btrim(app.permissions_of_guest('link'), ','), ',')) p
    where p = any (array['companies:read_own'] || case p_link.purpose
-     when 'view_estimate'   then case when p_link.last_used_at > now() - interval '1 hour' then array['estimates:read_own', 'estimate_lines:read_own'] end
-     when 'view_invoice'    then case when p_link.last_used_at > now() - interval '1 hour' then array['invoices:read_own', 'invoice_lines:read_own'] end
-     when 'accept_estimate' then array['estimates:read_own', 'estimate_lines:read_own', 'estimates:accept_own']
-     when 'pay_invoice'     then array['invoices:read_own', 'invoice_lines:read_own']
-     when 'sign_contract'   then array['contracts:read_own', 'contracts:sign_own']
+     when 'view_estimate'   then case when p_link.last_used_at > now() - interval '1 hour' then array['estimates:read_own', 'estimate_lines:read_own', 'files:read_own'] end
+     when 'view_invoice'    then case when p_link.last_used_at > now() - interval '1 hour' then array['invoices:read_own', 'invoice_lines:read_own', 'files:read_own'] end
+     when 'accept_estimate' then array['estimates:read_own', 'estimate_lines:read_own', 'estimates:accept_own', 'files:read_own']
+     when 'pay_invoice'     then array['invoices:read_own', 'invoice_lines:read_own', 'files:read_own']
+     when 'sign_contract'   then array['contracts:read_own', 'contracts:sign_own', 'files:read_own']
      when 'book'            then array['requests:create_own']
-     when 'review'          then array['jobs:read_own', 'reviews:create_own'] end)
+     when 'review'          then array['jobs:read_own', 'reviews:create_own', 'files:read_own'] end)
 $$;
 alter function app.permissions_of_link(public.public_links) owner to app_definer;
 revoke all on function app.permissions_of_link(public.public_links) from public;

@@ -1,19 +1,35 @@
 -- Notes, files and timeline of one of many things, and labels: what no key can check is checked here.
 
+-- What can be named by entity_type and entity_id: the table that it stands in, whose declaration says who may, and its column that names a job.
+create or replace function app.entity_types() returns table (entity_type text, table_name text, job_column text)
+  language sql immutable
+  set search_path = ''
+  rows 20
+as $$
+  values ('job', 'public.jobs', 'id'), ('customer', 'public.customers', null), ('property', 'public.properties', null),
+         ('equipment', 'public.equipment', null), ('schedule', 'public.schedules', 'job_id'), ('request', 'public.requests', null),
+         ('service_plan', 'public.service_plans', null), ('estimate', 'public.estimates', 'job_id'), ('invoice', 'public.invoices', 'job_id'),
+         ('payment', 'public.payments', 'job_id'), ('contract', 'public.contracts', 'job_id'),
+         ('communication', 'public.communications', 'job_id'), ('purchase_order', 'public.purchase_orders', null),
+         ('vendor', 'public.vendors', null), ('inventory', 'public.inventory', null)
+$$;
+revoke all on function app.entity_types() from public;
+grant execute on function app.entity_types() to authenticated, service_role, app_definer;
+
 -- Whether a company has the thing, and of a job or what belongs to one which job that is.
 create or replace function app.entity_job(p_company_id uuid, p_entity_type text, p_entity_id uuid, out is_there boolean, out job_id uuid)
   language plpgsql stable
   set search_path = ''
 as $$
 declare
-  v_table constant text := case p_entity_type
-    when 'property' then 'properties' when 'equipment' then 'equipment' when 'inventory' then 'inventory'
-    else p_entity_type || 's' end;
-  v_job   constant text := case
-    when p_entity_type = 'job' then 'id'
-    when p_entity_type in ('schedule', 'estimate', 'invoice', 'payment', 'contract', 'communication') then 'job_id' else 'null::uuid' end;
+  v_type record;
 begin
-  execute format('select true, %s from public.%I where company_id = $1 and id = $2', v_job, v_table)
+  select * into v_type from app.entity_types() t where t.entity_type = p_entity_type;
+  if not found then
+    raise exception using errcode = 'TH422', constraint = 'entity_type_unknown', message = format('There is nothing that is called "%s".', left(p_entity_type, 60)),
+      hint = (select 'There are ' || string_agg(t.entity_type, ', ' order by t.entity_type) || '.' from app.entity_types() t);
+  end if;
+  execute format('select true, %s from %s where company_id = $1 and id = $2', coalesce(quote_ident(v_type.job_column), 'null::uuid'), v_type.table_name)
     into is_there, job_id using p_company_id, p_entity_id;
   is_there := coalesce(is_there, false);
 end $$;
@@ -50,6 +66,9 @@ create or replace trigger bind before insert or update on public.notes
   for each row when (app.is_within_reach(new.company_id)) execute function app.bind_to_entity();
 create or replace trigger bind before insert or update on public.attachments
   for each row when (app.is_within_reach(new.company_id)) execute function app.bind_to_entity();
+-- A file may be nobody's but the company's; its job is then what it says.
+create or replace trigger bind before insert or update on public.file_storage
+  for each row when (new.entity_type is not null and new.entity_id is not null and app.is_within_reach(new.company_id)) execute function app.bind_to_entity();
 
 create or replace function app.guard_note() returns trigger
   language plpgsql

@@ -9,9 +9,9 @@ revoke all on app.blobs, app.meant_contents, app.object_versions, app.company_bu
   from public, anon, authenticated, guest, service_role;
 grant select, insert, update, delete on app.blobs, app.meant_contents to service_role;
 grant select on app.object_versions, app.company_bytes to service_role;
-grant select on app.company_buckets to anon, authenticated, service_role;
+grant select on app.company_buckets to anon, authenticated, guest, service_role;
 drop policy if exists declared_read on app.company_buckets;
-create policy declared_read on app.company_buckets as permissive for select to anon, authenticated using (true);
+create policy declared_read on app.company_buckets as permissive for select to anon, authenticated, guest using (true);
 
 -- The company whose file it is: the first folder, in buckets of companies; none in every other bucket.
 create or replace function app.company_of_object(p_bucket_id text, p_name text) returns uuid

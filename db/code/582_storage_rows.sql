@@ -32,6 +32,18 @@ alter function app.object_checksum(uuid, text) owner to app_definer;
 revoke all on function app.object_checksum(uuid, text) from public;
 grant execute on function app.object_checksum(uuid, text) to authenticated, service_role;
 
+-- Whether a name is that of a file in a bucket of companies, in the folder of the company that asks.
+create or replace function app.is_company_file_there(p_bucket_id text, p_name text) returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select exists (select from storage.objects o join app.company_buckets c on c.id = o.bucket_id
+                  where o.bucket_id = p_bucket_id and o.name = p_name and starts_with(p_name, app.company_id() || '/'))
+$$;
+alter function app.is_company_file_there(text, text) owner to app_definer;
+revoke all on function app.is_company_file_there(text, text) from public;
+grant execute on function app.is_company_file_there(text, text) to authenticated, service_role, app_definer;
+
 -- Size, type, digest and what was found in a row's file come from the file, where there is one that whoever writes may read.
 create or replace function app.describe_file() returns trigger
   language plpgsql
@@ -45,6 +57,11 @@ begin
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
   if not found then
+    -- A row opens its file to those who read the row: whoever writes it reads the file first.
+    if current_user = 'authenticated' and app.is_company_file_there(new.storage_bucket, new.storage_path)
+       and (tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)) then
+      raise exception using errcode = 'TH403', constraint = 'file_out_of_reach', message = 'There is a file of this name that you may not read.';
+    end if;
     -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
     if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then
       new.virus_scan_status := case when tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)

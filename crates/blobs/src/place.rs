@@ -14,15 +14,15 @@ use crate::{BlobsConfig, Folder, ObjectStore};
 pub enum Files {
     /// A folder that all servers share.
     Folder(Folder),
-    /// A store of objects.
-    Store(ObjectStore),
+    /// A store of objects, and hours after which what was begun in it is taken back.
+    Store(ObjectStore, u32),
 }
 
 impl Files {
     /// Takes the place that the settings name; the folder where they name no store. Nothing need be there yet.
     pub fn new(folder: PathBuf, config: &BlobsConfig) -> Result<Self> {
         match config.s3.endpoint {
-            Some(_) => ObjectStore::new(&config.s3).map(Self::Store),
+            Some(_) => ObjectStore::new(&config.s3).map(|store| Self::Store(store, config.unfinished_hours)),
             None => Ok(Self::Folder(Folder::new(folder, config.clone()))),
         }
     }
@@ -31,15 +31,21 @@ impl Files {
     pub async fn sweep(&self) -> Result<usize> {
         match self {
             Self::Folder(folder) => folder.sweep().await,
-            // A store does so by a rule of the bucket.
-            Self::Store(_) => Ok(0),
+            Self::Store(store, hours) => match store.sweep(*hours).await {
+                Ok(count) => Ok(count),
+                // Not every store lists what was begun in it; a rule of the bucket does the same there.
+                Err(error) => {
+                    tracing::warn!(code = error.code(), "what nobody finished in the store of files cannot be looked for");
+                    Ok(0)
+                }
+            },
         }
     }
 
     fn place(&self) -> &dyn Blobs {
         match self {
             Self::Folder(folder) => folder,
-            Self::Store(store) => store,
+            Self::Store(store, _hours) => store,
         }
     }
 }

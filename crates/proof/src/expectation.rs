@@ -54,6 +54,8 @@ pub(crate) enum Reach<'a> {
     Company { tenant_column: &'a str, company_id: &'a str, whose: Option<Whose<'a>> },
     /// The rows of a company that are a customer's, and that he was shown.
     Customer { tenant_column: &'a str, company_id: &'a str, his: His<'a> },
+    /// The rows of a base, narrowed by what they belong to: whoever reaches that; all of that where the base is of what is assigned.
+    Bound { base: Box<Reach<'a>>, by_owner: bool, owners: Vec<(&'a str, Reach<'a>)> },
     /// The rows whose column names the user.
     Own { column: &'a str, user_id: &'a str },
 }
@@ -79,10 +81,18 @@ pub(crate) enum His<'a> {
     Column { table: &'a str, column: &'a str, id: &'a str },
     /// It belongs to a row that he reaches.
     Parent(Box<Reach<'a>>),
+    /// It is named by the type and id of a row that he reaches.
+    Owner { table: &'a str, owners: Vec<(&'a str, Reach<'a>)> },
 }
 
 /// Under this name a row, once read, carries the one that it belongs to.
 pub(crate) const PARENT: &str = "@parent";
+
+/// Under this name it carries the one that its type and id name.
+pub(crate) const OWNER: &str = "@owner";
+
+/// What guests are shown the files of.
+const SHOWN_WITH: [&str; 4] = ["job", "estimate", "invoice", "contract"];
 
 /// The promise.
 #[derive(Clone, Debug, Deserialize)]
@@ -96,6 +106,7 @@ pub struct Permissions {
     tables: BTreeMap<String, Guarded>,
     personal: BTreeMap<String, Personal>,
     policied: BTreeMap<String, Policied>,
+    owners: BTreeMap<String, String>,
     internal: Internal,
 }
 
@@ -109,6 +120,8 @@ struct Guarded {
     parent: Option<Parent>,
     own: Option<String>,
     customer: Option<String>,
+    #[serde(default)]
+    owner: bool,
     verbs: Vec<Verb>,
     service: Option<Vec<Verb>>,
 }
@@ -134,12 +147,15 @@ struct Policied {
     members: Vec<Verb>,
     #[serde(default)]
     visitors: Vec<Verb>,
+    #[serde(default)]
+    guests: Vec<Verb>,
 }
 
 impl Policied {
     fn reach(&self, who: &Standing, verb: Verb) -> Reach<'static> {
         let verbs = match who {
             Standing::Alone { .. } | Standing::Member { .. } => &self.members,
+            Standing::Guest { .. } if !self.guests.is_empty() => &self.guests,
             Standing::Anonymous | Standing::Guest { .. } => &self.visitors,
             Standing::Service => return Reach::Everything,
         };
@@ -214,7 +230,14 @@ impl Permissions {
             _ => {}
         }
         if let Some(guarded) = self.tables.get(table) {
-            return self.reach_of_member(who, guarded, verb);
+            let base = self.reach_of_member(who, guarded, verb);
+            if !guarded.owner || base == Reach::Barred {
+                return base;
+            }
+            // Whoever adds a file to something, or takes one away, changes it.
+            let owners = self.owners(who, if verb == Verb::Read { Verb::Read } else { Verb::Update });
+            let by_owner = matches!(who, Standing::Member { role, .. } if self.scope(role, &guarded.noun, verb) == "assigned");
+            return Reach::Bound { base: Box::new(base), by_owner, owners };
         }
         if let Some(personal) = self.personal.get(table) {
             return match who {
@@ -225,6 +248,16 @@ impl Permissions {
             };
         }
         if verb == Verb::Read && self.internal.readable.iter().any(|known| known == table) { Reach::Everything } else { Reach::Barred }
+    }
+
+    /// Returns the table that the rows of another one may name by type and id, by type, where they do.
+    pub(crate) fn owner(&self, table: &str, entity_type: &str) -> Option<&str> {
+        self.tables.get(table).filter(|guarded| guarded.owner)?;
+        self.owners.get(entity_type).map(String::as_str)
+    }
+
+    fn owners<'a>(&'a self, who: &'a Standing, verb: Verb) -> Vec<(&'a str, Reach<'a>)> {
+        self.owners.iter().map(|(name, table)| (name.as_str(), self.reach(who, table, verb))).collect()
     }
 
     fn reach_of_service(&self, table: &str, verb: Verb) -> Reach<'_> {
@@ -250,6 +283,10 @@ impl Permissions {
         }
         let his = match (column, &guarded.parent) {
             ("@company", _) => His::Company,
+            ("@owner", _) => {
+                let owners = self.owners(who, Verb::Read).into_iter().filter(|(name, _)| SHOWN_WITH.contains(name)).collect();
+                His::Owner { table, owners }
+            }
             ("@parent", Some(parent)) => His::Parent(Box::new(self.reach(who, &parent.table, Verb::Read))),
             // A link is of the one row.
             _ if whose != CUSTOMERS && whose != table => return Reach::NoRows,
@@ -305,6 +342,10 @@ impl Reach<'_> {
             }
             Self::Customer { tenant_column, company_id, his } => is(tenant_column, company_id) && his.has(row),
             Self::Own { column, user_id } => is(column, user_id),
+            Self::Bound { base, by_owner, owners } => match row["entity_type"].as_str() {
+                Some(_) => reaches_owner(owners, row) && (*by_owner || base.covers(row)),
+                None => base.covers(row),
+            },
         }
     }
 }
@@ -315,8 +356,15 @@ impl His<'_> {
             Self::Company => true,
             Self::Column { table, column, id } => row[*column] == *id && !rules::not_shown_yet(table, row),
             Self::Parent(reach) => row.get(PARENT).is_some_and(|parent| reach.covers(parent)),
+            Self::Owner { table, owners } => reaches_owner(owners, row) && !rules::not_shown_yet(table, row),
         }
     }
+}
+
+/// Tells whether what a row belongs to is within reach.
+fn reaches_owner(owners: &[(&str, Reach<'_>)], row: &Value) -> bool {
+    let reach = owners.iter().find(|(name, _)| row["entity_type"] == **name).map(|(_, reach)| reach);
+    reach.zip(row.get(OWNER)).is_some_and(|(reach, owner)| reach.covers(owner))
 }
 
 impl Whose<'_> {

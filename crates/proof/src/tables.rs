@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use crate::expectation::{PARENT, Permissions, Standing, Verb};
+use crate::expectation::{OWNER, PARENT, Permissions, Standing, Verb};
 use crate::target::{Column, Place, Pointer, Target, Unique};
 use crate::world::COMPANIES;
 
@@ -45,6 +45,7 @@ const WORDLESS: [&str; 5] =
 const PARENTS_DEPTH: usize = 2;
 
 /// A table and its rows.
+#[derive(Clone)]
 pub(crate) struct Table {
     pub(crate) full_name: String,
     pub(crate) is_partition: bool,
@@ -94,6 +95,22 @@ pub(crate) fn with_parents(mut tables: Vec<Table>, permissions: &Permissions) ->
                 if let (Some(its), Some(row)) = (its.cloned(), row.as_object_mut()) {
                     row.insert(PARENT.to_owned(), its);
                 }
+            }
+        }
+    }
+    with_owners(tables, permissions)
+}
+
+/// Gives every row that names another one by its type and id that one.
+fn with_owners(mut tables: Vec<Table>, permissions: &Permissions) -> Vec<Table> {
+    let known = tables.clone();
+    for table in &mut tables {
+        for (_, row) in &mut table.rows {
+            let Some(owner) = row["entity_type"].as_str().and_then(|name| permissions.owner(&table.full_name, name)) else { continue };
+            let owners = known.iter().filter(|other| other.full_name == owner).flat_map(|other| &other.rows).map(|(_, row)| row);
+            let its = owners.into_iter().find(|other| other["company_id"] == row["company_id"] && other["id"] == row["entity_id"]);
+            if let (Some(its), Some(row)) = (its.cloned(), row.as_object_mut()) {
+                row.insert(OWNER.to_owned(), its);
             }
         }
     }

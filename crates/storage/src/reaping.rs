@@ -36,11 +36,37 @@ impl Storage {
             }
         }
         metrics::counter!("storage_blobs_reaped_total").increment(files);
+        let forgotten = self.forget_unfinished().await?;
         let looked = self.judge_waiting().await?;
         let mut lost = Sql::new("select app.put_lost_previews(");
         lost.bind(config.reap_rows_max).text("::integer)");
         self.write(&itself, lost).await?;
-        Ok(looked.saturating_add(files).saturating_add(u64::try_from(changed).unwrap_or_default()))
+        Ok(looked.saturating_add(forgotten).saturating_add(files).saturating_add(u64::try_from(changed).unwrap_or_default()))
+    }
+
+    /// Forgets uploads in parts whose time is over, a bounded number; the bytes that came of them go with the next look. What is being put together
+    /// right now is left.
+    async fn forget_unfinished(&self) -> Result<u64> {
+        let mut sql = Sql::new("with over as (select u.id, u.whole_key from app.part_uploads u where u.expires_at < ");
+        sql.bind(self.now()).text("::timestamptz and (u.finishing_until is null or u.finishing_until < ").bind(self.now());
+        sql.text("::timestamptz) order by u.expires_at limit ").bind(self.config().reap_rows_max);
+        sql.text(
+            "::integer for update skip locked),
+             gone as (delete from app.upload_parts p using over o where p.upload_id = o.id returning p.blob_key),
+             doomed as (update app.blobs b set state = 'doomed' where b.state = 'intended'
+                           and (b.key in (select g.blob_key from gone g) or b.key in (select o.whole_key from over o)))
+             delete from app.part_uploads u using over o where u.id = o.id returning u.ended_at is null as is_unfinished",
+        );
+        let rows = self.write(&self.itself("forgets uploads that nobody finished"), sql).await?;
+        let mut unfinished = 0_u64;
+        for row in &rows {
+            unfinished = unfinished.saturating_add(u64::from(value::<bool>(row, "is_unfinished")?));
+        }
+        if unfinished > 0 {
+            tracing::info!(uploads = unfinished, "uploads in parts that nobody finished were forgotten");
+        }
+        metrics::counter!("storage_uploads_forgotten_total").increment(unfinished);
+        Ok(u64::try_from(rows.len()).unwrap_or_default())
     }
 
     /// Takes a doomed blob away, and then its row.

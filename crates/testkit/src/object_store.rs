@@ -10,7 +10,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, http::StatusCode};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use s3s::auth::SimpleAuth;
+use s3s::dto::{Timestamp, TimestampFormat};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
@@ -35,6 +38,7 @@ pub enum Trouble {
 
 #[derive(Clone)]
 struct Door {
+    folder: PathBuf,
     service: S3Service,
     troubles: Arc<Mutex<VecDeque<Trouble>>>,
     is_shut: Arc<Mutex<bool>>,
@@ -55,7 +59,13 @@ impl ObjectStore {
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket is a folder");
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a file system"));
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let door = Door { service: builder.build(), troubles: Arc::default(), is_shut: Arc::default(), seen: Arc::default() };
+        let door = Door {
+            folder: folder.path().to_owned(),
+            service: builder.build(),
+            troubles: Arc::default(),
+            is_shut: Arc::default(),
+            seen: Arc::default(),
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let routes = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(door.clone());
@@ -118,14 +128,39 @@ async fn answer(State(door): State<Door>, request: Request) -> Response {
         return refusal(status);
     }
     let (parts, body) = request.into_parts();
+    let asks_for_begun = parts.uri.query().is_some_and(|query| query.contains("uploads=") && parts.method == "GET");
     let request = axum::http::Request::from_parts(parts, s3s::Body::http_body_unsync(body));
     match door.service.call(request).await {
+        // The crate checks the signature of this and knows no answer to it.
+        Ok(answer) if asks_for_begun && answer.status() == StatusCode::NOT_IMPLEMENTED => begun(&door.folder).into_response(),
         Ok(answer) => match trouble {
             Some(Trouble::BreakOff(bytes)) => broken_off(answer.map(Body::new), bytes).await,
             _ => answer.map(Body::new),
         },
         Err(_error) => refusal(500),
     }
+}
+
+/// Lists the files in parts that were begun and are not at their end.
+fn begun(folder: &std::path::Path) -> String {
+    let mut uploads = String::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some((object, id)) = name
+            .strip_suffix(".metadata.json")
+            .and_then(|name| name.split_once(".object-"))
+            .and_then(|(_, rest)| rest.split_once(".upload-"))
+        else {
+            continue;
+        };
+        let key = String::from_utf8(URL_SAFE_NO_PAD.decode(object).expect("a name")).expect("text");
+        let mut at = Vec::new();
+        let begun_at = Timestamp::from(entry.metadata().and_then(|entry| entry.modified()).expect("a time"));
+        begun_at.format(TimestampFormat::DateTime, &mut at).expect("a time");
+        let at = String::from_utf8(at).expect("text");
+        uploads += &format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{at}</Initiated></Upload>");
+    }
+    format!("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{uploads}</ListMultipartUploadsResult>")
 }
 
 fn refusal(status: u16) -> Response {

@@ -6,14 +6,15 @@ mod asking;
 mod config;
 mod putting;
 mod reading;
+mod sweeping;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use kernel::{Blob, BlobFuture, BlobInfo, BlobKey, BlobPrefix, BlobStream, Blobs, Error, Kind, Result};
@@ -40,6 +41,8 @@ pub struct ObjectStore {
     client: Client,
     prefix: String,
     config: ObjectStoreConfig,
+    /// When it was last looked for what nobody finished.
+    swept_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl ObjectStore {
@@ -66,6 +69,7 @@ impl ObjectStore {
             client,
             prefix,
             config: config.clone(),
+            swept_at: Arc::default(),
         })
     }
 

@@ -177,11 +177,11 @@ impl Drop for Begun {
     }
 }
 
-/// Has the store forget the parts of a file. What cannot be taken back now, a rule of the bucket takes away.
+/// Has the store forget the parts of a file. What cannot be taken back now, a later look takes back.
 async fn abort(store: &ObjectStore, name: &str, id: &str) {
     let sign = || store.bucket.abort_multipart_upload(store.credentials(), name, id).sign(SIGNED_FOR);
     if let Err(error) = store.ask(&Asked::new(Method::DELETE), sign).await {
-        tracing::warn!(code = error.code(), "parts of a file stay in the store until its own rule takes them away");
+        tracing::warn!(code = error.code(), "parts of a file stay in the store until they are looked for");
     }
 }
 

@@ -112,6 +112,33 @@ async fn what_is_not_whole_is_never_there() {
 }
 
 #[tokio::test]
+async fn what_a_dead_server_began_is_taken_back_when_it_is_old() {
+    let server = Server::start().await;
+    let blobs = ObjectStore::new(&config(&server)).unwrap();
+    let stranger = ObjectStore::new(&ObjectStoreConfig { prefix: "elsewhere".into(), ..config(&server) }).unwrap();
+    // Whoever sends dies in the middle: it is forgotten as it is, and nothing of it takes anything back.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    for store in [blobs.clone(), stranger] {
+        let (store, key, before) = (Box::leak(Box::new(store)), Box::leak(Box::new(key(A, "film"))), server.parts());
+        let endless = content(&film(11 * MIB)).chain(stream::pending()).boxed();
+        let put = Box::leak(Box::new(store.put(key, endless, u64::MAX)));
+        while server.parts() < before + 2 {
+            assert!(tokio::time::timeout(std::time::Duration::from_millis(20), &mut *put).await.is_err(), "it has no end");
+            assert!(std::time::Instant::now() < deadline, "its parts come");
+        }
+    }
+    let begun = server.parts();
+    assert_eq!(begun, 4);
+    assert_eq!(blobs.sweep(1).await.unwrap(), 0, "it may still be under way");
+    assert_eq!(server.parts(), begun);
+    assert_eq!(blobs.take_back_older(jiff::SignedDuration::ZERO).await.unwrap(), 1);
+    assert_eq!(server.parts(), 2, "what is not below our prefix stays");
+    assert_eq!(blobs.take_back_older(jiff::SignedDuration::ZERO).await.unwrap(), 0);
+    server.asked();
+    assert_eq!((blobs.sweep(1).await.unwrap(), server.asked().len()), (0, 0), "it is not looked again within the hour");
+}
+
+#[tokio::test]
 async fn refusals_are_waited_out_and_lines_that_break_are_gone_on_with() {
     let server = Server::start().await;
     let blobs = ObjectStore::new(&config(&server)).unwrap();

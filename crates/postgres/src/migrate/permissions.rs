@@ -28,6 +28,8 @@ struct Matrix {
     _personal: toml::Table,
     #[serde(default, rename = "policied")]
     _policied: toml::Table,
+    #[serde(default, rename = "owners")]
+    _owners: toml::Table,
     #[serde(default, rename = "internal")]
     _internal: toml::Table,
 }

@@ -58,6 +58,8 @@ pub(crate) fn not_shown_yet(table: &str, row: &Value) -> bool {
             let is_on_its_way = is("status", &["draft", "queued", "scheduled", "sending", "failed"]);
             is_on_its_way || row["is_internal"] == true || is("type", &["note"])
         }
+        "public.attachments" => row["is_internal"] == true,
+        "public.file_storage" => row["is_public"] != true,
         _ => false,
     };
     is_kept || row["deleted_at"].is_string()

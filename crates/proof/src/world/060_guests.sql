@@ -41,5 +41,17 @@ begin
     values (v_company, proof.id(v_letter, 'f11'), 'view_invoice', repeat(v_letter, 63) || '1', proof.id(v_letter, 'd24'), now() + interval '1 day', 1, 2);
     insert into public.public_links (company_id, id, purpose, token_hash, estimate_id, uses_max)
     values (v_company, proof.id(v_letter, 'f12'), 'accept_estimate', repeat(v_letter, 63) || '2', proof.id(v_letter, 'd04'), 2);
+    -- Files of what they see, of a draft, of another customer's, and one that is internal.
+    insert into public.attachments (company_id, id, uploaded_by, entity_type, entity_id, file_name, original_file_name, mime_type, storage_path,
+                                    description, is_internal)
+    select v_company, proof.id(case when n = 5 then 'c' else v_letter end, 'e1' || n), null, t, proof.id(v_letter, i), 'photo.jpg', 'photo.jpg',
+           'image/jpeg', v_letter || '/g' || n, v_canary, n = 3
+      from (values (0, 'invoice', 'd24'), (1, 'estimate', 'd04'), (2, 'invoice', 'd25'), (3, 'invoice', 'd24'), (4, 'contract', 'd74'),
+                   (5, 'job', '80a'), (6, 'payment', 'd54')) f (n, t, i);
+    insert into public.file_storage (company_id, id, uploaded_by, filename, original_filename, mime_type, file_size, storage_path, category,
+                                     entity_type, entity_id, is_public)
+    select v_company, proof.id(v_letter, 'e1' || n), null, 'photo.jpg', 'photo.jpg', 'image/jpeg', 1, v_letter || '/g' || n, v_canary,
+           t, proof.id(v_letter, i), n = 0
+      from (values (0, 'invoice', 'd24'), (1, 'estimate', 'd04'), (2, 'job', '805')) f (n, t, i);
   end loop;
 end $$;

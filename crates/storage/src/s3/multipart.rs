@@ -2,19 +2,20 @@
 //!
 //! Invariant: what is put together is what the client lists, part by part and etag by etag, in ascending order.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::response::Response;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::{HeaderValue, StatusCode, header};
-use kernel::{Error, Kind, Result};
+use kernel::{BlobStream, Error, Kind, Result};
 use uuid::Uuid;
 
 use super::answer::Xml;
-use super::asked::{Request, elements, invalid, malformed_xml, not_implemented, unescaped};
+use super::asked::{Request, elements, invalid, malformed_xml, unescaped};
 use super::checksum::Sum;
-use super::objects::empty;
+use super::objects::{COPY_SOURCE, empty};
 use super::signature::{hex, unhex};
 use crate::parts::{Begun, Part, Protocol, no_such_upload};
 
@@ -33,27 +34,60 @@ pub(super) async fn begin(request: &Request) -> Result<Response> {
 }
 
 pub(super) async fn take(request: &Request, body: Body) -> Result<Response> {
-    if request.header("x-amz-copy-source").is_some() {
-        return Err(not_implemented("A part that is a copy"));
+    let number = number(request)?;
+    if request.header(COPY_SOURCE).is_some() {
+        return take_copy(request, number).await;
     }
-    let number = request.asked("partNumber").and_then(|number| number.parse().ok()).filter(|number| NUMBERS.contains(number));
-    let number = number.ok_or_else(|| invalid("partNumber is 1 to 10000"))?;
     let begun = begun(request).await?;
-    let sum = Arc::new(Mutex::new(Sum::md5()));
-    let passing = Arc::clone(&sum);
-    let content =
-        request.content(body).inspect_ok(move |piece| passing.lock().unwrap_or_else(PoisonError::into_inner).update(piece)).boxed();
-    let (key, bytes) = request.storage.put_part(&begun, content, request.storage.config().object_bytes_max).await?;
-    let sum = std::mem::replace(&mut *sum.lock().unwrap_or_else(PoisonError::into_inner), Sum::md5());
-    let part = Part { position: number, bytes, etag: hex(&sum.finish()), key, created_at: request.storage.now() };
-    if let Err(error) = request.storage.replace_part(&begun, &part).await {
-        request.storage.abandon(&part.key).await;
-        return Err(error);
-    }
+    let part = put(request, &begun, number, request.content(body)).await?;
     let mut response = empty(StatusCode::OK);
     let etag = HeaderValue::try_from(format!("\"{}\"", part.etag)).map_err(Error::internal)?;
     response.headers_mut().insert(header::ETAG, etag);
     Ok(response)
+}
+
+/// Takes as a part what an object has that the caller may read, or a range of its bytes. Written anew: whose the upload is may be another one.
+async fn take_copy(request: &Request, number: u64) -> Result<Response> {
+    let begun = begun(request).await?;
+    let (bucket, name) = request.copy_source()?;
+    let object = request.storage.info(&request.caller, &bucket, &name).await?;
+    let range = request.header("x-amz-copy-source-range").map(|said| range_of(said, object.size)).transpose()?;
+    let opened = request.storage.open_found(object, range).await?;
+    let part = put(request, &begun, number, opened.content.boxed()).await?;
+    let document = Xml::document("CopyPartResult", |xml| {
+        xml.text("LastModified", part.created_at.to_string()).text("ETag", format!("\"{}\"", part.etag));
+    });
+    Ok(document.answer())
+}
+
+/// Puts a part, in the place of the one of its number.
+async fn put(request: &Request, begun: &Begun, number: u64, content: BlobStream) -> Result<Part> {
+    let sum = Arc::new(Mutex::new(Sum::md5()));
+    let passing = Arc::clone(&sum);
+    let content = content.inspect_ok(move |piece| passing.lock().unwrap_or_else(PoisonError::into_inner).update(piece)).boxed();
+    let (key, bytes) = request.storage.put_part(begun, content, request.storage.config().object_bytes_max).await?;
+    let sum = std::mem::replace(&mut *sum.lock().unwrap_or_else(PoisonError::into_inner), Sum::md5());
+    let part = Part { position: number, bytes, etag: hex(&sum.finish()), key, created_at: request.storage.now() };
+    if let Err(error) = request.storage.replace_part(begun, &part).await {
+        request.storage.abandon(&part.key).await;
+        return Err(error);
+    }
+    Ok(part)
+}
+
+fn number(request: &Request) -> Result<u64> {
+    let number = request.asked("partNumber").and_then(|number| number.parse().ok()).filter(|number| NUMBERS.contains(number));
+    number.ok_or_else(|| invalid("partNumber is 1 to 10000"))
+}
+
+/// Reads which bytes of an object are copied: from the first to the last, which both are there.
+fn range_of(said: &str, bytes: u64) -> Result<Range<u64>> {
+    let read = || {
+        let (first, last) = said.strip_prefix("bytes=")?.split_once('-')?;
+        let (first, last) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
+        (first <= last && last < bytes).then_some(first..last.checked_add(1)?)
+    };
+    read().ok_or_else(|| invalid(format!("x-amz-copy-source-range is bytes=first-last, inside the {bytes} bytes of the source")))
 }
 
 pub(super) async fn complete(request: &Request, body: Body) -> Result<Response> {
@@ -138,4 +172,20 @@ async fn begun(request: &Request) -> Result<Begun> {
     let begun = request.storage.begun(Protocol::S3, &request.asker, id).await?;
     let is_this = begun.upload.bucket == request.bucket && begun.upload.name == request.key && begun.expires_at > request.storage.now();
     if is_this { Ok(begun) } else { Err(no_such_upload()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_to_copy_lies_inside_its_source() {
+        assert_eq!(range_of("bytes=0-9", 10).unwrap(), 0..10);
+        assert_eq!(range_of("bytes=9-9", 10).unwrap(), 9..10);
+        for bad in ["", "bytes=", "0-9", "bytes=5-4", "bytes=0-10", "bytes=5-", "bytes=-5", "bytes=0-1,3-4", "bytes=0-18446744073709551615"]
+        {
+            assert_eq!(range_of(bad, 10).unwrap_err().code(), "InvalidArgument", "{bad}");
+        }
+        assert_eq!(range_of("bytes=0-0", 0).unwrap_err().code(), "InvalidArgument");
+    }
 }

@@ -13,6 +13,8 @@ use super::asked::{Request, elements, invalid, malformed_xml, unescaped};
 use crate::objects::{Object, Transport};
 use crate::{Upload, serving};
 
+/// Where what is copied is named.
+pub(super) const COPY_SOURCE: &str = "x-amz-copy-source";
 const META: &str = "x-amz-meta-";
 /// Names that one request deletes.
 const DELETED_MAX: usize = 1000;
@@ -55,6 +57,15 @@ impl Request {
         };
         self.settle(&mut upload).await?;
         Ok(upload)
+    }
+
+    /// Returns the bucket and the name of what is copied.
+    pub(super) fn copy_source(&self) -> Result<(String, String)> {
+        let source = self.header(COPY_SOURCE).unwrap_or_default();
+        let source = percent_encoding::percent_decode_str(source.split('?').next().unwrap_or_default()).decode_utf8();
+        let source = source.map_err(|error| invalid("x-amz-copy-source is bucket/key").with_source(error))?;
+        let (bucket, name) = source.trim_start_matches('/').split_once('/').ok_or_else(|| invalid("x-amz-copy-source is bucket/key"))?;
+        Ok((bucket.to_owned(), name.to_owned()))
     }
 
     /// Decides whether an upload replaces what is there. Whoever may only make new objects makes them so.
@@ -102,14 +113,10 @@ pub(super) async fn get(request: &Request) -> Result<Response> {
 }
 
 pub(super) async fn copy(request: &Request) -> Result<Response> {
-    let source = request.header("x-amz-copy-source").unwrap_or_default();
-    let source = percent_encoding::percent_decode_str(source.split('?').next().unwrap_or_default()).decode_utf8();
-    let source = source.map_err(|error| invalid("x-amz-copy-source is bucket/key").with_source(error))?;
-    let (bucket, name) = source.trim_start_matches('/').split_once('/').ok_or_else(|| invalid("x-amz-copy-source is bucket/key"))?;
+    let (bucket, name) = request.copy_source()?;
     let replaces_meta = request.header("x-amz-metadata-directive").is_some_and(|said| said.eq_ignore_ascii_case("REPLACE"));
     let upload = request.upload().await?;
-    let transport =
-        Transport { bucket: bucket.to_owned(), name: name.to_owned(), to_bucket: request.bucket.clone(), to_name: request.key.clone() };
+    let transport = Transport { bucket, name, to_bucket: request.bucket.clone(), to_name: request.key.clone() };
     let meta = replaces_meta.then(|| upload.user_metadata.clone().unwrap_or_else(|| Value::Object(Map::new())));
     let stored = request.storage.copy(&request.caller, &transport, upload.upsert, meta).await?;
     let document = Xml::document("CopyObjectResult", |xml| {

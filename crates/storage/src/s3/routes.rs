@@ -114,7 +114,7 @@ async fn of_object(request: &Request, body: Body) -> Result<Response> {
         (&Method::DELETE, true) => multipart::abort(request).await,
         (&Method::POST, false) if is_asked("uploads") => multipart::begin(request).await,
         (&Method::GET | &Method::HEAD, false) => objects::get(request).await,
-        (&Method::PUT, false) if request.header("x-amz-copy-source").is_some() => objects::copy(request).await,
+        (&Method::PUT, false) if request.header(objects::COPY_SOURCE).is_some() => objects::copy(request).await,
         (&Method::PUT, false) => objects::put(request, body).await,
         (&Method::DELETE, false) => objects::delete(request).await,
         _ => Err(not_implemented("This operation")),

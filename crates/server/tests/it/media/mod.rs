@@ -53,7 +53,7 @@ async fn upload(shop: &Shop, who: &Person, path: &str, kind: &str, content: Vec<
     assert_eq!(came.status, 200, "{}", came.json());
 }
 
-fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     let picture = RgbImage::from_fn(width, height, |x, y| Rgb([u8::try_from(x % 256).unwrap(), u8::try_from(y % 256).unwrap(), 60]));
     DynamicImage::ImageRgb8(picture).write_to(&mut bytes, format).unwrap();

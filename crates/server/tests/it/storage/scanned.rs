@@ -5,6 +5,7 @@ use storage::Away;
 use testkit::clamd::{BYTES_MAX, Clamd, NAME, VIRUS};
 
 use super::own;
+use crate::media::picture;
 use crate::rates::soon;
 use crate::transfers::shop::Shop;
 
@@ -214,4 +215,30 @@ async fn what_was_taken_unseen_is_looked_at_later_and_taken_away() {
         let asked = shop.server.post("/rest/v1/rpc/judge_blob", who, json!({ "p_key": "x", "p_result": "clean", "p_virus": null })).await;
         assert_eq!(asked.status, 404, "{}", asked.body);
     }
+}
+
+#[tokio::test]
+async fn a_preview_waits_until_the_file_was_looked_at() {
+    let mut clamd = Clamd::start();
+    let shop = shop(&clamd, Away::Pass).await;
+    let (ann, path) = (&shop.ann, own(&shop.ann, "documents", "roof.png"));
+    clamd.kill();
+    let photo = picture(640, 480, image::ImageFormat::Png);
+    shop.storage("POST", &format!("/object/{path}"), &ann.token, (&[("content-type", "image/png")], photo)).await.ok();
+    let (bucket, name) = path.split_once('/').unwrap();
+    let row = json!({ "filename": "roof.png", "original_filename": "roof.png", "file_size": 1, "mime_type": "image/png",
+                      "storage_bucket": bucket, "storage_path": name });
+    assert_eq!(shop.post("/rest/v1/file_storage", ann, row).await.status, 201);
+    let address = "/rest/v1/file_storage?select=virus_scan_status,processing_status,thumbnail_url";
+    let waiting = json!([{ "virus_scan_status": "pending", "processing_status": "pending", "thumbnail_url": null }]);
+    assert_eq!(shop.get(address, ann).await.body, waiting);
+    // Nobody has put a task in for it.
+    let tasks = "select (select count(*) from app.tasks where kind = 'make_previews') + (select count(*) from app.done_tasks where kind = 'make_previews')";
+    assert_eq!((shop.count(tasks).await, shop.count("select count(*) from app.derived_images").await), (0, 0));
+    clamd.revive();
+    soon("the preview is made", async || shop.get(address, ann).await.body[0]["processing_status"] == "completed").await;
+    let made = shop.get(address, ann).await.body[0].clone();
+    assert_eq!(made["virus_scan_status"], "clean", "{made}");
+    assert!(made["thumbnail_url"].as_str().is_some_and(|address| address.contains("roof.png")), "{made}");
+    assert_eq!((shop.count(tasks).await, shop.count("select count(*) from app.derived_images").await), (1, 2));
 }
