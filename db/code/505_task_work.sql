@@ -58,19 +58,35 @@ revoke all on function app.take_slots(uuid, uuid, text, text) from public;
 grant execute on function app.take_slots(uuid, uuid, text, text) to service_role;
 
 create or replace function app.wake_lane(p_lane text, p_slots integer) returns bigint
-  language sql volatile
+  language plpgsql volatile
   set search_path = ''
-begin atomic
+as $$
+declare
+  v_companies text;
+  v_count     bigint;
+begin
   with woken as (
     update app.tasks t set state = 'ready', waits_for = null
       from (select w.company_id, w.id from app.tasks w
              where w.state = 'waiting' and w.waits_for = p_lane order by w.rank, w.run_at, w.id limit p_slots for update skip locked) w
      where t.company_id = w.company_id and t.id = w.id
-    returning 1)
-  select count(*) from woken;
-end;
+    returning t.company_id)
+  select string_agg(distinct w.company_id::text, ','), count(*) into v_companies, v_count from woken w;
+  if v_count > 0 then
+    perform set_config('app.woken', concat_ws(',', nullif(current_setting('app.woken', true), ''), v_companies), true);
+  end if;
+  return v_count;
+end $$;
 revoke all on function app.wake_lane(text, integer) from public;
 grant execute on function app.wake_lane(text, integer) to service_role;
+
+-- The companies of which tasks were woken in this transaction, for whoever takes tasks; null if there are none.
+create or replace function app.woken_companies() returns uuid[]
+  language sql volatile
+  set search_path = ''
+  return (select array_agg(distinct w.company_id::uuid) from string_to_table(nullif(current_setting('app.woken', true), ''), ',') w (company_id));
+revoke all on function app.woken_companies() from public;
+grant execute on function app.woken_companies() to service_role;
 
 -- Gives slots back and wakes as many that wait for them.
 create or replace function app.give_slots(p_lanes text[]) returns void

@@ -28,6 +28,30 @@ comment on function app.event_nouns() is 'What rows of a table are called in eve
 revoke all on function app.event_nouns() from public;
 grant execute on function app.event_nouns() to app_definer, authenticated, service_role;
 
+-- Every name that an event can have. Statuses are those that the table's check allows, but for words that another one is used for.
+create or replace function app.event_names() returns table (name text, noun text)
+  language sql stable
+  set search_path = ''
+as $$
+  select n.noun || '.' || v.verb, n.noun
+    from app.event_nouns() n
+   cross join lateral (
+     values ('created'), ('updated'), ('deleted')
+     union select 'restored' from pg_catalog.pg_attribute a
+            where a.attrelid = n.table_name::regclass and a.attname = 'deleted_at' and not a.attisdropped
+     union select 'erased' where n.noun in ('customer', 'customer_contact')
+     union select m.word[1]
+             from pg_catalog.pg_attribute a
+             join pg_catalog.pg_constraint c on c.conrelid = a.attrelid and c.contype = 'c' and c.conkey = array[a.attnum]
+            cross join lateral regexp_matches(pg_catalog.pg_get_constraintdef(c.oid), $word$'([a-z_]{1,60})'$word$, 'g') m (word)
+            where a.attrelid = n.table_name::regclass and a.attname = 'status' and not a.attisdropped
+              and not exists (select from app.statuses s where s.table_name in (n.table_name, split_part(n.table_name, '.', 2))
+                               and s.status = m.word[1] and s.instead is not null)) v (verb)
+$$;
+comment on function app.event_names() is 'Every name that an event can have, with what its row is called.';
+revoke all on function app.event_names() from public;
+grant execute on function app.event_names() to app_definer, authenticated, service_role;
+
 drop function if exists app.write_event(uuid, text[], text[], jsonb, jsonb);
 create or replace function app.write_event(p_company_id uuid, p_wanted text[], p_is_noted boolean, p_arguments text[], p_old jsonb, p_new jsonb)
   returns void
@@ -175,6 +199,10 @@ begin
       raise exception using errcode = 'TH422', constraint = 'webhook_event_invalid',
         message = format('There are no events of "%s".', split_part(v_event, '.', 1)),
         hint = 'GET /api/v1/webhooks/events lists what there is.';
+    elsif v_event <> '*' and split_part(v_event, '.', 2) <> '*' and v_event not in (select e.name from app.event_names() e) then
+      raise exception using errcode = 'TH422', constraint = 'webhook_event_unknown',
+        message = format('Nothing that happens to a %s is called "%s".', replace(split_part(v_event, '.', 1), '_', ' '), v_event),
+        hint = format('There are %s.', (select string_agg(e.name, ', ' order by e.name) from app.event_names() e where e.noun = split_part(v_event, '.', 1)));
     end if;
   end loop;
   -- Whoever may have no webhooks at all is refused for that.

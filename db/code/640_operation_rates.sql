@@ -1,5 +1,9 @@
 -- Operations that a function of SQL is: they meet the rates of their class, as requests do that the server knows to be one.
 -- Invariants: who is counted is who asks, which the transaction says and no argument; what is refused, or rolled back, costs nothing.
+--
+-- A count is of its transaction and stays locked until that ends. So that somebody's requests do not queue behind his slowest one, transactions
+-- that are open at the same time count in parts of their own, 16 at most: vector_search, vector_search#1 and so on. Whoever finds parts before
+-- his taken counts one for each of them, since what they count is not to be seen yet; the 17th waits for one of the others.
 
 create or replace function app.check_rate(p_operation text, p_cost integer default 1) returns integer
   language plpgsql volatile security definer
@@ -11,6 +15,8 @@ declare
   v_window  constant timestamptz := date_trunc('minute', clock_timestamp());
   v_most    integer;
   v_shadow  boolean;
+  v_parts   constant integer := 16;
+  v_part    integer := 0;
   v_count   integer;
   v_wait    integer;
 begin
@@ -39,12 +45,26 @@ begin
     return null;
   end if;
   v_wait := ceil(extract(epoch from v_window + interval '1 minute' - clock_timestamp()));
+  while v_part < v_parts and not pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', 'rate', v_who, p_operation, v_part), 0)) loop
+    v_part := v_part + 1;
+  end loop;
+  if v_part = v_parts then
+    v_part := (hashtextextended(pg_current_xact_id()::text, 0) & 15)::integer;
+    perform pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'rate', v_who, p_operation, v_part), 0));
+    v_count := v_parts - 1;
+  else
+    v_count := v_part;
+  end if;
   insert into public.api_rate_limits as l (company_id, identifier_type, identifier_value, endpoint, request_count, window_start, window_end,
                                            window_size, rate_limit, is_blocked, blocked_until)
-  values (v_company, 'user', v_who, p_operation, p_cost, v_window, v_window + interval '1 minute', interval '1 minute', v_most, false, null)
+  values (v_company, 'user', v_who, p_operation || case when v_part > 0 then '#' || v_part else '' end, p_cost, v_window,
+          v_window + interval '1 minute', interval '1 minute', v_most, false, null)
   on conflict (identifier_type, identifier_value, endpoint, window_start) do update
-     set request_count = least(l.request_count::bigint + excluded.request_count, 2147483647)::integer, rate_limit = excluded.rate_limit, updated_at = now()
-  returning l.request_count into v_count;
+     set request_count = least(l.request_count::bigint + excluded.request_count, 2147483647)::integer, rate_limit = excluded.rate_limit, updated_at = now();
+  select least(v_count + sum(l.request_count), 2147483647)::integer into v_count
+    from public.api_rate_limits l
+   where l.identifier_type = 'user' and l.identifier_value = v_who and l.window_start = v_window
+     and l.endpoint = any (array(select p_operation || case when p > 0 then '#' || p else '' end from generate_series(0, v_parts - 1) p));
   if v_count > v_most and not coalesce(v_shadow, false) then
     raise exception using errcode = 'TH429', constraint = 'RATE_LIMIT_EXCEEDED',
       message = format('Rate limit exceeded. Try again in %s seconds.', greatest(v_wait, 1)),

@@ -143,6 +143,7 @@ pub(crate) const BY_HAND: &[(&str, &[Option<&str>])] = &[
     ),
     ("app.ordered_lines(jsonb, jsonb)", &[Some(r##"[{"id": "#~ba1"}]"##), Some("[]")]),
     ("app.pause_tasks(text, uuid, timestamptz, bool)", &[Some("export_~"), Some("#~000"), Some("2099-01-01"), Some("false")]),
+    ("public.set_task_limit(text, text, uuid, int4)", &[Some("weight"), None, Some("#~000"), Some("7")]),
     ("app.renew_invitation(uuid, uuid, uuid, uuid, text)", &[Some("#~101"), None, Some("#~000"), Some("#~501"), Some(TOKEN_HASH)]),
     ("app.rotate_api_key(uuid, jsonb, int4, int4)", &[Some("#~e01"), Some(NEW_KEY), Some("60"), Some("100")]),
     (

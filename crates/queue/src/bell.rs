@@ -3,7 +3,7 @@
 //! Invariant: what is told only saves waiting for the next look. A NOTIFY never stands in the transaction that puts a task in: it would make
 //! every commit wait for every other one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -16,12 +16,18 @@ pub(crate) const CANCEL: &str = "cancel";
 /// Companies that one NOTIFY names; of more it only says that there are some.
 const COMPANIES_MAX: usize = 200;
 
+/// What stands before a company whose tasks are to be looked for from the start: a process that does not know it finds them by looking.
+const ANEW: char = '!';
+
+/// Companies, each with whether its tasks are to be looked for from the start: some became ready that stand before the last claim.
+pub(crate) type Companies = BTreeMap<Uuid, bool>;
+
 /// Companies with new tasks that were not told of yet.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
-    noted: Mutex<BTreeSet<Uuid>>,
-    here: Mutex<BTreeSet<Uuid>>,
-    elsewhere: Mutex<BTreeSet<Uuid>>,
+    noted: Mutex<Companies>,
+    here: Mutex<Companies>,
+    elsewhere: Mutex<Companies>,
     rung_here: Notify,
     rung_elsewhere: Notify,
 }
@@ -29,21 +35,26 @@ pub(crate) struct Bell {
 impl Bell {
     /// A task was put in for this company, and is there after the commit.
     pub(crate) fn note(&self, company_id: Uuid) {
-        held(&self.noted).insert(company_id);
+        held(&self.noted).entry(company_id).or_default();
+    }
+
+    /// A task of this company that waited is ready, which is there after the commit.
+    pub(crate) fn note_woken(&self, company_id: Uuid) {
+        held(&self.noted).insert(company_id, true);
     }
 
     /// What was noted is committed.
     pub(crate) fn ring(&self) {
         let noted = std::mem::take(&mut *held(&self.noted));
-        held(&self.here).extend(noted.iter().copied());
-        held(&self.elsewhere).extend(noted);
+        merge(&self.here, noted.iter().map(|(company_id, anew)| (*company_id, *anew)));
+        merge(&self.elsewhere, noted);
         self.rung_here.notify_one();
         self.rung_elsewhere.notify_one();
     }
 
     /// Another process told of these.
-    pub(crate) fn heard(&self, companies: impl Iterator<Item = Uuid>) {
-        held(&self.here).extend(companies);
+    pub(crate) fn heard(&self, companies: impl Iterator<Item = (Uuid, bool)>) {
+        merge(&self.here, companies);
         self.rung_here.notify_one();
     }
 
@@ -52,7 +63,7 @@ impl Bell {
         self.rung_here.notified().await;
     }
 
-    pub(crate) fn take_here(&self) -> BTreeSet<Uuid> {
+    pub(crate) fn take_here(&self) -> Companies {
         std::mem::take(&mut *held(&self.here))
     }
 
@@ -61,8 +72,9 @@ impl Bell {
         self.rung_elsewhere.notified().await;
         let companies = std::mem::take(&mut *held(&self.elsewhere));
         let mut said = sender.to_string();
-        for company in companies.iter().filter(|_| companies.len() <= COMPANIES_MAX) {
+        for (company, anew) in companies.iter().filter(|_| companies.len() <= COMPANIES_MAX) {
             said.push(' ');
+            said.extend(anew.then_some(ANEW));
             said.push_str(&company.to_string());
         }
         said
@@ -70,12 +82,24 @@ impl Bell {
 }
 
 /// Returns the companies that another process told of; nothing of what this one said itself.
-pub(crate) fn companies(said: &str, listener: Uuid) -> Option<impl Iterator<Item = Uuid>> {
+pub(crate) fn companies(said: &str, listener: Uuid) -> Option<impl Iterator<Item = (Uuid, bool)>> {
     let (sender, companies) = said.split_once(' ').unwrap_or((said, ""));
-    (sender != listener.to_string()).then(|| companies.split(' ').filter_map(|company| company.parse().ok()))
+    (sender != listener.to_string()).then(|| {
+        companies.split(' ').filter_map(|company| {
+            let bare = company.trim_start_matches(ANEW);
+            bare.parse().ok().map(|id| (id, bare.len() < company.len()))
+        })
+    })
 }
 
-fn held(set: &Mutex<BTreeSet<Uuid>>) -> std::sync::MutexGuard<'_, BTreeSet<Uuid>> {
+fn merge(into: &Mutex<Companies>, companies: impl IntoIterator<Item = (Uuid, bool)>) {
+    let mut into = held(into);
+    for (company_id, anew) in companies {
+        *into.entry(company_id).or_default() |= anew;
+    }
+}
+
+fn held(set: &Mutex<Companies>) -> std::sync::MutexGuard<'_, Companies> {
     set.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -94,8 +118,16 @@ mod tests {
         bell.ring();
         let said = bell.elsewhere(sender).await;
         assert!(companies(&said, sender).is_none());
-        assert_eq!(companies(&said, Uuid::from_u128(8)).unwrap().collect::<Vec<_>>(), two);
+        assert_eq!(companies(&said, Uuid::from_u128(8)).unwrap().collect::<Vec<_>>(), two.map(|company| (company, false)));
         assert_eq!(bell.take_here().len(), 2);
+        // Of one whose task was woken it is said that it is looked at from the start, whatever else is new of it.
+        bell.note_woken(two[1]);
+        bell.note(two[1]);
+        bell.note(two[0]);
+        bell.ring();
+        let said = bell.elsewhere(sender).await;
+        assert_eq!(companies(&said, Uuid::nil()).unwrap().collect::<Vec<_>>(), [(two[0], false), (two[1], true)]);
+        assert_eq!(bell.take_here(), Companies::from([(two[0], false), (two[1], true)]));
         for company in 0..=200 {
             bell.note(Uuid::from_u128(company));
         }

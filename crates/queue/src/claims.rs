@@ -26,6 +26,8 @@ pub(crate) struct Claimed {
     pub(crate) asker: Option<Asker>,
     pub(crate) mark: Option<Value>,
     pub(crate) trace: Option<TraceContext>,
+    /// Its company's share.
+    pub(crate) weight: u16,
     pub(crate) since: Instant,
 }
 
@@ -61,6 +63,7 @@ pub(crate) fn take(ring: &mut Ring, came: Came) -> Result<Vec<Claimed>> {
         }
     };
     let mut got: HashMap<Uuid, (usize, Option<Place>)> = HashMap::with_capacity(wanted.len());
+    let weights: HashMap<Uuid, u16> = wanted.iter().map(|one| (one.company_id, one.weight)).collect();
     let mut claimed = Vec::with_capacity(rows.len());
     for row in &rows {
         let (company_id, place) = (get(row, 0)?, Place { rank: get(row, 4)?, run_at: get::<Timestamp>(row, 5)?, id: get(row, 1)? });
@@ -84,6 +87,7 @@ pub(crate) fn take(ring: &mut Ring, came: Came) -> Result<Vec<Claimed>> {
                 asker: put_in_by,
                 mark,
                 trace,
+                weight: weights.get(&company_id).copied().unwrap_or(1),
                 since: Instant::now(),
             });
         }

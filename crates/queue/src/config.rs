@@ -14,6 +14,8 @@ pub struct QueueConfig {
     pub worker: bool,
     /// Tasks that one process does at the same time.
     pub running_max: usize,
+    /// Tasks beside those, of companies of which this process does nothing yet: whose tasks take long keeps nobody from beginning.
+    pub running_spare_max: usize,
     /// Tasks that are taken at once.
     pub claim_rows_max: usize,
     /// Tasks that are taken beside those for companies that just put some in, so that they do not wait for what others have here.
@@ -63,6 +65,7 @@ impl Default for QueueConfig {
         Self {
             worker: true,
             running_max: 64,
+            running_spare_max: 8,
             claim_rows_max: 500,
             claim_new_rows_max: 50,
             claim_companies_max: 25,
@@ -93,6 +96,7 @@ impl QueueConfig {
     pub fn faults(&self) -> Vec<(&'static str, &'static str)> {
         [
             (!(1..=10_000).contains(&self.running_max), "running_max", "1 to 10000"),
+            (self.running_spare_max > 1000, "running_spare_max", "0 to 1000"),
             (!(1..=1000).contains(&self.claim_rows_max), "claim_rows_max", "1 to 1000"),
             (self.claim_new_rows_max > 1000, "claim_new_rows_max", "0 to 1000"),
             (!(1..=100).contains(&self.claim_companies_max), "claim_companies_max", "1 to 100"),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use kernel::trace;
 use serde_json::Value;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -58,7 +58,9 @@ pub(crate) struct Bench {
     pub(crate) worker: Uuid,
     /// Taken and not begun.
     buffer: Mutex<Waiting>,
-    filled: Semaphore,
+    filled: Notify,
+    /// Nothing begins any more.
+    is_closed: AtomicBool,
     /// Taken and not ended.
     held: AtomicUsize,
     /// Taken, and what became of it is not written.
@@ -83,7 +85,8 @@ impl Bench {
             kinds,
             worker: Uuid::now_v7(),
             buffer: Mutex::default(),
-            filled: Semaphore::new(0),
+            filled: Notify::new(),
+            is_closed: AtomicBool::new(false),
             held: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             freed: Notify::new(),
@@ -119,6 +122,19 @@ impl Bench {
         most.saturating_sub(self.held.load(Ordering::Relaxed)).min(config.claim_new_rows_max)
     }
 
+    /// How many to take for companies that have nothing here although everything that runs is others': the places for them.
+    pub(crate) fn room_for_absent(&self) -> usize {
+        let config = self.queue.config();
+        let most = config.running_max.saturating_add(config.running_spare_max).saturating_add(self.ahead());
+        most.saturating_sub(self.held.load(Ordering::Relaxed)).min(config.running_spare_max)
+    }
+
+    /// Has a plan made by how many of a company wait or run here.
+    pub(crate) fn by_held<T>(&self, plan: impl FnOnce(&dyn Fn(Uuid) -> usize) -> T) -> T {
+        let buffer = locked(&self.buffer);
+        plan(&|company_id| buffer.held(company_id))
+    }
+
     /// Returns how many short tasks to hold beside those that run.
     fn ahead(&self) -> usize {
         let config = self.queue.config();
@@ -141,7 +157,10 @@ impl Bench {
         self.held.fetch_add(count, Ordering::Relaxed);
         self.open.fetch_add(count, Ordering::AcqRel);
         locked(&self.buffer).add(claimed);
-        self.filled.add_permits(count);
+        let config = self.queue.config();
+        for _ in 0..count.min(config.running_max.saturating_add(config.running_spare_max)) {
+            self.filled.notify_one();
+        }
     }
 
     /// Takes out what lay here too long, or everything: it goes back.
@@ -151,7 +170,6 @@ impl Bench {
         let is_stale = all || buffer.first().any(|first| first.since.elapsed() > patience);
         let taken_out = if is_stale { buffer.clear() } else { vec![] };
         let back: Vec<Ending> = taken_out.into_iter().map(|claimed| claimed.ended(Outcome::Back(Duration::ZERO))).collect();
-        // Permits for what is gone find nothing.
         self.held.fetch_sub(back.len(), Ordering::Relaxed);
         back
     }
@@ -178,26 +196,51 @@ impl Bench {
         }
     }
 
-    /// Does one task after the other until there are no more permits to be had.
+    /// Does one task after the other until nothing begins any more.
     pub(crate) async fn execute(self: Arc<Self>, endings: mpsc::Sender<Ending>) {
-        while let Ok(permit) = self.filled.acquire().await {
-            permit.forget();
-            let next = locked(&self.buffer).next();
-            let Some(claimed) = next else { continue };
+        let running_max = self.queue.config().running_max;
+        while let Some(claimed) = self.next(running_max).await {
+            let company_id = claimed.company_id;
             let ending = self.one(claimed).await;
-            if endings.send(ending).await.is_err() {
+            let is_told = endings.send(ending).await.is_ok();
+            self.held.fetch_sub(1, Ordering::Relaxed);
+            let (may_begin, waiting) = {
+                let mut buffer = locked(&self.buffer);
+                (buffer.ended(company_id, running_max), buffer.len())
+            };
+            if !is_told {
                 return;
             }
-            self.held.fetch_sub(1, Ordering::Relaxed);
-            if self.waiting() <= self.ahead() / 2 {
+            if may_begin {
+                self.filled.notify_one();
+            }
+            if waiting <= self.ahead() / 2 {
                 self.freed.notify_one();
             }
         }
     }
 
+    /// Waits for a task that may begin.
+    async fn next(&self, running_max: usize) -> Option<Claimed> {
+        loop {
+            let mut filled = std::pin::pin!(self.filled.notified());
+            // Whatever is filled in from here on is not missed.
+            filled.as_mut().enable();
+            if self.is_closed.load(Ordering::Acquire) {
+                return None;
+            }
+            let next = locked(&self.buffer).next(running_max);
+            if next.is_some() {
+                return next;
+            }
+            filled.await;
+        }
+    }
+
     /// Nothing begins any more.
     pub(crate) fn close(&self) {
-        self.filled.close();
+        self.is_closed.store(true, Ordering::Release);
+        self.filled.notify_waiters();
     }
 
     async fn one(&self, mut claimed: Claimed) -> Ending {

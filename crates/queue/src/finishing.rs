@@ -100,6 +100,10 @@ async fn write(bench: &Bench, batch: &[Ending]) -> Result<()> {
         return Ok(());
     }
     let settled = settle(bench, &others).await?;
+    if others.iter().any(|ending| ending.is_finished_within) {
+        // What was woken in its transaction is noted, and committed by now.
+        bench.queue.ring();
+    }
     for ending in others.iter().filter(|ending| !ending.is_finished_within && !settled.contains(&ending.id)) {
         metrics::counter!("tasks_lost_total").increment(1);
         tracing::warn!(task_id = %ending.id, attempt = ending.attempt, "a task was another process's when it ended here");
@@ -116,22 +120,28 @@ async fn finish(bench: &Bench, done: &[&Ending]) -> Result<HashSet<Uuid>> {
             _ => None,
         })
         .collect();
-    let mut finish = Sql::new("select app.finish_tasks(");
+    let mut finish = Sql::new("with e as materialized (select app.finish_tasks(");
     finish.bind(bench.worker).text("::uuid, ").bind(list(&|ending| ending.company_id.to_string())).text("::uuid[], ");
     finish.bind(list(&|ending| ending.id.to_string())).text("::uuid[], ");
-    finish.bind(list(&|ending| ending.attempt.to_string())).text("::smallint[], ").bind(Value::Object(results)).text("::jsonb) as ids");
-    ids(&bench.queue.ask("ends tasks", finish).await?)
+    finish.bind(list(&|ending| ending.attempt.to_string())).text("::smallint[], ").bind(Value::Object(results));
+    finish.text("::jsonb) as ids) select e.ids, app.woken_companies() as woken from e");
+    ended(bench, &bench.queue.ask("ends tasks", finish).await?)
 }
 
 async fn settle(bench: &Bench, endings: &[&Ending]) -> Result<HashSet<Uuid>> {
     let results: Value = endings.iter().map(|ending| ending.to_json()).collect();
-    let mut settle = Sql::new("select app.settle_tasks(");
-    settle.bind(bench.worker).text("::uuid, ").bind(results).text("::jsonb) as ids");
-    ids(&bench.queue.ask("ends tasks", settle).await?)
+    let mut settle = Sql::new("with e as materialized (select app.settle_tasks(");
+    settle.bind(bench.worker).text("::uuid, ").bind(results).text("::jsonb) as ids) select e.ids, app.woken_companies() as woken from e");
+    ended(bench, &bench.queue.ask("ends tasks", settle).await?)
 }
 
-fn ids(rows: &[postgres::Row]) -> Result<HashSet<Uuid>> {
+/// Reads which were ended, and tells of those that have a slot by that: they begin at once, and not when somebody looks.
+fn ended(bench: &Bench, rows: &[postgres::Row]) -> Result<HashSet<Uuid>> {
     let row = rows.first().ok_or_else(|| Error::internal("no answer came"))?;
+    if let Some(woken) = row.try_get::<_, Option<Vec<Uuid>>>("woken").map_err(Error::internal)? {
+        woken.into_iter().for_each(|company_id| bench.queue.bell().note_woken(company_id));
+        bench.queue.ring();
+    }
     let ids: Vec<Uuid> = row.try_get("ids").map_err(Error::internal)?;
     Ok(ids.into_iter().collect())
 }

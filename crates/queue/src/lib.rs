@@ -26,7 +26,7 @@ mod worker;
 
 pub use config::QueueConfig;
 pub use kinds::{Field, FieldType, Kind, Kinds, Rules};
-pub use overview::{Chosen, KindState, Listed};
+pub use overview::{Chosen, KindState, Limit, Listed};
 pub use queue::{Queue, QueueOptions};
 pub use running::{Failure, Running};
 pub use task::{NewTask, OnConflict};

@@ -40,6 +40,21 @@ pub struct Listed {
     pub error: Option<String>,
 }
 
+/// A limit that there is.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// Of which kind; of every one.
+    pub kind: Option<String>,
+    /// Of which company; of all together.
+    pub company_id: Option<CompanyId>,
+    /// `running`, `per_company`, `per_key` or `weight`.
+    pub limited: String,
+    /// How many.
+    pub value: i32,
+    /// How many run, where that is counted in one place.
+    pub running: Option<i32>,
+}
+
 /// How a kind is.
 #[derive(Clone, Debug)]
 pub struct KindState {
@@ -137,6 +152,26 @@ impl Queue {
         pause.bind(chosen.kind.as_deref()).text("::text, ").bind(chosen.company_id).text("::uuid, ");
         pause.bind(until).text("::timestamptz, ").bind(is_draining).text("::boolean)");
         self.ask("pauses tasks", pause).await.map(drop)
+    }
+
+    /// Returns the limits that there are.
+    pub async fn limits(&self) -> Result<Vec<Limit>> {
+        let limits = Sql::new("select l.kind, l.company_id, l.limited, l.value, l.running from public.task_limits() l");
+        let rows = self.ask("shows limits of tasks", limits).await?;
+        let limit = |row: &Row| {
+            let company_id: Option<Uuid> = get(row, 1)?;
+            let (kind, limited, value, running) = (get(row, 0)?, get(row, 2)?, get(row, 3)?, get(row, 4)?);
+            Ok(Limit { kind, company_id: company_id.map(CompanyId), limited, value, running })
+        };
+        rows.iter().map(limit).collect()
+    }
+
+    /// Limits how many of a kind, a company or a kind of a company run, or gives a company its weight; without a value there is no limit.
+    pub async fn limit(&self, chosen: &Chosen, limited: &str, value: Option<i32>) -> Result<()> {
+        let mut limit = Sql::new("select public.set_task_limit(");
+        limit.bind(limited).text("::text, ").bind(chosen.kind.as_deref()).text("::text, ").bind(chosen.company_id).text("::uuid, ");
+        limit.bind(value).text("::integer)");
+        self.ask("limits tasks", limit).await.map(drop)
     }
 
     async fn number(&self, reason: &'static str, statement: Sql) -> Result<i64> {

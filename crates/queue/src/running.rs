@@ -184,11 +184,17 @@ impl Running {
     /// `task_lost` when the task is another process's by now.
     pub async fn finish_within(&self, tx: &Tx, result: Value) -> Result<()> {
         let end = json!([{ "company_id": self.company_id, "id": self.id, "attempt": self.attempt, "outcome": "done", "result": result }]);
-        let mut settle = Sql::new("select cardinality(app.settle_tasks(");
-        settle.bind(self.worker).text("::uuid, ").bind(end).text("::jsonb)) = 1 as is_mine");
-        let is_mine: bool = tx.query_one(settle).await?.try_get("is_mine").map_err(Error::internal)?;
+        let mut settle = Sql::new("with e as materialized (select cardinality(app.settle_tasks(");
+        settle.bind(self.worker).text("::uuid, ").bind(end).text("::jsonb)) = 1 as is_mine)");
+        settle.text(" select e.is_mine, app.woken_companies() as woken from e");
+        let row = tx.query_one(settle).await?;
+        let is_mine: bool = row.try_get("is_mine").map_err(Error::internal)?;
         if !is_mine {
             return Err(lost());
+        }
+        // Told of when the end of the task is written, after the commit.
+        for company_id in row.try_get::<_, Option<Vec<Uuid>>>("woken").map_err(Error::internal)?.unwrap_or_default() {
+            self.queue.bell().note_woken(company_id);
         }
         self.is_finished_within.store(true, Ordering::Relaxed);
         Ok(())

@@ -43,12 +43,17 @@ impl Bench {
     /// Looks after what was lost, is due or waits, once. Returns how many tasks are ready by that.
     pub(crate) async fn tend(&self) -> Result<u64> {
         let config = self.queue.config();
-        let mut tend = Sql::new("select t.lost, t.due, t.woken from app.tend_tasks(");
+        let mut tend = Sql::new("with t as materialized (select t.lost, t.due, t.woken from app.tend_tasks(");
         tend.bind(i64::try_from(config.dead_after_ms).unwrap_or(i64::MAX)).text("::integer, ");
-        tend.bind(config.crashes_max).text("::integer, ").bind(config.tend_rows_max).text("::integer) t");
+        tend.bind(config.crashes_max).text("::integer, ").bind(config.tend_rows_max).text("::integer) t)");
+        tend.text(" select t.lost, t.due, t.woken, app.woken_companies() as companies from t");
         let rows = self.queue.ask("looks after tasks", tend).await?;
         let row = rows.first().ok_or_else(|| Error::internal("no answer came"))?;
         let (lost, due, woken) = (count(row, "lost")?, count(row, "due")?, count(row, "woken")?);
+        if let Some(companies) = row.try_get::<_, Option<Vec<Uuid>>>("companies").map_err(Error::internal)? {
+            companies.into_iter().for_each(|company_id| self.queue.bell().note_woken(company_id));
+            self.queue.ring();
+        }
         if lost > 0 {
             metrics::counter!("tasks_recovered_total").increment(lost);
             tracing::warn!(tasks = lost, "tasks of a process that died are done by others");

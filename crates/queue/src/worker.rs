@@ -81,7 +81,7 @@ impl Worker {
         for _ in 0..WRITERS {
             writers.spawn(finishing::write_all(Arc::clone(&bench), Arc::clone(&written)));
         }
-        for _ in 0..config.running_max {
+        for _ in 0..config.running_max.saturating_add(config.running_spare_max) {
             hands.spawn(Arc::clone(&bench).execute(endings.clone()));
         }
         Box::pin(take(&bench, &endings, &stop, until)).await;
@@ -119,7 +119,7 @@ struct UnderWay {
 enum Which {
     /// Whoever's turn it is.
     Usual,
-    /// Companies that were just told of and have nothing here.
+    /// Companies that were just told of, or have nothing here.
     OfNew,
 }
 
@@ -130,10 +130,14 @@ impl UnderWay {
         let room = if self.usual { 0 } else { bench.room() };
         if room > 0 && !ring.is_empty() {
             self.usual = true;
-            self.ask(Which::Usual, bench, ring.turn(room, companies_max));
+            let wanted = bench.by_held(|held| ring.turn(room, companies_max, held));
+            self.ask(Which::Usual, bench, wanted);
         }
-        if !self.of_new && ring.has_new() {
-            let wanted = ring.turn_of_new(bench.room_for_new(), companies_max);
+        if !self.of_new && (ring.has_new() || room == 0 && !ring.is_empty()) {
+            let wanted = bench.by_held(|held| {
+                let wanted = ring.turn_of_new(bench.room_for_new(), companies_max, held);
+                if wanted.is_empty() { ring.turn_of_absent(bench.room_for_absent(), companies_max, held) } else { wanted }
+            });
             if !wanted.is_empty() {
                 self.of_new = true;
                 self.ask(Which::OfNew, bench, wanted);
@@ -172,8 +176,12 @@ async fn take(bench: &Arc<Bench>, endings: &mpsc::Sender<Ending>, stop: &Cancell
     let (mut ring, mut after, mut looks) = (Ring::default(), Uuid::nil(), Instant::now());
     let mut under_way = UnderWay::default();
     while !stop.is_cancelled() {
-        for company_id in queue.bell().take_here() {
-            ring.add(company_id, None);
+        for (company_id, anew) in queue.bell().take_here() {
+            if anew {
+                ring.look_anew(company_id);
+            } else {
+                ring.add(company_id, None);
+            }
         }
         if looks <= Instant::now() {
             ring.rewind();

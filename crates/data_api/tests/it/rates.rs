@@ -191,3 +191,44 @@ async fn a_function_of_a_project_meets_the_rate_of_its_operation() {
         server.post(who, "rpc/run_odd", body, "").await.refused(status, code);
     }
 }
+
+#[tokio::test]
+async fn a_request_that_takes_its_time_holds_up_no_other_and_counts_all_the_same() {
+    let server = Server::new().await;
+    let ann = server.owner("ann").await;
+    let functions = "create function public.run_held(gate bigint default null) returns integer language plpgsql volatile as $$
+                     declare v_left integer := app.check_rate('vector_search');
+                     begin if gate is not null then perform pg_advisory_xact_lock_shared(gate); end if; return v_left; end $$;
+                     revoke all on function public.run_held(bigint) from public;
+                     grant execute on function public.run_held(bigint) to authenticated";
+    server.db.superuser().await.batch_execute(functions).await.unwrap();
+    server.api.reload().await.unwrap();
+    let rule = json!({ "class": "vector_search", "minute_max": 3 });
+    server.post(&server.service(), "rpc/set_rate_limit", rule, "").await.ok();
+    let gate = server.db.superuser().await;
+    // Not in the last seconds of a minute, of which the next one knows nothing.
+    let second = "select extract(second from clock_timestamp())::integer";
+    while gate.query_one(second, &[]).await.unwrap().get::<_, i32>(0) > 50 {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    gate.batch_execute("select pg_advisory_lock(771)").await.unwrap();
+    let held = async || server.post(&ann, "rpc/run_held", json!({ "gate": 771 }), "").await;
+    let others = async {
+        let waiting = "select count(*)::integer from pg_locks where locktype = 'advisory' and objid = 771 and not granted";
+        while gate.query_one(waiting, &[]).await.unwrap().get::<_, i32>(0) < 2 {
+            tokio::task::yield_now().await;
+        }
+        // Both are open, and what they count is not to be seen: they are taken for one each.
+        assert_eq!(server.post(&ann, "rpc/run_held", json!({}), "").await.ok(), json!(0));
+        server.post(&ann, "rpc/run_held", json!({}), "").await.refused(429, "RATE_LIMIT_EXCEEDED");
+        gate.batch_execute("select pg_advisory_unlock(771)").await.unwrap();
+    };
+    let (first, second, ()) = tokio::join!(held(), held(), others);
+    let mut left = [first.ok(), second.ok()].map(|left| left.as_i64().unwrap());
+    left.sort_unstable();
+    assert_eq!(left, [1, 2]);
+    server.post(&ann, "rpc/run_held", json!({}), "").await.refused(429, "RATE_LIMIT_EXCEEDED");
+    let counted =
+        gate.query_one("select sum(request_count)::integer from public.api_rate_limits where endpoint like 'vector_search%'", &[]).await;
+    assert_eq!(counted.unwrap().get::<_, i32>(0), 3);
+}

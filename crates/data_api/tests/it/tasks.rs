@@ -149,3 +149,54 @@ async fn the_words_of_the_documents_stand_for_every_end_of_a_task() {
     let seen = server.get(&ann, "job_queue?select=status&order=id").await.ok();
     assert_eq!(seen, json!([{ "status": "failed" }, { "status": "failed" }, { "status": "completed" }, { "status": "processing" }]));
 }
+
+#[tokio::test]
+async fn limits_are_said_by_the_service_while_everything_runs() {
+    let server = Server::new().await;
+    server.table(KINDS).await;
+    let (ann, service) = (server.owner("ann").await, server.service());
+    let set = async |who: &Caller, body: Value| server.post(who, "rpc/set_task_limit", body, "").await;
+    for body in [
+        json!({ "limited": "running", "kind": "send_email", "value": 5 }),
+        json!({ "limited": "per_company", "kind": "send_email", "value": 2 }),
+        json!({ "limited": "per_key", "kind": "send_email", "value": 1 }),
+        json!({ "limited": "per_key", "kind": "send_email" }),
+        json!({ "limited": "running", "company_id": ann.company_id, "value": 7 }),
+        json!({ "limited": "weight", "company_id": ann.company_id, "value": 3 }),
+        json!({ "limited": "running", "company_id": ann.company_id, "kind": "send_email", "value": 1 }),
+    ] {
+        assert_eq!(set(&service, body).await.status, 204);
+    }
+    let limit = |kind: Value, company: Value, limited: &str, value: i32, running: Value| json!({ "kind": kind, "company_id": company, "limited": limited, "value": value, "running": running });
+    let (mail, own) = (json!("send_email"), json!(ann.company_id));
+    let mut expected = vec![
+        limit(mail.clone(), json!(null), "per_company", 2, json!(null)),
+        limit(mail.clone(), json!(null), "running", 5, json!(0)),
+        limit(json!(null), own.clone(), "running", 7, json!(0)),
+        limit(json!(null), own.clone(), "weight", 3, json!(null)),
+        limit(mail, own, "running", 1, json!(0)),
+    ];
+    assert_eq!(server.post(&service, "rpc/task_limits", json!({}), "").await.ok(), json!(expected));
+    assert_eq!(set(&service, json!({ "limited": "running", "company_id": ann.company_id, "kind": "send_email" })).await.status, 204);
+    expected.pop();
+    assert_eq!(server.post(&service, "rpc/task_limits", json!({}), "").await.ok(), json!(expected));
+
+    for (body, code) in [
+        (json!({ "limited": "running", "value": 1 }), "task_limit_invalid"),
+        (json!({ "limited": "speed", "kind": "send_email", "value": 1 }), "task_limit_invalid"),
+        (json!({ "limited": "running", "kind": "send_email", "value": 0 }), "task_limit_invalid"),
+        (json!({ "limited": "running", "kind": "send_email", "value": 1_000_001 }), "task_limit_invalid"),
+        (json!({ "limited": "weight", "company_id": ann.company_id, "value": 101 }), "task_limit_invalid"),
+        (json!({ "limited": "weight", "kind": "send_email", "value": 2 }), "task_limit_invalid"),
+        (json!({ "limited": "per_key", "kind": "send_email", "company_id": ann.company_id, "value": 2 }), "task_limit_invalid"),
+        (json!({ "limited": "running", "company_id": "01900000-0000-7000-8000-00000000dead", "value": 2 }), "task_limit_invalid"),
+        (json!({ "limited": "running", "kind": "paint", "value": 2 }), "task_kind_unknown"),
+    ] {
+        set(&service, body).await.refused(422, code);
+    }
+    // Shares are between companies: of none of them does anybody say his own.
+    let mine = json!({ "limited": "weight", "company_id": ann.company_id, "value": 100 });
+    set(&ann, mine.clone()).await.refused(403, "42501");
+    set(&Server::nobody(), mine).await.refused(401, "42501");
+    server.post(&ann, "rpc/task_limits", json!({}), "").await.refused(403, "42501");
+}

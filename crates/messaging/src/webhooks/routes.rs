@@ -112,17 +112,7 @@ async fn one(State(messaging): State<Messaging>, Who(grant, context, _): Who<Rea
 
 async fn events(State(messaging): State<Messaging>, Who(grant, context, _): Who<ReadWebhooks>) -> Answered {
     let tx = messaging.begin_as(&grant, &context).await?;
-    let sql = Sql::new(
-        "select coalesce(jsonb_agg(e.name order by e.name), '[]') as names
-           from (select n.noun || '.' || v.verb as name
-                   from app.event_nouns() n
-                   cross join lateral (
-                     select unnest(array['created', 'updated', 'deleted']) as verb
-                     union select 'restored' from app.protected_tables t where t.table_name = n.table_name and t.soft_delete
-                     union select s.status from app.statuses s
-                      where 'public.' || s.table_name = n.table_name or s.table_name = n.table_name) v
-                  where v.verb ~ '^[a-z_]+$') e",
-    );
+    let sql = Sql::new("select coalesce(jsonb_agg(e.name order by e.name), '[]') as names from app.event_names() e");
     let names: Value = tx.query_one(sql).await?.try_get("names").map_err(Error::internal)?;
     tx.commit().await?;
     Ok(answer(&names))

@@ -80,6 +80,10 @@ async fn what_cannot_be_a_webhook_is_refused() {
     for (more, status, code) in [
         (json!({ "events": ["everything"] }), 422, "webhook_event_invalid"),
         (json!({ "events": ["webhook.created"] }), 422, "webhook_event_invalid"),
+        (json!({ "events": ["invoice.payed"] }), 422, "webhook_event_unknown"),
+        (json!({ "events": ["invoice.*", "invoice.void"] }), 422, "webhook_event_unknown"),
+        (json!({ "events": ["job.draft"] }), 422, "webhook_event_unknown"),
+        (json!({ "events": ["property.completed"] }), 422, "webhook_event_unknown"),
         (json!({ "retry_policy": { "max_retries": 21 } }), 422, "webhook_retry_policy_invalid"),
         (json!({ "retry_policy": { "tries": 3 } }), 422, "webhook_retry_policy_invalid"),
         (json!({ "custom_headers": { "Host": "metadata" } }), 422, "webhook_header_invalid"),
@@ -103,8 +107,18 @@ async fn what_cannot_be_a_webhook_is_refused() {
     shop.sql("delete from app.webhook_secrets").await;
     shop.call(Some(&ann), "POST", &format!("{path}/test"), None).await.refused(422, "webhook_not_at_work");
     let names = shop.call(Some(&ann), "GET", "/events", None).await.ok();
-    for name in ["job.created", "job.completed", "invoice.paid", "customer.restored", "team_member.deleted"] {
+    for name in
+        ["job.created", "job.completed", "invoice.paid", "customer.restored", "customer.erased", "customer.blocked", "team_member.deleted"]
+    {
         assert!(names.as_array().unwrap().contains(&json!(name)), "{name}: {names}");
+    }
+    for name in ["invoice.void", "job.draft", "property.completed", "job.erased"] {
+        assert!(!names.as_array().unwrap().contains(&json!(name)), "{name}: {names}");
+    }
+    // What the list names can be asked for, all of it.
+    shop.call(Some(&ann), "PATCH", &path, Some(json!({ "events": ["invoice.payed"] }))).await.refused(422, "webhook_event_unknown");
+    for names in names.as_array().unwrap().chunks(50) {
+        shop.call(Some(&ann), "PATCH", &path, Some(json!({ "events": names }))).await.ok();
     }
     assert!(!names.to_string().contains("api_key") && !names.to_string().contains("audit_log"));
 }

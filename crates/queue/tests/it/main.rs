@@ -7,6 +7,7 @@ mod crashes;
 mod cron;
 #[cfg(test)]
 mod ends;
+mod fair;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

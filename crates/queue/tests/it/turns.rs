@@ -10,7 +10,7 @@ use crate::shop::{Shop, order};
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !is_so().await {
         assert!(begun.elapsed() < PATIENCE, "never: {what}");
@@ -21,7 +21,14 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 #[tokio::test]
 async fn a_task_of_a_company_that_has_nothing_here_is_taken_and_begun_before_what_others_have_here() {
     // Nothing that was taken goes back by itself while somebody waits at the gate.
-    let config = QueueConfig { running_max: 2, claim_rows_max: 100, held_ms: 60_000, stop_grace_ms: 100, ..QueueConfig::default() };
+    let config = QueueConfig {
+        running_max: 2,
+        running_spare_max: 0,
+        claim_rows_max: 100,
+        held_ms: 60_000,
+        stop_grace_ms: 100,
+        ..QueueConfig::default()
+    };
     let shop = Shop::with(config).await;
     let (large, small) = (shop.company("large").await, shop.company("small").await);
     for number in 0..100 {

@@ -14,6 +14,9 @@ use crate::config::Settings;
 /// Tasks that one call cancels or puts in again.
 const ROWS_MAX: i64 = 10_000;
 
+/// What can be limited.
+const LIMITED: [&str; 4] = ["running", "per_company", "per_key", "weight"];
+
 /// See and look after background work
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -101,11 +104,56 @@ Examples:
         #[arg(long, conflicts_with = "until")]
         drain: bool,
     },
+    /// See and change how many run at the same time, while everything runs
+    #[command(after_help = "\
+Examples:
+  thorbis tasks limits list
+  thorbis tasks limits set running 2 --kind generate_report")]
+    Limits {
+        #[command(subcommand)]
+        command: Limits,
+    },
     /// Let it begin again
     #[command(after_help = "\
 Examples:
   thorbis tasks resume --kind refresh_reports")]
     Resume {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Limits {
+    /// Print the limits that there are, and how many run
+    #[command(after_help = "\
+Examples:
+  thorbis tasks limits list")]
+    List,
+    /// Limit how many run: of a kind, of a company, of a kind of a company; or give a company its share beside others
+    #[command(after_help = "\
+Examples:
+  thorbis tasks limits set running 2 --kind generate_report
+  thorbis tasks limits set per_company 1 --kind data_export
+  thorbis tasks limits set weight 3 --company 01900000-0000-7000-8000-000000000001")]
+    Set {
+        /// What is limited; `per_company` and `per_key` are of a kind, `weight` is of a company
+        #[arg(value_parser = LIMITED)]
+        limited: String,
+        /// How many at the same time; a weight is 1 to 100
+        #[arg(value_parser = clap::value_parser!(i32).range(1..=1_000_000))]
+        value: i32,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Take a limit away; a company's weight is 1 then
+    #[command(after_help = "\
+Examples:
+  thorbis tasks limits unset running --kind generate_report")]
+    Unset {
+        /// What is limited
+        #[arg(value_parser = LIMITED)]
+        limited: String,
         #[command(flatten)]
         which: Which,
     },
@@ -153,6 +201,7 @@ impl Tasks {
                 Ok(if *drain { "what is there is finished, and nothing new is taken" } else { "nothing more begins; what runs goes on" }
                     .to_owned())
             }
+            Command::Limits { command } => limits(queue, command).await,
             Command::Resume { which } => {
                 queue.pause(&which.chosen(None), None, false).await?;
                 Ok("tasks begin again".to_owned())
@@ -186,6 +235,25 @@ async fn kinds(queue: &Queue) -> Result<String, CliError> {
         format!("{:24}  ready {ready}  running {running}  later {later}  waiting {waiting}  dead {dead}{paused}{draining}", kind.name)
     });
     Ok(if kinds.is_empty() { "no kinds of tasks: no server has started here yet".to_owned() } else { lines.collect::<Vec<_>>().join("\n") })
+}
+
+async fn limits(queue: &Queue, command: &Limits) -> Result<String, CliError> {
+    let (limited, value, which) = match command {
+        Limits::List => {
+            let limits = queue.limits().await?;
+            let lines = limits.iter().map(|limit| {
+                let kind = limit.kind.as_deref().unwrap_or("every kind");
+                let company = limit.company_id.map(|company| format!("  company {company}")).unwrap_or_default();
+                let running = limit.running.map(|running| format!("  running {running}")).unwrap_or_default();
+                format!("{kind:24}  {:11}  {}{running}{company}", limit.limited, limit.value)
+            });
+            return Ok(if limits.is_empty() { "no limits".to_owned() } else { lines.collect::<Vec<_>>().join("\n") });
+        }
+        Limits::Set { limited, value, which } => (limited, Some(*value), which),
+        Limits::Unset { limited, which } => (limited, None, which),
+    };
+    queue.limit(&which.chosen(None), limited, value).await?;
+    Ok(if value.is_some() { "limited; what runs goes on" } else { "not limited any more" }.to_owned())
 }
 
 async fn show(queue: &Queue, id: Uuid) -> Result<String, CliError> {
