@@ -80,8 +80,8 @@ end $$;
 revoke all on function app.put_delivery(uuid, uuid, uuid, text, jsonb, uuid, bigint, timestamptz) from public;
 grant execute on function app.put_delivery(uuid, uuid, uuid, text, jsonb, uuid, bigint, timestamptz) to app_definer;
 
--- Takes what is due: of one webhook so many at a time, and one that tries first where the others were held back. Webhooks take turns, however
--- much waits for one of them.
+-- Takes what is due: of one webhook so many at a time, and one that tries first where the others were held back. Companies take turns, and
+-- within a company its webhooks, however much waits for one of them; and no company has more than half of the places, whatever it waits for.
 create or replace function app.take_webhook_deliveries(p_now timestamptz, p_lease_seconds integer, p_limit integer, p_per_webhook integer,
                                                        p_failures_max integer)
   returns table (company_id uuid, id uuid, webhook_id uuid, attempts integer, url text, timeout_seconds integer, retry_policy jsonb,
@@ -101,16 +101,20 @@ begin
         select d.company_id, d.webhook_id from app.webhook_deliveries d
          where (d.company_id, d.webhook_id) > (w.company_id, w.webhook_id) order by d.company_id, d.webhook_id limit 1) n
   ), open as (
-    select t.company_id, t.webhook_id,
-           case when s.failures >= p_failures_max then 1 else p_per_webhook end
-           - (select count(*) from app.webhook_deliveries b
-               where b.company_id = t.company_id and b.webhook_id = t.webhook_id and b.taken_until > p_now) as room
+    select t.company_id, t.webhook_id, b.taken,
+           case when w.id is null or s.closed_until > p_now then 0
+                else case when s.failures >= p_failures_max then 1 else p_per_webhook end - b.taken end as room
       from waiting t
-      join public.webhooks w on w.company_id = t.company_id and w.id = t.webhook_id and w.is_active and w.url is not null
+     cross join lateral (select count(*) as taken from app.webhook_deliveries b
+                          where b.company_id = t.company_id and b.webhook_id = t.webhook_id and b.taken_until > p_now) b
+      left join public.webhooks w on w.company_id = t.company_id and w.id = t.webhook_id and w.is_active and w.url is not null
       left join app.webhook_states s on s.company_id = t.company_id and s.webhook_id = t.webhook_id
-     where coalesce(s.closed_until <= p_now, true)
+  ), halves as (
+    -- The places are those that are free and those that are taken.
+    select s.company_id, ceil((p_limit + sum(s.taken) over ()) / 2) - s.taken as room
+      from (select o.company_id, sum(o.taken) as taken from open o group by o.company_id) s
   ), due as (
-    select o.company_id, f.id, f.place, f.due_at
+    select o.company_id, f.id, f.due_at, row_number() over (partition by o.company_id order by f.place, f.due_at, f.id) as turn
       from open o cross join lateral (
         select d.id, d.due_at, row_number() over (order by d.due_at, d.id) as place
           from app.webhook_deliveries d
@@ -123,8 +127,9 @@ begin
          order by d.due_at, d.id limit greatest(o.room, 0)) f
   ), mine as (
     select d.company_id, d.id from app.webhook_deliveries d join due f on f.company_id = d.company_id and f.id = d.id
+      join halves h on h.company_id = f.company_id and f.turn <= h.room
      where d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
-     order by f.place, f.due_at limit p_limit for update of d skip locked
+     order by f.turn, f.due_at limit p_limit for update of d skip locked
   ), taken as (
     update app.webhook_deliveries d
        set attempts = d.attempts + 1, taken_until = p_now + make_interval(secs => p_lease_seconds)

@@ -2,13 +2,14 @@
 -- Invariant: what a label (db/code/290_mask.sql) says to be personal, and what is free text beside it, has a place here. Of the books
 -- numbers, dates and amounts stay, and what was sold; names go.
 
--- What an address is compared by: an e-mail address in small letters, without the name before it; of a telephone number the digits.
+-- What an address is compared by: an e-mail address in small letters, without the name before it; of a telephone number the digits, seven at
+-- least: what somebody wrote where he had no number is nobody's address.
 create or replace function app.address_of(p_text text) returns text
   language sql immutable
   set search_path = ''
 as $$
   select case when x.said like '%_@_%' then x.said
-              when x.said ~ '^[+0-9() .-]{7,}$' then case when x.digits ~ '^[0-9]{10}$' and x.said !~ '^\+' then '1' else '' end || x.digits end
+              when x.said ~ '^[+0-9() .-]{7,}$' and length(x.digits) >= 7 then case when x.digits ~ '^[0-9]{10}$' and x.said !~ '^\+' then '1' else '' end || x.digits end
     from (select s.said, regexp_replace(s.said, '[^0-9]', '', 'g') as digits
             from (select lower(btrim(coalesce(substring(p_text from '<([^<>]*)>'), p_text)))) s (said)) x
 $$;
@@ -32,7 +33,7 @@ create or replace function app.has_words(p_text text, p_words text[]) returns bo
 as $$
   select exists (
     select from unnest(p_words) w (word)
-     where strpos(lower(p_text), w.word) > 0
+     where w.word <> '' and strpos(lower(p_text), w.word) > 0
        and regexp_replace(lower(p_text), '\\([nrtbf"]|u[0-9a-f]{4})', ' ', 'g')
              ~ (case when w.word ~ '^[+0-9() .-]+$' then '(?<![0-9])' else '(?<![[:alnum:]._%+@-])' end
                 || regexp_replace(w.word, '([^[:alnum:][:space:]])', '\\\1', 'g')
@@ -137,11 +138,11 @@ as $$
         and not exists (select from public.customer_contacts k
                          where k.company_id = t.company_id and k.customer_id <> $2
                            and app.address_of(t.address_key) in (app.address_of(k.email), app.address_of(k.phone), app.address_of(k.mobile_phone)))', '{}'),
-    -- A contact: whoever one speaks with at a customer. What the customer is known by stays.
+    -- A contact: whoever one speaks with at a customer. What the customer is known by stays, and what is another customer's who is held.
     ('contact', 'public.communications', 'empty', true,
-     't.company_id = any ($1) and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5))',
+     't.company_id = any ($1) and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5)) and not app.is_of_held(t.company_id, array[t.customer_id, t.job_id])',
      '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
-    ('contact', 'public.contracts', 'listed', true, 't.company_id = any ($1) and app.is_sent_to(t.signer_email, $5)',
+    ('contact', 'public.contracts', 'listed', true, 't.company_id = any ($1) and app.is_sent_to(t.signer_email, $5) and not app.is_of_held(t.company_id, array[t.customer_id])',
      '{signer_name,signer_email,signer_title,signer_company}'),
     -- Where he signed by his name for the customer with whom he is.
     ('contact', 'public.contracts', 'listed', false,
@@ -154,10 +155,13 @@ as $$
     ('contact', 'public.custom_field_values', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
     ('contact', 'public.notes', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
     ('contact', 'public.activities', 'empty', false,
-     't.company_id = any ($1) and (t.entity_id = $2 or t.related_entity_id = $2 or app.tells_of(concat_ws('' '', t.action, t.description, t.old_value, t.new_value, t.metadata::text), array[$2], $4))',
+     't.company_id = any ($1) and (t.entity_id = $2 or t.related_entity_id = $2
+        or app.tells_of(concat_ws('' '', t.action, t.description, t.old_value, t.new_value, t.metadata::text), array[$2], $4)
+           and not app.is_of_held(t.company_id, array[t.entity_id, t.related_entity_id, t.job_id]))',
      '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
     ('contact', 'public.email_logs', 'delete', true,
-     't.company_id = any ($1) and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), array[$2], $4))', '{}'),
+     't.company_id = any ($1) and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), array[$2], $4))
+        and not app.is_of_held(t.company_id, array[t.customer_id, t.job_id])', '{}'),
     -- Whoever else has that address goes on refusing.
     ('contact', 'public.suppressions', 'delete', false,
      't.company_id = any ($1) and app.is_sent_to(t.address_key, $5)
@@ -230,11 +234,11 @@ as $$
     ('both', 'app.notification_events', 'delete', false, 't.company_id = any ($1) and (t.entity_id = any ($3) or app.tells_of(concat_ws('' '', t.payload::text, t.error), $3, $4))', '{}'),
     ('both', 'app.notification_decisions', 'delete', false, 't.company_id = any ($1) and (t.entity_id = any ($3) or t.user_id = $2)', '{}'),
     ('both', 'app.events', 'delete', false, 't.company_id = any ($1) and (t.row_id = any ($3) or app.tells_of(t.payload::text, $3, $4))', '{}'),
-    ('both', 'public.webhook_logs', 'empty', false, 't.company_id = any ($1) and app.tells_of(concat_ws('' '', t.payload::text, t.response_body), $3, $4)', '{error_message,attempts}'),
+    ('both', 'public.webhook_logs', 'empty', false, 't.company_id = any ($1) and app.tells_of(concat_ws('' '', t.payload::text, t.response_body, t.error_message, t.attempts::text), $3, $4)', '{error_message,attempts}'),
     ('both', 'app.tasks', 'delete', false,
      -- Work of the company that only names a row goes on; it finds nothing there that names him.
      't.company_id = any ($1) and t.state <> ''running'' and t.kind <> ''erase_person''
-        and (app.has_words(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $5)
+        and (app.has_words(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), array_remove($4, $2::text))
              or t.kind in (''send_email'', ''send_sms'', ''deliver_notification'', ''webhook_delivery'', ''http_request'', ''invoice_reminder'')
                 and app.tells_of(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $3, $4))', '{}'),
     ('both', 'app.done_tasks', 'delete', false,

@@ -352,14 +352,15 @@ end $$;
 revoke all on function app.retire_account(uuid) from public;
 grant execute on function app.retire_account(uuid) to app_definer;
 
--- Whether something goes on that tells of the person: work that runs, or a file of rows that is just read or written.
+-- Whether something goes on that tells of the person: work that runs, or a file of rows that is just read or written and was asked for before
+-- everything of him was gone.
 create or replace function app.erasure_waits(p_erasure app.erasures) returns boolean
   language sql stable
   set search_path = ''
 as $$
   select exists (select from app.tasks t
                   where t.company_id = any (p_erasure.companies) and t.state = 'running' and t.kind <> 'erase_person'
-                    and (t.kind in ('data_export', 'data_import', 'undo_import')
+                    and (t.kind in ('data_export', 'data_import', 'undo_import') and t.created_at <= coalesce(p_erasure.came_at, 'infinity')
                          or app.tells_of(concat_ws(' ', t.label, t.payload::text, t.mark::text), p_erasure.row_ids, p_erasure.words)))
 $$;
 revoke all on function app.erasure_waits(app.erasures) from public;
@@ -420,7 +421,7 @@ begin
     return 'goes_on';
   end if;
   select p.* into v_place from app.personal_places() p
-   where p.place > v_erasure.place and p.subject in (v_erasure.subject, 'both') order by p.place limit 1;
+   where p.place > v_erasure.place and (p.subject = 'both' or p.subject = v_erasure.subject and not v_erasure.is_again) order by p.place limit 1;
   if found then
     perform app.erase_next_place(v_erasure, v_place.place, v_place.table_name);
     return 'goes_on';
@@ -428,13 +429,17 @@ begin
   if app.redact_audit(v_erasure, p_rows) then
     return 'goes_on';
   end if;
+  -- What ran while its place was done wrote of him in another since: when that has ended, records of work are gone through a second time.
+  if v_erasure.came_at is null then
+    update app.erasures e set came_at = clock_timestamp() where e.id = p_id returning * into v_erasure;
+  end if;
   if app.erasure_waits(v_erasure) then
     return 'waits';
   end if;
-  -- What ran while its place was done wrote of it in another since.
-  for v_place in select p.* from app.personal_places() p where p.subject = 'both' order by p.place loop
-    perform app.erase_next_place(v_erasure, v_place.place, v_place.table_name);
-  end loop;
+  if not v_erasure.is_again then
+    update app.erasures e set is_again = true, place = 0 where e.id = p_id;
+    return 'goes_on';
+  end if;
   -- What he was told when he asked before goes with him.
   update app.erasures e set decline_reason = '[erased]'
    where e.subject_id = v_erasure.subject_id and e.company_id = v_erasure.company_id and e.status = 'declined';

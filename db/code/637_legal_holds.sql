@@ -49,6 +49,10 @@ begin
   -- In the order of their ids, so that two never wait for each other.
   perform pg_advisory_xact_lock(hashtextextended('erase ' || x.id, 0))
      from (select h.id from (values (new.customer_id), (new.user_id)) h (id) where h.id is not null order by h.id) x;
+  -- First of all, so that nobody is told of other companies' accounts.
+  if new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
+    raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such member.';
+  end if;
   if exists (select from app.erasures e
               where e.status in ('pending', 'running')
                 and (e.subject = 'account' and e.subject_id = new.user_id
@@ -56,9 +60,6 @@ begin
                      or e.subject = 'contact' and e.company_id = new.company_id
                         and e.subject_id in (select c.id from public.customer_contacts c where c.company_id = new.company_id and c.customer_id = new.customer_id))) then
     raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
-  end if;
-  if new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
-    raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such member.';
   end if;
   return new;
 end $$;
@@ -90,6 +91,18 @@ $$;
 revoke all on function app.hold_of_person(text, uuid, uuid) from public;
 grant execute on function app.hold_of_person(text, uuid, uuid) to app_definer, app_owner;
 
+-- Whether one of these ids is a customer's who is held, or a job's of such a customer.
+create or replace function app.is_of_held(p_company_id uuid, p_ids uuid[]) returns boolean
+  language sql stable
+  set search_path = ''
+as $$
+  select exists (select from (select n.id from unnest(p_ids) n (id)
+                              union select j.customer_id from public.jobs j where j.company_id = p_company_id and j.id = any (p_ids)) w (id)
+                  where w.id is not null and (app.hold_of_person('customer', p_company_id, w.id)).id is not null)
+$$;
+revoke all on function app.is_of_held(uuid, uuid[]) from public;
+grant execute on function app.is_of_held(uuid, uuid[]) to app_definer, app_owner;
+
 -- A row whose time is over stays as long as a hold of its customer is in force. With its company it goes all the same.
 create or replace function app.keep_held() returns trigger
   language plpgsql security definer
@@ -100,11 +113,8 @@ declare
   v_held boolean;
 begin
   -- His own, those that name him, and those of his jobs.
-  select bool_or((app.hold_of_person('customer', old.company_id, w.id)).id is not null) into v_held
-    from (select (v_row ->> case tg_table_name when 'customers' then 'id' else 'customer_id' end)::uuid
-          union select (v_row ->> 'entity_id')::uuid
-          union select j.customer_id from public.jobs j where j.company_id = old.company_id and j.id in ((v_row ->> 'job_id')::uuid, (v_row ->> 'entity_id')::uuid)) w (id)
-   where w.id is not null;
+  v_held := app.is_of_held(old.company_id, array[v_row ->> case tg_table_name when 'customers' then 'id' else 'customer_id' end,
+                                                 v_row ->> 'entity_id', v_row ->> 'job_id']::uuid[]);
   if v_held and exists (select from public.companies c where c.id = old.company_id) then
     raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
       hint = 'Release the hold first, when what it is for is over.';
@@ -130,3 +140,19 @@ begin
                    v_table::regclass, case when v_table = 'public.customers' then '' else 'old.deleted_at is not null and' end);
   end loop;
 end $$;
+
+-- An account stays as long as a hold of it is in force; one that is over goes on naming whom it named.
+create or replace function app.keep_held_account() returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  if (app.hold_of_person('account', null, old.id)).id is not null then
+    raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
+      hint = 'Release the hold first, when what it is for is over.';
+  end if;
+  return old;
+end $$;
+alter function app.keep_held_account() owner to app_definer;
+revoke all on function app.keep_held_account() from public;
+create or replace trigger keep_held before delete on auth.users for each row execute function app.keep_held_account();

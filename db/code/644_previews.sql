@@ -59,17 +59,47 @@ end $$;
 revoke all on function app.put_previews(uuid, text, text) from public;
 grant execute on function app.put_previews(uuid, text, text) to app_definer;
 
--- A row names a file that is there, or what was found in it is known now.
+-- Writes into the rows of a file what became of its previews.
+create or replace function app.write_previews(p_version app.object_versions, p_state text, p_thumbnail_url text, p_preview_url text, p_error text)
+  returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  update public.file_storage f
+     set processing_status = p_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
+   where f.company_id = p_version.company_id and f.storage_bucket = p_version.bucket_id and f.storage_path = p_version.name
+     and (f.processing_status, f.processing_error, f.thumbnail_url, f.preview_url)
+         is distinct from (p_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
+  update public.attachments a
+     set processing_status = p_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
+   where a.company_id = p_version.company_id and a.storage_bucket = p_version.bucket_id and a.storage_path = p_version.name
+     and (a.processing_status, a.processing_error, a.thumbnail_url, a.preview_url)
+         is distinct from (p_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
+end $$;
+revoke all on function app.write_previews(app.object_versions, text, text, text, text) from public;
+grant execute on function app.write_previews(app.object_versions, text, text, text, text) to app_definer;
+
+-- A row names a file that is there, or what was found in it is known now. What the file is, its version says, and not whoever wrote the row.
 create or replace function app.want_previews() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
+declare
+  v_version app.object_versions;
 begin
-  perform app.put_previews(v.company_id, v.id, v.content_type)
-     from storage.objects o
-     join app.object_versions v on v.object_id = o.id and v.id = o.version
-     join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
-    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id and b.scan_result <> 'pending';
+  select v.* into v_version
+    from storage.objects o
+    join app.object_versions v on v.object_id = o.id and v.id = o.version
+    join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
+   where o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id and b.scan_result <> 'pending';
+  if not found then
+    return null;
+  elsif app.is_previewable(v_version.content_type) then
+    perform app.put_previews(v_version.company_id, v_version.id, v_version.content_type);
+  else
+    perform app.write_previews(v_version, 'completed', null, null, null);
+  end if;
   return null;
 end $$;
 alter function app.want_previews() owner to app_definer;
@@ -125,23 +155,15 @@ begin
   if not found then
     return;
   end if;
-  update public.file_storage f
-     set processing_status = v_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
-   where f.company_id = p_company_id and f.storage_bucket = v_version.bucket_id and f.storage_path = v_version.name
-     and (f.processing_status, f.processing_error, f.thumbnail_url, f.preview_url)
-         is distinct from (v_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
-  update public.attachments a
-     set processing_status = v_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
-   where a.company_id = p_company_id and a.storage_bucket = v_version.bucket_id and a.storage_path = v_version.name
-     and (a.processing_status, a.processing_error, a.thumbnail_url, a.preview_url)
-         is distinct from (v_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
+  perform app.write_previews(v_version, v_state, p_thumbnail_url, p_preview_url, p_error);
 end $$;
 comment on function app.note_previews(uuid, text, text, text, text) is 'Says in the rows of a file where its thumbnail and preview are, or why there is none. For the server.';
 alter function app.note_previews(uuid, text, text, text, text) owner to app_definer;
 revoke all on function app.note_previews(uuid, text, text, text, text) from public;
 grant execute on function app.note_previews(uuid, text, text, text, text) to service_role;
 
--- Rows that wait while no task is there for them: the kind was not taken, or every attempt died. Looked for in those of the last two days.
+-- Rows that wait while no task is there for them: the kind was not taken, or every attempt died. Looked for in those of the last two days, those
+-- that wait longest first. A task that died is tried anew after an hour, since what it died of may be over, and given up when a day went by.
 create or replace function app.put_lost_previews(p_rows_max integer) returns bigint
   language plpgsql volatile security definer
   set search_path = ''
@@ -155,24 +177,36 @@ begin
   end if;
   for v_lost in
     with waiting as (
-      select f.company_id, f.storage_bucket, f.storage_path from public.file_storage f
-       where f.processing_status = 'pending' and f.updated_at between now() - interval '2 days' and now() - interval '10 minutes'
-       union
-      select a.company_id, a.storage_bucket, a.storage_path from public.attachments a
-       where a.processing_status = 'pending' and a.updated_at between now() - interval '2 days' and now() - interval '10 minutes')
-    select v.company_id, v.id, v.content_type,
-           exists (select from app.dead_tasks d where d.company_id = v.company_id and d.kind = 'make_previews' and d.unique_key = v.id) as is_dead
+      select x.company_id, x.storage_bucket, x.storage_path, min(x.updated_at) as since
+        from (select f.company_id, f.storage_bucket, f.storage_path, f.updated_at from public.file_storage f
+               where f.processing_status = 'pending' and f.updated_at between now() - interval '2 days' and now() - interval '10 minutes'
+               union all
+              select a.company_id, a.storage_bucket, a.storage_path, a.updated_at from public.attachments a
+               where a.processing_status = 'pending' and a.updated_at between now() - interval '2 days' and now() - interval '10 minutes') x
+       group by x.company_id, x.storage_bucket, x.storage_path)
+    select v as version, w.since, d.last_at as died_at
       from waiting w
       join storage.objects o on o.bucket_id = w.storage_bucket and o.name = w.storage_path
       join app.object_versions v on v.object_id = o.id and v.id = o.version and v.company_id = w.company_id
       join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key and b.scan_result <> 'pending'
+     cross join lateral (select max(d.finished_at) as last_at from app.dead_tasks d
+                          where d.company_id = v.company_id and d.kind = 'make_previews' and d.unique_key = v.id) d
      where not exists (select from app.tasks t where t.company_id = v.company_id and t.kind = 'make_previews' and t.unique_key = v.id)
+       -- What cannot be put in now does not stand in the way of others.
+       and (not app.is_previewable(v.content_type)
+            or d.last_at is not null and w.since < now() - interval '1 day'
+            or coalesce(d.last_at < now() - interval '1 hour', true)
+               and not exists (select from app.task_kinds k where k.name = 'make_previews' and k.is_draining)
+               and not exists (select from app.task_limits l where l.company_id = v.company_id and l.kind in ('*', 'make_previews') and l.is_draining))
+     order by w.since, v.id
      limit p_rows_max
   loop
-    if v_lost.is_dead then
-      perform app.note_previews(v_lost.company_id, v_lost.id, null, null, 'Making a preview was given up (previews_given_up)');
+    if not app.is_previewable((v_lost.version).content_type) then
+      perform app.write_previews(v_lost.version, 'completed', null, null, null);
+    elsif v_lost.died_at is not null and v_lost.since < now() - interval '1 day' then
+      perform app.write_previews(v_lost.version, 'failed', null, null, 'Making a preview was given up (previews_given_up)');
     else
-      perform app.put_previews(v_lost.company_id, v_lost.id, v_lost.content_type);
+      perform app.put_previews((v_lost.version).company_id, (v_lost.version).id, (v_lost.version).content_type);
     end if;
     v_done := v_done + 1;
   end loop;

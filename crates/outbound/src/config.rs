@@ -184,7 +184,7 @@ pub struct HookLimits {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutboxConfig {
-    /// How many messages may wait before others are refused.
+    /// How many messages that were asked for, and how many others, may wait before more of their kind are refused.
     pub pending_max: i64,
     /// Messages in the name of one company in an hour.
     pub company_hour_max: i64,

@@ -86,7 +86,7 @@ pub(crate) async fn standing(tx: &Tx, row: &NewRow<'_>, pause_seconds: i64, pend
                 (select count(*) from app.outbox o
                   where o.company_id = g.company_id and not o.is_asked and o.status <> 'failed'
                     and o.created_at > g.now - interval '1 hour') as by_company,
-                exists (select from app.outbox o where o.status = 'pending' offset ",
+                exists (select from app.outbox o where o.status = 'pending' and o.is_asked = g.is_asked offset ",
     );
     sql.bind(pending_max - 1).text("::bigint) as is_full from given g");
     let row = tx.query_one(sql).await?;
@@ -123,17 +123,17 @@ pub(crate) async fn take(tx: &Tx, config: &OutboxConfig, is_asked: bool, rows_ma
         "::bigint as batch),
          -- Those in whose name something waits, one after the other by the index; what is in nobody's name is one of them.
          waiting as (
-           (select coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') as company from app.outbox o, given g
-             where o.status = 'pending' and o.is_asked = g.is_asked order by 1 limit 1)
+           (select coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') as company from app.outbox o
+             where o.status = 'pending' and o.is_asked = (select g.is_asked from given g) order by 1 limit 1)
            union all
            select n.company from waiting w, given g cross join lateral (
              select coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') as company from app.outbox o
-              where o.status = 'pending' and o.is_asked = g.is_asked
+              where o.status = 'pending' and o.is_asked = (select g.is_asked from given g)
                 and coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') > w.company order by 1 limit 1) n),
          first as (
            select f.id, f.place, f.due_at from waiting w, given g cross join lateral (
              select o.id, o.due_at, row_number() over (order by o.due_at, o.id) as place from app.outbox o
-              where o.status = 'pending' and o.is_asked = g.is_asked and o.due_at <= g.now
+              where o.status = 'pending' and o.is_asked = (select g.is_asked from given g) and o.due_at <= g.now
                 and coalesce(o.company_id, '00000000-0000-0000-0000-000000000000') = w.company
               order by o.due_at, o.id limit g.batch) f),
          due as (

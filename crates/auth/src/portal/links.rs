@@ -54,7 +54,8 @@ pub(crate) async fn otp(
     let company = queries::company(&tx, &wish.company).await?;
     let id = company.as_ref().map(|company| company.id);
     let customer = queries::customer_by_email(&tx, id, email.as_str()).await?;
-    send(&auth, &tx, &device, Link { company, customer, to: email.as_str(), redirect_to: back.redirect_to.as_deref() }).await?;
+    let link = Link { company, customer, to: email.as_str(), redirect_to: back.redirect_to.as_deref(), is_asked: true };
+    send(&auth, &tx, &device, link).await?;
     tx.commit().await?;
     sent(&auth);
     Ok(Json(json!({})))
@@ -78,7 +79,8 @@ pub(crate) async fn invite(
     tx.commit().await?;
     let tx = auth.begin(Access::Write, "send a customer a link to the portal").await?;
     let company = queries::company(&tx, &company.to_string()).await?;
-    send(&auth, &tx, &device, Link { company, customer: Some(customer), to: &email, redirect_to: back.redirect_to.as_deref() }).await?;
+    let link = Link { company, customer: Some(customer), to: &email, redirect_to: back.redirect_to.as_deref(), is_asked: false };
+    send(&auth, &tx, &device, link).await?;
     tx.commit().await?;
     sent(&auth);
     Ok(Json(json!({})))
@@ -90,6 +92,8 @@ struct Link<'a> {
     customer: Option<Customer>,
     to: &'a str,
     redirect_to: Option<&'a str>,
+    /// Whether whoever gets it asked for it.
+    is_asked: bool,
 }
 
 async fn send(auth: &Auth, tx: &Tx, device: &Device, link: Link<'_>) -> Result<()> {
@@ -111,7 +115,7 @@ async fn send(auth: &Auth, tx: &Tx, device: &Device, link: Link<'_>) -> Result<(
         recipient: link.to,
         client: network.as_deref(),
         message: &message,
-        is_asked: true,
+        is_asked: link.is_asked,
         is_withheld: link.customer.is_none(),
     };
     put(auth, tx, posting).await?;

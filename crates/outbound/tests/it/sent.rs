@@ -216,6 +216,9 @@ async fn the_outbox_has_an_end_and_a_lost_key_is_no_loop() {
     post.put(Channel::Mail, "b@example.com").await.unwrap();
     let full = post.put(Channel::Mail, "c@example.com").await.unwrap_err();
     assert_eq!((full.status().as_u16(), full.code(), full.retry_after_seconds()), (503, "outbox_full", Some(60)));
+    // What nobody asked for has a place of its own.
+    assert_eq!(post.put_as(Posting { recipient: "d@example.com", is_asked: false, ..posting() }).await.unwrap(), Asked::Taken);
+    post.sql("delete from app.outbox where recipient = 'd@example.com'").await;
     let other = outbound::Seal::new([b"another key".as_slice()].into_iter()).unwrap();
     assert_eq!(post.outbound.pass(&other).await.unwrap().failed, 2);
     assert_eq!(post.outbound.pass(&seal()).await.unwrap(), Pass::default());

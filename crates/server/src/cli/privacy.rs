@@ -150,21 +150,37 @@ async fn everything(own: &Own, person: &Person, rows_max: i32) -> Result<Value, 
 
 /// Erases one after the other, and tells of each as it is done: who is refused keeps nobody else from it.
 async fn erase_all(own: &Own, people: &[Person], settings: &Settings) -> Result<String, CliError> {
-    let mut refused = vec![];
+    let (mut refused, mut waiting) = (vec![], 0_usize);
     for person in people {
         match erase(own, person, settings).await {
-            Ok(erased) => say(&format!("erased: {}, {erased}", person.named()))?,
+            Ok(Erased::Done(id)) => say(&format!("erased: {}, erasure {id}", person.named()))?,
+            Ok(Erased::Waits(id)) => {
+                waiting += 1;
+                let named = person.named();
+                say(&format!("begun: {named}, erasure {id}, which ends by itself when work that tells of the person has ended"))?;
+            }
             Err(error) => refused.push((person.named(), error)),
         }
     }
     for (who, error) in &refused {
         say(&format!("not erased: {who}: {error}"))?;
     }
-    refused.pop().map_or(Ok(format!("{} erased", people.len())), |(_, error)| Err(error))
+    refused.pop().map_or_else(|| Ok(summary(people.len().saturating_sub(waiting), waiting)), |(_, error)| Err(error))
+}
+
+/// How many are erased, and how many are not yet.
+fn summary(erased: usize, waiting: usize) -> String {
+    if waiting == 0 { format!("{erased} erased") } else { format!("{erased} erased, {waiting} begun") }
+}
+
+/// How far an erasure has come when the command ends.
+enum Erased {
+    Done(Uuid),
+    Waits(Uuid),
 }
 
 /// Erases at once, so that it is done when the command ends; the task finds nothing to do.
-async fn erase(own: &Own, person: &Person, settings: &Settings) -> Result<String, CliError> {
+async fn erase(own: &Own, person: &Person, settings: &Settings) -> Result<Erased, CliError> {
     let mut open = Sql::new("select app.erase_as_operator(");
     open.bind(person.subject.as_str()).text("::text, ").bind(person.company).text("::uuid, ").bind(person.id).text("::uuid) as id");
     let rows = own.run(None, "erases a person", open).await?;
@@ -175,12 +191,25 @@ async fn erase(own: &Own, person: &Person, settings: &Settings) -> Result<String
         let rows = own.run(None, "erases a person", part).await?;
         match rows.first().map(|row| text(row, "said")).transpose()?.as_deref() {
             Some("goes_on") => {}
-            Some("waits") => return Ok(format!("erasure {id}, which ends by itself when work that tells of the person has ended")),
-            _ => return Ok(format!("erasure {id}")),
+            Some("waits") => return Ok(Erased::Waits(id)),
+            _ => return Ok(Erased::Done(id)),
         }
     }
 }
 
 fn get<'a, T: postgres::FromSql<'a>>(row: &'a Row, column: &str) -> Result<T, CliError> {
     Ok(row.try_get(column).map_err(kernel::Error::internal)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_is_not_counted_as_erased() {
+        assert_eq!(
+            (summary(2, 0), summary(1, 1), summary(0, 2)),
+            ("2 erased".to_owned(), "1 erased, 1 begun".to_owned(), "0 erased, 2 begun".to_owned())
+        );
+    }
 }

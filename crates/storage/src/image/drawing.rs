@@ -10,7 +10,7 @@ use hayro::hayro_interpret::InterpreterSettings;
 use hayro::hayro_syntax::{LoadPdfError, Pdf};
 use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The word by which this program is told to be that process.
 pub(super) const COMMAND: &str = "draw-page";
@@ -105,9 +105,15 @@ fn bounded(sheet: Sheet) -> std::io::Result<()> {
         (Resource::Nofile, 16),
     ];
     for (resource, most) in bounds {
+        let most = within(most, getrlimit(resource).maximum);
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
     Ok(())
+}
+
+/// A bound that stands already is not widened: that would be refused.
+fn within(most: u64, allowed: Option<u64>) -> u64 {
+    allowed.map_or(most, |allowed| allowed.min(most))
 }
 
 fn answer(sheet: Sheet) -> std::io::Result<()> {
@@ -144,4 +150,14 @@ fn page(content: Vec<u8>, side: u32) -> Result<(u32, u32, Vec<u8>), Header> {
     let drawn = hayro::render(page, &RenderCache::new(), &settings, &how, &shape);
     let pixels = drawn.data_as_u8_slice().chunks_exact(4).filter_map(|pixel| pixel.get(..3)).flatten().copied().collect();
     Ok((u32::from(drawn.width()), u32::from(drawn.height()), pixels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_that_stands_already_is_not_widened() {
+        assert_eq!([within(16, None), within(16, Some(8)), within(16, Some(16)), within(16, Some(1024))], [16, 8, 16, 16]);
+    }
 }

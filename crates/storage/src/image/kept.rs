@@ -5,7 +5,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
-use kernel::{BlobKey, CompanyId, Error, Kind, Result};
+use kernel::{BlobKey, CompanyId, Error, Result};
 use postgres::Sql;
 
 use super::{Images, Made, Wanted};
@@ -25,8 +25,7 @@ impl Storage {
         }
         let bytes_max = images.config().bytes_max(&object.content_type);
         if object.size > bytes_max {
-            let message = format!("The file has more than {bytes_max} bytes");
-            return Err(Error::new(Kind::TooLarge, "image_too_large", message));
+            return Err(super::too_large(bytes_max));
         }
         let thread = images.thread().await?;
         let content: Vec<bytes::Bytes> = self.open_found(object.clone(), None).await?.content.try_collect().await?;

@@ -21,8 +21,7 @@ mod tests;
 use bytes::Bytes;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat};
-use kernel::Result;
-use tokio::sync::OwnedSemaphorePermit;
+use kernel::{Error, Kind, Result};
 
 pub use config::ImagesConfig;
 pub use drawing::drawn_by_this_process;
@@ -48,13 +47,18 @@ pub struct Made {
 
 /// A thread that was taken for an image.
 #[derive(Debug)]
-pub struct Thread(OwnedSemaphorePermit);
+pub struct Thread(pool::Place);
 
 impl Images {
     /// Sets everything up.
     pub fn new(config: ImagesConfig) -> Self {
         let pool = pool::Pool::new(&config);
         Self { config, pool }
+    }
+
+    /// Returns the same, as previews are made by it: they leave threads to others.
+    pub(crate) fn of_previews(&self) -> Self {
+        Self { config: self.config.clone(), pool: self.pool.of_previews() }
     }
 
     /// Returns the settings.
@@ -75,6 +79,10 @@ impl Images {
             drop(content);
             return self.pool.run(thread.0, move || make_of(drawn(pixels), &wanted, takes_webp, &config)).await;
         }
+        // Whatever was said of it when it came, it is an image.
+        if content.len() > usize::try_from(config.source_bytes_max).unwrap_or(usize::MAX) {
+            return Err(too_large(config.source_bytes_max));
+        }
         self.pool.run(thread.0, move || make(&content, &wanted, takes_webp, &config)).await
     }
 }
@@ -86,6 +94,10 @@ pub fn takes_webp(accept: &str) -> bool {
         let is_named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("image/webp"));
         is_named && !parts.any(|part| matches!(part.replace(' ', "").as_str(), "q=0" | "q=0." | "q=0.0" | "q=0.00" | "q=0.000"))
     })
+}
+
+fn too_large(bytes_max: u64) -> Error {
+    Error::new(Kind::TooLarge, "image_too_large", format!("The file has more than {bytes_max} bytes"))
 }
 
 fn make(content: &[u8], wanted: &Wanted, takes_webp: bool, config: &ImagesConfig) -> Result<Made> {

@@ -15,6 +15,7 @@ use tokio::process::Command;
 
 use super::config::ImagesConfig;
 use super::drawing::{COMMAND, Header, Sheet};
+use super::read;
 
 /// Bytes at the beginning of a document in which its mark stands.
 const MARK_WITHIN: usize = 1024;
@@ -22,9 +23,10 @@ const MARK_WITHIN: usize = 1024;
 /// This program, wherever its file is now.
 const SELF: &str = "/proc/self/exe";
 
-/// Says by its first bytes whether a file is a PDF.
+/// Says by its first bytes whether a file is a PDF. What begins as an image is one, whatever is written about it further on.
 pub(super) fn is_document(content: &[u8]) -> bool {
-    content.get(..content.len().min(MARK_WITHIN)).is_some_and(|head| head.windows(5).any(|window| window == b"%PDF-"))
+    read::format(content).is_err()
+        && content.get(..content.len().min(MARK_WITHIN)).is_some_and(|head| head.windows(5).any(|window| window == b"%PDF-"))
 }
 
 /// Draws the first page, as large as an image may become.
@@ -93,6 +95,7 @@ mod tests {
         assert!(is_document(b"%PDF-1.7\n"));
         assert!(is_document(b"\n\n%PDF-1.4"));
         assert!(!is_document(b"%PD"));
+        assert!(!is_document(b"\xff\xd8\xff\xe0 a photo with %PDF- in its remarks"));
         assert!(!is_document(&[&[b' '; 1024][..], b"%PDF-1.4"].concat()));
     }
 

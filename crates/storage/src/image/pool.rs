@@ -1,6 +1,7 @@
 //! The threads that images are worked on.
 //!
-//! Invariant: never more images at once than threads, never more waiting than may wait. An image whose client went away or whose time is
+//! Invariant: never more images at once than threads, never more waiting than may wait, and where there are two threads one is left by previews
+//! to whoever looks at an image just now. An image whose client went away or whose time is
 //! over keeps its thread until it is done: what is not finished is still counted.
 
 use std::sync::Arc;
@@ -16,10 +17,20 @@ use super::config::ImagesConfig;
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     threads: Arc<Semaphore>,
+    /// Places of previews, which have to be taken before a thread.
+    previews: Arc<Semaphore>,
+    is_of_previews: bool,
     waiting: Arc<AtomicUsize>,
     waiting_max: usize,
     wait: Duration,
     time: Duration,
+}
+
+/// A thread that was taken, and the place of a preview where it is for one.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _thread: OwnedSemaphorePermit,
+    _preview: Option<OwnedSemaphorePermit>,
 }
 
 /// Somebody who waits; gone, he waits no more.
@@ -35,6 +46,8 @@ impl Pool {
     pub(crate) fn new(config: &ImagesConfig) -> Self {
         Self {
             threads: Arc::new(Semaphore::new(config.threads)),
+            previews: Arc::new(Semaphore::new(config.threads.saturating_sub(1).max(1))),
+            is_of_previews: false,
             waiting: Arc::default(),
             waiting_max: config.waiting_max,
             wait: Duration::from_millis(config.wait_ms),
@@ -42,8 +55,21 @@ impl Pool {
         }
     }
 
+    /// Returns the same threads, as previews may have them.
+    pub(crate) fn of_previews(&self) -> Self {
+        Self { is_of_previews: true, ..self.clone() }
+    }
+
     /// Takes a thread, or says that there is none to be had. What it will work on is read behind it: who waits holds no memory.
-    pub(crate) async fn enter(&self) -> Result<OwnedSemaphorePermit> {
+    pub(crate) async fn enter(&self) -> Result<Place> {
+        let preview = match self.is_of_previews {
+            true => Some(Arc::clone(&self.previews).try_acquire_owned().map_err(|_taken| busy())?),
+            false => None,
+        };
+        Ok(Place { _thread: self.thread().await?, _preview: preview })
+    }
+
+    async fn thread(&self) -> Result<OwnedSemaphorePermit> {
         if let Ok(permit) = Arc::clone(&self.threads).try_acquire_owned() {
             return Ok(permit);
         }
@@ -58,14 +84,10 @@ impl Pool {
     }
 
     /// Does work on the thread that was taken.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        permit: OwnedSemaphorePermit,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    pub(crate) async fn run<T: Send + 'static>(&self, place: Place, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let work = tokio::task::spawn_blocking(move || {
             let done = work();
-            drop(permit);
+            drop(place);
             done
         });
         match tokio::time::timeout(self.time, work).await {
@@ -98,6 +120,21 @@ mod tests {
         assert_eq!((refused.status().as_u16(), refused.code(), refused.retry_after_seconds()), (503, "images_busy", Some(1)));
         drop(held);
         assert!(pool.enter().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn previews_leave_a_thread_to_whoever_looks() {
+        let config = ImagesConfig { threads: 2, waiting_max: 0, ..ImagesConfig::default() };
+        let pool = Pool::new(&config);
+        let previews = pool.of_previews();
+        let first = previews.enter().await.unwrap();
+        assert_eq!(previews.enter().await.unwrap_err().code(), "images_busy");
+        let looked_at = pool.enter().await.unwrap();
+        drop(first);
+        assert!(previews.enter().await.is_ok());
+        drop(looked_at);
+        // With one thread there is one for either.
+        assert!(Pool::new(&ImagesConfig { threads: 1, ..config }).of_previews().enter().await.is_ok());
     }
 
     #[tokio::test]

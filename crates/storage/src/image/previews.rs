@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{CompanyId, Result};
+use kernel::{CompanyId, Error, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use postgres::Sql;
 use queue::{Failure, Rules, Running};
@@ -24,7 +24,10 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 const ATTEMPTS_MAX: u16 = 5;
 
 /// How many are made at the same time of one company: others have files, too.
-const RUNNING_PER_COMPANY_MAX: u32 = 2;
+const RUNNING_PER_COMPANY_MAX: u32 = 1;
+
+/// How long one waits that finds no thread, or no store.
+const BUSY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Makes thumbnails and previews.
 #[derive(Clone, Debug)]
@@ -63,11 +66,7 @@ impl queue::Kind for MakePreviews {
         let Some(object) = self.0.content_of(company, &asked.version).await? else { return Ok(json!({ "made": "gone" })) };
         let outcome = match self.0.make_previews(&object).await {
             Ok(()) => Outcome::Made,
-            // Somebody else's turn, or a store that is away: the file has no part in it.
-            Err(error) if error.status().is_server_error() && error.status().as_u16() != 504 && task.attempt() < ATTEMPTS_MAX => {
-                return Err(error.into());
-            }
-            Err(error) => Outcome::Failed(format!("{} ({})", error.message(), error.code())),
+            Err(error) => failed(error)?,
         };
         let tx = task.begin("says where thumbnails and previews are").await?;
         tx.execute(noted(company, &object, &outcome, &self.0)).await?;
@@ -75,6 +74,16 @@ impl queue::Kind for MakePreviews {
         task.finish_within(&tx, json!({ "made": made })).await?;
         tx.commit().await?;
         Ok(Value::Null)
+    }
+}
+
+/// Says what an error is: the file's own, or one in which it has no part, so that the row goes on waiting.
+fn failed(error: Error) -> Result<Outcome, Failure> {
+    match error.status().as_u16() {
+        // Somebody else's turn, or a store that is away.
+        503 => Err(Failure::not_yet(BUSY_PAUSE)),
+        500.. if error.code() != "image_time_over" => Err(error.into()),
+        _ => Ok(Outcome::Failed(format!("{} ({})", error.message(), error.code()))),
     }
 }
 
@@ -97,7 +106,7 @@ fn noted(company: CompanyId, object: &Object, outcome: &Outcome, storage: &Stora
 impl Storage {
     /// Makes what is not kept already.
     async fn make_previews(&self, object: &Object) -> Result<()> {
-        let images: &Images = self.images();
+        let images: &Images = &self.images().of_previews();
         for side in images.config().preview_sides() {
             let wanted = Wanted { width: Some(side), height: Some(side), resize: Some(Resize::Contain), quality: None, is_origin: false };
             match self.render(images, object.clone(), &wanted, true).await {
@@ -108,5 +117,26 @@ impl Storage {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::Kind;
+
+    #[test]
+    fn what_is_not_the_files_fault_is_tried_again_to_the_end() {
+        let said = |kind: Kind, code: &'static str| match failed(Error::new(kind, code, "x")) {
+            Ok(Outcome::Failed(why)) => format!("failed: {why}"),
+            Ok(Outcome::Made) => "made".to_owned(),
+            Err(failure) => format!("{failure:?}"),
+        };
+        assert_eq!(said(Kind::Unprocessable, "image_unreadable"), "failed: x (image_unreadable)");
+        assert_eq!(said(Kind::Timeout, "image_time_over"), "failed: x (image_time_over)");
+        assert!(said(Kind::Unavailable, "images_busy").contains("Postponed(30s)"));
+        for (kind, code) in [(Kind::Internal, "internal"), (Kind::Timeout, "upstream_timeout")] {
+            assert!(said(kind, code).contains("Backoff"), "{}", said(kind, code));
+        }
     }
 }

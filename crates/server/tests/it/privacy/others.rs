@@ -184,3 +184,111 @@ async fn a_hold_is_not_made_shorter_and_outlives_whoever_leaves() {
     let refused = client.batch_execute(&late).await.unwrap_err();
     assert_eq!(refused.as_db_error().and_then(|error| error.constraint()), Some("person_erased"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_number_that_is_none_or_short_takes_nobodys_work() {
+    for (phone, of_its_own) in [("-------", None), ("(   )    -", None), ("555-1234", None), ("(555) 123-4567", Some("(555) 123-4567"))] {
+        let world = World::new().await;
+        let client = world.superuser().await;
+        let waiting = format!(
+            "insert into app.task_kinds (name, attempts_max, timeout_ms) values ('company_work', 3, 1000) on conflict do nothing;
+             begin; set local session_replication_role = replica;
+             update public.customers set phone = '{phone}', secondary_phone = null where id = '{CUSTOMER}';
+             delete from app.tasks;
+             insert into app.tasks (company_id, id, kind, attempts_max, payload)
+               select '{COMPANY}', app.uuid_v7(), 'company_work', 3, p
+                 from unnest(array['{{\"to\": \"-------\"}}', '{{\"order\": 5551234}}', '{{\"to\": \"(555) 999-4567\"}}', '{{\"job\": \"paint it\"}}']::jsonb[]) p;
+             insert into app.tasks (company_id, id, kind, attempts_max, payload)
+               select '{COMPANY}', app.uuid_v7(), 'company_work', 3, jsonb_build_object('to', '{own}') where '{own}' <> '';
+             commit",
+            own = of_its_own.unwrap_or_default()
+        );
+        client.batch_execute(&waiting).await.unwrap();
+        erased(&client, "customer", Some(COMPANY), CUSTOMER).await;
+        assert_eq!(count(&client, "select count(*) from app.tasks where kind = 'company_work'").await, 4, "{phone}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_spoken_with_changes_nothing_of_a_customer_who_is_held() {
+    let world = World::new().await;
+    let client = world.superuser().await;
+    let contact = "01900000-0000-7000-8000-00000000ab51";
+    // One who is held, and one who is not, have letters with the same address.
+    let written = format!(
+        "begin; set local session_replication_role = replica; delete from public.legal_holds;
+         update public.customer_contacts set email = 'joe@both.example' where id = '{contact}';
+         insert into public.customers (company_id, id, first_name, last_name)
+           select '{COMPANY}', c, 'Held', 'Person' from unnest(array['01900000-0000-7000-8000-00000000d001', '01900000-0000-7000-8000-00000000d002']::uuid[]) c;
+         insert into public.communications (company_id, customer_id, type, from_address, to_address, body)
+           select '{COMPANY}', c, 'email', 'us@x.example', 'joe@both.example', 'a letter' from unnest(array['01900000-0000-7000-8000-00000000d001', '01900000-0000-7000-8000-00000000d002']::uuid[]) c;
+         insert into public.email_logs (company_id, customer_id, \"to\", \"from\", subject, template_type)
+           select '{COMPANY}', c, 'joe@both.example', 'us@x.example', 'A letter', 'x' from unnest(array['01900000-0000-7000-8000-00000000d001', '01900000-0000-7000-8000-00000000d002']::uuid[]) c;
+         commit"
+    );
+    client.batch_execute(&written).await.unwrap();
+    let hold = format!(
+        "insert into public.legal_holds (company_id, customer_id, reason) values ('{COMPANY}', '01900000-0000-7000-8000-00000000d001', 'x')"
+    );
+    // Whoever is erased deletes all holds first: this one is made when it has begun.
+    let begun = format!("reset role; insert into app.task_kinds (name, attempts_max, timeout_ms) values ('erase_person', 3, 1000) on conflict do nothing; {hold};
+        set role service_role; set request.jwt.claims = '{{\"role\": \"service_role\"}}'");
+    client.batch_execute(&begun).await.unwrap();
+    let erasure: String =
+        client.query_one(&format!("select app.erase_as_operator('contact', '{COMPANY}', '{contact}')::text"), &[]).await.unwrap().get(0);
+    while client.query_one(&format!("select app.erase_part('{erasure}', 500)"), &[]).await.unwrap().get::<_, String>(0) == "goes_on" {}
+    client.batch_execute("reset role").await.unwrap();
+    let left = "select count(*) from public.communications where to_address = 'joe@both.example' and body = 'a letter' and customer_id = '01900000-0000-7000-8000-00000000d001'";
+    assert_eq!(count(&client, left).await, 1);
+    assert_eq!(count(&client, "select count(*) from public.communications where to_address = 'joe@both.example'").await, 1);
+    let logs =
+        "select count(*) from public.email_logs where \"to\" = 'joe@both.example' and customer_id = '01900000-0000-7000-8000-00000000d001'";
+    assert_eq!(
+        (count(&client, logs).await, count(&client, "select count(*) from public.email_logs where \"to\" = 'joe@both.example'").await),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn an_account_goes_when_its_hold_is_over_and_not_before() {
+    let world = World::new().await;
+    let client = world.superuser().await;
+    let held = format!(
+        "delete from public.legal_holds; insert into auth.users (id, email) values ('01900000-0000-7000-8000-00000000d101', 'was@held.example');
+         begin; set local session_replication_role = replica;
+         insert into public.legal_holds (company_id, user_id, reason) values ('{COMPANY}', '01900000-0000-7000-8000-00000000d101', 'x'); commit"
+    );
+    client.batch_execute(&held).await.unwrap();
+    let gone = "delete from auth.users where id = '01900000-0000-7000-8000-00000000d101'";
+    let refused = client.batch_execute(gone).await.unwrap_err();
+    assert_eq!(refused.as_db_error().and_then(|error| error.constraint()), Some("person_held"), "{refused}");
+    client.batch_execute("update public.legal_holds set released_at = now()").await.unwrap();
+    client.batch_execute(gone).await.unwrap();
+    assert_eq!(count(&client, "select count(*) from public.legal_holds where user_id = '01900000-0000-7000-8000-00000000d101'").await, 1);
+    // Nobody is told of erasures of accounts that are no members of his.
+    let stranger = format!(
+        "insert into app.erasures (subject, subject_id, asked_how, status) values ('account', '01900000-0000-7000-8000-00000000d102', 'self', 'running');
+         insert into public.legal_holds (company_id, user_id, reason) values ('{COMPANY}', '01900000-0000-7000-8000-00000000d102', 'x')"
+    );
+    let refused = client.batch_execute(&stranger).await.unwrap_err();
+    assert_eq!(refused.as_db_error().and_then(|error| error.constraint()), Some("member_not_found"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_a_receiver_said_in_an_attempt_goes_and_later_imports_are_not_waited_for() {
+    let world = World::new().await;
+    let client = world.superuser().await;
+    let written = format!(
+        "insert into app.task_kinds (name, attempts_max, timeout_ms) values ('data_import', 3, 1000) on conflict do nothing;
+         begin; set local session_replication_role = replica; delete from app.tasks;
+         update public.customers set email = 'ann@attempt.example' where id = '{CUSTOMER}';
+         insert into public.webhook_logs (company_id, webhook_id, event_type, payload, attempts)
+           select '{COMPANY}', app.uuid_v7(), 'x', '{{}}', '[{{\"response_body\": \"no such ann@attempt.example\"}}, {{\"response_body\": \"ok\"}}]';
+         insert into app.tasks (company_id, id, kind, attempts_max, payload, state, worker, created_at)
+           values ('{COMPANY}', app.uuid_v7(), 'data_import', 3, '{{}}', 'running', app.uuid_v7(), now() + interval '1 hour');
+         commit"
+    );
+    client.batch_execute(&written).await.unwrap();
+    erased(&client, "customer", Some(COMPANY), CUSTOMER).await;
+    assert_eq!(count(&client, "select count(*) from public.webhook_logs where attempts::text like '%ann@attempt.example%'").await, 0);
+}
