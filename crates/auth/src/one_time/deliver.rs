@@ -63,9 +63,24 @@ pub(crate) fn require(auth: &Auth, channel: Channel) -> Result<&Outbound> {
     })
 }
 
+/// Refuses who comes by an address where nobody does, as clients know it; a link or code is a way in like a password.
+pub(crate) fn check_takes_email(auth: &Auth, kind: Kind) -> Result<()> {
+    if auth.config().external.email.enabled {
+        Ok(())
+    } else {
+        Err(Error::new(kind, "email_provider_disabled", "Email logins are disabled"))
+    }
+}
+
+/// The same of telephone numbers.
+pub(crate) fn check_takes_phones(auth: &Auth) -> Result<()> {
+    let refused = || Error::new(Kind::BadRequest, "phone_provider_disabled", "Unsupported phone provider");
+    auth.config().external.phone.enabled.then_some(()).ok_or_else(refused)
+}
+
 /// Tells whether people are known by telephone numbers here.
 pub(crate) fn takes_phones(auth: &Auth) -> bool {
-    auth.config().one_time.phone_autoconfirm || require(auth, Channel::Sms).is_ok()
+    auth.config().external.phone.enabled && (auth.config().one_time.phone_autoconfirm || require(auth, Channel::Sms).is_ok())
 }
 
 /// Sends the code that confirms a number; to one that is confirmed, nothing.
