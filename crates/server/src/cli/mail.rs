@@ -42,7 +42,7 @@ Examples:
 Examples:
   thorbis mail preview confirmation
   thorbis mail preview recovery --locale es --html
-  thorbis mail preview company_invitation --company acme")]
+  thorbis mail preview company_invitation --company demo-plumbing")]
     Preview {
         /// What the message is for
         #[arg(value_parser = Template::ALL.map(Template::name))]
@@ -114,7 +114,7 @@ async fn list(settings: &Settings, search: &str, limit: i64) -> Result<ExitCode,
 
 async fn of_company(settings: &Settings, slug: &str) -> Result<Brand, CliError> {
     let found = ask(settings, "reads a company's brand", async |tx| Brand::of_company(tx, slug).await).await?;
-    found.ok_or_else(|| CliError::refused("company_unknown", "there is no company with this slug"))
+    found.ok_or_else(|| CliError::refused("company_not_found", "there is no company with this slug"))
 }
 
 /// Asks the database for something, wherever it is.
