@@ -65,10 +65,11 @@ pub(crate) fn require(auth: &Auth, channel: Channel) -> Result<&Outbound> {
 
 /// Refuses who comes by an address where nobody does, as clients know it; a link or code is a way in like a password.
 pub(crate) fn check_takes_email(auth: &Auth, kind: Kind) -> Result<()> {
-    if auth.config().external.email.enabled {
-        Ok(())
-    } else {
-        Err(Error::new(kind, "email_provider_disabled", "Email logins are disabled"))
+    const MESSAGE: &str = "Email logins are disabled";
+    match kind {
+        _ if auth.config().external.email.enabled => Ok(()),
+        Kind::BadRequest => Err(Error::new(Kind::BadRequest, "email_provider_disabled", MESSAGE)),
+        _ => Err(unprocessable("email_provider_disabled", MESSAGE)),
     }
 }
 
