@@ -189,17 +189,17 @@ async fn what_is_taken_back_or_full_says_so() {
     assert_eq!(server.patch(&ann, &row, json!({ "revoked_at": "2026-01-01T00:00:00Z" }), "").await.status, 204);
     server.patch(&ann, &row, json!({ "revoked_at": null }), "").await.refused(422, "scim_token_revoked");
     // Of keys that work there are so many; one that was taken back makes room.
-    let make = async || server.auth(&ann, "api-keys", json!({ "name": "Till", "permissions": ["customers:read"] })).await;
-    let first = make().await;
+    let till = async || server.auth(&ann, "api-keys", json!({ "name": "Till", "permissions": ["customers:read"] })).await;
+    let first = till().await;
     assert_eq!(first.status, 201, "{}", first.text);
     let more = "update public.companies set subscription_tier = 'enterprise';
                 insert into public.api_keys (company_id, name, key_prefix, key_hash, created_by)
                 select k.company_id, 'k' || n, 'th_live_ab', encode(sha256(n::text::bytea), 'hex'), k.created_by
                   from public.api_keys k, generate_series(1, 99) n";
     server.db.superuser().await.batch_execute(more).await.unwrap();
-    make().await.refused_by_auth(422, "api_keys_too_many");
+    till().await.refused_by_auth(422, "api_keys_too_many");
     let first = format!("api_keys?id=eq.{}", first.body["id"].as_str().unwrap());
     assert_eq!(server.patch(&ann, &first, json!({ "revoked_at": "2026-01-01T00:00:00Z" }), "").await.status, 204);
-    assert_eq!(make().await.status, 201);
-    make().await.refused_by_auth(422, "api_keys_too_many");
+    assert_eq!(till().await.status, 201);
+    till().await.refused_by_auth(422, "api_keys_too_many");
 }
