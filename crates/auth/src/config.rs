@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api_keys::ApiKeyConfig;
 pub use crate::companies::CompaniesConfig;
-pub use crate::external::config::{AnonymousConfig, AppleConfig, ExternalConfig, ProviderConfig};
+pub use crate::external::config::{AnonymousConfig, AppleConfig, ExternalConfig, OwnConfig, ProviderConfig};
 pub use crate::hooks::config::HooksConfig;
 pub use crate::issuers::config::{IssuerConfig, IssuersConfig, SecondFactor};
 pub use crate::limits::config::LimitsConfig;
@@ -158,10 +158,15 @@ pub struct PasswordConfig {
     pub queue_max: usize,
     /// The latest moment that those are told, in seconds.
     pub come_back_seconds_max: u32,
+    /// After how many milliseconds, or a multiple of that, a wrong password is refused and a sign-up is answered that has to be confirmed:
+    /// how long the work took tells nothing then. 0: at once.
+    pub refusal_step_ms: u32,
     /// The highest cost of a bcrypt hash that was brought from elsewhere and is still compared; each step doubles the work.
     pub bcrypt_cost_max: u32,
     /// The most memory that a hash of argon2 or scrypt takes that was brought from elsewhere and is still compared.
     pub imported_memory_kib_max: u32,
+    /// Whether a new password needs the one that the account has, where it has one.
+    pub current_required: bool,
     /// Of which sorts of characters a password has to have one each: `lower`, `upper`, `digit`, `symbol`.
     pub required_characters: Vec<String>,
     /// Whether passwords are refused that everybody tries first. The list is in the program.
@@ -183,6 +188,9 @@ pub struct OneTimeConfig {
     pub mail_seconds: u32,
     /// How long a code by SMS is good.
     pub sms_seconds: u32,
+    /// After how many milliseconds, or a multiple of that, whoever asks for a link or code is answered, so that how long the work took
+    /// tells nothing. 0: at once.
+    pub answer_step_ms: u32,
     /// Digits of a code.
     pub code_digits: u32,
     /// Wrong codes after which only the link is good.
@@ -201,12 +209,12 @@ pub struct OneTimeConfig {
     pub phone_autoconfirm: bool,
     /// Whether the old address has to agree when an account gets another one.
     pub email_change_double: bool,
-    /// Whether a new password needs a code first, where the session is older than a day.
+    /// Whether a new password needs a code first, or the one that the account has, where the session is older than a day.
     pub reauthentication_required: bool,
 }
 
 impl OneTimeConfig {
-    fn faults(&self) -> [(bool, &'static str, &'static str); 9] {
+    fn faults(&self) -> [(bool, &'static str, &'static str); 10] {
         let site = self.site_url.as_deref().map(url::Url::parse);
         let is_code = |line: &String| {
             line.split_once('=').is_some_and(|(number, code)| {
@@ -221,6 +229,7 @@ impl OneTimeConfig {
             (self.redirect_urls.iter().any(|url| !url.contains(':') || url.len() > 1000), "one_time.redirect_urls", "URLs with `*`"),
             (!(60..=604_800).contains(&self.mail_seconds), "one_time.mail_seconds", "60 to 604800"),
             (!(30..=86_400).contains(&self.sms_seconds), "one_time.sms_seconds", "30 to 86400"),
+            (self.answer_step_ms > 5000, "one_time.answer_step_ms", "0 to 5000"),
             (!(6..=10).contains(&self.code_digits), "one_time.code_digits", "6 to 10"),
             (!(1..=20).contains(&self.code_attempts_max), "one_time.code_attempts_max", "1 to 20"),
             (self.mail_pause_seconds > 3600, "one_time.mail_pause_seconds", "0 to 3600"),
@@ -243,6 +252,7 @@ impl Default for OneTimeConfig {
             redirect_urls: Vec::new(),
             mail_seconds: 3600,
             sms_seconds: 600,
+            answer_step_ms: 50,
             code_digits: 6,
             code_attempts_max: 5,
             mail_pause_seconds: 60,
@@ -332,8 +342,10 @@ impl Default for PasswordConfig {
             workers: 0,
             queue_max: 128,
             come_back_seconds_max: 60,
+            refusal_step_ms: 250,
             bcrypt_cost_max: 14,
             imported_memory_kib_max: 64 * 1024,
+            current_required: false,
             required_characters: Vec::new(),
             common_refused: true,
             leaked_file: None,
@@ -405,6 +417,7 @@ impl AuthConfig {
             (self.password.workers > 256, "password.workers", "0 to 256"),
             (self.password.queue_max > 10_000, "password.queue_max", "0 to 10000"),
             (!(1..=3600).contains(&self.password.come_back_seconds_max), "password.come_back_seconds_max", "1 to 3600"),
+            (self.password.refusal_step_ms > 5000, "password.refusal_step_ms", "0 to 5000"),
             (!(4..=16).contains(&self.password.bcrypt_cost_max), "password.bcrypt_cost_max", "4 to 16"),
             (!(1024..=1_048_576).contains(&self.password.imported_memory_kib_max), "password.imported_memory_kib_max", "1024 to 1048576"),
             (self.mfa.issuer.chars().count() > 200, "mfa.issuer", "at most 200 characters"),

@@ -53,7 +53,7 @@ pub(crate) async fn settings(State(auth): State<Auth>) -> Json<Value> {
 fn known(auth: &Auth) -> Value {
     let phone = one_time::takes_phones(auth);
     let is_on = |name: &str| match name {
-        "email" => true,
+        "email" => auth.config().external.email.enabled,
         "phone" => phone,
         "anonymous_users" => auth.config().anonymous.enabled,
         name => auth.providers().iter().any(|provider| provider.name == name),

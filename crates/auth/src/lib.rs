@@ -18,6 +18,7 @@ mod authenticate;
 mod companies;
 mod documents;
 mod errors;
+mod even;
 mod external;
 mod factors;
 mod flows;

@@ -19,6 +19,7 @@ pub mod unsubscribe;
 
 mod addresses;
 mod attempts;
+mod brand;
 mod carry;
 mod dispatch;
 mod hook;

@@ -77,6 +77,8 @@ pub struct Brand {
     pub logo: Option<String>,
     /// Its colour, `#rrggbb`.
     pub color: Option<String>,
+    /// The language in which it writes to whoever chose none.
+    pub locale: Option<String>,
 }
 
 /// What differs from message to message.
@@ -130,9 +132,9 @@ impl Templates {
         Ok(templates)
     }
 
-    /// Writes a message. An unknown language is the server's own.
+    /// Writes a message. Who chose no language, or an unknown one, reads the company's, or the server's own.
     pub fn render(&self, template: Template, locale: &str, brand: &Brand, values: &Values) -> Result<Message> {
-        let locale = self.known(locale);
+        let locale = self.known(locale).or_else(|| self.known(brand.locale.as_deref()?)).unwrap_or(&self.locale);
         let name = one_line(brand.name.as_deref().unwrap_or(&self.brand));
         let inner = context! { brand => name, days => values.minutes / DAY_MINUTES, ..minijinja::Value::from_serialize(values) };
         let say = |section: &str, key: &str| self.say(locale, section, key, &inner);
@@ -167,9 +169,9 @@ impl Templates {
     }
 
     /// `de-AT` is `de` where there is nothing closer.
-    fn known<'a>(&'a self, wanted: &'a str) -> &'a str {
+    fn known<'a>(&self, wanted: &'a str) -> Option<&'a str> {
         let wanted = if self.texts.contains_key(wanted) { wanted } else { wanted.split(['-', '_']).next().unwrap_or_default() };
-        if self.texts.contains_key(wanted) { wanted } else { &self.locale }
+        self.texts.contains_key(wanted).then_some(wanted)
     }
 
     fn say(&self, locale: &str, section: &str, key: &str, values: &minijinja::Value) -> Result<String> {
@@ -277,12 +279,26 @@ mod tests {
     }
 
     #[test]
+    fn who_chose_no_language_reads_the_companys() {
+        let templates = load(&MailConfig::default());
+        let of = |locale: &str| Brand { locale: Some(locale.to_owned()), ..Brand::default() };
+        let said = |own: &str, brand: Brand| templates.render(Template::Sms, own, &brand, &values()).unwrap().text;
+        let (english, spanish) = ("123456 is your code for Thorbis.", "123456 es su código para Thorbis.");
+        assert_eq!(said("", of("es")), spanish);
+        assert_eq!(said("", of("es_MX")), spanish);
+        assert_eq!(said("en", of("es")), english, "who chose one reads that");
+        assert_eq!(said("xx", of("es")), spanish, "and who chose one that is not known reads the company's");
+        assert_eq!(said("", of("xx")), english);
+    }
+
+    #[test]
     fn what_a_company_wrote_stays_text() {
         let templates = load(&MailConfig::default());
         let brand = Brand {
             name: Some("<script>\r\nBcc: x</script>".to_owned()),
             logo: Some("javascript:alert(1)".to_owned()),
             color: Some("red;background:url(x)".to_owned()),
+            locale: None,
         };
         let message = templates.render(Template::MagicLink, "en", &brand, &values()).unwrap();
         assert!(!message.html.contains("<script>") && message.html.contains("&lt;script&gt;"));

@@ -12,6 +12,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::LINK;
+use jiff::Timestamp;
 use kernel::{Error, Kind, Result, Secret, UserId};
 use postgres::{Access, Sql, Tx};
 use serde::Deserialize;
@@ -20,7 +21,8 @@ use serde_json::{Map, Value, json};
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
 use crate::hooks::Newcomer;
-use crate::input::{Administrator, Body, Device, Email, Params, check_metadata, optional_number};
+use crate::input::{Administrator, Body, Device, Email, Params, Phone, check_metadata, optional_number};
+use crate::one_time::{NewPhoneUser, create_by_phone};
 use crate::sessions;
 use crate::tokens::AUDIENCE;
 use crate::users::queries::{Change, NewUser};
@@ -57,6 +59,8 @@ pub(crate) struct Wish {
     #[serde(default)]
     email_confirm: bool,
     #[serde(default)]
+    phone_confirm: bool,
+    #[serde(default)]
     user_metadata: Option<Map<String, Value>>,
     #[serde(default)]
     app_metadata: Option<Map<String, Value>>,
@@ -64,6 +68,33 @@ pub(crate) struct Wish {
     role: Option<String>,
     #[serde(default)]
     ban_duration: Option<String>,
+}
+
+/// By what an account is known.
+struct Names {
+    email: Option<Email>,
+    phone: Option<Phone>,
+}
+
+impl Names {
+    /// Reads what a new account is known by: something.
+    fn read(wish: &Wish) -> Result<Self> {
+        let names = Self::read_some(wish)?;
+        if names.email.is_none() && names.phone.is_none() { Err(nameless()) } else { Ok(names) }
+    }
+
+    /// Reads what there is; an empty text is nothing.
+    fn read_some(wish: &Wish) -> Result<Self> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        Ok(Self {
+            email: given(&wish.email).as_deref().map(Email::parse).transpose()?,
+            phone: given(&wish.phone).as_deref().map(Phone::parse).transpose()?,
+        })
+    }
+}
+
+fn nameless() -> Error {
+    bad_request("validation_failed", "Cannot create a user without either an email or phone")
 }
 
 /// How an account goes.
@@ -104,40 +135,63 @@ pub(crate) async fn get(State(auth): State<Auth>, admin: Administrator, Path(id)
 
 pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, device: Device, Body(wish): Body<Wish>) -> Result<Json<User>> {
     check(&auth, &wish)?;
-    let email = Email::parse(wish.email.as_deref().unwrap_or_default())?;
+    let names = Names::read(&wish)?;
     let hash = hash(&auth, &wish).await?;
-    let banned_until = wish.ban_duration.as_deref().map(BanDuration::parse).transpose()?;
-    let (user_metadata, app_metadata) = (wish.user_metadata.unwrap_or_default(), wish.app_metadata.unwrap_or_default());
     let now = auth.now();
-    let new = NewUser {
-        id: wish.id.unwrap_or_else(UserId::new_v7),
-        email: &email,
-        hash: hash.as_deref(),
-        user_metadata: &user_metadata,
-        app_metadata: &app_metadata,
-        confirmed: wish.email_confirm,
-        now,
-    };
+    let banned = wish.ban_duration.as_deref().map(|text| BanDuration::parse(text)?.until(now)).transpose()?;
+    let id = wish.id.unwrap_or_else(UserId::new_v7);
+    let empty = Map::new();
     let tx = auth.begin_as(&admin.0, Access::Write).await?;
-    let newcomer = Newcomer { id: new.id, provider: "email", email: email.as_str(), phone: "", user_metadata: &user_metadata };
+    let newcomer = Newcomer {
+        id,
+        provider: if names.email.is_some() { "email" } else { "phone" },
+        email: names.email.as_ref().map(Email::as_str).unwrap_or_default(),
+        phone: names.phone.as_ref().map(Phone::as_str).unwrap_or_default(),
+        user_metadata: wish.user_metadata.as_ref().unwrap_or(&empty),
+    };
     auth.before_user(&tx, &device, newcomer).await?;
-    if !users::queries::create(&tx, &new).await.map_err(users::taken)? {
-        return Err(unprocessable("email_exists", "A user with this email address has already been registered"));
+    make(&tx, id, (&wish, &names, hash.as_deref()), now).await?;
+    if let Some(banned) = banned {
+        let change = Change { banned_until: Some(banned), ..Change::default() };
+        users::queries::change(&tx, id, &change, now).await?;
     }
-    if let Some(banned) = banned_until {
-        let change = Change { banned_until: Some(banned.until(now)?), ..Change::default() };
-        users::queries::change(&tx, new.id, &change, now).await?;
+    note_length(&auth, &tx, id, wish.password.as_ref()).await?;
+    if wish.email_confirm {
+        users::queries::prove_email(&tx, id, now).await?;
     }
-    note_length(&auth, &tx, new.id, wish.password.as_ref()).await?;
-    if new.confirmed {
-        users::queries::prove_email(&tx, new.id, now).await?;
-    }
-    let user = read(&tx, new.id).await?;
+    let user = read(&tx, id).await?;
     users::check_size(&auth, &user)?;
     tx.commit().await?;
     auth.after_user(&device, user.id);
     tracing::info!(user_id = %user.id, "an account was made with the service key");
     Ok(Json(user))
+}
+
+/// Makes an account by the address that is wished, or by the number; the other one it is known by, too.
+async fn make(tx: &Tx, id: UserId, wished: (&Wish, &Names, Option<&str>), now: Timestamp) -> Result<()> {
+    let (wish, names, hash) = wished;
+    let empty = Map::new();
+    let (user_metadata, app_metadata) = (wish.user_metadata.as_ref().unwrap_or(&empty), wish.app_metadata.as_ref().unwrap_or(&empty));
+    let phone = names.phone.as_ref();
+    let rest = if let Some(email) = &names.email {
+        let new = NewUser { id, email, hash, user_metadata, app_metadata, confirmed: wish.email_confirm, now };
+        if !users::queries::create(tx, &new).await.map_err(users::taken)? {
+            return Err(unprocessable("email_exists", "A user with this email address has already been registered"));
+        }
+        Change { phone, confirm_phone: phone.is_some() && wish.phone_confirm, ..Change::default() }
+    } else {
+        let phone = phone.ok_or_else(nameless)?;
+        let new = NewPhoneUser { id, phone, hash, user_metadata, confirmed: wish.phone_confirm, now };
+        if !create_by_phone(tx, &new).await.map_err(users::taken)? {
+            return Err(unprocessable("phone_exists", "A user with this phone number has already been registered"));
+        }
+        Change { app_metadata: Some(app_metadata), confirm_phone: wish.phone_confirm, ..Change::default() }
+    };
+    if phone.is_none() {
+        return Ok(());
+    }
+    users::queries::change(tx, id, &rest, now).await.map_err(users::taken)?;
+    users::queries::know_by_names(tx, id, now).await
 }
 
 pub(crate) async fn update(
@@ -148,7 +202,7 @@ pub(crate) async fn update(
 ) -> Result<Json<User>> {
     let id = user_id(&id)?;
     check(&auth, &wish)?;
-    let email = wish.email.as_deref().map(Email::parse).transpose()?;
+    let Names { email, phone } = Names::read_some(&wish)?;
     let hash = hash(&auth, &wish).await?;
     let now = auth.now();
     let banned = wish.ban_duration.as_deref().map(|text| BanDuration::parse(text)?.until(now)).transpose()?;
@@ -156,19 +210,25 @@ pub(crate) async fn update(
         email: email.as_ref(),
         // Who holds the service key vouches for the address he writes.
         confirm_email: wish.email_confirm || email.is_some(),
+        phone: phone.as_ref(),
+        confirm_phone: wish.phone_confirm || phone.is_some(),
         hash: hash.as_deref(),
         user_metadata: wish.user_metadata.as_ref(),
         app_metadata: wish.app_metadata.as_ref(),
         banned_until: banned,
     };
     let tx = auth.begin_as(&admin.0, Access::Write).await?;
-    if let Some(email) = &email {
+    let wanted: Vec<&str> = email.iter().map(Email::as_str).chain(phone.iter().map(Phone::as_str)).collect();
+    if !wanted.is_empty() {
         let mut one = Sql::new("u.id = ");
         one.bind(id).text("::uuid");
-        users::queries::lock_names(&tx, one, &[email.as_str()]).await?;
+        users::queries::lock_names(&tx, one, &wanted).await?;
     }
     if !users::queries::change(&tx, id, &change, now).await.map_err(users::taken)? {
         return Err(not_found());
+    }
+    if !wanted.is_empty() {
+        users::queries::know_by_names(&tx, id, now).await?;
     }
     note_length(&auth, &tx, id, wish.password.as_ref()).await?;
     if hash.is_some() || banned.flatten().is_some() {
@@ -233,10 +293,8 @@ fn still_needed(error: Error) -> Error {
 
 /// Refuses what cannot be done, rather than leaving it out in silence.
 fn check(auth: &Auth, wish: &Wish) -> Result<()> {
-    if wish.phone.as_ref().is_some_and(|phone| !phone.is_empty()) {
-        return Err(bad_request("phone_provider_disabled", "Phone numbers cannot be used here"));
-    }
-    if wish.role.as_ref().is_some_and(|role| role != AUDIENCE) {
+    // A person's role is always this one: what a program may do that holds the service key, no account of a person is to do.
+    if wish.role.as_ref().is_some_and(|role| !matches!(role.as_str(), "" | AUDIENCE)) {
         return Err(bad_request("validation_failed", "role must be authenticated; what a member may do is said in his company"));
     }
     if let Some(metadata) = &wish.user_metadata {

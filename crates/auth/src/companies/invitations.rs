@@ -91,16 +91,16 @@ fn invitation(row: &Row) -> Result<Value> {
 async fn send(auth: &Auth, tx: &Tx, device: &Device, what: (&Value, &Secret<String>, Option<&str>)) -> Result<()> {
     let (made, token, redirect_to) = what;
     let (id, to) = (made["company_id"].as_str().unwrap_or_default(), made["email"].as_str().unwrap_or_default());
-    let mut sql = Sql::new(
-        "select c.name, coalesce(c.logo_url, c.logo) as logo, coalesce(c.brand_primary_color, c.brand_color) as color,
-                coalesce((select left(u.raw_user_meta_data ->> 'locale', 20) from auth.users u
+    let mut sql = Sql::new("select ");
+    sql.text(Brand::COLUMNS).text(
+        ",      coalesce((select left(u.raw_user_meta_data ->> 'locale', 20) from auth.users u
                            where u.deleted_at is null and not u.is_sso_user and u.email_key = lower(btrim(",
     );
     sql.bind(to).text("::text))), '') as locale, (select u.name from public.users u where u.id = app.caller()) as inviter");
     sql.text(" from public.companies c where c.id = ").bind(id).text("::text::uuid");
     let row = tx.query_one(sql).await?;
     let text = |name: &str| row.try_get::<_, Option<String>>(name).map_err(Error::internal);
-    let brand = Brand { name: text("name")?, logo: text("logo")?, color: text("color")? };
+    let brand = Brand::from_row(&row)?;
     let values = Values {
         email: to.to_owned(),
         inviter: text("inviter")?.unwrap_or_default(),

@@ -1,6 +1,6 @@
-//! What can be set about signing in without an address of one's own here: as nobody in particular, or with an account elsewhere.
+//! What can be set about the ways to sign in: with an address, a number, as nobody in particular, or with an account elsewhere.
 //!
-//! Invariant: everything here is off until an operator turns it on.
+//! Invariant: whatever asks somebody else is off until an operator turns it on.
 
 use std::path::PathBuf;
 
@@ -40,6 +40,10 @@ pub struct ExternalConfig {
     pub custom_providers_max: u32,
     /// Whether providers that are added over the API may have private addresses, and none of TLS: for tests.
     pub private_addresses_allowed: bool,
+    /// Addresses: signing up and in with one, by password, link or code.
+    pub email: OwnConfig,
+    /// Telephone numbers, likewise. Without somebody who sends SMS there are none in any case.
+    pub phone: OwnConfig,
     /// Google.
     pub google: ProviderConfig,
     /// GitHub. `issuer` is its address, also of an own GitHub Enterprise Server.
@@ -50,6 +54,14 @@ pub struct ExternalConfig {
     pub apple: AppleConfig,
     /// Any other provider that speaks OpenID Connect; clients call it `oidc`.
     pub oidc: ProviderConfig,
+}
+
+/// A way to sign in that asks no provider.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OwnConfig {
+    /// Whether people may sign up and in with it.
+    pub enabled: bool,
 }
 
 /// One provider.
@@ -155,12 +167,20 @@ impl Default for ExternalConfig {
             document_seconds: 3600,
             custom_providers_max: 100,
             private_addresses_allowed: false,
+            email: OwnConfig::default(),
+            phone: OwnConfig::default(),
             google: at("https://accounts.google.com"),
             github: ProviderConfig { api_url: "https://api.github.com".to_owned(), ..at("https://github.com") },
             azure: at("https://login.microsoftonline.com/common/v2.0"),
             apple: AppleConfig::default(),
             oidc: ProviderConfig::default(),
         }
+    }
+}
+
+impl Default for OwnConfig {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 

@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use kernel::{Error, Kind, Result};
+use kernel::{Error, Kind, Result, UserId};
 use postgres::{Access, Sql, Tx};
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,6 +27,13 @@ pub(crate) struct Which {
 pub(crate) async fn grants(State(auth): State<Auth>, caller: Caller) -> Result<Json<Value>> {
     required(&auth)?;
     let tx = opened(&auth, caller, "list the programs that act for somebody").await?;
+    let grants = granted(&tx, caller.user_id).await?;
+    tx.commit().await?;
+    Ok(Json(grants))
+}
+
+/// Returns the programs that act for somebody.
+pub(crate) async fn granted(tx: &Tx, user_id: UserId) -> Result<Value> {
     let mut sql = Sql::new(
         "select coalesce(jsonb_agg(jsonb_build_object(
                   'client', jsonb_build_object('id', c.id, 'name', c.name, 'uri', coalesce(c.uri, ''), 'logo_uri', coalesce(c.logo_uri, '')),
@@ -35,10 +42,8 @@ pub(crate) async fn grants(State(auth): State<Auth>, caller: Caller) -> Result<J
                 order by k.granted_at desc, c.id), '[]') as grants
            from auth.oauth_consents k join auth.oauth_clients c on c.id = k.client_id where k.user_id = ",
     );
-    sql.bind(caller.user_id).text("::uuid");
-    let grants = tx.query_one(sql).await?.try_get("grants").map_err(Error::internal)?;
-    tx.commit().await?;
-    Ok(Json(grants))
+    sql.bind(user_id).text("::uuid");
+    tx.query_one(sql).await?.try_get("grants").map_err(Error::internal)
 }
 
 pub(crate) async fn revoke_grant(State(auth): State<Auth>, Params(which): Params<Which>, caller: Caller) -> Result<StatusCode> {

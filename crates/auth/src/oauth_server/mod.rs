@@ -31,7 +31,7 @@ pub use config::OauthServerConfig;
 pub(crate) use consent::{consent, details};
 pub use discovery::router as well_known;
 pub(crate) use discovery::{oauth as metadata, openid};
-pub(crate) use grants::{grants, revoke_grant};
+pub(crate) use grants::{granted, grants, revoke_grant};
 pub(crate) use introspect::introspect;
 use kernel::{Error, Kind, Result};
 pub(crate) use person::userinfo;

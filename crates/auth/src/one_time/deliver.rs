@@ -63,9 +63,25 @@ pub(crate) fn require(auth: &Auth, channel: Channel) -> Result<&Outbound> {
     })
 }
 
+/// Refuses who comes by an address where nobody does, as clients know it; a link or code is a way in like a password.
+pub(crate) fn check_takes_email(auth: &Auth, kind: Kind) -> Result<()> {
+    const MESSAGE: &str = "Email logins are disabled";
+    match kind {
+        _ if auth.config().external.email.enabled => Ok(()),
+        Kind::BadRequest => Err(Error::new(Kind::BadRequest, "email_provider_disabled", MESSAGE)),
+        _ => Err(unprocessable("email_provider_disabled", MESSAGE)),
+    }
+}
+
+/// The same of telephone numbers.
+pub(crate) fn check_takes_phones(auth: &Auth) -> Result<()> {
+    let refused = || Error::new(Kind::BadRequest, "phone_provider_disabled", "Unsupported phone provider");
+    auth.config().external.phone.enabled.then_some(()).ok_or_else(refused)
+}
+
 /// Tells whether people are known by telephone numbers here.
 pub(crate) fn takes_phones(auth: &Auth) -> bool {
-    auth.config().one_time.phone_autoconfirm || require(auth, Channel::Sms).is_ok()
+    auth.config().external.phone.enabled && (auth.config().one_time.phone_autoconfirm || require(auth, Channel::Sms).is_ok())
 }
 
 /// Sends the code that confirms a number; to one that is confirmed, nothing.

@@ -19,7 +19,10 @@ mod verify;
 pub(crate) use accounts::Account;
 pub(crate) use admin::{generate_link, invite};
 pub(crate) use change::{check_nonce, email, phone, reauthenticate};
-pub(crate) use deliver::{Delivery, Post, confirm_phone, deliver_to, post, put, require, sent, takes_phones, too_many, too_soon};
+pub(crate) use deliver::{
+    Delivery, Post, check_takes_email, check_takes_phones, confirm_phone, deliver_to, post, put, require, sent, takes_phones, too_many,
+    too_soon,
+};
 pub(crate) use purpose::Purpose;
 pub(crate) use queries::{NewPhoneUser, brand, create_by_phone, settle_email_change};
 pub(crate) use redirect::target as return_target;

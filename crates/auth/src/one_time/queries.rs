@@ -234,17 +234,15 @@ pub(crate) async fn create_by_phone(tx: &Tx, new: &NewPhoneUser<'_>) -> Result<b
 
 /// Returns the company in whose name somebody is written to: the only one that he is an active member of.
 pub(crate) async fn brand(tx: &Tx, user_id: Option<UserId>) -> Result<(Option<CompanyId>, Brand)> {
-    let mut sql =
-        Sql::new("select c.id, c.name, coalesce(c.logo_url, c.logo) as logo, coalesce(c.brand_primary_color, c.brand_color) as color ");
-    sql.text(
+    let mut sql = Sql::new("select c.id, ");
+    sql.text(Brand::COLUMNS).text(
         "from public.team_members m join public.companies c on c.id = m.company_id and c.deleted_at is null and c.archived_at is null ",
     );
     sql.text("where m.status = 'active' and m.archived_at is null and m.user_id = ").bind(user_id).text("::uuid limit 2");
     let rows = tx.query(sql).await?;
     let [row] = rows.as_slice() else { return Ok((None, Brand::default())) };
-    let text = |name: &str| row.try_get::<_, Option<String>>(name).map_err(Error::internal);
     let id = row.try_get::<_, Uuid>("id").map_err(Error::internal)?;
-    Ok((Some(CompanyId(id)), Brand { name: text("name")?, logo: text("logo")?, color: text("color")? }))
+    Ok((Some(CompanyId(id)), Brand::from_row(row)?))
 }
 
 fn among(purposes: &[Purpose]) -> Sql {

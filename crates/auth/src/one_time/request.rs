@@ -2,17 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use kernel::{Result, UserId};
+use kernel::{Kind, Result, UserId};
 use outbound::Channel;
 use outbound::templates::Template;
 use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::deliver::{deliver_to, require, sent};
+use super::deliver::{check_takes_email, check_takes_phones, deliver_to, require, sent};
 use super::{Account, Delivery, NewPhoneUser, Purpose, queries};
 use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
+use crate::even::Even;
 use crate::flows::Challenge;
 use crate::hooks::Newcomer;
 use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
@@ -60,13 +61,21 @@ pub(crate) async fn otp(
     device: Device,
     Body(wish): Body<Wish>,
 ) -> Result<Json<Value>> {
+    let even = even(&auth);
     let present = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-    match (present(&wish.email), present(&wish.phone)) {
+    let answer = match (present(&wish.email), present(&wish.phone)) {
         (true, true) => Err(bad_request("validation_failed", "Only an email address or phone number should be provided")),
         (false, false) => Err(bad_request("validation_failed", "One of email or phone must be set")),
         (true, false) => Box::pin(by_mail(&auth, &device, wish, back.redirect_to.as_deref())).await,
         (false, true) => Box::pin(by_sms(&auth, &device, wish)).await,
-    }
+    };
+    even.reach().await;
+    answer
+}
+
+/// Begins what is answered in steps, whoever it is asked for.
+pub(super) fn even(auth: &Auth) -> Even {
+    Even::begin(auth.config().one_time.answer_step_ms)
 }
 
 pub(crate) async fn magic_link(
@@ -75,10 +84,14 @@ pub(crate) async fn magic_link(
     device: Device,
     Body(wish): Body<Wish>,
 ) -> Result<Json<Value>> {
-    Box::pin(by_mail(&auth, &device, wish, back.redirect_to.as_deref())).await
+    let even = even(&auth);
+    let answer = Box::pin(by_mail(&auth, &device, wish, back.redirect_to.as_deref())).await;
+    even.reach().await;
+    answer
 }
 
 async fn by_mail(auth: &Auth, device: &Device, wish: Wish, redirect_to: Option<&str>) -> Result<Json<Value>> {
+    check_takes_email(auth, Kind::Unprocessable)?;
     require(auth, Channel::Mail)?;
     let challenge = wish.challenge()?;
     let email = Email::parse(wish.email.as_deref().unwrap_or_default())?;
@@ -120,6 +133,7 @@ async fn by_mail(auth: &Auth, device: &Device, wish: Wish, redirect_to: Option<&
 }
 
 async fn by_sms(auth: &Auth, device: &Device, wish: Wish) -> Result<Json<Value>> {
+    check_takes_phones(auth)?;
     require(auth, Channel::Sms)?;
     if wish.channel.as_deref().is_some_and(|channel| !matches!(channel, "" | "sms")) {
         return Err(bad_request("validation_failed", "Invalid channel, supported values are 'sms'"));
@@ -173,6 +187,8 @@ pub(crate) async fn recover(
     device: Device,
     Body(wish): Body<Wish>,
 ) -> Result<Json<Value>> {
+    let even = even(&auth);
+    check_takes_email(&auth, Kind::Unprocessable)?;
     require(&auth, Channel::Mail)?;
     let challenge = wish.challenge()?;
     let email = wish.email.as_deref().filter(|email| !email.is_empty());
@@ -190,7 +206,9 @@ pub(crate) async fn recover(
         redirect_to: back.redirect_to.as_deref(),
         is_last: true,
     };
-    Box::pin(finish_to(&auth, tx, &device, delivery, challenge.as_ref())).await
+    let answer = Box::pin(finish_to(&auth, tx, &device, delivery, challenge.as_ref())).await;
+    even.reach().await;
+    answer
 }
 
 /// Puts it into the outbox and answers what everybody is answered.

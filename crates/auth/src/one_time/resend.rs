@@ -2,15 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use kernel::Result;
+use kernel::{Kind, Result};
 use outbound::Channel;
 use outbound::templates::Template;
 use postgres::Access;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::deliver::{deliver_to, require, sent};
-use super::request::{Return, by_phone, finish, finish_to};
+use super::deliver::{check_takes_email, check_takes_phones, deliver_to, require, sent};
+use super::request::{Return, by_phone, even, finish, finish_to};
 use super::{Account, Delivery, Purpose};
 use crate::Auth;
 use crate::errors::bad_request;
@@ -38,7 +38,8 @@ pub(crate) async fn resend(
     let present = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
     let (email, phone) = (present(&wish.email), present(&wish.phone));
     let challenge = Challenge::read(wish.code_challenge.as_deref(), wish.code_challenge_method.as_deref())?;
-    match wish.kind.as_str() {
+    let even = even(&auth);
+    let answer = match wish.kind.as_str() {
         "" => Err(bad_request("validation_failed", "Missing one of these types: signup, email_change, sms, phone_change")),
         "signup" | "email_change" => match (email, phone) {
             (Some(email), None) => {
@@ -54,7 +55,9 @@ pub(crate) async fn resend(
             (_, None) => Err(bad_request("validation_failed", "Type provided requires a phone number")),
         },
         _ => Err(bad_request("validation_failed", "Unsupported type: use signup, email_change, sms or phone_change")),
-    }
+    };
+    even.reach().await;
+    answer
 }
 
 /// Where a link leads, and what the application will prove itself with that asked for it.
@@ -62,6 +65,9 @@ type Back<'a> = (Option<&'a str>, Option<&'a Challenge>);
 
 async fn by_mail(auth: &Auth, device: &Device, kind: &str, email: &str, back: Back<'_>) -> Result<Json<Value>> {
     let (redirect_to, challenge) = back;
+    if kind == "signup" {
+        check_takes_email(auth, Kind::BadRequest)?;
+    }
     require(auth, Channel::Mail)?;
     let email = Email::parse(email)?;
     auth.limits().strict("send", email.as_str(), device).await?;
@@ -114,6 +120,7 @@ pub(crate) fn changes<'a>(
 }
 
 async fn by_sms(auth: &Auth, device: &Device, kind: &str, phone: &str) -> Result<Json<Value>> {
+    check_takes_phones(auth)?;
     require(auth, Channel::Sms)?;
     let phone = Phone::parse(phone)?;
     auth.limits().strict("send", phone.as_str(), device).await?;

@@ -27,18 +27,16 @@ pub(super) struct Customer(Uuid);
 /// Finds a company by its slug or id.
 pub(super) async fn company(tx: &Tx, named: &str) -> Result<Option<Company>> {
     let id: Option<Uuid> = named.parse().ok();
-    let mut sql =
-        Sql::new("select c.id, c.name, coalesce(c.logo_url, c.logo) as logo, coalesce(c.brand_primary_color, c.brand_color) as color ");
-    sql.text("from public.companies c where c.deleted_at is null and c.archived_at is null and ");
+    let mut sql = Sql::new("select c.id, ");
+    sql.text(Brand::COLUMNS).text("from public.companies c where c.deleted_at is null and c.archived_at is null and ");
     match id {
         Some(id) => sql.text("c.id = ").bind(id).text("::uuid"),
         None => sql.text("c.slug = ").bind(named.replace('\0', "")).text("::text"),
     };
     let rows = tx.query(sql).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let text = |name: &str| row.try_get::<_, Option<String>>(name).map_err(Error::internal);
     let id = row.try_get::<_, Uuid>("id").map_err(Error::internal)?;
-    Ok(Some(Company { id: CompanyId(id), brand: Brand { name: text("name")?, logo: text("logo")?, color: text("color")? } }))
+    Ok(Some(Company { id: CompanyId(id), brand: Brand::from_row(row)? }))
 }
 
 /// Finds the customer of a company who has this address and a portal.

@@ -68,10 +68,10 @@ pub(super) async fn is_open(tx: &Tx, company: CompanyId, address: &str) -> Resul
 }
 
 async fn brand(tx: &Tx, company: CompanyId) -> Result<(Brand, String)> {
-    let mut sql = Sql::new("select c.name, coalesce(c.logo_url, c.logo) as logo, coalesce(c.brand_primary_color, c.brand_color) as color ");
-    sql.text("from public.companies c where c.id = ").bind(company).text("::uuid");
+    let mut sql = Sql::new("select ");
+    sql.text(Brand::COLUMNS).text("from public.companies c where c.id = ").bind(company).text("::uuid");
     let row = tx.query_one(sql).await?;
-    let text = |name: &str| row.try_get::<_, Option<String>>(name).map_err(Error::internal);
-    let name = text("name")?;
-    Ok((Brand { name: name.clone(), logo: text("logo")?, color: text("color")? }, name.unwrap_or_default()))
+    let brand = Brand::from_row(&row)?;
+    let name = brand.name.clone().unwrap_or_default();
+    Ok((brand, name))
 }

@@ -1,5 +1,5 @@
-//! `GET /user/security`, `GET /user/security/events`, `GET /admin/audit`: where somebody is signed in, by what, which keys he made, and
-//! what happened to his account.
+//! `GET /user/security`, `GET /user/security/events`, `GET /admin/audit`: where somebody is signed in, by what, which programs act for him,
+//! which keys he made, and what happened to his account.
 //!
 //! Invariant: everybody sees his own and nothing of others; what happened is written by the database beside the change itself, and only
 //! a refused sign-in, which changes nothing, from here.
@@ -15,12 +15,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::Auth;
 use crate::errors::{bad_request, session_not_found};
 use crate::input::{Administrator, Caller, Device, Params, optional_number};
 use crate::sessions::Lifetime;
 use crate::sessions::queries as sessions;
 use crate::users::queries as users;
+use crate::{Auth, oauth_server, passkeys};
 
 /// Events on a page, and at most.
 const PAGE: i64 = 50;
@@ -50,6 +50,8 @@ pub(crate) async fn overview(State(auth): State<Auth>, caller: Caller) -> Result
     let answer = json!({
         "sessions": sessions::list(&tx, caller, Lifetime::of(&auth)).await?,
         "factors": user.factors.unwrap_or_else(|| json!([])),
+        "passkeys": passkeys::list_of(&tx, caller.user_id).await?,
+        "programs": oauth_server::granted(&tx, caller.user_id).await?,
         "api_keys": queries::api_keys(&tx, caller.user_id).await?,
         "events": queries::events(&tx, caller.user_id, None, PAGE).await?,
     });

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use kernel::{Error, Result, Secret};
+use kernel::{Error, Kind, Result, Secret};
 use postgres::{Access, Tx};
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,9 +16,13 @@ use uuid::Uuid;
 use super::queries::{NONE_SPENT, State as SessionState};
 use super::{Lifetime, NewSession, RefreshToken, Session, label, open, queries, read};
 use crate::errors::{bad_request, unprocessable};
+use crate::even::Even;
 use crate::input::{Caller, Device, Email, Params, Phone, Unread};
 use crate::passwords::Outcome;
 use crate::{Auth, external, flows, limits, one_time, security, users};
+
+/// The code of a wrong password, and of one for an account that is not there.
+const INVALID: &str = "invalid_credentials";
 
 /// The query of the endpoint.
 #[derive(Deserialize)]
@@ -76,13 +80,22 @@ fn counted(counter: &'static str, answer: Result<Value>) -> Result<Value> {
 
 /// The one answer for an unknown address, a wrong password, and an account without one.
 pub(super) fn invalid_credentials() -> Error {
-    bad_request("invalid_credentials", "Invalid login credentials")
+    bad_request(INVALID, "Invalid login credentials")
 }
 
 async fn by_password(auth: &Auth, device: Device, presented: Presented) -> Result<Value> {
+    let even = Even::begin(auth.config().password.refusal_step_ms);
+    let answer = Box::pin(compare(auth, device, presented)).await;
+    if answer.as_ref().is_err_and(|error| error.code() == INVALID) {
+        even.reach().await;
+    }
+    answer
+}
+
+async fn compare(auth: &Auth, device: Device, presented: Presented) -> Result<Value> {
     let present = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     match (present(&presented.email), present(&presented.phone)) {
-        (true, false) => {}
+        (true, false) => one_time::check_takes_email(auth, Kind::Unprocessable)?,
         (false, true) if one_time::takes_phones(auth) => {}
         (false, true) => return Err(unprocessable("phone_provider_disabled", "Phone logins are disabled")),
         (true, true) => {

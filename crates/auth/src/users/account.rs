@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use kernel::{Error, Kind, Result, Secret};
 use outbound::Channel;
+use postgres::error::about;
 use postgres::{Access, Sql, Tx};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::User;
 use super::anonymous::nothing_to_sign_in_with;
 use super::queries::{self, Change};
-use crate::errors::{session_not_found, unprocessable};
+use crate::errors::{bad_request, session_not_found, unprocessable};
 use crate::flows::Challenge;
 use crate::input::{Body, Caller, Device, Email, Holding, Params, Phone, check_metadata, metadata_too_large};
 use crate::passwords::Outcome;
@@ -19,6 +20,10 @@ use crate::{Auth, one_time, sessions};
 
 /// PostgreSQL's code for a second row with the same key.
 const UNIQUE_VIOLATION: &str = "23505";
+/// The key by which a number has one account.
+const PHONE_KEY: &str = "users_phone_key";
+/// The key of accounts.
+const ID_KEY: &str = "users_pkey";
 
 /// What may be changed. `app_metadata` and `role` are not among it.
 #[derive(Deserialize)]
@@ -32,11 +37,21 @@ pub(crate) struct Wish {
     #[serde(default)]
     data: Option<Map<String, Value>>,
     #[serde(default)]
+    current_password: Option<Secret<String>>,
+    #[serde(default)]
     nonce: Option<Secret<String>>,
     #[serde(default)]
     code_challenge: Option<String>,
     #[serde(default)]
     code_challenge_method: Option<String>,
+}
+
+impl Wish {
+    /// Tells whether it is about what lets somebody in.
+    fn is_of_the_way_in(&self) -> bool {
+        let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        given(&self.email) || given(&self.phone) || self.password.as_ref().is_some_and(|password| !password.expose().is_empty())
+    }
 }
 
 pub(crate) async fn get(State(auth): State<Auth>, holding: Holding) -> Result<Json<User>> {
@@ -50,9 +65,14 @@ pub(crate) async fn put(
     device: Device,
     Body(wish): Body<Wish>,
 ) -> Result<Json<User>> {
+    if wish.is_of_the_way_in() && queries::is_managed(&auth, caller).await? {
+        let message = "Updating email, phone, password of a SSO account only possible via SSO";
+        return Err(unprocessable("user_sso_managed", message));
+    }
     let phone = wish.phone.as_deref().filter(|phone| !phone.is_empty());
     let phone = match phone {
         Some(phone) => {
+            one_time::check_takes_phones(&auth)?;
             one_time::require(&auth, Channel::Sms)?;
             Some(Phone::parse(phone)?)
         }
@@ -68,7 +88,7 @@ pub(crate) async fn put(
         auth.limits().strict("password", &caller.user_id.to_string(), &device).await?;
     }
     let hash = match wish.password.filter(|password| !password.expose().is_empty()) {
-        Some(password) => Some(new_hash(&auth, caller, password, wish.nonce.as_ref()).await?),
+        Some(password) => Some(new_hash(&auth, caller, password, (wish.current_password, wish.nonce.as_ref())).await?),
         None => None,
     };
     let change = Change {
@@ -152,15 +172,35 @@ async fn note_length(auth: &Auth, tx: &Tx, caller: Caller, is_long: bool) -> Res
     queries::note_length(tx, caller.user_id, is_long).await
 }
 
+/// By what somebody proves that it is he who wants a new password: the one that he has, a code.
+type Proof<'a> = (Option<Secret<String>>, Option<&'a Secret<String>>);
+
 /// Hashes a new password, if it may be chosen and is not the old one.
-async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>, nonce: Option<&Secret<String>>) -> Result<String> {
+async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>, (current, nonce): Proof<'_>) -> Result<String> {
     auth.passwords().check_choice(password.expose())?;
     let old = queries::own_hash(auth, caller).await?.ok_or_else(session_not_found)?;
+    let proved = knows(auth, current, old.as_ref()).await?;
     if old.is_some() && auth.passwords().verify(password.clone(), old).await? != Outcome::Wrong {
         return Err(unprocessable("same_password", "New password should be different from the old password."));
     }
-    one_time::check_nonce(auth, caller, nonce).await?;
+    // Who said the password that he has proved that he is there.
+    if !proved {
+        one_time::check_nonce(auth, caller, nonce).await?;
+    }
     auth.passwords().hash(password).await
+}
+
+/// Tells whether somebody said the password that he has; a wrong one is refused, and none where the settings want it.
+async fn knows(auth: &Auth, current: Option<Secret<String>>, old: Option<&String>) -> Result<bool> {
+    let Some(old) = old else { return Ok(false) };
+    match current.filter(|current| !current.expose().is_empty()) {
+        Some(current) if auth.passwords().verify(current.clone(), Some(old.clone())).await? != Outcome::Wrong => Ok(true),
+        Some(_) => Err(bad_request("current_password_invalid", "The current password is not right.")),
+        None if auth.config().password.current_required => {
+            Err(bad_request("current_password_required", "Current password required when setting new password."))
+        }
+        None => Ok(false),
+    }
 }
 
 /// Says that a second factor has to be proved before another way in is made.
@@ -169,8 +209,14 @@ pub(crate) fn factor_required() -> Error {
     Error::new(Kind::Unauthenticated, "insufficient_aal", message)
 }
 
-/// Says that an address belongs to somebody else.
+/// Says that an address, or the number beside it, belongs to somebody else.
 pub(crate) fn taken(error: Error) -> Error {
+    if about(&error).is_some_and(|about| about.constraint == Some(PHONE_KEY)) {
+        return taken_phone(error);
+    }
+    if about(&error).is_some_and(|about| about.constraint == Some(ID_KEY)) {
+        return Error::new(Kind::Conflict, "conflict", "A user with this id already exists").with_source(error);
+    }
     if error.code() == UNIQUE_VIOLATION {
         let message = "A user with this email address has already been registered";
         return Error::new(Kind::Unprocessable, "email_exists", message).with_source(error);

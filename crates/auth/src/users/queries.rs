@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::User;
 use crate::Auth;
+use crate::errors::session_not_found;
 use crate::input::{Caller, Email, Phone};
 
 /// What [`User::from_row`] reads, of the user `u`.
@@ -69,6 +70,9 @@ pub(crate) struct NewUser<'a> {
 pub(crate) struct Change<'a> {
     pub(crate) email: Option<&'a Email>,
     pub(crate) confirm_email: bool,
+    pub(crate) phone: Option<&'a Phone>,
+    /// The number is his as far as anybody can know.
+    pub(crate) confirm_phone: bool,
     pub(crate) hash: Option<&'a str>,
     /// Merged into what is there; a null takes a member away.
     pub(crate) user_metadata: Option<&'a Map<String, Value>>,
@@ -203,6 +207,20 @@ pub(crate) async fn own_hash(auth: &Auth, caller: Caller) -> Result<Option<Optio
     row.map(|row| row.try_get("encrypted_password").map_err(Error::internal)).transpose()
 }
 
+/// Tells whether the caller's ways in are somebody else's to say: of an outside issuer, or of his company's provider, by which alone he comes.
+pub(crate) async fn is_managed(auth: &Auth, caller: Caller) -> Result<bool> {
+    let mut sql = Sql::new(
+        "select u.is_sso_user or (
+                  exists (select from auth.identities i join public.sign_on_providers p on i.provider = 'sso:' || p.company_id || ':' || p.id
+                           where i.user_id = u.id and p.is_enabled)
+                  and not exists (select from auth.identities i where i.user_id = u.id and i.provider not like 'sso:%')) as managed
+           from auth.users u where ",
+    );
+    sql.append(live(caller.user_id, caller.session_id, auth.now()));
+    let row = auth.read_one(sql, "look who says how somebody signs in").await?;
+    row.ok_or_else(session_not_found)?.try_get("managed").map_err(Error::internal)
+}
+
 /// Changes the caller's own account. Tells whether his session was live.
 pub(crate) async fn change_self(tx: &Tx, caller: Caller, change: &Change<'_>, now: Timestamp) -> Result<bool> {
     change_where(tx, change, now, live(caller.user_id, caller.session_id, now)).await
@@ -222,6 +240,10 @@ async fn change_where(tx: &Tx, change: &Change<'_>, now: Timestamp, condition: S
     sql.text("::text as email, ");
     sql.bind(change.confirm_email);
     sql.text("::boolean as confirm, ");
+    sql.bind(change.phone.map(|phone| phone.as_str().to_owned()));
+    sql.text("::text as phone, ");
+    sql.bind(change.confirm_phone);
+    sql.text("::boolean as confirm_phone, ");
     sql.bind(change.hash.map(str::to_owned));
     sql.text("::text as hash, ");
     sql.bind(object(change.user_metadata));
@@ -238,10 +260,19 @@ async fn change_where(tx: &Tx, change: &Change<'_>, now: Timestamp, condition: S
          changed as (
            update auth.users u
               set email = coalesce(g.email, u.email),
-                  email_confirmed_at = case when g.confirm then coalesce(u.email_confirmed_at, g.now)
+                  email_confirmed_at = case when g.confirm and coalesce(g.email, u.email) is not null then coalesce(u.email_confirmed_at, g.now)
                                             when g.email <> u.email then null
                                             else u.email_confirmed_at end,
                   email_proved_at = case when g.email <> u.email then null else u.email_proved_at end,
+                  phone = coalesce(g.phone, u.phone),
+                  phone_confirmed_at = case when g.confirm_phone and coalesce(g.phone, u.phone) is not null
+                                              then coalesce(u.phone_confirmed_at, g.now)
+                                            when g.phone <> u.phone then null
+                                            else u.phone_confirmed_at end,
+                  phone_proved_at = case when g.confirm_phone and coalesce(g.phone, u.phone) is not null
+                                           then case when g.phone <> u.phone then g.now else coalesce(u.phone_proved_at, g.now) end
+                                         when g.phone <> u.phone then null
+                                         else u.phone_proved_at end,
                   encrypted_password = coalesce(g.hash, u.encrypted_password),
                   raw_user_meta_data = (u.raw_user_meta_data || g.user_metadata)
                     - array(select e.key from jsonb_each(g.user_metadata) e where e.value = 'null'),
@@ -266,6 +297,29 @@ async fn change_where(tx: &Tx, change: &Change<'_>, now: Timestamp, condition: S
          select id from changed",
     );
     Ok(tx.query_opt(sql).await?.is_some())
+}
+
+/// Has an account known by the address and the number that it has by now: an identity for each, and it is anonymous no more.
+pub(crate) async fn know_by_names(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
+    let mut sql = Sql::new("with given as (select ");
+    sql.bind(user_id).text("::uuid as id, ").bind(now).text(
+        "::timestamptz as now),
+         account as (
+           update auth.users u set is_anonymous = u.is_anonymous and u.email is null and u.phone is null
+             from given g where u.id = g.id and not u.is_sso_user
+           returning u.id, u.email, u.phone, u.email_confirmed_at, u.phone_confirmed_at)
+         insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
+         select a.id, n.provider, a.id::text,
+                jsonb_build_object('sub', a.id, n.provider, n.name, 'email_verified', n.provider = 'email' and a.email_confirmed_at is not null,
+                                   'phone_verified', n.provider = 'phone' and a.phone_confirmed_at is not null), g.now, g.now
+           from account a, given g, lateral (values ('email', a.email), ('phone', a.phone)) n (provider, name)
+          where n.name is not null
+         on conflict (provider, provider_id) do update
+            set identity_data = auth.identities.identity_data || excluded.identity_data, updated_at = excluded.updated_at
+          where auth.identities.identity_data is distinct from auth.identities.identity_data || excluded.identity_data",
+    );
+    tx.execute(sql).await?;
+    name_providers(tx, user_id).await
 }
 
 /// Lets others wait who change the addresses and numbers of these accounts `u`, or want some of them: whoever changes one takes these locks

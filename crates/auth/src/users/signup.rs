@@ -13,6 +13,7 @@ use super::queries::{self, NewUser};
 use super::unproved::{self, Known};
 use super::{StandIn, User, anonymous, signup_phone};
 use crate::errors::{bad_request, unprocessable};
+use crate::even::Even;
 use crate::flows::Challenge;
 use crate::hooks::Newcomer;
 use crate::input::{Body, Device, Email, Params, Phone, check_metadata};
@@ -42,7 +43,14 @@ pub(crate) async fn signup(
     device: Device,
     Body(body): Body<Signup>,
 ) -> Result<Response> {
+    let even = Even::begin(auth.config().password.refusal_step_ms);
+    let by_phone = body.phone.as_ref().is_some_and(|phone| !phone.is_empty());
     let answer = Box::pin(sign_up(&auth, device, body, back.redirect_to.as_deref())).await;
+    // Who signs up where nothing has to be confirmed is told what is there.
+    let confirmed = if by_phone { auth.config().one_time.phone_autoconfirm } else { auth.config().autoconfirm };
+    if !confirmed {
+        even.reach().await;
+    }
     let result = answer.as_ref().map_or_else(|error| sessions::label(error.code()), |_| "success");
     metrics::counter!("auth_sign_ups_total", "result" => result).increment(1);
     answer
@@ -170,6 +178,7 @@ fn wanted(auth: &Auth, body: &Signup) -> Result<Wanted> {
             }
         }
         (false, false) => Err(Error::new(Kind::BadRequest, "validation_failed", "To signup, please provide your email")),
+        (true, false) if !auth.config().external.email.enabled => Err(bad_request("email_provider_disabled", "Email signups are disabled")),
         (true, false) => Email::parse(body.email.as_deref().unwrap_or_default()).map(Wanted::Email),
     }
 }

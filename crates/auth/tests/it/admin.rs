@@ -50,7 +50,8 @@ async fn an_account_is_made_as_it_is_wished() {
     again.refused(422, "email_exists", "A user with this email address has already been registered");
     for (wish, code) in [
         (json!({ "email": "b@example.com", "role": "service_role" }), "validation_failed"),
-        (json!({ "email": "b@example.com", "phone": "+49170" }), "phone_provider_disabled"),
+        (json!({ "email": "b@example.com", "phone": "0170" }), "validation_failed"),
+        (json!({ "email": "b@example.com", "id": "01900000-0000-7000-8000-000000000001" }), "conflict"),
         (json!({ "email": "b@example.com", "ban_duration": "soon" }), "validation_failed"),
         (json!({ "email": "b@example.com", "password_hash": "$2a$10$x" }), "validation_failed"),
         (json!({}), "validation_failed"),
@@ -58,6 +59,72 @@ async fn an_account_is_made_as_it_is_wished() {
         assert_eq!(admin(&server, "POST", "/admin/users", Some(wish.clone())).await.body["code"], code, "{wish}");
     }
     assert_eq!(server.ask("select count(*) from auth.users").await, "1");
+}
+
+#[tokio::test]
+async fn an_account_is_made_by_its_number() {
+    let server = Server::new().await;
+    let wish = json!({ "phone": "+1 555 0100", "password": PASSWORD, "user_metadata": { "name": "Ann" }, "app_metadata": { "plan": "pro" },
+                       "role": "authenticated", "id": "01900000-0000-7000-8000-000000000002" });
+    let user = admin(&server, "POST", "/admin/users", Some(wish.clone())).await.ok();
+    assert_eq!([&user["phone"], &user["email"], &user["role"]], [&json!("15550100"), &json!(""), &json!("authenticated")]);
+    assert_eq!(user["id"], "01900000-0000-7000-8000-000000000002");
+    assert_eq!(user["user_metadata"], json!({ "name": "Ann" }), "exactly what was sent");
+    assert_eq!(user["app_metadata"], json!({ "plan": "pro", "provider": "phone", "providers": ["phone"] }));
+    assert!(user.get("phone_confirmed_at").is_none(), "the service key confirms only when it says so");
+    let sign_in = async || server.post("/token?grant_type=password", json!({ "phone": "15550100", "password": PASSWORD })).await;
+    sign_in().await.refused(400, "phone_not_confirmed", "Phone not confirmed");
+    let path = format!("/admin/users/{}", user["id"].as_str().unwrap());
+    let confirmed = admin(&server, "PUT", &path, Some(json!({ "phone_confirm": true }))).await.ok();
+    assert_eq!([&confirmed["phone_confirmed_at"], &confirmed["confirmed_at"]], [&json!("2026-11-21T12:00:00Z"); 2]);
+    assert!(confirmed.get("email_confirmed_at").is_none());
+    sign_in().await.ok();
+    let again = admin(&server, "POST", "/admin/users", Some(json!({ "phone": "15550100" }))).await;
+    again.refused(422, "phone_exists", "A user with this phone number has already been registered");
+
+    // By both, and confirmed at once; of an address that is not there nothing is confirmed.
+    let both = json!({ "email": "bob@example.com", "phone": "15550101", "phone_confirm": true, "password": PASSWORD });
+    let bob = admin(&server, "POST", "/admin/users", Some(both)).await.ok();
+    assert_eq!(bob["app_metadata"], json!({ "provider": "email", "providers": ["email", "phone"] }));
+    assert_eq!(bob["phone_confirmed_at"], "2026-11-21T12:00:00Z");
+    assert!(bob.get("email_confirmed_at").is_none());
+    server.post("/token?grant_type=password", json!({ "phone": "15550101", "password": PASSWORD })).await.ok();
+    let hers = json!({ "email": "eve@example.com", "phone": "15550100" });
+    admin(&server, "POST", "/admin/users", Some(hers)).await.refused(
+        422,
+        "phone_exists",
+        "A user with this phone number has already been registered",
+    );
+    assert_eq!(server.ask("select count(*) from auth.users").await, "2", "nothing is half made");
+    let only = admin(&server, "POST", "/admin/users", Some(json!({ "phone": "15550102", "email_confirm": true }))).await.ok();
+    assert!(only.get("email_confirmed_at").is_none() && only.get("confirmed_at").is_none(), "{only}");
+}
+
+#[tokio::test]
+async fn a_number_is_given_and_changed_with_the_service_key() {
+    let server = Server::new().await;
+    let (ann, ben) = (server.sign_up("ann@example.com").await, server.sign_up("ben@example.com").await);
+    let path = |session: &Value| format!("/admin/users/{}", session["user"]["id"].as_str().unwrap());
+    let given = admin(&server, "PUT", &path(&ann), Some(json!({ "phone": "+15550100" }))).await.ok();
+    assert_eq!((&given["phone"], &given["phone_confirmed_at"]), (&json!("15550100"), &json!("2026-11-21T12:00:00Z")));
+    assert_eq!(given["app_metadata"], json!({ "provider": "email", "providers": ["email", "phone"] }));
+    let sorts: Vec<_> = given["identities"].as_array().unwrap().iter().map(|one| one["provider"].as_str().unwrap()).collect();
+    assert_eq!(sorts, ["email", "phone"]);
+    server.post("/token?grant_type=password", json!({ "phone": "15550100", "password": PASSWORD })).await.ok();
+    let taken = admin(&server, "PUT", &path(&ben), Some(json!({ "phone": "15550100" }))).await;
+    taken.refused(422, "phone_exists", "A user with this phone number has already been registered");
+    let changed = admin(&server, "PUT", &path(&ann), Some(json!({ "phone": "15550199", "email": "" }))).await.ok();
+    assert_eq!((&changed["phone"], &changed["email"]), (&json!("15550199"), &json!("ann@example.com")), "an empty text is nothing");
+    let data = &changed["identities"][1]["identity_data"];
+    assert_eq!((&data["phone"], &data["phone_verified"]), (&json!("15550199"), &json!(true)));
+    for (body, message) in [
+        (json!({ "phone": "0155" }), "Invalid phone number format (E.164 required)"),
+        (json!({ "role": "service_role" }), "role must be authenticated; what a member may do is said in his company"),
+        (json!({ "role": "supabase_admin" }), "role must be authenticated; what a member may do is said in his company"),
+    ] {
+        admin(&server, "PUT", &path(&ann), Some(body)).await.refused(400, "validation_failed", message);
+    }
+    admin(&server, "PUT", &path(&ann), Some(json!({ "role": "" }))).await.ok();
 }
 
 #[tokio::test]

@@ -166,3 +166,41 @@ async fn two_who_want_each_others_address_wait_in_one_order() {
         answer.refused(422, "email_exists", "A user with this email address has already been registered");
     }
 }
+
+#[tokio::test]
+async fn a_new_password_needs_the_one_before_where_the_operator_says_so() {
+    let mut config = AuthConfig::default();
+    config.password.current_required = true;
+    let server = Server::with(config).await;
+    let session = server.sign_up("ann@example.com").await;
+    let next = "a new long password";
+    let refused = put(&server, &session, json!({ "password": next })).await;
+    refused.refused(400, "current_password_required", "Current password required when setting new password.");
+    let refused = put(&server, &session, json!({ "password": next, "current_password": "" })).await;
+    refused.refused(400, "current_password_required", "Current password required when setting new password.");
+    let refused = put(&server, &session, json!({ "password": next, "current_password": "not the one" })).await;
+    refused.refused(400, "current_password_invalid", "The current password is not right.");
+    server.sign_in("ann@example.com").await;
+    put(&server, &session, json!({ "password": next, "current_password": PASSWORD })).await.ok();
+    server.post("/token?grant_type=password", json!({ "email": "ann@example.com", "password": next })).await.ok();
+    // Who has none says none.
+    server.sql("update auth.users set encrypted_password = null").await;
+    put(&server, &session, json!({ "password": PASSWORD })).await.ok();
+    server.sign_in("ann@example.com").await;
+}
+
+#[tokio::test]
+async fn the_password_that_one_has_proves_that_one_is_there() {
+    let server = Server::with(with(OneTimeConfig { reauthentication_required: true, ..OneTimeConfig::default() })).await;
+    let session = signed_up(&server, "ann@example.com").await;
+    server.wait(24 * 3600);
+    let session = server.refresh(&session).await.ok();
+    let next = "a new long password";
+    let refused = put(&server, &session, json!({ "password": next })).await;
+    refused.refused(400, "reauthentication_needed", "Password update requires reauthentication");
+    // Also where no setting asks for it, a wrong one is wrong.
+    let refused = put(&server, &session, json!({ "password": next, "current_password": "not the one" })).await;
+    refused.refused(400, "current_password_invalid", "The current password is not right.");
+    put(&server, &session, json!({ "password": next, "current_password": PASSWORD })).await.ok();
+    server.post("/token?grant_type=password", json!({ "email": "ann@example.com", "password": next })).await.ok();
+}

@@ -224,6 +224,19 @@ async fn a_forgotten_password_goes_around_no_factor() {
 }
 
 #[tokio::test]
+async fn recovery_codes_stand_in_for_nothing_alone() {
+    let server = Server::new().await;
+    let session = server.sign_up("ann@example.com").await;
+    server.enroll(&session, "Begun and never proved").await.ok();
+    // As if the factor by which it was proved were gone since.
+    server.sql("update auth.sessions set aal = 'aal2'").await;
+    let session = server.refresh(&session).await.ok();
+    let alone = server.recovery("POST", "", &session, None).await;
+    alone.refused(422, "mfa_recovery_codes_sole_factor", "Recovery codes cannot be the only factor");
+    assert_eq!(server.ask("select count(*) from auth.mfa_factors where status = 'verified'").await, "0");
+}
+
+#[tokio::test]
 async fn recovery_codes_stand_in_for_a_lost_factor() {
     let server = Server::new().await;
     let session = server.sign_up("ann@example.com").await;

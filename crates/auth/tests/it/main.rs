@@ -96,6 +96,8 @@ mod signing_keys;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod switched_off;
+#[cfg(test)]
 mod timing;
 #[cfg(test)]
 mod wire;

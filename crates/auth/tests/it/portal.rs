@@ -179,3 +179,24 @@ async fn who_invites_whom() {
     let closed = Server::with(config).await;
     assert_eq!(ask(&closed, "acme").await.body["code"], "portal_disabled");
 }
+
+#[tokio::test]
+async fn a_company_writes_in_its_language() {
+    let server = Server::new().await;
+    let (owner, company, customer) = company(&server, "acme").await;
+    server.sql(&format!("update public.companies set settings = '{{\"locale\": \"es-MX\"}}' where id = '{company}'")).await;
+    invite(&server, &owner, &customer).await.ok();
+    assert_eq!(server.message("ada@example.com").await.subject, "Su enlace para iniciar sesión");
+    // Its members, too, unless they chose a language; who belongs to no company reads the server's.
+    let email = owner["user"]["email"].as_str().unwrap();
+    let asked = async |email: &str| {
+        server.wait(61);
+        server.post("/otp", json!({ "email": email })).await.ok();
+        server.message(email).await.subject
+    };
+    assert_eq!(asked(email).await, "Su enlace para iniciar sesión");
+    server.call("PUT", "/user", Some(token(&owner)), Some(json!({ "data": { "locale": "en" } }))).await.ok();
+    assert_eq!(asked(email).await, "Your link to sign in");
+    server.sign_up("ben@example.com").await;
+    assert_eq!(asked("ben@example.com").await, "Your link to sign in");
+}

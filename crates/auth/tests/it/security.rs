@@ -113,7 +113,28 @@ async fn somebody_sees_all_that_is_his_in_one_answer() {
     assert_eq!(told["sessions"][0]["current"], true);
     assert_eq!(told["factors"], json!([]));
     assert_eq!(actions(told["events"].as_array().unwrap()), ["login", "user_signedup"]);
-    assert_eq!(told.as_object().unwrap().len(), 4);
+    assert_eq!([&told["passkeys"], &told["programs"]], [&json!([]), &json!([])]);
+    assert_eq!(told.as_object().unwrap().len(), 6);
+
+    // The keys of her devices, and the programs that she let act for her; of others none.
+    let granted = format!(
+        "insert into auth.passkeys (user_id, credential_id, credential, friendly_name)
+           values ('{0}', 'hers', '{{}}', 'Phone'), ('{1}', 'his', '{{}}', 'Tablet');
+         with c as (insert into auth.oauth_clients (name, auth_method, redirect_uris, grant_types, registration, created_at, updated_at)
+                    values ('Calendar', 'none', '{{https://c.example}}', '{{authorization_code}}', 'manual', now(), now()),
+                           ('Books', 'none', '{{https://b.example}}', '{{authorization_code}}', 'manual', now(), now()) returning id, name)
+         insert into auth.oauth_consents (user_id, client_id, scopes, granted_at)
+           select case c.name when 'Books' then '{1}' else '{0}' end::uuid, c.id, '{{openid,email}}', now() from c",
+        user(&ann),
+        user(&bob)
+    );
+    server.sql(&granted).await;
+    let told = server.call("GET", "/user/security", Some(token(&ann)), None).await.ok();
+    let keys: Vec<_> = told["passkeys"].as_array().unwrap().iter().map(|key| key["friendly_name"].clone()).collect();
+    assert_eq!(keys, [json!("Phone")]);
+    assert!(!told.to_string().contains("credential"), "{told}");
+    let programs: Vec<_> = told["programs"].as_array().unwrap().iter().map(|one| (&one["client"]["name"], &one["scopes"])).collect();
+    assert_eq!(programs, [(&json!("Calendar"), &json!(["openid", "email"]))]);
 }
 
 #[tokio::test]

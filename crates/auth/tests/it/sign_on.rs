@@ -80,6 +80,19 @@ async fn members_sign_in_with_the_provider_of_their_company() {
     let session = server.post("/token?grant_type=pkce", exchange).await.ok();
     assert_eq!(session["user"]["id"], first["id"]);
 
+    // How he signs in is his company's to say, as long as its provider is there; the rest of the account is his own.
+    let put = async |body: Value| server.call("PUT", "/user", Some(token(&session)), Some(body)).await;
+    for body in [json!({ "password": "a long password" }), json!({ "email": "ann@example.com" }), json!({ "phone": "+15550100" })] {
+        let message = "Updating email, phone, password of a SSO account only possible via SSO";
+        put(body).await.refused(422, "user_sso_managed", message);
+    }
+    put(json!({ "data": { "name": "Ann Lee" } })).await.ok();
+    server.sql("update public.sign_on_providers set is_enabled = false").await;
+    put(json!({ "password": "a long password" })).await.ok();
+    server.sql("update public.sign_on_providers set is_enabled = true").await;
+    // Of who has a way of his own it is his.
+    server.call("PUT", "/user", Some(token(&owner)), Some(json!({ "password": "another long one" }))).await.ok();
+
     // Whoever took an address of the domain without proving it loses what he prepared.
     let squatter = server.sign_up("bob@acme.example").await;
     provider.person(json!({ "sub": "2", "email": "bob@acme.example" }));

@@ -88,6 +88,8 @@ mod paging;
 #[cfg(test)]
 mod partitions;
 #[cfg(test)]
+mod people_of_company;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod platform;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use kernel::{Authority, Grant, RequestContext};
 use outbound::mailbox::{self, Captured};
 use outbound::templates::{Brand, Template, Templates, Values};
-use postgres::{Access, Database, PoolOptions};
+use postgres::{Access, Database, PoolOptions, Tx};
 
 use super::{CliError, place, say};
 use crate::config::Settings;
@@ -41,7 +41,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   thorbis mail preview confirmation
-  thorbis mail preview recovery --locale es --html")]
+  thorbis mail preview recovery --locale es --html
+  thorbis mail preview company_invitation --company demo-plumbing")]
     Preview {
         /// What the message is for
         #[arg(value_parser = Template::ALL.map(Template::name))]
@@ -52,6 +53,9 @@ Examples:
         /// The name that stands above it
         #[arg(long)]
         brand: Option<String>,
+        /// The slug of a company in whose name and language it is, as its row says
+        #[arg(long, conflicts_with = "brand")]
+        company: Option<String>,
         /// The HTML instead of the text
         #[arg(long)]
         html: bool,
@@ -62,12 +66,15 @@ impl Mail {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
         match &self.command {
             Command::List { search, limit } => list(settings, search, *limit).await,
-            Command::Preview { template, locale, brand, html } => {
+            Command::Preview { template, locale, brand, company, html } => {
                 let templates = Templates::load(&settings.outbound.mail)?;
                 let Some(template) = Template::ALL.into_iter().find(|known| known.name() == template) else {
                     return Err(CliError::refused("template_unknown", "there is no such template"));
                 };
-                let brand = Brand { name: brand.clone(), ..Brand::default() };
+                let brand = match company {
+                    Some(slug) => of_company(settings, slug).await?,
+                    None => Brand { name: brand.clone(), ..Brand::default() },
+                };
                 let message = templates.render(template, locale, &brand, &example())?;
                 if *html {
                     say(&message.html)?;
@@ -94,14 +101,7 @@ fn example() -> Values {
 }
 
 async fn list(settings: &Settings, search: &str, limit: i64) -> Result<ExitCode, CliError> {
-    let (config, place) = place::connect(settings).await?;
-    let options =
-        PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
-    let outcome = Box::pin(read(options, search, limit)).await;
-    if let Some(place) = place {
-        place.leave().await?;
-    }
-    let messages = outcome?;
+    let messages = ask(settings, "lists kept messages", async |tx| mailbox::newest(tx, search, limit, 0).await).await?;
     if messages.is_empty() {
         say("no messages were kept")?;
     }
@@ -112,13 +112,30 @@ async fn list(settings: &Settings, search: &str, limit: i64) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-async fn read(options: PoolOptions, search: &str, limit: i64) -> kernel::Result<Vec<Captured>> {
+async fn of_company(settings: &Settings, slug: &str) -> Result<Brand, CliError> {
+    let found = ask(settings, "reads a company's brand", async |tx| Brand::of_company(tx, slug).await).await?;
+    found.ok_or_else(|| CliError::refused("company_not_found", "there is no company with this slug"))
+}
+
+/// Asks the database for something, wherever it is.
+async fn ask<T>(settings: &Settings, reason: &'static str, question: impl AsyncFnOnce(&Tx) -> kernel::Result<T>) -> Result<T, CliError> {
+    let (config, place) = place::connect(settings).await?;
+    let options =
+        PoolOptions { root_certificate_file: settings.database.root_certificate_file.clone(), size_max: 1, ..PoolOptions::new(config) };
+    let outcome = Box::pin(read(options, reason, question)).await;
+    if let Some(place) = place {
+        place.leave().await?;
+    }
+    Ok(outcome?)
+}
+
+async fn read<T>(options: PoolOptions, reason: &'static str, question: impl AsyncFnOnce(&Tx) -> kernel::Result<T>) -> kernel::Result<T> {
     let database = Database::new(options)?;
     #[expect(clippy::disallowed_methods, reason = "the command is a process of its own, run by whoever has the database's login")]
-    let grant = Grant::system(&Authority::establish(), None, "lists kept messages");
+    let grant = Grant::system(&Authority::establish(), None, reason);
     let tx = database.begin(&grant, &RequestContext::default(), Access::Read).await?;
-    let messages = mailbox::newest(&tx, search, limit, 0).await?;
+    let answer = question(&tx).await?;
     tx.rollback().await?;
     database.close();
-    Ok(messages)
+    Ok(answer)
 }

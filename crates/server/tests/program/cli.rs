@@ -216,6 +216,79 @@ fn a_taken_port_is_named_with_its_process() {
 }
 
 #[test]
+fn a_changed_file_of_signing_keys_reaches_a_running_server() {
+    const FILE: &str = include_str!("../../../auth/tests/it/signing_keys.json");
+    let desk = Desk::new();
+    let path = desk.path().join("signing.json");
+    let write = |text: &str| {
+        // Whole or not at all, as an operator's tool puts it there.
+        let aside = desk.path().join("signing.json.new");
+        std::fs::write(&aside, text).unwrap();
+        std::fs::set_permissions(&aside, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::rename(&aside, &path).unwrap();
+    };
+    let all: Value = serde_json::from_str(FILE).unwrap();
+    let only = |numbers: &[usize], signer: usize| {
+        let mut keys: Vec<Value> = numbers.iter().map(|number| all["keys"][*number].clone()).collect();
+        for (number, key) in numbers.iter().zip(&mut keys) {
+            key["key_ops"] = if *number == signer { serde_json::json!(["sign", "verify"]) } else { serde_json::json!(["verify"]) };
+        }
+        serde_json::json!({ "keys": keys }).to_string()
+    };
+    write(&only(&[0], 0));
+    std::fs::write(desk.path().join("thorbis.toml"), "[auth]\nsigning_keys_file = \"signing.json\"\n").unwrap();
+    let serving = desk.serve(&["serve", "--config", "thorbis.toml"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    crate::bare::know_tls();
+    let client = reqwest::Client::new();
+    let get = |path: &str, token: &str| -> Value {
+        let asked = client.get(format!("{}/auth/v1{path}", serving.url())).bearer_auth(token);
+        runtime.block_on(async { asked.send().await.unwrap().json().await.unwrap() })
+    };
+    let kids = || -> Vec<String> {
+        let keys = get("/.well-known/jwks.json", "");
+        keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    };
+    let soon = |what: &str, is_so: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !is_so() {
+            assert!(Instant::now() < deadline, "{what}: {:?}", kids());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let session = |path: &str| -> Value {
+        let body = serde_json::json!({ "email": "ann@example.com", "password": "correct horse battery staple" });
+        let asked = client.post(format!("{}/auth/v1{path}", serving.url())).json(&body);
+        runtime.block_on(async { asked.send().await.unwrap().json().await.unwrap() })
+    };
+    let signed_by = |session: &Value| {
+        let head = session["access_token"].as_str().unwrap_or_else(|| panic!("{session}")).split('.').next().unwrap();
+        let head = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, head).unwrap();
+        serde_json::from_slice::<Value>(&head).unwrap()["kid"].as_str().unwrap().to_owned()
+    };
+    let is_good = |session: &Value| get("/user", session["access_token"].as_str().unwrap())["email"] == "ann@example.com";
+    let first = session("/signup");
+    assert_eq!(signed_by(&first), "rsa");
+
+    // Another key signs, and the one before still verifies.
+    write(&only(&[0, 1], 1));
+    soon("the new key is shown", &|| kids().contains(&"ec".to_owned()));
+    let second = session("/token?grant_type=password");
+    assert_eq!(signed_by(&second), "ec");
+    assert!(is_good(&first) && is_good(&second));
+    // A file that does not read changes nothing.
+    write("{ nonsense");
+    let log = desk.path().join("log");
+    soon("it is said", &|| std::fs::read_to_string(&log).unwrap().contains("the keys in use stay"));
+    assert!(kids().contains(&"ec".to_owned()) && is_good(&second));
+    // A key that left the file verifies nothing any more.
+    write(&only(&[1], 1));
+    soon("the old key is gone", &|| !kids().contains(&"rsa".to_owned()));
+    assert!(!is_good(&first) && is_good(&second));
+    assert!(serving.stop().success());
+}
+
+#[test]
 fn rotated_keys_reach_a_running_server() {
     let desk = Desk::new();
     let serving = desk.serve(&["serve"]);

@@ -43,11 +43,20 @@ fn every_other_example_runs_beside_a_server() {
     // What there is not, and what was not agreed to, is refused with its code.
     let begin =
         ["support", "begin", "demo-plumbing", "owner@demo.thorbis.example", "--operator", "sam@support.example", "--reason", "none"];
-    for (words, code) in [(&["companies", "show", "nowhere"][..], "company_not_found"), (&begin, "support_refused")] {
+    let preview = ["mail", "preview", "recovery", "--company", "nowhere"];
+    for (words, code) in
+        [(&["companies", "show", "nowhere"][..], "company_not_found"), (&begin, "support_refused"), (&preview, "company_not_found")]
+    {
         agrees(&desk, false);
         let refused = desk.run(words);
         assert!(!refused.status.success() && text(&refused.stderr).contains(code), "{words:?}: {}", text(&refused.stderr));
     }
+    // A message as a company sends it: its name, its language.
+    let preview = ["mail", "preview", "recovery", "--company", "demo-plumbing"];
+    assert!(text(&desk.run(&preview).stdout).contains("Demo Plumbing"), "{}", text(&desk.run(&preview).stdout));
+    let spanish = "update public.companies set settings = settings || '{\"locale\": \"es\"}' where slug = 'demo-plumbing'";
+    assert!(desk.run(&["psql", "--", "-c", "set role app_owner", "-c", spanish]).status.success());
+    assert!(text(&desk.run(&preview).stdout).contains("contraseña"), "{}", text(&desk.run(&preview).stdout));
     assert!(serving.stop().success());
 }
 
