@@ -20,7 +20,7 @@ use crate::{Auth, one_time, sessions};
 /// PostgreSQL's code for a second row with the same key.
 const UNIQUE_VIOLATION: &str = "23505";
 
-/// What may be changed. `app_metadata` and `role` are not among it.
+/// What may be changed. `role` is not among it, nor is `app_metadata`, which is refused.
 #[derive(Deserialize)]
 pub(crate) struct Wish {
     #[serde(default)]
@@ -31,6 +31,8 @@ pub(crate) struct Wish {
     password: Option<Secret<String>>,
     #[serde(default)]
     data: Option<Map<String, Value>>,
+    #[serde(default)]
+    app_metadata: Option<Value>,
     #[serde(default)]
     nonce: Option<Secret<String>>,
     #[serde(default)]
@@ -50,6 +52,9 @@ pub(crate) async fn put(
     device: Device,
     Body(wish): Body<Wish>,
 ) -> Result<Json<User>> {
+    if wish.app_metadata.is_some() {
+        return Err(Error::new(Kind::Forbidden, "not_admin", "Updating app_metadata requires admin privileges"));
+    }
     let phone = wish.phone.as_deref().filter(|phone| !phone.is_empty());
     let phone = match phone {
         Some(phone) => {
@@ -67,13 +72,13 @@ pub(crate) async fn put(
     if wish.password.is_some() {
         auth.limits().strict("password", &caller.user_id.to_string(), &device).await?;
     }
-    let hash = match wish.password.filter(|password| !password.expose().is_empty()) {
+    let hash = match wish.password {
         Some(password) => Some(new_hash(&auth, caller, password, wish.nonce.as_ref()).await?),
         None => None,
     };
     let change = Change {
         email: email.as_ref(),
-        // What follows: where nobody has to agree, the address changes at once.
+        // What follows: where nobody has to agree, the address is there at once.
         confirm_email: email.is_some(),
         hash: hash.as_deref(),
         user_metadata: wish.data.as_ref(),
@@ -114,7 +119,8 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     if before.is_anonymous && change.hash.is_some() && change.email.is_none() && phone.is_none() {
         return Err(nothing_to_sign_in_with());
     }
-    if let Some(email) = change.email.filter(|_| !auth.config().autoconfirm) {
+    // Who has no address yet gets one at once, where nobody has to agree; everybody else keeps his until a message is answered.
+    if let Some(email) = change.email.filter(|_| !(before.is_anonymous && auth.config().autoconfirm)) {
         change = Change { email: None, confirm_email: false, ..change };
         if email.as_str() != before.email {
             one_time::email(auth, &tx, &device, (before.id, email, redirect_to.as_deref()), challenge.as_ref()).await?;
@@ -126,7 +132,7 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     if !queries::change_self(&tx, caller, &change, now).await.map_err(taken)? {
         return Err(session_not_found());
     }
-    if change.email.is_some() && before.email.is_empty() {
+    if change.email.is_some() {
         one_time::settle_email_change(&tx, before.id, now).await?;
     }
     if change.hash.is_some() {
