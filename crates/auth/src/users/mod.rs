@@ -102,8 +102,12 @@ impl User {
         let known = if new.provider == "email" { ("email", new.email) } else { ("phone", new.phone) };
         let mut data = object([("sub", json!(new.id)), (known.0, json!(known.1))]);
         data.extend(object([("email_verified", json!(false)), ("phone_verified", json!(false))]));
-        let mut identity = object([
-            ("id", json!(new.id)),
+        // In the order in which the database answers those of accounts that are there: also that would tell them apart.
+        let mut identity = object([("id", json!(new.id))]);
+        if !new.email.is_empty() {
+            identity.insert("email".to_owned(), json!(new.email));
+        }
+        identity.extend(object([
             ("user_id", json!(new.id)),
             ("provider", json!(new.provider)),
             ("created_at", json!(text)),
@@ -111,10 +115,7 @@ impl User {
             ("identity_id", json!(UserId::new_v7())),
             ("identity_data", json!(data)),
             ("last_sign_in_at", json!(text)),
-        ]);
-        if !new.email.is_empty() {
-            identity.insert("email".to_owned(), json!(new.email));
-        }
+        ]));
         Self {
             id: new.id,
             aud: AUDIENCE.to_owned(),
