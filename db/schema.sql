@@ -24534,7 +24534,7 @@ CREATE TABLE auth.flow_states (
     CONSTRAINT flow_states_check1 CHECK (((code_hash IS NULL) OR ((challenge IS NOT NULL) AND (user_id IS NOT NULL)))),
     CONSTRAINT flow_states_check2 CHECK (((NOT links) OR (user_id IS NOT NULL))),
     CONSTRAINT flow_states_code_hash_check CHECK ((length(code_hash) = 32)),
-    CONSTRAINT flow_states_method_check CHECK ((method = ANY (ARRAY['otp'::text, 'oauth'::text]))),
+    CONSTRAINT flow_states_method_check CHECK ((method = ANY (ARRAY['otp'::text, 'oauth'::text, 'email/signup'::text, 'magiclink'::text, 'recovery'::text, 'invite'::text, 'email_change'::text]))),
     CONSTRAINT flow_states_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 100))),
     CONSTRAINT flow_states_redirect_to_check CHECK ((length(redirect_to) <= 4096)),
     CONSTRAINT flow_states_secrets_check CHECK ((length(secrets) <= 65536)),

@@ -125,7 +125,7 @@ test('a link that an application asked for leads to a code', async () => {
   done(await client.auth.signInWithOtp({ email, options: { emailRedirectTo: `${URL}/welcome` } }))
   const { link } = await message(email)
   const { session } = done(await client.auth.exchangeCodeForSession(code(await browse(link))))
-  assert.deepEqual([session.user.email, claims(session).amr[0].method], [email, 'otp'])
+  assert.deepEqual([session.user.email, claims(session).amr[0].method], [email, 'magiclink'])
 })
 
 test('the operator adds a provider', async () => {

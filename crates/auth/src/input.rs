@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::errors::{bad_request, session_not_found};
-use crate::sessions::is_held;
+use crate::sessions::{self, is_held};
 use crate::tokens::TokenError;
 use crate::{Auth, Refusal, support};
 
@@ -250,6 +250,9 @@ pub(crate) fn address(parts: &Parts) -> Option<IpAddr> {
 /// Authenticates whoever asks, for every extractor of a caller: here support is refused what is not its to do, whatever a route takes.
 async fn authenticate(parts: &Parts, auth: &Auth) -> Result<Principal> {
     let principal = auth.authenticate(parts).await.map_err(Refusal::for_auth_api)?;
+    if let Subject::User { user_id, .. } = *principal.subject() {
+        sessions::note(parts, user_id);
+    }
     support::check(&principal, parts)?;
     Ok(principal)
 }

@@ -19,6 +19,7 @@ pub fn router(auth: Auth) -> Router {
         .fallback(errors::not_found)
         .method_not_allowed_fallback(errors::wrong_method)
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(auth.clone(), sessions::explain))
         .layer(from_fn_with_state(auth.clone(), limits::layer))
         .layer(from_fn(origin::remember))
         .layer(from_fn(errors::shape))

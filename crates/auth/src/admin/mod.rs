@@ -27,12 +27,14 @@ use crate::sessions;
 use crate::tokens::AUDIENCE;
 use crate::users::queries::{Change, NewUser};
 use crate::users::{self, User};
+use crate::{one_time, sessions};
 use duration::BanDuration;
 pub(crate) use factors::{delete as delete_factor, list as factors, update as update_factor};
 pub(crate) use passkeys::{delete as delete_passkey, list as passkeys};
 
 const PER_PAGE: i64 = 50;
 const PER_PAGE_MAX: i64 = 1000;
+const FILTER_BYTES_MAX: usize = 256;
 
 /// The query of the list. Clients send both without a value when nobody chose one.
 #[derive(Deserialize)]
@@ -41,13 +43,17 @@ pub(crate) struct Page {
     page: Option<i64>,
     #[serde(default, deserialize_with = "optional_number")]
     per_page: Option<i64>,
+    #[serde(default)]
+    filter: String,
+    #[serde(default)]
+    sort: String,
 }
 
 /// What an account is to be, or to become.
 #[derive(Deserialize)]
 pub(crate) struct Wish {
     #[serde(default)]
-    id: Option<UserId>,
+    id: Option<String>,
     #[serde(default)]
     email: Option<String>,
     #[serde(default)]
@@ -105,18 +111,32 @@ pub(crate) struct Removal {
 }
 
 pub(crate) async fn list(State(auth): State<Auth>, admin: Administrator, Params(page): Params<Page>) -> Result<Response> {
-    let (number, size) = (page.page.unwrap_or(1), page.per_page.unwrap_or(PER_PAGE));
-    if number < 1 || !(1..=PER_PAGE_MAX).contains(&size) || number > i64::MAX / PER_PAGE_MAX {
-        return Err(bad_request("validation_failed", "page must be at least 1, per_page 1 to 1000"));
+    let (number, size) = (page.page.unwrap_or(1), page.per_page.unwrap_or(PER_PAGE).min(PER_PAGE_MAX));
+    if number < 1 || size < 1 || number > i64::MAX / PER_PAGE_MAX {
+        return Err(bad_request("validation_failed", "page and per_page must be at least 1"));
     }
+    if page.filter.len() > FILTER_BYTES_MAX || page.filter.contains('\0') {
+        return Err(bad_request("validation_failed", "filter has at most 256 bytes, and none of them is 0"));
+    }
+    let wanted = queries::Wanted { filter: &page.filter, oldest_first: is_oldest_first(&page.sort)? };
     let tx = auth.begin_as(&admin.0, Access::Read).await?;
-    let (users, total) = queries::list(&tx, size, (number - 1) * size).await?;
+    let (users, total) = queries::list(&tx, &wanted, size, (number - 1) * size).await?;
     tx.commit().await?;
     let mut response = Json(json!({ "users": users, "aud": AUDIENCE })).into_response();
     let headers = response.headers_mut();
     headers.insert("x-total-count", HeaderValue::from(total));
     headers.insert(LINK, HeaderValue::try_from(links(number, size, total)).map_err(Error::internal)?);
     Ok(response)
+}
+
+/// Reads the order of a list: `created_at`, with a direction behind it or the newest first.
+fn is_oldest_first(sort: &str) -> Result<bool> {
+    let (field, direction) = sort.split_once(' ').unwrap_or((sort, "desc"));
+    match (field, direction.to_ascii_lowercase().as_str()) {
+        ("" | "created_at", "desc") => Ok(false),
+        ("created_at", "asc") => Ok(true),
+        _ => Err(bad_request("validation_failed", "sort must be created_at, with asc or desc behind it")),
+    }
 }
 
 /// Clients find the number of a page behind the first `=`.
@@ -128,7 +148,7 @@ fn links(number: i64, size: i64, total: i64) -> String {
 
 pub(crate) async fn get(State(auth): State<Auth>, admin: Administrator, Path(id): Path<String>) -> Result<Json<User>> {
     let tx = auth.begin_as(&admin.0, Access::Read).await?;
-    let user = read(&tx, user_id(&id)?).await?;
+    let user = users::queries::find_even_retired(&tx, user_id(&id)?).await?.ok_or_else(not_found)?;
     tx.commit().await?;
     Ok(Json(user))
 }
@@ -138,8 +158,10 @@ pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, devic
     let names = Names::read(&wish)?;
     let hash = hash(&auth, &wish).await?;
     let now = auth.now();
-    let banned = wish.ban_duration.as_deref().map(|text| BanDuration::parse(text)?.until(now)).transpose()?;
-    let id = wish.id.unwrap_or_else(UserId::new_v7);
+    let banned = wish.ban_duration.as_deref().filter(|text| !text.is_empty());
+    let banned = banned.map(|text| BanDuration::parse(text)?.until(now)).transpose()?;
+    let id = wish.id.as_deref().filter(|id| !id.is_empty()).map(new_id).transpose()?;
+    let id = id.unwrap_or_else(UserId::new_v7);
     let empty = Map::new();
     let tx = auth.begin_as(&admin.0, Access::Write).await?;
     let newcomer = Newcomer {
@@ -205,7 +227,8 @@ pub(crate) async fn update(
     let Names { email, phone } = Names::read_some(&wish)?;
     let hash = hash(&auth, &wish).await?;
     let now = auth.now();
-    let banned = wish.ban_duration.as_deref().map(|text| BanDuration::parse(text)?.until(now)).transpose()?;
+    let banned = wish.ban_duration.as_deref().filter(|text| !text.is_empty());
+    let banned = banned.map(|text| BanDuration::parse(text)?.until(now)).transpose()?;
     let change = Change {
         email: email.as_ref(),
         // Who holds the service key vouches for the address he writes.
@@ -231,7 +254,7 @@ pub(crate) async fn update(
         users::queries::know_by_names(&tx, id, now).await?;
     }
     note_length(&auth, &tx, id, wish.password.as_ref()).await?;
-    if hash.is_some() || banned.flatten().is_some() {
+    if hash.is_some() || banned.flatten().is_some_and(|until| until > now) {
         sessions::queries::revoke_all(&tx, id, now).await?;
     }
     if change.confirm_email {
@@ -255,7 +278,7 @@ pub(crate) async fn delete(
     let now = auth.now();
     let tx = auth.begin_as(&admin.0, Access::Write).await?;
     let gone = if soft { queries::retire(&tx, id, now).await? } else { queries::delete(&tx, id).await.map_err(still_needed)? };
-    if !gone {
+    if !gone && !(soft && users::queries::find_even_retired(&tx, id).await?.is_some()) {
         return Err(not_found());
     }
     if soft {
@@ -272,6 +295,13 @@ async fn read(tx: &Tx, id: UserId) -> Result<User> {
 
 pub(crate) fn user_id(text: &str) -> Result<UserId> {
     text.parse().map_err(|error: uuid::Error| not_a_uuid().with_source(error))
+}
+
+/// Reads the id that an account is to have.
+fn new_id(text: &str) -> Result<UserId> {
+    let malformed = || bad_request("validation_failed", "ID must conform to the uuid v4 format");
+    let id: UserId = text.parse().map_err(|error: uuid::Error| malformed().with_source(error))?;
+    if id.0.is_nil() { Err(bad_request("validation_failed", "ID cannot be a nil uuid")) } else { Ok(id) }
 }
 
 fn not_a_uuid() -> Error {

@@ -7,11 +7,32 @@ use postgres::{Sql, Tx};
 use crate::users::User;
 use crate::users::queries::COLUMNS;
 
-/// Returns one page of the accounts, the newest first, and how many there are.
-pub(super) async fn list(tx: &Tx, limit: i64, offset: i64) -> Result<(Vec<User>, i64)> {
-    let count = tx.query_one(Sql::new("select count(*) as total from auth.users u where u.deleted_at is null")).await?;
+/// Which accounts a list is to have, and in what order.
+pub(super) struct Wanted<'a> {
+    /// A part of the address, or of the full name, where case makes no difference; empty for all.
+    pub(super) filter: &'a str,
+    pub(super) oldest_first: bool,
+}
+
+impl Wanted<'_> {
+    fn condition(&self) -> Sql {
+        let mut sql = Sql::new(" from auth.users u");
+        if !self.filter.is_empty() {
+            sql.text(" where strpos(u.email, ").bind(self.filter);
+            sql.text("::text) > 0 or strpos(lower(u.raw_user_meta_data ->> 'full_name'), lower(").bind(self.filter).text("::text)) > 0");
+        }
+        sql
+    }
+}
+
+/// Returns one page of the accounts, also of those of which only the id is left, and how many there are.
+pub(super) async fn list(tx: &Tx, wanted: &Wanted<'_>, limit: i64, offset: i64) -> Result<(Vec<User>, i64)> {
+    let mut count = Sql::new("select count(*) as total");
+    count.append(wanted.condition());
+    let count = tx.query_one(count).await?;
     let mut sql = Sql::new("select ");
-    sql.text(COLUMNS).text(" from auth.users u where u.deleted_at is null order by u.created_at desc, u.id limit ");
+    sql.text(COLUMNS).append(wanted.condition());
+    sql.text(if wanted.oldest_first { " order by u.created_at, u.id limit " } else { " order by u.created_at desc, u.id limit " });
     sql.bind(limit).text("::bigint offset ").bind(offset).text("::bigint");
     let users = tx.query(sql).await?.iter().map(User::from_row).collect::<Result<_>>()?;
     Ok((users, count.try_get("total").map_err(Error::internal)?))

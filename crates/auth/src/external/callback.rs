@@ -128,7 +128,12 @@ async fn come_back(auth: &Auth, device: Device, headers: &HeaderMap, returned: R
     tx.commit().await?;
     let Some(trip) = trip.filter(|trip| !trip.is_over) else {
         let target = redirect::target(auth, None);
-        return redirect::refuse(target, "invalid_request", ("bad_oauth_state", "OAuth state is missing, was used or is over"), false);
+        return redirect::refuse(
+            target,
+            Some("invalid_request"),
+            ("bad_oauth_state", "OAuth state is missing, was used or is over"),
+            false,
+        );
     };
     let ended = Box::pin(end(auth, device, headers, (&trip, &returned))).await;
     let mut response = lead_back(auth, &trip, ended)?;
@@ -153,16 +158,18 @@ fn lead_back(auth: &Auth, trip: &Trip, ended: std::result::Result<End, Refusal>)
             target.query_pairs_mut().append_pair("code", code.expose());
             ("success", redirect::see_other(&target))
         }
-        Err(Refusal::Provider(oauth, error)) => ("refused", redirect::refuse(target, &oauth, (error.code(), error.message()), in_query)),
+        Err(Refusal::Provider(oauth, error)) => {
+            ("refused", redirect::refuse(target, Some(&oauth), (error.code(), error.message()), in_query))
+        }
         Err(Refusal::Fault(fault)) => {
             tracing::warn!(provider = trip.provider, %fault, "a sign-in with a provider failed");
             let said = ("unexpected_failure", "Unable to exchange external code");
-            ("failed", redirect::refuse(target, "server_error", said, in_query))
+            ("failed", redirect::refuse(target, Some("server_error"), said, in_query))
         }
         Err(Refusal::Ours(error)) if error.status().is_server_error() => ("failed", Err(error)),
         Err(Refusal::Ours(error)) => {
             let oauth = if error.code() == "bad_oauth_state" { "invalid_request" } else { "access_denied" };
-            (sessions::label(error.code()), redirect::refuse(target, oauth, (error.code(), error.message()), in_query))
+            (sessions::label(error.code()), redirect::refuse(target, Some(oauth), (error.code(), error.message()), in_query))
         }
     };
     metrics::counter!("auth_sign_ins_total", "result" => result).increment(1);

@@ -96,9 +96,13 @@ struct Custom {
 }
 
 pub(crate) async fn list(State(auth): State<Auth>, admin: Administrator, Params(wanted): Params<Wanted>) -> Result<Json<Value>> {
+    let sort = wanted.sort.filter(|sort| !sort.is_empty());
+    if sort.as_ref().is_some_and(|sort| !matches!(sort.as_str(), "oauth2" | "oidc")) {
+        return Err(bad_request("validation_failed", "type must be oauth2 or oidc"));
+    }
     let tx = auth.begin_as(&admin.0, Access::Read).await?;
     let mut sql = Sql::new("select ");
-    sql.text(COLUMNS).text(" from auth.custom_providers p where coalesce(p.provider_type = ").bind(wanted.sort);
+    sql.text(COLUMNS).text(" from auth.custom_providers p where coalesce(p.provider_type = ").bind(sort);
     sql.text("::text, true) order by p.created_at, p.id");
     let rows = tx.query(sql).await?;
     let providers = rows.iter().map(|row| Custom::read(row).map(|custom| custom.shown(None))).collect::<Result<Vec<_>>>()?;
@@ -139,7 +143,7 @@ pub(crate) async fn create(State(auth): State<Auth>, admin: Administrator, Body(
         sql.text(COLUMNS);
         sql
     });
-    let row = row.await?.ok_or_else(|| Error::new(Kind::Conflict, "conflict", "There is a provider of this identifier already"))?;
+    let row = row.await?.ok_or_else(|| bad_request("conflict", "There is a provider of this identifier already"))?;
     let made = Custom::read(&row)?;
     tx.commit().await?;
     tracing::info!(provider = made.identifier, "a provider was added with the service key");

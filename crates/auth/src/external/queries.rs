@@ -99,9 +99,12 @@ pub(super) async fn create(tx: &Tx, id: UserId, address: Option<Address<'_>>, no
 
 /// Gives an account an identity.
 pub(super) async fn add(tx: &Tx, user_id: UserId, provider: &str, profile: &Profile, now: Timestamp) -> Result<()> {
-    let mut sql = Sql::new("insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at) select ");
+    let mut sql = Sql::new(
+        "insert into auth.identities (user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at) select ",
+    );
     sql.bind(user_id).text("::uuid, ").bind(provider).text("::text, ").bind(profile.subject.as_str()).text("::text, ");
-    sql.bind(Value::Object(profile.data.clone())).text("::jsonb, g.now, g.now from (select ").bind(now).text("::timestamptz as now) g");
+    sql.bind(Value::Object(profile.data.clone())).text("::jsonb, g.now, g.now, g.now from (select ");
+    sql.bind(now).text("::timestamptz as now) g");
     tx.execute(sql).await?;
     Ok(())
 }

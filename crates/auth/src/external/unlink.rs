@@ -31,13 +31,11 @@ pub(crate) async fn unlink(State(auth): State<Auth>, caller: Caller, Path(id): P
     if user.has_second_factor() && !sessions::is_proved(&tx, caller, &auth).await? {
         return Err(factor_required());
     }
-    let removed = match remove(&tx, user.id, id).await? {
-        (None, _) => return Err(unprocessable("identity_not_found", "Identity doesn't exist")),
-        (Some(_), 0) => {
-            return Err(unprocessable("single_identity_not_deletable", "User must have at least 1 identity after unlinking"));
-        }
-        (Some(provider), _) => provider,
-    };
+    if count(&tx, user.id).await? <= 1 {
+        return Err(unprocessable("single_identity_not_deletable", "User must have at least 1 identity after unlinking"));
+    }
+    let unknown = || unprocessable("identity_not_found", "Identity doesn't exist");
+    let removed = remove(&tx, user.id, id).await?.ok_or_else(unknown)?;
     settle(&tx, user.id, &removed, now).await.map_err(|error| match taken(error) {
         error if error.code() == "email_exists" => {
             unprocessable("email_conflict_identity_not_deletable", "Unable to unlink identity due to email conflict").with_source(error)
@@ -50,18 +48,21 @@ pub(crate) async fn unlink(State(auth): State<Auth>, caller: Caller, Path(id): P
     Ok(Json(json!({})))
 }
 
-/// Deletes an identity of an account. Returns its provider, and how many are left; two who take the last ones wait for each other.
-async fn remove(tx: &Tx, user_id: UserId, id: Uuid) -> Result<(Option<String>, i64)> {
+/// Counts the identities of an account, and locks it: two who take the last ones wait for each other.
+async fn count(tx: &Tx, user_id: UserId) -> Result<i64> {
     let mut lock = Sql::new("select u.id from auth.users u where u.id = ");
     lock.bind(user_id).text("::uuid for update");
     tx.query(lock).await?;
+    let mut sql = Sql::new("select count(*) as known from auth.identities i where i.user_id = ");
+    sql.bind(user_id).text("::uuid");
+    tx.query_one(sql).await?.try_get("known").map_err(Error::internal)
+}
+
+/// Deletes an identity of an account. Returns its provider.
+async fn remove(tx: &Tx, user_id: UserId, id: Uuid) -> Result<Option<String>> {
     let mut sql = Sql::new("delete from auth.identities i where i.user_id = ");
     sql.bind(user_id).text("::uuid and i.id = ").bind(id).text("::uuid returning i.provider");
-    let provider = tx.query_opt(sql).await?.map(|row| row.try_get("provider").map_err(Error::internal)).transpose()?;
-    let mut sql = Sql::new("select count(*) as left_over from auth.identities i where i.user_id = ");
-    sql.bind(user_id).text("::uuid");
-    let left = tx.query_one(sql).await?.try_get("left_over").map_err(Error::internal)?;
-    Ok((provider, left))
+    tx.query_opt(sql).await?.map(|row| row.try_get("provider").map_err(Error::internal)).transpose()
 }
 
 /// Makes the account what its identities say.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::code::{self, Way};
 use super::queries::{self, Challenge, Factor, NewChallenge};
-use super::{factor_id, factor_not_found, locked, raise, security_key, totp};
+use super::{check_typed, factor_id, factor_not_found, locked, raise, security_key, totp};
 use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Caller, Device};
 use crate::keys::FACTOR_SECRET;
@@ -80,6 +80,9 @@ pub(crate) async fn verify(
     let tx = auth.begin(Access::Write, "prove a second factor").await?;
     locked(&tx, &auth, caller).await?;
     let factor = find(&tx, &auth, caller, id).await?;
+    if factor.sort != "webauthn" {
+        check_typed(&answer.code)?;
+    }
     let challenge = check_challenge(&tx, &auth, &factor, &answer, device.address.as_deref()).await?;
     if factor.sort == "webauthn" {
         return Box::pin(security_key::verify(tx, &auth, caller, (factor, challenge), answer.webauthn)).await.map(Json);

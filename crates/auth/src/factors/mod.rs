@@ -19,20 +19,30 @@ pub(crate) use recovery::{generate, regenerate, remove, status, verify as verify
 use uuid::Uuid;
 
 use crate::Auth;
-use crate::errors::session_not_found;
+use crate::errors::{bad_request, session_not_found};
 use crate::input::Caller;
 use crate::sessions::queries::{Standing, standing};
 use crate::sessions::{self, Lifetime};
 
-/// Locks the caller's session and account, so that two requests of one user never both do what is good once.
+/// Locks the caller's session and account, so that two requests of one user never both do what is good once. Nobody in particular has none.
 async fn locked(tx: &Tx, auth: &Auth, caller: Caller) -> Result<Standing> {
-    standing(tx, caller, Lifetime::of(auth)).await?.ok_or_else(session_not_found)
+    let standing = standing(tx, caller, Lifetime::of(auth)).await?.ok_or_else(session_not_found)?;
+    if standing.is_anonymous {
+        let message = "Anonymous user not allowed to perform these actions";
+        return Err(Error::new(Kind::Forbidden, "no_authorization", message));
+    }
+    Ok(standing)
 }
 
 /// Reads the id of a factor in a path.
 pub(crate) fn factor_id(text: &str) -> Result<Uuid> {
     let invalid = || Error::new(Kind::NotFound, "validation_failed", "factor_id must be an UUID");
     text.parse().map_err(|error: uuid::Error| invalid().with_source(error))
+}
+
+/// Refuses a code that nobody typed: it is no try.
+fn check_typed(code: &str) -> Result<()> {
+    if code.is_empty() { Err(bad_request("validation_failed", "Code needs to be non-empty")) } else { Ok(()) }
 }
 
 pub(crate) fn factor_not_found() -> Error {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::queries::{self, Factor, NewFactor};
-use super::{enroll, factor_not_found, locked, raise};
+use super::{check_typed, enroll, factor_not_found, locked, raise};
 use crate::Auth;
 use crate::errors::unprocessable;
 use crate::input::{Body, Caller};
@@ -94,6 +94,7 @@ pub(crate) async fn verify(State(auth): State<Auth>, caller: Caller, Body(presen
     let now = auth.now();
     let tx = auth.begin(Access::Write, "prove a recovery code").await?;
     locked(&tx, &auth, caller).await?;
+    check_typed(&presented.code)?;
     let factor = find(&tx, caller).await?.ok_or_else(wrong)?;
     if !queries::attempt(&tx, factor.id, now, &auth.config().mfa).await? {
         let error = Error::new(Kind::TooManyRequests, "mfa_recovery_codes_locked", "Too many wrong recovery codes. Try again later");

@@ -22,13 +22,35 @@ pub(super) struct Presented {
     pub(super) is_over: bool,
 }
 
-/// Notes that a link which is sent to somebody ends with a code; for nobody the same work, and no row.
-pub(crate) async fn begin_link(tx: &Tx, user_id: Option<UserId>, challenge: &Challenge, seconds: u32, now: Timestamp) -> Result<Uuid> {
+/// How sessions that a sign-in under way leads to say that somebody proved who he is.
+const METHODS: [&str; 7] = [OTP, "oauth", "email/signup", "magiclink", "recovery", "invite", "email_change"];
+const OTP: &str = "otp";
+
+/// A link that leads to a code.
+pub(crate) struct Link<'a> {
+    /// Nobody: the same work, and no row.
+    pub(crate) user_id: Option<UserId>,
+    /// Its `type`.
+    pub(crate) kind: &'a str,
+    pub(crate) challenge: &'a Challenge,
+    pub(crate) seconds: u32,
+}
+
+/// Notes that a link which is sent to somebody ends with a code.
+pub(crate) async fn begin_link(tx: &Tx, link: Link<'_>, now: Timestamp) -> Result<Uuid> {
+    let Link { user_id, kind, challenge, seconds } = link;
+    let method = known(if kind == "signup" { "email/signup" } else { kind });
     expire(tx, now).await?;
     let id = Uuid::now_v7();
     let mut sql =
         Sql::new("insert into auth.flow_states (id, user_id, method, challenge, challenge_method, created_at, expires_at) select ");
-    sql.bind(id).text("::uuid, u.id, 'otp', ").bind(challenge.text.as_str()).text("::text, ").bind(challenge.method.name());
+    sql.bind(id)
+        .text("::uuid, u.id, ")
+        .bind(method)
+        .text("::text, ")
+        .bind(challenge.text.as_str())
+        .text("::text, ")
+        .bind(challenge.method.name());
     sql.text("::text, ").bind(now).text("::timestamptz, ").bind(after(now, seconds)?);
     sql.text("::timestamptz from auth.users u where u.deleted_at is null and u.id = ").bind(user_id).text("::uuid");
     tx.execute(sql).await?;
@@ -67,6 +89,10 @@ pub(crate) fn after(now: Timestamp, seconds: u32) -> Result<Timestamp> {
     now.checked_add(SignedDuration::from_secs(seconds.into())).map_err(Error::internal)
 }
 
+fn known(method: &str) -> &'static str {
+    METHODS.into_iter().find(|known| *known == method).unwrap_or(OTP)
+}
+
 fn presented(row: &Row) -> Result<Presented> {
     let text = |name: &str| row.try_get::<_, String>(name).map_err(Error::internal);
     let method = Method::parse(&text("challenge_method")?).ok_or_else(|| Error::internal("a way to make challenges that is not known"))?;
@@ -74,7 +100,7 @@ fn presented(row: &Row) -> Result<Presented> {
         id: row.try_get("id").map_err(Error::internal)?,
         user_id: UserId(row.try_get("user_id").map_err(Error::internal)?),
         challenge: Challenge { text: text("challenge")?, method },
-        method: if text("method")? == "oauth" { "oauth" } else { "otp" },
+        method: known(&text("method")?),
         provider: row.try_get("provider").map_err(Error::internal)?,
         sealed: row.try_get("secrets").map_err(Error::internal)?,
         is_over: row.try_get("is_over").map_err(Error::internal)?,

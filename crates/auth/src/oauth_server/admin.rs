@@ -92,6 +92,9 @@ pub(crate) async fn update(
 ) -> Result<Json<Value>> {
     let config = required(&auth)?;
     let id = client_id(&id)?;
+    if wish.is_empty() {
+        return Err(bad_request("validation_failed", "No fields provided for update"));
+    }
     wish.check(config).map_err(refused)?;
     let tx = auth.begin_as(&admin.0, Access::Write).await?;
     let before = queries::find(&tx, id).await?.ok_or_else(not_found)?;

@@ -66,6 +66,13 @@ impl Fault {
 }
 
 impl Wish {
+    /// Tells whether nothing is wished.
+    pub(super) fn is_empty(&self) -> bool {
+        let texts = [&self.client_name, &self.client_uri, &self.logo_uri, &self.client_type, &self.token_endpoint_auth_method];
+        let lists = [&self.redirect_uris, &self.grant_types, &self.response_types];
+        texts.iter().all(|text| text.is_none()) && lists.iter().all(|list| list.is_none())
+    }
+
     /// Returns the way in which a new program proves itself; a site has a secret unless it says otherwise.
     pub(super) fn auth_method(&self) -> Result<&str, Fault> {
         let is_public = match self.client_type.as_deref() {

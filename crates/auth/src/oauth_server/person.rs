@@ -30,12 +30,32 @@ pub(crate) async fn userinfo(State(auth): State<Auth>, request: Request) -> Resu
     let session = sessions::queries::find(&tx, session_id).await?.ok_or_else(invalid_token)?;
     tx.commit().await?;
     let scopes = session.holder.map_or_else(|| SCOPES.map(str::to_owned).to_vec(), |holder| holder.scopes);
-    if !scopes.iter().any(|scope| scope == "openid") {
-        let challenge = Some("Bearer error=\"insufficient_scope\", scope=\"openid\"");
-        let description = "The program was not allowed to know who it acts for";
-        return Err(Refusal::Said { status: StatusCode::FORBIDDEN, error: "insufficient_scope", description, challenge });
+    let mut claims = claims(&session.user, &scopes)?;
+    add_other_names(&mut claims, &session.user, &scopes);
+    Ok(Json(Value::Object(claims)))
+}
+
+/// Adds the names by which programs know the same that are written for the service this API is compatible with.
+fn add_other_names(claims: &mut Map<String, Value>, user: &User, scopes: &[String]) {
+    let is = |wanted: &str| scopes.iter().any(|scope| scope == wanted);
+    if is("phone") && !user.phone.is_empty() {
+        let is_verified = claims.get("phone_number_verified").cloned().unwrap_or_default();
+        claims.extend(object([("phone", json!(user.phone)), ("phone_verified", is_verified)]));
     }
-    Ok(Json(Value::Object(claims(&session.user, &scopes)?)))
+    if is("profile") {
+        let preferred = user.user_metadata.get("preferred_username").filter(|name| name.is_string()).cloned();
+        // The address is told for its own scope alone, also in the place of a name.
+        let email = claims.get("email").cloned();
+        if let (None, Some(email)) = (claims.get("name"), email.clone()) {
+            claims.insert("name".to_owned(), email);
+        }
+        claims.extend(preferred.or(email).map(|name| ("preferred_username".to_owned(), name)));
+        let mut said = user.user_metadata.as_object().cloned().unwrap_or_default();
+        for (scope, names) in [("email", ["email", "email_verified"]), ("phone", ["phone", "phone_verified"])] {
+            said.retain(|name, _| is(scope) || !names.contains(&name.as_str()));
+        }
+        claims.insert("user_metadata".to_owned(), Value::Object(said));
+    }
 }
 
 /// Returns what may be told of a user.

@@ -16,13 +16,14 @@ pub(crate) struct Account {
     pub(crate) phone: String,
     pub(crate) phone_confirmed: bool,
     pub(crate) new_email: String,
+    pub(crate) new_phone: String,
     pub(crate) locale: String,
     pub(crate) banned: bool,
 }
 
 const COLUMNS: &str = "u.id, coalesce(u.email, '') as email, u.email_confirmed_at is not null as email_confirmed,
     coalesce(u.phone, '') as phone, u.phone_confirmed_at is not null as phone_confirmed,
-    coalesce(u.email_change, '') as new_email,
+    coalesce(u.email_change, '') as new_email, coalesce(u.phone_change, '') as new_phone,
     left(coalesce(u.raw_user_meta_data ->> 'locale', ''), 20) as locale";
 
 impl Account {
@@ -68,6 +69,7 @@ impl Account {
             phone: text("phone")?,
             phone_confirmed: flag("phone_confirmed")?,
             new_email: text("new_email")?,
+            new_phone: text("new_phone")?,
             locale: text("locale")?,
             banned: flag("banned")?,
         })

@@ -144,6 +144,13 @@ struct Plan {
     is_last: bool,
 }
 
+impl Plan {
+    /// Returns with which `type` the token is used up: the one that was asked for, but of an account that was made by it.
+    fn verification<'a>(&'a self, asked: &'a str) -> &'a str {
+        if asked == "magiclink" { self.kind } else { asked }
+    }
+}
+
 pub(crate) async fn generate_link(
     State(auth): State<Auth>,
     admin: Administrator,
@@ -187,7 +194,7 @@ pub(crate) async fn generate_link(
             ("email_otp".to_owned(), json!(secrets.code.expose())),
             ("hashed_token".to_owned(), json!(secrets.token.expose())),
             ("redirect_to".to_owned(), json!(redirect::target(&auth, redirect_to).as_str())),
-            ("verification_type".to_owned(), json!(wish.kind)),
+            ("verification_type".to_owned(), json!(plan.verification(&wish.kind))),
         ]);
     }
     Ok(Json(answer))
@@ -205,7 +212,9 @@ async fn plan(auth: &Auth, tx: &Tx, device: &Device, (email, wish, choice): (&Em
             let metadata = wish.data.clone().unwrap_or_default();
             Ok(to_it(invited(auth, tx, device, (email, metadata)).await?, Purpose::Confirmation, "invite"))
         }
-        ("signup", _) => {
+        ("signup", known) => {
+            // Who signed up already needs none; by the link he gets in without the one that he, or somebody else, chose then.
+            let choice = choice.or_else(|| known.map(|_| Choice::none()));
             let choice = choice.ok_or_else(|| bad_request("validation_failed", "Signup requires a valid password"))?;
             Ok(to_it(open(auth, tx, device, new(&choice)).await?, Purpose::Confirmation, "signup"))
         }
@@ -236,5 +245,5 @@ async fn change(auth: &Auth, tx: &Tx, account: Account, wish: &Wish) -> Result<P
     } else {
         (Purpose::EmailChangeCurrent, account.email.clone())
     };
-    Ok(Plan { found: Found::known(account), purpose, kind: "email_change", sent_to, is_last: !both })
+    Ok(Plan { found: Found::known(account), purpose, kind: "email_change", sent_to, is_last: !both || auth.config().autoconfirm })
 }

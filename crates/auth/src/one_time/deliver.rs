@@ -134,7 +134,10 @@ pub(crate) async fn deliver_to(auth: &Auth, tx: &Tx, device: &Device, delivery: 
     put(auth, tx, posting).await?;
     queries::expire(tx, auth.now()).await?;
     let flow_id = match challenge {
-        Some(challenge) => Some(flows::queries::begin_link(tx, user_id, challenge, seconds, auth.now()).await?),
+        Some(challenge) => {
+            let link = flows::queries::Link { user_id, kind: delivery.kind, challenge, seconds };
+            Some(flows::queries::begin_link(tx, link, auth.now()).await?)
+        }
         None => None,
     };
     let Delivery { purpose, is_last, to: sent_to, .. } = delivery;

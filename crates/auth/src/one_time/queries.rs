@@ -223,9 +223,10 @@ pub(crate) async fn create_by_phone(tx: &Tx, new: &NewPhoneUser<'_>) -> Result<b
            select g.id, g.phone, g.hash, case when g.confirmed then g.now end, g.metadata, '{\"provider\": \"phone\", \"providers\": [\"phone\"]}', g.now, g.now from given g
            on conflict (phone) where deleted_at is null and phone is not null do nothing
            returning id)
-         insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
+         insert into auth.identities (user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
          select g.id, 'phone', g.id::text,
-                jsonb_build_object('sub', g.id, 'phone', g.phone, 'email_verified', false, 'phone_verified', g.confirmed), g.now, g.now
+                jsonb_build_object('sub', g.id, 'phone', g.phone, 'email_verified', false, 'phone_verified', g.confirmed),
+                g.now, g.now, g.now
            from given g join made m on m.id = g.id
          returning user_id",
     );
@@ -271,9 +272,9 @@ pub(crate) async fn settle_email_change(tx: &Tx, user_id: UserId, now: Timestamp
          changed as (
            update auth.users u set email_change = null, email_change_sent_at = null, is_anonymous = false, updated_at = g.now
              from given g where u.id = g.id returning u.id, u.email)
-         insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
+         insert into auth.identities (user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
          select c.id, 'email', c.id::text,
-                jsonb_build_object('sub', c.id, 'email', c.email, 'email_verified', true, 'phone_verified', false), g.now, g.now
+                jsonb_build_object('sub', c.id, 'email', c.email, 'email_verified', true, 'phone_verified', false), g.now, g.now, g.now
            from changed c, given g
          on conflict (provider, provider_id) do nothing",
     );
@@ -292,9 +293,9 @@ pub(super) async fn settle_phone_change(tx: &Tx, user_id: UserId, is_proved: boo
                   is_anonymous = false, updated_at = g.now
              from given g where u.id = g.id and u.phone_change is not null
            returning u.id, u.phone)
-         insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
+         insert into auth.identities (user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
          select c.id, 'phone', c.id::text,
-                jsonb_build_object('sub', c.id, 'phone', c.phone, 'email_verified', false, 'phone_verified', true), g.now, g.now
+                jsonb_build_object('sub', c.id, 'phone', c.phone, 'email_verified', false, 'phone_verified', true), g.now, g.now, g.now
            from changed c, given g
          on conflict (provider, provider_id) do update
             set identity_data = auth.identities.identity_data || excluded.identity_data, updated_at = excluded.updated_at",

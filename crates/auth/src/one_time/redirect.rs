@@ -24,14 +24,15 @@ pub(crate) fn see_other(target: &Url) -> Result<Response> {
     Ok((StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response())
 }
 
-/// Sends a browser there with what went wrong: an error of OAuth, our code and words for it. An application that waits for a code in the
+/// Sends a browser there with what went wrong: an error of OAuth if there is one, our code and words for it. An application that waits for a code in the
 /// query looks there.
-pub(crate) fn refuse(mut target: Url, error: &str, said: (&str, &str), in_query: bool) -> Result<Response> {
-    let pairs = [("error", error), ("error_code", said.0), ("error_description", said.1)];
+pub(crate) fn refuse(mut target: Url, error: Option<&str>, said: (&str, &str), in_query: bool) -> Result<Response> {
+    let error = error.map(|error| ("error", error));
+    let pairs = || error.into_iter().chain([("error_code", said.0), ("error_description", said.1)]);
     if in_query {
-        target.query_pairs_mut().extend_pairs(pairs);
+        target.query_pairs_mut().extend_pairs(pairs());
     }
-    let fragment = Serializer::new(String::new()).extend_pairs(pairs).append_pair("sb", "").finish();
+    let fragment = Serializer::new(String::new()).extend_pairs(pairs()).append_pair("sb", "").finish();
     target.set_fragment(Some(&fragment));
     see_other(&target)
 }

@@ -66,6 +66,7 @@ pub(crate) async fn otp(
     let answer = match (present(&wish.email), present(&wish.phone)) {
         (true, true) => Err(bad_request("validation_failed", "Only an email address or phone number should be provided")),
         (false, false) => Err(bad_request("validation_failed", "One of email or phone must be set")),
+        (true, false) if present(&wish.channel) => Err(bad_request("validation_failed", "Channel should only be specified with Phone OTP")),
         (true, false) => Box::pin(by_mail(&auth, &device, wish, back.redirect_to.as_deref())).await,
         (false, true) => Box::pin(by_sms(&auth, &device, wish)).await,
     };

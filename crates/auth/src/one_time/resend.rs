@@ -40,7 +40,6 @@ pub(crate) async fn resend(
     let challenge = Challenge::read(wish.code_challenge.as_deref(), wish.code_challenge_method.as_deref())?;
     let even = even(&auth);
     let answer = match wish.kind.as_str() {
-        "" => Err(bad_request("validation_failed", "Missing one of these types: signup, email_change, sms, phone_change")),
         "signup" | "email_change" => match (email, phone) {
             (Some(email), None) => {
                 let back = (back.redirect_to.as_deref(), challenge.as_ref());
@@ -54,7 +53,7 @@ pub(crate) async fn resend(
             (Some(_), Some(_)) => Err(bad_request("validation_failed", "Only an email address or phone number should be provided.")),
             (_, None) => Err(bad_request("validation_failed", "Type provided requires a phone number")),
         },
-        _ => Err(bad_request("validation_failed", "Unsupported type: use signup, email_change, sms or phone_change")),
+        _ => Err(bad_request("validation_failed", "Missing one of these types: signup, email_change, sms, phone_change")),
     };
     even.reach().await;
     answer
@@ -94,8 +93,9 @@ pub(crate) fn changes<'a>(
     new_email: &'a str,
     redirect_to: Option<&'a str>,
 ) -> Vec<Delivery<'a>> {
-    // An address that was never confirmed has no say.
-    let both = auth.config().one_time.email_change_double && account.is_none_or(|account| account.email_confirmed);
+    // An address that was never confirmed has no say, and none has where addresses count as they are written.
+    let config = auth.config();
+    let both = config.one_time.email_change_double && !config.autoconfirm && account.is_none_or(|account| account.email_confirmed);
     let one = |purpose, to| Delivery {
         account,
         purpose,
@@ -125,12 +125,16 @@ async fn by_sms(auth: &Auth, device: &Device, kind: &str, phone: &str) -> Result
     let phone = Phone::parse(phone)?;
     auth.limits().strict("send", phone.as_str(), device).await?;
     let tx = auth.begin(Access::Write, "send a code again").await?;
-    let (account, purpose) = if kind == "sms" {
-        let account = Account::by_phone(&tx, &phone, auth.now()).await?;
-        (account.filter(|account| !account.phone_confirmed), Purpose::PhoneConfirmation)
-    } else {
-        (Account::by_new_phone(&tx, &phone, auth.now()).await?, Purpose::PhoneChange)
+    let known = Account::by_phone(&tx, &phone, auth.now()).await?.filter(|account| !account.banned);
+    if kind == "sms" {
+        let account = known.filter(|account| !account.phone_confirmed);
+        return finish(auth, tx, device, by_phone(account.as_ref(), Purpose::PhoneConfirmation, phone.as_str())).await;
+    }
+    // By the number that somebody has, or by the one that he wants: the code goes to that.
+    let account = match known.filter(|account| !account.new_phone.is_empty()) {
+        Some(account) => Some(account),
+        None => Account::by_new_phone(&tx, &phone, auth.now()).await?.filter(|account| !account.banned),
     };
-    let account = account.filter(|account| !account.banned);
-    finish(auth, tx, device, by_phone(account.as_ref(), purpose, phone.as_str())).await
+    let to = account.as_ref().map(|account| account.new_phone.as_str()).filter(|to| !to.is_empty()).unwrap_or(phone.as_str()).to_owned();
+    finish(auth, tx, device, by_phone(account.as_ref(), Purpose::PhoneChange, &to)).await
 }

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use http::StatusCode;
 use kernel::{Error, Kind, Result, Secret};
 use postgres::{Access, Tx};
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use url::form_urlencoded::Serializer;
 
 use super::queries::{self, Used};
 use super::{Account, Purpose, redirect, secrets};
-use crate::errors::bad_request;
+use crate::errors::{bad_request, unprocessable};
 use crate::input::{Body, Device, Email, Params, Phone};
 use crate::sessions::{self, NewSession};
 use crate::users::queries::{Change, change, prove_email};
@@ -79,7 +80,8 @@ async fn post(auth: &Auth, device: Device, presented: Presented) -> Result<Verif
         (_, Some(_), _, _) => Err(bad_request("validation_failed", "Only the token_hash and type should be provided")),
         (None, None, _, _) => Err(bad_request("validation_failed", "Verify requires a token or a token hash")),
         (Some(code), None, Some(email), None) => {
-            let email = Email::parse(&email)?;
+            let malformed = |error: Error| unprocessable("validation_failed", "Invalid email format").with_source(error);
+            let email = Email::parse(&email).map_err(malformed)?;
             let purposes = Purpose::of_mail(&kind).ok_or_else(unsupported)?;
             by_code(auth, device, email.as_str(), purposes, code.expose()).await
         }
@@ -120,11 +122,21 @@ pub(crate) async fn follow(State(auth): State<Auth>, Params(followed): Params<Fo
         Err(error) if error.status().is_server_error() => return Err(error),
         Err(error) => {
             let in_query = secrets::leads_to_code(followed.token.expose());
-            return redirect::refuse(target, "access_denied", (error.code(), error.message()), in_query);
+            return redirect::refuse(target, oauth_word(error.status()), (error.code(), error.message()), in_query);
         }
     };
     target.set_fragment(Some(&fragment));
     redirect::see_other(&target)
+}
+
+/// Returns the word of OAuth for a status; there is none for every one.
+fn oauth_word(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::BAD_REQUEST => Some("invalid_request"),
+        StatusCode::UNAUTHORIZED => Some("unauthorized_client"),
+        StatusCode::FORBIDDEN => Some("access_denied"),
+        _ => None,
+    }
 }
 
 fn session_fragment(session: &Value, kind: &str) -> String {
@@ -200,7 +212,10 @@ async fn accept(auth: &Auth, tx: Tx, device: Device, used: Used, way: Way) -> Re
             let wish = Change { email: Some(&email), confirm_email: true, ..Change::default() };
             change(&tx, account.id, &wish, now).await.map_err(taken)?;
             queries::settle_email_change(&tx, account.id, now).await?;
-            prove_email(&tx, account.id, now).await?;
+            // The old address alone proves nothing of the new one.
+            if used.purpose == Purpose::EmailChangeNew || !auth.config().autoconfirm {
+                prove_email(&tx, account.id, now).await?;
+            }
             queries::forget(&tx, account.id).await?;
             "email"
         }

@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use super::{locked, not_found, passkey_id, queries, site};
 use crate::Auth;
-use crate::errors::session_not_found;
-use crate::factors::check_name;
+use crate::errors::{bad_request, session_not_found};
 use crate::input::{Body, Caller};
 use crate::sessions::Lifetime;
 use crate::sessions::queries::standing;
+
+const NAME_CHARACTERS_MAX: usize = 120;
 
 /// What a passkey is to be called.
 #[derive(Deserialize)]
@@ -42,10 +43,25 @@ pub(crate) async fn rename(
     check_name(&wish.friendly_name)?;
     let id = passkey_id(&id)?;
     let tx = auth.begin(Access::Write, "rename a passkey").await?;
-    locked(&tx, &auth, caller).await?;
+    // What it is called lets nobody in: no second factor is asked for.
+    standing(&tx, caller, Lifetime::of(&auth)).await?.ok_or_else(session_not_found)?;
     let renamed = queries::rename(&tx, caller.user_id, id, &wish.friendly_name, auth.now()).await?.ok_or_else(not_found)?;
     tx.commit().await?;
     Ok(Json(renamed))
+}
+
+/// Refuses a name that is none.
+fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(bad_request("validation_failed", "friendly_name is required"));
+    }
+    if name.chars().count() > NAME_CHARACTERS_MAX {
+        return Err(bad_request("validation_failed", "friendly_name must be 120 characters or less"));
+    }
+    if name.contains('\0') {
+        return Err(bad_request("validation_failed", "The character U+0000 cannot be stored"));
+    }
+    Ok(())
 }
 
 pub(crate) async fn delete(State(auth): State<Auth>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {

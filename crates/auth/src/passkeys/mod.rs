@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use self::queries::Owner;
 use crate::Auth;
-use crate::errors::{bad_request, session_not_found, unprocessable};
+use crate::errors::{bad_request, session_not_found};
 use crate::input::Caller;
 use crate::sessions::Lifetime;
 use crate::sessions::queries::standing;
@@ -43,7 +43,7 @@ pub(crate) fn are_enabled(auth: &Auth) -> bool {
 
 /// Returns whom passkeys are made for.
 fn site(auth: &Auth) -> Result<&Site> {
-    let disabled = || unprocessable("passkey_disabled", "Passkeys are disabled");
+    let disabled = || Error::new(Kind::NotFound, "passkey_disabled", "Passkeys are disabled");
     auth.webauthn().filter(|_| auth.config().webauthn.passkeys_enabled).ok_or_else(disabled)
 }
 
@@ -95,7 +95,7 @@ fn unreadable(error: serde_json::Error) -> Error {
 
 /// Says that there is no such passkey of this account.
 pub(crate) fn not_found() -> Error {
-    Error::new(Kind::NotFound, "webauthn_credential_not_found", "Passkey not found")
+    Error::new(Kind::NotFound, "validation_failed", "Passkey not found")
 }
 
 /// Reads the id of a passkey in a path.

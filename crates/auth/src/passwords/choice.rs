@@ -54,12 +54,13 @@ impl CharacterClass {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Returns those of its characters that keyboards have, as clients list them.
+    fn listed(self) -> &'static str {
         match self {
-            Self::Lower => "small letters",
-            Self::Upper => "capital letters",
-            Self::Digit => "digits",
-            Self::Symbol => "symbols",
+            Self::Lower => "abcdefghijklmnopqrstuvwxyz",
+            Self::Upper => "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            Self::Digit => "0123456789",
+            Self::Symbol => "!@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~",
         }
     }
 }
@@ -68,24 +69,28 @@ impl CharacterClass {
 pub(super) fn check(config: &PasswordConfig, password: &str) -> Result<()> {
     if password.len() > config.bytes_max {
         let message = format!("Password cannot be longer than {} bytes", config.bytes_max);
-        return Err(Error::new(Kind::Unprocessable, "validation_failed", message));
+        return Err(Error::new(Kind::BadRequest, "validation_failed", message));
     }
     let (mut reasons, mut messages) = (Vec::new(), Vec::new());
     if password.chars().count() < config.length_min {
         reasons.push("length");
         messages.push(format!("Password should be at least {} characters", config.length_min));
     }
-    let wanted = config.required_characters.iter().filter_map(|class| CharacterClass::parse(class));
-    let missing: Vec<&str> = wanted.filter(|class| !password.chars().any(|one| class.holds(one))).map(CharacterClass::name).collect();
-    if !missing.is_empty() {
+    let wanted: Vec<CharacterClass> = config.required_characters.iter().filter_map(|class| CharacterClass::parse(class)).collect();
+    if wanted.iter().any(|class| !password.chars().any(|one| class.holds(one))) {
         reasons.push("characters");
-        messages.push(format!("Password should contain at least one character of each: {}", missing.join(", ")));
+        let listed: Vec<&str> = wanted.into_iter().map(CharacterClass::listed).collect();
+        messages.push(format!("Password should contain at least one character of each: {}.", listed.join(", ")));
     }
     if config.common_refused && GUESSED_FIRST.contains(password.to_lowercase().as_str()) {
         reasons.push("pwned");
         messages.push(EASY.to_owned());
     }
-    if reasons.is_empty() { Ok(()) } else { Err(weak(&reasons, messages.join(". "))) }
+    // Clients know the first sentence without its full stop, where it stands alone.
+    if let Some(first) = messages.first_mut().filter(|_| reasons.len() > 1).filter(|first| !first.ends_with('.')) {
+        first.push('.');
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(weak(&reasons, messages.join(" "))) }
 }
 
 /// Checks against the operator's file of leaked passwords. Reads from the disk.
@@ -194,7 +199,10 @@ mod tests {
         let required_characters = ["lower", "upper", "digit", "symbol"].map(str::to_owned).to_vec();
         let config = PasswordConfig { required_characters, ..PasswordConfig::default() };
         let error = check(&config, "lovelace1815").unwrap_err();
-        assert_eq!(error.message(), "Password should contain at least one character of each: capital letters, symbols");
+        let sets = "abcdefghijklmnopqrstuvwxyz, ABCDEFGHIJKLMNOPQRSTUVWXYZ, 0123456789, !@#$%^&*()_+-=[]{};'\\:\"|<>?,./`~";
+        let sentence = format!("Password should contain at least one character of each: {sets}.");
+        assert_eq!(error.message(), sentence);
+        assert_eq!(check(&config, "Ab1").unwrap_err().message(), format!("Password should be at least 6 characters. {sentence}"));
         assert_eq!(reasons(&config, "lovelace1815"), ["characters"]);
         assert_eq!(reasons(&config, "Ab1"), ["length", "characters"]);
         assert_eq!(reasons(&config, "Lovelace 1815"), [""; 0]);

@@ -64,6 +64,15 @@ impl Passwords {
         choice::check(&self.0.config, password)
     }
 
+    /// Says what is wrong with a right password by today's rules; it may have been chosen under others. Whoever has it is let in all the same.
+    pub(crate) async fn weakness(&self, password: Secret<String>) -> Option<Error> {
+        let pool = Arc::clone(&self.0);
+        let look =
+            move || choice::check(&pool.config, password.expose()).and_then(|()| choice::check_leaked(&pool.config, password.expose()));
+        let found = if self.0.config.leaked_file.is_some() { tokio::task::spawn_blocking(look).await.ok()? } else { look() };
+        found.err().filter(|error| error.code() == "weak_password")
+    }
+
     /// Checks that a hash of another service can be compared with.
     pub(crate) fn check_import(&self, hash: &str) -> Result<()> {
         imported::check(&self.0.config, hash)

@@ -10,7 +10,7 @@ use http::request::Parts;
 use kernel::{Error, Kind, Result, Secret};
 use postgres::{Access, Tx};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::queries::{NONE_SPENT, State as SessionState};
@@ -67,7 +67,7 @@ pub(crate) async fn token(
             return Box::pin(external::by_id_token(&auth, device, body.read()?, caller)).await;
         }
         "web3" => Err(unprocessable("web3_provider_disabled", "Web3 provider is disabled")),
-        _ => Err(bad_request("validation_failed", "unsupported_grant_type")),
+        _ => Err(bad_request("invalid_credentials", "unsupported_grant_type")),
     };
     answer.map(|session| Json(session).into_response())
 }
@@ -119,6 +119,7 @@ async fn compare(auth: &Auth, device: Device, presented: Presented) -> Result<Va
     let attempt = limits::attempt(auth, account, found.as_ref().map(|credentials| credentials.user_id), &device).await?;
     let hash = found.as_ref().and_then(|credentials| credentials.hash.clone());
     let is_long = auth.config().companies.is_long(password.expose());
+    let presented = password.clone();
     let outcome = match auth.passwords().verify_at(place, password, hash.clone()).await {
         Ok(Outcome::Wrong) => Outcome::Wrong,
         Ok(right) => {
@@ -152,10 +153,20 @@ async fn compare(auth: &Auth, device: Device, presented: Presented) -> Result<Va
     if credentials.is_long != Some(is_long) || renewed.is_some() {
         users::queries::note_length(&tx, credentials.user_id, is_long).await?;
     }
-    let answer = session.answer(auth)?;
+    let mut answer = session.answer(auth)?;
     tx.commit().await?;
+    add_weakness(auth, presented, &mut answer).await;
     tracing::info!(user_id = %credentials.user_id, session_id = %session.id, "signed in");
     Ok(answer)
+}
+
+/// Tells whoever signed in that he would better choose another password.
+async fn add_weakness(auth: &Auth, password: Secret<String>, answer: &mut Value) {
+    let Some(weak) = auth.passwords().weakness(password).await else { return };
+    let reasons = weak.details().and_then(|details| details.get("reasons")).cloned().unwrap_or_default();
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("weak_password".to_owned(), json!({ "message": weak.message(), "reasons": reasons }));
+    }
 }
 
 /// What is told to nobody but who has the right password.
@@ -229,9 +240,13 @@ enum Verdict {
 }
 
 fn judge(state: Option<SessionState>, token: RefreshToken, auth: &Auth) -> Verdict {
-    let Some(state) = state.filter(|state| !state.revoked) else { return Verdict::Refused(not_found()) };
+    let Some(state) = state else { return Verdict::Refused(not_found()) };
+    // Before its end: who bans somebody ends his sessions, too.
     if state.banned {
         return Verdict::Refused(bad_request("user_banned", "Invalid Refresh Token: User Banned"));
+    }
+    if state.revoked {
+        return Verdict::Refused(not_found());
     }
     if state.ended {
         return Verdict::Refused(bad_request("session_expired", "Invalid Refresh Token: Session Expired"));

@@ -7,6 +7,7 @@ mod grants;
 mod held;
 mod list;
 mod logout;
+mod over;
 pub(crate) mod queries;
 mod refresh_token;
 
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use kernel::{CompanyId, Error, Kind, Result, SessionId, UserId};
 pub(crate) use list::{end, list};
 pub(crate) use logout::logout;
+pub(crate) use over::{explain, note};
 use postgres::Tx;
 pub(crate) use queries::revoke_others;
 pub(crate) use refresh_token::RefreshToken;

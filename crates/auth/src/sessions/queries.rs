@@ -48,6 +48,7 @@ pub(crate) struct State {
 pub(crate) struct Standing {
     /// Whether a second factor was proved for the session, and before the token that asks was made.
     pub(crate) proved: bool,
+    pub(crate) is_anonymous: bool,
     pub(crate) account: String,
 }
 
@@ -120,13 +121,14 @@ pub(crate) async fn is_live(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Resu
 pub(crate) async fn standing(tx: &Tx, caller: Caller, lifetime: Lifetime) -> Result<Option<Standing>> {
     let mut sql = given(caller.session()?, lifetime);
     sql.text(
-        " select s.aal <> 'aal1' as proved, coalesce(nullif(a.email, ''), nullif(a.phone, ''), a.id::text) as account
+        " select s.aal <> 'aal1' as proved, coalesce(nullif(a.email, ''), nullif(a.phone, ''), a.id::text) as account, a.is_anonymous
             from given g, auth.sessions s join auth.users a on a.id = s.user_id where s.user_id = ",
     );
     sql.bind(caller.user_id.0).text("::uuid and ").text(LIVE).text(" for no key update of s, a");
     let Some(row) = tx.query_opt(sql).await? else { return Ok(None) };
     Ok(Some(Standing {
         proved: row.try_get::<_, bool>("proved").map_err(Error::internal)? && caller.is_assured,
+        is_anonymous: row.try_get("is_anonymous").map_err(Error::internal)?,
         account: row.try_get("account").map_err(Error::internal)?,
     }))
 }

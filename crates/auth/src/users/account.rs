@@ -25,7 +25,7 @@ const PHONE_KEY: &str = "users_phone_key";
 /// The key of accounts.
 const ID_KEY: &str = "users_pkey";
 
-/// What may be changed. `app_metadata` and `role` are not among it.
+/// What may be changed. `role` is not among it, nor is `app_metadata`, which is refused.
 #[derive(Deserialize)]
 pub(crate) struct Wish {
     #[serde(default)]
@@ -38,6 +38,8 @@ pub(crate) struct Wish {
     data: Option<Map<String, Value>>,
     #[serde(default)]
     current_password: Option<Secret<String>>,
+    #[serde(default)]
+    app_metadata: Option<Value>,
     #[serde(default)]
     nonce: Option<Secret<String>>,
     #[serde(default)]
@@ -65,6 +67,9 @@ pub(crate) async fn put(
     device: Device,
     Body(wish): Body<Wish>,
 ) -> Result<Json<User>> {
+    if wish.app_metadata.is_some() {
+        return Err(Error::new(Kind::Forbidden, "not_admin", "Updating app_metadata requires admin privileges"));
+    }
     if wish.is_of_the_way_in() && queries::is_managed(&auth, caller).await? {
         let message = "Updating email, phone, password of a SSO account only possible via SSO";
         return Err(unprocessable("user_sso_managed", message));
@@ -87,13 +92,13 @@ pub(crate) async fn put(
     if wish.password.is_some() {
         auth.limits().strict("password", &caller.user_id.to_string(), &device).await?;
     }
-    let hash = match wish.password.filter(|password| !password.expose().is_empty()) {
+    let hash = match wish.password {
         Some(password) => Some(new_hash(&auth, caller, password, (wish.current_password, wish.nonce.as_ref())).await?),
         None => None,
     };
     let change = Change {
         email: email.as_ref(),
-        // What follows: where nobody has to agree, the address changes at once.
+        // What follows: where nobody has to agree, the address is there at once.
         confirm_email: email.is_some(),
         hash: hash.as_deref(),
         user_metadata: wish.data.as_ref(),
@@ -134,7 +139,8 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     if before.is_anonymous && change.hash.is_some() && change.email.is_none() && phone.is_none() {
         return Err(nothing_to_sign_in_with());
     }
-    if let Some(email) = change.email.filter(|_| !auth.config().autoconfirm) {
+    // Who has no address yet gets one at once, where nobody has to agree; everybody else keeps his until a message is answered.
+    if let Some(email) = change.email.filter(|_| !(before.is_anonymous && auth.config().autoconfirm)) {
         change = Change { email: None, confirm_email: false, ..change };
         if email.as_str() != before.email {
             one_time::email(auth, &tx, &device, (before.id, email, redirect_to.as_deref()), challenge.as_ref()).await?;
@@ -146,7 +152,7 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     if !queries::change_self(&tx, caller, &change, now).await.map_err(taken)? {
         return Err(session_not_found());
     }
-    if change.email.is_some() && before.email.is_empty() {
+    if change.email.is_some() {
         one_time::settle_email_change(&tx, before.id, now).await?;
     }
     if change.hash.is_some() {

@@ -65,6 +65,10 @@ struct Moments {
     #[serde(skip_serializing_if = "Option::is_none")]
     email_change_sent_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    phone_change_sent_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reauthentication_sent_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_sign_in_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     banned_until: Option<Timestamp>,
@@ -98,7 +102,20 @@ impl User {
         let known = if new.provider == "email" { ("email", new.email) } else { ("phone", new.phone) };
         let mut data = object([("sub", json!(new.id)), (known.0, json!(known.1))]);
         data.extend(object([("email_verified", json!(false)), ("phone_verified", json!(false))]));
-        let email = (!new.email.is_empty()).then_some(new.email);
+        // In the order in which the database answers those of accounts that are there: also that would tell them apart.
+        let mut identity = object([("id", json!(new.id))]);
+        if !new.email.is_empty() {
+            identity.insert("email".to_owned(), json!(new.email));
+        }
+        identity.extend(object([
+            ("user_id", json!(new.id)),
+            ("provider", json!(new.provider)),
+            ("created_at", json!(text)),
+            ("updated_at", json!(text)),
+            ("identity_id", json!(UserId::new_v7())),
+            ("identity_data", json!(data)),
+            ("last_sign_in_at", json!(text)),
+        ]));
         Self {
             id: new.id,
             aud: AUDIENCE.to_owned(),
@@ -111,17 +128,7 @@ impl User {
             app_metadata: json!({ "provider": new.provider, "providers": [new.provider] }),
             user_metadata: Value::Object(new.user_metadata.clone()),
             factors: None,
-            identities: json!([{
-                "id": new.id,
-                "email": email,
-                "user_id": new.id,
-                "provider": new.provider,
-                "created_at": text,
-                "updated_at": text,
-                "identity_id": UserId::new_v7(),
-                "identity_data": data,
-                "last_sign_in_at": null,
-            }]),
+            identities: json!([identity]),
             created_at: now,
             updated_at,
             is_anonymous: false,
@@ -148,6 +155,8 @@ impl User {
                 confirmation_sent_at: moment("confirmation_sent_at")?,
                 recovery_sent_at: moment("recovery_sent_at")?,
                 email_change_sent_at: moment("email_change_sent_at")?,
+                phone_change_sent_at: moment("phone_change_sent_at")?,
+                reauthentication_sent_at: moment("reauthentication_sent_at")?,
                 last_sign_in_at: moment("last_sign_in_at")?,
                 banned_until: moment("banned_until")?,
                 deleted_at: moment("deleted_at")?,

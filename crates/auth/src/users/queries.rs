@@ -17,17 +17,19 @@ use crate::input::{Caller, Email, Phone};
 pub(crate) const COLUMNS: &str = "
     u.id, u.aud, u.role, coalesce(u.email, '') as email, coalesce(u.phone, '') as phone,
     u.email_confirmed_at, u.phone_confirmed_at, u.confirmed_at, u.invited_at, u.confirmation_sent_at, u.recovery_sent_at,
-    u.email_change_sent_at, u.last_sign_in_at, u.banned_until, u.deleted_at,
+    u.email_change_sent_at, u.phone_change_sent_at, u.reauthentication_sent_at, u.last_sign_in_at, u.banned_until, u.deleted_at,
     nullif(u.email_change, '') as new_email, nullif(u.phone_change, '') as new_phone,
     u.raw_app_meta_data as app_metadata, u.raw_user_meta_data as user_metadata,
     u.created_at, u.updated_at, u.is_anonymous,
     coalesce((
       select jsonb_agg(jsonb_build_object(
                'identity_id', i.id, 'id', i.provider_id, 'user_id', i.user_id, 'identity_data', i.identity_data,
-               'provider', i.provider, 'email', i.email,
-               'last_sign_in_at', to_char(i.last_sign_in_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
+               'provider', i.provider,
                'created_at', to_char(i.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
                'updated_at', to_char(i.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))
+             || case when coalesce(i.email, '') = '' then '{}' else jsonb_build_object('email', i.email) end
+             || case when i.last_sign_in_at is null then '{}' else jsonb_build_object(
+                  'last_sign_in_at', to_char(i.last_sign_in_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) end
              order by i.created_at, i.id)
         from auth.identities i
        where i.user_id = u.id), '[]') as identities,
@@ -159,10 +161,10 @@ pub(crate) async fn create(tx: &Tx, user: &NewUser<'_>) -> Result<bool> {
              from given g
            on conflict (email_key) where deleted_at is null and not is_sso_user do nothing
            returning id)
-         insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
+         insert into auth.identities (user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
          select g.id, 'email', g.id::text,
                 jsonb_build_object('sub', g.id, 'email', g.email, 'email_verified', g.confirmed, 'phone_verified', false),
-                g.now, g.now
+                g.now, g.now, g.now
            from given g join made m on m.id = g.id
          returning user_id",
     );
@@ -179,6 +181,13 @@ pub(crate) async fn find(tx: &Tx, user_id: UserId) -> Result<Option<User>> {
     let mut sql = Sql::new("select ");
     sql.text(COLUMNS).text(" from auth.users u where u.deleted_at is null and u.id = ");
     sql.bind(user_id.0).text("::uuid");
+    tx.query_opt(sql).await?.map(|row| User::from_row(&row)).transpose()
+}
+
+/// Finds an account, also one of which only the id is left.
+pub(crate) async fn find_even_retired(tx: &Tx, user_id: UserId) -> Result<Option<User>> {
+    let mut sql = Sql::new("select ");
+    sql.text(COLUMNS).text(" from auth.users u where u.id = ").bind(user_id).text("::uuid");
     tx.query_opt(sql).await?.map(|row| User::from_row(&row)).transpose()
 }
 

@@ -116,7 +116,7 @@ async fn only_the_service_key_adds_one_and_only_one_that_works() {
     add(json!({})).await.refused(400, "validation_failed", document);
     provider.inner().document = json!({});
     assert_eq!(add(json!({})).await.status, 201);
-    add(json!({})).await.refused(409, "conflict", "There is a provider of this identifier already");
+    add(json!({})).await.refused(400, "conflict", "There is a provider of this identifier already");
     assert_eq!(value(&sign_in(&server, &provider, "custom:acme").await, "token_type"), "bearer");
 
     // In production a provider's address, and those that its document names, are of the public internet.

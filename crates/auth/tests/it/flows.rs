@@ -48,7 +48,7 @@ async fn a_link_leads_to_a_code_that_is_exchanged_once() {
     assert_eq!(server.ask("select count(*) from auth.sessions").await, "0", "the browser got none");
     assert_eq!(server.ask(&format!("select count(*) from auth.flow_states f where f::text like '%{code}%'")).await, "0");
     let session = exchange(&server, code, VERIFIER).await.ok();
-    assert_eq!((&session["user"]["email"], &claims(&session)["amr"][0]["method"]), (&json!("ann@example.com"), &json!("otp")));
+    assert_eq!((&session["user"]["email"], &claims(&session)["amr"][0]["method"]), (&json!("ann@example.com"), &json!("email/signup")));
     assert_eq!(server.user(&session).await.status, 200);
     exchange(&server, code, VERIFIER).await.refused(404, "flow_state_not_found", "invalid flow state, no valid flow state found");
     let (_, query) = follow(&server, &letter.link).await;
@@ -74,7 +74,15 @@ async fn a_link_leads_to_a_code_that_is_exchanged_once() {
     let (_, query) = follow(&server, &new.link).await;
     assert_eq!(query[0].0, "code", "{query:?}");
     let session = exchange(&server, &query[0].1, VERIFIER).await.ok();
-    assert_eq!(session["user"]["email"], "lee@example.com");
+    assert_eq!((&session["user"]["email"], &claims(&session)["amr"][0]["method"]), (&json!("lee@example.com"), &json!("email_change")));
+    // What the link was for stays with the sign-in.
+    for (path, method) in [("/recover", "recovery"), ("/otp", "magiclink")] {
+        server.wait(60);
+        server.post(path, with_challenge(json!({ "email": "lee@example.com" }))).await.ok();
+        let (_, query) = follow(&server, &server.message("lee@example.com").await.link).await;
+        let session = exchange(&server, &query[0].1, VERIFIER).await.ok();
+        assert_eq!(claims(&session)["amr"][0]["method"], method);
+    }
 }
 
 #[tokio::test]

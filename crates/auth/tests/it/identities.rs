@@ -200,7 +200,8 @@ async fn identities_are_added_and_taken_away_by_hand() {
     let remove =
         async |id: &str, session: &Value| server.call("DELETE", &format!("/user/identities/{id}"), Some(token(session)), None).await;
     let anns = of("google").await;
-    remove(&anns, &ben).await.refused(422, "identity_not_found", "Identity doesn't exist");
+    let only = "User must have at least 1 identity after unlinking";
+    remove(&anns, &ben).await.refused(422, "single_identity_not_deletable", only);
     remove("x", &ann).await.refused(404, "validation_failed", "identity_id must be an UUID");
     assert_eq!(server.call("DELETE", &format!("/user/identities/{anns}"), None, None).await.status, 401);
     assert_eq!(remove(&anns, &ann).await.ok(), json!({}));

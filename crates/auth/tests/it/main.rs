@@ -22,6 +22,8 @@ mod codes;
 #[cfg(test)]
 mod companies;
 #[cfg(test)]
+mod compatible;
+#[cfg(test)]
 mod custom_providers;
 #[cfg(test)]
 mod documented;

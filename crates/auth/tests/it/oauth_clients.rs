@@ -71,6 +71,8 @@ async fn a_program_is_registered_changed_and_deleted() {
     assert_eq!(told(&changed), json!(["Planner 2", null, logo, ["authorization_code"], "client_secret_post"]));
     assert_eq!(changed["redirect_uris"], known["redirect_uris"], "what was not named stays");
     assert_ne!(changed["updated_at"], changed["created_at"]);
+    let nothing = admin(&server, "PUT", &format!("/{id}"), Some(json!({}))).await;
+    nothing.refused(400, "validation_failed", "No fields provided for update");
     let public = Some(json!({ "token_endpoint_auth_method": "none" }));
     assert_eq!(admin(&server, "PUT", &format!("/{id}"), public).await.body["code"], "validation_failed");
 

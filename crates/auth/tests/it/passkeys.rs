@@ -110,13 +110,19 @@ async fn a_passkey_signs_in() {
     let renamed = server.call("PATCH", &path, Some(token(&session)), Some(json!({ "friendly_name": "Phone" }))).await.ok();
     assert_eq!((&renamed, &server.passkeys(&session).await), (&named, &json!([named])));
 
+    let call = async |name: &str| server.call("PATCH", &path, Some(token(&session)), Some(json!({ "friendly_name": name }))).await;
+    call("").await.refused(400, "validation_failed", "friendly_name is required");
+    call(&"x".repeat(121)).await.refused(400, "validation_failed", "friendly_name must be 120 characters or less");
+    assert_eq!(call(&"\u{f6}".repeat(120)).await.status, 200);
+    assert_eq!(call("Phone").await.ok(), named);
+
     // Those of others are not there.
     let other = server.sign_up("ben@example.com").await;
     assert_eq!(server.passkeys(&other).await, json!([]));
     for (method, body) in [("PATCH", Some(json!({ "friendly_name": "Mine" }))), ("DELETE", None)] {
         for path in [path.as_str(), "/passkeys/00000000-0000-7000-8000-000000000000", "/passkeys/x"] {
             let answer = server.call(method, path, Some(token(&other)), body.clone()).await;
-            answer.refused(404, "webauthn_credential_not_found", "Passkey not found");
+            answer.refused(404, "validation_failed", "Passkey not found");
         }
     }
     assert_eq!(server.call("DELETE", &path, Some(token(&session)), None).await.status, 204);
@@ -249,10 +255,13 @@ async fn who_may_not_sign_in_does_not_by_a_passkey() {
     let list = server.passkeys(&signed).await;
     let path = format!("/passkeys/{}", list[1]["id"].as_str().unwrap());
     let message = "AAL2 session is required to manage passkeys when MFA is enabled";
-    for (method, path) in [("POST", "/passkeys/registration/options"), ("PATCH", path.as_str()), ("DELETE", path.as_str())] {
-        let answer = server.call(method, path, Some(token(&signed)), Some(json!({ "friendly_name": "x" }))).await;
+    for (method, path) in [("POST", "/passkeys/registration/options"), ("DELETE", path.as_str())] {
+        let answer = server.call(method, path, Some(token(&signed)), Some(json!({}))).await;
         answer.refused(403, "insufficient_aal", message);
     }
+    // What it is called lets nobody in.
+    let renamed = server.call("PATCH", &path, Some(token(&signed)), Some(json!({ "friendly_name": "x" }))).await.ok();
+    assert_eq!(renamed["friendly_name"], "x");
     server.sql("update auth.sessions set aal = 'aal2'").await;
     let signed = server.refresh(&signed).await.ok();
     assert_eq!(server.call("DELETE", &path, Some(token(&signed)), None).await.status, 204);
@@ -272,7 +281,7 @@ async fn who_may_not_sign_in_does_not_by_a_passkey() {
     let nobody = "/admin/users/00000000-0000-7000-8000-000000000000/passkeys";
     assert_eq!(server.admin("GET", nobody, None).await.body["code"], "user_not_found");
     assert_eq!(server.admin("DELETE", &one, None).await.status, 204);
-    server.admin("DELETE", &one, None).await.refused(404, "webauthn_credential_not_found", "Passkey not found");
+    server.admin("DELETE", &one, None).await.refused(404, "validation_failed", "Passkey not found");
     assert_eq!(server.admin("GET", &format!("{users}/passkeys"), None).await.ok(), json!([]));
     wrong(&server.by_passkey(&mut device).await);
     server.sql("update auth.users set is_sso_user = false").await;
@@ -301,7 +310,7 @@ async fn passkeys_can_be_off_or_less_strict() {
         ("DELETE", "/passkeys/00000000-0000-7000-8000-000000000000"),
     ] {
         let answer = server.call(method, path, Some(token(&session)), Some(json!({}))).await;
-        answer.refused(422, "passkey_disabled", "Passkeys are disabled");
+        answer.refused(404, "passkey_disabled", "Passkeys are disabled");
     }
     // A device that only knows that somebody is there.
     let server = Server::with(config(true, false)).await;

@@ -119,7 +119,7 @@ async fn bad_input_is_refused_with_its_code() {
         (json!({ "password": PASSWORD }), 400, "validation_failed", "To signup, please provide your email"),
         (json!({ "data": {} }), 422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled"),
         (json!({ "phone": "+0", "password": PASSWORD }), 400, "validation_failed", "Invalid phone number format (E.164 required)"),
-        (json!({ "email": "a@b.de", "password": "x".repeat(257) }), 422, "validation_failed", "Password cannot be longer than 256 bytes"),
+        (json!({ "email": "a@b.de", "password": "x".repeat(257) }), 400, "validation_failed", "Password cannot be longer than 256 bytes"),
         (
             json!({ "email": "a@b.de", "password": PASSWORD, "data": { "a": "\u{0}" } }),
             400,
