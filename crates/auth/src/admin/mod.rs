@@ -27,7 +27,6 @@ use crate::sessions;
 use crate::tokens::AUDIENCE;
 use crate::users::queries::{Change, NewUser};
 use crate::users::{self, User};
-use crate::{one_time, sessions};
 use duration::BanDuration;
 pub(crate) use factors::{delete as delete_factor, list as factors, update as update_factor};
 pub(crate) use passkeys::{delete as delete_passkey, list as passkeys};
