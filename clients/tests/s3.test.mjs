@@ -91,6 +91,53 @@ test('the AWS SDK writes, reads, lists, copies and deletes', async () => {
   await refused(aws.send(new s3.GetBucketPolicyCommand({ Bucket: BUCKET })), 'NotImplemented', 501)
 })
 
+test('what the AWS SDK asks beside that is answered as elsewhere', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const place = (name) => ({ Bucket: BUCKET, Key: `${ann.company.id}/${name}` })
+  const bucket = await aws.send(new s3.HeadBucketCommand({ Bucket: BUCKET }))
+  assert.equal(bucket.BucketRegion, 'auto')
+  assert.equal((await aws.send(new s3.GetBucketLocationCommand({ Bucket: BUCKET }))).LocationConstraint, 'auto')
+  assert.equal((await aws.send(new s3.GetBucketVersioningCommand({ Bucket: BUCKET }))).Status, 'Suspended')
+
+  // An empty folder is held open by what official clients put there.
+  const folder = await aws.send(new s3.PutObjectCommand(place('empty/')))
+  assert.match(folder.ETag, /^"[0-9a-f]{32}-1"$/)
+  const held = done(await ann.client.storage.from(BUCKET).list(`${ann.company.id}/empty`))
+  assert.deepEqual(held.map(({ name }) => name), ['.emptyFolderPlaceholder'])
+  await refused(aws.send(new s3.PutObjectCommand({ ...place('full/'), Body: 'x' })), 'InvalidKey', 400)
+
+  const put = await aws.send(new s3.PutObjectCommand({ ...place('a.txt'), Body: 'hello', ContentType: 'text/plain', Metadata: { a: '1' } }))
+  const CopySource = `${BUCKET}/${ann.company.id}/a.txt`
+  const other = { MetadataDirective: 'REPLACE', ContentType: 'text/csv', CacheControl: 'max-age=9', Metadata: { b: '2' } }
+  await aws.send(new s3.CopyObjectCommand({ ...place('b.csv'), CopySource, ...other, CopySourceIfMatch: put.ETag }))
+  const copied = await aws.send(new s3.HeadObjectCommand(place('b.csv')))
+  assert.deepEqual([copied.ContentType, copied.CacheControl, copied.Metadata], ['text/csv', 'private, max-age=9', { b: '2' }])
+  for (const unmet of [
+    { CopySourceIfMatch: '"x"' },
+    { CopySourceIfNoneMatch: put.ETag },
+    { CopySourceIfModifiedSince: new Date('2100-01-01') },
+    { CopySourceIfUnmodifiedSince: new Date('2000-01-01') },
+  ]) {
+    await refused(aws.send(new s3.CopyObjectCommand({ ...place('c.txt'), CopySource, ...unmet })), 'PreconditionFailed', 412)
+  }
+
+  const said = { ResponseContentType: 'text/html', ResponseContentDisposition: 'attachment; filename="x.txt"', ResponseCacheControl: 'no-store' }
+  const get = await getSignedUrl(aws, new s3.GetObjectCommand({ ...place('a.txt'), ...said, ResponseContentLanguage: 'de' }), { expiresIn: 60 })
+  const { headers } = await fetch(get)
+  const names = ['content-type', 'content-disposition', 'cache-control', 'content-language', 'content-security-policy']
+  const sandbox = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+  assert.deepEqual(names.map((name) => headers.get(name)), ['text/html', 'attachment; filename="x.txt"', 'no-store', 'de', sandbox])
+  const broken = new s3.GetObjectCommand({ ...place('a.txt'), ResponseContentType: 'text/plain\r\nx-evil: 1' })
+  assert.equal((await fetch(await getSignedUrl(aws, broken, { expiresIn: 60 }))).status, 400)
+
+  const page = await aws.send(new s3.ListObjectsV2Command({ Bucket: BUCKET, StartAfter: `${ann.company.id}/a.txt`, MaxKeys: 1 }))
+  assert.deepEqual([page.StartAfter, page.Contents.length], [`${ann.company.id}/a.txt`, 1])
+  const next = await aws.send(new s3.ListObjectsV2Command({ Bucket: BUCKET, ContinuationToken: page.NextContinuationToken }))
+  assert.equal(next.ContinuationToken, page.NextContinuationToken)
+  await refused(aws.send(new s3.DeleteObjectCommand({ Bucket: 'no-such-bucket', Key: 'a' })), 'NoSuchBucket', 404)
+})
+
 test('an upload in parts is put together in order', async () => {
   const ann = await owner('ann')
   const aws = of(await keyOf(ann))

@@ -17,6 +17,11 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     if name.len() <= NAME_MAX && name.split('/').all(is_part) { Ok(()) } else { Err(invalid_key(name)) }
 }
 
+/// Tells whether a name is of what clients put into an empty folder, so that it is there.
+pub(crate) fn is_placeholder(name: &str) -> bool {
+    name.ends_with(".emptyFolderPlaceholder")
+}
+
 /// Looks at a bucket's name.
 pub(crate) fn check_bucket(name: &str) -> Result<()> {
     let is_name = !name.is_empty()

@@ -15,10 +15,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::Storage;
 use crate::objects::Object;
 
-/// Letters of a name that stay as they are in a header.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~');
+/// Letters of a name that stay as they are in a header, as `encodeURIComponent` has them.
+const KEPT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~').remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
 /// What keeps a page from doing anything.
-const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+pub(crate) const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
 /// A year.
 const FOREVER: &str = "max-age=31536000, immutable";
 
@@ -33,6 +34,8 @@ pub(crate) struct Asked {
     pub(crate) is_versioned: bool,
     /// Whether others on the way may keep it.
     pub(crate) is_public: bool,
+    /// When the link ends by which it was asked for: nobody may keep it for longer.
+    pub(crate) until: Option<Timestamp>,
     /// The headers.
     pub(crate) headers: HeaderMap,
 }
@@ -50,7 +53,7 @@ impl Storage {
         if is_unchanged(&asked.headers, &etag, object.modified_at) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
-            write_keeping(response.headers_mut(), &object, asked, &etag)?;
+            write_keeping(response.headers_mut(), &object, (asked, self.now()), &etag)?;
             return Ok(response);
         }
         let size = object.size;
@@ -79,13 +82,13 @@ impl Storage {
         if let Some(name) = &asked.download {
             headers.insert(header::CONTENT_DISPOSITION, disposition(name)?);
         }
-        write_keeping(headers, &object, asked, &etag)?;
+        write_keeping(headers, &object, (asked, self.now()), &etag)?;
         Ok(response)
     }
 }
 
 /// Writes what others on the way may do with an answer, and what a browser may not.
-fn write_keeping(headers: &mut HeaderMap, object: &Object, asked: &Asked, etag: &str) -> Result<()> {
+fn write_keeping(headers: &mut HeaderMap, object: &Object, (asked, now): (&Asked, Timestamp), etag: &str) -> Result<()> {
     headers.insert(header::ETAG, text(etag)?);
     headers.insert(header::LAST_MODIFIED, text(&http_date(object.modified_at))?);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -93,8 +96,14 @@ fn write_keeping(headers: &mut HeaderMap, object: &Object, asked: &Asked, etag: 
     let keeping = match (asked.is_public, said) {
         (_, "") => "no-cache".to_owned(),
         (true, said) => said.to_owned(),
-        (false, said) => format!("private, {said}"),
+        (false, said) => match asked.until {
+            Some(until) => format!("private, {}", within(said, until.as_second().saturating_sub(now.as_second()).max(0))),
+            None => format!("private, {said}"),
+        },
     };
+    if let Some(until) = asked.until {
+        headers.insert(header::EXPIRES, text(&http_date(until))?);
+    }
     headers.insert(header::CACHE_CONTROL, text(&keeping).unwrap_or(HeaderValue::from_static("no-cache")));
     headers.insert("x-robots-tag", HeaderValue::from_static("none"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -104,8 +113,25 @@ fn write_keeping(headers: &mut HeaderMap, object: &Object, asked: &Asked, etag: 
     Ok(())
 }
 
+/// Returns what is said about keeping, with no time in it that is longer than this.
+fn within(said: &str, seconds: i64) -> String {
+    let shorter = |part: &str| match part.trim().split_once('=') {
+        Some((name, time))
+            if time
+                .trim()
+                .trim_matches('"')
+                .parse::<u64>()
+                .map_or(true, |time| i64::try_from(time).map_or(true, |time| time > seconds)) =>
+        {
+            format!("{name}={seconds}")
+        }
+        _ => part.trim().to_owned(),
+    };
+    said.split(',').map(shorter).collect::<Vec<_>>().join(", ")
+}
+
 /// Tells whether a browser that shows it runs nothing of it.
-fn is_harmless(content_type: &str) -> bool {
+pub(crate) fn is_harmless(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.split_once('/') {
         Some(("image", sort)) => !sort.contains("svg") && !sort.contains("xml"),
@@ -201,8 +227,21 @@ mod tests {
     #[test]
     fn a_name_to_save_under_ends_no_header() {
         assert_eq!(disposition("").unwrap(), "attachment;");
+        assert_eq!(disposition("a (1)!'*.txt").unwrap(), "attachment; filename=a%20(1)!'*.txt; filename*=UTF-8''a%20(1)!'*.txt");
         let encoded = "a%22%0D%0Ab%3B%20%C3%A4.txt";
         assert_eq!(disposition("a\"\r\nb; ä.txt").unwrap(), format!("attachment; filename={encoded}; filename*=UTF-8''{encoded}"));
+    }
+
+    #[test]
+    fn nothing_is_kept_for_longer_than_its_link() {
+        for (said, expected) in [
+            ("max-age=3600", "max-age=60"),
+            ("public, max-age=30, s-maxage=\"90\", immutable", "public, max-age=30, s-maxage=60, immutable"),
+            ("max-age=99999999999999999999", "max-age=60"),
+            ("no-cache", "no-cache"),
+        ] {
+            assert_eq!(within(said, 60), expected, "{said}");
+        }
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Link {
 }
 
 impl Link {
+    /// Returns when it ends.
+    pub(crate) fn ends(&self) -> Timestamp {
+        Timestamp::from_second(self.exp).unwrap_or(Timestamp::MAX)
+    }
+
     /// Refuses a link to an image that is made of the object: whoever has it was not given the object itself.
     pub(crate) fn of_the_whole(self) -> Result<Self> {
         if self.transformations.is_none() {
@@ -86,7 +91,7 @@ impl Storage {
     fn verify(&self, token: &str, for_use: Use, bucket: &str, name: &str) -> Result<Link> {
         verify(&self.auth().derived_keys(PURPOSE), token, self.now()).and_then(|link| {
             let is_this = link.for_use == for_use && link.url == format!("{bucket}/{name}");
-            if is_this { Ok(link) } else { Err(Error::new(Kind::BadRequest, "InvalidSignature", "The signature is of another object")) }
+            if is_this { Ok(link) } else { Err(Error::new(Kind::BadRequest, "InvalidSignature", "Invalid signature")) }
         })
     }
 }
@@ -96,7 +101,10 @@ fn verify(keys: &[[u8; 32]], token: &str, now: Timestamp) -> Result<Link> {
     rules.validate_exp = false;
     rules.validate_aud = false;
     rules.required_spec_claims.clear();
-    let mut refused = Error::new(Kind::BadRequest, "InvalidJWT", "jwt malformed");
+    let mut refused = Error::new(Kind::BadRequest, "InvalidJWT", "Invalid Compact JWS");
+    if token.split('.').count() != 3 {
+        return Err(refused);
+    }
     for key in keys {
         match jsonwebtoken::decode::<Link>(token, &DecodingKey::from_secret(key), &rules) {
             Ok(link) if link.claims.exp <= now.as_second() => {
@@ -104,8 +112,11 @@ fn verify(keys: &[[u8; 32]], token: &str, now: Timestamp) -> Result<Link> {
             }
             Ok(link) => return Ok(link.claims),
             Err(error) => {
-                let is_unsigned = matches!(error.kind(), ErrorKind::InvalidSignature);
-                let message = if is_unsigned { "signature verification failed" } else { "jwt malformed" };
+                let message = match error.kind() {
+                    ErrorKind::InvalidSignature => "signature verification failed",
+                    ErrorKind::InvalidAlgorithm => "\"alg\" (Algorithm) Header Parameter value not allowed",
+                    _ => "Invalid JWS",
+                };
                 refused = Error::new(Kind::BadRequest, "InvalidJWT", message).with_source(error);
             }
         }
@@ -129,8 +140,10 @@ mod tests {
         assert_eq!(message(&[[1; 32]], &token, late), "\"exp\" claim timestamp check failed");
         assert_eq!(message(&[[2; 32]], &token, now), "signature verification failed");
         let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", token.split('.').nth(1).unwrap());
-        for bad in ["", "x", "a.b.c", &unsigned] {
-            assert_eq!(message(&[[1; 32]], bad, now), "jwt malformed", "{bad}");
+        for (bad, expected) in
+            [("", "Invalid Compact JWS"), ("x", "Invalid Compact JWS"), ("a.b.c", "Invalid JWS"), (&unsigned, "Invalid JWS")]
+        {
+            assert_eq!(message(&[[1; 32]], bad, now), expected, "{bad}");
         }
     }
 }

@@ -12,13 +12,14 @@ impl Backend {
         let (storage, images) = (self.0.storage.clone(), self.0.storage.images().clone());
         let open = storage::open_router(storage.clone()).merge(storage::image::open_router(storage.clone(), images.clone()));
         let open = open.layer(middleware::from_fn_with_state(self.0.limiter.clone(), rates::visits));
-        let routes = self.guarded(storage::router(storage.clone()).merge(storage::image::router(storage, images))).merge(open);
+        let known = self.guarded(storage::router(storage.clone()).merge(storage::image::router(storage.clone(), images)));
+        let routes = known.layer(middleware::from_fn_with_state(storage, storage::strangers)).merge(open);
         routes.fallback(storage::no_route).layer(middleware::map_response(storage::shape))
     }
 
     /// Returns the routes of uploads that go on where they broke off.
     pub(crate) fn resumable_routes(&self) -> Router {
-        self.guarded(storage::tus_router(self.0.storage.clone()))
+        self.guarded(storage::tus_router(self.0.storage.clone())).layer(middleware::map_response(storage::tus_as_text))
     }
 
     /// Returns the routes for programs of S3, who sign what they ask.

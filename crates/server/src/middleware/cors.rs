@@ -25,7 +25,7 @@ const REQUEST_HEADERS: &str = "authorization, x-client-info, apikey, content-typ
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
     "content-range, content-location, next-cursor, content-encoding, content-length, date, x-total-count, link, location, range-unit, \
      preference-applied, retry-after, ratelimit, ratelimit-policy, ratelimit-limit, ratelimit-remaining, ratelimit-reset, x-request-id, \
-     x-supabase-api-version, tus-resumable, upload-offset, upload-length, upload-metadata, upload-expires, warning, traceresponse, \
+     x-supabase-api-version, tus-resumable, tus-complete, upload-offset, upload-length, upload-metadata, upload-expires, warning, traceresponse, \
      database-position",
 );
 /// A day.

@@ -19,6 +19,8 @@ pub(super) fn in_our_shape(response: Response) -> Response {
     }
     let (code, message) = match (content_type(&response), status) {
         (Some(kind), _) if !kind.starts_with("text/plain") => return response,
+        // Who made it ours has its shape, too: clients of some protocols read a text.
+        (Some(_), _) if response.extensions().get::<std::sync::Arc<Error>>().is_some() => return response,
         (None, StatusCode::METHOD_NOT_ALLOWED) => (METHOD_NOT_ALLOWED, "This path does not have that method"),
         (None, _) => return response,
         (Some(_), StatusCode::UNSUPPORTED_MEDIA_TYPE) => ("unsupported_media_type", "This content type is not understood here"),

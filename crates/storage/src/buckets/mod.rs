@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::failure;
-use crate::objects::value;
-use crate::{Caller, Storage, naming};
+use crate::objects::{invalid, value};
+use crate::{Caller, Storage, lenient, naming};
 
 use sizes::size;
 
@@ -44,13 +44,13 @@ pub struct Bucket {
 /// What is said of a bucket when it is made or changed. What is absent stays.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Wanted {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::some_text")]
     pub(crate) id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::some_text")]
     pub(crate) name: Option<String>,
-    #[serde(default, rename = "type")]
+    #[serde(default, rename = "type", deserialize_with = "lenient::some_text")]
     kind: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::boolean")]
     public: Option<bool>,
     #[serde(default, deserialize_with = "said")]
     file_size_limit: Option<Value>,
@@ -96,20 +96,18 @@ impl Storage {
         let rows_max = i64::from(self.config().list_rows_max);
         let (limit, offset) = (shown.limit.unwrap_or(rows_max).clamp(0, rows_max), shown.offset.unwrap_or(0).max(0));
         let mut sql = Sql::new("select ");
-        sql.text(COLUMNS)
-            .text(" from storage.buckets b where starts_with(lower(b.name), lower(")
-            .bind(shown.search.clone().unwrap_or_default());
-        sql.text("::text)) order by ").text(match shown.sort_column.as_deref() {
+        sql.text(COLUMNS).text(" from storage.buckets b where strpos(lower(b.name), lower(").bind(shown.search.clone().unwrap_or_default());
+        sql.text("::text)) > 0 order by ").text(match shown.sort_column.as_deref() {
             None | Some("id") => "b.id",
             Some("name") => "b.name",
             Some("created_at") => "b.created_at",
             Some("updated_at") => "b.updated_at",
-            Some(_) => return Err(crate::objects::invalid("sortColumn", "id, name, created_at or updated_at")),
+            Some(_) => return Err(invalid("sortColumn", "id, name, created_at or updated_at")),
         });
         sql.text(match shown.sort_order.as_deref() {
             None | Some("asc") => "",
             Some("desc") => " desc",
-            Some(_) => return Err(crate::objects::invalid("sortOrder", "asc or desc")),
+            Some(_) => return Err(invalid("sortOrder", "asc or desc")),
         });
         sql.text(", b.id limit ").bind(limit).text("::bigint offset ").bind(offset).text("::bigint");
         self.visible(caller, sql).await?.iter().map(|row| Bucket::read(row, true)).collect()
@@ -171,7 +169,7 @@ impl Storage {
 
     /// Deletes a bucket that is empty.
     pub(crate) async fn delete_bucket(&self, caller: &Caller, id: &str) -> Result<()> {
-        let not_empty = || Error::new(Kind::Conflict, "InvalidRequest", "The bucket you tried to delete is not empty");
+        let not_empty = || Error::new(Kind::Conflict, "ResourceNotEmpty", "The bucket you tried to delete is not empty");
         self.bucket(caller, id).await?;
         let mut sql = Sql::new("delete from storage.buckets b where b.id = ");
         sql.bind(id).text("::text returning b.id");
@@ -226,19 +224,21 @@ fn types(wanted: &Wanted) -> Result<Option<Sql>> {
         Value::Array(types) if types.len() <= TYPES_MAX => types.iter().map(Value::as_str).collect(),
         _ => None,
     };
-    let is_type = |text: &str| text == "*" || text.split_once('/').is_some_and(|(kind, sort)| is_word(kind) && is_word(sort));
-    match texts.filter(|texts| texts.iter().all(|text| is_type(text))) {
-        Some(_) => {
-            let mut sql = Sql::new("array(select jsonb_array_elements_text(");
-            sql.bind(said.clone()).text("::jsonb))");
-            Ok(Some(sql))
-        }
-        None => Err(Error::new(
-            Kind::Status(422),
-            "InvalidMimeType",
-            format!("mime types are written image/png or image/*, at most {TYPES_MAX}"),
-        )),
+    let texts = texts.ok_or_else(|| invalid("allowed_mime_types", "at most 100 texts such as image/png or image/*"))?;
+    if let Some(bad) = texts.iter().find(|text| !is_type(text)) {
+        let shown: String = bad.chars().filter(|c| !c.is_control()).take(100).collect();
+        return Err(failure::no_such_type(&shown));
     }
+    let mut sql = Sql::new("array(select jsonb_array_elements_text(");
+    sql.bind(said.clone()).text("::jsonb))");
+    Ok(Some(sql))
+}
+
+/// Tells whether a text is a content type, all of a kind, or one with its character set.
+fn is_type(text: &str) -> bool {
+    let (essence, charset) = text.split_once(';').map_or((text, None), |(essence, rest)| (essence, Some(rest.trim())));
+    let is_charset = charset.is_none_or(|rest| rest.strip_prefix("charset=").is_some_and(is_word));
+    is_charset && (essence == "*" || essence.split_once('/').is_some_and(|(kind, sort)| is_word(kind) && is_word(sort)))
 }
 
 fn is_word(word: &str) -> bool {

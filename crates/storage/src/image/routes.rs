@@ -74,12 +74,14 @@ async fn linked(
 ) -> Result<Response> {
     let link = storage.read_link(asked.token.as_deref().unwrap_or_default(), &bucket, &name)?;
     // What is made of it the link says, and not whoever has it.
+    let until = Some(link.ends());
     let said = link.transformations.unwrap_or_else(|| serde_json::json!({}));
     let wanted = serde_json::from_value::<super::Asked>(said)
         .map_err(|error| super::wanted::invalid("The link is of no image").with_source(error))?;
     let wanted = wanted.parse(images.config())?;
     let object = storage.info_for_all(&bucket, &name, false, None).await?;
-    answer(&storage, &images, object, (&wanted, asked.download), serving::Asked::new(&method, headers)).await
+    let how = serving::Asked { until, ..serving::Asked::new(&method, headers) };
+    answer(&storage, &images, object, (&wanted, asked.download), how).await
 }
 
 async fn answer(

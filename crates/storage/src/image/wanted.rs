@@ -50,8 +50,11 @@ pub struct Asked {
 impl Asked {
     /// Reads it, and refuses what cannot be made.
     pub fn parse(&self, config: &ImagesConfig) -> Result<Wanted> {
-        let sides = 1..=config.side_max;
-        let side = |name, value| number(name, value, *sides.start(), *sides.end());
+        // What is larger than is made is made as large as it can be; 0 is as if it was not said.
+        let side = |name, value| {
+            let side = number(name, value, 0, u32::MAX)?.filter(|side| *side > 0);
+            Ok::<_, Error>(side.map(|side| side.min(config.side_max)))
+        };
         let resize = match self.resize.as_deref() {
             None | Some("") => None,
             Some("cover") => Some(Resize::Cover),
@@ -62,7 +65,9 @@ impl Asked {
         let is_origin = match self.format.as_deref() {
             None | Some("") => false,
             Some("origin") => true,
-            Some(_) => return Err(invalid("format is origin, or left out: then the header Accept decides")),
+            // Whoever takes one says so in the header, as for anything else.
+            Some("avif") => false,
+            Some(_) => return Err(invalid("format is origin or avif, or left out: then the header Accept decides")),
         };
         let quality = number("quality", self.quality.as_ref(), 20, 100)?;
         Ok(Wanted {
@@ -117,8 +122,10 @@ fn number(name: &str, value: Option<&Value>, least: u32, most: u32) -> Result<Op
     let read = match value {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(text)) if text.is_empty() => return Ok(None),
-        Some(Value::String(text)) if text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
-        Some(Value::Number(number)) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+        Some(Value::String(text)) if text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(text.parse().unwrap_or(u32::MAX))
+        }
+        Some(Value::Number(number)) => number.as_u64().map(|number| u32::try_from(number).unwrap_or(u32::MAX)),
         Some(_) => None,
     };
     match read.filter(|number| (least..=most).contains(number)) {
@@ -159,19 +166,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_large_is_as_large_as_can_be() {
+        let wanted = parse("width=1000000000&height=0&format=avif").unwrap();
+        assert_eq!((wanted.width, wanted.height, wanted.is_origin), (Some(2500), None, false));
+        assert_eq!(parse("width=99999999999999999999").unwrap().width, Some(2500));
+    }
+
+    #[test]
     fn what_cannot_be_made_is_refused() {
         for bad in [
-            "width=0",
             "width=-1",
             "width=1.5",
-            "width=1000000000",
-            "height=99999999999999999999",
+            "height=999999999999999999999",
             "width=abc",
-            "height=2501",
             "quality=19",
             "quality=101",
             "resize=stretch",
-            "format=avif",
+            "format=gif",
             "width=1e2",
             "width=%2B1",
         ] {

@@ -8,44 +8,45 @@ use kernel::{Error, Kind, Result};
 use postgres::Sql;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::value;
-use crate::{Caller, Storage};
+use crate::{Caller, Storage, lenient};
 
 /// How rows are sorted.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct SortBy {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::some_text")]
     column: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::some_text")]
     order: Option<String>,
 }
 
 /// A page of a folder.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Listing {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(crate) prefix: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub(crate) limit: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub(crate) offset: Option<i64>,
     #[serde(default, rename = "sortBy")]
     pub(crate) sort_by: Option<SortBy>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::some_text")]
     pub(crate) search: Option<String>,
 }
 
 /// A page of all keys that begin with something.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct ListingByKey {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::some_text")]
     pub(crate) prefix: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub(crate) limit: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::some_text")]
     pub(crate) cursor: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::boolean")]
     pub(crate) with_delimiter: Option<bool>,
     #[serde(default, rename = "sortBy")]
     pub(crate) sort_by: Option<SortBy>,
@@ -66,7 +67,8 @@ struct Sorting {
 }
 
 impl Storage {
-    /// Lists a folder: the folders in it first, then its files, by names that are relative to it.
+    /// Lists a folder, by names that are relative to it: by name folders and files as one, by anything else the folders first. Letters
+    /// are compared without case.
     pub(crate) async fn list(&self, caller: &Caller, bucket: &str, listing: &Listing) -> Result<Vec<Value>> {
         let sorting = Sorting::parse(listing.sort_by.as_ref())?;
         let (limit, offset) = (self.rows(listing.limit, 100)?, listing.offset.unwrap_or(0));
@@ -77,15 +79,18 @@ impl Storage {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
+        let (least, most) = bounds(&folder);
         let search = listing.search.clone().unwrap_or_default();
         let mut sql = Sql::new("with given as (select ");
         sql.bind(bucket).text("::text as bucket, ").bind(folder).text("::text as folder, lower(").bind(search);
+        sql.text("::text) as search, ").bind(least).text("::text as least, ").bind(most).text("::text as most");
         sql.text(
-            "::text) as search),
+            "),
              found as (
                select o.*, substr(o.name, length(g.folder) + 1) as rest from storage.objects o, given g
-                where o.bucket_id = g.bucket and o.name collate \"C\" >= g.folder and (g.folder = '' or o.name collate \"C\" < left(g.folder, -1) || '0')
-                  and starts_with(lower(substr(o.name, length(g.folder) + 1)), g.search)),
+                where o.bucket_id = g.bucket and o.name collate \"C\" >= g.least
+                  and (g.most = '' or o.name collate \"C\" <= g.most || chr(1114111))
+                  and starts_with(lower(o.name), lower(g.folder)) and starts_with(lower(substr(o.name, length(g.folder) + 1)), g.search)),
              entries as (
                select 0 as sort, split_part(f.rest, '/', 1) as name, null::uuid as id, null::timestamptz as updated_at,
                       null::timestamptz as created_at, null::timestamptz as last_accessed_at, null::jsonb as metadata
@@ -93,10 +98,14 @@ impl Storage {
                union all
                select 1, f.rest, f.id, f.updated_at, f.created_at, f.last_accessed_at, f.metadata
                  from found f where strpos(f.rest, '/') = 0)
-             select to_jsonb(o) - 'sort'::text as entry from entries o order by o.sort, ",
+             select to_jsonb(o) - 'sort'::text as entry from entries o order by ",
         );
-        sql.text(sorting.column).text(if sorting.is_descending { " desc" } else { "" }).text(", o.name collate \"C\"");
-        sql.text(if sorting.is_descending { " desc" } else { "" }).text(" limit ").bind(limit).text("::bigint offset ").bind(offset);
+        let order = if sorting.is_descending { " desc" } else { "" };
+        if !sorting.is_by_name() {
+            sql.text("o.sort, ").text(sorting.column).text(order).text(", ");
+        }
+        sql.text("lower(o.name) collate \"C\"").text(order).text(", o.name collate \"C\"").text(order);
+        sql.text(" limit ").bind(limit).text("::bigint offset ").bind(offset);
         sql.text("::bigint");
         let rows = self.seen(caller, sql).await?;
         rows.iter().map(|row| value(row, "entry")).collect()
@@ -105,7 +114,7 @@ impl Storage {
     /// Lists keys in order, from behind where the last page ended.
     pub(crate) async fn list_by_key(&self, caller: &Caller, bucket: &str, listing: &ListingByKey) -> Result<Value> {
         let sorting = Sorting::parse(listing.sort_by.as_ref())?;
-        let limit = self.rows(listing.limit, i64::from(self.config().list_rows_max))?;
+        let limit = self.rows(listing.limit, 1000)?;
         let cursor = listing.cursor.as_deref().filter(|cursor| !cursor.is_empty()).map(read_cursor).transpose()?;
         let prefix = listing.prefix.clone().unwrap_or_default();
         let mut sql = Sql::new("with given as (select ");
@@ -176,6 +185,15 @@ impl Storage {
     }
 }
 
+/// Returns between which names all those lie that begin with this one without case. A first folder that is an id is meant as it is written,
+/// as those of companies and people are, so that the index leads to it.
+fn bounds(folder: &str) -> (String, String) {
+    let ends = folder.split_once('/').filter(|(first, _)| first.parse::<Uuid>().is_ok()).map_or(0, |(first, _)| first.len());
+    let (id, rest) = folder.split_at_checked(ends).unwrap_or(("", folder));
+    let rest: String = rest.chars().take_while(char::is_ascii).collect();
+    (format!("{id}{}", rest.to_ascii_uppercase()), format!("{id}{}", rest.to_ascii_lowercase()))
+}
+
 impl Sorting {
     fn parse(sort_by: Option<&SortBy>) -> Result<Self> {
         let column = sort_by.and_then(|sort| sort.column.as_deref()).unwrap_or("name");
@@ -192,6 +210,12 @@ impl Sorting {
             _ => return Err(invalid("sortBy.order", "asc or desc")),
         };
         Ok(Self { column, text, is_descending })
+    }
+}
+
+impl Sorting {
+    fn is_by_name(&self) -> bool {
+        self.text == "o.name"
     }
 }
 

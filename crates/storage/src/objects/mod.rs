@@ -19,7 +19,7 @@ use postgres::Row;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) use copying::Transport;
+pub(crate) use copying::{Instead, Transport};
 pub(crate) use listing::{Listing, ListingByKey, invalid};
 
 /// What is uploaded, before its bytes.

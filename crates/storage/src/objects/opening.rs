@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Object, Opened, value};
 use crate::failure;
-use crate::{Caller, Storage};
+use crate::{Caller, Storage, naming};
 
 impl Storage {
     /// Returns what is known of an object that the caller may read.
@@ -32,6 +32,28 @@ impl Storage {
         let (id, current): (Uuid, Option<String>) = (value(row, "id")?, value(row, "version")?);
         let version = version.map(str::to_owned).or(current).ok_or_else(failure::no_such_key)?;
         self.of_version(id, &version).await
+    }
+
+    /// Returns what is known of an object that the caller may read, or everybody. What is in a public bucket the policies do not hide. Whoever
+    /// shows nothing that says who he is learns of no other bucket that it is there.
+    pub(crate) async fn info_of_any(
+        &self,
+        caller: &Caller,
+        (bucket, name): (&str, &str),
+        (version, is_known): (Option<&str>, bool),
+    ) -> Result<Object> {
+        let refused = match self.info_of(caller, bucket, name, version).await {
+            Err(error) if error.code() == "NoSuchKey" => error,
+            answered => return answered,
+        };
+        naming::check_name(name)?;
+        match self.info_for_all(bucket, name, true, version).await {
+            Err(error) if error.code() == "NoSuchBucket" && is_known => {
+                self.check_bucket(bucket).await?;
+                Err(refused)
+            }
+            answered => answered,
+        }
     }
 
     /// Returns an object by its row, as one of its versions has it.

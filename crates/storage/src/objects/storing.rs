@@ -134,7 +134,9 @@ impl Storage {
         let row = &self.bucket_of(upload).await?;
         let limit: Option<i64> = value(row, "file_size_limit")?;
         let limit = limit.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX);
-        let bytes_max = limit.min(self.config().object_bytes_max);
+        // It holds an empty folder open, whatever its bucket takes, and nothing else.
+        let is_placeholder = naming::is_placeholder(&upload.name);
+        let bytes_max = if is_placeholder { 0 } else { limit.min(self.config().object_bytes_max) };
         if upload.length.is_some_and(|length| length > bytes_max) {
             return Err(failure::too_large());
         }
@@ -143,14 +145,10 @@ impl Storage {
             return Err(Error::new(Kind::Status(402), "quota_exceeded", "The subscription includes less room for files"));
         }
         let allowed: Option<Vec<String>> = value(row, "allowed_mime_types")?;
-        if let Some(allowed) = allowed.filter(|allowed| !allowed.is_empty())
+        if let Some(allowed) = allowed.filter(|allowed| !allowed.is_empty() && !is_placeholder)
             && !allowed.iter().any(|pattern| is_of(&upload.content_type, pattern))
         {
-            return Err(Error::new(
-                Kind::Status(415),
-                "InvalidMimeType",
-                format!("mime type {} is not supported", essence(&upload.content_type)),
-            ));
+            return Err(failure::no_such_type(&essence(&upload.content_type)));
         }
         Ok(Place { company: CompanyId(value(row, "company_id")?), bytes_max })
     }
@@ -219,7 +217,7 @@ fn row(caller: &Caller, upload: &Upload, version: &str, metadata: &Value) -> Sql
 
 /// Tells whether a content type is one of a kind such as `image/*`.
 fn is_of(content_type: &str, pattern: &str) -> bool {
-    let (said, pattern) = (essence(content_type), pattern.trim().to_ascii_lowercase());
+    let (said, pattern) = (essence(content_type), essence(pattern));
     let Some((kind, rest)) = said.split_once('/').filter(|(kind, rest)| !kind.is_empty() && !rest.is_empty()) else { return false };
     match pattern.split_once('/') {
         None => pattern == "*",
@@ -249,6 +247,7 @@ mod tests {
             ("image", "*", false),
             ("", "*/*", false),
             ("text/plain;charset=UTF-8", "text/plain", true),
+            ("text/plain", "text/plain; charset=utf-8", true),
         ] {
             assert_eq!(is_of(said, pattern), expected, "{said} of {pattern}");
         }

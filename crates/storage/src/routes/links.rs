@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 
 use super::input::{InBucket, Named, json as read};
 use crate::signing::{Link, Use};
-use crate::{Caller, Storage, Upload};
+use crate::{Caller, Storage, Upload, lenient};
 
 /// How long a link is good, and for what.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Wanted {
-    expires_in: u64,
+    #[serde(default, deserialize_with = "lenient::number")]
+    expires_in: Option<i64>,
     #[serde(default)]
     transform: Option<Value>,
     #[serde(default)]
@@ -28,9 +29,10 @@ pub(super) struct Wanted {
 pub(super) async fn sign(State(storage): State<Storage>, caller: Caller, Named { bucket, name }: Named, body: Body) -> Result<Json<Value>> {
     let wanted: Wanted = read(&storage, body).await?;
     let seconds = seconds(&storage, wanted.expires_in)?;
+    let transformations = made_of_it(&storage, wanted.transform)?;
     storage.info(&caller, &bucket, &name).await?;
     let mut link = Link::reading(&bucket, &name, storage.now(), seconds);
-    link.transformations = wanted.transform.filter(|transform| transform.as_object().is_some_and(|fields| !fields.is_empty()));
+    link.transformations = transformations;
     Ok(Json(json!({ "signedURL": address(&storage, &link)? })))
 }
 
@@ -74,6 +76,17 @@ pub(super) async fn sign_upload(
     Ok(Json(json!({ "url": format!("/object/upload/sign/{}?token={token}", link.url), "token": token })))
 }
 
+/// Returns what is to be made of an image, if anything is: its own format alone is the object itself.
+fn made_of_it(storage: &Storage, transform: Option<Value>) -> Result<Option<Value>> {
+    let Some(transform) = transform.filter(|transform| !transform.is_null()) else { return Ok(None) };
+    let asked = serde_json::from_value::<crate::image::Asked>(transform.clone());
+    let asked = asked
+        .map_err(|error| Error::new(Kind::BadRequest, "InvalidRequest", "transform says what is made of an image").with_source(error))?;
+    asked.parse(&storage.config().images)?;
+    let changes = |fields: &serde_json::Map<String, Value>| fields.iter().any(|(name, value)| name != "format" || value != "origin");
+    Ok(Some(transform).filter(|transform| transform.as_object().is_some_and(changes)))
+}
+
 /// Returns an upload of which nothing but its place is known yet.
 fn upload(bucket: &str, name: &str, upsert: bool) -> Upload {
     Upload {
@@ -94,11 +107,10 @@ fn address(storage: &Storage, link: &Link) -> Result<String> {
     Ok(format!("{place}/{}?token={token}", link.url))
 }
 
-fn seconds(storage: &Storage, expires_in: u64) -> Result<u64> {
+fn seconds(storage: &Storage, expires_in: Option<i64>) -> Result<u64> {
     let most = storage.config().link_time_s;
-    if (1..=most).contains(&expires_in) {
-        Ok(expires_in)
-    } else {
-        Err(Error::new(Kind::BadRequest, "InvalidRequest", format!("expiresIn: allowed is 1 to {most} seconds")))
+    match expires_in.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| (1..=most).contains(seconds)) {
+        Some(seconds) => Ok(seconds),
+        None => Err(Error::new(Kind::BadRequest, "InvalidRequest", format!("expiresIn: allowed is 1 to {most} seconds"))),
     }
 }

@@ -15,6 +15,7 @@ use axum::routing::{delete, get, post, put};
 use kernel::{Error, Kind};
 
 use crate::Storage;
+pub use downloads::strangers;
 
 /// Returns the routes that need a `Principal` in the request's extensions, to be mounted at `/storage/v1`.
 pub fn router(storage: Storage) -> Router {
@@ -31,7 +32,7 @@ pub fn router(storage: Storage) -> Router {
         .route("/object/sign/{bucket}", post(links::sign_many))
         .route("/object/sign/{bucket}/{*name}", post(links::sign))
         .route("/object/upload/sign/{bucket}/{*name}", post(links::sign_upload))
-        .route("/object/authenticated/{bucket}/{*name}", get(downloads::one))
+        .route("/object/authenticated/{bucket}/{*name}", get(downloads::authenticated))
         .route("/object/{bucket}", delete(objects::remove))
         .route("/object/{bucket}/{*name}", get(downloads::one).post(uploads::create).put(uploads::replace).delete(objects::remove_one))
         .route("/cdn/{bucket}", delete(downloads::forget))

@@ -8,9 +8,9 @@ use kernel::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::input::{InBucket, Named, Wish, json as read};
-use crate::objects::{Listing, ListingByKey, Transport};
-use crate::{Caller, Storage};
+use super::input::{InBucket, Named, Wish, is_known, json as read, keeping, said_of_it};
+use crate::objects::{Instead, Listing, ListingByKey, Transport};
+use crate::{Caller, Storage, lenient};
 
 /// From where to where.
 #[derive(Deserialize)]
@@ -19,12 +19,22 @@ pub(super) struct Wanted {
     bucket_id: String,
     source_key: String,
     destination_key: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::some_text")]
     destination_bucket: Option<String>,
     #[serde(default)]
-    metadata: Option<Value>,
-    #[serde(default)]
+    metadata: Option<Facts>,
+    #[serde(default, deserialize_with = "lenient::boolean")]
     copy_metadata: Option<bool>,
+}
+
+/// What a copy is said to be.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Facts {
+    #[serde(default, deserialize_with = "lenient::some_text")]
+    cache_control: Option<String>,
+    #[serde(default, deserialize_with = "lenient::some_text")]
+    mimetype: Option<String>,
 }
 
 /// Names to remove.
@@ -65,11 +75,17 @@ pub(super) async fn list_by_key(
 }
 
 /// Clients of some time ago write `authenticated` before the bucket.
-pub(super) async fn info(State(storage): State<Storage>, caller: Caller, Named { bucket, name }: Named) -> Result<Json<Value>> {
-    let object = match (bucket.as_str(), name.split_once('/')) {
-        ("authenticated", Some((bucket, name))) => storage.info(&caller, bucket, name).await?,
-        _ => storage.info(&caller, &bucket, &name).await?,
+pub(super) async fn info(
+    State(storage): State<Storage>,
+    caller: Caller,
+    Named { bucket, name }: Named,
+    headers: HeaderMap,
+) -> Result<Json<Value>> {
+    let (bucket, name) = match (bucket.as_str(), name.split_once('/')) {
+        ("authenticated", Some((bucket, name))) => (bucket, name),
+        _ => (bucket.as_str(), name.as_str()),
     };
+    let object = storage.info_of_any(&caller, (bucket, name), (None, is_known(&headers))).await?;
     Ok(Json(object.info()))
 }
 
@@ -83,13 +99,21 @@ pub(super) async fn move_object(State(storage): State<Storage>, caller: Caller, 
 pub(super) async fn copy(State(storage): State<Storage>, caller: Caller, headers: HeaderMap, body: Body) -> Result<Json<Value>> {
     let wanted: Wanted = read(&storage, body).await?;
     let upsert = headers.get("x-upsert").is_some_and(|said| said == "true");
-    let metadata = wanted.metadata.clone().filter(|_| wanted.copy_metadata != Some(true));
-    let stored = storage.copy(&caller, &wanted.transport(), upsert, metadata).await?;
-    let key = format!("{}/{}", stored.bucket, stored.name);
-    Ok(Json(json!({
-        "Id": stored.id, "Key": key, "id": stored.id, "name": stored.name, "bucket_id": stored.bucket, "version": stored.version,
-        "metadata": { "eTag": format!("\"{}\"", stored.etag), "size": stored.size },
-    })))
+    let instead = match wanted.copy_metadata {
+        Some(false) => {
+            let Facts { cache_control, mimetype } = wanted.metadata.clone().unwrap_or_default();
+            let cache_control = cache_control.map(|said| keeping(&said));
+            Some(Instead { content_type: mimetype, cache_control, user_metadata: said_of_it(&storage, &headers)? })
+        }
+        _ => None,
+    };
+    let stored = storage.copy(&caller, &wanted.transport(), upsert, instead).await?;
+    let mut said = storage.row_of(stored.id).await?;
+    if let Some(said) = said.as_object_mut() {
+        said.insert("Id".to_owned(), json!(stored.id));
+        said.insert("Key".to_owned(), format!("{}/{}", stored.bucket, stored.name).into());
+    }
+    Ok(Json(said))
 }
 
 pub(super) async fn remove(

@@ -8,8 +8,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Query, State};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, header};
 use kernel::{BlobStream, Error, Kind, Result};
@@ -17,13 +15,15 @@ use multer::{Constraints, Multipart, SizeLimit};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::input::{Named, Wish};
-use crate::{Caller, Storage, Stored, Upload};
+use super::input::{Named, Wish, keeping, metadata, said_of_it};
+use crate::{Caller, Storage, Stored, Upload, failure};
 
 /// How long a body that nobody wants is read.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 /// How much of it.
 const DRAIN_BYTES: usize = 268_435_456;
+/// Bytes of a field that nobody knows.
+const UNKNOWN_BYTES: usize = 1_048_576;
 /// What is said about keeping where nothing is said.
 const UNKEPT: &str = "no-cache";
 
@@ -84,10 +84,7 @@ async fn take_whole(
     (headers, body): (&HeaderMap, Arc<Mutex<BodyDataStream>>),
 ) -> Result<Stored> {
     let said = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-    let user_metadata = match headers.get("x-metadata") {
-        Some(said) => Some(decoded(storage, said.as_bytes())?),
-        None => None,
-    };
+    let user_metadata = said_of_it(storage, headers)?;
     let upload = Upload {
         bucket,
         name,
@@ -108,23 +105,28 @@ async fn take_form(
     (boundary, body): (&str, Arc<Mutex<BodyDataStream>>),
 ) -> Result<Stored> {
     let metadata_max = u64::try_from(storage.config().metadata_bytes_max).unwrap_or(u64::MAX);
-    let sizes = SizeLimit::new().for_field("cacheControl", 255).for_field("metadata", metadata_max);
+    let sizes = SizeLimit::new().for_field("cacheControl", 255).for_field("contentType", 255);
+    let sizes = sizes.for_field("metadata", metadata_max).for_field("userMetadata", metadata_max);
     let mut form = Multipart::with_constraints(pieces(body), boundary, Constraints::new().size_limit(sizes));
-    let (mut cache_control, mut user_metadata) = (UNKEPT.to_owned(), None);
+    let (mut cache_control, mut user_metadata, mut content_type) = (UNKEPT.to_owned(), None, None);
     // Few fields are known; whoever sends many has no file.
     for _ in 0..16 {
         let Some(field) = form.next_field().await.map_err(broken)? else { break };
-        match field.name() {
-            Some("cacheControl") if field.file_name().is_none() => {
-                let seconds = field.text().await.map_err(broken)?;
-                cache_control = if seconds.parse::<u64>().is_ok() { format!("max-age={seconds}") } else { seconds };
+        let is_file = field.file_name().is_some() || matches!(field.name(), None | Some("" | "file"));
+        match field.name().filter(|_| !is_file) {
+            Some("cacheControl") => cache_control = keeping(&field.text().await.map_err(broken)?),
+            Some("contentType") => content_type = Some(field.text().await.map_err(broken)?).filter(|said| !said.is_empty()),
+            Some("metadata" | "userMetadata") => {
+                let text = field.text().await.map_err(|error| match error {
+                    multer::Error::FieldSizeExceeded { .. } => failure::too_much_metadata(),
+                    error => broken(error),
+                })?;
+                user_metadata = metadata(storage, text.as_bytes())?;
             }
-            Some("metadata") if field.file_name().is_none() => {
-                let text = field.text().await.map_err(broken)?;
-                user_metadata = Some(object(storage, text.as_bytes())?);
-            }
-            _ => {
-                let content_type = field.content_type().map_or_else(|| "application/octet-stream".to_owned(), ToString::to_string);
+            Some(_) => pass_over(field).await?,
+            None => {
+                let said = field.content_type().map(ToString::to_string);
+                let content_type = content_type.or(said).unwrap_or_else(|| "application/octet-stream".to_owned());
                 let upload = Upload { bucket, name, content_type, cache_control, user_metadata, upsert, length: None };
                 let content = field.map(|piece| piece.map_err(broken)).boxed();
                 return storage.store(caller, upload, content).await;
@@ -132,6 +134,15 @@ async fn take_form(
         }
     }
     Err(Error::new(Kind::BadRequest, "InvalidRequest", "The form has no file"))
+}
+
+/// Passes a field over that nobody knows.
+async fn pass_over(mut field: multer::Field<'_>) -> Result<()> {
+    let mut left = UNKNOWN_BYTES;
+    while let Some(piece) = field.chunk().await.map_err(broken)? {
+        left = left.checked_sub(piece.len()).ok_or_else(failure::too_large)?;
+    }
+    Ok(())
 }
 
 /// The pieces of a body that somebody else may read on.
@@ -164,25 +175,6 @@ fn boundary(headers: &HeaderMap) -> Result<Option<String>> {
         return Ok(None);
     }
     multer::parse_boundary(said).map(Some).map_err(broken)
-}
-
-/// Reads what an application says of an object, in base64.
-fn decoded(storage: &Storage, said: &[u8]) -> Result<Value> {
-    let bytes = STANDARD.decode(said).map_err(|error| not_an_object().with_source(error))?;
-    object(storage, &bytes)
-}
-
-fn object(storage: &Storage, text: &[u8]) -> Result<Value> {
-    let metadata_max = storage.config().metadata_bytes_max;
-    if text.len() > metadata_max {
-        return Err(Error::new(Kind::TooLarge, "EntityTooLarge", format!("The metadata has more than {metadata_max} bytes")));
-    }
-    let value: Value = serde_json::from_slice(text).map_err(|error| not_an_object().with_source(error))?;
-    if value.is_object() { Ok(value) } else { Err(not_an_object()) }
-}
-
-fn not_an_object() -> Error {
-    Error::new(Kind::BadRequest, "InvalidRequest", "The metadata is no JSON object")
 }
 
 /// The body broke off, or is no form.

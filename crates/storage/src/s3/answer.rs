@@ -37,6 +37,11 @@ impl Xml {
         self
     }
 
+    /// Writes a text where an element is open.
+    pub(super) fn said(&mut self, text: &str) {
+        self.0.push_str(&escaped(text));
+    }
+
     fn begin(&mut self, name: &str) {
         self.0.extend(["<", name, ">"]);
     }
@@ -54,13 +59,13 @@ impl Xml {
 }
 
 /// Answers with an error in the words of S3, whose clients decide by its code.
-pub(super) fn refused(error: Error, is_head: bool) -> Response {
+pub(super) fn refused(error: Error, resource: &str, is_head: bool) -> Response {
     let mut answered = error.into_response();
     let Some(error) = answered.extensions().get::<std::sync::Arc<Error>>().cloned() else { return answered };
     let (code, status) = code(&error);
     *answered.status_mut() = status;
     let document = Xml::document("Error", |xml| {
-        xml.text("Code", code).text("Message", error.message());
+        xml.text("Code", code).text("Message", error.message()).text("Resource", resource);
     });
     // An error has no namespace in S3, and some read it so.
     let text = document.0.replacen(" xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"", "", 1);
@@ -73,7 +78,6 @@ pub(super) fn refused(error: Error, is_head: bool) -> Response {
 fn code(error: &Error) -> (&str, StatusCode) {
     let status = error.status();
     match (error.code(), status.as_u16()) {
-        ("EntityTooLarge", _) => ("EntityTooLarge", StatusCode::BAD_REQUEST),
         ("upload_locked", _) => ("OperationAborted", StatusCode::CONFLICT),
         (code, _) if code.starts_with(|first: char| first.is_ascii_uppercase()) && !code.starts_with("PGRST") && !code.contains('_') => {
             (code, status)

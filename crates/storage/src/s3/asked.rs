@@ -21,6 +21,8 @@ pub(super) struct Request {
     pub(super) parts: Parts,
     pub(super) bucket: String,
     pub(super) key: String,
+    /// Where he takes this server to be.
+    pub(super) region: String,
     query: Vec<(String, String)>,
     form: Form,
     payload: String,
@@ -45,6 +47,12 @@ impl Request {
             _ => return Err(not_implemented("This x-amz-content-sha256")),
         };
         Ok(Self {
+            region: shown
+                .scope
+                .split('/')
+                .find(|part| !part.is_empty() && !part.bytes().all(|byte| byte.is_ascii_digit()))
+                .unwrap_or_default()
+                .to_owned(),
             asker: crate::parts::asker(&caller),
             bucket: text(bucket)?,
             key: text(name)?,

@@ -34,21 +34,24 @@ pub(super) async fn is_there(request: &Request) -> Result<()> {
 
 pub(super) async fn head(request: &Request) -> Result<Response> {
     is_there(request).await?;
-    Ok(Response::new(Body::empty()))
+    let mut response = Response::new(Body::empty());
+    response.headers_mut().insert("x-amz-bucket-region", HeaderValue::try_from(request.region.as_str()).map_err(Error::internal)?);
+    Ok(response)
 }
 
 pub(super) async fn location(request: &Request) -> Result<Response> {
     is_there(request).await?;
-    Ok(Xml::document("LocationConstraint", |_| ()).answer())
+    Ok(Xml::document("LocationConstraint", |xml| xml.said(&request.region)).answer())
 }
 
 pub(super) async fn versioning(request: &Request) -> Result<Response> {
     is_there(request).await?;
-    Ok(Xml::document("VersioningConfiguration", |_| ()).answer())
+    Ok(Xml::document("VersioningConfiguration", |xml| _ = xml.text("Status", "Suspended")).answer())
 }
 
 pub(super) async fn create(request: &Request) -> Result<Response> {
-    let wanted = serde_json::from_value(serde_json::json!({ "id": request.bucket })).map_err(Error::internal)?;
+    let is_public = request.header("x-amz-acl").is_some_and(|acl| matches!(acl, "public-read" | "public-read-write"));
+    let wanted = serde_json::from_value(serde_json::json!({ "id": request.bucket, "public": is_public })).map_err(Error::internal)?;
     request.storage.create_bucket(&request.caller, &wanted).await?;
     let mut response = Response::new(Body::empty());
     let place = percent_encoding::utf8_percent_encode(&request.bucket, percent_encoding::NON_ALPHANUMERIC).to_string();

@@ -66,6 +66,11 @@ fn document(request: &Request, page: &Value, is_second: bool, keys_max: i64) -> 
         xml.text("Name", &request.bucket).text("Prefix", shown(request.asked("prefix").unwrap_or_default()));
         xml.text("MaxKeys", keys_max.to_string());
         if is_second {
+            for (element, word) in [("ContinuationToken", "continuation-token"), ("StartAfter", "start-after")] {
+                if let Some(said) = request.asked(word).filter(|said| !said.is_empty()) {
+                    xml.text(element, if word == "start-after" { shown(said) } else { said.to_owned() });
+                }
+            }
             xml.text("KeyCount", (objects.len() + folders.len()).to_string());
         } else {
             xml.text("Marker", shown(request.asked("marker").unwrap_or_default()));

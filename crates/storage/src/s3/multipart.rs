@@ -25,7 +25,7 @@ const NUMBERS: std::ops::RangeInclusive<u64> = 1..=10_000;
 const LISTED_MAX: u64 = 1000;
 
 pub(super) async fn begin(request: &Request) -> Result<Response> {
-    let upload = request.upload().await?;
+    let upload = request.upload(None).await?;
     let id = request.storage.begin_parts(Protocol::S3, &request.asker, &request.caller, (upload, "")).await?;
     let document = Xml::document("InitiateMultipartUploadResult", |xml| {
         xml.text("Bucket", &request.bucket).text("Key", &request.key).text("UploadId", id.to_string());

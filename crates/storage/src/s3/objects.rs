@@ -10,12 +10,23 @@ use serde_json::{Map, Value};
 
 use super::answer::Xml;
 use super::asked::{Request, elements, invalid, malformed_xml, unescaped};
-use crate::objects::{Object, Transport};
-use crate::{Upload, serving};
+use crate::objects::{Instead, Object, Transport};
+use crate::{Upload, naming, serving};
 
 /// Where what is copied is named.
 pub(super) const COPY_SOURCE: &str = "x-amz-copy-source";
 const META: &str = "x-amz-meta-";
+/// Bytes of what an application says of an object that stand in headers; the forms of this server take more.
+const META_SHOWN: usize = 8192;
+/// Headers that whoever signs a request has in the answer as he says.
+const INSTEAD: [(&str, HeaderName); 6] = [
+    ("response-content-type", header::CONTENT_TYPE),
+    ("response-content-disposition", header::CONTENT_DISPOSITION),
+    ("response-content-encoding", header::CONTENT_ENCODING),
+    ("response-content-language", header::CONTENT_LANGUAGE),
+    ("response-cache-control", header::CACHE_CONTROL),
+    ("response-expires", header::EXPIRES),
+];
 /// Names that one request deletes.
 const DELETED_MAX: usize = 1000;
 
@@ -33,7 +44,7 @@ pub(super) fn empty(status: StatusCode) -> Response {
 
 impl Request {
     /// What is uploaded, as the headers say. A program of S3 that writes where something is replaces it, if it may.
-    pub(super) async fn upload(&self) -> Result<Upload> {
+    pub(super) async fn upload(&self, name: Option<String>) -> Result<Upload> {
         let mut meta = Map::new();
         for (name, value) in &self.parts.headers {
             if let (Some(name), Ok(value)) = (name.as_str().strip_prefix(META), value.to_str()) {
@@ -48,7 +59,7 @@ impl Request {
         let header = |name: &str, unsaid: &str| self.header(name).filter(|said| !said.is_empty()).unwrap_or(unsaid).to_owned();
         let mut upload = Upload {
             bucket: self.bucket.clone(),
-            name: self.key.clone(),
+            name: name.unwrap_or_else(|| self.key.clone()),
             content_type: header("content-type", "binary/octet-stream"),
             cache_control: header("cache-control", "no-cache"),
             user_metadata,
@@ -83,12 +94,15 @@ impl Request {
 }
 
 pub(super) async fn put(request: &Request, body: Body) -> Result<Response> {
-    // A folder, which there is none of here but in names.
-    if request.key.ends_with('/') {
-        return Ok(empty(StatusCode::OK));
-    }
-    let mut upload = request.upload().await?;
-    upload.length = request.length()?;
+    let length = request.length()?;
+    // A folder, which there is none of here but in names: what holds an empty one open stands in it.
+    let placed = match request.key.ends_with('/') {
+        true if length.unwrap_or(0) > 0 => return Err(naming::invalid_key(&request.key)),
+        true => Some(format!("{}.emptyFolderPlaceholder", request.key)),
+        false => None,
+    };
+    let mut upload = request.upload(placed).await?;
+    upload.length = length;
     request.storage.admit(&request.caller, &upload).await?;
     let stored = request.storage.store(&request.caller, upload, request.content(body)).await?;
     let mut response = empty(StatusCode::OK);
@@ -102,31 +116,81 @@ pub(super) async fn get(request: &Request) -> Result<Response> {
     let meta = object.user_metadata.clone();
     let asked = serving::Asked::new(&request.parts.method, request.parts.headers.clone());
     let mut response = request.storage.serve(object, &asked).await?;
+    say_instead(request, &mut response)?;
+    let mut left = META_SHOWN;
     for (name, value) in meta.as_ref().and_then(Value::as_object).into_iter().flatten() {
         let header =
             HeaderName::try_from(format!("{META}{name}")).ok().zip(value.as_str().and_then(|value| HeaderValue::from_str(value).ok()));
-        if let Some((name, value)) = header {
+        left = left.saturating_sub(name.len().saturating_add(header.as_ref().map_or(0, |(_, value)| value.len())));
+        if let Some((name, value)) = header.filter(|_| left > 0) {
             response.headers_mut().insert(name, value);
         }
     }
     Ok(response)
 }
 
+/// Writes what the request wants the answer to say. What could run in a browser stays shut in, by its own type and by the one that is said.
+fn say_instead(request: &Request, response: &mut Response) -> Result<()> {
+    for (name, header) in INSTEAD {
+        let Some(said) = request.asked(name) else { continue };
+        let value = HeaderValue::from_str(said).map_err(|error| invalid(format!("{name} is no value of a header")).with_source(error))?;
+        if header == header::CONTENT_TYPE && !serving::is_harmless(said) {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, serving::SANDBOX);
+        }
+        response.headers_mut().insert(header, value);
+    }
+    Ok(())
+}
+
 pub(super) async fn copy(request: &Request) -> Result<Response> {
     let (bucket, name) = request.copy_source()?;
     let replaces_meta = request.header("x-amz-metadata-directive").is_some_and(|said| said.eq_ignore_ascii_case("REPLACE"));
-    let upload = request.upload().await?;
+    let upload = request.upload(None).await?;
     let transport = Transport { bucket, name, to_bucket: request.bucket.clone(), to_name: request.key.clone() };
-    let meta = replaces_meta.then(|| upload.user_metadata.clone().unwrap_or_else(|| Value::Object(Map::new())));
-    let stored = request.storage.copy(&request.caller, &transport, upload.upsert, meta).await?;
+    let instead = replaces_meta.then(|| Instead {
+        content_type: Some(upload.content_type.clone()),
+        cache_control: Some(upload.cache_control.clone()),
+        user_metadata: upload.user_metadata.clone(),
+    });
+    let object = request.storage.info(&request.caller, &transport.bucket, &transport.name).await?;
+    check_source(request, &object)?;
+    let stored = request.storage.copy_found(&request.caller, object, &transport, (upload.upsert, instead)).await?;
     let document = Xml::document("CopyObjectResult", |xml| {
         xml.text("LastModified", request.storage.now().to_string()).text("ETag", format!("\"{}\"", etag_of(&stored.etag)));
     });
     Ok(document.answer())
 }
 
+/// Holds an object to what is demanded of it before it is copied.
+fn check_source(request: &Request, object: &Object) -> Result<()> {
+    let tags = |name: &str| {
+        request.header(name).map(|said| {
+            said.split(',').any(|tag| matches!(tag.trim().trim_matches('"'), "*") || tag.trim().trim_matches('"') == etag_of(&object.etag))
+        })
+    };
+    let since = |name: &str| {
+        let date = request.header(name).and_then(|said| jiff::fmt::rfc2822::parse(said).ok());
+        date.map(|date| object.modified_at.as_second() > date.timestamp().as_second())
+    };
+    let (matches, differs) = (tags("x-amz-copy-source-if-match"), tags("x-amz-copy-source-if-none-match"));
+    // What is said of the tag counts before what is said of the time.
+    let is_kept = match (matches, since("x-amz-copy-source-if-unmodified-since")) {
+        (Some(matches), _) => matches,
+        (None, changed) => changed != Some(true),
+    };
+    let is_new = match (differs, since("x-amz-copy-source-if-modified-since")) {
+        (Some(matches), _) => !matches,
+        (None, changed) => changed != Some(false),
+    };
+    if is_kept && is_new {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Status(412), "PreconditionFailed", "At least one of the preconditions you specified did not hold"))
+}
+
 pub(super) async fn delete(request: &Request) -> Result<Response> {
     let names = [request.key.clone()];
+    request.storage.check_bucket(&request.bucket).await?;
     request.storage.remove(&request.caller, &request.bucket, &names).await?;
     let left = request.storage.readable(&request.caller, &request.bucket, &names).await?;
     if left.is_empty() { Ok(empty(StatusCode::NO_CONTENT)) } else { Err(denied()) }
@@ -139,6 +203,7 @@ pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Respons
     if names.is_empty() || names.len() > DELETED_MAX {
         return Err(malformed_xml());
     }
+    request.storage.check_bucket(&request.bucket).await?;
     for names in names.chunks(request.storage.config().names_max.max(1)) {
         request.storage.remove(&request.caller, &request.bucket, names).await?;
     }

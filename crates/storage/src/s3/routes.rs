@@ -35,7 +35,7 @@ async fn answer(State(storage): State<Storage>, OriginalUri(original): OriginalU
     parts.uri = original;
     match Box::pin(act(storage, parts, &path, body)).await {
         Ok(response) => response,
-        Err(error) => refused(error, is_head),
+        Err(error) => refused(error, &path, is_head),
     }
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName};
 use kernel::{Error, Kind, Result};
 use serde_json::Value;
 
-use crate::Upload;
+use crate::{Upload, failure};
 
 /// The version of the protocol.
 pub(super) const VERSION: &str = "1.0.0";
@@ -20,6 +20,8 @@ pub(super) const CHECKSUMS: &str = "sha1,sha256";
 
 pub(super) const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 pub(super) const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
+/// Says that an upload is at its end.
+pub(super) const TUS_COMPLETE: HeaderName = HeaderName::from_static("tus-complete");
 pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 pub(super) const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 pub(super) const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
@@ -105,7 +107,9 @@ pub(super) fn upload(headers: &HeaderMap, length: Option<u64>, metadata_max: usi
                 upload.cache_control = format!("max-age={value}");
             }
             "cacheControl" if !value.is_empty() => upload.cache_control = value,
-            "metadata" if !value.is_empty() => upload.user_metadata = Some(user_metadata(&value, metadata_max)?),
+            "metadata" if value.len() > metadata_max => return Err(failure::too_much_metadata()),
+            // What is no JSON is nothing.
+            "metadata" => upload.user_metadata = serde_json::from_str(&value).ok().filter(|said: &Value| !said.is_null()),
             _ => {}
         }
     }
@@ -114,11 +118,6 @@ pub(super) fn upload(headers: &HeaderMap, length: Option<u64>, metadata_max: usi
         return Err(invalid("Upload-Metadata has bucketName and objectName, and contentType and cacheControl as headers have them"));
     }
     Ok((upload, said.to_owned()))
-}
-
-fn user_metadata(value: &str, bytes_max: usize) -> Result<Value> {
-    let parsed: Option<Value> = serde_json::from_str(value).ok().filter(|_| value.len() <= bytes_max);
-    parsed.filter(Value::is_object).ok_or_else(|| invalid(format!("metadata is a JSON object of at most {bytes_max} bytes")))
 }
 
 /// Reads a header as text.

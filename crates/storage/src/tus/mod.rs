@@ -5,4 +5,4 @@
 mod headers;
 mod routes;
 
-pub use routes::router;
+pub use routes::{as_text, router};

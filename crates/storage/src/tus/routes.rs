@@ -2,6 +2,8 @@
 //!
 //! Invariant: bytes are taken by a task of their own, so that what came before a client went away is kept.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
@@ -14,8 +16,8 @@ use kernel::{Error, Kind, Result};
 use uuid::Uuid;
 
 use super::headers::{
-    CHECKSUMS, Checksum, EXTENSIONS, TUS_RESUMABLE, TUS_VERSION, UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA,
-    UPLOAD_OFFSET, VERSION, check_version, checksum, invalid, is_deferred, number, text, upload,
+    CHECKSUMS, Checksum, EXTENSIONS, TUS_COMPLETE, TUS_RESUMABLE, TUS_VERSION, UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH,
+    UPLOAD_METADATA, UPLOAD_OFFSET, VERSION, check_version, checksum, invalid, is_deferred, number, text, upload,
 };
 use crate::parts::{self, Begun, Part, Protocol, Source, moved_on, no_such_upload};
 use crate::{Caller, Storage, failure};
@@ -117,9 +119,11 @@ async fn creating(storage: Storage, asker: Asker, headers: HeaderMap, body: Body
         (false, _) => 0,
     };
     let mut response = StatusCode::CREATED.into_response();
-    let path = url::Url::parse(storage.public_url()).map_or_else(|_| String::new(), |url| url.path().trim_end_matches('/').to_owned());
     let headers = response.headers_mut();
-    headers.insert(header::LOCATION, value(&format!("{path}/storage/v1/{base}/{id}"))?);
+    headers.insert(header::LOCATION, value(&format!("{}/storage/v1/{base}/{id}", storage.public_url()))?);
+    if length == Some(offset) {
+        headers.insert(TUS_COMPLETE, HeaderValue::from_static("1"));
+    }
     headers.insert(UPLOAD_OFFSET, HeaderValue::from(offset));
     headers.insert(UPLOAD_EXPIRES, expires(&begun)?);
     Ok(response)
@@ -198,11 +202,14 @@ async fn go_on(storage: &Storage, asker: &Asker, mut begun: Begun, headers: &Hea
     if begun.upload.length.is_some_and(|length| offset.saturating_add(announced) > length) {
         return Err(failure::too_large());
     }
-    let expires = expires(&begun)?;
+    let (expires, length) = (expires(&begun)?, begun.upload.length);
     let offset = take(storage, asker, begun, (checksum(headers)?, body)).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().insert(UPLOAD_OFFSET, HeaderValue::from(offset));
     response.headers_mut().insert(UPLOAD_EXPIRES, expires);
+    if length == Some(offset) {
+        response.headers_mut().insert(TUS_COMPLETE, HeaderValue::from_static("1"));
+    }
     Ok(response)
 }
 
@@ -295,6 +302,19 @@ async fn finish_if_whole(storage: &Storage, asker: &Asker, begun: &Begun) -> Res
 
 fn expires(begun: &Begun) -> Result<HeaderValue> {
     value(&begun.expires_at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}
+
+/// Gives an answer that is one of our errors the body that clients of TUS expect: what went wrong, as a text.
+pub async fn as_text(mut response: Response) -> Response {
+    let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
+    if response.status() == StatusCode::UNAUTHORIZED {
+        *response.status_mut() = StatusCode::FORBIDDEN;
+    }
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    *response.body_mut() = Body::from(failure::message(&error).to_owned());
+    response
 }
 
 /// Gives every answer what the protocol wants of it.

@@ -29,6 +29,15 @@ impl Came {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// What was answered where errors are texts.
+    fn told(&self) -> (u16, String) {
+        (self.status, self.text())
+    }
+
     fn code(&self) -> (u16, String) {
         (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
     }

@@ -56,7 +56,8 @@ async fn a_company_reaches_its_folder_and_no_other() {
     // Another company, and whoever has no token or a bad one.
     is_kept_out(&shop, &bob.token, &path, bucket, name).await;
     is_kept_out(&shop, "", &path, bucket, name).await;
-    let told = shop.fetched(&format!("/object/{path}"), "not.a.token").await;
+    shop.fetched(&format!("/object/{path}"), "not.a.token").await.refused("404", "NoSuchBucket");
+    let told = shop.fetched(&format!("/object/authenticated/{path}"), "not.a.token").await;
     told.refused("403", "AccessDenied");
     assert_eq!(told.json()["error"], "Unauthorized");
     // Nothing of it is moved or copied to another company, by whoever belongs to one.

@@ -1,5 +1,6 @@
 //! Buckets and objects over HTTP, at a server with two companies.
 
+mod as_elsewhere;
 mod bound;
 mod companies;
 mod content;

@@ -25,8 +25,8 @@ async fn the_policies_of_a_bucket_decide_and_no_others() {
         let path = own(ann, bucket, "a.txt");
         shop.upload(&path, &ann.token, "of ann").await.ok();
         assert_eq!(shop.fetched(&format!("/object/{path}"), &ann.token).await.text(), "of ann");
-        for who in [bob.token.as_str(), ""] {
-            shop.fetched(&format!("/object/{path}"), who).await.refused("404", "NoSuchKey");
+        for (who, code) in [(bob.token.as_str(), "NoSuchKey"), ("", "NoSuchBucket")] {
+            shop.fetched(&format!("/object/{path}"), who).await.refused("404", code);
             shop.upload(&own(ann, bucket, "b.txt"), who, "x").await.refused("403", "AccessDenied");
         }
     }
@@ -40,8 +40,8 @@ async fn the_policies_of_a_bucket_decide_and_no_others() {
     shop.db.superuser().await.batch_execute(open).await.unwrap();
     let path = own(ann, "documents", "a.txt");
     shop.upload(&path, &ann.token, "of ann").await.ok();
-    for who in [bob.token.as_str(), ""] {
-        shop.fetched(&format!("/object/{path}"), who).await.refused("404", "NoSuchKey");
+    for (who, code) in [(bob.token.as_str(), "NoSuchKey"), ("", "NoSuchBucket")] {
+        shop.fetched(&format!("/object/{path}"), who).await.refused("404", code);
         shop.upload(&own(ann, "documents", "b.txt"), who, "x").await.refused("403", "AccessDenied");
     }
 }
