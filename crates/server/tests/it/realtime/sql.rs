@@ -142,8 +142,8 @@ async fn whoever_joins_late_is_told_again() {
     let unauthorized = format!("Unauthorized: You do not have permissions to read from this Channel topic: {board}");
     for (topic, config, token, why) in [
         ("room", json!({ "broadcast": { "replay": {} } }), "", "UnableToReplayMessages: Replay is not allowed for public channels"),
-        (&board, wrong, &ann.token, "UnableToReplayMessages: Replay params are not valid"),
-        (&board, replay(1), &bob.token, &unauthorized),
+        (board.as_str(), wrong, ann.token.as_str(), "UnableToReplayMessages: Replay params are not valid"),
+        (board.as_str(), replay(1), bob.token.as_str(), unauthorized.as_str()),
     ] {
         assert_eq!(socket.not_joined(topic, config, token).await, why);
     }
