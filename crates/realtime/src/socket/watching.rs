@@ -75,16 +75,17 @@ impl Teller {
         gate: Option<Gate>,
     ) {
         let (to, mut told) = mpsc::channel(changes.waiting_max());
-        let subscribing = changes.subscribe(first, wanted, since, to);
+        // Large, and over soon: it is nothing that the task holds for as long as it lives.
+        let subscribing = Box::pin(changes.subscribe(first, wanted, since, to));
         let subscription = if let Some(gate) = gate {
-            let begun = gate.pass(async {
+            let begun = Box::pin(gate.pass(async {
                 let subscription = subscribing.await.map_err(|error| error.message().to_owned())?;
                 match told.recv().await {
                     Some(Told::Ended(why)) => Err(why.to_string()),
                     Some(first) => Ok((subscription, first)),
                     None => Err("changes are not told".to_owned()),
                 }
-            });
+            }));
             let Some((subscription, first)) = begun.await else { return };
             self.tell(first).await;
             subscription
