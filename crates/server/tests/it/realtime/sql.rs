@@ -119,7 +119,7 @@ async fn whoever_joins_late_is_told_again() {
     // What it carries is what was told live: the id of its row, unless it has one of its own.
     house.sql(&format!("select realtime.send('{{\"a\": 1}}', 'n', '{board}'), realtime.send('{{\"id\": 7}}', 'n', '{board}')")).await;
     socket.joined(&board, replay(2), &ann.token).await;
-    let mut told = vec![socket.expect(&board, "broadcast").await, socket.expect(&board, "broadcast").await];
+    let mut told = [socket.expect(&board, "broadcast").await, socket.expect(&board, "broadcast").await];
     told.sort_by_key(|told| told["payload"]["id"] == 7);
     let id = &told[0]["meta"]["id"];
     assert_eq!((&told[0]["payload"], &told[0]["meta"]), (&json!({ "a": 1, "id": id }), &json!({ "replayed": true, "id": id })));
