@@ -17175,7 +17175,11 @@ CREATE FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p
     SET search_path TO ''
     AS $$
 declare
-  v_before constant text := current_setting('realtime.topic', true);
+  v_before  constant text  := current_setting('realtime.topic', true);
+  v_id      constant uuid  := gen_random_uuid();
+  -- An object carries the id of its row, as meta has it, unless it has one of its own.
+  v_payload constant jsonb := case when jsonb_typeof(p_payload) = 'object' and not p_payload ? 'id'
+                                   then p_payload || jsonb_build_object('id', v_id) else p_payload end;
 begin
   if p_topic is null or length(p_topic) not between 1 and 255 then
     raise exception using errcode = 'TH422', constraint = 'channel_invalid', message = 'A channel has a name of 1 to 255 characters.';
@@ -17187,8 +17191,8 @@ begin
     raise exception using errcode = 'TH422', constraint = 'channel_message_too_large', message = 'A message has at most 3000000 bytes.';
   end if;
   perform set_config('realtime.topic', p_topic, true);
-  insert into realtime.messages (topic, extension, event, payload, binary_payload, private)
-  values (p_topic, 'broadcast', p_event, p_payload, p_bytes, coalesce(p_private, true));
+  insert into realtime.messages (id, topic, extension, event, payload, binary_payload, private)
+  values (v_id, p_topic, 'broadcast', p_event, v_payload, p_bytes, coalesce(p_private, true));
   perform set_config('realtime.topic', coalesce(v_before, ''), true);
 end $$;
 ALTER FUNCTION app.send_message(p_payload jsonb, p_bytes bytea, p_event text, p_topic text, p_private boolean) OWNER TO app_owner;

@@ -7,7 +7,11 @@ create or replace function app.send_message(p_payload jsonb, p_bytes bytea, p_ev
   set search_path = ''
 as $$
 declare
-  v_before constant text := current_setting('realtime.topic', true);
+  v_before  constant text  := current_setting('realtime.topic', true);
+  v_id      constant uuid  := gen_random_uuid();
+  -- An object carries the id of its row, as meta has it, unless it has one of its own.
+  v_payload constant jsonb := case when jsonb_typeof(p_payload) = 'object' and not p_payload ? 'id'
+                                   then p_payload || jsonb_build_object('id', v_id) else p_payload end;
 begin
   if p_topic is null or length(p_topic) not between 1 and 255 then
     raise exception using errcode = 'TH422', constraint = 'channel_invalid', message = 'A channel has a name of 1 to 255 characters.';
@@ -19,8 +23,8 @@ begin
     raise exception using errcode = 'TH422', constraint = 'channel_message_too_large', message = 'A message has at most 3000000 bytes.';
   end if;
   perform set_config('realtime.topic', p_topic, true);
-  insert into realtime.messages (topic, extension, event, payload, binary_payload, private)
-  values (p_topic, 'broadcast', p_event, p_payload, p_bytes, coalesce(p_private, true));
+  insert into realtime.messages (id, topic, extension, event, payload, binary_payload, private)
+  values (v_id, p_topic, 'broadcast', p_event, v_payload, p_bytes, coalesce(p_private, true));
   perform set_config('realtime.topic', coalesce(v_before, ''), true);
 end $$;
 revoke all on function app.send_message(jsonb, bytea, text, text, boolean) from public;

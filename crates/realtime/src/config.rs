@@ -44,6 +44,8 @@ pub struct RealtimeConfig {
     pub presence_entries_max: usize,
     /// Bytes of one entry.
     pub presence_bytes_max: usize,
+    /// Milliseconds that a join may wait for its subscription to changed rows, whatever it asks for.
+    pub subscribe_wait_max_ms: u64,
     /// Messages that one request may send.
     pub request_messages_max: usize,
     /// Messages that somebody who joins may have told again.
@@ -87,6 +89,7 @@ impl Default for RealtimeConfig {
             presence_window_s: 30,
             presence_entries_max: 1000,
             presence_bytes_max: 16_384,
+            subscribe_wait_max_ms: 60_000,
             request_messages_max: 100,
             replay_messages_max: 100,
             messages_kept_days: 3,
@@ -121,6 +124,7 @@ impl RealtimeConfig {
             (!(1..=3600).contains(&self.presence_window_s), "presence_window_s", "1 to 3600"),
             (!(1..=100_000).contains(&self.presence_entries_max), "presence_entries_max", "1 to 100000"),
             (!(16..=1_000_000).contains(&self.presence_bytes_max), "presence_bytes_max", "16 to 1000000"),
+            (!(100..=600_000).contains(&self.subscribe_wait_max_ms), "subscribe_wait_max_ms", "100 to 600000"),
             (!(1..=10_000).contains(&self.request_messages_max), "request_messages_max", "1 to 10000"),
             (!(1..=10_000).contains(&self.replay_messages_max), "replay_messages_max", "1 to 10000"),
             (!(1..=365).contains(&self.messages_kept_days), "messages_kept_days", "1 to 365"),

@@ -118,7 +118,11 @@ impl Asked {
                 "access_token" => asked.token = Some(value),
                 "private" => asked.is_private = is_true(&value)?,
                 "presence" => asked.has_presence = is_true(&value)?,
-                "schema" | "table" | "event" | "filter" | "select" => _ = binding.insert(name, value.into()),
+                "select" => {
+                    let names = value.split(',').map(|name| name.trim().into());
+                    binding.insert(name, Value::Array(names.collect()));
+                }
+                "schema" | "table" | "event" | "filter" => _ = binding.insert(name, value.into()),
                 "postgres_changes" => match serde_json::from_str(&value) {
                     Ok(Value::Array(bindings)) => asked.bindings.extend(bindings),
                     _ => return Err(invalid("postgres_changes is a list, as JSON")),

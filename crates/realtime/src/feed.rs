@@ -77,7 +77,8 @@ impl Listener {
     fn message(&self, change: &Change) {
         let value = |name: &str| change.value(name);
         // Without an event it was only tried whether somebody may.
-        let (Some(topic), Some(event), Some(id)) = (value("topic"), value("event"), value("id")) else { return };
+        let id = value("id").and_then(|id| id.parse().ok());
+        let (Some(topic), Some(event), Some(id)) = (value("topic"), value("event"), id) else { return };
         if value("extension") != Some("broadcast") {
             return;
         }
@@ -93,7 +94,7 @@ impl Listener {
             },
             (None, None) => return,
         };
-        let told = Told::broadcast(topic, event, content, &format!("{{\"id\":\"{id}\"}}"));
+        let told = Told::kept(topic, event, content, (id, false));
         self.realtime.0.hub.tell(&told, None);
     }
 

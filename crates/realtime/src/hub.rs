@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::outbox::Outbox;
 use crate::presence::{self, Diff, Entry, Holder, Presences};
+use crate::replays::Replays;
 use crate::told::{Audience, Told, Topic};
 use crate::wire::{NULL, Outgoing};
 
@@ -35,6 +36,8 @@ pub(crate) struct Member {
     pub(crate) hears_presence: bool,
     /// Who it is, where he is somebody.
     pub(crate) user: Option<UserId>,
+    /// What it was told, where it has messages told again.
+    pub(crate) replays: Option<Replays>,
 }
 
 /// The channels of this process.
@@ -105,6 +108,19 @@ impl Hub {
     /// Tells everybody in the channel whom it concerns, but for one who does not want to hear himself. Returns how many were told.
     pub(crate) fn tell(&self, told: &Told, sender: Option<MemberId>) -> usize {
         self.room(&told.topic).map_or(0, |room| room.inside().tell(told, sender))
+    }
+
+    /// Tells a socket messages again, but for those that it heard already.
+    pub(crate) fn tell_again(&self, topic: &Topic, id: MemberId, messages: &[Told]) {
+        let Some(room) = self.room(topic) else { return };
+        let mut inside = room.inside();
+        let Some(member) = inside.members.get_mut(&id) else { return };
+        let new = member.replays.as_mut().map(|replays| replays.again(messages.iter().filter_map(|told| told.id))).unwrap_or_default();
+        for told in messages.iter().filter(|told| told.id.is_some_and(|id| new.contains(&id))) {
+            if let Some(frame) = told.frame(member.outbox.version()) {
+                member.outbox.push(frame.clone());
+            }
+        }
     }
 
     /// Tells whether somebody is in a channel here.
@@ -286,14 +302,19 @@ impl Room {
 }
 
 impl Inside {
-    fn tell(&self, told: &Told, sender: Option<MemberId>) -> usize {
+    fn tell(&mut self, told: &Told, sender: Option<MemberId>) -> usize {
         let mut count = 0;
-        for (id, member) in &self.members {
+        for (id, member) in &mut self.members {
             let hears = match told.audience {
                 Audience::Broadcast => member.hears_broadcast,
                 Audience::Presence => member.hears_presence,
             };
             if !hears || (sender == Some(*id) && !member.hears_itself) {
+                continue;
+            }
+            if let (Some(replays), Some(id)) = (&mut member.replays, told.id)
+                && !replays.comes(id)
+            {
                 continue;
             }
             if let Some(frame) = told.frame(member.outbox.version()) {
@@ -328,7 +349,15 @@ mod tests {
 
     fn member(outbox: &Arc<Outbox>, hears_itself: bool) -> Member {
         let outbox = Arc::clone(outbox);
-        Member { outbox, topic: "realtime:room".into(), hears_itself, hears_broadcast: true, hears_presence: true, user: None }
+        Member {
+            outbox,
+            topic: "realtime:room".into(),
+            hears_itself,
+            hears_broadcast: true,
+            hears_presence: true,
+            user: None,
+            replays: None,
+        }
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ mod nodes;
 mod outbox;
 mod presence;
 mod quotas;
+mod replays;
 mod requests;
 mod rights;
 mod socket;
@@ -196,6 +197,7 @@ pub fn router(realtime: Realtime) -> Router {
         .route("/sse", get(events::listen))
         .route("/api/broadcast", post(requests::several))
         .route("/api/broadcast/{topic}/events/{event}", post(requests::one))
+        .route("/api/ping", get(requests::ping))
         .route("/api/status", get(status::show))
         .layer(DefaultBodyLimit::disable())
         .with_state(realtime)

@@ -72,7 +72,7 @@ impl TooMany {
             Self::Joins => "ClientJoinRateLimitReached: Too many joins per second",
             Self::Messages => "Too many messages per second",
             Self::Bytes => "Too many bytes per second",
-            Self::Presence => "Too many presence messages per second",
+            Self::Presence => "Client presence rate limit exceeded",
         }
     }
 

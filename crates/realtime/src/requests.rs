@@ -13,14 +13,14 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use kernel::{Error, Kind, Result, Subject};
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::Realtime;
 use crate::caller::{Caller, Entrance, Shown, is_key};
 use crate::socket;
-use crate::told::{Content, Told, Topic};
-use crate::wire::{NAME_BYTES_MAX, PREFIX};
+use crate::told::{self, Content, Told, Topic};
+use crate::wire::{self, NAME_BYTES_MAX, PREFIX};
 
 #[derive(Deserialize)]
 struct Several {
@@ -34,7 +34,10 @@ struct Message {
     #[serde(default)]
     payload: Option<Box<RawValue>>,
     #[serde(default)]
-    private: bool,
+    private: Value,
+    /// What its sender calls it.
+    #[serde(default)]
+    id: Option<String>,
 }
 
 /// A message that is to be told.
@@ -59,13 +62,43 @@ pub(crate) async fn several(State(realtime): State<Realtime>, request: Request) 
         if messages.is_empty() || messages.len() > max {
             return Err(invalid("messages", &format!("1 to {max} of them")));
         }
-        let letters = messages.into_iter().map(|message| {
-            let content = Content::Json(message.payload.map_or_else(|| "null".into(), |payload| payload.get().into()));
-            letter((&message.topic, message.private), message.event, content)
-        });
+        let letters = messages.into_iter().enumerate().map(|(place, message)| message.letter().map_err(|error| within(error, place)));
         send(&realtime, &caller, letters.collect::<Result<Vec<Letter>>>()?).await
     };
     answer(answered.await)
+}
+
+impl Message {
+    fn letter(self) -> Result<Letter> {
+        let Some(payload) = self.payload.filter(|payload| payload.get().starts_with('{')) else {
+            return Err(invalid("payload", "it is an object"));
+        };
+        let content = match &self.id {
+            None => Content::Json(payload.get().into()),
+            // The other servers hear of it as it is.
+            Some(id) => {
+                let meta = format!("{{\"id\":{}}}", wire::quoted(id));
+                Content::Whole(told::broadcast_payload(&self.event, payload.get(), &meta, "").into())
+            }
+        };
+        let is_private =
+            matches!(&self.private, Value::Bool(true)) || self.private.as_str().is_some_and(|said| said.eq_ignore_ascii_case("true"));
+        if !(self.private.is_null() || self.private.is_boolean() || self.private.is_string()) {
+            return Err(invalid("private", "it is true or false"));
+        }
+        letter((&self.topic, is_private), self.event, content)
+    }
+}
+
+/// Says of a message of several which one it is.
+fn within(error: Error, place: usize) -> Error {
+    let Some(mut details) = error.details().cloned() else { return error };
+    let mut places = vec![json!({}); place];
+    places.push(details.clone());
+    if let Some(fields) = details.as_object_mut() {
+        fields.insert("messages".to_owned(), places.into());
+    }
+    Error::new(error.kind(), error.code().to_owned(), error.message().to_owned()).with_details(details)
 }
 
 /// One message: the body is its payload.
@@ -76,7 +109,7 @@ pub(crate) async fn one(State(realtime): State<Realtime>, request: Request) -> R
         let caller = who(&realtime, &parts).await?;
         let Path((topic, event)) = path.map_err(|rejection| invalid("path", &rejection.body_text()))?;
         let is_private = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| matches!(pair, "private=true" | "private=1")));
-        let media = media(&parts.headers);
+        let media = Some(media(&parts.headers)).filter(|media| !media.is_empty()).unwrap_or_else(|| "application/json".to_owned());
         if !matches!(media.as_str(), "application/json" | "application/octet-stream") {
             return Err(unsupported());
         }
@@ -89,7 +122,12 @@ pub(crate) async fn one(State(realtime): State<Realtime>, request: Request) -> R
         };
         send(&realtime, &caller, vec![letter((&topic, is_private), event, content)?]).await
     };
-    answer(answered.await)
+    let answered: Result<()> = answered.await;
+    // Clients of this one know it by another word.
+    answer(answered.map_err(|error| match error.code() {
+        "realtime_write_refused" => Error::new(error.kind(), "realtime_write_refused", "Unauthorized"),
+        _ => error,
+    }))
 }
 
 fn letter((topic, is_private): (&str, bool), event: String, content: Content) -> Result<Letter> {
@@ -125,7 +163,7 @@ async fn send(realtime: &Realtime, caller: &Arc<Caller>, letters: Vec<Letter>) -
     let usage = realtime.0.quotas.usage(caller.tenant);
     for letter in letters {
         let bytes = match &letter.content {
-            Content::Json(json) => json.len(),
+            Content::Json(json) | Content::Whole(json) => json.len(),
             Content::Bytes(bytes) => bytes.len(),
         };
         let counted = usage.message(bytes);
@@ -134,6 +172,11 @@ async fn send(realtime: &Realtime, caller: &Arc<Caller>, letters: Vec<Letter>) -
         realtime.0.hub.tell(&Told::broadcast(letter.topic, &letter.event, letter.content, ""), None);
     }
     Ok(())
+}
+
+/// Says that it is there, to whoever looks.
+pub(crate) async fn ping() -> Json<Value> {
+    Json(json!({ "message": "Success" }))
 }
 
 /// Finds out who sends.
@@ -166,7 +209,7 @@ fn media(headers: &HeaderMap) -> String {
 }
 
 fn unsupported() -> Error {
-    let message = "The body is application/json or, for one message, application/octet-stream";
+    let message = "Unsupported Media Type. Use application/json or application/octet-stream";
     Error::new(Kind::Status(415), "realtime_media_type", message)
 }
 
@@ -185,6 +228,9 @@ fn answer(sent: Result<()>) -> Response {
 /// Answers a refusal as clients of requests read it.
 pub(crate) fn told(error: &Error) -> Response {
     let mut body = json!({ "message": error.message(), "code": error.code() });
+    if error.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        body = json!({ "error": error.message(), "code": error.code() });
+    }
     if let (Some(errors), Some(object)) = (error.details(), body.as_object_mut()) {
         object.insert("errors".to_owned(), errors.clone());
     }

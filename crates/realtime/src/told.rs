@@ -8,6 +8,7 @@ use axum::extract::ws::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::wire::{self, NULL, Outgoing, PREFIX, Version};
 
@@ -23,6 +24,8 @@ pub(crate) struct Topic {
 pub(crate) enum Content {
     /// JSON text that was read as such.
     Json(Box<str>),
+    /// The whole payload of the message as its client wrote it, a JSON object: what is told stands beside its event, or it has none.
+    Whole(Box<str>),
     /// Bytes.
     Bytes(Bytes),
 }
@@ -41,6 +44,8 @@ pub(crate) enum Audience {
 pub(crate) struct Told {
     pub(crate) topic: Topic,
     pub(crate) audience: Audience,
+    /// What tells it apart, where it is kept.
+    pub(crate) id: Option<Uuid>,
     event: &'static str,
     body: Body,
     frames: [OnceLock<Option<Message>>; 3],
@@ -56,12 +61,19 @@ impl Told {
     /// Makes a broadcast. `meta` is a JSON object, or nothing.
     pub(crate) fn broadcast(topic: Topic, event: &str, content: Content, meta: &str) -> Self {
         let body = Body::Broadcast { event: event.into(), content, meta: meta.into() };
-        Self { topic, audience: Audience::Broadcast, event: "broadcast", body, frames: Default::default() }
+        Self { topic, audience: Audience::Broadcast, id: None, event: "broadcast", body, frames: Default::default() }
+    }
+
+    /// Makes a broadcast that is kept, and told apart by its id.
+    pub(crate) fn kept(topic: Topic, event: &str, content: Content, (id, is_again): (Uuid, bool)) -> Self {
+        let again = if is_again { "\"replayed\":true," } else { "" };
+        Self { id: Some(id), ..Self::broadcast(topic, event, content, &format!("{{{again}\"id\":\"{id}\"}}")) }
     }
 
     /// Makes a change of presence.
     pub(crate) fn presence(topic: Topic, payload: String) -> Self {
-        Self { topic, audience: Audience::Presence, event: "presence_diff", body: Body::Payload(payload), frames: Default::default() }
+        let body = Body::Payload(payload);
+        Self { topic, audience: Audience::Presence, id: None, event: "presence_diff", body, frames: Default::default() }
     }
 
     /// Returns the frame; nothing where this version has none for it.
@@ -81,6 +93,7 @@ impl Told {
                     let text = wire::quoted(&STANDARD.encode(bytes));
                     broadcast_payload(event, &text, meta, ",\"encoding\":\"base64\"").into()
                 }
+                (Content::Whole(json), _) => (&**json).into(),
                 (Content::Json(json), _) => std::borrow::Cow::from(broadcast_payload(event, json, meta, "")),
             },
         };
@@ -88,7 +101,8 @@ impl Told {
     }
 }
 
-fn broadcast_payload(event: &str, payload: &str, meta: &str, more: &str) -> String {
+/// Writes the payload of a broadcast. `meta` is a JSON object, or nothing; `more` is what stands behind the payload, with its comma.
+pub(crate) fn broadcast_payload(event: &str, payload: &str, meta: &str, more: &str) -> String {
     let event = wire::quoted(event);
     let (key, meta) = if meta.is_empty() { ("", "") } else { (",\"meta\":", meta) };
     format!("{{\"type\":\"broadcast\",\"event\":{event},\"payload\":{payload}{more}{key}{meta}}}")
@@ -110,6 +124,18 @@ mod tests {
         assert_eq!(text(Version::One), format!(r#"{{"ref":null,"topic":"realtime:room","event":"broadcast","payload":{payload}}}"#));
         assert_eq!(text(Version::Two), format!(r#"[null,null,"realtime:room","broadcast",{payload}]"#));
         assert_eq!(text(Version::Events), format!("event: broadcast\ndata: {payload}\n\n"));
+    }
+
+    #[test]
+    fn a_whole_payload_is_told_as_it_came() {
+        let told = Told::broadcast(topic(), "hi", Content::Whole("{\"x\": 1,\n\"event\":\"hi\"}".into()), "");
+        let text = |version| told.frame(version).unwrap().to_text().unwrap().to_owned();
+        assert_eq!(
+            text(Version::One),
+            "{\"ref\":null,\"topic\":\"realtime:room\",\"event\":\"broadcast\",\"payload\":{\"x\": 1,\n\"event\":\"hi\"}}"
+        );
+        assert_eq!(text(Version::Two), "[null,null,\"realtime:room\",\"broadcast\",{\"x\": 1,\n\"event\":\"hi\"}]");
+        assert_eq!(text(Version::Events), "event: broadcast\ndata: {\"x\": 1, \"event\":\"hi\"}\n\n");
     }
 
     #[test]

@@ -174,8 +174,8 @@ impl Nodes {
             self.say(|| Word::Ask { of: node });
         }
         match said.word {
-            Word::Broadcast { is_private, topic, event, json, bytes } => {
-                let Some(content) = said::content(json, bytes) else { return };
+            Word::Broadcast { is_private, topic, event, json, bytes, whole } => {
+                let Some(content) = said::content(json, bytes, whole) else { return };
                 let topic = Topic { is_private, name: topic.into() };
                 self.hub.tell(&Told::broadcast(topic, &event, content, ""), None);
             }

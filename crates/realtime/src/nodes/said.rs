@@ -27,7 +27,16 @@ pub(super) struct Said {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Word {
     /// A broadcast.
-    Broadcast { is_private: bool, topic: String, event: String, json: Option<Box<RawValue>>, bytes: Option<String> },
+    Broadcast {
+        is_private: bool,
+        topic: String,
+        event: String,
+        json: Option<Box<RawValue>>,
+        bytes: Option<String>,
+        /// Servers of before know nothing of it, and tell nothing then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        whole: Option<Box<RawValue>>,
+    },
     /// Who came and went in a channel.
     Present { is_private: bool, topic: String, joins: Vec<Card>, leaves: Vec<Box<str>> },
     /// It lives, and said so many changes of presence.
@@ -65,11 +74,13 @@ impl Said {
 
 impl Word {
     pub(super) fn broadcast(topic: &Topic, event: &str, content: &Content) -> Self {
-        let (json, bytes) = match content {
-            Content::Json(json) => (RawValue::from_string(json.to_string()).ok(), None),
-            Content::Bytes(bytes) => (None, Some(STANDARD.encode(bytes))),
+        let raw = |json: &str| RawValue::from_string(json.to_owned()).ok();
+        let (json, bytes, whole) = match content {
+            Content::Json(json) => (raw(json), None, None),
+            Content::Bytes(bytes) => (None, Some(STANDARD.encode(bytes)), None),
+            Content::Whole(json) => (None, None, raw(json)),
         };
-        Self::Broadcast { is_private: topic.is_private, topic: topic.name.to_string(), event: event.to_owned(), json, bytes }
+        Self::Broadcast { is_private: topic.is_private, topic: topic.name.to_string(), event: event.to_owned(), json, bytes, whole }
     }
 
     pub(super) fn present(topic: &Topic, diff: &Diff) -> Self {
@@ -117,10 +128,11 @@ impl Card {
 }
 
 /// Reads what a broadcast holds.
-pub(super) fn content(json: Option<Box<RawValue>>, bytes: Option<String>) -> Option<Content> {
-    match (json, bytes) {
-        (Some(json), None) => Some(Content::Json(json.get().into())),
-        (None, Some(bytes)) => STANDARD.decode(bytes).ok().map(|bytes| Content::Bytes(bytes.into())),
+pub(super) fn content(json: Option<Box<RawValue>>, bytes: Option<String>, whole: Option<Box<RawValue>>) -> Option<Content> {
+    match (json, bytes, whole) {
+        (Some(json), None, None) => Some(Content::Json(json.get().into())),
+        (None, None, Some(json)) => Some(Content::Whole(json.get().into())),
+        (None, Some(bytes), None) => STANDARD.decode(bytes).ok().map(|bytes| Content::Bytes(bytes.into())),
         _ => None,
     }
 }
@@ -132,10 +144,15 @@ mod tests {
     #[test]
     fn a_broadcast_comes_as_it_went() {
         let topic = Topic { is_private: true, name: "room".into() };
-        for content in [Content::Json("{\"a\": [1, \"ä\"]}".into()), Content::Bytes(vec![0, 255].into())] {
+        for content in
+            [Content::Json("{\"a\": [1, \"ä\"]}".into()), Content::Whole("{\"a\":1}".into()), Content::Bytes(vec![0, 255].into())]
+        {
             let written = Said { node: Uuid::nil(), word: Word::broadcast(&topic, "hi", &content) }.write().unwrap();
-            let Word::Broadcast { is_private, topic, event, json, bytes } = Said::read(&written).unwrap().word else { panic!() };
-            assert_eq!((is_private, topic.as_str(), event.as_str(), super::content(json, bytes)), (true, "room", "hi", Some(content)));
+            let Word::Broadcast { is_private, topic, event, json, bytes, whole } = Said::read(&written).unwrap().word else { panic!() };
+            assert_eq!(
+                (is_private, topic.as_str(), event.as_str(), super::content(json, bytes, whole)),
+                (true, "room", "hi", Some(content))
+            );
         }
         assert!(Said::read(b"{}").is_none());
     }

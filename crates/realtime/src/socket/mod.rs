@@ -3,10 +3,13 @@
 //! Invariant: reading, writing and looking anew at what callers may never wait for each other. A socket leaves all of its channels when it
 //! ends, however it ends.
 
+mod asked;
 mod channel;
 mod joining;
 mod looking;
 mod saying;
+mod tokens;
+mod waiting;
 mod watching;
 
 use std::collections::HashMap;
@@ -32,6 +35,7 @@ use crate::wire::{self, Incoming, NULL, Outgoing, PREFIX, Version};
 
 use channel::Channel;
 pub(crate) use joining::is_reserved;
+use waiting::Waiting;
 
 /// How long a socket that ends may take to read what it was told last.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -51,6 +55,8 @@ struct Session {
     caller: Arc<Caller>,
     seat: Seat,
     channels: HashMap<Arc<str>, Channel>,
+    /// Joins that are answered when their subscriptions are.
+    waiting: Waiting,
     heard: Instant,
     /// When it has to be asked again what could not be answered.
     again: Option<Instant>,
@@ -138,7 +144,8 @@ impl Session {
         let handle = realtime.0.sockets.add();
         handle.speaks_for(&caller);
         let (channels, heard, outbox) = (HashMap::new(), Instant::now(), Arc::clone(outbox));
-        Self { realtime, outbox, handle, entrance, caller, seat, channels, heard, again: None, refused: None }
+        let waiting = Waiting::default();
+        Self { realtime, outbox, handle, entrance, caller, seat, channels, waiting, heard, again: None, refused: None }
     }
 
     /// Hears what the client says, until it ends.
@@ -155,6 +162,7 @@ impl Session {
                         return outbox.close(IDLE, "nothing was heard for too long");
                     }
                 }
+                subscribed = self.waiting.next() => Box::pin(self.subscribed(subscribed)).await,
                 heard = async { outbox.room().await; stream.next().await } => {
                     let Some(Ok(message)) = heard else { return };
                     self.heard = Instant::now();
@@ -177,12 +185,14 @@ impl Session {
                 Some(said) => Box::pin(self.understand(said, text.len())).await,
                 None => self.not_understood(),
             },
-            Message::Binary(bytes) => match wire::binary::read(&bytes) {
-                Some(push) if self.outbox.version() == Version::Two => {
+            Message::Binary(_) if self.outbox.version() != Version::Two => self.not_understood(),
+            Message::Binary(bytes) => match (wire::binary::read(&bytes), wire::binary::read_plain(&bytes)) {
+                (Some(push), _) => {
                     self.broadcast_binary(push, bytes.len());
                     ControlFlow::Continue(())
                 }
-                _ => self.not_understood(),
+                (None, Some(said)) => Box::pin(self.understand(said, bytes.len())).await,
+                (None, None) => self.not_understood(),
             },
             Message::Ping(_) | Message::Pong(_) => ControlFlow::Continue(()),
             Message::Close(_) => ControlFlow::Break(()),
@@ -207,6 +217,9 @@ impl Session {
             return ControlFlow::Continue(());
         }
         let Some(channel) = self.channels.get(said.topic.as_str()) else {
+            if said.event == "phx_leave" {
+                self.waiting.forget(&said.topic);
+            }
             let (status, response) = if said.event == "phx_leave" { ("ok", "{}") } else { ("error", r#"{"reason":"unmatched topic"}"#) };
             self.reply(&said, status, response);
             return ControlFlow::Continue(());
@@ -271,9 +284,9 @@ impl Session {
     /// Notes for whom the socket speaks now.
     fn note_callers(&self) {
         let mut callers = vec![Arc::clone(&self.caller)];
-        for channel in self.channels.values() {
-            if !callers.iter().any(|known| Arc::ptr_eq(known, &channel.caller)) {
-                callers.push(Arc::clone(&channel.caller));
+        for caller in self.channels.values().map(|channel| &channel.caller).chain(self.waiting.callers()) {
+            if !callers.iter().any(|known| Arc::ptr_eq(known, caller)) {
+                callers.push(Arc::clone(caller));
             }
         }
         self.handle.speaks_only_for(callers);
@@ -286,6 +299,7 @@ impl Session {
 
     fn leave(&mut self) {
         self.realtime.0.sockets.remove(&self.handle);
+        self.waiting = Waiting::default();
         for channel in std::mem::take(&mut self.channels).into_values() {
             self.let_go(&channel);
         }

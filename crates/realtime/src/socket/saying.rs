@@ -11,23 +11,39 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::channel::Channel;
+use super::tokens;
 use crate::quotas::TooMany;
 use crate::told::{Content, Told};
 use crate::wire::binary::Push;
 use crate::wire::{self, Incoming, NAME_BYTES_MAX, NULL, Outgoing};
 
+/// A broadcast as most clients write it: whatever else there is beside that makes it another one.
 #[derive(Deserialize)]
-struct Broadcast {
+#[serde(deny_unknown_fields)]
+struct Plain<'a> {
+    r#type: String,
     event: String,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+/// What is known of any other, which may have an event.
+#[derive(Deserialize)]
+struct Other {
     #[serde(default)]
-    payload: Option<Box<RawValue>>,
+    event: Value,
 }
 
 #[derive(Deserialize)]
 struct Presence {
     event: String,
-    #[serde(default)]
+    /// Null is no payload that could be tracked, and none at all is an empty one.
+    #[serde(default, deserialize_with = "said")]
     payload: Option<Value>,
+}
+
+fn said<'de, D: serde::Deserializer<'de>>(payload: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(payload).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -38,13 +54,12 @@ struct Token {
 impl Session {
     /// A broadcast in a text frame.
     pub(super) fn broadcast(&self, said: &Incoming) {
-        let Ok(Broadcast { event, payload }) = serde_json::from_str(said.payload.get()) else {
-            return self.refuse(said, "A broadcast has an event");
+        let Some((event, content)) = broadcast(said.payload.get()) else {
+            return self.refuse(said, "The payload of a broadcast is an object");
         };
         if event.len() > NAME_BYTES_MAX {
             return self.refuse(said, "An event has at most 255 bytes");
         }
-        let content = Content::Json(payload.map_or_else(|| NULL.into(), |payload| payload.get().into()));
         let Some(channel) = self.channels.get(said.topic.as_str()) else { return };
         if self.tell(channel, &event, &content) && channel.acknowledges {
             self.reply(said, "ok", "{}");
@@ -105,7 +120,7 @@ impl Session {
             let what = self.seat.usage.refuse(TooMany::Presence);
             return self.close_channel(&said.topic, Some(what.text()));
         }
-        let Some(channel) = self.channels.get(said.topic.as_str()) else { return };
+        let Some(channel) = self.channels.get_mut(said.topic.as_str()) else { return };
         let Ok(Presence { event, payload }) = serde_json::from_str(said.payload.get()) else {
             return self.refuse(said, "Presence has an event");
         };
@@ -113,24 +128,35 @@ impl Session {
             return self.refuse(said, &format!("Presence has at most {bytes_max} bytes"));
         }
         let hub = &self.realtime.0.hub;
-        let diff = match (event.as_str(), payload) {
+        let diff = match (event.to_ascii_lowercase().as_str(), payload) {
             ("track", _) if !channel.rights.tells_presence => {
                 return self.refuse(said, "Unauthorized: You may not be present in this channel");
             }
-            ("track", payload @ (None | Some(Value::Null | Value::Object(_)))) => {
-                let payload = if let Some(Value::Object(payload)) = payload { payload } else { Map::new() };
-                match hub.track(&channel.topic, (channel.member, &channel.presence_key), payload, entries_max) {
-                    Some(diff) => diff,
+            ("track", payload) => {
+                let Value::Object(payload) = payload.unwrap_or_else(|| Map::new().into()) else {
+                    return self.refuse(said, "Presence track payload must be a map");
+                };
+                if channel.tracked.as_ref() == Some(&payload) {
+                    return self.reply(said, "ok", "{}");
+                }
+                match hub.track(&channel.topic, (channel.member, &channel.presence_key), payload.clone(), entries_max) {
+                    Some(diff) => {
+                        channel.tracked = Some(payload);
+                        diff
+                    }
                     None => return self.refuse(said, &format!("At most {entries_max} are present in a channel")),
                 }
             }
-            ("track", Some(_)) => return self.refuse(said, "The payload of presence is an object"),
-            ("untrack", _) => hub.untrack(&channel.topic, channel.member),
+            ("untrack", _) => {
+                channel.tracked = None;
+                hub.untrack(&channel.topic, channel.member)
+            }
             _ => return self.refuse(said, "Presence has the events track and untrack"),
         };
         self.realtime.0.nodes.present(&channel.topic, &diff);
+        let is_new = !channel.hears_presence && channel.rights.hears_presence;
         self.reply(said, "ok", "{}");
-        if !channel.hears_presence && channel.rights.hears_presence {
+        if is_new {
             self.hear_presence(&said.topic);
         }
     }
@@ -162,7 +188,46 @@ impl Session {
                 self.note_callers();
                 self.look_at(&[Arc::clone(&said.topic.as_str().into())]).await;
             }
-            Err(reason) => self.close_channel(&said.topic, Some(&reason)),
+            Err(reason) => self.close_channel(&said.topic, Some(tokens::without_code(&reason))),
+        }
+    }
+}
+
+/// Reads a broadcast: its event, and what is told. Clients write what they tell below `payload`, or beside the event.
+fn broadcast(payload: &str) -> Option<(String, Content)> {
+    if let Ok(Plain { r#type, event, payload }) = serde_json::from_str(payload)
+        && r#type == "broadcast"
+    {
+        return Some((event, Content::Json(payload.get().into())));
+    }
+    // A name that stands there twice is no event that could be told from the other one.
+    let event = serde_json::from_str(payload).ok().and_then(|Other { event }| event.as_str().map(str::to_owned)).unwrap_or_default();
+    payload.starts_with('{').then(|| (event, Content::Whole(payload.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_beside_the_event_is_told_too() {
+        for (payload, event, content) in [
+            (r#"{"type":"broadcast","event":"hi","payload":{"a":1}}"#, "hi", Content::Json("{\"a\":1}".into())),
+            (r#"{"type":"broadcast","event":"hi","payload":null}"#, "hi", Content::Json("null".into())),
+            (r#"{"type":"broadcast","event":"hi","x":1}"#, "hi", Content::Whole(r#"{"type":"broadcast","event":"hi","x":1}"#.into())),
+            (
+                r#"{"type":"broadcast","event":"hi","payload":1,"x":1}"#,
+                "hi",
+                Content::Whole(r#"{"type":"broadcast","event":"hi","payload":1,"x":1}"#.into()),
+            ),
+            (r#"{"x":1}"#, "", Content::Whole(r#"{"x":1}"#.into())),
+            (r#"{"event":7}"#, "", Content::Whole(r#"{"event":7}"#.into())),
+            ("{}", "", Content::Whole("{}".into())),
+        ] {
+            assert_eq!(broadcast(payload), Some((event.to_owned(), content)), "{payload}");
+        }
+        for none in ["null", "7", "[1]", "\"x\""] {
+            assert_eq!(broadcast(none), None, "{none}");
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract::ws::Message;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::caller::Caller;
@@ -14,27 +14,39 @@ use crate::outbox::Outbox;
 use crate::system;
 use crate::wire::{self, NULL, Outgoing, Version};
 
-const EXTENSION: &str = "postgres_changes";
+use super::waiting::Gate;
+
+/// What the messages about changed rows are called.
+pub(super) const EXTENSION: &str = "postgres_changes";
 
 /// A subscription of a channel.
 pub(crate) struct Watching {
     task: JoinHandle<()>,
     viewer: watch::Sender<Option<Viewer>>,
+    open: Option<oneshot::Sender<()>>,
 }
 
 impl Watching {
-    /// Subscribes, and tells the socket from then on.
+    /// Subscribes, and tells the socket from then on; behind a gate when that is opened.
     pub(crate) fn begin(
         changes: Changes,
         caller: &Caller,
         (wanted, since): (Vec<(u64, Wanted)>, Option<Position>),
         (outbox, topic): (Arc<Outbox>, Arc<str>),
+        gate: Option<(Gate, oneshot::Sender<()>)>,
     ) -> Self {
+        let (gate, open) = gate.unzip();
         let (viewer, renewed) = watch::channel(None);
         let first = viewer_of(caller);
         let teller = Teller { outbox, topic };
-        let task = tokio::spawn(async move { teller.follow(changes, (first, renewed), (wanted, since)).await });
-        Self { task, viewer }
+        let task = tokio::spawn(async move { teller.follow(changes, (first, renewed), (wanted, since), gate).await });
+        Self { task, viewer, open }
+    }
+
+    /// Opens the gate: the join was answered.
+    pub(crate) fn open(&mut self) {
+        // Where it is over nobody waits there.
+        let _gone = self.open.take().map(|open| open.send(()));
     }
 
     /// Says who hears from now on.
@@ -60,11 +72,28 @@ impl Teller {
         changes: Changes,
         (first, mut renewed): (Viewer, watch::Receiver<Option<Viewer>>),
         (wanted, since): (Vec<(u64, Wanted)>, Option<Position>),
+        gate: Option<Gate>,
     ) {
         let (to, mut told) = mpsc::channel(changes.waiting_max());
-        let subscription = match changes.subscribe(first, wanted, since, to).await {
-            Ok(subscription) => subscription,
-            Err(error) => return self.say(Err(error.message()), &format!(",\"code\":{}", wire::quoted(error.code()))).await,
+        // Large, and over soon: it is nothing that the task holds for as long as it lives.
+        let subscribing = Box::pin(changes.subscribe(first, wanted, since, to));
+        let subscription = if let Some(gate) = gate {
+            let begun = Box::pin(gate.pass(async {
+                let subscription = subscribing.await.map_err(|error| error.message().to_owned())?;
+                match told.recv().await {
+                    Some(Told::Ended(why)) => Err(why.to_string()),
+                    Some(first) => Ok((subscription, first)),
+                    None => Err("changes are not told".to_owned()),
+                }
+            }));
+            let Some((subscription, first)) = begun.await else { return };
+            self.tell(first).await;
+            subscription
+        } else {
+            match subscribing.await {
+                Ok(subscription) => subscription,
+                Err(error) => return self.say(Err(error.message()), &format!(",\"code\":{}", wire::quoted(error.code()))).await,
+            }
         };
         loop {
             tokio::select! {

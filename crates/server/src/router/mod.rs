@@ -22,10 +22,12 @@
 //! | `/api/gdpr` | what is known of a person, and erasing him | the same, or whoever has the link of a file |
 //! | `/api/v1/suppliers` | secrets of suppliers, and what they offer | the same |
 //! | `/storage/v1` | buckets and objects; errors have the shape of its clients | the same, whoever has a link, or anybody where it is public |
+//! | `/functions/v1` | nothing: clients are told that there is no such function | anybody |
 //! | `/webhooks/v1` | what providers tell this server | whoever signs as they do |
 //! | `/mailbox` | messages kept instead of sent, in development | the service key |
 
 mod front;
+mod functions;
 mod numbers;
 
 use std::sync::Arc;
@@ -81,6 +83,7 @@ pub(crate) fn router(mounts: Mounts) -> Router {
             .nest("/storage/v1/s3/", backend.s3_root())
             .nest("/api/v1/s3-keys", backend.s3_key_routes())
             .nest("/webhooks/v1", backend.inbound_routes())
+            .merge(functions::router())
     };
     let routes = match backend.mailbox_routes() {
         Some(mailbox) => routes.nest("/mailbox", mailbox),

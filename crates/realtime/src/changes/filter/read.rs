@@ -106,7 +106,7 @@ fn condition(text: &str, values_max: usize) -> Result<Parsed> {
             values
         }
         Operator::Is => vec![value.to_ascii_lowercase().into()],
-        _ => vec![value.into()],
+        _ => vec![unquoted(value)],
     };
     let column = column.trim();
     let column = column.strip_prefix('"').and_then(|column| column.strip_suffix('"')).unwrap_or(column);
@@ -115,13 +115,24 @@ fn condition(text: &str, values_max: usize) -> Result<Parsed> {
 
 /// Cuts at commas behind which another condition begins; any other comma is part of a value.
 fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut begin, mut depth, mut is_quoted) = (Vec::new(), 0, 0_u32, false);
+    let (mut parts, mut begin, mut depth, mut is_quoted, mut is_escaped) = (Vec::new(), 0, 0_u32, false, false);
+    // A value is quoted from its beginning on; any other quotation mark is part of it.
+    let mut begins_value = true;
     for (place, c) in text.char_indices() {
+        if is_quoted {
+            match c {
+                _ if is_escaped => is_escaped = false,
+                '\\' => is_escaped = true,
+                '"' => is_quoted = false,
+                _ => {}
+            }
+            continue;
+        }
         match c {
-            '"' => is_quoted = !is_quoted,
-            '(' if !is_quoted => depth = depth.saturating_add(1),
-            ')' if !is_quoted => depth = depth.saturating_sub(1),
-            ',' if !is_quoted && depth == 0 => {
+            '"' if begins_value => is_quoted = true,
+            '(' => depth = depth.saturating_add(1),
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
                 let next = place.saturating_add(1);
                 if text.get(next..).is_some_and(begins) {
                     parts.extend(text.get(begin..place));
@@ -130,6 +141,7 @@ fn split(text: &str) -> Vec<&str> {
             }
             _ => {}
         }
+        begins_value = matches!(c, '.' | '(' | ',') || begins_value && c == ' ';
     }
     parts.extend(text.get(begin..));
     parts
@@ -143,21 +155,54 @@ fn begins(text: &str) -> bool {
     is_name && rest.split_once('.').is_some_and(|(name, _)| Operator::named(name).is_some())
 }
 
-/// Reads the values of a list; one that stands in quotes may have commas.
+/// Takes the quotation marks off a value that stands in them, with the backslashes inside.
+fn unquoted(text: &str) -> Box<str> {
+    let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else { return text.into() };
+    let (mut value, mut rest) = (String::with_capacity(inner.len()), inner.chars());
+    while let Some(c) = rest.next() {
+        match (c, rest.clone().next()) {
+            ('\\', Some(_)) => value.extend(rest.next()),
+            // It ends before its end, or the last quotation mark is one of its own.
+            ('"', _) | ('\\', None) => return text.into(),
+            _ => value.push(c),
+        }
+    }
+    value.into()
+}
+
+/// Reads the values of a list. One that stands in quotes may have commas, and is taken as it is; of any other the spaces around it are
+/// none of it, and NULL is no value.
 fn list(text: &str) -> Vec<Box<str>> {
-    let (mut values, mut value, mut is_quoted, mut rest) = (Vec::new(), String::new(), false, text.chars());
-    if text.is_empty() {
+    let (mut values, mut value, mut is_quoted, mut was_quoted) = (Vec::new(), String::new(), false, false);
+    if text.trim().is_empty() {
         return values;
     }
+    let mut end = |value: String, was_quoted: bool| {
+        if was_quoted {
+            values.push(value.into());
+        } else if !value.trim().eq_ignore_ascii_case("null") {
+            values.push(value.trim().into());
+        }
+    };
+    let mut rest = text.chars();
     while let Some(c) = rest.next() {
         match c {
-            '"' => is_quoted = !is_quoted,
+            '"' if is_quoted => is_quoted = false,
+            '"' if value.trim().is_empty() && !was_quoted => {
+                value.clear();
+                (is_quoted, was_quoted) = (true, true);
+            }
             '\\' if is_quoted => value.extend(rest.next()),
-            ',' if !is_quoted => values.push(std::mem::take(&mut value).into()),
+            ',' if !is_quoted => {
+                end(std::mem::take(&mut value), was_quoted);
+                was_quoted = false;
+            }
+            // Behind the closing quotation mark.
+            c if c.is_whitespace() && was_quoted && !is_quoted => {}
             other => value.push(other),
         }
     }
-    values.push(value.into());
+    end(value, was_quoted);
     values
 }
 
@@ -190,6 +235,42 @@ mod tests {
         assert_eq!(parsed("name=eq.a=b,c=d"), [one("name", false, Operator::Eq, &["a=b,c=d"])]);
         assert_eq!(parsed("name=eq."), [one("name", false, Operator::Eq, &[""])]);
         assert_eq!(parsed("a=in.()"), [one("a", false, Operator::In, &[])]);
+    }
+
+    #[test]
+    fn quotation_marks_are_none_of_the_value() {
+        let values = |text: &str| parsed(text).into_iter().map(|(column, .., values)| (column, values.join("|"))).collect::<Vec<_>>();
+        let is =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(column, value)| ((*column).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
+        for (text, expected) in [
+            ("name=eq.\"a,b\"", is(&[("name", "a,b")])),
+            ("name=eq.\"a,b=eq.1\",b=neq.\"2\"", is(&[("name", "a,b=eq.1"), ("b", "2")])),
+            // A backslash takes the next as it is.
+            (r#"name=eq."say \"hi\", b=eq.1",c=eq.2"#, is(&[("name", "say \"hi\", b=eq.1"), ("c", "2")])),
+            (r#"name=like."50\\""#, is(&[("name", "50\\")])),
+            // One in the middle of a value is its own: inches.
+            ("name=eq.5\" pipe,b=eq.1", is(&[("name", "5\" pipe"), ("b", "1")])),
+            ("name=eq.\"", is(&[("name", "\"")])),
+            ("name=eq.\"a\"b\"", is(&[("name", "\"a\"b\"")])),
+            ("name=eq.\"\"", is(&[("name", "")])),
+        ] {
+            assert_eq!(values(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn spaces_around_values_of_a_list_and_null_are_none_of_them() {
+        for (text, expected) in [
+            ("a=in.(open, closed)", vec!["open", "closed"]),
+            ("a=in.( open , \" closed \" )", vec!["open", " closed "]),
+            ("a=in.(1,NULL, null,\"NULL\")", vec!["1", "NULL"]),
+            ("a=in.(5\" pipe, x)", vec!["5\" pipe", "x"]),
+            ("a=in.( )", vec![]),
+            ("a=in.(x, \"y)\\\"z\")", vec!["x", "y)\"z"]),
+        ] {
+            assert_eq!(parsed(text).pop().unwrap().3, expected, "{text}");
+        }
+        assert_eq!(parsed("a=in.(1, \"),b=eq.2\"),c=eq.3").len(), 2);
     }
 
     #[test]

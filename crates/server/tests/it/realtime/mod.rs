@@ -13,3 +13,4 @@ mod reader;
 mod requests;
 mod sequences;
 mod sql;
+mod wire;

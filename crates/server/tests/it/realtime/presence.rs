@@ -64,7 +64,7 @@ async fn whoever_tracks_hears_of_the_others_from_then_on_and_one_who_does_not_wa
 #[tokio::test]
 async fn what_cannot_be_tracked_is_refused_and_who_asks_too_often_is_out() {
     let house = House::with(|settings| {
-        settings.realtime.presence_calls_max = 5;
+        settings.realtime.presence_calls_max = 6;
         settings.realtime.presence_bytes_max = 100;
         settings.realtime.presence_entries_max = 1;
     })
@@ -73,7 +73,8 @@ async fn what_cannot_be_tracked_is_refused_and_who_asks_too_often_is_out() {
     ann.joined("room", json!({}), "").await;
     bob.joined("room", json!({}), "").await;
     for (payload, why) in [
-        (json!({ "event": "track", "payload": [1] }), "The payload of presence is an object"),
+        (json!({ "event": "track", "payload": [1] }), "Presence track payload must be a map"),
+        (json!({ "event": "track", "payload": null }), "Presence track payload must be a map"),
         (json!({ "event": "dance" }), "Presence has the events track and untrack"),
         (json!({ "event": "track", "payload": { "x": "y".repeat(100) } }), "Presence has at most 100 bytes"),
         (json!({}), "Presence has an event"),
@@ -87,7 +88,31 @@ async fn what_cannot_be_tracked_is_refused_and_who_asks_too_often_is_out() {
     bob.say("room", "presence", json!({ "event": "track" })).await;
     assert_eq!(bob.expect("room", "phx_reply").await["response"]["reason"], "At most 1 are present in a channel");
     ann.say("room", "presence", json!({ "event": "untrack" })).await;
-    assert_eq!(ann.closed("room").await, "Too many presence messages per second");
+    assert_eq!(ann.closed("room").await, "Client presence rate limit exceeded");
     ann.say_raw(Message::Text(r#"[null,"1","realtime:room","presence",{"event":"track"}]"#.into())).await;
     assert_eq!(ann.expect("room", "phx_reply").await["response"]["reason"], "unmatched topic");
+}
+
+#[tokio::test]
+async fn what_was_tracked_already_is_no_change() {
+    let house = House::new().await;
+    let (mut ann, mut bob) = (house.socket().await, house.socket().await);
+    ann.joined("room", json!({ "presence": { "key": 7 } }), "").await;
+    bob.joined("room", json!({ "presence": { "enabled": true } }), "").await;
+    assert_eq!(bob.expect("room", "presence_state").await, json!({}));
+    let say = |event: &str, status: &str| json!({ "type": "presence", "event": event, "payload": { "status": status, "of": [1, 2] } });
+    ann.say("room", "presence", say("TRACK", "in")).await;
+    assert_eq!(bob.expect("room", "presence_diff").await["joins"]["7"]["metas"][0]["status"], "in");
+    assert_eq!(ann.expect("room", "phx_reply").await["status"], "ok");
+    ann.expect("room", "presence_state").await;
+    ann.say("room", "presence", say("track", "in")).await;
+    assert_eq!(ann.expect("room", "phx_reply").await, json!({ "status": "ok", "response": {} }));
+    bob.quiet().await;
+    // After it was taken back it is one again.
+    ann.say("room", "presence", json!({ "type": "presence", "event": "Untrack" })).await;
+    assert_eq!(bob.expect("room", "presence_diff").await["leaves"]["7"]["metas"][0]["status"], "in");
+    ann.say("room", "presence", say("track", "in")).await;
+    assert_eq!(bob.expect("room", "presence_diff").await["joins"]["7"]["metas"][0]["status"], "in");
+    ann.say("room", "presence", say("track", "away")).await;
+    assert_eq!(bob.expect("room", "presence_diff").await["joins"]["7"]["metas"][0]["status"], "away");
 }

@@ -196,7 +196,7 @@ async fn another_token_is_taken_and_a_bad_one_ends_the_channel() {
     assert!(socket.closed(&board).await.starts_with("Unauthorized"));
     socket.joined(&board, json!({ "private": true }), &ann.token).await;
     socket.say(&board, "access_token", json!({ "access_token": "no.good.token" })).await;
-    assert!(socket.closed(&board).await.starts_with("InvalidJWTToken"));
+    assert_eq!(socket.closed(&board).await, "The token provided is not a valid JWT");
 }
 
 #[tokio::test]
@@ -209,7 +209,26 @@ async fn a_token_that_ends_ends_its_channels() {
     let mut socket = house.socket_of(&ann.company).await;
     socket.joined(&board, json!({ "private": true }), &token).await;
     assert!(socket.closed(&board).await.starts_with("Token has expired"));
-    assert!(socket.not_joined(&board, json!({ "private": true }), &token).await.starts_with("InvalidJWTToken"));
+    let why = socket.not_joined(&board, json!({ "private": true }), &token).await;
+    assert!(why.starts_with("InvalidJWTToken: Token has expired ") && why.ends_with(" seconds ago"), "{why}");
+    // Every other reason has words of its own.
+    let later = ends + 600;
+    let claims = json!({ "sub": ann.id, "role": "authenticated", "aud": "authenticated", "exp": later });
+    let forged = format!("{}.{}", signed(&claims).rsplit_once('.').unwrap().0, URL_SAFE_NO_PAD.encode([7_u8; 32]));
+    let required = "InvalidJWTToken: Fields `role` and `exp` are required in JWT";
+    for (token, why) in [
+        (forged, "JwtSignatureError: Failed to validate JWT signature"),
+        ("none".to_owned(), "MalformedJWT: The token provided is not a valid JWT"),
+        (signed(&json!({ "sub": ann.id, "aud": "authenticated", "exp": later })), required),
+        (signed(&json!({ "sub": ann.id, "role": "authenticated", "aud": "authenticated" })), required),
+    ] {
+        assert_eq!(socket.not_joined(&board, json!({ "private": true }), &token).await, why);
+    }
+    // A client's token for its user counts before the one beside it.
+    let payload = json!({ "config": { "private": "True" }, "user_token": signed(&claims), "access_token": "none" });
+    let reference = socket.say(&board, "phx_join", payload).await;
+    let answer = socket.next().await;
+    assert_eq!((&answer[1], &answer[4]["status"]), (&json!(reference), &json!("ok")), "{answer}");
 }
 
 /// Signs as another program that shares the secret.

@@ -33,7 +33,7 @@ async fn a_request_tells_one_message_or_many() {
         let (status, body) = house.post(path, token, messages.clone()).await;
         assert_eq!((status, &body["code"]), (403, &json!("realtime_write_refused")), "{body}");
     }
-    let (status, body) = house.post(path, &bob.token, json!({ "messages": [{ "topic": board, "event": "x" }] })).await;
+    let (status, body) = house.post(path, &bob.token, json!({ "messages": [{ "topic": board, "event": "x", "payload": {} }] })).await;
     assert_eq!((status, &body["code"]), (403, &json!("realtime_private_only")), "{body}");
     // The path says channel and event, percent-encoded; the body is the payload.
     let one = format!("{path}/ro%6Fm/events/h%20i");
@@ -43,26 +43,70 @@ async fn a_request_tells_one_message_or_many() {
     let raw = house.ask(Method::POST, &one, "").header("content-type", "application/octet-stream").body(&b"\x00\xff"[..]);
     assert_eq!(raw.send().await.unwrap().status(), 202);
     assert_eq!(socket.next_message().await, Message::Binary(b"\x04\x0d\x03\x00\x00realtime:roomh i\x00\xff".to_vec().into()));
+    // JSON is what a body is that does not say; whoever may not is told in one word.
+    let bare = house.ask(Method::POST, &one, "").body("{\"b\":1}").send().await.unwrap();
+    assert_eq!(bare.status(), 202);
+    assert_eq!(socket.expect("room", "broadcast").await["payload"], json!({ "b": 1 }));
+    let (status, body) = house.post(&format!("{path}/{board}/events/x?private=true"), &bob.token, json!({})).await;
+    assert_eq!((status, body), (403, json!({ "message": "Unauthorized", "code": "realtime_write_refused" })));
+    // A message keeps the id that its sender gave it.
+    let named = json!({ "messages": [{ "topic": board, "event": "n", "payload": { "c": 1 }, "private": "true", "id": "7\"" }] });
+    assert_eq!(house.post(path, &ann.token, named).await.0, 202);
+    let expected = json!({ "type": "broadcast", "event": "n", "payload": { "c": 1 }, "meta": { "id": "7\"" } });
+    assert_eq!(socket.expect(&board, "broadcast").await, expected);
     socket.quiet().await;
+    let ping = house.client.get(format!("http://{}/realtime/v1/api/ping", house.address)).send().await.unwrap();
+    assert_eq!((ping.status().as_u16(), ping.json::<Value>().await.unwrap()), (200, json!({ "message": "Success" })));
+}
+
+#[tokio::test]
+async fn functions_are_not_found_in_the_words_that_clients_know() {
+    let house = House::new().await;
+    for (method, path) in
+        [(Method::POST, "/functions/v1/hello"), (Method::GET, "/functions/v1/a/b?c=d"), (Method::DELETE, "/functions/v1/")]
+    {
+        let answer = house.ask(method, path, "").header("origin", "https://app.example.com").send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers()["sb-error-code"].to_str().unwrap()), (404, "NOT_FOUND"), "{path}");
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+        let expected = json!({ "code": "NOT_FOUND", "message": "Requested function was not found" });
+        assert_eq!(answer.json::<Value>().await.unwrap(), expected);
+    }
+    let asked = house.ask(Method::OPTIONS, "/functions/v1/hello", "").header("origin", "https://app.example.com");
+    let answer =
+        asked.header("access-control-request-method", "POST").header("access-control-request-headers", "x-region").send().await.unwrap();
+    assert!(answer.status().is_success() && answer.headers()["access-control-allow-origin"] == "*", "{answer:?}");
+    assert!(answer.headers()["access-control-allow-headers"].to_str().unwrap().contains("x-region"));
 }
 
 #[tokio::test]
 async fn what_cannot_be_sent_is_refused_with_its_field() {
     let house = House::with(|settings| settings.realtime.request_messages_max = 2).await;
     let path = "/realtime/v1/api/broadcast";
-    let message = json!({ "topic": "a", "event": "b" });
+    let message = json!({ "topic": "a", "event": "b", "payload": {} });
     for (body, field) in [
         (json!({}), "messages"),
         (json!({ "messages": [] }), "messages"),
         (json!({ "messages": [message, message, message] }), "messages"),
-        (json!({ "messages": [{ "topic": "", "event": "b" }] }), "topic"),
-        (json!({ "messages": [{ "topic": "x".repeat(300), "event": "b" }] }), "topic"),
-        (json!({ "messages": [{ "topic": "a", "event": "" }] }), "event"),
+        (json!({ "messages": [{ "topic": "", "event": "b", "payload": {} }] }), "topic"),
+        (json!({ "messages": [{ "topic": "x".repeat(300), "event": "b", "payload": {} }] }), "topic"),
+        (json!({ "messages": [{ "topic": "a", "event": "", "payload": {} }] }), "event"),
         (json!({ "messages": [{ "topic": "a" }] }), "messages"),
+        (json!({ "messages": [message, { "topic": "a", "event": "b" }] }), "payload"),
+        (json!({ "messages": [{ "topic": "a", "event": "b", "payload": null }] }), "payload"),
+        (json!({ "messages": [{ "topic": "a", "event": "b", "payload": [1] }] }), "messages"),
+        (json!({ "messages": [{ "topic": "a", "event": "b", "payload": {}, "private": 7 }] }), "private"),
     ] {
         let (status, answer) = house.post(path, "", body).await;
         assert!(status == 422 && answer["errors"][field].is_array(), "{status} {answer}");
     }
+    // Which of several it was is said, too.
+    let (_, answer) = house.post(path, "", json!({ "messages": [message, { "topic": "a", "event": "b" }] })).await;
+    assert_eq!(answer["errors"]["messages"], json!([{}, { "payload": ["it is an object"] }]));
+    let other =
+        house.ask(Method::POST, &format!("{path}/a/events/b"), "").header("content-type", "text/plain").body("x").send().await.unwrap();
+    let words = "Unsupported Media Type. Use application/json or application/octet-stream";
+    assert_eq!(other.status(), 415);
+    assert_eq!(other.json::<Value>().await.unwrap(), json!({ "error": words, "code": "realtime_media_type" }));
     let send = async |path: &str, media: &str, body: &'static str| {
         let answer = house.ask(Method::POST, path, "").header("content-type", media).body(body).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap()["code"].clone())

@@ -31,7 +31,7 @@ async fn sent_by_sql(house: House) {
         .await;
     let told = private.expect(&board, "broadcast").await;
     let id: Uuid = text(&told["meta"]["id"]).parse().unwrap();
-    assert_eq!(told, json!({ "type": "broadcast", "event": "hi", "payload": { "n": 1 }, "meta": { "id": id } }));
+    assert_eq!(told, json!({ "type": "broadcast", "event": "hi", "payload": { "n": 1, "id": id }, "meta": { "id": id } }));
     let Message::Binary(bytes) = private.next_message().await else { panic!() };
     assert!(bytes.starts_with(b"\x04") && bytes.ends_with(b"\x00\xff"));
     assert_eq!(public.expect("room", "broadcast").await["payload"], json!([1]));
@@ -84,7 +84,7 @@ async fn a_trigger_tells_of_a_changed_row_and_who_may_not_send_fails_with_it() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let told = socket.expect(&board, "broadcast").await;
-    let payload = json!({ "operation": "INSERT", "table": "shouts", "schema": "public", "record": row, "old_record": null });
+    let payload = json!({ "id": told["meta"]["id"], "operation": "INSERT", "table": "shouts", "schema": "public", "record": row, "old_record": null });
     assert_eq!((&told["event"], &told["payload"]), (&json!("INSERT"), &payload));
     // It is the writer's right that counts, and his statement that fails.
     let (status, body) = house.post("/rest/v1/shouts", &bob.token, json!({ "id": 2, "body": "hi" })).await;
@@ -116,10 +116,37 @@ async fn whoever_joins_late_is_told_again() {
         socket.expect(&board, "phx_reply").await;
         socket.expect(&board, "phx_close").await;
     }
-    let config = json!({ "broadcast": { "replay": { "since": 0 }, "replication_ready": true } });
-    socket.joined("room", config, "").await;
-    assert_eq!(socket.expect("room", "system").await["message"], "Only private channels have messages told again");
+    // What it carries is what was told live: the id of its row, unless it has one of its own.
+    house.sql(&format!("select realtime.send('{{\"a\": 1}}', 'n', '{board}'), realtime.send('{{\"id\": 7}}', 'n', '{board}')")).await;
+    socket.joined(&board, replay(2), &ann.token).await;
+    let mut told = [socket.expect(&board, "broadcast").await, socket.expect(&board, "broadcast").await];
+    told.sort_by_key(|told| told["payload"]["id"] == 7);
+    let id = &told[0]["meta"]["id"];
+    assert_eq!((&told[0]["payload"], &told[0]["meta"]), (&json!({ "a": 1, "id": id }), &json!({ "replayed": true, "id": id })));
+    assert_eq!(told[1]["payload"], json!({ "id": 7 }));
+    socket.quiet().await;
+    // Sent while others join: each hears it once, whichever way it comes first.
+    for number in 0..5 {
+        house.sql(&format!("select realtime.send('[{number}]', 'soon', '{board}')")).await;
+        let mut late = house.socket().await;
+        late.joined(&board, json!({ "private": true, "broadcast": { "replay": { "limit": 1 } } }), &ann.token).await;
+        assert_eq!(socket.expect(&board, "broadcast").await["payload"], json!([number]));
+        assert_eq!(late.expect(&board, "broadcast").await["payload"], json!([number]));
+        late.quiet().await;
+    }
+    let ready = json!({ "broadcast": { "replication_ready": true } });
+    socket.joined("room", ready, "").await;
     assert_eq!(socket.expect("room", "system").await["message"], "Replication connection established");
+    let bob = house.owner("bob").await;
+    let wrong = json!({ "private": true, "broadcast": { "replay": { "since": "today" } } });
+    let unauthorized = format!("Unauthorized: You do not have permissions to read from this Channel topic: {board}");
+    for (topic, config, token, why) in [
+        ("room", json!({ "broadcast": { "replay": {} } }), "", "UnableToReplayMessages: Replay is not allowed for public channels"),
+        (board.as_str(), wrong, ann.token.as_str(), "UnableToReplayMessages: Replay params are not valid"),
+        (board.as_str(), replay(1), bob.token.as_str(), unauthorized.as_str()),
+    ] {
+        assert_eq!(socket.not_joined(topic, config, token).await, why);
+    }
 }
 
 #[tokio::test]
