@@ -156,7 +156,11 @@ mod tests {
         let error = from_wire(Fault::Refused(Box::new(refusal)));
         assert!(lost_a_race(&error) && !lost_a_race(&Error::new(Kind::Internal, "40002", "")));
         assert_eq!((error.status().as_u16(), error.code(), error.retry_after_seconds()), (500, "40P01", Some(1)));
-        assert_eq!((error.message(), error.details(), error.hint()), (message, None, None), "whose processes they were is nobody's business");
+        assert_eq!(
+            (error.message(), error.details(), error.hint()),
+            (message, None, None),
+            "whose processes they were is nobody's business"
+        );
     }
 
     #[test]
