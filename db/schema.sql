@@ -477,7 +477,7 @@ CREATE FUNCTION app.address_of(p_text text) RETURNS text
     SET search_path TO ''
     AS $_$
   select case when x.said like '%_@_%' then x.said
-              when x.said ~ '^[+0-9() .-]{7,}$' then case when x.digits ~ '^[0-9]{10}$' and x.said !~ '^\+' then '1' else '' end || x.digits end
+              when x.said ~ '^[+0-9() .-]{7,}$' and length(x.digits) >= 7 then case when x.digits ~ '^[0-9]{10}$' and x.said !~ '^\+' then '1' else '' end || x.digits end
     from (select s.said, regexp_replace(s.said, '[^0-9]', '', 'g') as digits
             from (select lower(btrim(coalesce(substring(p_text from '<([^<>]*)>'), p_text)))) s (said)) x
 $_$;
@@ -5394,6 +5394,8 @@ declare
   v_window  constant timestamptz := date_trunc('minute', clock_timestamp());
   v_most    integer;
   v_shadow  boolean;
+  v_parts   constant integer := 16;
+  v_part    integer := 0;
   v_count   integer;
   v_wait    integer;
 begin
@@ -5422,12 +5424,26 @@ begin
     return null;
   end if;
   v_wait := ceil(extract(epoch from v_window + interval '1 minute' - clock_timestamp()));
+  while v_part < v_parts and not pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', 'rate', v_who, p_operation, v_part), 0)) loop
+    v_part := v_part + 1;
+  end loop;
+  if v_part = v_parts then
+    v_part := (hashtextextended(pg_current_xact_id()::text, 0) & 15)::integer;
+    perform pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'rate', v_who, p_operation, v_part), 0));
+    v_count := v_parts - 1;
+  else
+    v_count := v_part;
+  end if;
   insert into public.api_rate_limits as l (company_id, identifier_type, identifier_value, endpoint, request_count, window_start, window_end,
                                            window_size, rate_limit, is_blocked, blocked_until)
-  values (v_company, 'user', v_who, p_operation, p_cost, v_window, v_window + interval '1 minute', interval '1 minute', v_most, false, null)
+  values (v_company, 'user', v_who, p_operation || case when v_part > 0 then '#' || v_part else '' end, p_cost, v_window,
+          v_window + interval '1 minute', interval '1 minute', v_most, false, null)
   on conflict (identifier_type, identifier_value, endpoint, window_start) do update
-     set request_count = least(l.request_count::bigint + excluded.request_count, 2147483647)::integer, rate_limit = excluded.rate_limit, updated_at = now()
-  returning l.request_count into v_count;
+     set request_count = least(l.request_count::bigint + excluded.request_count, 2147483647)::integer, rate_limit = excluded.rate_limit, updated_at = now();
+  select least(v_count + sum(l.request_count), 2147483647)::integer into v_count
+    from public.api_rate_limits l
+   where l.identifier_type = 'user' and l.identifier_value = v_who and l.window_start = v_window
+     and l.endpoint = any (array(select p_operation || case when p > 0 then '#' || p else '' end from generate_series(0, v_parts - 1) p));
   if v_count > v_most and not coalesce(v_shadow, false) then
     raise exception using errcode = 'TH429', constraint = 'RATE_LIMIT_EXCEEDED',
       message = format('Rate limit exceeded. Try again in %s seconds.', greatest(v_wait, 1)),
@@ -7655,6 +7671,8 @@ CREATE TABLE app.erasures (
     finished_at timestamp with time zone,
     addresses text[],
     names text[],
+    came_at timestamp with time zone,
+    is_again boolean DEFAULT false NOT NULL,
     CONSTRAINT erasures_asked_how_check CHECK ((asked_how = ANY (ARRAY['self'::text, 'member'::text, 'portal'::text, 'service'::text]))),
     CONSTRAINT erasures_companies_check CHECK ((cardinality(companies) <= 10000)),
     CONSTRAINT erasures_company_check CHECK (((subject = 'account'::text) = (company_id IS NULL))),
@@ -7700,6 +7718,10 @@ COMMENT ON COLUMN app.erasures.counts IS 'How many rows went or were changed, by
 COMMENT ON COLUMN app.erasures.addresses IS 'pii:text';
 
 COMMENT ON COLUMN app.erasures.names IS 'pii:text';
+
+COMMENT ON COLUMN app.erasures.came_at IS 'When everything was gone over once; what was asked for before that is waited for.';
+
+COMMENT ON COLUMN app.erasures.is_again IS 'Whether records of work are gone over a second time.';
 
 CREATE FUNCTION app.erase_next_place(p_erasure app.erasures, p_place integer, p_table text) RETURNS void
     LANGUAGE plpgsql
@@ -7751,7 +7773,7 @@ begin
     return 'goes_on';
   end if;
   select p.* into v_place from app.personal_places() p
-   where p.place > v_erasure.place and p.subject in (v_erasure.subject, 'both') order by p.place limit 1;
+   where p.place > v_erasure.place and (p.subject = 'both' or p.subject = v_erasure.subject and not v_erasure.is_again) order by p.place limit 1;
   if found then
     perform app.erase_next_place(v_erasure, v_place.place, v_place.table_name);
     return 'goes_on';
@@ -7759,13 +7781,17 @@ begin
   if app.redact_audit(v_erasure, p_rows) then
     return 'goes_on';
   end if;
+  -- What ran while its place was done wrote of him in another since: when that has ended, records of work are gone through a second time.
+  if v_erasure.came_at is null then
+    update app.erasures e set came_at = clock_timestamp() where e.id = p_id returning * into v_erasure;
+  end if;
   if app.erasure_waits(v_erasure) then
     return 'waits';
   end if;
-  -- What ran while its place was done wrote of it in another since.
-  for v_place in select p.* from app.personal_places() p where p.subject = 'both' order by p.place loop
-    perform app.erase_next_place(v_erasure, v_place.place, v_place.table_name);
-  end loop;
+  if not v_erasure.is_again then
+    update app.erasures e set is_again = true, place = 0 where e.id = p_id;
+    return 'goes_on';
+  end if;
   -- What he was told when he asked before goes with him.
   update app.erasures e set decline_reason = '[erased]'
    where e.subject_id = v_erasure.subject_id and e.company_id = v_erasure.company_id and e.status = 'declined';
@@ -7860,7 +7886,7 @@ CREATE FUNCTION app.erasure_waits(p_erasure app.erasures) RETURNS boolean
     AS $$
   select exists (select from app.tasks t
                   where t.company_id = any (p_erasure.companies) and t.state = 'running' and t.kind <> 'erase_person'
-                    and (t.kind in ('data_export', 'data_import', 'undo_import')
+                    and (t.kind in ('data_export', 'data_import', 'undo_import') and t.created_at <= coalesce(p_erasure.came_at, 'infinity')
                          or app.tells_of(concat_ws(' ', t.label, t.payload::text, t.mark::text), p_erasure.row_ids, p_erasure.words)))
 $$;
 ALTER FUNCTION app.erasure_waits(p_erasure app.erasures) OWNER TO app_owner;
@@ -7912,6 +7938,29 @@ begin
   return (select count(*) from app.alerts a where a.resolved_at is null);
 end $$;
 ALTER FUNCTION app.evaluate_alerts(p_channels text[]) OWNER TO app_definer;
+
+CREATE FUNCTION app.event_names() RETURNS TABLE(name text, noun text)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $_$
+  select n.noun || '.' || v.verb, n.noun
+    from app.event_nouns() n
+   cross join lateral (
+     values ('created'), ('updated'), ('deleted')
+     union select 'restored' from pg_catalog.pg_attribute a
+            where a.attrelid = n.table_name::regclass and a.attname = 'deleted_at' and not a.attisdropped
+     union select 'erased' where n.noun in ('customer', 'customer_contact')
+     union select m.word[1]
+             from pg_catalog.pg_attribute a
+             join pg_catalog.pg_constraint c on c.conrelid = a.attrelid and c.contype = 'c' and c.conkey = array[a.attnum]
+            cross join lateral regexp_matches(pg_catalog.pg_get_constraintdef(c.oid), $word$'([a-z_]{1,60})'$word$, 'g') m (word)
+            where a.attrelid = n.table_name::regclass and a.attname = 'status' and not a.attisdropped
+              and not exists (select from app.statuses s where s.table_name in (n.table_name, split_part(n.table_name, '.', 2))
+                               and s.status = m.word[1] and s.instead is not null)) v (verb)
+$_$;
+ALTER FUNCTION app.event_names() OWNER TO app_owner;
+
+COMMENT ON FUNCTION app.event_names() IS 'Every name that an event can have, with what its row is called.';
 
 CREATE FUNCTION app.event_nouns() RETURNS TABLE(noun text, table_name text, permission text)
     LANGUAGE sql STABLE
@@ -9317,6 +9366,10 @@ begin
   -- In the order of their ids, so that two never wait for each other.
   perform pg_advisory_xact_lock(hashtextextended('erase ' || x.id, 0))
      from (select h.id from (values (new.customer_id), (new.user_id)) h (id) where h.id is not null order by h.id) x;
+  -- First of all, so that nobody is told of other companies' accounts.
+  if new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
+    raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such member.';
+  end if;
   if exists (select from app.erasures e
               where e.status in ('pending', 'running')
                 and (e.subject = 'account' and e.subject_id = new.user_id
@@ -9324,9 +9377,6 @@ begin
                      or e.subject = 'contact' and e.company_id = new.company_id
                         and e.subject_id in (select c.id from public.customer_contacts c where c.company_id = new.company_id and c.customer_id = new.customer_id))) then
     raise exception using errcode = 'TH409', constraint = 'person_erased', message = 'This person is erased already, or is just being.';
-  end if;
-  if new.user_id is not null and not exists (select from public.team_members m where m.company_id = new.company_id and m.user_id = new.user_id) then
-    raise exception using errcode = 'TH404', constraint = 'member_not_found', message = 'There is no such member.';
   end if;
   return new;
 end $$;
@@ -10612,6 +10662,10 @@ begin
       raise exception using errcode = 'TH422', constraint = 'webhook_event_invalid',
         message = format('There are no events of "%s".', split_part(v_event, '.', 1)),
         hint = 'GET /api/v1/webhooks/events lists what there is.';
+    elsif v_event <> '*' and split_part(v_event, '.', 2) <> '*' and v_event not in (select e.name from app.event_names() e) then
+      raise exception using errcode = 'TH422', constraint = 'webhook_event_unknown',
+        message = format('Nothing that happens to a %s is called "%s".', replace(split_part(v_event, '.', 1), '_', ' '), v_event),
+        hint = format('There are %s.', (select string_agg(e.name, ', ' order by e.name) from app.event_names() e where e.noun = split_part(v_event, '.', 1)));
     end if;
   end loop;
   -- Whoever may have no webhooks at all is refused for that.
@@ -10707,7 +10761,7 @@ CREATE FUNCTION app.has_words(p_text text, p_words text[]) RETURNS boolean
     AS $_$
   select exists (
     select from unnest(p_words) w (word)
-     where strpos(lower(p_text), w.word) > 0
+     where w.word <> '' and strpos(lower(p_text), w.word) > 0
        and regexp_replace(lower(p_text), '\\([nrtbf"]|u[0-9a-f]{4})', ' ', 'g')
              ~ (case when w.word ~ '^[+0-9() .-]+$' then '(?<![0-9])' else '(?<![[:alnum:]._%+@-])' end
                 || regexp_replace(w.word, '([^[:alnum:][:space:]])', '\\\1', 'g')
@@ -10950,6 +11004,16 @@ CREATE FUNCTION app.is_noun(p_name text) RETURNS boolean
     SET search_path TO ''
     RETURN (EXISTS (SELECT FROM app.protected_tables t WHERE (t.noun = is_noun.p_name)));
 ALTER FUNCTION app.is_noun(p_name text) OWNER TO app_owner;
+
+CREATE FUNCTION app.is_of_held(p_company_id uuid, p_ids uuid[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select exists (select from (select n.id from unnest(p_ids) n (id)
+                              union select j.customer_id from public.jobs j where j.company_id = p_company_id and j.id = any (p_ids)) w (id)
+                  where w.id is not null and (app.hold_of_person('customer', p_company_id, w.id)).id is not null)
+$$;
+ALTER FUNCTION app.is_of_held(p_company_id uuid, p_ids uuid[]) OWNER TO app_owner;
 
 CREATE FUNCTION app.is_open_at(p_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -11619,11 +11683,8 @@ declare
   v_held boolean;
 begin
   -- His own, those that name him, and those of his jobs.
-  select bool_or((app.hold_of_person('customer', old.company_id, w.id)).id is not null) into v_held
-    from (select (v_row ->> case tg_table_name when 'customers' then 'id' else 'customer_id' end)::uuid
-          union select (v_row ->> 'entity_id')::uuid
-          union select j.customer_id from public.jobs j where j.company_id = old.company_id and j.id in ((v_row ->> 'job_id')::uuid, (v_row ->> 'entity_id')::uuid)) w (id)
-   where w.id is not null;
+  v_held := app.is_of_held(old.company_id, array[v_row ->> case tg_table_name when 'customers' then 'id' else 'customer_id' end,
+                                                 v_row ->> 'entity_id', v_row ->> 'job_id']::uuid[]);
   if v_held and exists (select from public.companies c where c.id = old.company_id) then
     raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
       hint = 'Release the hold first, when what it is for is over.';
@@ -11631,6 +11692,19 @@ begin
   return old;
 end $$;
 ALTER FUNCTION app.keep_held() OWNER TO app_definer;
+
+CREATE FUNCTION app.keep_held_account() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if (app.hold_of_person('account', null, old.id)).id is not null then
+    raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
+      hint = 'Release the hold first, when what it is for is over.';
+  end if;
+  return old;
+end $$;
+ALTER FUNCTION app.keep_held_account() OWNER TO app_definer;
 
 CREATE FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -13441,16 +13515,7 @@ begin
   if not found then
     return;
   end if;
-  update public.file_storage f
-     set processing_status = v_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
-   where f.company_id = p_company_id and f.storage_bucket = v_version.bucket_id and f.storage_path = v_version.name
-     and (f.processing_status, f.processing_error, f.thumbnail_url, f.preview_url)
-         is distinct from (v_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
-  update public.attachments a
-     set processing_status = v_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
-   where a.company_id = p_company_id and a.storage_bucket = v_version.bucket_id and a.storage_path = v_version.name
-     and (a.processing_status, a.processing_error, a.thumbnail_url, a.preview_url)
-         is distinct from (v_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
+  perform app.write_previews(v_version, v_state, p_thumbnail_url, p_preview_url, p_error);
 end $$;
 ALTER FUNCTION app.note_previews(p_company_id uuid, p_version text, p_thumbnail_url text, p_preview_url text, p_error text) OWNER TO app_definer;
 
@@ -14968,11 +15033,11 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
         and not exists (select from public.customer_contacts k
                          where k.company_id = t.company_id and k.customer_id <> $2
                            and app.address_of(t.address_key) in (app.address_of(k.email), app.address_of(k.phone), app.address_of(k.mobile_phone)))', '{}'),
-    -- A contact: whoever one speaks with at a customer. What the customer is known by stays.
+    -- A contact: whoever one speaks with at a customer. What the customer is known by stays, and what is another customer's who is held.
     ('contact', 'public.communications', 'empty', true,
-     't.company_id = any ($1) and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5))',
+     't.company_id = any ($1) and (app.is_sent_to(t.from_address, $5) or app.is_sent_to(t.to_address, $5)) and not app.is_of_held(t.company_id, array[t.customer_id, t.job_id])',
      '{attachments,failure_reason,call_sentiment,provider_metadata,tags,metadata}'),
-    ('contact', 'public.contracts', 'listed', true, 't.company_id = any ($1) and app.is_sent_to(t.signer_email, $5)',
+    ('contact', 'public.contracts', 'listed', true, 't.company_id = any ($1) and app.is_sent_to(t.signer_email, $5) and not app.is_of_held(t.company_id, array[t.customer_id])',
      '{signer_name,signer_email,signer_title,signer_company}'),
     -- Where he signed by his name for the customer with whom he is.
     ('contact', 'public.contracts', 'listed', false,
@@ -14985,10 +15050,13 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('contact', 'public.custom_field_values', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
     ('contact', 'public.notes', 'delete', true, 't.company_id = any ($1) and t.entity_id = $2', '{}'),
     ('contact', 'public.activities', 'empty', false,
-     't.company_id = any ($1) and (t.entity_id = $2 or t.related_entity_id = $2 or app.tells_of(concat_ws('' '', t.action, t.description, t.old_value, t.new_value, t.metadata::text), array[$2], $4))',
+     't.company_id = any ($1) and (t.entity_id = $2 or t.related_entity_id = $2
+        or app.tells_of(concat_ws('' '', t.action, t.description, t.old_value, t.new_value, t.metadata::text), array[$2], $4)
+           and not app.is_of_held(t.company_id, array[t.entity_id, t.related_entity_id, t.job_id]))',
      '{action,old_value,new_value,description,metadata,attachment_url,attachment_name}'),
     ('contact', 'public.email_logs', 'delete', true,
-     't.company_id = any ($1) and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), array[$2], $4))', '{}'),
+     't.company_id = any ($1) and (app.is_sent_to(t."to", $5) or app.tells_of(concat_ws('' '', t.subject, t.template_data::text), array[$2], $4))
+        and not app.is_of_held(t.company_id, array[t.customer_id, t.job_id])', '{}'),
     -- Whoever else has that address goes on refusing.
     ('contact', 'public.suppressions', 'delete', false,
      't.company_id = any ($1) and app.is_sent_to(t.address_key, $5)
@@ -15061,11 +15129,11 @@ CREATE FUNCTION app.personal_places() RETURNS TABLE(place integer, subject text,
     ('both', 'app.notification_events', 'delete', false, 't.company_id = any ($1) and (t.entity_id = any ($3) or app.tells_of(concat_ws('' '', t.payload::text, t.error), $3, $4))', '{}'),
     ('both', 'app.notification_decisions', 'delete', false, 't.company_id = any ($1) and (t.entity_id = any ($3) or t.user_id = $2)', '{}'),
     ('both', 'app.events', 'delete', false, 't.company_id = any ($1) and (t.row_id = any ($3) or app.tells_of(t.payload::text, $3, $4))', '{}'),
-    ('both', 'public.webhook_logs', 'empty', false, 't.company_id = any ($1) and app.tells_of(concat_ws('' '', t.payload::text, t.response_body), $3, $4)', '{error_message,attempts}'),
+    ('both', 'public.webhook_logs', 'empty', false, 't.company_id = any ($1) and app.tells_of(concat_ws('' '', t.payload::text, t.response_body, t.error_message, t.attempts::text), $3, $4)', '{error_message,attempts}'),
     ('both', 'app.tasks', 'delete', false,
      -- Work of the company that only names a row goes on; it finds nothing there that names him.
      't.company_id = any ($1) and t.state <> ''running'' and t.kind <> ''erase_person''
-        and (app.has_words(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $5)
+        and (app.has_words(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), array_remove($4, $2::text))
              or t.kind in (''send_email'', ''send_sms'', ''deliver_notification'', ''webhook_delivery'', ''http_request'', ''invoice_reminder'')
                 and app.tells_of(concat_ws('' '', t.label, t.payload::text, t.errors::text, t.mark::text), $3, $4))', '{}'),
     ('both', 'app.done_tasks', 'delete', false,
@@ -15473,24 +15541,36 @@ begin
   end if;
   for v_lost in
     with waiting as (
-      select f.company_id, f.storage_bucket, f.storage_path from public.file_storage f
-       where f.processing_status = 'pending' and f.updated_at between now() - interval '2 days' and now() - interval '10 minutes'
-       union
-      select a.company_id, a.storage_bucket, a.storage_path from public.attachments a
-       where a.processing_status = 'pending' and a.updated_at between now() - interval '2 days' and now() - interval '10 minutes')
-    select v.company_id, v.id, v.content_type,
-           exists (select from app.dead_tasks d where d.company_id = v.company_id and d.kind = 'make_previews' and d.unique_key = v.id) as is_dead
+      select x.company_id, x.storage_bucket, x.storage_path, min(x.updated_at) as since
+        from (select f.company_id, f.storage_bucket, f.storage_path, f.updated_at from public.file_storage f
+               where f.processing_status = 'pending' and f.updated_at between now() - interval '2 days' and now() - interval '10 minutes'
+               union all
+              select a.company_id, a.storage_bucket, a.storage_path, a.updated_at from public.attachments a
+               where a.processing_status = 'pending' and a.updated_at between now() - interval '2 days' and now() - interval '10 minutes') x
+       group by x.company_id, x.storage_bucket, x.storage_path)
+    select v as version, w.since, d.last_at as died_at
       from waiting w
       join storage.objects o on o.bucket_id = w.storage_bucket and o.name = w.storage_path
       join app.object_versions v on v.object_id = o.id and v.id = o.version and v.company_id = w.company_id
       join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key and b.scan_result <> 'pending'
+     cross join lateral (select max(d.finished_at) as last_at from app.dead_tasks d
+                          where d.company_id = v.company_id and d.kind = 'make_previews' and d.unique_key = v.id) d
      where not exists (select from app.tasks t where t.company_id = v.company_id and t.kind = 'make_previews' and t.unique_key = v.id)
+       -- What cannot be put in now does not stand in the way of others.
+       and (not app.is_previewable(v.content_type)
+            or d.last_at is not null and w.since < now() - interval '1 day'
+            or coalesce(d.last_at < now() - interval '1 hour', true)
+               and not exists (select from app.task_kinds k where k.name = 'make_previews' and k.is_draining)
+               and not exists (select from app.task_limits l where l.company_id = v.company_id and l.kind in ('*', 'make_previews') and l.is_draining))
+     order by w.since, v.id
      limit p_rows_max
   loop
-    if v_lost.is_dead then
-      perform app.note_previews(v_lost.company_id, v_lost.id, null, null, 'Making a preview was given up (previews_given_up)');
+    if not app.is_previewable((v_lost.version).content_type) then
+      perform app.write_previews(v_lost.version, 'completed', null, null, null);
+    elsif v_lost.died_at is not null and v_lost.since < now() - interval '1 day' then
+      perform app.write_previews(v_lost.version, 'failed', null, null, 'Making a preview was given up (previews_given_up)');
     else
-      perform app.put_previews(v_lost.company_id, v_lost.id, v_lost.content_type);
+      perform app.put_previews((v_lost.version).company_id, (v_lost.version).id, (v_lost.version).content_type);
     end if;
     v_done := v_done + 1;
   end loop;
@@ -18477,16 +18557,20 @@ begin
         select d.company_id, d.webhook_id from app.webhook_deliveries d
          where (d.company_id, d.webhook_id) > (w.company_id, w.webhook_id) order by d.company_id, d.webhook_id limit 1) n
   ), open as (
-    select t.company_id, t.webhook_id,
-           case when s.failures >= p_failures_max then 1 else p_per_webhook end
-           - (select count(*) from app.webhook_deliveries b
-               where b.company_id = t.company_id and b.webhook_id = t.webhook_id and b.taken_until > p_now) as room
+    select t.company_id, t.webhook_id, b.taken,
+           case when w.id is null or s.closed_until > p_now then 0
+                else case when s.failures >= p_failures_max then 1 else p_per_webhook end - b.taken end as room
       from waiting t
-      join public.webhooks w on w.company_id = t.company_id and w.id = t.webhook_id and w.is_active and w.url is not null
+     cross join lateral (select count(*) as taken from app.webhook_deliveries b
+                          where b.company_id = t.company_id and b.webhook_id = t.webhook_id and b.taken_until > p_now) b
+      left join public.webhooks w on w.company_id = t.company_id and w.id = t.webhook_id and w.is_active and w.url is not null
       left join app.webhook_states s on s.company_id = t.company_id and s.webhook_id = t.webhook_id
-     where coalesce(s.closed_until <= p_now, true)
+  ), halves as (
+    -- The places are those that are free and those that are taken.
+    select s.company_id, ceil((p_limit + sum(s.taken) over ()) / 2) - s.taken as room
+      from (select o.company_id, sum(o.taken) as taken from open o group by o.company_id) s
   ), due as (
-    select o.company_id, f.id, f.place, f.due_at
+    select o.company_id, f.id, f.due_at, row_number() over (partition by o.company_id order by f.place, f.due_at, f.id) as turn
       from open o cross join lateral (
         select d.id, d.due_at, row_number() over (order by d.due_at, d.id) as place
           from app.webhook_deliveries d
@@ -18499,8 +18583,9 @@ begin
          order by d.due_at, d.id limit greatest(o.room, 0)) f
   ), mine as (
     select d.company_id, d.id from app.webhook_deliveries d join due f on f.company_id = d.company_id and f.id = d.id
+      join halves h on h.company_id = f.company_id and f.turn <= h.room
      where d.due_at <= p_now and coalesce(d.taken_until <= p_now, true)
-     order by f.place, f.due_at limit p_limit for update of d skip locked
+     order by f.turn, f.due_at limit p_limit for update of d skip locked
   ), taken as (
     update app.webhook_deliveries d
        set attempts = d.attempts + 1, taken_until = p_now + make_interval(secs => p_lease_seconds)
@@ -19350,24 +19435,25 @@ end $_$;
 ALTER FUNCTION app.versions_of(p_company_id uuid, p_table text, p_ids uuid[]) OWNER TO app_owner;
 
 CREATE FUNCTION app.wake_lane(p_lane text, p_slots integer) RETURNS bigint
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO ''
-    BEGIN ATOMIC
- WITH woken AS (
-          UPDATE app.tasks t SET state = 'ready'::text, waits_for = NULL::text
-            FROM ( SELECT w_1.company_id,
-                     w_1.id
-                    FROM app.tasks w_1
-                   WHERE ((w_1.state = 'waiting'::text) AND (w_1.waits_for = wake_lane.p_lane))
-                   ORDER BY w_1.rank, w_1.run_at, w_1.id
-                  LIMIT wake_lane.p_slots
-                  FOR UPDATE OF w_1 SKIP LOCKED) w
-           WHERE ((t.company_id = w.company_id) AND (t.id = w.id))
-           RETURNING 1 AS "?column?"
-         )
-  SELECT count(*) AS count
-    FROM woken;
-END;
+    AS $$
+declare
+  v_companies text;
+  v_count     bigint;
+begin
+  with woken as (
+    update app.tasks t set state = 'ready', waits_for = null
+      from (select w.company_id, w.id from app.tasks w
+             where w.state = 'waiting' and w.waits_for = p_lane order by w.rank, w.run_at, w.id limit p_slots for update skip locked) w
+     where t.company_id = w.company_id and t.id = w.id
+    returning t.company_id)
+  select string_agg(distinct w.company_id::text, ','), count(*) into v_companies, v_count from woken w;
+  if v_count > 0 then
+    perform set_config('app.woken', concat_ws(',', nullif(current_setting('app.woken', true), ''), v_companies), true);
+  end if;
+  return v_count;
+end $$;
 ALTER FUNCTION app.wake_lane(p_lane text, p_slots integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.wall_unpaid(p_table regclass, p_tenant_column text) RETURNS void
@@ -19397,12 +19483,21 @@ CREATE FUNCTION app.want_previews() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_version app.object_versions;
 begin
-  perform app.put_previews(v.company_id, v.id, v.content_type)
-     from storage.objects o
-     join app.object_versions v on v.object_id = o.id and v.id = o.version
-     join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
-    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id and b.scan_result <> 'pending';
+  select v.* into v_version
+    from storage.objects o
+    join app.object_versions v on v.object_id = o.id and v.id = o.version
+    join app.blobs b on b.company_id = v.company_id and b.key = v.blob_key
+   where o.bucket_id = new.storage_bucket and o.name = new.storage_path and v.company_id = new.company_id and b.scan_result <> 'pending';
+  if not found then
+    return null;
+  elsif app.is_previewable(v_version.content_type) then
+    perform app.put_previews(v_version.company_id, v_version.id, v_version.content_type);
+  else
+    perform app.write_previews(v_version, 'completed', null, null, null);
+  end if;
   return null;
 end $$;
 ALTER FUNCTION app.want_previews() OWNER TO app_definer;
@@ -19608,6 +19703,12 @@ CREATE FUNCTION app.without_words(p_row jsonb) RETURNS jsonb
       from jsonb_each(p_row) e), '{}') end
 $_$;
 ALTER FUNCTION app.without_words(p_row jsonb) OWNER TO app_owner;
+
+CREATE FUNCTION app.woken_companies() RETURNS uuid[]
+    LANGUAGE sql
+    SET search_path TO ''
+    RETURN (SELECT array_agg(DISTINCT (w.company_id)::uuid) AS array_agg FROM string_to_table(NULLIF(current_setting('app.woken'::text, true), ''::text), ','::text) w(company_id));
+ALTER FUNCTION app.woken_companies() OWNER TO app_owner;
 
 CREATE FUNCTION app.word_likeness(p_asked text, p_word text) RETURNS double precision
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -19911,6 +20012,58 @@ begin
   return true;
 end $$;
 ALTER FUNCTION app.write_notifications(p_company_id uuid, p_event_id uuid, p_attempt integer, p_rows jsonb, p_now timestamp with time zone) OWNER TO app_definer;
+
+CREATE TABLE app.object_versions (
+    id text NOT NULL,
+    object_id uuid NOT NULL,
+    company_id uuid NOT NULL,
+    bucket_id text NOT NULL,
+    name text NOT NULL,
+    blob_key text NOT NULL,
+    bytes bigint NOT NULL,
+    etag text NOT NULL,
+    content_type text NOT NULL,
+    cache_control text NOT NULL,
+    owner uuid,
+    owner_id text,
+    user_metadata jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    ended_how text,
+    ended_by uuid,
+    CONSTRAINT object_versions_bucket_id_check CHECK ((length(bucket_id) <= 100)),
+    CONSTRAINT object_versions_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT object_versions_cache_control_check CHECK ((length(cache_control) <= 255)),
+    CONSTRAINT object_versions_check CHECK (((ended_at IS NULL) = (ended_how IS NULL))),
+    CONSTRAINT object_versions_content_type_check CHECK ((length(content_type) <= 255)),
+    CONSTRAINT object_versions_ended_how_check CHECK ((ended_how = ANY (ARRAY['replaced'::text, 'removed'::text]))),
+    CONSTRAINT object_versions_etag_check CHECK ((length(etag) <= 200)),
+    CONSTRAINT object_versions_id_check CHECK ((length(id) <= 255)),
+    CONSTRAINT object_versions_name_check CHECK ((length(name) <= 1024)),
+    CONSTRAINT object_versions_owner_id_check CHECK ((length(owner_id) <= 255))
+);
+ALTER TABLE ONLY app.object_versions FORCE ROW LEVEL SECURITY;
+ALTER TABLE app.object_versions OWNER TO app_owner;
+
+COMMENT ON TABLE app.object_versions IS 'What objects have as their bytes, and had until it was replaced or removed. The last kind can be brought back.';
+
+CREATE FUNCTION app.write_previews(p_version app.object_versions, p_state text, p_thumbnail_url text, p_preview_url text, p_error text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  update public.file_storage f
+     set processing_status = p_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
+   where f.company_id = p_version.company_id and f.storage_bucket = p_version.bucket_id and f.storage_path = p_version.name
+     and (f.processing_status, f.processing_error, f.thumbnail_url, f.preview_url)
+         is distinct from (p_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
+  update public.attachments a
+     set processing_status = p_state, processing_error = left(p_error, 500), thumbnail_url = p_thumbnail_url, preview_url = p_preview_url
+   where a.company_id = p_version.company_id and a.storage_bucket = p_version.bucket_id and a.storage_path = p_version.name
+     and (a.processing_status, a.processing_error, a.thumbnail_url, a.preview_url)
+         is distinct from (p_state, left(p_error, 500), p_thumbnail_url, p_preview_url);
+end $$;
+ALTER FUNCTION app.write_previews(p_version app.object_versions, p_state text, p_thumbnail_url text, p_preview_url text, p_error text) OWNER TO app_owner;
 
 CREATE FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -22385,6 +22538,47 @@ ALTER FUNCTION public.set_rate_limit(class text, minute_max integer, company_id 
 
 COMMENT ON FUNCTION public.set_rate_limit(class text, minute_max integer, company_id uuid, tier text, counted text, burst_max integer, shadow boolean) IS 'Sets how often may be asked in a minute, by a company, by companies of a tier, or by everybody. Holds at every server within a second.';
 
+CREATE FUNCTION public.set_task_limit(limited text, kind text DEFAULT NULL::text, company_id uuid DEFAULT NULL::uuid, value integer DEFAULT NULL::integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_variable
+declare
+  v_kind    constant text := set_task_limit.kind;
+  v_company constant uuid := set_task_limit.company_id;
+begin
+  perform app.keep_to_company(coalesce(v_company, app.no_company()));
+  if v_kind is not null and not exists (select from app.task_kinds k where k.name = v_kind) then
+    raise exception using errcode = 'TH422', constraint = 'task_kind_unknown', message = format('There is no kind of task "%s".', left(v_kind, 80));
+  elsif v_company is not null and not exists (select from public.companies c where c.id = v_company) then
+    raise exception using errcode = 'TH422', constraint = 'task_limit_invalid', message = 'There is no such company.';
+  elsif coalesce(limited not in ('running', 'per_company', 'per_key', 'weight'), true)
+        or value not between 1 and (case limited when 'weight' then 100 else 1000000 end)
+        or v_kind is null and v_company is null
+        or limited in ('per_company', 'per_key') and (v_kind is null or v_company is not null)
+        or limited = 'weight' and (v_kind is not null or v_company is null) then
+    raise exception using errcode = 'TH422', constraint = 'task_limit_invalid', message = 'There is no such limit.',
+      hint = 'running is of a kind, a company or a kind of a company, per_company and per_key are of a kind, 1 to 1000000 each; weight is of a company, 1 to 100. '
+             'Nothing may begin where it is paused.';
+  end if;
+  if v_company is null then
+    update app.task_kinds k
+       set max_running = case limited when 'running' then value else k.max_running end,
+           max_running_per_company = case limited when 'per_company' then value else k.max_running_per_company end,
+           max_running_per_key = case limited when 'per_key' then value else k.max_running_per_key end
+     where k.name = v_kind;
+  elsif limited = 'weight' then
+    insert into app.task_limits as l (company_id, kind, weight) values (v_company, '*', coalesce(value, 1))
+        on conflict on constraint task_limits_pkey do update set weight = excluded.weight;
+  else
+    insert into app.task_limits as l (company_id, kind, max_running) values (v_company, coalesce(v_kind, '*'), value)
+        on conflict on constraint task_limits_pkey do update set max_running = excluded.max_running;
+  end if;
+end $$;
+ALTER FUNCTION public.set_task_limit(limited text, kind text, company_id uuid, value integer) OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.set_task_limit(limited text, kind text, company_id uuid, value integer) IS 'Limits how many tasks of a kind or company run at once, or gives a company its weight; without a value there is no limit. For the service.';
+
 CREATE FUNCTION public.sign_contract(name text, signature text, contract_id uuid DEFAULT NULL::uuid, email text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -22470,6 +22664,30 @@ $$;
 ALTER FUNCTION public.suspend_company(company_id uuid, reason text) OWNER TO app_owner;
 
 COMMENT ON FUNCTION public.suspend_company(company_id uuid, reason text) IS 'Keeps all members out at their next request; they are told the reason.';
+
+CREATE FUNCTION public.task_limits() RETURNS TABLE(kind text, company_id uuid, limited text, value integer, running integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select l.kind, l.company_id, l.limited, l.value, case when l.lane is not null then coalesce(s.running, 0) end
+    from (select k.name, null::uuid, x.limited, x.value, x.lane
+            from app.task_kinds k
+           cross join lateral (values ('running', k.max_running, 'kind:' || k.name), ('per_company', k.max_running_per_company, null),
+                                      ('per_key', k.max_running_per_key, null)) x (limited, value, lane)
+          union all
+          select nullif(t.kind, '*'), t.company_id, x.limited, x.value, x.lane
+            from app.task_limits t
+           cross join lateral (values ('running', t.max_running, 'company:' || t.company_id || case when t.kind <> '*' then ':' || t.kind else '' end),
+                                      ('weight', nullif(t.weight, 1)::integer, null)) x (limited, value, lane)
+           where t.company_id = coalesce(app.company_id(), t.company_id)) l (kind, company_id, limited, value, lane)
+    left join app.task_slots s on s.lane = l.lane
+   where l.value is not null
+   order by l.company_id nulls first, l.kind nulls first, l.limited
+   limit 10000
+$$;
+ALTER FUNCTION public.task_limits() OWNER TO app_definer;
+
+COMMENT ON FUNCTION public.task_limits() IS 'How many tasks may run at once, of what, and how many do where that is counted in one place; and weights of companies. For the service.';
 
 CREATE FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text DEFAULT NULL::text) RETURNS public.companies
     LANGUAGE plpgsql SECURITY DEFINER
@@ -23776,40 +23994,6 @@ COMMENT ON COLUMN app.notification_topics.default_channels IS 'The ways it takes
 COMMENT ON COLUMN app.notification_topics.mandatory_channels IS 'The ways that nobody can switch off.';
 
 COMMENT ON COLUMN app.notification_topics.read_permission IS 'What a member needs in one of its scopes to be told; null where it names him itself.';
-
-CREATE TABLE app.object_versions (
-    id text NOT NULL,
-    object_id uuid NOT NULL,
-    company_id uuid NOT NULL,
-    bucket_id text NOT NULL,
-    name text NOT NULL,
-    blob_key text NOT NULL,
-    bytes bigint NOT NULL,
-    etag text NOT NULL,
-    content_type text NOT NULL,
-    cache_control text NOT NULL,
-    owner uuid,
-    owner_id text,
-    user_metadata jsonb,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone,
-    ended_how text,
-    ended_by uuid,
-    CONSTRAINT object_versions_bucket_id_check CHECK ((length(bucket_id) <= 100)),
-    CONSTRAINT object_versions_bytes_check CHECK ((bytes >= 0)),
-    CONSTRAINT object_versions_cache_control_check CHECK ((length(cache_control) <= 255)),
-    CONSTRAINT object_versions_check CHECK (((ended_at IS NULL) = (ended_how IS NULL))),
-    CONSTRAINT object_versions_content_type_check CHECK ((length(content_type) <= 255)),
-    CONSTRAINT object_versions_ended_how_check CHECK ((ended_how = ANY (ARRAY['replaced'::text, 'removed'::text]))),
-    CONSTRAINT object_versions_etag_check CHECK ((length(etag) <= 200)),
-    CONSTRAINT object_versions_id_check CHECK ((length(id) <= 255)),
-    CONSTRAINT object_versions_name_check CHECK ((length(name) <= 1024)),
-    CONSTRAINT object_versions_owner_id_check CHECK ((length(owner_id) <= 255))
-);
-ALTER TABLE ONLY app.object_versions FORCE ROW LEVEL SECURITY;
-ALTER TABLE app.object_versions OWNER TO app_owner;
-
-COMMENT ON TABLE app.object_versions IS 'What objects have as their bytes, and had until it was replaced or removed. The last kind can be brought back.';
 
 CREATE TABLE app.outbox (
     id uuid DEFAULT app.uuid_v7() NOT NULL,
@@ -30911,6 +31095,8 @@ CREATE TRIGGER forget_password_class BEFORE UPDATE OF encrypted_password ON auth
 
 CREATE TRIGGER guard_sign_on_address BEFORE UPDATE OF email ON auth.users FOR EACH ROW WHEN (((old.email IS DISTINCT FROM new.email) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION app.guard_sign_on_address();
 
+CREATE TRIGGER keep_held BEFORE DELETE ON auth.users FOR EACH ROW EXECUTE FUNCTION app.keep_held_account();
+
 CREATE TRIGGER keep_programs_company BEFORE UPDATE OF active_company_id ON auth.sessions FOR EACH ROW WHEN (((old.oauth_client_id IS NOT NULL) AND (new.active_company_id IS NOT NULL) AND (new.active_company_id IS DISTINCT FROM old.active_company_id))) EXECUTE FUNCTION app.keep_programs_company();
 
 CREATE TRIGGER note_account AFTER INSERT OR UPDATE OF encrypted_password, email, phone, banned_until, deleted_at ON auth.users FOR EACH ROW EXECUTE FUNCTION app.note_account();
@@ -33276,9 +33462,6 @@ ALTER TABLE ONLY public.legal_holds
 
 ALTER TABLE ONLY public.legal_holds
     ADD CONSTRAINT legal_holds_customer_id_fkey FOREIGN KEY (company_id, customer_id) REFERENCES public.customers(company_id, id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.legal_holds
-    ADD CONSTRAINT legal_holds_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id);
 
 ALTER TABLE ONLY public.member_skills
     ADD CONSTRAINT member_skills_skill_id_fkey FOREIGN KEY (company_id, skill_id) REFERENCES public.skills(company_id, id) ON DELETE CASCADE;
@@ -37947,6 +38130,11 @@ GRANT ALL ON FUNCTION app.erasure_waits(p_erasure app.erasures) TO app_definer;
 REVOKE ALL ON FUNCTION app.evaluate_alerts(p_channels text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.evaluate_alerts(p_channels text[]) TO service_role;
 
+REVOKE ALL ON FUNCTION app.event_names() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.event_names() TO app_definer;
+GRANT ALL ON FUNCTION app.event_names() TO authenticated;
+GRANT ALL ON FUNCTION app.event_names() TO service_role;
+
 REVOKE ALL ON FUNCTION app.event_nouns() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.event_nouns() TO app_definer;
 GRANT ALL ON FUNCTION app.event_nouns() TO authenticated;
@@ -38334,6 +38522,9 @@ GRANT ALL ON FUNCTION app.is_noun(p_name text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_noun(p_name text) TO service_role;
 GRANT ALL ON FUNCTION app.is_noun(p_name text) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.is_of_held(p_company_id uuid, p_ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_of_held(p_company_id uuid, p_ids uuid[]) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO anon;
 GRANT ALL ON FUNCTION app.is_open_at(p_at timestamp with time zone) TO authenticated;
@@ -38445,6 +38636,8 @@ GRANT ALL ON FUNCTION app.keep_derived_image(p_version text, p_name text, p_blob
 REVOKE ALL ON FUNCTION app.keep_event_interest() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_held() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.keep_held_account() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.keep_idempotency_key(p_route text, p_key text, p_fingerprint bytea, p_status integer, p_headers jsonb, p_body text, p_hours integer) TO anon;
@@ -39569,6 +39762,9 @@ GRANT ALL ON FUNCTION app.withhold_notification(p_row public.notification_queue,
 REVOKE ALL ON FUNCTION app.without_words(p_row jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.without_words(p_row jsonb) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.woken_companies() FROM PUBLIC;
+GRANT ALL ON FUNCTION app.woken_companies() TO service_role;
+
 REVOKE ALL ON FUNCTION app.word_likeness(p_asked text, p_word text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.word_likeness(p_asked text, p_word text) TO app_definer;
 
@@ -39601,6 +39797,12 @@ REVOKE ALL ON FUNCTION app.write_line_items() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.write_notifications(p_company_id uuid, p_event_id uuid, p_attempt integer, p_rows jsonb, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.write_notifications(p_company_id uuid, p_event_id uuid, p_attempt integer, p_rows jsonb, p_now timestamp with time zone) TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.object_versions TO app_definer;
+GRANT SELECT ON TABLE app.object_versions TO service_role;
+
+REVOKE ALL ON FUNCTION app.write_previews(p_version app.object_versions, p_state text, p_thumbnail_url text, p_preview_url text, p_error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.write_previews(p_version app.object_versions, p_state text, p_thumbnail_url text, p_preview_url text, p_error text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.write_subscription(p_company_id uuid, p_provider text, p_said_at timestamp with time zone, p_event_key text, p_subscription jsonb) TO app_definer;
@@ -40001,6 +40203,9 @@ GRANT ALL ON FUNCTION public.set_config(setting_name text, setting_value text) T
 REVOKE ALL ON FUNCTION public.set_rate_limit(class text, minute_max integer, company_id uuid, tier text, counted text, burst_max integer, shadow boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.set_rate_limit(class text, minute_max integer, company_id uuid, tier text, counted text, burst_max integer, shadow boolean) TO service_role;
 
+REVOKE ALL ON FUNCTION public.set_task_limit(limited text, kind text, company_id uuid, value integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.set_task_limit(limited text, kind text, company_id uuid, value integer) TO service_role;
+
 REVOKE ALL ON FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sign_contract(name text, signature text, contract_id uuid, email text) TO guest;
 
@@ -40017,6 +40222,9 @@ GRANT ALL ON FUNCTION public.subscription_tiers() TO service_role;
 
 REVOKE ALL ON FUNCTION public.suspend_company(company_id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.suspend_company(company_id uuid, reason text) TO service_role;
+
+REVOKE ALL ON FUNCTION public.task_limits() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.task_limits() TO service_role;
 
 REVOKE ALL ON FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.transfer_company_ownership(new_owner_id uuid, reason text) TO authenticated;
@@ -40202,9 +40410,6 @@ GRANT SELECT ON TABLE app.notification_sources TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.notification_topics TO app_definer;
 GRANT SELECT ON TABLE app.notification_topics TO service_role;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.object_versions TO app_definer;
-GRANT SELECT ON TABLE app.object_versions TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO app_definer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE app.outbox TO service_role;
