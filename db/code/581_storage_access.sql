@@ -1,4 +1,5 @@
 -- Who reaches the files of companies: whoever holds the permission, in the folder of the company that he works in. Buckets that somebody
+-- lint: allow policy-bare-call because app.bindings is asked last, of files that nothing else opens, and no condition can ask what the caller cannot read
 -- makes himself follow the policies that he writes, and no others.
 -- A company that owes for too long reads its files and writes none.
 -- Invariant: in a bucket of companies nobody but the server reaches a name of another company, whatever further policies say.

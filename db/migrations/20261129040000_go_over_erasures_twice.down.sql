@@ -3,6 +3,7 @@
 -- date: 2026-11-29
 -- depends: 20261129040000
 -- rollback: the up file
+-- lint: allow id-without-company because accounts are of no company, and their ids are unique everywhere
 -- backfill: legal_holds rows=any because few of those who were held are gone
 
 drop trigger if exists keep_held on auth.users;

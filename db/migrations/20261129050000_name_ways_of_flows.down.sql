@@ -5,7 +5,6 @@
 -- rollback: migrate up again; links on their way keep the word that they have
 --
 -- backfill: auth.flow_states rows=any because a row lives for an hour, and there are few
--- lint: allow constraint-missing-not-valid because a row lives for an hour, and there are few
 
 update auth.flow_states set method = 'otp' where method not in ('otp', 'oauth');
 alter table auth.flow_states drop constraint flow_states_method_check;

@@ -139,7 +139,9 @@ async fn settle(bench: &Bench, endings: &[&Ending]) -> Result<HashSet<Uuid>> {
 fn ended(bench: &Bench, rows: &[postgres::Row]) -> Result<HashSet<Uuid>> {
     let row = rows.first().ok_or_else(|| Error::internal("no answer came"))?;
     if let Some(woken) = row.try_get::<_, Option<Vec<Uuid>>>("woken").map_err(Error::internal)? {
-        woken.into_iter().for_each(|company_id| bench.queue.bell().note_woken(company_id));
+        for company_id in woken {
+            bench.queue.bell().note_woken(company_id);
+        }
         bench.queue.ring();
     }
     let ids: Vec<Uuid> = row.try_get("ids").map_err(Error::internal)?;

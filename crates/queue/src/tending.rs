@@ -51,7 +51,9 @@ impl Bench {
         let row = rows.first().ok_or_else(|| Error::internal("no answer came"))?;
         let (lost, due, woken) = (count(row, "lost")?, count(row, "due")?, count(row, "woken")?);
         if let Some(companies) = row.try_get::<_, Option<Vec<Uuid>>>("companies").map_err(Error::internal)? {
-            companies.into_iter().for_each(|company_id| self.queue.bell().note_woken(company_id));
+            for company_id in companies {
+                self.queue.bell().note_woken(company_id);
+            }
             self.queue.ring();
         }
         if lost > 0 {

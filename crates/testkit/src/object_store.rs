@@ -3,6 +3,7 @@
 //! Invariant: it checks every signature, keeps its files in a folder of its own, and ends with the test.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -158,7 +159,8 @@ fn begun(folder: &std::path::Path) -> String {
         let begun_at = Timestamp::from(entry.metadata().and_then(|entry| entry.modified()).expect("a time"));
         begun_at.format(TimestampFormat::DateTime, &mut at).expect("a time");
         let at = String::from_utf8(at).expect("text");
-        uploads += &format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{at}</Initiated></Upload>");
+        // Writing into a String cannot fail.
+        let _infallible = write!(uploads, "<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{at}</Initiated></Upload>");
     }
     format!("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{uploads}</ListMultipartUploadsResult>")
 }

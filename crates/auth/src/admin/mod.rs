@@ -37,7 +37,7 @@ const FILTER_BYTES_MAX: usize = 256;
 
 /// The query of the list. Clients send both without a value when nobody chose one.
 #[derive(Deserialize)]
-pub(crate) struct Page {
+pub(crate) struct Listing {
     #[serde(default, deserialize_with = "optional_number")]
     page: Option<i64>,
     #[serde(default, deserialize_with = "optional_number")]
@@ -109,7 +109,7 @@ pub(crate) struct Removal {
     should_soft_delete: bool,
 }
 
-pub(crate) async fn list(State(auth): State<Auth>, admin: Administrator, Params(page): Params<Page>) -> Result<Response> {
+pub(crate) async fn list(State(auth): State<Auth>, admin: Administrator, Params(page): Params<Listing>) -> Result<Response> {
     let (number, size) = (page.page.unwrap_or(1), page.per_page.unwrap_or(PER_PAGE).min(PER_PAGE_MAX));
     if number < 1 || size < 1 || number > i64::MAX / PER_PAGE_MAX {
         return Err(bad_request("validation_failed", "page and per_page must be at least 1"));
@@ -277,7 +277,7 @@ pub(crate) async fn delete(
     let now = auth.now();
     let tx = auth.begin_as(&admin.0, Access::Write).await?;
     let gone = if soft { queries::retire(&tx, id, now).await? } else { queries::delete(&tx, id).await.map_err(still_needed)? };
-    if !gone && !(soft && users::queries::find_even_retired(&tx, id).await?.is_some()) {
+    if !(gone || soft && users::queries::find_even_retired(&tx, id).await?.is_some()) {
         return Err(not_found());
     }
     if soft {

@@ -139,8 +139,10 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     if before.is_anonymous && change.hash.is_some() && change.email.is_none() && phone.is_none() {
         return Err(nothing_to_sign_in_with());
     }
-    // Who has no address yet gets one at once, where nobody has to agree; everybody else keeps his until a message is answered.
-    if let Some(email) = change.email.filter(|_| !(before.is_anonymous && auth.config().autoconfirm)) {
+    // Where nobody has to agree, who has no address yet gets one at once, and everybody where no message can be sent; else he keeps his until
+    // a message is answered.
+    let is_at_once = auth.config().autoconfirm && (before.is_anonymous || one_time::require(auth, Channel::Mail).is_err());
+    if let Some(email) = change.email.filter(|_| !is_at_once) {
         change = Change { email: None, confirm_email: false, ..change };
         if email.as_str() != before.email {
             one_time::email(auth, &tx, &device, (before.id, email, redirect_to.as_deref()), challenge.as_ref()).await?;

@@ -317,10 +317,10 @@ pub(crate) async fn know_by_names(tx: &Tx, user_id: UserId, now: Timestamp) -> R
            update auth.users u set is_anonymous = u.is_anonymous and u.email is null and u.phone is null
              from given g where u.id = g.id and not u.is_sso_user
            returning u.id, u.email, u.phone, u.email_confirmed_at, u.phone_confirmed_at)
-         insert into auth.identities (user_id, provider, provider_id, identity_data, created_at, updated_at)
+         insert into auth.identities (user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
          select a.id, n.provider, a.id::text,
                 jsonb_build_object('sub', a.id, n.provider, n.name, 'email_verified', n.provider = 'email' and a.email_confirmed_at is not null,
-                                   'phone_verified', n.provider = 'phone' and a.phone_confirmed_at is not null), g.now, g.now
+                                   'phone_verified', n.provider = 'phone' and a.phone_confirmed_at is not null), g.now, g.now, g.now
            from account a, given g, lateral (values ('email', a.email), ('phone', a.phone)) n (provider, name)
           where n.name is not null
          on conflict (provider, provider_id) do update

@@ -161,10 +161,9 @@ async fn somebody_lets_a_program_act_for_him() {
     let as_access = server.call("GET", "/user", got["id_token"].as_str(), None).await;
     assert_eq!(as_access.body["code"], "bad_jwt", "an id token opens nothing");
     let told = server.call("GET", "/oauth/userinfo", Some(token(&got)), None).await.ok();
-    let sub = ann["user"]["id"].clone();
     // The names that the standard has, and those of programs written for the service this API is compatible with.
     let expected = json!({
-        "sub": sub, "email": "ann@example.com", "email_verified": true, "updated_at": updated, "name": "ann@example.com",
+        "sub": ann["user"]["id"], "email": "ann@example.com", "email_verified": true, "updated_at": updated, "name": "ann@example.com",
         "preferred_username": "ann@example.com", "user_metadata": { "email_verified": true },
     });
     assert_eq!(told, expected);

@@ -174,9 +174,13 @@ async fn who_has_to_sign_on_comes_in_no_other_way() {
     let brought = json!({ "provider": "google", "id_token": provider.id_token(None) });
     refused(&server.post("/token?grant_type=id_token", brought).await);
     // What is still good of an earlier session does not lead out of the rule.
-    let away = server.call("PUT", "/user", Some(token(&ann)), Some(json!({ "email": "ann@mail.example" }))).await;
-    away.refused(403, "sso_required", "Your company has you sign in by this address.");
-    server.call("PUT", "/user", Some(token(&ann)), Some(json!({ "email": "lee@acme.example" }))).await.ok();
+    let change = async |email: &str| {
+        server.call("PUT", "/user", Some(token(&ann)), Some(json!({ "email": email }))).await.ok();
+        let letter = server.message(email).await;
+        server.post("/verify", json!({ "token_hash": letter.token(), "type": "email_change" })).await
+    };
+    change("ann@mail.example").await.refused(403, "sso_required", "Your company has you sign in by this address.");
+    change("lee@acme.example").await;
 
     // With the provider she is in, and stays.
     provider.person(json!({ "sub": "1", "email": "lee@acme.example" }));

@@ -13,9 +13,6 @@ use crate::request::{
     SelectItem,
 };
 
-/// The schema cache knows no such column.
-const UNKNOWN_COLUMN: &str = "PGRST204";
-
 /// A write into a relation.
 #[derive(Debug)]
 pub(crate) struct WritePlan<'a> {
@@ -366,14 +363,14 @@ pub(crate) fn other_key() -> Error {
 
 fn unknown_column(relation: &Relation, name: &str) -> Error {
     let message = format!("Could not find the '{name}' column of '{}' in the schema cache", relation.name);
-    Error::new(Kind::BadRequest, UNKNOWN_COLUMN, message)
+    Error::new(Kind::BadRequest, "PGRST204", message)
 }
 
 /// Says which column was meant, where the dialect says nothing: only what is sure.
 fn suggested(error: Error, request: &ApiRequest, relation: &Relation) -> Error {
     let Some(Payload::Json { keys, .. }) = &request.body else { return error };
     let names = request.query.columns.as_ref().unwrap_or(keys);
-    let unknown = names.iter().find(|name| relation.column(name).is_none()).filter(|_| error.code() == UNKNOWN_COLUMN);
+    let unknown = names.iter().find(|name| relation.column(name).is_none()).filter(|_| error.code() == "PGRST204");
     match unknown.and_then(|name| misspelt(name, relation.columns.iter().map(|column| column.name.as_str()))) {
         Some(meant) => error.with_hint(format!("Perhaps you meant the column '{meant}'")),
         None => error,

@@ -81,7 +81,7 @@ async fn lists_lines_and_arguments_are_clean() {
 }
 
 fn urlencoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// Texts that people write, by their names, and whose comment does not say that they are shown as HTML.

@@ -67,7 +67,7 @@ async fn a_whole_project_is_applied_as_it_is_and_once() {
         ),
         ("select indisvalid from pg_index where indexrelid = 'public.todos_user_id_idx'::regclass", "true"),
         (
-            "select string_agg(policyname || ' ' || cmd || ' ' || roles::text, ', ' order by policyname) from pg_policies where tablename = 'objects' and schemaname = 'storage' and policyname !~ '_all$|^company_files'",
+            "select string_agg(policyname || ' ' || cmd || ' ' || roles::text, ', ' order by policyname) from pg_policies where tablename = 'objects' and schemaname = 'storage' and policyname !~ '_all$|^company_files|^guest_'",
             "Avatar images are publicly accessible. SELECT {anon,authenticated}, Owners delete DELETE {authenticated}, Users upload into their own folder. INSERT {authenticated}",
         ),
         (

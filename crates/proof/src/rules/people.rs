@@ -15,7 +15,7 @@ pub(super) fn refusal(who: &Standing, table: &str, verb: Verb, row: &Value) -> O
         // His account cannot go before the company has another.
         ("auth.users" | "public.users", Verb::Delete) if is_an_owner(row) => Some(Expected::Refused(Outcome::Key)),
         // Nor that of somebody whose data has to stay.
-        ("auth.users", Verb::Delete) if is_held(row) => Some(Expected::Refused(Outcome::Key)),
+        ("auth.users", Verb::Delete) if is_held(row) => Some(Expected::Rule("person_held")),
         ("public.team_members", Verb::Delete) if is_himself(who, row) => Some(Expected::Rule("own_membership")),
         ("public.team_members", Verb::Update) => outranks(who, row).then_some(Expected::Rule("member_outranks")),
         // A department in use stays.

@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    fn read(config: Value) -> Asked {
+    fn read(config: &Value) -> Asked {
         Asked::read(&json!({ "config": config }).to_string()).unwrap()
     }
 
@@ -185,7 +185,7 @@ mod tests {
             { "event": "update", "table": "jobs", "select": ["id"] },
             { "event": "TRUNCATE", "table": "jobs" },
         ]);
-        let asked = read(json!({ "private": "True", "broadcast": { "ack": "TRUE" }, "postgres_changes": bindings }));
+        let asked = read(&json!({ "private": "True", "broadcast": { "ack": "TRUE" }, "postgres_changes": bindings }));
         assert!(asked.is_private && asked.acknowledges && !asked.hears_itself && asked.fault.is_none());
         for (told, wanted) in asked.bindings.iter().zip(bindings.as_array().unwrap()) {
             let mut told = told.clone();
@@ -208,10 +208,10 @@ mod tests {
             (json!([{ "select": [1] }]), "postgres_changes.select"),
             (json!([{ "select": "id" }, { "table": "jobs" }]), "postgres_changes.select"),
         ] {
-            let fault = read(json!({ "postgres_changes": bindings })).fault.unwrap();
+            let fault = read(&json!({ "postgres_changes": bindings })).fault.unwrap();
             assert!(fault.contains(field), "{fault}");
         }
-        let asked = read(json!({ "postgres_changes": [null, { "table": "jobs" }, null] }));
+        let asked = read(&json!({ "postgres_changes": [null, { "table": "jobs" }, null] }));
         assert_eq!((asked.wanted.len(), asked.bindings.len(), asked.fault), (1, 1, None));
     }
 
@@ -235,19 +235,19 @@ mod tests {
             (json!({ "since": 7, "limit": 0 }), (7, 1)),
             (json!({ "limit": -3 }), (0, 1)),
         ] {
-            assert_eq!(read(json!({ "private": true, "broadcast": { "replay": replay } })).replay, Some(read_as));
+            assert_eq!(read(&json!({ "private": true, "broadcast": { "replay": replay } })).replay, Some(read_as));
         }
     }
 
     #[test]
     fn keys_tokens_and_waiting_are_read_as_clients_write_them() {
         for (said, key) in [(json!("ann"), "ann"), (json!(7), "7"), (json!(true), "true"), (json!(null), ""), (json!([1]), "")] {
-            assert_eq!(read(json!({ "presence": { "key": said } })).presence_key, key);
+            assert_eq!(read(&json!({ "presence": { "key": said } })).presence_key, key);
         }
         let token = |payload: Value| Asked::read(&payload.to_string()).unwrap().token;
         assert_eq!(token(json!({ "user_token": "a", "access_token": "b" })).as_deref(), Some("a"));
         assert_eq!(token(json!({ "user_token": "", "access_token": "b" })).as_deref(), Some("b"));
-        let waits = |options: Value| read(json!({ "postgres_changes_options": options })).wait;
+        let waits = |options: Value| read(&json!({ "postgres_changes_options": options })).wait;
         assert_eq!(waits(json!({ "wait": true })), Some(Duration::from_secs(15)));
         assert_eq!(waits(json!({ "wait": "true", "timeout": 200 })), Some(Duration::from_millis(200)));
         assert_eq!(waits(json!({ "wait": true, "timeout": -1 })), Some(Duration::from_secs(15)));

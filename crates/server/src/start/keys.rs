@@ -71,7 +71,7 @@ impl KeysInUse {
         let before = self.ring.load();
         match with_signing(ring.clone(), self.signing.as_deref()) {
             Err(error) if before.configured().is_some() => {
-                tracing::warn!(%error, "the changed signing keys cannot be used; those in use stay");
+                tracing::warn!(%error, "the changed file of signing keys cannot be used; the keys in use stay");
                 Ok(ring.with_configured(before.configured().cloned())?)
             }
             joined => joined,

@@ -181,6 +181,23 @@ async fn send_to_provider(client: &Client, service: &str) -> [(&'static str, Vec
     ]
 }
 
+/// The operator's way in: the old password and every session are gone, the new password works. Returns it as it was printed.
+async fn reset(folder: &Path, client: &Client, token: &str) -> String {
+    let reset = command(folder, &["users", "reset-password", EMAIL]).output().unwrap();
+    assert!(reset.status.success(), "{}", String::from_utf8_lossy(&reset.stderr));
+    let printed = String::from_utf8(reset.stdout).unwrap();
+    let printed = printed.lines().find_map(|line| line.strip_prefix("password  ")).unwrap_or_else(|| panic!("{printed}")).to_owned();
+    let sign_in = async |password: &str| {
+        client.send(Method::POST, "/token?grant_type=password", "", json!({ "email": EMAIL, "password": password })).await
+    };
+    assert_eq!(sign_in(PASSWORD).await["error_code"], "invalid_credentials");
+    assert_eq!(client.send(Method::GET, "/user", token, json!({})).await["error_code"], "session_not_found");
+    assert_eq!(sign_in(&printed).await["user"]["email"], EMAIL);
+    let nobody = command(folder, &["users", "reset-password", "nobody@example.com"]).output().unwrap();
+    assert!(!nobody.status.success() && String::from_utf8_lossy(&nobody.stderr).contains("user_not_found"));
+    printed
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_secrets_are_found_nowhere() {
     know_tls();
@@ -223,19 +240,7 @@ async fn planted_secrets_are_found_nowhere() {
     let again = client.prove(&token, &factor, &seed, first + 1).await;
     assert!(again["access_token"].is_string(), "{again}");
 
-    // The operator's way in: the old password and every session are gone, the new password works.
-    let reset = command(folder.path(), &["users", "reset-password", EMAIL]).output().unwrap();
-    assert!(reset.status.success(), "{}", String::from_utf8_lossy(&reset.stderr));
-    let printed = String::from_utf8(reset.stdout).unwrap();
-    let printed = printed.lines().find_map(|line| line.strip_prefix("password  ")).unwrap_or_else(|| panic!("{printed}")).to_owned();
-    let sign_in = async |password: &str| {
-        client.send(Method::POST, "/token?grant_type=password", "", json!({ "email": EMAIL, "password": password })).await
-    };
-    assert_eq!(sign_in(PASSWORD).await["error_code"], "invalid_credentials");
-    assert_eq!(client.send(Method::GET, "/user", &token, json!({})).await["error_code"], "session_not_found");
-    assert_eq!(sign_in(&printed).await["user"]["email"], EMAIL);
-    let nobody = command(folder.path(), &["users", "reset-password", "nobody@example.com"]).output().unwrap();
-    assert!(!nobody.status.success() && String::from_utf8_lossy(&nobody.stderr).contains("user_not_found"));
+    let printed = reset(folder.path(), &client, &token).await;
 
     let dump = r"\! pg_dump --enable-row-security --role app_owner --schema auth --schema public --schema app > dump.sql";
     let dumped = command(folder.path(), &["psql", "--", "-c", dump]).current_dir(folder.path()).output().unwrap();

@@ -62,10 +62,8 @@ impl Pool {
 
     /// Takes a thread, or says that there is none to be had. What it will work on is read behind it: who waits holds no memory.
     pub(crate) async fn enter(&self) -> Result<Place> {
-        let preview = match self.is_of_previews {
-            true => Some(Arc::clone(&self.previews).try_acquire_owned().map_err(|_taken| busy())?),
-            false => None,
-        };
+        let preview =
+            if self.is_of_previews { Some(Arc::clone(&self.previews).try_acquire_owned().map_err(|_taken| busy())?) } else { None };
         Ok(Place { _thread: self.thread().await?, _preview: preview })
     }
 

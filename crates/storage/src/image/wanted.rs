@@ -63,10 +63,9 @@ impl Asked {
             Some(_) => return Err(invalid("resize is cover, contain or fill")),
         };
         let is_origin = match self.format.as_deref() {
-            None | Some("") => false,
+            // Whoever takes an AVIF says so in the header, as for anything else.
+            None | Some("" | "avif") => false,
             Some("origin") => true,
-            // Whoever takes one says so in the header, as for anything else.
-            Some("avif") => false,
             Some(_) => return Err(invalid("format is origin or avif, or left out: then the header Accept decides")),
         };
         let quality = number("quality", self.quality.as_ref(), 20, 100)?;

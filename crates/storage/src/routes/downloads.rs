@@ -47,8 +47,7 @@ pub(super) async fn authenticated(
 pub async fn strangers(
     State(storage): State<Storage>,
     route: Option<MatchedPath>,
-    named: Result<Named>,
-    wish: std::result::Result<Query<Wish>, axum::extract::rejection::QueryRejection>,
+    (named, wish): (Result<Named>, std::result::Result<Query<Wish>, axum::extract::rejection::QueryRejection>),
     request: Request,
     next: Next,
 ) -> Response {

@@ -218,8 +218,8 @@ async fn whoever_is_spoken_with_changes_nothing_of_a_customer_who_is_held() {
     let written = format!(
         "begin; set local session_replication_role = replica; delete from public.legal_holds;
          update public.customer_contacts set email = 'joe@both.example' where id = '{contact}';
-         insert into public.customers (company_id, id, first_name, last_name)
-           select '{COMPANY}', c, 'Held', 'Person' from unnest(array['01900000-0000-7000-8000-00000000d001', '01900000-0000-7000-8000-00000000d002']::uuid[]) c;
+         insert into public.customers (company_id, id, first_name, last_name, phone, display_name)
+           select '{COMPANY}', c, 'Held', 'Person', '+15550100', 'Held Person' from unnest(array['01900000-0000-7000-8000-00000000d001', '01900000-0000-7000-8000-00000000d002']::uuid[]) c;
          insert into public.communications (company_id, customer_id, type, from_address, to_address, body)
            select '{COMPANY}', c, 'email', 'us@x.example', 'joe@both.example', 'a letter' from unnest(array['01900000-0000-7000-8000-00000000d001', '01900000-0000-7000-8000-00000000d002']::uuid[]) c;
          insert into public.email_logs (company_id, customer_id, \"to\", \"from\", subject, template_type)

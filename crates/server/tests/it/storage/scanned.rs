@@ -88,7 +88,7 @@ async fn an_infected_upload_in_parts_is_refused_at_its_end() {
     let headers = [("tus-resumable", "1.0.0"), ("upload-length", &whole.len().to_string()), ("upload-metadata", &said)];
     let begun = shop.storage("POST", "/upload/resumable", &ann.token, (&headers, vec![])).await;
     assert_eq!(begun.status, 201, "{}", begun.text());
-    let place = begun.header("location").strip_prefix("/storage/v1").unwrap().to_owned();
+    let place = begun.header("location").split_once("/storage/v1").unwrap().1.to_owned();
     let patch = async |offset: usize, bytes: &str| {
         let offset = offset.to_string();
         let headers = [("tus-resumable", "1.0.0"), ("upload-offset", offset.as_str()), ("content-type", "application/offset+octet-stream")];
