@@ -19,6 +19,7 @@ drop policy if exists guest_read on storage.objects;
 drop trigger if exists keep_content on storage.objects;
 drop trigger if exists end_content on storage.objects;
 drop trigger if exists yield_bucket on storage.buckets;
+drop function if exists app.write_previews(app.object_versions, text, text, text, text);
 drop table app.company_bytes;
 drop table app.company_buckets;
 drop table app.object_versions;

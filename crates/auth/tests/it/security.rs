@@ -62,7 +62,7 @@ async fn an_account_has_a_history() {
 
     let enrolled =
         server.call("POST", "/factors", Some(token(&tablet)), Some(json!({ "factor_type": "totp", "friendly_name": "app" }))).await.ok();
-    assert_eq!(actions(&events(&server, &tablet).await)[0], "user_modified", "what was only begun lets nobody in");
+    assert_eq!(events(&server, &tablet).await, told, "what was only begun lets nobody in");
     server.sql("update auth.mfa_factors set status = 'verified'").await;
     server.sql("update auth.sessions set aal = 'aal2'").await;
     let tablet = server.refresh(&tablet).await.ok();

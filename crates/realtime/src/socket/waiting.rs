@@ -136,11 +136,12 @@ mod tests {
     #[tokio::test]
     async fn a_subscription_that_takes_too_long_refuses_its_join() {
         let mut waiting = Waiting::default();
-        let (gate, _open) = waiting.gate(Duration::from_millis(20));
+        let (gate, open) = waiting.gate(Duration::from_millis(20));
         let passing = tokio::spawn(gate.pass(std::future::pending::<Result<(), String>>()));
         let (number, said) = waiting.next().await;
         let words = "PostgresChangesSubscribeTimeout: Timed out after 20ms waiting for the postgres_changes subscription";
         assert_eq!((number, said), (1, Err(words.to_owned())));
+        drop(open);
         assert_eq!(passing.await.unwrap(), None, "nothing is held");
     }
 }
