@@ -97,8 +97,14 @@ async fn whoever_joins_late_is_told_again() {
     let house = House::with(|settings| settings.realtime.replay_messages_max = 3).await;
     let ann = house.owner("ann").await;
     let board = format!("company:{}:board", ann.company);
+    // Somebody who is there before hears them live; whoever comes then has none of them come late.
+    let mut early = house.socket().await;
+    early.joined(&board, json!({ "private": true }), &ann.token).await;
     for number in 1..=5 {
         house.sql(&format!("select realtime.send('{number}', 'n', '{board}')")).await;
+    }
+    for number in 1..=5 {
+        assert_eq!(early.expect(&board, "broadcast").await["payload"], number);
     }
     house.sql("select realtime.send('9', 'n', 'elsewhere')").await;
     let replay = |limit: u32| json!({ "private": true, "broadcast": { "replay": { "since": 0, "limit": limit } } });
@@ -118,6 +124,8 @@ async fn whoever_joins_late_is_told_again() {
     }
     // What it carries is what was told live: the id of its row, unless it has one of its own.
     house.sql(&format!("select realtime.send('{{\"a\": 1}}', 'n', '{board}'), realtime.send('{{\"id\": 7}}', 'n', '{board}')")).await;
+    early.expect(&board, "broadcast").await;
+    early.expect(&board, "broadcast").await;
     socket.joined(&board, replay(2), &ann.token).await;
     let mut told = [socket.expect(&board, "broadcast").await, socket.expect(&board, "broadcast").await];
     told.sort_by_key(|told| told["payload"]["id"] == 7);
