@@ -15,8 +15,9 @@ const GOLDEN: &str = "db/schema.sql";
 const OF_SUPERUSERS: &[&str] =
     &["thorbis_force_row_security", "force_row_security()", "thorbis_tell_schema", "tell_schema()", "; Schema: extensions;"];
 
-/// Tables whose partitions come with the months, so that a file with them would be stale on the first of the next.
-const PARTITIONED: &[&str] = &["communications", "activities", "audit_logs", "webhook_logs", "email_logs", "messages"];
+/// Tables whose partitions come with the months or weeks, so that a file with them would be stale when the next begins.
+const PARTITIONED: &[&str] =
+    &["communications", "activities", "audit_logs", "webhook_logs", "email_logs", "messages", "done_tasks", "dead_tasks"];
 
 #[tokio::test]
 async fn the_schema_is_what_its_file_says() {
@@ -79,7 +80,7 @@ fn normalized(dump: &str, logins: &[Config]) -> String {
     // Each object begins with its own comment.
     for object in dump.split("\n--\n-- Name: ").skip(1) {
         let (name, body) = object.split_once('\n').unwrap();
-        if OF_SUPERUSERS.iter().any(|theirs| name.contains(theirs)) || is_of_a_month(name) {
+        if OF_SUPERUSERS.iter().any(|theirs| name.contains(theirs)) || is_of_a_time(name) {
             continue;
         }
         let lines =
@@ -93,8 +94,8 @@ fn normalized(dump: &str, logins: &[Config]) -> String {
     kept
 }
 
-/// Tells whether an object is a partition, or a part of one: `activities_2026_11` begins one of its words.
-fn is_of_a_month(name: &str) -> bool {
+/// Tells whether an object is a partition, or a part of one: `activities_2026_11` or `done_tasks_2026_11_16` begins one of its words.
+fn is_of_a_time(name: &str) -> bool {
     let is_month = |rest: &str| {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         rest.starts_with('_') && rest.get(1..5).is_some_and(digits) && rest.get(5..6) == Some("_") && rest.get(6..8).is_some_and(digits)
