@@ -86,6 +86,18 @@ test('the AWS SDK writes, reads, lists, copies and deletes', async () => {
   assert.deepEqual([gone.Deleted.length, gone.Errors], [3, undefined])
   await aws.send(new s3.DeleteObjectCommand(place('many/2.txt')))
   await refused(aws.send(new s3.GetObjectCommand(place('many/2.txt'))), 'NoSuchKey', 404)
+  // Each object is the one version of itself; what is said of another one does not fall on it.
+  const versions = await aws.send(new s3.ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `${ann.company.id}/`, MaxKeys: 2 }))
+  assert.deepEqual(versions.Versions.map(({ Key, VersionId, IsLatest }) => [Key.slice(37), VersionId, IsLatest]), [['copy.txt', 'null', true], ['jobs/a & b.txt', 'null', true]])
+  const { Versions } = await aws.send(new s3.ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `${ann.company.id}/`, KeyMarker: versions.NextKeyMarker }))
+  assert.deepEqual(Versions.map(({ Key }) => Key.slice(37)), ['many/3.txt', 'many/4.txt', 'sums.txt', 'sums64.txt'])
+  for (const command of [s3.GetObjectCommand, s3.DeleteObjectCommand]) {
+    await refused(aws.send(new command({ ...place('many/3.txt'), VersionId: 'v1' })), 'NoSuchVersion', 404)
+  }
+  const named = [{ Key: `${ann.company.id}/many/3.txt`, VersionId: 'v1' }, { Key: `${ann.company.id}/many/4.txt`, VersionId: 'null' }]
+  const some = await aws.send(new s3.DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects: named } }))
+  assert.deepEqual([some.Deleted.map(({ Key }) => Key), some.Errors.map(({ Key, Code }) => [Key, Code])], [[named[1].Key], [[named[0].Key, 'NoSuchVersion']]])
+  assert.equal((await aws.send(new s3.HeadObjectCommand(place('many/3.txt')))).ContentLength, 1)
   await refused(aws.send(new s3.HeadObjectCommand(place('many/2.txt'))), 'NotFound', 404)
   await refused(aws.send(new s3.ListObjectsV2Command({ Bucket: 'no-such-bucket' })), 'NoSuchBucket', 404)
   await refused(aws.send(new s3.GetBucketPolicyCommand({ Bucket: BUCKET })), 'NotImplemented', 501)

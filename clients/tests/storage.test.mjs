@@ -69,7 +69,7 @@ test('lists, moves, copies and what is removed', async () => {
   const { name, storage, files } = await bucket()
   const other = await bucket()
   for (const path of ['b.txt', 'a.txt', 'folder/c.txt']) done(await files.upload(path, path))
-  assert.deepEqual(done(await files.list()).map((one) => [one.name, one.id === null]), [['folder', true], ['a.txt', false], ['b.txt', false]])
+  assert.deepEqual(done(await files.list()).map((one) => [one.name, one.id === null]), [['a.txt', false], ['b.txt', false], ['folder', true]])
   assert.deepEqual(done(await files.list('folder')).map((one) => one.name), ['c.txt'])
   assert.deepEqual(done(await files.list('', { limit: 1, offset: 1, sortBy: { column: 'name', order: 'desc' } })).map((one) => one.name), ['b.txt'])
   assert.deepEqual(done(await files.list('', { search: 'b' })).map((one) => one.name), ['b.txt'])

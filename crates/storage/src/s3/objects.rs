@@ -27,6 +27,8 @@ const INSTEAD: [(&str, HeaderName); 6] = [
     ("response-cache-control", header::CACHE_CONTROL),
     ("response-expires", header::EXPIRES),
 ];
+/// The version of every object: what was there before is kept elsewhere, and nobody reaches it in the words of S3.
+pub(super) const ONLY_VERSION: &str = "null";
 /// Names that one request deletes.
 const DELETED_MAX: usize = 1000;
 
@@ -41,6 +43,16 @@ pub(super) fn empty(status: StatusCode) -> Response {
     *response.status_mut() = status;
     response
 }
+
+/// Refuses what is asked of another version than the one there is, which must not fall on that.
+pub(super) fn check_version(request: &Request) -> Result<()> {
+    match request.asked("versionId") {
+        None | Some("" | ONLY_VERSION) => Ok(()),
+        Some(_) => Err(Error::new(Kind::NotFound, "NoSuchVersion", NO_SUCH_VERSION)),
+    }
+}
+
+const NO_SUCH_VERSION: &str = "The specified version does not exist";
 
 impl Request {
     /// What is uploaded, as the headers say. A program of S3 that writes where something is replaces it, if it may.
@@ -199,8 +211,13 @@ pub(super) async fn delete(request: &Request) -> Result<Response> {
 pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Response> {
     let document = request.document(body).await?;
     let is_quiet = elements(&document, "Quiet")?.first().is_some_and(|said| said.trim() == "true");
-    let names: Vec<String> = elements(&document, "Key")?.into_iter().map(unescaped).collect::<Result<_>>()?;
-    if names.is_empty() || names.len() > DELETED_MAX {
+    let (mut names, mut others) = (Vec::new(), Vec::new());
+    for object in elements(&document, "Object")? {
+        let name = unescaped(elements(object, "Key")?.first().ok_or_else(malformed_xml)?)?;
+        let version = elements(object, "VersionId")?.first().is_none_or(|version| matches!(version.trim(), "" | ONLY_VERSION));
+        if version { &mut names } else { &mut others }.push(name);
+    }
+    if names.is_empty() && others.is_empty() || names.len() + others.len() > DELETED_MAX {
         return Err(malformed_xml());
     }
     request.storage.check_bucket(&request.bucket).await?;
@@ -209,12 +226,13 @@ pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Respons
     }
     let left = request.storage.readable(&request.caller, &request.bucket, &names).await?;
     let document = Xml::document("DeleteResult", |xml| {
-        for name in &names {
-            if left.contains(name) {
-                xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", "AccessDenied").text("Message", "Access Denied"));
-            } else if !is_quiet {
-                xml.inside("Deleted", |xml| _ = xml.text("Key", name));
-            }
+        let mut refused = |name: &str, code: &str, why: &str| {
+            xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", code).text("Message", why));
+        };
+        names.iter().filter(|name| left.contains(*name)).for_each(|name| refused(name, "AccessDenied", "Access Denied"));
+        others.iter().for_each(|name| refused(name, "NoSuchVersion", NO_SUCH_VERSION));
+        for name in names.iter().filter(|name| !is_quiet && !left.contains(*name)) {
+            xml.inside("Deleted", |xml| _ = xml.text("Key", name));
         }
     });
     Ok(document.answer())

@@ -92,7 +92,6 @@ const UNKNOWN: &[&str] = &[
     "replication",
     "requestPayment",
     "tagging",
-    "versions",
     "website",
     "legal-hold",
     "retention",
@@ -107,6 +106,7 @@ async fn of_object(request: &Request, body: Body) -> Result<Response> {
     if UNKNOWN.iter().any(|name| is_asked(name)) {
         return Err(not_implemented("This about an object"));
     }
+    objects::check_version(request)?;
     match (&request.parts.method, is_asked("uploadId")) {
         (&Method::GET, true) => multipart::parts(request).await,
         (&Method::PUT, true) => multipart::take(request, body).await,
