@@ -229,8 +229,12 @@ pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Respons
         let mut refused = |name: &str, code: &str, why: &str| {
             xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", code).text("Message", why));
         };
-        names.iter().filter(|name| left.contains(*name)).for_each(|name| refused(name, "AccessDenied", "Access Denied"));
-        others.iter().for_each(|name| refused(name, "NoSuchVersion", NO_SUCH_VERSION));
+        for name in names.iter().filter(|name| left.contains(*name)) {
+            refused(name, "AccessDenied", "Access Denied");
+        }
+        for name in &others {
+            refused(name, "NoSuchVersion", NO_SUCH_VERSION);
+        }
         for name in names.iter().filter(|name| !is_quiet && !left.contains(*name)) {
             xml.inside("Deleted", |xml| _ = xml.text("Key", name));
         }
