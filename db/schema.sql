@@ -11698,11 +11698,13 @@ CREATE FUNCTION app.keep_held_account() RETURNS trigger
     SET search_path TO ''
     AS $$
 begin
+  -- A hold that is just being written is seen, or finds nobody any more.
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || old.id, 0));
   if (app.hold_of_person('account', null, old.id)).id is not null then
     raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
       hint = 'Release the hold first, when what it is for is over.';
   end if;
-  return old;
+  return case tg_op when 'DELETE' then old else new end;
 end $$;
 ALTER FUNCTION app.keep_held_account() OWNER TO app_definer;
 
@@ -30835,6 +30837,8 @@ CREATE TRIGGER forget_password_class BEFORE UPDATE OF encrypted_password ON auth
 CREATE TRIGGER guard_sign_on_address BEFORE UPDATE OF email ON auth.users FOR EACH ROW WHEN (((old.email IS DISTINCT FROM new.email) AND (new.deleted_at IS NULL))) EXECUTE FUNCTION app.guard_sign_on_address();
 
 CREATE TRIGGER keep_held BEFORE DELETE ON auth.users FOR EACH ROW EXECUTE FUNCTION app.keep_held_account();
+
+CREATE TRIGGER keep_held_data BEFORE UPDATE OF deleted_at ON auth.users FOR EACH ROW WHEN (((old.deleted_at IS NULL) AND (new.deleted_at IS NOT NULL) AND ((((new.email IS DISTINCT FROM old.email) OR (new.phone IS DISTINCT FROM old.phone)) OR (new.raw_user_meta_data IS DISTINCT FROM old.raw_user_meta_data)) OR (new.raw_app_meta_data IS DISTINCT FROM old.raw_app_meta_data)))) EXECUTE FUNCTION app.keep_held_account();
 
 CREATE TRIGGER keep_programs_company BEFORE UPDATE OF active_company_id ON auth.sessions FOR EACH ROW WHEN (((old.oauth_client_id IS NOT NULL) AND (new.active_company_id IS NOT NULL) AND (new.active_company_id IS DISTINCT FROM old.active_company_id))) EXECUTE FUNCTION app.keep_programs_company();
 

@@ -141,18 +141,26 @@ begin
   end loop;
 end $$;
 
--- An account stays as long as a hold of it is in force; one that is over goes on naming whom it named.
+-- An account stays as long as a hold of it is in force, also what it says of its person; one that is over goes on naming whom it named. Whoever
+-- is only locked out, and keeps all that is written of him, is none of its business.
 create or replace function app.keep_held_account() returns trigger
   language plpgsql security definer
   set search_path = ''
 as $$
 begin
+  -- A hold that is just being written is seen, or finds nobody any more.
+  perform pg_advisory_xact_lock(hashtextextended('erase ' || old.id, 0));
   if (app.hold_of_person('account', null, old.id)).id is not null then
     raise exception using errcode = 'TH409', constraint = 'person_held', message = 'The law has the data of this person stay for now.',
       hint = 'Release the hold first, when what it is for is over.';
   end if;
-  return old;
+  return case tg_op when 'DELETE' then old else new end;
 end $$;
 alter function app.keep_held_account() owner to app_definer;
 revoke all on function app.keep_held_account() from public;
 create or replace trigger keep_held before delete on auth.users for each row execute function app.keep_held_account();
+create or replace trigger keep_held_data before update of deleted_at on auth.users for each row
+  when (old.deleted_at is null and new.deleted_at is not null
+        and (new.email, new.phone, new.raw_user_meta_data, new.raw_app_meta_data)
+            is distinct from (old.email, old.phone, old.raw_user_meta_data, old.raw_app_meta_data))
+  execute function app.keep_held_account();

@@ -22,7 +22,7 @@ use crate::Auth;
 use crate::errors::{bad_request, unprocessable};
 use crate::hooks::Newcomer;
 use crate::input::{Administrator, Body, Device, Email, Params, Phone, check_metadata, optional_number};
-use crate::one_time::{NewPhoneUser, create_by_phone};
+use crate::one_time::{self, NewPhoneUser, create_by_phone};
 use crate::sessions;
 use crate::tokens::AUDIENCE;
 use crate::users::queries::{Change, NewUser};
@@ -194,6 +194,8 @@ async fn make(tx: &Tx, id: UserId, wished: (&Wish, &Names, Option<&str>), now: T
     let empty = Map::new();
     let (user_metadata, app_metadata) = (wish.user_metadata.as_ref().unwrap_or(&empty), wish.app_metadata.as_ref().unwrap_or(&empty));
     let phone = names.phone.as_ref();
+    let wanted: Vec<&str> = names.email.iter().map(Email::as_str).chain(phone.map(Phone::as_str)).collect();
+    users::queries::lock_names(tx, Sql::new("false"), &wanted).await?;
     let rest = if let Some(email) = &names.email {
         let new = NewUser { id, email, hash, user_metadata, app_metadata, confirmed: wish.email_confirm, now };
         if !users::queries::create(tx, &new).await.map_err(users::taken)? {
@@ -212,7 +214,7 @@ async fn make(tx: &Tx, id: UserId, wished: (&Wish, &Names, Option<&str>), now: T
         return Ok(());
     }
     users::queries::change(tx, id, &rest, now).await.map_err(users::taken)?;
-    users::queries::know_by_names(tx, id, now).await
+    users::queries::know_by_names(tx, id, (names.email.is_some(), true), now).await
 }
 
 pub(crate) async fn update(
@@ -250,7 +252,9 @@ pub(crate) async fn update(
         return Err(not_found());
     }
     if !wanted.is_empty() {
-        users::queries::know_by_names(&tx, id, now).await?;
+        users::queries::know_by_names(&tx, id, (email.is_some(), phone.is_some()), now).await?;
+        // What is on its way to where he was reached before lets nobody in, nor back.
+        one_time::drop_messages(&tx, id).await?;
     }
     note_length(&auth, &tx, id, wish.password.as_ref()).await?;
     if hash.is_some() || banned.flatten().is_some_and(|until| until > now) {

@@ -31,19 +31,21 @@ pub(crate) async fn userinfo(State(auth): State<Auth>, request: Request) -> Resu
     tx.commit().await?;
     let scopes = session.holder.map_or_else(|| SCOPES.map(str::to_owned).to_vec(), |holder| holder.scopes);
     let mut claims = claims(&session.user, &scopes)?;
-    add_other_names(&mut claims, &session.user, &scopes);
+    add_other_names(&mut claims, &session.user, &scopes)?;
     Ok(Json(Value::Object(claims)))
 }
 
 /// Adds the names by which programs know the same that are written for the service this API is compatible with.
-fn add_other_names(claims: &mut Map<String, Value>, user: &User, scopes: &[String]) {
+fn add_other_names(claims: &mut Map<String, Value>, user: &User, scopes: &[String]) -> Result<()> {
     let is = |wanted: &str| scopes.iter().any(|scope| scope == wanted);
     if is("phone") && !user.phone.is_empty() {
         let is_verified = claims.get("phone_number_verified").cloned().unwrap_or_default();
         claims.extend(object([("phone", json!(user.phone)), ("phone_verified", is_verified)]));
     }
     if is("profile") {
-        let preferred = user.user_metadata.get("preferred_username").filter(|name| name.is_string()).cloned();
+        let addresses = if is("email") { Vec::new() } else { addresses(user)? };
+        let is_told = |said: &Value| said.as_str().is_none_or(|said| !addresses.contains(&said.trim().to_lowercase()));
+        let preferred = user.user_metadata.get("preferred_username").filter(|name| name.is_string() && is_told(name)).cloned();
         // The address is told for its own scope alone, also in the place of a name.
         let email = claims.get("email").cloned();
         if let (None, Some(email)) = (claims.get("name"), email.clone()) {
@@ -54,8 +56,19 @@ fn add_other_names(claims: &mut Map<String, Value>, user: &User, scopes: &[Strin
         for (scope, names) in [("email", ["email", "email_verified"]), ("phone", ["phone", "phone_verified"])] {
             said.retain(|name, _| is(scope) || !names.contains(&name.as_str()));
         }
+        said.retain(|_, value| is_told(value));
         claims.insert("user_metadata".to_owned(), Value::Object(said));
     }
+    Ok(())
+}
+
+/// Returns the addresses of somebody, and what providers say they are: with some of them the name of an account is one.
+fn addresses(user: &User) -> Result<Vec<String>> {
+    let user = serde_json::to_value(user).map_err(Error::internal)?;
+    let identities = user.get("identities").and_then(Value::as_array).into_iter().flatten();
+    let said = identities.filter_map(|identity| identity.pointer("/identity_data/email"));
+    let all = [user.get("email"), user.get("new_email")].into_iter().flatten().chain(said);
+    Ok(all.filter_map(Value::as_str).filter(|address| !address.is_empty()).map(|address| address.trim().to_lowercase()).collect())
 }
 
 /// Returns what may be told of a user.
@@ -72,7 +85,9 @@ pub(super) fn claims(user: &User, scopes: &[String]) -> Result<Map<String, Value
         claims.extend(object([("phone_number", json!(format!("+{phone}"))), ("phone_number_verified", json!(is_verified))]));
     }
     if is("profile") {
-        let said = |name: &str| user.get("user_metadata").and_then(|said| said.get(name)).and_then(Value::as_str);
+        let is_address = |said: &str| !is("email") && text("email").is_some_and(|email| email.eq_ignore_ascii_case(said.trim()));
+        let said =
+            |name: &str| user.get("user_metadata").and_then(|said| said.get(name)).and_then(Value::as_str).filter(|said| !is_address(said));
         for (name, value) in
             [("name", said("name").or_else(|| said("full_name"))), ("picture", said("avatar_url").or_else(|| said("picture")))]
         {

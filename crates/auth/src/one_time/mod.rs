@@ -24,7 +24,7 @@ pub(crate) use deliver::{
     too_soon,
 };
 pub(crate) use purpose::Purpose;
-pub(crate) use queries::{NewPhoneUser, brand, create_by_phone, settle_email_change};
+pub(crate) use queries::{NewPhoneUser, brand, create_by_phone, drop_messages, settle_email_change};
 pub(crate) use redirect::target as return_target;
 pub(crate) use request::{Return, magic_link, otp, recover};
 pub(crate) use resend::{changes, resend};

@@ -147,6 +147,18 @@ pub(super) async fn forget(tx: &Tx, user_id: UserId) -> Result<()> {
     Ok(())
 }
 
+/// Takes away every token of a user, and the changes of address and number that he was asked to agree to.
+pub(crate) async fn drop_messages(tx: &Tx, user_id: UserId) -> Result<()> {
+    forget(tx, user_id).await?;
+    let mut sql = Sql::new(
+        "update auth.users u set email_change = null, email_change_sent_at = null, phone_change = null, phone_change_sent_at = null
+          where (u.email_change is not null or u.phone_change is not null) and u.id = ",
+    );
+    sql.bind(user_id).text("::uuid");
+    tx.execute(sql).await?;
+    Ok(())
+}
+
 /// Takes some that nobody used in time out of the way.
 pub(super) async fn expire(tx: &Tx, now: Timestamp) -> Result<()> {
     let mut sql =

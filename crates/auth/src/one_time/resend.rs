@@ -136,5 +136,8 @@ async fn by_sms(auth: &Auth, device: &Device, kind: &str, phone: &str) -> Result
         None => Account::by_new_phone(&tx, &phone, auth.now()).await?.filter(|account| !account.banned),
     };
     let to = account.as_ref().map(|account| account.new_phone.as_str()).filter(|to| !to.is_empty()).unwrap_or(phone.as_str()).to_owned();
+    if to != phone.as_str() {
+        auth.limits().strict("send", &to, device).await?;
+    }
     finish(auth, tx, device, by_phone(account.as_ref(), Purpose::PhoneChange, &to)).await
 }

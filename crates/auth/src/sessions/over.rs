@@ -1,4 +1,4 @@
-//! Why somebody does not get on: his session is over, or his account is deleted or banned.
+//! Why somebody does not get on: his session is over, or his account is banned, or gone for good.
 //!
 //! Invariant: the statement that does the work finds only a live session of somebody who may use it, and says no more. Why there was none
 //! is asked once, after the refusal, for every route alike, and told only to whoever holds a token of that account.

@@ -11,12 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::User;
 use super::anonymous::nothing_to_sign_in_with;
-use super::queries::{self, Change};
+use super::queries::{self, Change, WaysIn};
 use crate::errors::{bad_request, session_not_found, unprocessable};
 use crate::flows::Challenge;
 use crate::input::{Body, Caller, Device, Email, Holding, Params, Phone, check_metadata, metadata_too_large};
 use crate::passwords::Outcome;
-use crate::{Auth, one_time, sessions};
+use crate::{Auth, limits, one_time, security, sessions};
 
 /// PostgreSQL's code for a second row with the same key.
 const UNIQUE_VIOLATION: &str = "23505";
@@ -54,6 +54,15 @@ impl Wish {
         let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
         given(&self.email) || given(&self.phone) || self.password.as_ref().is_some_and(|password| !password.expose().is_empty())
     }
+
+    /// Tells whether what lets somebody in is to change; forms send the address that there is along with the rest.
+    fn is_other_than(&self, now: &WaysIn) -> bool {
+        let email = self.email.as_deref().filter(|email| !email.is_empty());
+        let phone = self.phone.as_deref().filter(|phone| !phone.is_empty());
+        self.password.as_ref().is_some_and(|password| !password.expose().is_empty())
+            || email.is_some_and(|email| Email::parse(email).ok().is_none_or(|email| email.as_str() != now.email))
+            || phone.is_some_and(|phone| Phone::parse(phone).ok().is_none_or(|phone| phone.as_str() != now.phone))
+    }
 }
 
 pub(crate) async fn get(State(auth): State<Auth>, holding: Holding) -> Result<Json<User>> {
@@ -70,7 +79,8 @@ pub(crate) async fn put(
     if wish.app_metadata.is_some() {
         return Err(Error::new(Kind::Forbidden, "not_admin", "Updating app_metadata requires admin privileges"));
     }
-    if wish.is_of_the_way_in() && queries::is_managed(&auth, caller).await? {
+    let ways_in = if wish.is_of_the_way_in() { Some(queries::ways_in(&auth, caller).await?) } else { None };
+    if ways_in.as_ref().is_some_and(|ways_in| ways_in.is_managed && wish.is_other_than(ways_in)) {
         let message = "Updating email, phone, password of a SSO account only possible via SSO";
         return Err(unprocessable("user_sso_managed", message));
     }
@@ -93,7 +103,10 @@ pub(crate) async fn put(
         auth.limits().strict("password", &caller.user_id.to_string(), &device).await?;
     }
     let hash = match wish.password {
-        Some(password) => Some(new_hash(&auth, caller, password, (wish.current_password, wish.nonce.as_ref())).await?),
+        Some(password) => {
+            let known = Known { caller, device: &device, ways_in };
+            Some(new_hash(&auth, known, password, (wish.current_password, wish.nonce.as_ref())).await?)
+        }
         None => None,
     };
     let change = Change {
@@ -139,8 +152,8 @@ async fn apply(auth: &Auth, caller: Caller, asked: Asked<'_>) -> Result<User> {
     if before.is_anonymous && change.hash.is_some() && change.email.is_none() && phone.is_none() {
         return Err(nothing_to_sign_in_with());
     }
-    // Where nobody has to agree, who has no address yet gets one at once, and everybody where no message can be sent; else he keeps his until
-    // a message is answered.
+    // Where nobody has to agree, who signed in as nobody gets an address at once, and everybody where no message can be sent; else he keeps
+    // what he has until a message is answered.
     let is_at_once = auth.config().autoconfirm && (before.is_anonymous || one_time::require(auth, Channel::Mail).is_err());
     if let Some(email) = change.email.filter(|_| !is_at_once) {
         change = Change { email: None, confirm_email: false, ..change };
@@ -183,12 +196,23 @@ async fn note_length(auth: &Auth, tx: &Tx, caller: Caller, is_long: bool) -> Res
 /// By what somebody proves that it is he who wants a new password: the one that he has, a code.
 type Proof<'a> = (Option<Secret<String>>, Option<&'a Secret<String>>);
 
+/// Who wants it.
+struct Known<'a> {
+    caller: Caller,
+    device: &'a Device,
+    ways_in: Option<WaysIn>,
+}
+
 /// Hashes a new password, if it may be chosen and is not the old one.
-async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>, (current, nonce): Proof<'_>) -> Result<String> {
+async fn new_hash(auth: &Auth, known: Known<'_>, password: Secret<String>, (current, nonce): Proof<'_>) -> Result<String> {
     auth.passwords().check_choice(password.expose())?;
-    let old = queries::own_hash(auth, caller).await?.ok_or_else(session_not_found)?;
-    let proved = knows(auth, current, old.as_ref()).await?;
-    if old.is_some() && auth.passwords().verify(password.clone(), old).await? != Outcome::Wrong {
+    let Known { caller, device, ways_in } = known;
+    let ways_in = match ways_in {
+        Some(ways_in) => ways_in,
+        None => queries::ways_in(auth, caller).await?,
+    };
+    let proved = knows(auth, current, &ways_in, (caller, device)).await?;
+    if ways_in.hash.is_some() && auth.passwords().verify(password.clone(), ways_in.hash).await? != Outcome::Wrong {
         return Err(unprocessable("same_password", "New password should be different from the old password."));
     }
     // Who said the password that he has proved that he is there.
@@ -198,17 +222,36 @@ async fn new_hash(auth: &Auth, caller: Caller, password: Secret<String>, (curren
     auth.passwords().hash(password).await
 }
 
-/// Tells whether somebody said the password that he has; a wrong one is refused, and none where the settings want it.
-async fn knows(auth: &Auth, current: Option<Secret<String>>, old: Option<&String>) -> Result<bool> {
-    let Some(old) = old else { return Ok(false) };
-    match current.filter(|current| !current.expose().is_empty()) {
-        Some(current) if auth.passwords().verify(current.clone(), Some(old.clone())).await? != Outcome::Wrong => Ok(true),
-        Some(_) => Err(bad_request("current_password_invalid", "The current password is not right.")),
-        None if auth.config().password.current_required => {
-            Err(bad_request("current_password_required", "Current password required when setting new password."))
+/// Tells whether somebody said the password that he has; a wrong one is refused, and counted as at sign-in. None is, where the settings want
+/// it, but from whoever came by a message: he may have forgotten it.
+async fn knows(auth: &Auth, current: Option<Secret<String>>, ways_in: &WaysIn, (caller, device): (Caller, &Device)) -> Result<bool> {
+    let Some(old) = &ways_in.hash else { return Ok(false) };
+    let Some(current) = current.filter(|current| !current.expose().is_empty()) else {
+        if auth.config().password.current_required && !ways_in.is_by_message {
+            return Err(bad_request("current_password_required", "Current password required when setting new password."));
         }
-        None => Ok(false),
+        return Ok(false);
+    };
+    let name = if ways_in.email.is_empty() { &ways_in.phone } else { &ways_in.email };
+    let attempt = limits::attempt(auth, name, Some(caller.user_id), device).await?;
+    let is_right = match auth.passwords().verify(current, Some(old.clone())).await {
+        Ok(Outcome::Wrong) => false,
+        Ok(_) => {
+            attempt.right().await;
+            true
+        }
+        // Nobody looked at it.
+        Err(error) => {
+            attempt.undo().await;
+            return Err(error);
+        }
+    };
+    auth.password_tried(Some(caller.user_id), is_right).await?;
+    if is_right {
+        return Ok(true);
     }
+    security::refused(auth, Some(caller.user_id), device).await;
+    Err(bad_request("current_password_invalid", "The current password is not right."))
 }
 
 /// Says that a second factor has to be proved before another way in is made.

@@ -208,26 +208,39 @@ fn select_self(caller: Caller, now: Timestamp) -> Sql {
     sql
 }
 
-/// Finds the hash of the caller's own password; the outer `None` says that his session is over.
-pub(crate) async fn own_hash(auth: &Auth, caller: Caller) -> Result<Option<Option<String>>> {
-    let mut sql = Sql::new("select u.encrypted_password from auth.users u where ");
-    sql.append(live(caller.user_id, caller.session_id, auth.now()));
-    let row = auth.read_one(sql, "compare a new password with the old one").await?;
-    row.map(|row| row.try_get("encrypted_password").map_err(Error::internal)).transpose()
+/// How somebody signs in, as his own session sees it.
+pub(crate) struct WaysIn {
+    pub(crate) hash: Option<String>,
+    pub(crate) email: String,
+    pub(crate) phone: String,
+    /// Whether they are somebody else's to say: of an outside issuer, or of his company's provider, by which alone he comes.
+    pub(crate) is_managed: bool,
+    /// Whether his session began with a message to him, as it does for whoever forgot his password.
+    pub(crate) is_by_message: bool,
 }
 
-/// Tells whether the caller's ways in are somebody else's to say: of an outside issuer, or of his company's provider, by which alone he comes.
-pub(crate) async fn is_managed(auth: &Auth, caller: Caller) -> Result<bool> {
+pub(crate) async fn ways_in(auth: &Auth, caller: Caller) -> Result<WaysIn> {
     let mut sql = Sql::new(
-        "select u.is_sso_user or (
+        "select u.encrypted_password, coalesce(u.email, '') as email, coalesce(u.phone, '') as phone,
+                u.is_sso_user or (
                   exists (select from auth.identities i join public.sign_on_providers p on i.provider = 'sso:' || p.company_id || ':' || p.id
                            where i.user_id = u.id and p.is_enabled)
-                  and not exists (select from auth.identities i where i.user_id = u.id and i.provider not like 'sso:%')) as managed
-           from auth.users u where ",
+                  and not exists (select from auth.identities i where i.user_id = u.id and i.provider not like 'sso:%')) as managed,
+                exists (select from auth.sessions s cross join jsonb_array_elements(s.amr) w (way)
+                         where s.user_id = u.id and w.way ->> 'method' in ('otp', 'magiclink', 'recovery') and s.id = ",
     );
+    sql.bind(caller.session_id).text("::uuid) as by_message from auth.users u where ");
     sql.append(live(caller.user_id, caller.session_id, auth.now()));
-    let row = auth.read_one(sql, "look who says how somebody signs in").await?;
-    row.ok_or_else(session_not_found)?.try_get("managed").map_err(Error::internal)
+    let row = auth.read_one(sql, "look how somebody signs in").await?.ok_or_else(session_not_found)?;
+    let text = |name: &str| row.try_get(name).map_err(Error::internal);
+    let is = |name: &str| row.try_get(name).map_err(Error::internal);
+    Ok(WaysIn {
+        hash: row.try_get("encrypted_password").map_err(Error::internal)?,
+        email: text("email")?,
+        phone: text("phone")?,
+        is_managed: is("managed")?,
+        is_by_message: is("by_message")?,
+    })
 }
 
 /// Changes the caller's own account. Tells whether his session was live.
@@ -295,23 +308,28 @@ async fn change_where(tx: &Tx, change: &Change<'_>, now: Timestamp, condition: S
     sql.append(condition);
     sql.text(
         "
-           returning u.id, u.email, u.email_confirmed_at),
+           returning u.id, u.email, u.email_confirmed_at, u.phone, u.phone_confirmed_at),
          identity as (
            update auth.identities i
-              set identity_data = i.identity_data
-                    || jsonb_build_object('email', c.email, 'email_verified', c.email_confirmed_at is not null),
+              set identity_data = i.identity_data || case i.provider
+                    when 'email' then jsonb_build_object('email', c.email, 'email_verified', c.email_confirmed_at is not null)
+                    else jsonb_build_object('phone', c.phone, 'phone_verified', c.phone_confirmed_at is not null) end,
                   updated_at = g.now
              from changed c, given g
-            where i.user_id = c.id and i.provider = 'email' and (g.email is not null or g.confirm))
+            where i.user_id = c.id
+              and case i.provider when 'email' then g.email is not null or g.confirm
+                                  when 'phone' then g.phone is not null or g.confirm_phone end)
          select id from changed",
     );
     Ok(tx.query_opt(sql).await?.is_some())
 }
 
-/// Has an account known by the address and the number that it has by now: an identity for each, and it is anonymous no more.
-pub(crate) async fn know_by_names(tx: &Tx, user_id: UserId, now: Timestamp) -> Result<()> {
+/// Has an account known by the address, the number or both that it was given: an identity for each, and it is anonymous no more. Who comes
+/// by his company's provider alone goes on doing so.
+pub(crate) async fn know_by_names(tx: &Tx, user_id: UserId, (email, phone): (bool, bool), now: Timestamp) -> Result<()> {
     let mut sql = Sql::new("with given as (select ");
-    sql.bind(user_id).text("::uuid as id, ").bind(now).text(
+    sql.bind(user_id).text("::uuid as id, ").bind(email).text("::boolean as email, ").bind(phone).text("::boolean as phone, ").bind(now);
+    sql.text(
         "::timestamptz as now),
          account as (
            update auth.users u set is_anonymous = u.is_anonymous and u.email is null and u.phone is null
@@ -321,8 +339,10 @@ pub(crate) async fn know_by_names(tx: &Tx, user_id: UserId, now: Timestamp) -> R
          select a.id, n.provider, a.id::text,
                 jsonb_build_object('sub', a.id, n.provider, n.name, 'email_verified', n.provider = 'email' and a.email_confirmed_at is not null,
                                    'phone_verified', n.provider = 'phone' and a.phone_confirmed_at is not null), g.now, g.now, g.now
-           from account a, given g, lateral (values ('email', a.email), ('phone', a.phone)) n (provider, name)
-          where n.name is not null
+           from account a, given g, lateral (values ('email', a.email, g.email), ('phone', a.phone, g.phone)) n (provider, name, is_given)
+          where n.is_given and n.name is not null
+            and (not exists (select from auth.identities i where i.user_id = a.id and i.provider like 'sso:%')
+                 or exists (select from auth.identities i where i.user_id = a.id and i.provider not like 'sso:%'))
          on conflict (provider, provider_id) do update
             set identity_data = auth.identities.identity_data || excluded.identity_data, updated_at = excluded.updated_at
           where auth.identities.identity_data is distinct from auth.identities.identity_data || excluded.identity_data",

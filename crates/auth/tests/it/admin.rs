@@ -78,6 +78,7 @@ async fn an_account_is_made_by_its_number() {
     let confirmed = admin(&server, "PUT", &path, Some(json!({ "phone_confirm": true }))).await.ok();
     assert_eq!([&confirmed["phone_confirmed_at"], &confirmed["confirmed_at"]], [&json!("2026-11-21T12:00:00Z"); 2]);
     assert!(confirmed.get("email_confirmed_at").is_none());
+    assert_eq!(confirmed["identities"][0]["identity_data"]["phone_verified"], true);
     sign_in().await.ok();
     let again = admin(&server, "POST", "/admin/users", Some(json!({ "phone": "15550100" }))).await;
     again.refused(422, "phone_exists", "A user with this phone number has already been registered");
@@ -125,6 +126,51 @@ async fn a_number_is_given_and_changed_with_the_service_key() {
         admin(&server, "PUT", &path(&ann), Some(body)).await.refused(400, "validation_failed", message);
     }
     admin(&server, "PUT", &path(&ann), Some(json!({ "role": "" }))).await.ok();
+}
+
+#[tokio::test]
+async fn who_got_another_number_or_address_is_reached_at_the_old_one_no_more() {
+    let server = Server::new().await;
+    let ann = server.sign_up("ann@example.com").await;
+    let path = format!("/admin/users/{}", ann["user"]["id"].as_str().unwrap());
+    admin(&server, "PUT", &path, Some(json!({ "phone": "+15550100" }))).await.ok();
+    // What was sent to both, and the other address that she asked for herself.
+    server.post("/otp", json!({ "phone": "+15550100" })).await.ok();
+    let code = server.message("+15550100").await.code;
+    server.post("/recover", json!({ "email": "ann@example.com" })).await.ok();
+    let letter = server.message("ann@example.com").await;
+    server.call("PUT", "/user", Some(token(&ann)), Some(json!({ "email": "eve@example.com" }))).await.ok();
+    let change = server.message("eve@example.com").await;
+    let changed = admin(&server, "PUT", &path, Some(json!({ "phone": "+15550199" }))).await.ok();
+    assert_eq!((&changed["phone"], changed.get("new_email")), (&json!("15550199"), None));
+    let (code_over, link_over) = ("Token has expired or is invalid", "Email link is invalid or has expired");
+    assert!(!letter.token().is_empty() && !change.token().is_empty());
+    for (body, message) in [
+        (json!({ "type": "sms", "phone": "+15550100", "token": code }), code_over),
+        (json!({ "type": "recovery", "token_hash": letter.token() }), link_over),
+        (json!({ "type": "email_change", "token_hash": change.token() }), link_over),
+    ] {
+        server.post("/verify", body).await.refused(403, "otp_expired", message);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_known_by_what_the_service_key_did_not_say() {
+    let server = Server::new().await;
+    let ann = server.sign_up("ann@example.com").await;
+    let id = ann["user"]["id"].as_str().unwrap();
+    let path = format!("/admin/users/{id}");
+    for (provider, after) in [("google", json!(["google", "phone"])), ("sso:01900000-0000-7000-8000-000000000001:x", json!(["sso"]))] {
+        server.sql(&format!("delete from auth.identities where user_id = '{id}'")).await;
+        server
+            .sql(&format!(
+                "insert into auth.identities (user_id, provider, provider_id, identity_data) values ('{id}', '{provider}', 'x', '{{}}')"
+            ))
+            .await;
+        admin(&server, "PUT", &path, Some(json!({ "phone": "+15550100" }))).await.ok();
+        let known = format!("select jsonb_agg(split_part(provider, ':', 1) order by provider) from auth.identities where user_id = '{id}'");
+        assert_eq!(server.ask(&known).await, after.to_string().replace(',', ", "));
+    }
 }
 
 #[tokio::test]

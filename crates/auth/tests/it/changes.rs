@@ -183,6 +183,13 @@ async fn a_new_password_needs_the_one_before_where_the_operator_says_so() {
     server.sign_in("ann@example.com").await;
     put(&server, &session, json!({ "password": next, "current_password": PASSWORD })).await.ok();
     server.post("/token?grant_type=password", json!({ "email": "ann@example.com", "password": next })).await.ok();
+    // Who forgot it came by a message.
+    server.post("/recover", json!({ "email": "ann@example.com" })).await.ok();
+    let letter = server.message("ann@example.com").await;
+    let back = server.post("/verify", json!({ "type": "recovery", "token_hash": letter.token() })).await.ok();
+    put(&server, &back, json!({ "password": "found again, and long" })).await.ok();
+    let session =
+        server.post("/token?grant_type=password", json!({ "email": "ann@example.com", "password": "found again, and long" })).await.ok();
     // Who has none says none.
     server.sql("update auth.users set encrypted_password = null").await;
     put(&server, &session, json!({ "password": PASSWORD })).await.ok();

@@ -39,6 +39,23 @@ async fn password(server: &Server, address: &str, email: &str, password: &str) -
 }
 
 #[tokio::test]
+async fn the_password_before_is_tried_no_oftener_than_at_sign_in() {
+    let server = tight(LimitsConfig { wrong_password_10min_max: 2, ..LimitsConfig::default() }).await;
+    let session = server.sign_up("ann@example.com").await;
+    let put = async |current: &str| {
+        let body = json!({ "password": "a new long password", "current_password": current });
+        from(&server, ANN, ("PUT", "/user"), Some(token(&session)), Some(body)).await
+    };
+    for _ in 0..2 {
+        put("not the one").await.refused(400, "current_password_invalid", "The current password is not right.");
+    }
+    too_often(&put(PASSWORD).await, "300");
+    too_often(&password(&server, ANN, "ann@example.com", PASSWORD).await, "300");
+    password(&server, BOB, "ann@example.com", PASSWORD).await.ok();
+    assert_eq!(server.ask("select count(*) from auth.security_events where action = 'login_failed'").await, "2");
+}
+
+#[tokio::test]
 async fn every_path_has_a_bucket_for_every_address() {
     let server = tight(LimitsConfig {
         sign_up_5min_max: 2,

@@ -300,6 +300,20 @@ async fn a_program_does_not_reach_the_account_of_whom_it_acts_for() {
 }
 
 #[tokio::test]
+async fn an_address_is_told_for_its_own_scope_alone() {
+    let server = server(|_| ()).await;
+    let planner = planner(&server).await;
+    let ann = server.sign_up("ann@example.com").await;
+    // With some providers the name of an account is its address.
+    let data =
+        json!({ "preferred_username": "Ann@Example.com", "user_name": "ann@example.com", "full_name": "ann@example.com", "nick": "A" });
+    server.call("PUT", "/user", Some(token(&ann)), Some(json!({ "data": data }))).await.ok();
+    let held = tokens(&server, &planner, &ann, &[("scope", "openid profile")]).await;
+    let told = server.call("GET", "/oauth/userinfo", Some(token(&held)), None).await.ok();
+    assert_eq!(told, json!({ "sub": ann["user"]["id"], "updated_at": told["updated_at"], "user_metadata": { "nick": "A" } }));
+}
+
+#[tokio::test]
 async fn what_somebody_let_in_he_sees_and_ends() {
     let server = server(|_| ()).await;
     let planner = planner(&server).await;

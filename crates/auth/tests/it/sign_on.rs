@@ -87,6 +87,9 @@ async fn members_sign_in_with_the_provider_of_their_company() {
         put(body).await.refused(422, "user_sso_managed", message);
     }
     put(json!({ "data": { "name": "Ann Lee" } })).await.ok();
+    // Forms send what is there along.
+    let same = put(json!({ "email": "Ann@ACME.example", "data": { "name": "Ann Lee-Day" } })).await.ok();
+    assert_eq!((&same["email"], &same["user_metadata"]["name"]), (&json!("ann@acme.example"), &json!("Ann Lee-Day")));
     server.sql("update public.sign_on_providers set is_enabled = false").await;
     put(json!({ "password": "a long password" })).await.ok();
     server.sql("update public.sign_on_providers set is_enabled = true").await;

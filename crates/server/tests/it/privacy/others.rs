@@ -262,9 +262,27 @@ async fn an_account_goes_when_its_hold_is_over_and_not_before() {
     let gone = "delete from auth.users where id = '01900000-0000-7000-8000-00000000d101'";
     let refused = client.batch_execute(gone).await.unwrap_err();
     assert_eq!(refused.as_db_error().and_then(|error| error.constraint()), Some("person_held"), "{refused}");
+    // Nor is he emptied; locked out he may be.
+    let id = "id = '01900000-0000-7000-8000-00000000d101'";
+    let emptied = format!("update auth.users set deleted_at = now(), email = null, raw_user_meta_data = '{{}}' where {id}");
+    let refused = client.batch_execute(&emptied).await.unwrap_err();
+    assert_eq!(refused.as_db_error().and_then(|error| error.constraint()), Some("person_held"), "{refused}");
+    let locked = format!("update auth.users set deleted_at = now() where {id}; update auth.users set deleted_at = null where {id}");
+    client.batch_execute(&locked).await.unwrap();
     client.batch_execute("update public.legal_holds set released_at = now()").await.unwrap();
+    // A hold that is just being written is waited for.
+    let holding = world.superuser().await;
+    holding.batch_execute(&format!("begin; set local session_replication_role = replica; select pg_advisory_xact_lock(hashtextextended('erase ' || '01900000-0000-7000-8000-00000000d101', 0));
+         insert into public.legal_holds (company_id, user_id, reason) values ('{COMPANY}', '01900000-0000-7000-8000-00000000d101', 'y')")).await.unwrap();
+    client.batch_execute("set lock_timeout = '200ms'").await.unwrap();
+    let waits = client.batch_execute(gone).await.unwrap_err();
+    assert_eq!(waits.code(), Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE), "{waits}");
+    holding.batch_execute("commit").await.unwrap();
+    let refused = client.batch_execute(gone).await.unwrap_err();
+    assert_eq!(refused.as_db_error().and_then(|error| error.constraint()), Some("person_held"), "{refused}");
+    client.batch_execute("update public.legal_holds set released_at = now() where released_at is null").await.unwrap();
     client.batch_execute(gone).await.unwrap();
-    assert_eq!(count(&client, "select count(*) from public.legal_holds where user_id = '01900000-0000-7000-8000-00000000d101'").await, 1);
+    assert_eq!(count(&client, "select count(*) from public.legal_holds where user_id = '01900000-0000-7000-8000-00000000d101'").await, 2);
     // Nobody is told of erasures of accounts that are no members of his.
     let stranger = format!(
         "insert into app.erasures (subject, subject_id, asked_how, status) values ('account', '01900000-0000-7000-8000-00000000d102', 'self', 'running');
