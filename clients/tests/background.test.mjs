@@ -50,6 +50,30 @@ test('job_queue takes a mail, says how it is in its own words, and background_jo
   assert.deepEqual(done(await bob.client.from('background_jobs').select('id')), [])
 })
 
+test('job_queue takes an estimate by its template, and a template of the company with variables', async () => {
+  const { client, company, customer, to } = await shop('ann')
+  const line_items = [{ description: 'Boiler', quantity: 1, unit_price: 123_450 }]
+  const estimate = done(await client.from('estimates').insert({ customer_id: customer.id, title: 'New boiler', line_items }).select().single())
+  const payload = { template: 'estimate', estimate_id: estimate.id, to: customer.email }
+  done(await client.from('job_queue').insert({ company_id: company.id, job_type: 'send_email', payload, priority: 1 }))
+  const letter = await message(to)
+  assert.match(letter.text, new RegExp(`Dear Ben Baker[^]*${estimate.estimate_number}: New boiler[^]*1,234\\.50 USD`))
+
+  const event = 'spring_offer'
+  done(await client.from('notification_templates').insert({ event, channel: 'email', name: 'Offer', subject: 'Offer', body: '{{ discount }} % off until {{ day }}' }))
+  const offer = (variables) => client.from('job_queue').insert({ job_type: 'send_email', payload: { template: event, to, variables } })
+  assert.equal((await offer({ discount: 10 })).error.code, 'template_variable_missing')
+  done(await offer({ discount: 10, day: 'Monday' }))
+  const told = await until('the offer is there', async () => {
+    const rows = done(await client.from('background_jobs').select('status, payload'))
+    return rows.find((row) => row.payload.template === event && row.status === 'completed')
+  })
+  assert.deepEqual(told.payload.variables, { discount: 10, day: 'Monday' })
+  const bob = await shop('bob')
+  const wanted = { job_type: 'send_email', payload: { template: event, to: bob.to, variables: { discount: 1, day: 'x' } } }
+  assert.equal((await bob.client.from('job_queue').insert(wanted)).error.code, 'template_unknown')
+})
+
 test('send_invoice_reminder writes to the customer of an overdue invoice, once', async () => {
   const { client, company, customer, to } = await shop('ann')
   const due_date = new Date(Date.now() - 5 * 86_400_000).toISOString()

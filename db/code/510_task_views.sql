@@ -84,6 +84,10 @@ begin
         if length(v_text) > v_field.length_max then
           return format('The field "%s" has up to %s letters.', v_field.name, v_field.length_max);
         end if;
+      when 'template' then
+        if length(v_text) not between 1 and 120 then
+          return format('The field "%s" has 1 to 120 letters.', v_field.name);
+        end if;
       when 'id' then
         if v_text !~* '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' then
           return format('The field "%s" is an id.', v_field.name);
@@ -143,6 +147,8 @@ begin
     if v_fault is not null then
       raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
     end if;
+    perform app.check_letter(p_is_service, f, coalesce(p_payload, '{}'), p_company_id)
+       from jsonb_array_elements(v_kind.fields) f where f ->> 'type' = 'template';
   end if;
 end $$;
 revoke all on function app.check_task_of_caller(boolean, text, jsonb, uuid) from public;

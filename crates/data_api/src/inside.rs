@@ -12,12 +12,13 @@ use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt as _;
 use kernel::{Error, Grant, Kind, Principal, RequestContext, Result};
 use postgres::catalog::{Relation, TypeShape};
-use postgres::{RowStream, Tx};
+use postgres::{Access, RowStream, Tx};
 use serde_json::Value;
 
 use crate::DataApi;
 use crate::limits::RowLimit;
-use crate::plan::{self, Caller, Plan, Surroundings};
+use crate::plan::{self, Caller, Plan, ReadPlan, Surroundings};
+use crate::planner;
 use crate::query;
 use crate::request::{self, Target};
 use crate::routes::fit;
@@ -82,6 +83,15 @@ pub struct Writing<'a> {
     pub prefer: &'static str,
 }
 
+/// How many rows there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RowCount {
+    /// So many.
+    pub rows: u64,
+    /// Whether they were counted, and not only expected.
+    pub is_exact: bool,
+}
+
 /// Rows as JSON objects, one by one.
 #[derive(Debug)]
 pub struct JsonRows(RowStream);
@@ -123,6 +133,29 @@ impl DataApi {
         tx.stream(statement, self.config().stream_buffer_bytes).map(JsonRows)
     }
 
+    /// Tells how many rows a selection has, as whoever the grant is of reads them: counted, up to so many, or expected by the planner where
+    /// counting takes longer than `time`. Zero is no time at all.
+    pub async fn count_rows(&self, grant: &Grant, selection: Selection<'_>, (rows_max, time): (i64, Duration)) -> Result<RowCount> {
+        let make = |plan: &ReadPlan<'_>| (query::counted(plan, rows_max), query::expected(plan));
+        let (counted, expected) = self.planned(grant.principal(), selection, make).await?;
+        if !time.is_zero()
+            && let Ok(rows) = Box::pin(self.counted(grant, counted, time)).await
+        {
+            return Ok(RowCount { rows, is_exact: true });
+        }
+        let tx = Box::pin(self.database().begin(grant, &RequestContext::default(), Access::Read)).await?;
+        let rows = planner::expected_of(&tx, expected).await?;
+        tx.commit().await?;
+        Ok(RowCount { rows: u64::try_from(rows).unwrap_or_default(), is_exact: false })
+    }
+
+    async fn counted(&self, grant: &Grant, counted: postgres::Sql, time: Duration) -> Result<u64> {
+        let tx = Box::pin(self.database().begin_long(grant, &RequestContext::default(), time)).await?;
+        let rows: i64 = tx.query_one(counted).await?.try_get("rows").map_err(Error::internal)?;
+        tx.commit().await?;
+        u64::try_from(rows).map_err(Error::internal)
+    }
+
     /// Writes within a transaction, and returns the rows where `prefer` asks for them.
     pub async fn write_within(&self, tx: &Tx, principal: &Principal, writing: Writing<'_>, body: Bytes) -> Result<Value> {
         let limits = self.limits().of(principal.database_role());
@@ -146,6 +179,11 @@ impl DataApi {
     }
 
     async fn selected(&self, principal: &Principal, selection: Selection<'_>) -> Result<postgres::Sql> {
+        self.planned(principal, selection, query::each).await
+    }
+
+    /// Makes something of the plan of a selection.
+    async fn planned<T>(&self, principal: &Principal, selection: Selection<'_>, make: impl FnOnce(&ReadPlan<'_>) -> T) -> Result<T> {
         check_filter(selection.filter)?;
         let limits = self.limits().of(principal.database_role());
         let mut raw_query = format!("select={}", selection.columns.join(","));
@@ -172,7 +210,7 @@ impl DataApi {
         let surroundings = self.surroundings(&catalog, Caller::from(principal), limits);
         let plan = plan::plan(&request, Surroundings { rows: RowLimit { max: i64::MAX, refuses: false }, ..surroundings })?;
         match &plan {
-            Plan::Read(plan) => Ok(query::each(plan)),
+            Plan::Read(plan) => Ok(make(plan)),
             Plan::Write(_) | Plan::Call(_) => Err(Error::internal("a selection reads")),
         }
     }

@@ -47,7 +47,7 @@ use tokio::sync::Semaphore;
 
 pub use batch::router as batch_router;
 pub use config::{DataApiConfig, EmbedNames, EndOfTransaction, OpenApiMode};
-pub use inside::{ColumnShape, JsonRows, Selection, TableShape, Writing};
+pub use inside::{ColumnShape, JsonRows, RowCount, Selection, TableShape, Writing};
 pub use routes::{root_router, router};
 pub use timing::Timing;
 pub use typescript::typescript;

@@ -40,6 +40,11 @@ pub(crate) async fn counted(tx: &Tx, statement: Sql, plan: &ReadPlan<'_>) -> Res
 
 /// Returns how many rows fit that the planner expects.
 pub(crate) async fn expected(tx: &Tx, plan: &ReadPlan<'_>) -> Result<i64> {
-    let said: Value = serde_json::from_str(&tx.explain(query::expected(plan)).await?).map_err(Error::internal)?;
+    expected_of(tx, query::expected(plan)).await
+}
+
+/// The same of a statement that asks the planner.
+pub(crate) async fn expected_of(tx: &Tx, explain: Sql) -> Result<i64> {
+    let said: Value = serde_json::from_str(&tx.explain(explain).await?).map_err(Error::internal)?;
     said.pointer("/0/Plan/Plan Rows").and_then(Value::as_i64).ok_or_else(|| Error::internal("a plan that expects no number of rows"))
 }

@@ -22,7 +22,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::{Error, Kind, Result};
 pub use grant::{AnyCaller, Can, Capability, Demand, Grant, ServiceOnly, SignedIn};
 pub use ids::{CompanyId, SessionId, UserId};
-pub use money::minor_digits;
+pub use money::{minor_digits, shown_amount};
 pub use pass::{Pass, PassKind};
 pub use principal::{AssuranceLevel, Authority, Principal, Subject};
 pub use request::{ClientAddress, RequestContext};

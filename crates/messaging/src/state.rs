@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::config::MessagingConfig;
+use crate::letters::Letters;
 use crate::notifications::Texts;
 
 /// Seals the secrets of webhooks, each for the row that keeps it.
@@ -54,6 +55,7 @@ struct Inner {
     options: MessagingOptions,
     http: Http,
     texts: Texts,
+    letters: Letters,
     wake: Notify,
 }
 
@@ -66,7 +68,7 @@ impl Messaging {
         let webhooks = &options.config.webhooks;
         let bounds = Bounds { bytes_max: webhooks.answer_bytes_max, time: Duration::from_secs(webhooks.attempt_seconds_max.into()) };
         let http = Http::new(HttpOptions { bounds, private_allowed: webhooks.private_addresses_allowed })?;
-        Ok(Self(Arc::new(Inner { options, http, texts: Texts::load()?, wake: Notify::new() })))
+        Ok(Self(Arc::new(Inner { options, http, texts: Texts::load()?, letters: Letters::load()?, wake: Notify::new() })))
     }
 
     /// Returns the settings.
@@ -96,6 +98,10 @@ impl Messaging {
 
     pub(crate) fn texts(&self) -> &Texts {
         &self.0.texts
+    }
+
+    pub(crate) fn letters(&self) -> &Letters {
+        &self.0.letters
     }
 
     pub(crate) fn vault(&self) -> &dyn Vault {

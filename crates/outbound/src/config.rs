@@ -56,7 +56,9 @@ pub struct MailConfig {
     pub smtp_port: u16,
     /// `starttls`, `tls` or `none`.
     pub smtp_security: MailSecurity,
-    /// The login there, if it wants one.
+    /// A file with certificates (PEM) of authorities that vouch for it, beside those that this system trusts.
+    pub smtp_ca_file: Option<PathBuf>,
+    /// The login there, if it wants one: never where `smtp_security` is `none`.
     pub smtp_login: Option<String>,
     /// The password of the login.
     pub smtp_password: Option<Secret<String>>,
@@ -224,6 +226,7 @@ impl Default for MailConfig {
             smtp_host: None,
             smtp_port: 587,
             smtp_security: MailSecurity::Starttls,
+            smtp_ca_file: None,
             smtp_login: None,
             smtp_password: None,
             smtp_time_ms: 15_000,
@@ -311,14 +314,17 @@ impl OutboundConfig {
             .collect()
     }
 
-    fn mail_faults(&self) -> [(bool, &'static str, &'static str); 12] {
+    fn mail_faults(&self) -> [(bool, &'static str, &'static str); 14] {
         let mail = &self.mail;
+        let is_open = mail.smtp_security == MailSecurity::None;
         let configured: &[(&str, bool)] = &[("smtp", mail.smtp_host.is_some()), ("resend", mail.resend_key.is_some())];
         [
             (!are_senders(&mail.senders, configured), "mail.senders", "smtp and resend, each once and only where it is configured"),
             (mail.smtp_port == 0, "mail.smtp_port", "1 to 65535"),
             (mail.smtp_host.as_ref().is_some_and(String::is_empty), "mail.smtp_host", "the name of a mail server"),
             (mail.smtp_login.is_some() != mail.smtp_password.is_some(), "mail.smtp_login", "together with mail.smtp_password"),
+            (mail.smtp_login.is_some() && is_open, "mail.smtp_login", "over TLS alone: mail.smtp_security is starttls or tls"),
+            (mail.smtp_ca_file.is_some() && is_open, "mail.smtp_ca_file", "where mail.smtp_security is starttls or tls"),
             (!(100..=120_000).contains(&mail.smtp_time_ms), "mail.smtp_time_ms", "100 to 120000"),
             (mail.resend_key.as_ref().is_some_and(|key| !is_header(key.expose())), "mail.resend_key", "a key such as re_123"),
             (!is_web_address(&mail.resend_url), "mail.resend_url", "an http or https URL"),
@@ -432,5 +438,12 @@ mod tests {
             ]
         );
         assert!(!format!("{config:?}").contains("hunter2"));
+        let mut config = OutboundConfig::default();
+        config.mail.smtp_security = MailSecurity::None;
+        config.mail.smtp_login = Some("ann".to_owned());
+        config.mail.smtp_password = Some(Secret::new("hunter2".to_owned()));
+        config.mail.smtp_ca_file = Some("ca.pem".into());
+        let keys: Vec<_> = config.faults().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["mail.smtp_login", "mail.smtp_ca_file"], "a password is never sent in plain");
     }
 }

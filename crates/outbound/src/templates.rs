@@ -16,7 +16,6 @@ use crate::config::MailConfig;
 
 const LAYOUT_HTML: &str = "layout.html";
 const LAYOUT_TEXT: &str = "layout.txt";
-const COLOR: &str = "#1f2937";
 const DAY_MINUTES: u32 = 24 * 60;
 
 /// The reason of a message.
@@ -148,8 +147,8 @@ impl Templates {
         let alone = values.link.is_empty() || button.is_empty();
         let outer = context! {
             locale, subject, brand => name, link => values.link, code => values.code,
-            logo => brand.logo.as_deref().filter(|logo| logo.starts_with("https://")),
-            color => brand.color.as_deref().filter(|color| is_color(color)).unwrap_or(COLOR),
+            logo => brand.shown_logo(),
+            color => brand.shown_color(),
             lead => say(section, "lead")?,
             code_label => say("layout", if alone { "code_alone" } else { "code" })?,
             expiry => say("layout", if values.minutes < 2 * DAY_MINUTES { "expiry" } else { "expiry_days" })?,
@@ -233,10 +232,6 @@ fn unusable(name: &str, error: impl std::fmt::Display) -> Error {
 
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
-}
-
-fn is_color(text: &str) -> bool {
-    text.strip_prefix('#').is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

@@ -88,6 +88,8 @@ pub enum FieldType {
     Object,
     /// A list.
     List,
+    /// The name of a template of the company's own or one of these, each with the names that it prints: in place of `subject` and `text`.
+    Template(&'static [(&'static str, &'static [&'static str])]),
 }
 
 impl Default for Rules {
@@ -144,8 +146,14 @@ impl Field {
             FieldType::Phone => ("phone", None),
             FieldType::Object => ("object", None),
             FieldType::List => ("array", None),
+            FieldType::Template(_) => ("template", None),
         };
-        json!({ "name": self.name, "type": name, "is_required": self.is_required, "length_max": length_max })
+        let mut field = json!({ "name": self.name, "type": name, "is_required": self.is_required, "length_max": length_max });
+        if let (FieldType::Template(known), Some(field)) = (self.field_type, field.as_object_mut()) {
+            let known: serde_json::Map<String, Value> = known.iter().map(|(name, printed)| ((*name).to_owned(), json!(printed))).collect();
+            field.insert("values".to_owned(), Value::Object(known));
+        }
+        field
     }
 }
 

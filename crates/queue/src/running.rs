@@ -166,13 +166,15 @@ impl Running {
 
     /// Says how far it is. Written at most twice a second, and not waited for by anything: of several in between only the first is seen.
     pub async fn progress(&self, percent: u8, message: &str) -> Result<()> {
-        {
-            let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-            if noted.is_some_and(|noted| noted.elapsed() < PROGRESS) {
-                return Ok(());
-            }
-            *noted = Some(Instant::now());
+        if self.noted.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|noted| noted.elapsed() < PROGRESS) {
+            return Ok(());
         }
+        self.stage(percent, message).await
+    }
+
+    /// Says that something new begins, or how it ended, however short a time ago it said anything: for the few of a task that are to be seen.
+    pub async fn stage(&self, percent: u8, message: &str) -> Result<()> {
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let mut note = Sql::new("select app.note_task_progress(");
         note.bind(self.worker).text("::uuid, ").bind(self.company_id).text("::uuid, ").bind(self.id).text("::uuid, ");
         note.bind(i32::from(self.attempt)).text("::smallint, ").bind(i32::from(percent.min(100))).text("::integer, ");

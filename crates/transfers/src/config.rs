@@ -14,6 +14,8 @@ pub struct TransfersConfig {
     pub export_rows_max: u64,
     /// Bytes of one export.
     pub export_bytes_max: u64,
+    /// Milliseconds in which the rows of an export are counted, so that its progress is known; after them what the planner expects counts, as with 0.
+    pub export_count_time_ms: u64,
     /// Seconds in which the rows of an export are read.
     pub export_time_s: u64,
     /// Exports of one company at the same time; the next ones wait.
@@ -70,6 +72,7 @@ impl Default for TransfersConfig {
             link_days: 7,
             export_rows_max: 10_000_000,
             export_bytes_max: 5_000_000_000,
+            export_count_time_ms: 2000,
             export_time_s: 3600,
             exports_running_max: 2,
             import_bytes_max: 1_000_000_000,
@@ -107,6 +110,7 @@ impl TransfersConfig {
             (!(1..=365).contains(&self.link_days), "link_days", "1 to 365"),
             (!(1..=1_000_000_000).contains(&self.export_rows_max), "export_rows_max", "1 to 1000000000"),
             (!(1..=TERABYTE).contains(&self.export_bytes_max), "export_bytes_max", "1 to 1000000000000"),
+            (self.export_count_time_ms > 60_000, "export_count_time_ms", "0 to 60000"),
             (!(1..=DAY_S).contains(&self.export_time_s), "export_time_s", "1 to 86400"),
             (!(1..=1000).contains(&self.exports_running_max), "exports_running_max", "1 to 1000"),
             (!(1..=TERABYTE).contains(&self.import_bytes_max), "import_bytes_max", "1 to 1000000000000"),

@@ -76,13 +76,16 @@ impl GenerateReport {
     async fn make(&self, task: &Running, making: &Making<'_>, wanted: &Wanted) -> Result<Value> {
         let format = format(&wanted.format)?;
         let statement = statement(&wanted.report, self.0.config().report_rows_max)?;
+        task.stage(1, "the figures are read").await?;
         let tx = task.begin_as_asker::<Reporting>(Access::Read).await?;
         self.0.take_time(&tx).await?;
         let rows = tx.query(statement).await?;
         tx.rollback().await?;
         let rows: Vec<Bytes> =
             rows.iter().map(|row| row.raw(0).map(Option::unwrap_or_default).map_err(Error::internal)).collect::<Result<_>>()?;
+        task.stage(60, &format!("{} rows are written", rows.len())).await?;
         let content = if format == Format::Html { page(&wanted.report, &rows)? } else { file(format, &rows)? };
+        task.stage(90, &format!("{} bytes are kept", content.len())).await?;
         let count = AtomicU64::new(u64::try_from(rows.len()).unwrap_or_default());
         making.keep(stream::iter([Ok(content)]).boxed(), self.0.config().export_bytes_max, &count).await
     }

@@ -55,6 +55,11 @@ pub(crate) fn expected(plan: &ReadPlan<'_>) -> Sql {
     read::expected(plan)
 }
 
+/// Makes the statement that counts the rows of a read, up to so many.
+pub(crate) fn counted(plan: &ReadPlan<'_>, rows_max: i64) -> Sql {
+    read::counted(plan, rows_max)
+}
+
 /// Makes the statement by which the planner says what it expects of the rows that are answered; none where nothing but rows are written.
 pub(crate) fn estimated(plan: &Plan<'_>) -> Option<Sql> {
     plan.rows()?;

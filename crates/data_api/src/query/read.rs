@@ -30,6 +30,14 @@ pub(super) fn expected(plan: &ReadPlan<'_>) -> Sql {
     sql
 }
 
+/// Makes the statement that counts the rows, up to so many.
+pub(super) fn counted(plan: &ReadPlan<'_>, rows_max: i64) -> Sql {
+    let mut sql = Sql::new("select count(*) as rows from (");
+    all(&mut sql, &Place::of(plan.relation, &plan.rows.embeds), Some(plan.walls), &plan.rows);
+    sql.text("\n limit ").amount(rows_max).text(") thorbis_counted");
+    sql
+}
+
 /// Writes the source of the rows, and beside it all that fit where they are counted.
 pub(super) fn rows(sql: &mut Sql, place: &Place<'_>, walls: Option<Walls<'_>>, rows: &Rows<'_>) {
     sql.text(SOURCE).text(" as (\nselect ");

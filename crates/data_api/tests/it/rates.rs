@@ -232,3 +232,39 @@ async fn a_request_that_takes_its_time_holds_up_no_other_and_counts_all_the_same
         gate.query_one("select sum(request_count)::integer from public.api_rate_limits where endpoint like 'vector_search%'", &[]).await;
     assert_eq!(counted.unwrap().get::<_, i32>(0), 3);
 }
+
+#[tokio::test]
+async fn of_twenty_calls_at_once_no_two_take_the_last_place() {
+    let server = Server::new().await;
+    let (ann, bob) = (server.owner("ann").await, server.owner("bob").await);
+    let cal = server.member(&ann.company_id, "csr").await;
+    // Each takes a while, so that many are open while others decide.
+    let functions = "create function public.run_slow(cost integer) returns integer language plpgsql volatile as $$
+                     declare v_left integer := app.check_rate('vector_search', cost);
+                     begin perform pg_sleep(random() * 0.05); return v_left; end $$;
+                     revoke all on function public.run_slow(integer) from public;
+                     grant execute on function public.run_slow(integer) to authenticated";
+    let superuser = server.db.superuser().await;
+    superuser.batch_execute(functions).await.unwrap();
+    server.api.reload().await.unwrap();
+    server.post(&server.service(), "rpc/set_rate_limit", json!({ "class": "vector_search", "minute_max": 7 }), "").await.ok();
+    // All of it in one minute.
+    let second = "select extract(second from clock_timestamp())::integer";
+    while superuser.query_one(second, &[]).await.unwrap().get::<_, i32>(0) > 35 {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    for (who, cost, most) in [(&ann, 1, 7), (&bob, 3, 2), (&cal, 7, 1)] {
+        let calls = (0..20).map(|_| server.post(who, "rpc/run_slow", json!({ "cost": cost }), ""));
+        let answers = futures_util::future::join_all(calls).await;
+        let (went, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
+        assert_eq!(went.len(), most, "of cost {cost}: {:?}", went.iter().map(|answer| &answer.text).collect::<Vec<_>>());
+        for answer in refused {
+            answer.refused(429, "RATE_LIMIT_EXCEEDED");
+        }
+    }
+    let counted = "select string_agg(t.sum::text, ' ' order by t.sum) from (select sum(request_count) from public.api_rate_limits group by identifier_value) t";
+    let counted: String = superuser.query_one(counted, &[]).await.unwrap().get(0);
+    assert_eq!(counted, "6 7 7", "what came through is counted, and nothing else");
+    let gone = superuser.query_one("select count(*) from pg_locks where locktype = 'advisory' and granted", &[]).await.unwrap();
+    assert_eq!(gone.get::<_, i64>(0), 0, "every gate is open again");
+}

@@ -37,8 +37,8 @@ pub enum Whom {
     User(UserId),
     /// The holder of a pass, by its digest.
     Pass(Arc<str>),
-    /// The operator's programs.
-    Service,
+    /// The operator's programs: with the key for everything, or with one that names the company that it is for, each for itself.
+    Service(Option<CompanyId>),
     /// Whoever asks from a network.
     Network(String),
     /// Whoever tries to be somebody, or to reach him, from a network.
@@ -195,7 +195,9 @@ impl Limiter {
         let company = asker.company;
         let tier = company.filter(|_| rules.ask_for_tiers()).and_then(|company| self.tier(company));
         let mut held = Vec::with_capacity(classes.len());
-        for class in classes {
+        // Operations have rates for people and their keys; the operator's programs have the one that he set for them.
+        let is_service = matches!(asker.whom, Whom::Service(_));
+        for class in classes.iter().filter(|class| !(is_service && class.is_operation())) {
             if let Some(limit) = rules.limit((*class, Counted::Caller), company, tier.as_deref()) {
                 let demand = Demand { key: self.key(*class, &asker.whom), rate: limit.rate, cost };
                 held.push((Arc::clone(limit), demand));
@@ -260,7 +262,8 @@ impl Limiter {
         match whom {
             Whom::User(user) => self.0.buckets.key("rate_user", &[class, user.0.as_bytes()]),
             Whom::Pass(digest) => self.0.buckets.key("rate_pass", &[class, digest.as_bytes()]),
-            Whom::Service => self.0.buckets.key("rate_service", &[class]),
+            Whom::Service(None) => self.0.buckets.key("rate_service", &[class]),
+            Whom::Service(Some(company)) => self.0.buckets.key("rate_service", &[class, company.0.as_bytes()]),
             Whom::Network(network) => self.0.buckets.key("rate_network", &[class, network.as_bytes()]),
             Whom::Trial { way, name, network } => {
                 self.0.buckets.key("rate_trial", &[class, way.as_bytes(), name.as_bytes(), network.as_bytes()])

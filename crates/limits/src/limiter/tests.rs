@@ -153,3 +153,48 @@ async fn a_handler_counts_more_of_whoever_was_counted_and_gives_back() {
     }
     assert_eq!(limiter.look(&user(2, None), Class::Write).await.wait(), None);
 }
+
+#[tokio::test]
+async fn the_operators_programs_have_the_rate_that_he_set_for_them_and_no_other() {
+    let service = |company: Option<u128>| {
+        let company = company.map(|id| CompanyId(Uuid::from_u128(id)));
+        Asker { whom: Whom::Service(company), company }
+    };
+    let (limiter, _) = limiter(RatesConfig { export_minute_max: 1, ..RatesConfig::default() });
+    for _ in 0..100 {
+        assert_eq!(limiter.take(&service(None), &[Class::Export, Class::Service], 1).await.wait(), None, "without one unless it is set");
+    }
+    // A key that names its company has a bucket of its own, and what is said of that company goes before what is said of all.
+    let own = Rule { company: Some(CompanyId(Uuid::from_u128(8))), ..rule(Class::Service, Counted::Caller, Some(5)) };
+    limiter.learn(1, &[rule(Class::Service, Counted::Caller, Some(2)), own]);
+    let through = async |who: Asker| {
+        let mut through = 0;
+        while limiter.take(&who, &[Class::Export, Class::Service], 1).await.wait().is_none() {
+            through += 1;
+        }
+        through
+    };
+    assert_eq!(through(service(None)).await, 2);
+    assert_eq!(through(service(Some(7))).await, 2, "another key has its own");
+    assert_eq!(through(service(Some(8))).await, 5);
+    assert_eq!(limiter.take(&user(1, Some(8)), &[Class::Write], 1).await.wait(), None, "and people have theirs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_twenty_at_once_none_takes_what_another_one_took() {
+    for _ in 0..50 {
+        let (limiter, _) = limiter(RatesConfig { export_minute_max: 5, write_minute_max: 7, ..RatesConfig::default() });
+        let asked = (0..20).map(|_| {
+            let limiter = limiter.clone();
+            tokio::spawn(async move { limiter.take(&user(1, None), &[Class::Export, Class::Write], 1).await.wait().is_none() })
+        });
+        let mut through = 0;
+        for one in asked.collect::<Vec<_>>() {
+            through += usize::from(one.await.unwrap());
+        }
+        assert_eq!(through, 5, "as many as the narrower one lets through");
+        // Of the wider one those fifteen that were refused took nothing.
+        assert_eq!(limiter.take(&user(1, None), &[Class::Write], 2).await.wait(), None);
+        assert!(limiter.take(&user(1, None), &[Class::Write], 1).await.wait().is_some());
+    }
+}

@@ -1,4 +1,7 @@
 //! Mail over SMTP.
+//!
+//! Invariant: where TLS is asked for nothing is said without it, and a certificate that nobody vouches for is no server's. A password is never
+//! sent in plain: the settings refuse a login without TLS.
 
 use std::time::Duration;
 
@@ -9,6 +12,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor};
 
 use super::refusal::{Fault, Lasting};
@@ -26,12 +30,13 @@ impl Smtp {
     /// Sets up the way; none where no server is named. Connects to nothing yet.
     pub(super) fn new(config: &MailConfig) -> Result<Option<Self>> {
         let Some(host) = &config.smtp_host else { return Ok(None) };
-        let builder = match config.smtp_security {
-            MailSecurity::Starttls => Transport::starttls_relay(host),
-            MailSecurity::Tls => Transport::relay(host),
-            MailSecurity::None => Ok(Transport::builder_dangerous(host)),
+        let tls = match config.smtp_security {
+            MailSecurity::Starttls => Tls::Required(tls(config, host)?),
+            MailSecurity::Tls => Tls::Wrapper(tls(config, host)?),
+            MailSecurity::None => Tls::None,
         };
-        let mut builder = builder.map_err(|error| unusable("outbound.mail.smtp_host", error))?.port(config.smtp_port);
+        // Dangerous would be no TLS without having said so.
+        let mut builder = Transport::builder_dangerous(host).port(config.smtp_port).tls(tls);
         builder = builder.timeout(Some(Duration::from_millis(config.smtp_time_ms)));
         if let (Some(login), Some(password)) = (&config.smtp_login, &config.smtp_password) {
             builder = builder.credentials(Credentials::new(login.clone(), password.expose().clone()));
@@ -70,6 +75,16 @@ impl Smtp {
         }
         Ok(mail)
     }
+}
+
+/// Says whose certificates are believed: those of this system's authorities and of the operator's own, for the name of the server.
+fn tls(config: &MailConfig, host: &str) -> Result<TlsParameters> {
+    let builder = TlsParameters::builder(host.to_owned());
+    let Some(file) = &config.smtp_ca_file else { return builder.build().map_err(|error| unusable("outbound.mail.smtp_host", error)) };
+    let unusable = |error: &dyn std::fmt::Display| unusable("outbound.mail.smtp_ca_file", error);
+    let pem = std::fs::read(file).map_err(|error| unusable(&error))?;
+    let authorities = Certificate::from_pem(&pem).map_err(|error| unusable(&error))?;
+    builder.add_root_certificate(authorities).build().map_err(|error| unusable(&error))
 }
 
 impl Sender for Smtp {

@@ -12,6 +12,8 @@ mod providers;
 #[cfg(test)]
 mod pushes;
 #[cfg(test)]
+mod secured;
+#[cfg(test)]
 mod sent;
 #[cfg(test)]
 mod stand_ins;

@@ -30,7 +30,11 @@ impl Clock for Hands {
 
 impl Post {
     pub(crate) async fn new(config: OutboundConfig) -> Self {
-        let db = testkit::Db::new().await;
+        Self::try_on(testkit::Db::new().await, config).unwrap()
+    }
+
+    /// The same, or why there is none.
+    pub(crate) fn try_on(db: testkit::Db, config: OutboundConfig) -> Result<Self> {
         let clock = Arc::new(Hands(AtomicI64::new(START)));
         let hands: Arc<dyn Clock> = clock.clone();
         #[expect(clippy::disallowed_methods, reason = "the test is where this process starts")]
@@ -38,7 +42,7 @@ impl Post {
         let database = db.database();
         let options =
             OutboundOptions { database: database.clone(), authority: Arc::clone(&authority), clock: hands, config, is_development: true };
-        Self { db, outbound: Outbound::new(options).unwrap(), database, authority, clock }
+        Ok(Self { db, outbound: Outbound::new(options)?, database, authority, clock })
     }
 
     pub(crate) fn wait(&self, seconds: i64) {

@@ -121,7 +121,7 @@ fn asker(principal: &Principal, parts: &Parts) -> Option<Asker> {
     match principal.subject() {
         Subject::Anonymous => visitor(&parts.extensions),
         Subject::User { user_id, .. } => Some(Asker { whom: Whom::User(*user_id), company: principal.claimed_company() }),
-        Subject::Service => Some(Asker { whom: Whom::Service, company: None }),
+        Subject::Service => Some(Asker { whom: Whom::Service(principal.claimed_company()), company: principal.claimed_company() }),
         Subject::Pass(pass) => {
             // An API key was checked before it came here; of another pass it is not known yet whether its company gave it.
             let company = (pass.kind == PassKind::ApiKey).then_some(pass.company_id);

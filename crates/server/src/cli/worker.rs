@@ -1,4 +1,6 @@
 //! `thorbis worker`.
+//!
+//! Invariant: where `quiet` is set it does nothing at all, like a server.
 
 use std::process::ExitCode;
 
@@ -25,6 +27,9 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) async fn run(&self, settings: &Settings) -> Result<ExitCode, CliError> {
         let mut signals = Signals::listen()?;
+        if settings.quiet {
+            return self.wait(&mut signals).await;
+        }
         let file = settings.key_ring_file();
         let missing = || CliError::refused("keys_missing", format!("there are no keys at {} yet", file.display()));
         let keys = store::load(&file)?.ok_or_else(missing)?;
@@ -38,6 +43,16 @@ impl Worker {
             place.leave().await?;
         }
         outcome
+    }
+
+    /// Does nothing, as `quiet` says, until told to stop; whoever started it by a unit wants it not to begin again and again.
+    async fn wait(&self, signals: &mut Signals) -> Result<ExitCode, CliError> {
+        if self.until_idle {
+            return Err(CliError::refused("quiet", "quiet is set: no task is done, and all of them wait"));
+        }
+        say("quiet is set: no task is done, and all of them wait")?;
+        signals.stop().await;
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn work(&self, backend: &Backend, signals: &mut Signals) -> Result<ExitCode, CliError> {

@@ -6,14 +6,14 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use kernel::Error;
+use kernel::{Error, shown_amount};
 use outbound::Channel;
 use postgres::{Row, RowError, Sql, Tx};
 use queue::{Failure, Kind, Running};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::letters::{self, Letter, amount};
+use super::letters::{self, Letter};
 use super::send_message::Desk;
 
 /// Who is written to.
@@ -148,7 +148,7 @@ fn said(line: Result<String, RowError>) -> kernel::Result<String> {
 
 /// An amount of a row, in the row's currency.
 fn money(row: &Row, column: &str) -> Result<String, RowError> {
-    Ok(amount(row.try_get(column)?, row.try_get::<_, &str>("currency")?))
+    Ok(shown_amount(row.try_get(column)?, row.try_get::<_, &str>("currency")?, "en"))
 }
 
 fn kpis_line(row: &Row) -> Result<String, RowError> {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use kernel::Error;
+use kernel::{Error, shown_amount};
 use outbound::Channel;
 use postgres::{Row, RowError, Sql};
 use queue::{Failure, Kind, Rules, Running};
@@ -82,7 +82,7 @@ impl Bill {
             customer: row.try_get("customer_name")?,
             company: row.try_get("company_name")?,
             number: row.try_get("invoice_number")?,
-            amount: letters::amount(row.try_get("amount")?, &currency),
+            amount: shown_amount(row.try_get("amount")?, &currency, "en"),
             due_on: row.try_get("due_on")?,
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: they go into the outbox in the transaction that ends their task, so that they are written once.
 
-use kernel::{CompanyId, Error, minor_digits};
+use kernel::{CompanyId, Error};
 use outbound::{Asked, Channel, Limits, Message, Posting};
 use postgres::{Sql, Tx};
 use queue::Failure;
@@ -63,41 +63,4 @@ pub(super) async fn post_to_members(
         post(desk, tx, company_id, &email, letter).await?;
     }
     Ok(rows.len())
-}
-
-/// Writes an amount in minor units of a currency as people read it: `1,234.50 USD`.
-pub(super) fn amount(minor: i64, currency: &str) -> String {
-    let digits = usize::try_from(minor_digits(currency)).unwrap_or_default();
-    let text = format!("{:0>width$}", minor.unsigned_abs(), width = digits + 1);
-    let (whole, rest) = text.split_at(text.len() - digits);
-    let mut grouped = String::new();
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    let sign = if minor < 0 { "-" } else { "" };
-    let point = if digits > 0 { "." } else { "" };
-    format!("{sign}{grouped}{point}{rest} {currency}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::amount;
-
-    #[test]
-    fn amounts_read_as_people_write_them() {
-        for (minor, currency, expected) in [
-            (0, "USD", "0.00 USD"),
-            (5, "USD", "0.05 USD"),
-            (123_450, "USD", "1,234.50 USD"),
-            (-99, "EUR", "-0.99 EUR"),
-            (1_000_000, "JPY", "1,000,000 JPY"),
-            (1_234_567, "KWD", "1,234.567 KWD"),
-            (100_000, "EUR", "1,000.00 EUR"),
-        ] {
-            assert_eq!(amount(minor, currency), expected);
-        }
-    }
 }

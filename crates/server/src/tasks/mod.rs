@@ -64,7 +64,7 @@ pub(crate) struct OfSql {
 pub(crate) fn kinds(desk: Desk, messaging: &Messaging, (transfers, storage): (&Transfers, &Storage), sql: OfSql) -> Kinds {
     transfers::kinds(recurring(Kinds::default()), transfers)
         .with(RefreshReports)
-        .with(SendEmail(desk.clone()))
+        .with(SendEmail { desk: desk.clone(), messaging: messaging.clone() })
         .with(SendSms(desk.clone()))
         .with(InvoiceReminder(desk.clone()))
         .with(TrialEnded(desk.clone()))

@@ -1,4 +1,4 @@
-//! Messages of a company to its own customers and members: `send_email` and `send_sms`.
+//! Messages of a company to its own customers and members: `send_email`, worded or by a template, and `send_sms`.
 //!
 //! Invariant: what is sent goes into the outbox together with the end of the task, so that it is there once.
 
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Auth;
-use kernel::Error;
+use kernel::{CompanyId, Error, Kind as ErrorKind};
+use messaging::{Mail, Messaging};
 use outbound::{Channel, Dispatch, Dispatched, Message, Outbound, To};
 use postgres::{Sql, Tx};
 use queue::{Failure, Field, FieldType, Kind, Rules, Running};
@@ -29,19 +30,14 @@ pub(crate) struct Desk {
 
 /// A mail.
 #[derive(Clone, Debug)]
-pub(crate) struct SendEmail(pub(crate) Desk);
+pub(crate) struct SendEmail {
+    pub(crate) desk: Desk,
+    pub(crate) messaging: Messaging,
+}
 
 /// An SMS.
 #[derive(Clone, Debug)]
 pub(crate) struct SendSms(pub(crate) Desk);
-
-/// A mail to somebody.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Email {
-    to: String,
-    subject: String,
-    text: String,
-}
 
 /// An SMS to somebody.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,16 +52,31 @@ const fn field(name: &'static str, field_type: FieldType) -> Field {
 
 impl Kind for SendEmail {
     const NAME: &'static str = "send_email";
-    type Payload = Email;
+    type Payload = Mail;
 
     fn rules(&self) -> Rules {
-        const FIELDS: &[Field] =
-            &[field("to", FieldType::Email), field("subject", FieldType::Text(200)), field("text", FieldType::Text(20_000))];
+        const fn may_be(name: &'static str, field_type: FieldType) -> Field {
+            Field { name, field_type, is_required: false }
+        }
+        const FIELDS: &[Field] = &[
+            field("to", FieldType::Email),
+            may_be("subject", FieldType::Text(200)),
+            may_be("text", FieldType::Text(20_000)),
+            may_be("template", FieldType::Template(messaging::LETTERS)),
+            may_be("variables", FieldType::Object),
+            may_be("locale", FieldType::Text(10)),
+            may_be("strict", FieldType::Boolean),
+            may_be("estimate_id", FieldType::Id),
+            may_be("invoice_id", FieldType::Id),
+            may_be("schedule_id", FieldType::Id),
+        ];
         Rules { permission: Some(PERMISSION), fields: FIELDS, ..Rules::default() }
     }
 
-    async fn run(&self, task: Arc<Running>, email: Email) -> Result<Value, Failure> {
-        self.0.put(&task, Channel::Mail, &email.to, (email.subject, email.text)).await
+    async fn run(&self, task: Arc<Running>, mail: Mail) -> Result<Value, Failure> {
+        let (tx, company_id) = self.desk.begin(&task, Channel::Mail).await?;
+        let message = self.messaging.letter(&tx, company_id, &mail).await.map_err(lasting)?;
+        self.desk.put(&task, tx, (company_id, Channel::Mail, &mail.to), &message).await
     }
 }
 
@@ -79,19 +90,29 @@ impl Kind for SendSms {
     }
 
     async fn run(&self, task: Arc<Running>, sms: Sms) -> Result<Value, Failure> {
-        self.0.put(&task, Channel::Sms, &sms.to, (String::new(), sms.text)).await
+        let (tx, company_id) = self.0.begin(&task, Channel::Sms).await?;
+        let sender_name = name(&tx).await?;
+        let message = Message { sender_name, subject: String::new(), text: sms.text, html: String::new(), payload: None };
+        self.0.put(&task, tx, (company_id, Channel::Sms, &sms.to), &message).await
     }
 }
 
 impl Desk {
-    async fn put(&self, task: &Running, channel: Channel, recipient: &str, (subject, text): (String, String)) -> Result<Value, Failure> {
+    async fn begin(&self, task: &Running, channel: Channel) -> Result<(Tx, CompanyId), Failure> {
         let Some(company_id) = task.company_id() else { return Err(Failure::never("a message is of a company")) };
         if !self.outbound.sends(channel) {
             return Err(Failure::never("this installation has no way out for it"));
         }
-        let tx = task.begin("writes a message of a company").await?;
-        let sender_name = name(&tx).await?;
-        let message = Message { sender_name, subject, text, html: String::new(), payload: None };
+        Ok((task.begin("writes a message of a company").await?, company_id))
+    }
+
+    async fn put(
+        &self,
+        task: &Running,
+        tx: Tx,
+        (company_id, channel, recipient): (CompanyId, Channel, &str),
+        message: &Message,
+    ) -> Result<Value, Failure> {
         // What a member writes to one person is about what the two have to do with each other; it is no topic.
         let dispatch = Dispatch {
             company_id: Some(company_id),
@@ -99,7 +120,7 @@ impl Desk {
             purpose: PURPOSE,
             to: To::Address(recipient),
             topic: None,
-            message: &message,
+            message,
             push: None,
         };
         match self.outbound.dispatch(&tx, &self.auth.seal()?, dispatch).await? {
@@ -113,6 +134,11 @@ impl Desk {
         self.outbound.wake();
         Ok(Value::Null)
     }
+}
+
+/// What a mail is refused for will be the same next time.
+fn lasting(error: Error) -> Failure {
+    if error.kind() == ErrorKind::Unprocessable { Failure::never(format!("{} ({})", error.message(), error.code())) } else { error.into() }
 }
 
 /// The name of the company that the transaction is of.

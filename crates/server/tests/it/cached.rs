@@ -1,8 +1,10 @@
-//! Reads that are kept, on two servers of one database: whose they are, until when they count, and what a client always sees.
+//! Reads that are kept, on two servers of one database: whose they are, until when they count, and what a client always sees, whichever way
+//! the servers hear of changes.
 
 use std::time::{Duration, Instant};
 
 use kernel::Secret;
+use postgres::feed::FeedMode;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use server::config::Settings;
@@ -10,6 +12,7 @@ use testkit::Db;
 
 use crate::audit::url;
 use crate::bare::{know_tls, without_database};
+use crate::realtime::house::keep;
 
 const PASSWORD: &str = "correct horse battery staple";
 /// A long transaction in whichever database of the cluster keeps what is read from being kept.
@@ -86,7 +89,8 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    pub(crate) async fn start(db: &Db, set: impl Fn(&mut Settings)) -> (Self, Vec<Node>) {
+    pub(crate) async fn start(db: &Db, mode: FeedMode, set: impl Fn(&mut Settings)) -> (Self, Vec<Node>) {
+        keep(db, mode).await;
         let keys = tempfile::tempdir().unwrap();
         let mut folders = vec![tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let (mut servers, mut nodes) = (Vec::new(), Vec::new());
@@ -97,6 +101,7 @@ impl Nodes {
             settings.public_url = Some("http://localhost:54321".to_owned());
             settings.key_ring_file = Some(keys.path().join("keys.json"));
             settings.change_feed.pause_ms = 50;
+            settings.change_feed.mode = mode;
             set(&mut settings);
             let server = Box::pin(server::start(settings)).await.unwrap();
             nodes.push(Node { address: format!("http://{}", server.address().unwrap()), client: Client::new() });
@@ -128,10 +133,19 @@ pub(crate) fn header(answer: &Response, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows() {
+async fn streamed_what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows() {
+    Box::pin(nobody_elses_and_never_older(FeedMode::Stream)).await;
+}
+
+#[tokio::test]
+async fn polled_what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows() {
+    Box::pin(nobody_elses_and_never_older(FeedMode::Poll)).await;
+}
+
+async fn nobody_elses_and_never_older(mode: FeedMode) {
     know_tls();
     let db = Db::new().await;
-    let (servers, nodes) = Nodes::start(&db, |_| ()).await;
+    let (servers, nodes) = Nodes::start(&db, mode, |_| ()).await;
     let (one, other) = (&nodes[0], &nodes[1]);
     let ann = one.founder("ann", "Ada").await;
     let eve = other.founder("eve", "Zoe").await;
@@ -166,7 +180,7 @@ async fn what_is_kept_is_nobody_elses_and_never_older_than_what_a_client_knows()
 
     rights(&db, [one, other], &ann).await;
     own_writes(one, other, &ann).await;
-    flushed_and_cut_off(&db, [one, other], &ann).await;
+    flushed_and_cut_off((&db, mode), [one, other], &ann).await;
     policies(&db, one, &ann).await;
     servers.end().await;
 }
@@ -209,7 +223,7 @@ async fn own_writes(one: &Node, other: &Node, ann: &Caller) {
     assert!(one.kept(ann, LIST).await.1.contains("Ada 99") && other.kept(ann, LIST).await.1.contains("Ada 99"));
 }
 
-async fn flushed_and_cut_off(db: &Db, nodes: [&Node; 2], ann: &Caller) {
+async fn flushed_and_cut_off((db, mode): (&Db, FeedMode), nodes: [&Node; 2], ann: &Caller) {
     // What an operator wants read anew is, on every server.
     let superuser = db.superuser().await;
     superuser.batch_execute("insert into app.cache_flushes (tag) values ('customers:*')").await.unwrap();
@@ -221,7 +235,9 @@ async fn flushed_and_cut_off(db: &Db, nodes: [&Node; 2], ann: &Caller) {
     }
 
     // Cut off from the feed a server answers with what is, and keeps again when it hears again.
-    let cut = "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'walsender' and datname = current_database()";
+    let login = db.server_config().get_user().unwrap().to_owned();
+    let feed = if mode == FeedMode::Poll { format!("usename = '{login}'") } else { "backend_type = 'walsender'".to_owned() };
+    let cut = format!("select pg_terminate_backend(pid) from pg_stat_activity where {feed} and datname = current_database()");
     superuser.batch_execute(&format!("update public.customers set first_name = 'Bea' where first_name = 'Ada 99'; {cut}")).await.unwrap();
     let cut = Instant::now();
     for node in nodes {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use postgres::feed::FeedMode;
 use serde_json::json;
 use server::config::Settings;
 use testkit::Db;
@@ -52,7 +53,16 @@ const NEVER: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn each_thing_is_kept_for_its_time_and_the_others_never() {
+async fn streamed_each_thing_is_kept_for_its_time_and_the_others_never() {
+    Box::pin(for_its_time(FeedMode::Stream)).await;
+}
+
+#[tokio::test]
+async fn polled_each_thing_is_kept_for_its_time_and_the_others_never() {
+    Box::pin(for_its_time(FeedMode::Poll)).await;
+}
+
+async fn for_its_time(mode: FeedMode) {
     know_tls();
     let config = Settings::default().data_api.cache;
     let minutes = |life: Duration| life.as_secs() / 60;
@@ -60,7 +70,7 @@ async fn each_thing_is_kept_for_its_time_and_the_others_never() {
     assert_eq!(config.functions().map(|kept| (kept.name, minutes(kept.life))).collect::<Vec<_>>(), FUNCTIONS);
 
     let db = Db::new().await;
-    let (servers, nodes) = Nodes::start(&db, |_| ()).await;
+    let (servers, nodes) = Nodes::start(&db, mode, |_| ()).await;
     let node = &nodes[0];
     let ann = node.founder("ann", "Ada").await;
     for (table, _) in TABLES {
@@ -94,10 +104,19 @@ async fn each_thing_is_kept_for_its_time_and_the_others_never() {
 }
 
 #[tokio::test]
-async fn figures_are_those_of_now_of_the_company_and_for_whoever_may_see_them() {
+async fn streamed_figures_are_those_of_now_of_the_company_and_for_whoever_may_see_them() {
+    Box::pin(figures(FeedMode::Stream)).await;
+}
+
+#[tokio::test]
+async fn polled_figures_are_those_of_now_of_the_company_and_for_whoever_may_see_them() {
+    Box::pin(figures(FeedMode::Poll)).await;
+}
+
+async fn figures(mode: FeedMode) {
     know_tls();
     let db = Db::new().await;
-    let (servers, nodes) = Nodes::start(&db, |_| ()).await;
+    let (servers, nodes) = Nodes::start(&db, mode, |_| ()).await;
     let (one, other) = (&nodes[0], &nodes[1]);
     let (ann, eve) = (one.founder("ann", "Ada").await, other.founder("eve", "Zoe").await);
     let path = "/rest/v1/rpc/company_kpis?select=total_customers,total_jobs";

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kernel::Secret;
+use postgres::feed::FeedMode;
 use redis_link::redis::{self, Commands, Connection};
 use serde_json::json;
 use testkit::{Db, Redis};
@@ -44,7 +45,16 @@ async fn shared(from: &Node, to: &Node, who: &Caller, number: &mut u32) -> Strin
 }
 
 #[tokio::test]
-async fn an_answer_of_another_server_counts_as_long_as_it_is_true_and_for_nobody_else() {
+async fn streamed_an_answer_of_another_server_counts_as_long_as_it_is_true_and_for_nobody_else() {
+    Box::pin(as_long_as_it_is_true(FeedMode::Stream)).await;
+}
+
+#[tokio::test]
+async fn polled_an_answer_of_another_server_counts_as_long_as_it_is_true_and_for_nobody_else() {
+    Box::pin(as_long_as_it_is_true(FeedMode::Poll)).await;
+}
+
+async fn as_long_as_it_is_true(mode: FeedMode) {
     know_tls();
     let db = Db::new().await;
     let redis = Redis::start();
@@ -53,7 +63,7 @@ async fn an_answer_of_another_server_counts_as_long_as_it_is_true_and_for_nobody
         // A machine that is busy is not away.
         (settings.redis.command_time_ms, settings.redis.connect_time_ms) = (10_000, 10_000);
     };
-    let (servers, nodes) = Nodes::start(&db, set).await;
+    let (servers, nodes) = Nodes::start(&db, mode, set).await;
     let (one, other) = (&nodes[0], &nodes[1]);
     let mut connection = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
     let ann = one.founder("ann", "Ada").await;
@@ -132,13 +142,22 @@ async fn what_somebody_else_put_there_is_nothing(connection: &mut Connection, [o
 }
 
 #[tokio::test]
-async fn redis_that_goes_in_the_middle_is_missed_by_nobody() {
+async fn streamed_redis_that_goes_in_the_middle_is_missed_by_nobody() {
+    Box::pin(missed_by_nobody(FeedMode::Stream)).await;
+}
+
+#[tokio::test]
+async fn polled_redis_that_goes_in_the_middle_is_missed_by_nobody() {
+    Box::pin(missed_by_nobody(FeedMode::Poll)).await;
+}
+
+async fn missed_by_nobody(mode: FeedMode) {
     know_tls();
     let db = Db::new().await;
     let mut redis = Redis::start();
     let url = redis.url();
     let set = |settings: &mut server::config::Settings| settings.redis.url = Some(Secret::new(url.clone()));
-    let (servers, nodes) = Nodes::start(&db, set).await;
+    let (servers, nodes) = Nodes::start(&db, mode, set).await;
     let (one, other) = (&nodes[0], &nodes[1]);
     let ann = one.founder("ann", "Ada").await;
     for node in [one, other] {

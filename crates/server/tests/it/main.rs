@@ -20,6 +20,8 @@ mod kept_things;
 #[cfg(test)]
 mod kept_together;
 #[cfg(test)]
+mod letters;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod nodes;

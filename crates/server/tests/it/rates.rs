@@ -195,6 +195,56 @@ async fn whoever_asks_too_often_is_told_when_to_come_back_and_nobody_else_is() {
 }
 
 #[tokio::test]
+async fn the_service_key_has_no_rate_unless_one_is_set() {
+    let db = Db::new().await;
+    let rates = RatesConfig {
+        export_minute_max: 1,
+        report_generation_minute_max: 1,
+        operations: vec!["my_companies=report_generation".to_owned()],
+        ..RatesConfig::default()
+    };
+    let server = Counting::start(&db, rates, |_| ()).await;
+    let service = server.service();
+    let file = || server.request("GET", CUSTOMERS, &service).header("accept", "text/csv");
+    // Rates of operations are for people and their keys.
+    for _ in 0..5 {
+        assert_eq!(server.send(file()).await.status, 200);
+        let called = server.post("/rest/v1/rpc/my_companies", &service, json!({})).await;
+        assert_ne!(called.status, 429, "{}", called.body);
+    }
+    let ann = server.owner("ann").await;
+    server.rate("set_rate_limit", json!({ "class": "service", "minute_max": 30, "burst_max": 3 })).await;
+    soon("it is counted", async || server.get(CUSTOMERS, &service).await.said("ratelimit-limit") == "30").await;
+    soon("it is refused", async || server.get(CUSTOMERS, &service).await.status == 429).await;
+    server.get(CUSTOMERS, &service).await.too_often("service", "caller");
+    assert_eq!(server.get(CUSTOMERS, &ann.token).await.status, 200, "members have rates of their own");
+    server.stop().await;
+
+    // By the configuration, too.
+    let server = Counting::start(&db, RatesConfig { service_minute_max: 2, ..RatesConfig::default() }, |_| ()).await;
+    db.superuser().await.batch_execute("delete from app.rate_limit_rules").await.unwrap();
+    let service = server.service();
+    soon("what was set is gone", async || server.get(CUSTOMERS, &service).await.said("ratelimit-limit") == "2").await;
+    soon("it is refused", async || server.get(CUSTOMERS, &service).await.status == 429).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn of_twenty_requests_at_once_as_many_come_through_as_may() {
+    let db = Db::new().await;
+    let server = Counting::start(&db, RatesConfig { read_minute_max: 6, export_minute_max: 4, ..RatesConfig::default() }, |_| ()).await;
+    let ann = server.owner("ann").await;
+    let asked = (0..20).map(|_| server.send(server.request("GET", CUSTOMERS, &ann.token).header("accept", "text/csv")));
+    let answers = futures_util::future::join_all(asked).await;
+    let through = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(through, 4, "{answers:?}");
+    answers.iter().filter(|answer| answer.status != 200).for_each(|refused| refused.too_often("export", "caller"));
+    // Those who were refused as exports took nothing of what may be read.
+    assert_eq!(server.get(CUSTOMERS, &ann.token).await.said("ratelimit-remaining"), "1");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_password_is_tried_five_times_a_minute() {
     let db = Db::new().await;
     let server = Counting::start(&db, RatesConfig::default(), |_| ()).await;

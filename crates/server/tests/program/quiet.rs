@@ -1,12 +1,16 @@
-//! A server that is quiet: what others would hear of waits until one that is not comes.
+//! A server or a worker that is quiet: what others would hear of waits until one that is not comes.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::process::{Program, Way, folder, sql};
+use crate::process::{Program, Way, command, folder, sql};
 use crate::receiver::Receiver;
 
 /// What leaves does so within this time, on a machine that has much to do.
@@ -69,4 +73,40 @@ async fn nothing_leaves_a_quiet_server_and_all_of_it_the_next_one() {
         }
         server.stop();
     });
+}
+
+/// Returns how many of our tasks wait and how many are done.
+fn tasks(folder: &Path) -> String {
+    let mine = "kind = 'refresh_reports' and payload = '{}' and label = 'mine'";
+    let waiting = format!("select count(*) from app.tasks where {mine} and attempt = 0");
+    let done = format!("select count(*) from app.done_tasks where {mine} and outcome = 'done'");
+    sql(folder, &format!("select ({waiting}) || ' ' || ({done})"))
+}
+
+#[test]
+fn a_quiet_worker_does_no_task_and_one_that_is_not_does_all_of_them() {
+    let folder = folder();
+    let folder = folder.path();
+    let server = start(folder, "true");
+    let put = "do $$ declare v_id uuid; begin for i in 1 .. 3 loop v_id := app.enqueue_task('refresh_reports');
+               update app.tasks t set label = 'mine' where t.id = v_id; end loop; end $$";
+    sql(folder, put);
+    assert_eq!(tasks(folder), "3 0");
+
+    // Until nothing is left would be for ever.
+    let output = command(folder, &["worker", "--until-idle"]).env("THORBIS_QUIET", "true").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("quiet is set"), "{said}");
+    let mut worker = command(folder, &["worker"]).env("THORBIS_QUIET", "true").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(worker.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "quiet is set: no task is done, and all of them wait");
+    kill(Pid::from_raw(i32::try_from(worker.id()).unwrap()), Signal::SIGTERM).unwrap();
+    assert!(worker.wait().unwrap().success());
+    assert_eq!(tasks(folder), "3 0");
+
+    let output = command(folder, &["worker", "--until-idle"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(tasks(folder), "0 3");
+    server.stop();
 }

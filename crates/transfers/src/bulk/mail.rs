@@ -124,14 +124,17 @@ impl BulkEmail {
                 batch.push((customer.id, address.filter(|_| is_first)));
             }
         }
-        for part in batch.chunks(BATCH) {
+        let count = batch.len();
+        for (number, part) in batch.chunks(BATCH).enumerate() {
             if task.stop().is_cancelled() {
                 return Err(stopped());
             }
             if let Ended::Later = self.batch(task, letter, part, mark).await? {
                 return Ok(Ended::Later);
             }
-            task.progress(0, &format!("{} letters", mark.sent)).await?;
+            // What an attempt before this one wrote is not in the batch.
+            let percent = number.saturating_add(1).saturating_mul(BATCH).saturating_mul(100).checked_div(count).unwrap_or(99).min(99);
+            task.progress(u8::try_from(percent).unwrap_or(99), &format!("{} letters", mark.sent)).await?;
         }
         Ok(Ended::All)
     }

@@ -59,6 +59,7 @@ impl Making<'_> {
         let keys = self.transfers.auth().derived_keys(links::PURPOSE);
         let url = url(self.transfers, &links::sign(&keys, Linked { what: LINKED, company, id }, expires_at)?, id);
         let result = json!({ "export_id": id, "rows": rows, "bytes": info.bytes, "url": url, "expires_at": expires_at.to_string() });
+        self.task.stage(99, &format!("{rows} rows in {} bytes", info.bytes)).await?;
         let tx = self.task.begin("notes an export that is made").await?;
         let mut made = Sql::new(
             "update public.data_exports e set status = 'completed', finished_at = now(), error_code = null, error_message = null, blob_key = ",

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use data_api::{JsonRows, Selection, TableShape};
+use data_api::{JsonRows, RowCount, Selection, TableShape};
 use futures_util::{StreamExt as _, stream};
 use kernel::{BlobStream, Capability, Demand, Error, Kind as ErrorKind, Result};
 use postgres::{Access, Sql};
@@ -99,6 +99,12 @@ impl DataExport {
         let grant = task.grant_of_asker::<Exporting>()?;
         let selection = Selection { table: &table.name, columns: &columns, filter: &wanted.filter };
         let time = Duration::from_secs(self.0.config().export_time_s);
+        let counting = (
+            i64::try_from(self.0.config().export_rows_max).unwrap_or(i64::MAX),
+            Duration::from_millis(self.0.config().export_count_time_ms),
+        );
+        let expected = self.0.data_api().count_rows(&grant, selection, counting).await?;
+        task.stage(0, &far(0, expected).1).await?;
         let rows = self.0.data_api().json_rows(&grant, selection, time).await?;
         let count = Arc::new(AtomicU64::new(0));
         let writer = Writer::new(format, columns, hidden);
@@ -107,6 +113,7 @@ impl DataExport {
             writer,
             task: Arc::clone(task),
             count: Arc::clone(&count),
+            expected,
             rows_max: self.0.config().export_rows_max,
             is_over: false,
         };
@@ -149,12 +156,24 @@ fn hidden(table: &TableShape, labels: &[&str]) -> Vec<String> {
     table.columns.iter().filter(|column| column.label.as_ref().is_some_and(is_hidden)).map(|column| column.name.clone()).collect()
 }
 
+/// Tells how far an export is: it is at its end only when its file is there, and what was expected may be less than there is.
+fn far(count: u64, expected: RowCount) -> (u8, String) {
+    let percent = count.saturating_mul(100).checked_div(expected.rows).unwrap_or(0).min(99);
+    let message = match expected {
+        RowCount { rows, .. } if count > rows => format!("{count} rows"),
+        RowCount { rows, is_exact: true } => format!("{count} of {rows} rows"),
+        RowCount { rows, is_exact: false } => format!("{count} of about {rows} rows"),
+    };
+    (u8::try_from(percent).unwrap_or(99), message)
+}
+
 /// Where the bytes of a file come from.
 struct Source {
     rows: JsonRows,
     writer: Writer,
     task: Arc<Running>,
     count: Arc<AtomicU64>,
+    expected: RowCount,
     rows_max: u64,
     is_over: bool,
 }
@@ -186,11 +205,33 @@ impl Source {
                 return Err(Error::new(ErrorKind::TooLarge, "export_too_large", message).with_hint("Export a part by a filter."));
             }
             self.count.store(count, Ordering::Relaxed);
-            self.task.progress(0, &format!("{count} rows")).await?;
+            let (percent, message) = far(count, self.expected);
+            self.task.progress(percent, &message).await?;
         } else {
             self.writer.end();
             self.is_over = true;
         }
         Ok(self.writer.take())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_says_how_far_it_is_and_never_that_it_is_over() {
+        let of = |rows, is_exact| RowCount { rows, is_exact };
+        for (count, expected, far_is) in [
+            (0, of(0, true), (0, "0 of 0 rows")),
+            (0, of(200, true), (0, "0 of 200 rows")),
+            (50, of(200, true), (25, "50 of 200 rows")),
+            (50, of(200, false), (25, "50 of about 200 rows")),
+            (200, of(200, true), (99, "200 of 200 rows")),
+            (201, of(200, false), (99, "201 rows")),
+            (u64::MAX, of(1, false), (99, "18446744073709551615 rows")),
+        ] {
+            assert_eq!(far(count, expected), (far_is.0, far_is.1.to_owned()));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 mod changes;
 mod channels;
-mod house;
+pub(crate) mod house;
 mod limits;
 mod listening;
 mod nodes;
