@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import * as s3 from '@aws-sdk/client-s3'
+import { createPresignedPost } from '@aws-sdk/s3-presigned-post'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { ANON_KEY, URL, call, done, member, owner } from './house.mjs'
 
@@ -164,6 +165,236 @@ test('an upload in parts is put together in order', async () => {
   assert.deepEqual(uploads.Uploads.map(({ UploadId }) => UploadId), [begun.UploadId])
   await aws.send(new s3.AbortMultipartUploadCommand({ ...place, UploadId: begun.UploadId }))
   await refused(aws.send(new s3.ListPartsCommand({ ...place, UploadId: begun.UploadId })), 'NoSuchUpload', 404)
+})
+
+test('what an upload in parts is completed with is there, in its order', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const place = { Bucket: BUCKET, Key: `${ann.company.id}/ä b.bin` }
+  const { UploadId } = await aws.send(new s3.CreateMultipartUploadCommand(place))
+  const { ETag } = await aws.send(new s3.UploadPartCommand({ ...place, UploadId, PartNumber: 2, Body: 'hello' }))
+  const address = await getSignedUrl(aws, new s3.CompleteMultipartUploadCommand({ ...place, UploadId }), { expiresIn: 60 })
+  const complete = async (body) => {
+    const answer = await fetch(address, { method: 'POST', body })
+    const text = await answer.text()
+    return { status: answer.status, text, code: /<Code>(.*)<\/Code>/.exec(text)?.[1] }
+  }
+  const list = (...parts) => `<CompleteMultipartUpload>${parts.map(([n, tag]) => `<Part><PartNumber>${n}</PartNumber><ETag>${tag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`
+  for (const [body, code] of [
+    ['', 'MalformedXML'],
+    ['{}', 'MalformedXML'],
+    [list(), 'MalformedXML'],
+    ['<CompleteMultipartUpload><Part><PartNumber>2</PartNumber></Part></CompleteMultipartUpload>', 'MalformedXML'],
+    [list([2, ETag], [1, ETag]), 'InvalidPartOrder'],
+    [list([2, ETag], [2, ETag]), 'InvalidPartOrder'],
+    [list([1, ETag]), 'InvalidPart'],
+    [list([2, 'f'.repeat(32)]), 'InvalidPart'],
+  ]) {
+    const answer = await complete(body)
+    assert.deepEqual([answer.status, answer.code], [400, code], `${body}: ${answer.text}`)
+  }
+  const whole = await complete(list([2, ETag]))
+  assert.equal(whole.status, 200, whole.text)
+  assert.equal(/<Location>(.*)<\/Location>/.exec(whole.text)[1], `${ENDPOINT}/${BUCKET}/${ann.company.id}/${encodeURIComponent('ä b.bin')}`)
+  // Whoever lost the answer asks again.
+  assert.deepEqual(await complete(list([2, ETag])), whole)
+  assert.equal((await complete(list([1, ETag], [2, ETag]))).code, 'NoSuchUpload')
+})
+
+test('parts and uploads are listed page by page', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const folder = `${ann.company.id}/`
+  const begin = async (name) => (await aws.send(new s3.CreateMultipartUploadCommand({ Bucket: BUCKET, Key: folder + name }))).UploadId
+  const place = { Bucket: BUCKET, Key: `${folder}a.bin`, UploadId: await begin('a.bin') }
+  for (const PartNumber of [1, 2, 5]) await aws.send(new s3.UploadPartCommand({ ...place, PartNumber, Body: String(PartNumber) }))
+  const page = async (MaxParts, PartNumberMarker) => {
+    const listed = await aws.send(new s3.ListPartsCommand({ ...place, MaxParts, PartNumberMarker }))
+    return [(listed.Parts ?? []).map(({ PartNumber }) => PartNumber), listed.IsTruncated, listed.NextPartNumberMarker, listed.MaxParts]
+  }
+  assert.deepEqual(await page(2), [[1, 2], true, '2', 2])
+  assert.deepEqual(await page(2, '2'), [[5], false, undefined, 2])
+  assert.deepEqual(await page(0), [[], false, undefined, 0])
+  assert.deepEqual(await page(5000, '4'), [[5], false, undefined, 1000])
+  await refused(page(2, 'two'), 'InvalidArgument', 400)
+  await refused(page(-1), 'InvalidArgument', 400)
+
+  const more = { second: await begin('a.bin'), one: await begin('film/1.bin'), two: await begin('film/2 b.bin'), last: await begin('z.bin') }
+  const uploads = async (asked) => {
+    const listed = await aws.send(new s3.ListMultipartUploadsCommand({ Bucket: BUCKET, ...asked }))
+    const keys = [...(listed.Uploads ?? []), ...(listed.CommonPrefixes ?? [])].map(({ Key, Prefix }) => (Key ?? Prefix).slice(folder.length))
+    return { keys, listed }
+  }
+  assert.deepEqual((await uploads({})).keys, ['a.bin', 'a.bin', 'film/1.bin', 'film/2 b.bin', 'z.bin'])
+  assert.deepEqual((await uploads({ Prefix: `${folder}film/` })).keys, ['film/1.bin', 'film/2 b.bin'])
+  assert.deepEqual((await uploads({ Prefix: folder, Delimiter: '/' })).keys, ['a.bin', 'a.bin', 'z.bin', 'film/'])
+  assert.deepEqual((await uploads({ KeyMarker: `${folder}a.bin` })).keys, ['film/1.bin', 'film/2 b.bin', 'z.bin'])
+  // One page after the other, with folders and without.
+  for (const Delimiter of [undefined, '/']) {
+    const [seen, ids] = [[], new Set()]
+    let asked = { MaxUploads: 1, Prefix: folder, Delimiter }
+    for (let pages = 0; asked; pages += 1) {
+      assert.ok(pages < 9)
+      const { keys, listed } = await uploads(asked)
+      seen.push(...keys)
+      for (const { UploadId } of listed.Uploads ?? []) ids.add(UploadId)
+      const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = listed
+      asked = listed.IsTruncated && { ...asked, KeyMarker, UploadIdMarker }
+    }
+    assert.deepEqual(seen, Delimiter ? ['a.bin', 'a.bin', 'film/', 'z.bin'] : ['a.bin', 'a.bin', 'film/1.bin', 'film/2 b.bin', 'z.bin'])
+    assert.equal(ids.size, Delimiter ? 3 : 5)
+  }
+  const raw = await getSignedUrl(aws, new s3.ListMultipartUploadsCommand({ Bucket: BUCKET, EncodingType: 'url', Prefix: `${folder}film/2 ` }), { expiresIn: 60 })
+  assert.match(await (await fetch(raw)).text(), /<Key>[^<]*\/film\/2%20b\.bin<\/Key><UploadId>/)
+  await refused(uploads({ MaxUploads: -1 }), 'InvalidArgument', 400)
+  await refused(uploads({ Bucket: 'no-such-bucket' }), 'NoSuchBucket', 404)
+  // Another one sees none of them.
+  const others = of(await keyOf(await owner('bob')))
+  assert.equal((await others.send(new s3.ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: folder }))).Uploads, undefined)
+  await refused(others.send(new s3.ListPartsCommand(place)), 'NoSuchUpload', 404)
+})
+
+test('a former version is read and copied', async () => {
+  const [ann, bob] = [await owner('ann'), await owner('bob')]
+  const aws = of(await keyOf(ann))
+  const place = (name) => ({ Bucket: BUCKET, Key: `${ann.company.id}/${name}` })
+  await aws.send(new s3.PutObjectCommand({ ...place('plan.txt'), Body: 'first' }))
+  const { version } = done(await ann.client.storage.from(BUCKET).info(place('plan.txt').Key))
+  await aws.send(new s3.PutObjectCommand({ ...place('plan.txt'), Body: 'second one' }))
+  const text = async (name, VersionId) => {
+    const got = await aws.send(new s3.GetObjectCommand({ ...place(name), VersionId }))
+    return [await got.Body.transformToString(), got.VersionId]
+  }
+  assert.deepEqual(await text('plan.txt', version), ['first', version])
+  assert.deepEqual(await text('plan.txt'), ['second one', undefined])
+  const CopySource = `${BUCKET}/${ann.company.id}/plan.txt?versionId=${version}`
+  const copied = await aws.send(new s3.CopyObjectCommand({ ...place('old.txt'), CopySource }))
+  assert.equal(copied.CopySourceVersionId, version)
+  assert.deepEqual(await text('old.txt'), ['first', undefined])
+  const { UploadId } = await aws.send(new s3.CreateMultipartUploadCommand(place('part.txt')))
+  const part = { ...place('part.txt'), UploadId, PartNumber: 1 }
+  const { CopyPartResult } = await aws.send(new s3.UploadPartCopyCommand({ ...part, CopySource, CopySourceRange: 'bytes=1-4' }))
+  const Parts = [{ PartNumber: 1, ETag: CopyPartResult.ETag }]
+  await aws.send(new s3.CompleteMultipartUploadCommand({ ...place('part.txt'), UploadId, MultipartUpload: { Parts } }))
+  assert.deepEqual(await text('part.txt'), ['irst', undefined])
+  for (const [odd, code, status] of [
+    [CopySource.replace(version, '00000000-0000-4000-8000-000000000000'), 'NoSuchVersion', 404],
+    [CopySource.replace('plan.txt', 'old.txt'), 'NoSuchVersion', 404],
+    [CopySource.replace('versionId', 'version'), 'InvalidArgument', 400],
+  ]) {
+    await refused(aws.send(new s3.CopyObjectCommand({ ...place('x.txt'), CopySource: odd })), code, status)
+  }
+  await refused(aws.send(new s3.DeleteObjectCommand({ ...place('plan.txt'), VersionId: version })), 'NotImplemented', 501)
+  const others = of(await keyOf(bob))
+  await refused(others.send(new s3.CopyObjectCommand({ Bucket: BUCKET, Key: `${bob.company.id}/x`, CopySource })), 'NoSuchVersion', 404)
+  await refused(others.send(new s3.GetObjectCommand({ ...place('plan.txt'), VersionId: version })), 'NoSuchVersion', 404)
+})
+
+/** Signs a policy by hand, as a program in another language does it. */
+function form(key, policy, time = new Date()) {
+  const date = time.toISOString().replace(/[-:]|\.\d+/g, '')
+  const scope = [date.slice(0, 8), 'auto', 's3', 'aws4_request']
+  const fields = { 'x-amz-algorithm': 'AWS4-HMAC-SHA256', 'x-amz-credential': [key.access_key_id, ...scope].join('/'), 'x-amz-date': date }
+  const conditions = [...policy.conditions, ...Object.entries(fields).map(([name, value]) => ({ [name]: value }))]
+  const encoded = Buffer.from(JSON.stringify({ ...policy, conditions })).toString('base64')
+  const signing = scope.reduce((secret, word) => createHmac('sha256', secret).update(word).digest(), `AWS4${key.secret_access_key}`)
+  return { ...fields, policy: encoded, 'x-amz-signature': createHmac('sha256', signing).update(encoded).digest('hex') }
+}
+
+async function post(bucket, fields, file, name = 'a b.png') {
+  const body = new FormData()
+  for (const [field, value] of Object.entries(fields)) body.append(field, value)
+  if (file !== undefined) body.append('file', new Blob([file]), name)
+  const answer = await fetch(`${ENDPOINT}/${bucket}`, { method: 'POST', body, redirect: 'manual' })
+  const text = await answer.text()
+  return { status: answer.status, text, headers: answer.headers, code: /<Code>(.*)<\/Code>/.exec(text)?.[1], message: /<Message>(.*)<\/Message>/.exec(text)?.[1] }
+}
+
+test('a page uploads with a form that was signed', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const Key = `${ann.company.id}/inbox/\${filename}`
+  const Conditions = [['starts-with', '$Content-Type', 'image/'], ['starts-with', '$success_action_status', ''], ['content-length-range', 3, 300_000]]
+  const signed = await createPresignedPost(aws, { Bucket: BUCKET, Key, Conditions, Expires: 60, Fields: { 'x-amz-meta-from': 'page' } })
+  assert.equal(signed.url.replace(/\/$/, ''), `${ENDPOINT}/${BUCKET}`)
+  const send = (more, file, name) => post(BUCKET, { ...signed.fields, 'Content-Type': 'image/png', ...more }, file, name)
+  const bytes = randomBytes(300_000)
+  const sent = await send({ success_action_status: '201' }, bytes, 'C:\\photos\\ä b.png')
+  const place = { Bucket: BUCKET, Key: `${ann.company.id}/inbox/ä b.png` }
+  assert.deepEqual([sent.status, /<Key>(.*)<\/Key>/.exec(sent.text)?.[1]], [201, place.Key], sent.text)
+  const got = await aws.send(new s3.GetObjectCommand(place))
+  assert.deepEqual(Buffer.from(await got.Body.transformToByteArray()), bytes)
+  assert.deepEqual([got.ContentType, got.Metadata, got.ETag], ['image/png', { from: 'page' }, sent.headers.get('etag')])
+  assert.equal(sent.headers.get('location'), `${ENDPOINT}/${BUCKET}/${ann.company.id}/inbox/${encodeURIComponent('ä b.png')}`)
+  assert.equal((await send({ 'x-ignore-this': 'x' }, 'abc', 'empty.png')).status, 204)
+  for (const [more, file, status, code] of [
+    [{}, randomBytes(300_001), 413, 'EntityTooLarge'],
+    [{}, 'ab', 400, 'EntityTooSmall'],
+    [{ 'Content-Type': 'text/html' }, 'abc', 403, 'AccessDenied'],
+    [{ 'Content-Type': 'image/png, text/html' }, 'abc', 403, 'AccessDenied'],
+    [{ key: `${ann.company.id}/other.png` }, 'abc', 403, 'AccessDenied'],
+    [{ 'x-amz-meta-from': 'elsewhere' }, 'abc', 403, 'AccessDenied'],
+    [{ 'cache-control': 'max-age=1' }, 'abc', 403, 'AccessDenied'],
+    [{ bucket: 'attachments' }, 'abc', 400, 'InvalidArgument'],
+    [{ 'X-Amz-Signature': '0'.repeat(64) }, 'abc', 403, 'SignatureDoesNotMatch'],
+    [{ Policy: Buffer.from('{}').toString('base64') }, 'abc', 403, 'SignatureDoesNotMatch'],
+    [{}, undefined, 400, 'InvalidArgument'],
+    [{ Key: 'twice' }, 'abc', 400, 'InvalidArgument'],
+    [{ 'x-ignore-much': 'x'.repeat(30_000) }, 'abc', 400, 'MaxPostPreDataLengthExceeded'],
+  ]) {
+    const refused = await send(more, file, 'refused.png')
+    assert.deepEqual([refused.status, refused.code], [status, code], `${JSON.stringify(more).slice(0, 80)}: ${refused.text}`)
+  }
+  await refused(aws.send(new s3.HeadObjectCommand({ ...place, Key: `${ann.company.id}/inbox/refused.png` })), 'NotFound', 404)
+  // Of another bucket than the policy's nothing is taken.
+  const elsewhere = Object.fromEntries(Object.entries(signed.fields).filter(([name]) => name !== 'bucket'))
+  assert.equal((await post('documents', { ...elsewhere, 'Content-Type': 'image/png' }, 'abc')).code, 'AccessDenied')
+  assert.equal((await post(BUCKET, { key: Key }, 'abc')).code, 'AccessDenied')
+})
+
+test('a policy ends, names what may come, and lets nobody do more than its signer', async () => {
+  const [ann, bob] = [await owner('ann'), await owner('bob')]
+  const key = await keyOf(ann)
+  const at = (seconds) => new Date(Date.now() + seconds * 1000)
+  const folder = `${ann.company.id}/`
+  const policy = (conditions = [], expiration = at(60)) => ({
+    expiration: expiration.toISOString(),
+    conditions: [{ bucket: BUCKET }, ['starts-with', '$key', ''], ...conditions],
+  })
+  const sum = createHash('sha256').update('hello').digest('base64')
+  const redirect = 'https://example.com/done?a=b'
+  const spoken = [{ success_action_redirect: redirect }, ['eq', '$x-amz-checksum-sha256', sum]]
+  const more = { key: `${folder}a.txt`, success_action_redirect: redirect, 'x-amz-checksum-sha256': sum }
+  const sent = await post(BUCKET, { ...form(key, policy(spoken)), ...more }, 'hello')
+  assert.equal(sent.status, 303, sent.text)
+  const target = new globalThis.URL(sent.headers.get('location'))
+  assert.deepEqual([target.host, target.searchParams.get('a'), target.searchParams.get('key')], ['example.com', 'b', `${folder}a.txt`])
+  assert.equal((await post(BUCKET, { ...form(key, policy(spoken)), ...more }, 'other')).code, 'BadDigest')
+  const plain = (name, conditions, who = key) => post(BUCKET, { ...form(who, policy(conditions)), key: name }, 'hello')
+  assert.equal((await plain(`${folder}b.txt`)).status, 204)
+  assert.equal((await post(BUCKET, { ...form(key, policy([], at(-1))), key: `${folder}c.txt` }, 'x')).message, 'Invalid according to Policy: Policy expired.')
+  assert.equal((await post(BUCKET, { ...form(key, policy(), at(-8 * 86_400)), key: `${folder}c.txt` }, 'x')).code, 'AccessDenied')
+  assert.equal((await plain(`${folder}c.txt`, [['like', '$x', 'y']])).code, 'InvalidPolicyDocument')
+  const unnamed = { expiration: at(60).toISOString(), conditions: [['starts-with', '$key', '']] }
+  assert.equal((await post(BUCKET, { ...form(key, unnamed), key: `${folder}c.txt` }, 'x')).message, 'Invalid according to Policy: Extra input fields: bucket')
+  // The signer's rights are those of the upload: another company's folder, no permission, a type that the bucket does not take, a key that ended.
+  assert.equal((await plain(`${bob.company.id}/a.txt`)).code, 'AccessDenied')
+  assert.equal((await plain(`${folder}a.txt`, [], await keyOf(ann, ['files:read']))).code, 'AccessDenied')
+  const invoices = { expiration: at(60).toISOString(), conditions: [{ bucket: 'invoices' }, ['starts-with', '$key', ''], { 'Content-Type': 'text/html' }] }
+  const html = { ...form(key, invoices), key: `${folder}a.html`, 'Content-Type': 'text/html' }
+  assert.deepEqual([(await post('invoices', html, 'x')).code], ['InvalidMimeType'])
+  assert.equal((await plain('', [])).code, 'InvalidArgument')
+  assert.equal((await plain(`${folder}../x`)).code, 'InvalidKey')
+  const broken = await fetch(`${ENDPOINT}/${BUCKET}`, { method: 'POST', headers: { 'content-type': 'multipart/form-data; boundary=x' }, body: '--x\r\nbroken' })
+  assert.match(await broken.text(), /<Code>MalformedPOSTRequest<\/Code>/)
+  done(await ann.client.from('api_keys').update({ revoked_at: new Date().toISOString() }).eq('id', key.api_key))
+  assert.equal((await plain(`${folder}d.txt`)).code, 'AccessDenied')
+  // A session signs with the public key, and its token is a field that the policy names.
+  const session = { access_key_id: 'thorbis', secret_access_key: ANON_KEY }
+  const held = { 'x-amz-security-token': await token(ann) }
+  const own = { ...form(session, policy([held])), ...held, key: `${folder}own.txt` }
+  assert.equal((await post(BUCKET, own, 'hello')).status, 204)
+  assert.equal((await post(BUCKET, { ...own, 'x-amz-security-token': await token(bob) }, 'hello')).code, 'AccessDenied')
 })
 
 test('a part is copied from an object, whole or a range of it', async () => {

@@ -18,7 +18,7 @@ use crate::objects::ListingByKey;
 /// Keys of one page.
 const KEYS_MAX: i64 = 1000;
 /// Letters of a key that stay as they are where the client wants them encoded.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How a marker begins that is a token: of a page that ended with a folder.
 const TOKEN: &str = "thorbis-token:";
 
@@ -59,7 +59,7 @@ pub(super) async fn list(request: &Request) -> Result<Response> {
 
 fn document(request: &Request, page: &Value, is_second: bool, keys_max: i64) -> Xml {
     let is_encoded = request.asked("encoding-type") == Some("url");
-    let shown = |key: &str| if is_encoded { utf8_percent_encode(key, KEPT).to_string() } else { key.to_owned() };
+    let shown = |key: &str| shown(request, key);
     let (objects, folders) = (rows(page, "objects"), rows(page, "folders"));
     let token = page.get("nextCursor").and_then(Value::as_str);
     Xml::document("ListBucketResult", |xml| {
@@ -102,6 +102,11 @@ fn document(request: &Request, page: &Value, is_second: bool, keys_max: i64) -> 
             xml.inside("CommonPrefixes", |xml| _ = xml.text("Prefix", shown(name)));
         }
     })
+}
+
+/// Returns a key as the client wants to see it.
+pub(super) fn shown(request: &Request, key: &str) -> String {
+    if request.asked("encoding-type") == Some("url") { utf8_percent_encode(key, KEPT).to_string() } else { key.to_owned() }
 }
 
 fn rows<'a>(page: &'a Value, name: &str) -> &'a [Value] {
