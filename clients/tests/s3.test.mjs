@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,37 +10,11 @@ import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import * as s3 from '@aws-sdk/client-s3'
-import { createPresignedPost } from '@aws-sdk/s3-presigned-post'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { ANON_KEY, URL, call, done, member, owner } from './house.mjs'
+import { ANON_KEY, call, done, member, owner } from './house.mjs'
+import { BUCKET, ENDPOINT, client, keyOf, of, refused, token } from './s3_house.mjs'
 
 const run = promisify(execFile)
-const ENDPOINT = `${URL}/storage/v1/s3`
-const BUCKET = 'company-files'
-const PERMISSIONS = ['files:read', 'files:create', 'files:update', 'files:delete']
-
-const token = async ({ client }) => done(await client.auth.getSession()).session.access_token
-
-/** A key to sign with that somebody makes for a program. */
-async function keyOf(one, permissions = PERMISSIONS) {
-  const asked = { token: await token(one) }
-  const made = await call('POST', '/auth/v1/api-keys', { ...asked, body: { name: 'Backup', permissions } })
-  assert.equal(made.status, 201, made.text)
-  const key = await call('POST', '/api/v1/s3-keys', { ...asked, body: { api_key_id: made.body.id } })
-  assert.equal(key.status, 201, key.text)
-  return { ...key.body.data, api_key: made.body.id }
-}
-
-function client(credentials) {
-  return new s3.S3Client({ endpoint: ENDPOINT, region: 'auto', forcePathStyle: true, credentials, maxAttempts: 1 })
-}
-
-const of = (key) => client({ accessKeyId: key.access_key_id, secretAccessKey: key.secret_access_key })
-const refused = (work, code, status) =>
-  assert.rejects(work, (error) => {
-    assert.deepEqual([error.name, error.$metadata?.httpStatusCode], [code, status], String(error))
-    return true
-  })
 
 test('the AWS SDK writes, reads, lists, copies and deletes', async () => {
   const ann = await owner('ann')
@@ -285,116 +259,21 @@ test('a former version is read and copied', async () => {
     await refused(aws.send(new s3.CopyObjectCommand({ ...place('x.txt'), CopySource: odd })), code, status)
   }
   await refused(aws.send(new s3.DeleteObjectCommand({ ...place('plan.txt'), VersionId: version })), 'NotImplemented', 501)
+  // What an object is has no name among versions, and is what lists of them have.
+  const seen = []
+  let KeyMarker
+  do {
+    const listed = await aws.send(new s3.ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `${ann.company.id}/`, MaxKeys: 2, KeyMarker }))
+    seen.push(...listed.Versions.map(({ Key, VersionId, IsLatest, Size }) => [Key.slice(37), VersionId, IsLatest, Size]))
+    KeyMarker = listed.NextKeyMarker
+  } while (KeyMarker)
+  assert.deepEqual(seen, [['old.txt', 'null', true, 5], ['part.txt', 'null', true, 4], ['plan.txt', 'null', true, 10]])
+  assert.deepEqual(await text('plan.txt', 'null'), ['second one', 'null'])
+  await aws.send(new s3.DeleteObjectCommand({ ...place('part.txt'), VersionId: 'null' }))
+  await refused(aws.send(new s3.HeadObjectCommand(place('part.txt'))), 'NotFound', 404)
   const others = of(await keyOf(bob))
   await refused(others.send(new s3.CopyObjectCommand({ Bucket: BUCKET, Key: `${bob.company.id}/x`, CopySource })), 'NoSuchVersion', 404)
   await refused(others.send(new s3.GetObjectCommand({ ...place('plan.txt'), VersionId: version })), 'NoSuchVersion', 404)
-})
-
-/** Signs a policy by hand, as a program in another language does it. */
-function form(key, policy, time = new Date()) {
-  const date = time.toISOString().replace(/[-:]|\.\d+/g, '')
-  const scope = [date.slice(0, 8), 'auto', 's3', 'aws4_request']
-  const fields = { 'x-amz-algorithm': 'AWS4-HMAC-SHA256', 'x-amz-credential': [key.access_key_id, ...scope].join('/'), 'x-amz-date': date }
-  const conditions = [...policy.conditions, ...Object.entries(fields).map(([name, value]) => ({ [name]: value }))]
-  const encoded = Buffer.from(JSON.stringify({ ...policy, conditions })).toString('base64')
-  const signing = scope.reduce((secret, word) => createHmac('sha256', secret).update(word).digest(), `AWS4${key.secret_access_key}`)
-  return { ...fields, policy: encoded, 'x-amz-signature': createHmac('sha256', signing).update(encoded).digest('hex') }
-}
-
-async function post(bucket, fields, file, name = 'a b.png') {
-  const body = new FormData()
-  for (const [field, value] of Object.entries(fields)) body.append(field, value)
-  if (file !== undefined) body.append('file', new Blob([file]), name)
-  const answer = await fetch(`${ENDPOINT}/${bucket}`, { method: 'POST', body, redirect: 'manual' })
-  const text = await answer.text()
-  return { status: answer.status, text, headers: answer.headers, code: /<Code>(.*)<\/Code>/.exec(text)?.[1], message: /<Message>(.*)<\/Message>/.exec(text)?.[1] }
-}
-
-test('a page uploads with a form that was signed', async () => {
-  const ann = await owner('ann')
-  const aws = of(await keyOf(ann))
-  const Key = `${ann.company.id}/inbox/\${filename}`
-  const Conditions = [['starts-with', '$Content-Type', 'image/'], ['starts-with', '$success_action_status', ''], ['content-length-range', 3, 300_000]]
-  const signed = await createPresignedPost(aws, { Bucket: BUCKET, Key, Conditions, Expires: 60, Fields: { 'x-amz-meta-from': 'page' } })
-  assert.equal(signed.url.replace(/\/$/, ''), `${ENDPOINT}/${BUCKET}`)
-  const send = (more, file, name) => post(BUCKET, { ...signed.fields, 'Content-Type': 'image/png', ...more }, file, name)
-  const bytes = randomBytes(300_000)
-  const sent = await send({ success_action_status: '201' }, bytes, 'C:\\photos\\ä b.png')
-  const place = { Bucket: BUCKET, Key: `${ann.company.id}/inbox/ä b.png` }
-  assert.deepEqual([sent.status, /<Key>(.*)<\/Key>/.exec(sent.text)?.[1]], [201, place.Key], sent.text)
-  const got = await aws.send(new s3.GetObjectCommand(place))
-  assert.deepEqual(Buffer.from(await got.Body.transformToByteArray()), bytes)
-  assert.deepEqual([got.ContentType, got.Metadata, got.ETag], ['image/png', { from: 'page' }, sent.headers.get('etag')])
-  assert.equal(sent.headers.get('location'), `${ENDPOINT}/${BUCKET}/${ann.company.id}/inbox/${encodeURIComponent('ä b.png')}`)
-  assert.equal((await send({ 'x-ignore-this': 'x' }, 'abc', 'empty.png')).status, 204)
-  for (const [more, file, status, code] of [
-    [{}, randomBytes(300_001), 413, 'EntityTooLarge'],
-    [{}, 'ab', 400, 'EntityTooSmall'],
-    [{ 'Content-Type': 'text/html' }, 'abc', 403, 'AccessDenied'],
-    [{ 'Content-Type': 'image/png, text/html' }, 'abc', 403, 'AccessDenied'],
-    [{ key: `${ann.company.id}/other.png` }, 'abc', 403, 'AccessDenied'],
-    [{ 'x-amz-meta-from': 'elsewhere' }, 'abc', 403, 'AccessDenied'],
-    [{ 'cache-control': 'max-age=1' }, 'abc', 403, 'AccessDenied'],
-    [{ bucket: 'attachments' }, 'abc', 400, 'InvalidArgument'],
-    [{ 'X-Amz-Signature': '0'.repeat(64) }, 'abc', 403, 'SignatureDoesNotMatch'],
-    [{ Policy: Buffer.from('{}').toString('base64') }, 'abc', 403, 'SignatureDoesNotMatch'],
-    [{}, undefined, 400, 'InvalidArgument'],
-    [{ Key: 'twice' }, 'abc', 400, 'InvalidArgument'],
-    [{ 'x-ignore-much': 'x'.repeat(30_000) }, 'abc', 400, 'MaxPostPreDataLengthExceeded'],
-  ]) {
-    const refused = await send(more, file, 'refused.png')
-    assert.deepEqual([refused.status, refused.code], [status, code], `${JSON.stringify(more).slice(0, 80)}: ${refused.text}`)
-  }
-  await refused(aws.send(new s3.HeadObjectCommand({ ...place, Key: `${ann.company.id}/inbox/refused.png` })), 'NotFound', 404)
-  // Of another bucket than the policy's nothing is taken.
-  const elsewhere = Object.fromEntries(Object.entries(signed.fields).filter(([name]) => name !== 'bucket'))
-  assert.equal((await post('documents', { ...elsewhere, 'Content-Type': 'image/png' }, 'abc')).code, 'AccessDenied')
-  assert.equal((await post(BUCKET, { key: Key }, 'abc')).code, 'AccessDenied')
-})
-
-test('a policy ends, names what may come, and lets nobody do more than its signer', async () => {
-  const [ann, bob] = [await owner('ann'), await owner('bob')]
-  const key = await keyOf(ann)
-  const at = (seconds) => new Date(Date.now() + seconds * 1000)
-  const folder = `${ann.company.id}/`
-  const policy = (conditions = [], expiration = at(60)) => ({
-    expiration: expiration.toISOString(),
-    conditions: [{ bucket: BUCKET }, ['starts-with', '$key', ''], ...conditions],
-  })
-  const sum = createHash('sha256').update('hello').digest('base64')
-  const redirect = 'https://example.com/done?a=b'
-  const spoken = [{ success_action_redirect: redirect }, ['eq', '$x-amz-checksum-sha256', sum]]
-  const more = { key: `${folder}a.txt`, success_action_redirect: redirect, 'x-amz-checksum-sha256': sum }
-  const sent = await post(BUCKET, { ...form(key, policy(spoken)), ...more }, 'hello')
-  assert.equal(sent.status, 303, sent.text)
-  const target = new globalThis.URL(sent.headers.get('location'))
-  assert.deepEqual([target.host, target.searchParams.get('a'), target.searchParams.get('key')], ['example.com', 'b', `${folder}a.txt`])
-  assert.equal((await post(BUCKET, { ...form(key, policy(spoken)), ...more }, 'other')).code, 'BadDigest')
-  const plain = (name, conditions, who = key) => post(BUCKET, { ...form(who, policy(conditions)), key: name }, 'hello')
-  assert.equal((await plain(`${folder}b.txt`)).status, 204)
-  assert.equal((await post(BUCKET, { ...form(key, policy([], at(-1))), key: `${folder}c.txt` }, 'x')).message, 'Invalid according to Policy: Policy expired.')
-  assert.equal((await post(BUCKET, { ...form(key, policy(), at(-8 * 86_400)), key: `${folder}c.txt` }, 'x')).code, 'AccessDenied')
-  assert.equal((await plain(`${folder}c.txt`, [['like', '$x', 'y']])).code, 'InvalidPolicyDocument')
-  const unnamed = { expiration: at(60).toISOString(), conditions: [['starts-with', '$key', '']] }
-  assert.equal((await post(BUCKET, { ...form(key, unnamed), key: `${folder}c.txt` }, 'x')).message, 'Invalid according to Policy: Extra input fields: bucket')
-  // The signer's rights are those of the upload: another company's folder, no permission, a type that the bucket does not take, a key that ended.
-  assert.equal((await plain(`${bob.company.id}/a.txt`)).code, 'AccessDenied')
-  assert.equal((await plain(`${folder}a.txt`, [], await keyOf(ann, ['files:read']))).code, 'AccessDenied')
-  const invoices = { expiration: at(60).toISOString(), conditions: [{ bucket: 'invoices' }, ['starts-with', '$key', ''], { 'Content-Type': 'text/html' }] }
-  const html = { ...form(key, invoices), key: `${folder}a.html`, 'Content-Type': 'text/html' }
-  assert.deepEqual([(await post('invoices', html, 'x')).code], ['InvalidMimeType'])
-  assert.equal((await plain('', [])).code, 'InvalidArgument')
-  assert.equal((await plain(`${folder}../x`)).code, 'InvalidKey')
-  const broken = await fetch(`${ENDPOINT}/${BUCKET}`, { method: 'POST', headers: { 'content-type': 'multipart/form-data; boundary=x' }, body: '--x\r\nbroken' })
-  assert.match(await broken.text(), /<Code>MalformedPOSTRequest<\/Code>/)
-  done(await ann.client.from('api_keys').update({ revoked_at: new Date().toISOString() }).eq('id', key.api_key))
-  assert.equal((await plain(`${folder}d.txt`)).code, 'AccessDenied')
-  // A session signs with the public key, and its token is a field that the policy names.
-  const session = { access_key_id: 'thorbis', secret_access_key: ANON_KEY }
-  const held = { 'x-amz-security-token': await token(ann) }
-  const own = { ...form(session, policy([held])), ...held, key: `${folder}own.txt` }
-  assert.equal((await post(BUCKET, own, 'hello')).status, 204)
-  assert.equal((await post(BUCKET, { ...own, 'x-amz-security-token': await token(bob) }, 'hello')).code, 'AccessDenied')
 })
 
 test('a part is copied from an object, whole or a range of it', async () => {

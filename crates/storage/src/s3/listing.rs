@@ -21,9 +21,50 @@ const KEYS_MAX: i64 = 1000;
 pub(super) const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How a marker begins that is a token: of a page that ended with a folder.
 const TOKEN: &str = "thorbis-token:";
+/// The version that an object is.
+pub(super) const NULL_VERSION: &str = "null";
 
 pub(super) async fn list(request: &Request) -> Result<Response> {
     let is_second = request.asked("list-type") == Some("2");
+    let marker = request.asked(if is_second { "start-after" } else { "marker" }).filter(|marker| !marker.is_empty());
+    let token = request.asked("continuation-token").filter(|token| is_second && !token.is_empty());
+    let (page, keys_max) = page(request, token, marker).await?;
+    Ok(document(request, &page, is_second, keys_max).answer())
+}
+
+/// Lists what there is as versions: each object has the one that it is, which has no name of its own, as where versioning is suspended. Former
+/// ones are in no list.
+pub(super) async fn versions(request: &Request) -> Result<Response> {
+    let marker = request.asked("key-marker").filter(|marker| !marker.is_empty());
+    let (page, keys_max) = page(request, None, marker).await?;
+    let token = page.get("nextCursor").and_then(Value::as_str);
+    let document = Xml::document("ListVersionsResult", |xml| {
+        xml.text("Name", &request.bucket).text("Prefix", shown(request, request.asked("prefix").unwrap_or_default()));
+        xml.text("KeyMarker", shown(request, marker.unwrap_or_default())).text("VersionIdMarker", "");
+        if let Some(token) = token {
+            xml.text("NextKeyMarker", shown(request, &format!("{TOKEN}{token}"))).text("NextVersionIdMarker", NULL_VERSION);
+        }
+        xml.text("MaxKeys", keys_max.to_string());
+        if let Some(delimiter) = request.asked("delimiter").filter(|delimiter| !delimiter.is_empty()) {
+            xml.text("Delimiter", delimiter);
+        }
+        if request.asked("encoding-type") == Some("url") {
+            xml.text("EncodingType", "url");
+        }
+        xml.text("IsTruncated", token.is_some().to_string());
+        for object in rows(&page, "objects") {
+            xml.inside("Version", |xml| {
+                content(request, xml, object);
+                xml.text("VersionId", NULL_VERSION).text("IsLatest", "true");
+            });
+        }
+        prefixes(request, xml, &page);
+    });
+    Ok(document.answer())
+}
+
+/// Reads a page from behind a token or a marker, and says how many keys were wanted.
+async fn page(request: &Request, token: Option<&str>, marker: Option<&str>) -> Result<(Value, i64)> {
     let is_delimited = match request.asked("delimiter") {
         None | Some("") => false,
         Some("/") => true,
@@ -33,10 +74,8 @@ pub(super) async fn list(request: &Request) -> Result<Response> {
         None => KEYS_MAX,
         Some(said) => said.parse().ok().filter(|count| *count >= 0).ok_or_else(|| invalid("max-keys is a number"))?,
     };
-    let marker = request.asked(if is_second { "start-after" } else { "marker" }).filter(|marker| !marker.is_empty());
-    let token = request.asked("continuation-token").filter(|token| is_second && !token.is_empty()).map(str::to_owned);
     let cursor = match (token, marker) {
-        (Some(token), _) => Some(token),
+        (Some(token), _) => Some(token.to_owned()),
         (None, Some(marker)) => Some(marker.strip_prefix(TOKEN).map_or_else(|| after(marker), |token| Ok(token.to_owned()))?),
         (None, None) => None,
     };
@@ -54,7 +93,24 @@ pub(super) async fn list(request: &Request) -> Result<Response> {
     if rows(&page, "objects").is_empty() && rows(&page, "folders").is_empty() {
         buckets::is_there(request).await?;
     }
-    Ok(document(request, &page, is_second, keys_max).answer())
+    Ok((page, keys_max))
+}
+
+/// Writes what there is to say of an object.
+fn content(request: &Request, xml: &mut Xml, object: &Value) {
+    let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+    let fact = |name: &str| object.pointer(&format!("/metadata/{name}")).cloned().unwrap_or_default();
+    xml.text("Key", shown(request, text("name")));
+    xml.text("LastModified", fact("lastModified").as_str().unwrap_or_else(|| text("updated_at")));
+    xml.text("ETag", format!("\"{}\"", etag_of(fact("eTag").as_str().unwrap_or_default().trim_matches('"'))));
+    xml.text("Size", fact("size").as_u64().unwrap_or_default().to_string()).text("StorageClass", "STANDARD");
+}
+
+fn prefixes(request: &Request, xml: &mut Xml, page: &Value) {
+    for folder in rows(page, "folders") {
+        let name = folder.get("name").and_then(Value::as_str).unwrap_or_default();
+        xml.inside("CommonPrefixes", |xml| _ = xml.text("Prefix", shown(request, name)));
+    }
 }
 
 fn document(request: &Request, page: &Value, is_second: bool, keys_max: i64) -> Xml {
@@ -88,19 +144,9 @@ fn document(request: &Request, page: &Value, is_second: bool, keys_max: i64) -> 
             _ => {}
         }
         for object in objects {
-            let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
-            let fact = |name: &str| object.pointer(&format!("/metadata/{name}")).cloned().unwrap_or_default();
-            xml.inside("Contents", |xml| {
-                xml.text("Key", shown(text("name")))
-                    .text("LastModified", fact("lastModified").as_str().unwrap_or_else(|| text("updated_at")));
-                xml.text("ETag", format!("\"{}\"", etag_of(fact("eTag").as_str().unwrap_or_default().trim_matches('"'))));
-                xml.text("Size", fact("size").as_u64().unwrap_or_default().to_string()).text("StorageClass", "STANDARD");
-            });
+            xml.inside("Contents", |xml| content(request, xml, object));
         }
-        for folder in folders {
-            let name = folder.get("name").and_then(Value::as_str).unwrap_or_default();
-            xml.inside("CommonPrefixes", |xml| _ = xml.text("Prefix", shown(name)));
-        }
+        prefixes(request, xml, page);
     })
 }
 

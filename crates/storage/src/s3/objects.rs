@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Xml;
 use super::asked::{Request, elements, invalid, malformed_xml, not_implemented, unescaped};
+use super::listing::NULL_VERSION;
 use crate::objects::{Instead, Object, Transport};
 use crate::{Upload, naming, serving};
 
@@ -90,6 +91,7 @@ impl Request {
 
     /// Finds an object that the caller may read, as it is or as one of its versions has it.
     async fn version_of(&self, bucket: &str, name: &str, version: Option<&str>) -> Result<Object> {
+        let version = version.filter(|version| *version != NULL_VERSION);
         let found = self.storage.info_of(&self.caller, bucket, name, version).await;
         found.map_err(|error| if version.is_some() && error.code() == "NoSuchKey" { no_such_version().with_source(error) } else { error })
     }
@@ -239,7 +241,7 @@ fn check_source(request: &Request, object: &Object) -> Result<()> {
 
 pub(super) async fn delete(request: &Request) -> Result<Response> {
     // What is left when one version goes is not what whoever says so means by it.
-    if request.asked("versionId").is_some() {
+    if request.asked("versionId").is_some_and(|version| version != NULL_VERSION) {
         return Err(not_implemented("Taking one version away"));
     }
     let names = [request.key.clone()];

@@ -232,7 +232,11 @@ mod tests {
         fields.name_file("C:\\photos\\a b.png");
         assert_eq!(fields.get("key"), Some("u/a b.png"));
         let headers = fields.headers().unwrap();
-        assert_eq!((headers.len(), &headers["content-type"], &headers["x-amz-meta-who"]), (2, "a/b", "ann"));
+        assert_eq!(headers.len(), 2);
+        assert_eq!(
+            (&headers["content-type"], &headers["x-amz-meta-who"]),
+            (&HeaderValue::from_static("a/b"), &HeaderValue::from_static("ann"))
+        );
         fields.add("cache-control", "a\r\nb".to_owned()).unwrap();
         assert_eq!(fields.headers().unwrap_err().code(), "InvalidArgument");
         let much = "x".repeat(20_000);
