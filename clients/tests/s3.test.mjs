@@ -11,35 +11,10 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import * as s3 from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { ANON_KEY, URL, call, done, member, owner } from './house.mjs'
+import { ANON_KEY, call, done, member, owner } from './house.mjs'
+import { BUCKET, ENDPOINT, client, keyOf, of, refused, token } from './s3_house.mjs'
 
 const run = promisify(execFile)
-const ENDPOINT = `${URL}/storage/v1/s3`
-const BUCKET = 'company-files'
-const PERMISSIONS = ['files:read', 'files:create', 'files:update', 'files:delete']
-
-const token = async ({ client }) => done(await client.auth.getSession()).session.access_token
-
-/** A key to sign with that somebody makes for a program. */
-async function keyOf(one, permissions = PERMISSIONS) {
-  const asked = { token: await token(one) }
-  const made = await call('POST', '/auth/v1/api-keys', { ...asked, body: { name: 'Backup', permissions } })
-  assert.equal(made.status, 201, made.text)
-  const key = await call('POST', '/api/v1/s3-keys', { ...asked, body: { api_key_id: made.body.id } })
-  assert.equal(key.status, 201, key.text)
-  return { ...key.body.data, api_key: made.body.id }
-}
-
-function client(credentials) {
-  return new s3.S3Client({ endpoint: ENDPOINT, region: 'auto', forcePathStyle: true, credentials, maxAttempts: 1 })
-}
-
-const of = (key) => client({ accessKeyId: key.access_key_id, secretAccessKey: key.secret_access_key })
-const refused = (work, code, status) =>
-  assert.rejects(work, (error) => {
-    assert.deepEqual([error.name, error.$metadata?.httpStatusCode], [code, status], String(error))
-    return true
-  })
 
 test('the AWS SDK writes, reads, lists, copies and deletes', async () => {
   const ann = await owner('ann')
@@ -86,18 +61,6 @@ test('the AWS SDK writes, reads, lists, copies and deletes', async () => {
   assert.deepEqual([gone.Deleted.length, gone.Errors], [3, undefined])
   await aws.send(new s3.DeleteObjectCommand(place('many/2.txt')))
   await refused(aws.send(new s3.GetObjectCommand(place('many/2.txt'))), 'NoSuchKey', 404)
-  // Each object is the one version of itself; what is said of another one does not fall on it.
-  const versions = await aws.send(new s3.ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `${ann.company.id}/`, MaxKeys: 2 }))
-  assert.deepEqual(versions.Versions.map(({ Key, VersionId, IsLatest }) => [Key.slice(37), VersionId, IsLatest]), [['copy.txt', 'null', true], ['jobs/a & b.txt', 'null', true]])
-  const { Versions } = await aws.send(new s3.ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `${ann.company.id}/`, KeyMarker: versions.NextKeyMarker }))
-  assert.deepEqual(Versions.map(({ Key }) => Key.slice(37)), ['many/3.txt', 'many/4.txt', 'sums.txt', 'sums64.txt'])
-  for (const command of [s3.GetObjectCommand, s3.DeleteObjectCommand]) {
-    await refused(aws.send(new command({ ...place('many/3.txt'), VersionId: 'v1' })), 'NoSuchVersion', 404)
-  }
-  const named = [{ Key: `${ann.company.id}/many/3.txt`, VersionId: 'v1' }, { Key: `${ann.company.id}/many/4.txt`, VersionId: 'null' }]
-  const some = await aws.send(new s3.DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects: named } }))
-  assert.deepEqual([some.Deleted.map(({ Key }) => Key), some.Errors.map(({ Key, Code }) => [Key, Code])], [[named[1].Key], [[named[0].Key, 'NoSuchVersion']]])
-  assert.equal((await aws.send(new s3.HeadObjectCommand(place('many/3.txt')))).ContentLength, 1)
   await refused(aws.send(new s3.HeadObjectCommand(place('many/2.txt'))), 'NotFound', 404)
   await refused(aws.send(new s3.ListObjectsV2Command({ Bucket: 'no-such-bucket' })), 'NoSuchBucket', 404)
   await refused(aws.send(new s3.GetBucketPolicyCommand({ Bucket: BUCKET })), 'NotImplemented', 501)
@@ -176,6 +139,141 @@ test('an upload in parts is put together in order', async () => {
   assert.deepEqual(uploads.Uploads.map(({ UploadId }) => UploadId), [begun.UploadId])
   await aws.send(new s3.AbortMultipartUploadCommand({ ...place, UploadId: begun.UploadId }))
   await refused(aws.send(new s3.ListPartsCommand({ ...place, UploadId: begun.UploadId })), 'NoSuchUpload', 404)
+})
+
+test('what an upload in parts is completed with is there, in its order', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const place = { Bucket: BUCKET, Key: `${ann.company.id}/ä b.bin` }
+  const { UploadId } = await aws.send(new s3.CreateMultipartUploadCommand(place))
+  const { ETag } = await aws.send(new s3.UploadPartCommand({ ...place, UploadId, PartNumber: 2, Body: 'hello' }))
+  const address = await getSignedUrl(aws, new s3.CompleteMultipartUploadCommand({ ...place, UploadId }), { expiresIn: 60 })
+  const complete = async (body) => {
+    const answer = await fetch(address, { method: 'POST', body })
+    const text = await answer.text()
+    return { status: answer.status, text, code: /<Code>(.*)<\/Code>/.exec(text)?.[1] }
+  }
+  const list = (...parts) => `<CompleteMultipartUpload>${parts.map(([n, tag]) => `<Part><PartNumber>${n}</PartNumber><ETag>${tag}</ETag></Part>`).join('')}</CompleteMultipartUpload>`
+  for (const [body, code] of [
+    ['', 'MalformedXML'],
+    ['{}', 'MalformedXML'],
+    [list(), 'MalformedXML'],
+    ['<CompleteMultipartUpload><Part><PartNumber>2</PartNumber></Part></CompleteMultipartUpload>', 'MalformedXML'],
+    [list([2, ETag], [1, ETag]), 'InvalidPartOrder'],
+    [list([2, ETag], [2, ETag]), 'InvalidPartOrder'],
+    [list([1, ETag]), 'InvalidPart'],
+    [list([2, 'f'.repeat(32)]), 'InvalidPart'],
+  ]) {
+    const answer = await complete(body)
+    assert.deepEqual([answer.status, answer.code], [400, code], `${body}: ${answer.text}`)
+  }
+  const whole = await complete(list([2, ETag]))
+  assert.equal(whole.status, 200, whole.text)
+  assert.equal(/<Location>(.*)<\/Location>/.exec(whole.text)[1], `${ENDPOINT}/${BUCKET}/${ann.company.id}/${encodeURIComponent('ä b.bin')}`)
+  // Whoever lost the answer asks again.
+  assert.deepEqual(await complete(list([2, ETag])), whole)
+  assert.equal((await complete(list([1, ETag], [2, ETag]))).code, 'NoSuchUpload')
+})
+
+test('parts and uploads are listed page by page', async () => {
+  const ann = await owner('ann')
+  const aws = of(await keyOf(ann))
+  const folder = `${ann.company.id}/`
+  const begin = async (name) => (await aws.send(new s3.CreateMultipartUploadCommand({ Bucket: BUCKET, Key: folder + name }))).UploadId
+  const place = { Bucket: BUCKET, Key: `${folder}a.bin`, UploadId: await begin('a.bin') }
+  for (const PartNumber of [1, 2, 5]) await aws.send(new s3.UploadPartCommand({ ...place, PartNumber, Body: String(PartNumber) }))
+  const page = async (MaxParts, PartNumberMarker) => {
+    const listed = await aws.send(new s3.ListPartsCommand({ ...place, MaxParts, PartNumberMarker }))
+    return [(listed.Parts ?? []).map(({ PartNumber }) => PartNumber), listed.IsTruncated, listed.NextPartNumberMarker, listed.MaxParts]
+  }
+  assert.deepEqual(await page(2), [[1, 2], true, '2', 2])
+  assert.deepEqual(await page(2, '2'), [[5], false, undefined, 2])
+  assert.deepEqual(await page(0), [[], false, undefined, 0])
+  assert.deepEqual(await page(5000, '4'), [[5], false, undefined, 1000])
+  await refused(page(2, 'two'), 'InvalidArgument', 400)
+  await refused(page(-1), 'InvalidArgument', 400)
+
+  const more = { second: await begin('a.bin'), one: await begin('film/1.bin'), two: await begin('film/2 b.bin'), last: await begin('z.bin') }
+  const uploads = async (asked) => {
+    const listed = await aws.send(new s3.ListMultipartUploadsCommand({ Bucket: BUCKET, ...asked }))
+    const keys = [...(listed.Uploads ?? []), ...(listed.CommonPrefixes ?? [])].map(({ Key, Prefix }) => (Key ?? Prefix).slice(folder.length))
+    return { keys, listed }
+  }
+  assert.deepEqual((await uploads({})).keys, ['a.bin', 'a.bin', 'film/1.bin', 'film/2 b.bin', 'z.bin'])
+  assert.deepEqual((await uploads({ Prefix: `${folder}film/` })).keys, ['film/1.bin', 'film/2 b.bin'])
+  assert.deepEqual((await uploads({ Prefix: folder, Delimiter: '/' })).keys, ['a.bin', 'a.bin', 'z.bin', 'film/'])
+  assert.deepEqual((await uploads({ KeyMarker: `${folder}a.bin` })).keys, ['film/1.bin', 'film/2 b.bin', 'z.bin'])
+  // One page after the other, with folders and without.
+  for (const Delimiter of [undefined, '/']) {
+    const [seen, ids] = [[], new Set()]
+    let asked = { MaxUploads: 1, Prefix: folder, Delimiter }
+    for (let pages = 0; asked; pages += 1) {
+      assert.ok(pages < 9)
+      const { keys, listed } = await uploads(asked)
+      seen.push(...keys)
+      for (const { UploadId } of listed.Uploads ?? []) ids.add(UploadId)
+      const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = listed
+      asked = listed.IsTruncated && { ...asked, KeyMarker, UploadIdMarker }
+    }
+    assert.deepEqual(seen, Delimiter ? ['a.bin', 'a.bin', 'film/', 'z.bin'] : ['a.bin', 'a.bin', 'film/1.bin', 'film/2 b.bin', 'z.bin'])
+    assert.equal(ids.size, Delimiter ? 3 : 5)
+  }
+  const raw = await getSignedUrl(aws, new s3.ListMultipartUploadsCommand({ Bucket: BUCKET, EncodingType: 'url', Prefix: `${folder}film/2 ` }), { expiresIn: 60 })
+  assert.match(await (await fetch(raw)).text(), /<Key>[^<]*\/film\/2%20b\.bin<\/Key><UploadId>/)
+  await refused(uploads({ MaxUploads: -1 }), 'InvalidArgument', 400)
+  await refused(uploads({ Bucket: 'no-such-bucket' }), 'NoSuchBucket', 404)
+  // Another one sees none of them.
+  const others = of(await keyOf(await owner('bob')))
+  assert.equal((await others.send(new s3.ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: folder }))).Uploads, undefined)
+  await refused(others.send(new s3.ListPartsCommand(place)), 'NoSuchUpload', 404)
+})
+
+test('a former version is read and copied', async () => {
+  const [ann, bob] = [await owner('ann'), await owner('bob')]
+  const aws = of(await keyOf(ann))
+  const place = (name) => ({ Bucket: BUCKET, Key: `${ann.company.id}/${name}` })
+  await aws.send(new s3.PutObjectCommand({ ...place('plan.txt'), Body: 'first' }))
+  const { version } = done(await ann.client.storage.from(BUCKET).info(place('plan.txt').Key))
+  await aws.send(new s3.PutObjectCommand({ ...place('plan.txt'), Body: 'second one' }))
+  const text = async (name, VersionId) => {
+    const got = await aws.send(new s3.GetObjectCommand({ ...place(name), VersionId }))
+    return [await got.Body.transformToString(), got.VersionId]
+  }
+  assert.deepEqual(await text('plan.txt', version), ['first', version])
+  assert.deepEqual(await text('plan.txt'), ['second one', undefined])
+  const CopySource = `${BUCKET}/${ann.company.id}/plan.txt?versionId=${version}`
+  const copied = await aws.send(new s3.CopyObjectCommand({ ...place('old.txt'), CopySource }))
+  assert.equal(copied.CopySourceVersionId, version)
+  assert.deepEqual(await text('old.txt'), ['first', undefined])
+  const { UploadId } = await aws.send(new s3.CreateMultipartUploadCommand(place('part.txt')))
+  const part = { ...place('part.txt'), UploadId, PartNumber: 1 }
+  const { CopyPartResult } = await aws.send(new s3.UploadPartCopyCommand({ ...part, CopySource, CopySourceRange: 'bytes=1-4' }))
+  const Parts = [{ PartNumber: 1, ETag: CopyPartResult.ETag }]
+  await aws.send(new s3.CompleteMultipartUploadCommand({ ...place('part.txt'), UploadId, MultipartUpload: { Parts } }))
+  assert.deepEqual(await text('part.txt'), ['irst', undefined])
+  for (const [odd, code, status] of [
+    [CopySource.replace(version, '00000000-0000-4000-8000-000000000000'), 'NoSuchVersion', 404],
+    [CopySource.replace('plan.txt', 'old.txt'), 'NoSuchVersion', 404],
+    [CopySource.replace('versionId', 'version'), 'InvalidArgument', 400],
+  ]) {
+    await refused(aws.send(new s3.CopyObjectCommand({ ...place('x.txt'), CopySource: odd })), code, status)
+  }
+  await refused(aws.send(new s3.DeleteObjectCommand({ ...place('plan.txt'), VersionId: version })), 'NotImplemented', 501)
+  // What an object is has no name among versions, and is what lists of them have.
+  const seen = []
+  let KeyMarker
+  do {
+    const listed = await aws.send(new s3.ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: `${ann.company.id}/`, MaxKeys: 2, KeyMarker }))
+    seen.push(...listed.Versions.map(({ Key, VersionId, IsLatest, Size }) => [Key.slice(37), VersionId, IsLatest, Size]))
+    KeyMarker = listed.NextKeyMarker
+  } while (KeyMarker)
+  assert.deepEqual(seen, [['old.txt', 'null', true, 5], ['part.txt', 'null', true, 4], ['plan.txt', 'null', true, 10]])
+  assert.deepEqual(await text('plan.txt', 'null'), ['second one', 'null'])
+  await aws.send(new s3.DeleteObjectCommand({ ...place('part.txt'), VersionId: 'null' }))
+  await refused(aws.send(new s3.HeadObjectCommand(place('part.txt'))), 'NotFound', 404)
+  const others = of(await keyOf(bob))
+  await refused(others.send(new s3.CopyObjectCommand({ Bucket: BUCKET, Key: `${bob.company.id}/x`, CopySource })), 'NoSuchVersion', 404)
+  await refused(others.send(new s3.GetObjectCommand({ ...place('plan.txt'), VersionId: version })), 'NoSuchVersion', 404)
 })
 
 test('a part is copied from an object, whole or a range of it', async () => {

@@ -44,6 +44,17 @@ alter function app.is_company_file_there(text, text) owner to app_definer;
 revoke all on function app.is_company_file_there(text, text) from public;
 grant execute on function app.is_company_file_there(text, text) to authenticated, service_role, app_definer;
 
+-- Whether a file of that name would be one of the company that asks, in a bucket of companies.
+create or replace function app.is_company_place(p_bucket_id text, p_name text) returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select exists (select from app.company_buckets c where c.id = p_bucket_id and starts_with(p_name, app.company_id() || '/'))
+$$;
+alter function app.is_company_place(text, text) owner to app_definer;
+revoke all on function app.is_company_place(text, text) from public;
+grant execute on function app.is_company_place(text, text) to authenticated, service_role, app_definer;
+
 -- Size, type, digest and what was found in a row's file come from the file, where there is one that whoever writes may read.
 create or replace function app.describe_file() returns trigger
   language plpgsql
@@ -57,10 +68,16 @@ begin
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
   if not found then
-    -- A row opens its file to those who read the row: whoever writes it reads the file first.
-    if current_user = 'authenticated' and app.is_company_file_there(new.storage_bucket, new.storage_path)
+    -- A row opens its file to those who read the row: whoever writes it reads the file first. One that is not there yet is named by whoever would
+    -- read it whatever it will be, and the answer tells nobody which of both it is.
+    if current_user = 'authenticated' and app.is_company_place(new.storage_bucket, new.storage_path)
        and (tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)) then
-      raise exception using errcode = 'TH403', constraint = 'file_out_of_reach', message = 'There is a file of this name that you may not read.';
+      -- By itself, since others may not even ask this.
+      if app.is_company_file_there(new.storage_bucket, new.storage_path)
+         or not (app.has_permission('files:read') and app.reaches_all_entities('read')) then
+        raise exception using errcode = 'TH403', constraint = 'file_out_of_reach', message = 'There is no file of this name that you may read.',
+          hint = 'Upload the file first, then write the row that names it.';
+      end if;
     end if;
     -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
     if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then

@@ -25,6 +25,6 @@ pub use ids::{CompanyId, SessionId, UserId};
 pub use money::{minor_digits, shown_amount};
 pub use pass::{Pass, PassKind};
 pub use principal::{AssuranceLevel, Authority, Principal, Subject};
-pub use request::{ClientAddress, RequestContext};
+pub use request::{AskedAddress, ClientAddress, RequestContext};
 pub use secret::Secret;
 pub use trace::TraceContext;

@@ -10,6 +10,11 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
+/// The address by which the client asks for this server, without a slash at its end, in the extensions of every request. The edge makes it
+/// out, once: what is told a client as an address of ours begins with it, so that he reaches it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AskedAddress(pub Arc<str>);
+
 /// The request as the transaction's settings show it.
 #[derive(Clone, Debug, Default)]
 pub struct RequestContext {

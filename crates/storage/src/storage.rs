@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use auth::Auth;
+use http::Extensions;
 use jiff::Timestamp;
-use kernel::{Authority, Blobs, Clock, Error, Grant, RequestContext, Result};
+use kernel::{AskedAddress, Authority, Blobs, Clock, Error, Grant, RequestContext, Result};
 use limits::Limiter;
 use postgres::{Access, Database, Row, Sql, Tx};
 use queue::Queue;
@@ -80,6 +81,12 @@ impl Storage {
     /// Returns the address that others have of this server, without a slash at its end.
     pub fn public_url(&self) -> &str {
         self.0.public_url.trim_end_matches('/')
+    }
+
+    /// Returns the address by which a request asks for this server, without a slash at its end.
+    pub(crate) fn asked_at(&self, extensions: &Extensions) -> String {
+        let asked = extensions.get::<AskedAddress>().map_or(self.public_url(), |AskedAddress(address)| address);
+        asked.trim_end_matches('/').to_owned()
     }
 
     pub(crate) fn scanner(&self) -> &Scanner {

@@ -58,6 +58,11 @@ impl Proxies {
         self.trusted.iter().any(|range| range.contains(&address))
     }
 
+    /// Returns which header they write.
+    pub(super) fn header(&self) -> ForwardedHeader {
+        self.header
+    }
+
     fn hop(&self, text: &str) -> Option<IpAddr> {
         match self.header {
             ForwardedHeader::XForwardedFor => address(text),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every answer has a request id and a line in the log, whatever happened; every error has the one shape.
 
+mod asked_address;
 mod body_limit;
 mod client_address;
 mod cors;
@@ -21,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body::Body as HttpBody;
-use kernel::{ClientAddress, Error, Kind, TraceContext, trace};
+use kernel::{AskedAddress, ClientAddress, Error, Kind, TraceContext, trace};
 use observe::Signals;
 use tower::ServiceExt;
 use tracing::field::Empty;
@@ -29,6 +30,7 @@ use tracing::{Instrument, Span};
 
 use crate::config::Limits;
 
+pub(crate) use asked_address::OwnAddress;
 pub(crate) use client_address::{Proxies, range};
 pub(crate) use cors::Cors;
 pub(crate) use observation::route_into_response;
@@ -55,6 +57,7 @@ pub(crate) struct Pipeline {
     cors: Cors,
     limits: Limits,
     proxies: Proxies,
+    own: OwnAddress,
     uploads: Vec<Uploads>,
     signals: Arc<Signals>,
 }
@@ -78,13 +81,20 @@ impl Uploads {
 
 impl Pipeline {
     pub(crate) fn new(router: Router, cors: Cors, limits: Limits) -> Self {
-        Self { router, cors, limits, proxies: Proxies::default(), uploads: Vec::new(), signals: Arc::default() }
+        Self { router, cors, limits, proxies: Proxies::default(), own: OwnAddress::default(), uploads: Vec::new(), signals: Arc::default() }
     }
 
     /// Believes these proxies.
     #[must_use]
     pub(crate) fn behind(mut self, proxies: Proxies) -> Self {
         self.proxies = proxies;
+        self
+    }
+
+    /// Is found at this address, where a request does not say another one.
+    #[must_use]
+    pub(crate) fn found_at(mut self, own: OwnAddress) -> Self {
+        self.own = own;
         self
     }
 
@@ -116,6 +126,8 @@ impl Pipeline {
         request.extensions_mut().insert(ConnectInfo(peer));
         let client = self.proxies.client(peer.ip(), request.headers());
         request.extensions_mut().insert(ClientAddress(client));
+        let asked = self.own.asked(&self.proxies, peer.ip(), &request);
+        request.extensions_mut().insert(AskedAddress(asked));
         let observation = Observation::begin(&request, (peer, client), span.clone(), Arc::clone(&self.signals));
         async {
             let decision = self.cors.decide(request.method(), request.headers());

@@ -33,7 +33,7 @@ use crate::edge::{self, Bound, Edge};
 use crate::health::{Health, Preparation};
 use crate::maintenance::{Done, Maintenance, Shared};
 use crate::metrics;
-use crate::middleware::{Cors, Pipeline, Proxies, Uploads};
+use crate::middleware::{Cors, OwnAddress, Pipeline, Proxies, Uploads};
 use crate::router::{self, Front, Mounts, Numbers};
 
 pub(crate) use database::replica_options;
@@ -146,6 +146,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     let signals = Arc::<Signals>::default();
     let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone())
         .behind(Proxies::new(&settings.proxies))
+        .found_at(OwnAddress::new(&public_url, tls))
         .counting(Arc::clone(&signals))
         .taking(uploads(&settings));
     let edge = Edge::open(bound, Arc::new(pipeline), settings.limits.clone(), &settings.tls)?;

@@ -61,6 +61,24 @@ impl Begun {
     }
 }
 
+/// Where a list of uploads begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begin<'a> {
+    /// What the names begin with.
+    pub(crate) prefix: &'a str,
+    /// Behind which name, or behind which upload of that name.
+    pub(crate) after: Option<(&'a str, Option<&'a str>)>,
+    /// Whether what has a `/` behind the prefix is told as a folder.
+    pub(crate) is_delimited: bool,
+}
+
+/// An upload that is not at its end, or a folder of such.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Unfinished {
+    Folder(String),
+    Upload { id: Uuid, name: String, created_at: Timestamp },
+}
+
 /// A part that is there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Part {

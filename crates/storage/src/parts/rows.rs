@@ -2,13 +2,13 @@
 //!
 //! Invariant: the bytes that an upload has received and its parts are written in one statement, and only from where it stands.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kernel::{BlobKey, CompanyId, Error, Kind, Result};
 use postgres::{Row, Sql};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Begun, Part, Protocol, moved_on, no_such_upload};
+use super::{Begin, Begun, Part, Protocol, Unfinished, moved_on, no_such_upload};
 use crate::objects::value;
 use crate::{Caller, Place, Storage, Upload};
 
@@ -149,20 +149,39 @@ impl Storage {
         rows.iter().map(Part::read).collect()
     }
 
-    /// Returns the uploads of an asker to a bucket that are not at their end.
+    /// Returns the uploads of an asker to a bucket that are not at their end, by their names and ids; those of a folder as one where that is
+    /// wanted.
     pub(crate) async fn uploads_of(
         &self,
-        protocol: Protocol,
-        asker: &str,
-        bucket: &str,
+        (protocol, asker, bucket): (Protocol, &str, &str),
+        begin: &Begin<'_>,
         rows_max: u64,
-    ) -> Result<Vec<(Uuid, String, Timestamp)>> {
-        let mut sql = Sql::new("select u.id, u.name, u.created_at from app.part_uploads u where u.ended_at is null and u.kind = ");
+    ) -> Result<Vec<Unfinished>> {
+        let (key, id) = begin.after.map_or((None, None), |(key, id)| (Some(key), id));
+        let mut sql = Sql::new("with given as (select ");
+        sql.bind(begin.prefix).text("::text as prefix, ").bind(begin.is_delimited).text("::boolean as is_delimited, ");
+        sql.bind(key).text("::text collate \"C\" as after_key, ").bind(id).text("::text collate \"C\" as after_id)");
+        sql.text(
+            ", found as (
+               select u.id, u.name, u.created_at, case when g.is_delimited and strpos(substr(u.name, length(g.prefix) + 1), '/') > 0
+                        then g.prefix || split_part(substr(u.name, length(g.prefix) + 1), '/', 1) || '/' end as folder
+                 from app.part_uploads u, given g
+                where starts_with(u.name, g.prefix) and u.ended_at is null and u.kind = ",
+        );
         sql.bind(protocol.name()).text("::text and u.asker = ").bind(asker).text("::text and u.bucket_id = ").bind(bucket);
-        sql.text("::text and u.expires_at > ").bind(self.now()).text("::timestamptz order by u.name, u.created_at, u.id limit ");
+        sql.text("::text and u.expires_at > ").bind(self.now());
+        sql.text(
+            "::timestamptz), entries as (
+               select distinct f.folder, coalesce(f.folder, f.name) collate \"C\" as key,
+                      case when f.folder is null then f.id end as id, case when f.folder is null then f.created_at end as created_at
+                 from found f, given g
+                where g.after_key is null or f.name collate \"C\" > g.after_key and f.folder is distinct from g.after_key
+                   or f.folder is null and f.name = g.after_key and f.id::text collate \"C\" > g.after_id)
+             select e.folder, e.key, e.id, e.created_at from entries e order by e.key, e.id::text collate \"C\" limit ",
+        );
         sql.bind(i64::try_from(rows_max).map_err(Error::internal)?).text("::bigint");
         let rows = self.read(&self.itself("lists uploads"), sql).await?;
-        rows.iter().map(|row| Ok((value(row, "id")?, value(row, "name")?, value(row, "created_at")?))).collect()
+        rows.iter().map(Unfinished::read).collect()
     }
 
     /// Forgets an upload, at its end or before it. Its parts go with the next look of the server.
@@ -212,6 +231,15 @@ impl Begun {
             parts: count("parts")?,
             others_bytes: count("others_bytes")?,
         })
+    }
+}
+
+impl Unfinished {
+    fn read(row: &Row) -> Result<Self> {
+        if let Some(folder) = value(row, "folder")? {
+            return Ok(Self::Folder(folder));
+        }
+        Ok(Self::Upload { id: value(row, "id")?, name: value(row, "key")?, created_at: value(row, "created_at")? })
     }
 }
 

@@ -16,6 +16,7 @@ use kernel::{Error, Kind};
 
 use crate::Storage;
 pub use downloads::strangers;
+pub(crate) use uploads::{drain, pieces};
 
 /// Returns the routes that need a `Principal` in the request's extensions, to be mounted at `/storage/v1`.
 pub fn router(storage: Storage) -> Router {

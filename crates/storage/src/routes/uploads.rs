@@ -146,7 +146,7 @@ async fn pass_over(mut field: multer::Field<'_>) -> Result<()> {
 }
 
 /// The pieces of a body that somebody else may read on.
-fn pieces(body: Arc<Mutex<BodyDataStream>>) -> BlobStream {
+pub(crate) fn pieces(body: Arc<Mutex<BodyDataStream>>) -> BlobStream {
     stream::unfold(body, |body| async move {
         let piece = body.lock().await.next().await?;
         Some((piece.map_err(broken), body))
@@ -155,7 +155,7 @@ fn pieces(body: Arc<Mutex<BodyDataStream>>) -> BlobStream {
 }
 
 /// Reads what is left of a body, for a moment.
-async fn drain(body: &Mutex<BodyDataStream>) {
+pub(crate) async fn drain(body: &Mutex<BodyDataStream>) {
     let drained = async {
         let mut left = DRAIN_BYTES;
         while let Some(Ok(piece)) = body.lock().await.next().await {

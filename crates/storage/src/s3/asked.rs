@@ -9,6 +9,7 @@ use kernel::{BlobStream, Error, Kind, Result};
 
 use super::checksum::Sum;
 use super::chunks::{Expected, Form, Signing, unwrapped};
+use super::listing::KEPT;
 use super::signature::{Shown, SigningKey, UNSIGNED_PAYLOAD, hex, pairs, unhex};
 use crate::{Caller, Storage};
 
@@ -100,9 +101,16 @@ impl Request {
         unwrapped(body.into_data_stream().map_err(|broken| incomplete().with_source(broken)).boxed(), self.form.clone(), sums)
     }
 
-    /// Reads a body of XML.
-    pub(super) async fn document(&self, body: Body) -> Result<String> {
-        let bytes_max = self.storage.config().json_bytes_max;
+    /// Where an object is for whoever asks, as he asks.
+    pub(super) fn location(&self) -> String {
+        let place = |text: &str| percent_encoding::utf8_percent_encode(text, KEPT).to_string();
+        let server = self.storage.asked_at(&self.parts.extensions);
+        format!("{server}/storage/v1/s3/{}/{}", place(&self.bucket), place(&self.key))
+    }
+
+    /// Reads a body of XML, which may have so many bytes if that is more than others may.
+    pub(super) async fn document(&self, body: Body, bytes_max: usize) -> Result<String> {
+        let bytes_max = bytes_max.max(self.storage.config().json_bytes_max);
         let body = Body::from_stream(self.content(body));
         let bytes = to_bytes(body, bytes_max).await.map_err(|error| invalid("The body is too large, or broke off").with_source(error))?;
         String::from_utf8(bytes.to_vec()).map_err(|error| malformed_xml().with_source(error))

@@ -13,8 +13,11 @@ mod keys;
 mod listing;
 mod multipart;
 mod objects;
+mod policy;
+mod post;
 mod routes;
 mod signature;
+mod unfinished;
 
 pub use keys::router as keys_router;
 pub use routes::{root, router};

@@ -21,8 +21,8 @@ use crate::parts::{Begun, Part, Protocol, no_such_upload};
 
 /// The numbers that parts have.
 const NUMBERS: std::ops::RangeInclusive<u64> = 1..=10_000;
-/// Parts and uploads of one list.
-const LISTED_MAX: u64 = 1000;
+/// Bytes of a list of all the parts that there may be, with a sum for each.
+const LIST_BYTES_MAX: usize = 4_194_304;
 
 pub(super) async fn begin(request: &Request) -> Result<Response> {
     let upload = request.upload(None).await?;
@@ -49,15 +49,15 @@ pub(super) async fn take(request: &Request, body: Body) -> Result<Response> {
 /// Takes as a part what an object has that the caller may read, or a range of its bytes. Written anew: whose the upload is may be another one.
 async fn take_copy(request: &Request, number: u64) -> Result<Response> {
     let begun = begun(request).await?;
-    let (bucket, name) = request.copy_source()?;
-    let object = request.storage.info(&request.caller, &bucket, &name).await?;
+    let source = request.copy_source()?;
+    let object = request.source(&source).await?;
     let range = request.header("x-amz-copy-source-range").map(|said| range_of(said, object.size)).transpose()?;
     let opened = request.storage.open_found(object, range).await?;
     let part = put(request, &begun, number, opened.content.boxed()).await?;
     let document = Xml::document("CopyPartResult", |xml| {
         xml.text("LastModified", part.created_at.to_string()).text("ETag", format!("\"{}\"", part.etag));
     });
-    Ok(document.answer())
+    source.named(document.answer())
 }
 
 /// Puts a part, in the place of the one of its number.
@@ -91,34 +91,50 @@ fn range_of(said: &str, bytes: u64) -> Result<Range<u64>> {
 }
 
 pub(super) async fn complete(request: &Request, body: Body) -> Result<Response> {
-    let document = request.document(body).await?;
+    let listed = listed(&request.document(body, LIST_BYTES_MAX).await?)?;
     let mut begun = begun(request).await?;
+    let mut digests = Sum::md5();
+    listed.iter().for_each(|(_, etag)| digests.update(&unhex(etag).unwrap_or_default()));
+    let etag = format!("{}-{}", hex(&digests.finish()), listed.len());
+    if begun.is_ended {
+        // Whoever did not get the answer asks again, with the same list.
+        let there = request
+            .storage
+            .info(&request.caller, &request.bucket, &request.key)
+            .await
+            .map_err(|error| no_such_upload().with_source(error))?;
+        return if there.etag == etag { completed(request, &etag) } else { Err(no_such_upload()) };
+    }
     let there = request.storage.parts_of(begun.id, None, *NUMBERS.end()).await?;
-    let (mut parts, mut digests) = (Vec::<Part>::new(), Sum::md5());
-    for listed in elements(&document, "Part")? {
+    let part_of = |(number, etag): &(u64, String)| {
+        let part = there.iter().find(|part| part.position == *number && part.etag == *etag).cloned();
+        part.ok_or_else(|| Error::new(Kind::BadRequest, "InvalidPart", format!("Part {number} was not uploaded, or has another etag.")))
+    };
+    let parts = listed.iter().map(part_of).collect::<Result<Vec<Part>>>()?;
+    request.settle(&mut begun.upload).await?;
+    request.storage.finish_parts(&request.caller, &begun, parts, Some(etag.clone())).await?;
+    completed(request, &etag)
+}
+
+/// Reads the numbers and etags of a list of parts, of which there is at least one.
+fn listed(document: &str) -> Result<Vec<(u64, String)>> {
+    let mut parts = Vec::<(u64, String)>::new();
+    for listed in elements(document, "Part")? {
         let one = |name: &str| elements(listed, name)?.first().map_or_else(|| Err(malformed_xml()), |text| unescaped(text));
         let number: u64 = one("PartNumber")?.trim().parse().map_err(|_error| malformed_xml())?;
         let etag = one("ETag")?.trim().trim_matches('"').to_owned();
-        if parts.last().is_some_and(|before| before.position >= number) {
+        if parts.last().is_some_and(|(before, _)| *before >= number) {
             return Err(Error::new(Kind::BadRequest, "InvalidPartOrder", "The list of parts was not in ascending order."));
         }
-        let part = there
-            .iter()
-            .find(|part| part.position == number && part.etag == etag)
-            .ok_or_else(|| Error::new(Kind::BadRequest, "InvalidPart", format!("Part {number} was not uploaded, or has another etag.")))?;
-        digests.update(&unhex(&part.etag).unwrap_or_default());
-        parts.push(part.clone());
+        parts.push((number, etag));
     }
-    if !begun.is_ended {
-        if parts.is_empty() {
-            return Err(malformed_xml());
-        }
-        request.settle(&mut begun.upload).await?;
-    }
-    let etag = format!("{}-{}", hex(&digests.finish()), parts.len());
-    request.storage.finish_parts(&request.caller, &begun, parts, Some(etag.clone())).await?;
+    if parts.is_empty() { Err(malformed_xml()) } else { Ok(parts) }
+}
+
+fn completed(request: &Request, etag: &str) -> Result<Response> {
     let document = Xml::document("CompleteMultipartUploadResult", |xml| {
-        xml.text("Bucket", &request.bucket).text("Key", &request.key).text("ETag", format!("\"{etag}\""));
+        xml.text("Location", request.location()).text("Bucket", &request.bucket).text("Key", &request.key);
+        xml.text("ETag", format!("\"{etag}\""));
     });
     Ok(document.answer())
 }
@@ -129,44 +145,7 @@ pub(super) async fn abort(request: &Request) -> Result<Response> {
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) async fn parts(request: &Request) -> Result<Response> {
-    let begun = begun(request).await?;
-    let after = request.asked("part-number-marker").and_then(|marker| marker.parse().ok());
-    let mut parts = request.storage.parts_of(begun.id, after, LISTED_MAX + 1).await?;
-    let is_truncated = u64::try_from(parts.len()).is_ok_and(|count| count > LISTED_MAX);
-    if is_truncated {
-        parts.pop();
-    }
-    let document = Xml::document("ListPartsResult", |xml| {
-        xml.text("Bucket", &request.bucket).text("Key", &request.key).text("UploadId", begun.id.to_string());
-        xml.text("MaxParts", LISTED_MAX.to_string()).text("IsTruncated", is_truncated.to_string());
-        if let (true, Some(last)) = (is_truncated, parts.last()) {
-            xml.text("NextPartNumberMarker", last.position.to_string());
-        }
-        for part in &parts {
-            xml.inside("Part", |xml| {
-                xml.text("PartNumber", part.position.to_string()).text("LastModified", part.created_at.to_string());
-                xml.text("ETag", format!("\"{}\"", part.etag)).text("Size", part.bytes.to_string());
-            });
-        }
-    });
-    Ok(document.answer())
-}
-
-pub(super) async fn list(request: &Request) -> Result<Response> {
-    let uploads = request.storage.uploads_of(Protocol::S3, &request.asker, &request.bucket, LISTED_MAX).await?;
-    let document = Xml::document("ListMultipartUploadsResult", |xml| {
-        xml.text("Bucket", &request.bucket).text("MaxUploads", LISTED_MAX.to_string()).text("IsTruncated", "false");
-        for (id, name, created_at) in &uploads {
-            xml.inside("Upload", |xml| {
-                xml.text("Key", name).text("UploadId", id.to_string()).text("Initiated", created_at.to_string());
-            });
-        }
-    });
-    Ok(document.answer())
-}
-
-async fn begun(request: &Request) -> Result<Begun> {
+pub(super) async fn begun(request: &Request) -> Result<Begun> {
     let id: Uuid =
         request.asked("uploadId").unwrap_or_default().parse().map_err(|error: uuid::Error| no_such_upload().with_source(error))?;
     let begun = request.storage.begun(Protocol::S3, &request.asker, id).await?;
@@ -177,6 +156,24 @@ async fn begun(request: &Request) -> Result<Begun> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_parts_has_some_in_their_order() {
+        let part = |number: u64, etag: &str| format!("<Part><ETag>{etag}</ETag><PartNumber>{number}</PartNumber></Part>");
+        let list = |parts: &[String]| format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat());
+        let read = listed(&list(&[part(1, "&quot;ab&quot;"), part(3, "cd")])).unwrap();
+        assert_eq!(read, [(1, "ab".to_owned()), (3, "cd".to_owned())]);
+        for (document, code) in [
+            (list(&[]), "MalformedXML"),
+            (String::new(), "MalformedXML"),
+            (list(&["<Part><ETag>a</ETag></Part>".to_owned()]), "MalformedXML"),
+            (list(&["<Part><ETag>a</ETag><PartNumber>x</PartNumber></Part>".to_owned()]), "MalformedXML"),
+            (list(&[part(2, "a"), part(1, "b")]), "InvalidPartOrder"),
+            (list(&[part(2, "a"), part(2, "a")]), "InvalidPartOrder"),
+        ] {
+            assert_eq!(listed(&document).unwrap_err().code(), code, "{document}");
+        }
+    }
 
     #[test]
     fn a_range_to_copy_lies_inside_its_source() {

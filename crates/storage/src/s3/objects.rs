@@ -9,7 +9,8 @@ use kernel::{Error, Kind, Result};
 use serde_json::{Map, Value};
 
 use super::answer::Xml;
-use super::asked::{Request, elements, invalid, malformed_xml, unescaped};
+use super::asked::{Request, elements, invalid, malformed_xml, not_implemented, unescaped};
+use super::listing::NULL_VERSION;
 use crate::objects::{Instead, Object, Transport};
 use crate::{Upload, naming, serving};
 
@@ -27,10 +28,16 @@ const INSTEAD: [(&str, HeaderName); 6] = [
     ("response-cache-control", header::CACHE_CONTROL),
     ("response-expires", header::EXPIRES),
 ];
-/// The version of every object: what was there before is kept elsewhere, and nobody reaches it in the words of S3.
-pub(super) const ONLY_VERSION: &str = "null";
 /// Names that one request deletes.
 const DELETED_MAX: usize = 1000;
+
+/// What is copied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct CopySource {
+    bucket: String,
+    name: String,
+    version: Option<String>,
+}
 
 /// Returns the etag that clients of S3 are shown.
 pub(super) fn etag_of(etag: &str) -> String {
@@ -43,16 +50,6 @@ pub(super) fn empty(status: StatusCode) -> Response {
     *response.status_mut() = status;
     response
 }
-
-/// Refuses what is asked of another version than the one there is, which must not fall on that.
-pub(super) fn check_version(request: &Request) -> Result<()> {
-    match request.asked("versionId") {
-        None | Some("" | ONLY_VERSION) => Ok(()),
-        Some(_) => Err(Error::new(Kind::NotFound, "NoSuchVersion", NO_SUCH_VERSION)),
-    }
-}
-
-const NO_SUCH_VERSION: &str = "The specified version does not exist";
 
 impl Request {
     /// What is uploaded, as the headers say. A program of S3 that writes where something is replaces it, if it may.
@@ -82,13 +79,21 @@ impl Request {
         Ok(upload)
     }
 
-    /// Returns the bucket and the name of what is copied.
-    pub(super) fn copy_source(&self) -> Result<(String, String)> {
-        let source = self.header(COPY_SOURCE).unwrap_or_default();
-        let source = percent_encoding::percent_decode_str(source.split('?').next().unwrap_or_default()).decode_utf8();
-        let source = source.map_err(|error| invalid("x-amz-copy-source is bucket/key").with_source(error))?;
-        let (bucket, name) = source.trim_start_matches('/').split_once('/').ok_or_else(|| invalid("x-amz-copy-source is bucket/key"))?;
-        Ok((bucket.to_owned(), name.to_owned()))
+    /// Reads what is copied.
+    pub(super) fn copy_source(&self) -> Result<CopySource> {
+        CopySource::read(self.header(COPY_SOURCE).unwrap_or_default())
+    }
+
+    /// Finds what is copied, as far as the caller may read it.
+    pub(super) async fn source(&self, source: &CopySource) -> Result<Object> {
+        self.version_of(&source.bucket, &source.name, source.version.as_deref()).await
+    }
+
+    /// Finds an object that the caller may read, as it is or as one of its versions has it.
+    async fn version_of(&self, bucket: &str, name: &str, version: Option<&str>) -> Result<Object> {
+        let version = version.filter(|version| *version != NULL_VERSION);
+        let found = self.storage.info_of(&self.caller, bucket, name, version).await;
+        found.map_err(|error| if version.is_some() && error.code() == "NoSuchKey" { no_such_version().with_source(error) } else { error })
     }
 
     /// Decides whether an upload replaces what is there. Whoever may only make new objects makes them so.
@@ -102,6 +107,31 @@ impl Request {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl CopySource {
+    /// Reads `bucket/key`, or `bucket/key?versionId=…`; a question mark of a key stands there encoded.
+    fn read(said: &str) -> Result<Self> {
+        let wrong = || invalid("x-amz-copy-source is bucket/key or bucket/key?versionId=version");
+        let (place, version) = match said.split_once('?') {
+            None => (said, None),
+            Some((place, query)) => {
+                let version = query.strip_prefix("versionId=").filter(|version| !version.is_empty() && !version.contains('&'));
+                (place, Some(version.ok_or_else(wrong)?.to_owned()))
+            }
+        };
+        let place = percent_encoding::percent_decode_str(place).decode_utf8().map_err(|error| wrong().with_source(error))?;
+        let (bucket, name) = place.trim_start_matches('/').split_once('/').ok_or_else(wrong)?;
+        Ok(Self { bucket: bucket.to_owned(), name: name.to_owned(), version })
+    }
+
+    /// Says in the answer which version was copied, where one was asked for.
+    pub(super) fn named(&self, mut response: Response) -> Result<Response> {
+        if let Some(version) = &self.version {
+            response.headers_mut().insert("x-amz-copy-source-version-id", text(version)?);
+        }
+        Ok(response)
     }
 }
 
@@ -123,12 +153,16 @@ pub(super) async fn put(request: &Request, body: Body) -> Result<Response> {
 }
 
 pub(super) async fn get(request: &Request) -> Result<Response> {
-    let object = request.storage.info(&request.caller, &request.bucket, &request.key).await?;
+    let version = request.asked("versionId").filter(|version| !version.is_empty());
+    let object = request.version_of(&request.bucket, &request.key, version).await?;
     let object = Object { etag: etag_of(&object.etag), ..object };
     let meta = object.user_metadata.clone();
     let asked = serving::Asked::new(&request.parts.method, request.parts.headers.clone());
     let mut response = request.storage.serve(object, &asked).await?;
     say_instead(request, &mut response)?;
+    if let Some(version) = version {
+        response.headers_mut().insert("x-amz-version-id", text(version)?);
+    }
     let mut left = META_SHOWN;
     for (name, value) in meta.as_ref().and_then(Value::as_object).into_iter().flatten() {
         let header =
@@ -155,22 +189,27 @@ fn say_instead(request: &Request, response: &mut Response) -> Result<()> {
 }
 
 pub(super) async fn copy(request: &Request) -> Result<Response> {
-    let (bucket, name) = request.copy_source()?;
+    let source = request.copy_source()?;
     let replaces_meta = request.header("x-amz-metadata-directive").is_some_and(|said| said.eq_ignore_ascii_case("REPLACE"));
     let upload = request.upload(None).await?;
-    let transport = Transport { bucket, name, to_bucket: request.bucket.clone(), to_name: request.key.clone() };
+    let transport = Transport {
+        bucket: source.bucket.clone(),
+        name: source.name.clone(),
+        to_bucket: request.bucket.clone(),
+        to_name: request.key.clone(),
+    };
     let instead = replaces_meta.then(|| Instead {
         content_type: Some(upload.content_type.clone()),
         cache_control: Some(upload.cache_control.clone()),
         user_metadata: upload.user_metadata.clone(),
     });
-    let object = request.storage.info(&request.caller, &transport.bucket, &transport.name).await?;
+    let object = request.source(&source).await?;
     check_source(request, &object)?;
     let stored = request.storage.copy_found(&request.caller, object, &transport, (upload.upsert, instead)).await?;
     let document = Xml::document("CopyObjectResult", |xml| {
         xml.text("LastModified", request.storage.now().to_string()).text("ETag", format!("\"{}\"", etag_of(&stored.etag)));
     });
-    Ok(document.answer())
+    source.named(document.answer())
 }
 
 /// Holds an object to what is demanded of it before it is copied.
@@ -201,6 +240,10 @@ fn check_source(request: &Request, object: &Object) -> Result<()> {
 }
 
 pub(super) async fn delete(request: &Request) -> Result<Response> {
+    // What is left when one version goes is not what whoever says so means by it.
+    if request.asked("versionId").is_some_and(|version| version != NULL_VERSION) {
+        return Err(not_implemented("Taking one version away"));
+    }
     let names = [request.key.clone()];
     request.storage.check_bucket(&request.bucket).await?;
     request.storage.remove(&request.caller, &request.bucket, &names).await?;
@@ -209,15 +252,10 @@ pub(super) async fn delete(request: &Request) -> Result<Response> {
 }
 
 pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Response> {
-    let document = request.document(body).await?;
+    let document = request.document(body, 0).await?;
     let is_quiet = elements(&document, "Quiet")?.first().is_some_and(|said| said.trim() == "true");
-    let (mut names, mut others) = (Vec::new(), Vec::new());
-    for object in elements(&document, "Object")? {
-        let name = unescaped(elements(object, "Key")?.first().ok_or_else(malformed_xml)?)?;
-        let version = elements(object, "VersionId")?.first().is_none_or(|version| matches!(version.trim(), "" | ONLY_VERSION));
-        if version { &mut names } else { &mut others }.push(name);
-    }
-    if names.is_empty() && others.is_empty() || names.len() + others.len() > DELETED_MAX {
+    let names: Vec<String> = elements(&document, "Key")?.into_iter().map(unescaped).collect::<Result<_>>()?;
+    if names.is_empty() || names.len() > DELETED_MAX {
         return Err(malformed_xml());
     }
     request.storage.check_bucket(&request.bucket).await?;
@@ -226,20 +264,19 @@ pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Respons
     }
     let left = request.storage.readable(&request.caller, &request.bucket, &names).await?;
     let document = Xml::document("DeleteResult", |xml| {
-        let mut refused = |name: &str, code: &str, why: &str| {
-            xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", code).text("Message", why));
-        };
-        for name in names.iter().filter(|name| left.contains(*name)) {
-            refused(name, "AccessDenied", "Access Denied");
-        }
-        for name in &others {
-            refused(name, "NoSuchVersion", NO_SUCH_VERSION);
-        }
-        for name in names.iter().filter(|name| !is_quiet && !left.contains(*name)) {
-            xml.inside("Deleted", |xml| _ = xml.text("Key", name));
+        for name in &names {
+            if left.contains(name) {
+                xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", "AccessDenied").text("Message", "Access Denied"));
+            } else if !is_quiet {
+                xml.inside("Deleted", |xml| _ = xml.text("Key", name));
+            }
         }
     });
     Ok(document.answer())
+}
+
+fn no_such_version() -> Error {
+    Error::new(Kind::NotFound, "NoSuchVersion", "The specified version does not exist")
 }
 
 fn denied() -> Error {
@@ -248,4 +285,24 @@ fn denied() -> Error {
 
 fn text(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_names_a_bucket_a_key_and_at_times_a_version() {
+        let source = |bucket: &str, name: &str, version: Option<&str>| CopySource {
+            bucket: bucket.to_owned(),
+            name: name.to_owned(),
+            version: version.map(str::to_owned),
+        };
+        assert_eq!(CopySource::read("/a/b%20c/d").unwrap(), source("a", "b c/d", None));
+        assert_eq!(CopySource::read("a/b?versionId=01").unwrap(), source("a", "b", Some("01")));
+        assert_eq!(CopySource::read("a/b%3FversionId=01").unwrap(), source("a", "b?versionId=01", None));
+        for bad in ["", "a", "a/b?", "a/b?versionId=", "a/b?x=1", "a/b?versionId=1&x=2", "a/%ff"] {
+            assert_eq!(CopySource::read(bad).unwrap_err().code(), "InvalidArgument", "{bad}");
+        }
+    }
 }

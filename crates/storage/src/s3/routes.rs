@@ -14,7 +14,7 @@ use super::answer::refused;
 use super::asked::{Request, not_implemented};
 use super::credentials::identify;
 use super::signature::Shown;
-use super::{buckets, listing, multipart, objects};
+use super::{buckets, listing, multipart, objects, post, unfinished};
 use crate::Storage;
 
 /// Returns the routes, to be mounted at `/storage/v1/s3`. They authenticate by themselves.
@@ -40,6 +40,9 @@ async fn answer(State(storage): State<Storage>, OriginalUri(original): OriginalU
 }
 
 async fn act(storage: Storage, parts: http::request::Parts, path: &str, body: Body) -> Result<Response> {
+    if post::is_form(&parts, path) {
+        return post::take(storage, parts, path, body).await;
+    }
     let shown = Shown::read(&parts, storage.now())?;
     let shown =
         shown.ok_or_else(|| Error::new(Kind::Forbidden, "AccessDenied", "Sign the request: there is nothing for everybody here"))?;
@@ -59,7 +62,8 @@ async fn of_bucket(request: &Request, body: Body) -> Result<Response> {
         Method::HEAD => buckets::head(request).await,
         Method::GET if is_asked("location") => buckets::location(request).await,
         Method::GET if is_asked("versioning") => buckets::versioning(request).await,
-        Method::GET if is_asked("uploads") => multipart::list(request).await,
+        Method::GET if is_asked("versions") => listing::versions(request).await,
+        Method::GET if is_asked("uploads") => unfinished::uploads(request).await,
         Method::GET if UNKNOWN.iter().any(|name| is_asked(name)) => Err(not_implemented("This about a bucket")),
         Method::GET => listing::list(request).await,
         Method::POST if is_asked("delete") => objects::delete_many(request, body).await,
@@ -106,9 +110,8 @@ async fn of_object(request: &Request, body: Body) -> Result<Response> {
     if UNKNOWN.iter().any(|name| is_asked(name)) {
         return Err(not_implemented("This about an object"));
     }
-    objects::check_version(request)?;
     match (&request.parts.method, is_asked("uploadId")) {
-        (&Method::GET, true) => multipart::parts(request).await,
+        (&Method::GET, true) => unfinished::parts(request).await,
         (&Method::PUT, true) => multipart::take(request, body).await,
         (&Method::POST, true) => multipart::complete(request, body).await,
         (&Method::DELETE, true) => multipart::abort(request).await,

@@ -44,6 +44,8 @@ pub(super) struct Shown {
     /// The token of whom the request is, beside the key.
     pub(super) session_token: Option<String>,
     signed_headers: Vec<String>,
+    /// The policy of a form, encoded as it is signed: it stands for the whole request.
+    policy: Option<String>,
 }
 
 /// The key of one day, region and service, by which chunks are signed, too.
@@ -78,6 +80,27 @@ impl Shown {
         let session_token = query.iter().find(|(key, _)| key.eq_ignore_ascii_case("X-Amz-Security-Token")).map(|(_, value)| value.clone());
         let payload = header(&parts.headers, "x-amz-content-sha256")?.unwrap_or(UNSIGNED_PAYLOAD).to_owned();
         Self::of(asked("X-Amz-Credential")?, asked("X-Amz-SignedHeaders")?, signature, (time, payload, session_token)).map(Some)
+    }
+
+    /// Reads the signature of a form by its fields: it is of the policy, which says what the form may be.
+    pub(super) fn of_form<'a>(field: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Result<Self> {
+        let field = |name: &'static str| {
+            field(name)
+                .ok_or_else(|| Error::new(Kind::Forbidden, "AccessDenied", format!("The form has no field {name}, and is not signed")))
+        };
+        let policy = field("policy")?.to_owned();
+        if field("x-amz-algorithm")? != ALGORITHM {
+            return Err(malformed("X-Amz-Algorithm is AWS4-HMAC-SHA256"));
+        }
+        let time = field("x-amz-date")?.to_owned();
+        let age = now.as_second().saturating_sub(read_time(&time)?.as_second());
+        if age > PRESIGNED_S || age < -SKEW_S {
+            return Err(Error::new(Kind::Forbidden, "AccessDenied", "Invalid according to Policy: Policy expired."));
+        }
+        let (credential, signature) = (field("x-amz-credential")?, field("x-amz-signature")?);
+        let session_token = field("x-amz-security-token").ok().map(str::to_owned);
+        let shown = Self::of(credential, "host", signature, (time, UNSIGNED_PAYLOAD.to_owned(), session_token))?;
+        Ok(Self { signed_headers: Vec::new(), policy: Some(policy), ..shown })
     }
 
     fn of_header(authorization: &str, headers: &HeaderMap, now: Timestamp) -> Result<Self> {
@@ -120,13 +143,17 @@ impl Shown {
             return Err(malformed("SignedHeaders names host, and at most 50 headers"));
         }
         let signature = unhex(signature).filter(|bytes| bytes.len() == 32).ok_or_else(|| malformed("A signature is 64 letters"))?;
-        Ok(Self { access_key: access_key.to_owned(), scope: scope.to_owned(), time, signature, payload, session_token, signed_headers })
+        let (access_key, scope) = (access_key.to_owned(), scope.to_owned());
+        Ok(Self { access_key, scope, time, signature, payload, session_token, signed_headers, policy: None })
     }
 
     /// Holds the signature against a secret, and returns the key that chunks of the body are signed by.
     pub(super) fn verify(&self, parts: &Parts, secret: &[u8]) -> Result<SigningKey> {
         let key = SigningKey::of(secret, &self.scope);
-        let said = format!("{ALGORITHM}\n{}\n{}\n{}", self.time, self.scope, hex(sha256(self.canonical(parts)?.as_bytes()).as_ref()));
+        let said = match &self.policy {
+            Some(policy) => policy.clone(),
+            None => format!("{ALGORITHM}\n{}\n{}\n{}", self.time, self.scope, hex(sha256(self.canonical(parts)?.as_bytes()).as_ref())),
+        };
         if key.is_of(said.as_bytes(), &self.signature) {
             return Ok(key);
         }
@@ -309,6 +336,30 @@ mod tests {
         assert!(shown.verify(&signed, SECRET).is_ok());
         let over = Shown::read(&signed, now("2013-05-25T00:00:01Z")).unwrap_err();
         assert_eq!((over.status().as_u16(), over.code()), (403, "AccessDenied"));
+    }
+
+    /// "Browser-Based Upload using HTTP POST" of the documentation of Amazon S3, its policy as it is encoded there.
+    #[test]
+    fn amazons_form_is_verified() {
+        let policy = "eyAiZXhwaXJhdGlvbiI6ICIyMDE1LTEyLTMwVDEyOjAwOjAwLjAwMFoiLA0KICAiY29uZGl0aW9ucyI6IFsNCiAgICB7ImJ1Y2tldCI6ICJzaWd2NGV4YW1wbGVidWNrZXQifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRrZXkiLCAidXNlci91c2VyMS8iXSwNCiAgICB7ImFjbCI6ICJwdWJsaWMtcmVhZCJ9LA0KICAgIHsic3VjY2Vzc19hY3Rpb25fcmVkaXJlY3QiOiAiaHR0cDovL3NpZ3Y0ZXhhbXBsZWJ1Y2tldC5zMy5hbWF6b25hd3MuY29tL3N1Y2Nlc3NmdWxfdXBsb2FkLmh0bWwifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRDb250ZW50LVR5cGUiLCAiaW1hZ2UvIl0sDQogICAgeyJ4LWFtei1tZXRhLXV1aWQiOiAiMTQzNjUxMjM2NTEyNzQifSwNCiAgICB7IngtYW16LXNlcnZlci1zaWRlLWVuY3J5cHRpb24iOiAiQUVTMjU2In0sDQogICAgWyJzdGFydHMtd2l0aCIsICIkeC1hbXotbWV0YS10YWciLCAiIl0sDQoNCiAgICB7IngtYW16LWNyZWRlbnRpYWwiOiAiQUtJQUlPU0ZPRE5ON0VYQU1QTEUvMjAxNTEyMjkvdXMtZWFzdC0xL3MzL2F3czRfcmVxdWVzdCJ9LA0KICAgIHsieC1hbXotYWxnb3JpdGhtIjogIkFXUzQtSE1BQy1TSEEyNTYifSwNCiAgICB7IngtYW16LWRhdGUiOiAiMjAxNTEyMjlUMDAwMDAwWiIgfQ0KICBdDQp9";
+        let fields = [
+            ("policy", policy),
+            ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
+            ("x-amz-credential", "AKIAIOSFODNN7EXAMPLE/20151229/us-east-1/s3/aws4_request"),
+            ("x-amz-date", "20151229T000000Z"),
+            ("x-amz-signature", "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e"),
+        ];
+        let read = |fields: &[(&str, &'static str)], at: &str| {
+            let field = |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| *value);
+            Shown::of_form(field, now(at))
+        };
+        let parts = request("POST", "/sigv4examplebucket", &[]);
+        assert!(read(&fields, "2015-12-29T01:00:00Z").unwrap().verify(&parts, SECRET).is_ok());
+        let mut other = fields;
+        other[0].1 = "e30=";
+        assert_eq!(read(&other, "2015-12-29T01:00:00Z").unwrap().verify(&parts, SECRET).unwrap_err().code(), "SignatureDoesNotMatch");
+        assert_eq!(read(&fields, "2016-01-06T00:00:00Z").unwrap_err().code(), "AccessDenied");
+        assert_eq!(read(&fields[1..], "2015-12-29T01:00:00Z").unwrap_err().code(), "AccessDenied");
     }
 
     #[test]

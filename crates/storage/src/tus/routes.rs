@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{options, post};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use kernel::{Error, Kind, Result};
 use uuid::Uuid;
 
@@ -97,11 +97,12 @@ async fn capabilities(State(storage): State<Storage>) -> Response {
     answered(Ok(response))
 }
 
-async fn create(State(storage): State<Storage>, asker: Asker, headers: HeaderMap, body: Body) -> Response {
-    answered(Box::pin(creating(storage, asker, headers, body)).await)
+async fn create(State(storage): State<Storage>, asker: Asker, extensions: Extensions, headers: HeaderMap, body: Body) -> Response {
+    let server = storage.asked_at(&extensions);
+    answered(Box::pin(creating((storage, server), asker, headers, body)).await)
 }
 
-async fn creating(storage: Storage, asker: Asker, headers: HeaderMap, body: Body) -> Result<Response> {
+async fn creating((storage, server): (Storage, String), asker: Asker, headers: HeaderMap, body: Body) -> Result<Response> {
     check_version(&headers)?;
     let length = number(&headers, &UPLOAD_LENGTH)?;
     if length.is_some() == is_deferred(&headers)? {
@@ -120,7 +121,7 @@ async fn creating(storage: Storage, asker: Asker, headers: HeaderMap, body: Body
     };
     let mut response = StatusCode::CREATED.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::LOCATION, value(&format!("{}/storage/v1/{base}/{id}", storage.public_url()))?);
+    headers.insert(header::LOCATION, value(&format!("{server}/storage/v1/{base}/{id}"))?);
     if length == Some(offset) {
         headers.insert(TUS_COMPLETE, HeaderValue::from_static("1"));
     }

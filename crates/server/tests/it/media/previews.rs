@@ -93,6 +93,47 @@ async fn a_photo_gets_a_thumbnail_and_a_preview() {
 }
 
 #[tokio::test]
+async fn a_task_that_is_killed_twice_comes_to_one_thumbnail_and_one_preview() {
+    let shop = shop().await;
+    let client = shop.db.superuser().await;
+    // Nobody makes any until it is said here.
+    client.execute("update app.task_kinds set paused_until = now() + interval '1 hour' where name = 'make_previews'", &[]).await.unwrap();
+    let path = format!("company-files/{}/roof.jpg", shop.ann.company);
+    upload(&shop, &shop.ann, &path, "image/jpeg", picture(2000, 1000, ImageFormat::Jpeg)).await;
+    row(&shop, &shop.ann, &path, "image/jpeg").await;
+    for crashes in 1..=2_i64 {
+        // It was taken by a process that is dead; before its second death it had made the thumbnail, which is asked for here as it asks.
+        let taken = "update app.tasks set state = 'running', worker = app.uuid_v7(), attempt = attempt + 1, lanes = null, waits_for = null
+                      where kind = 'make_previews'";
+        assert_eq!(client.execute(taken, &[]).await.unwrap(), 1);
+        if crashes == 2 {
+            let thumbnail = format!("/render/image/authenticated/{path}?width=200&height=200&resize=contain");
+            assert_eq!(send(ask(&shop, "GET", &thumbnail, Some(&shop.ann)).header("accept", "image/webp")).await.status, 200);
+            assert_eq!(shop.count("select count(*) from app.derived_images").await, 1);
+        }
+        soon("it is known to be lost", async || {
+            client.execute("select lost from app.tend_tasks(60000, 5, 100)", &[]).await.unwrap();
+            shop.count("select crashes::bigint from app.tasks where kind = 'make_previews'").await == crashes
+        })
+        .await;
+    }
+    let before = shop.server.get(&format!("{FILE}?select={SAID}"), &shop.ann.token).await.body;
+    assert_eq!(before[0]["processing_status"], "pending", "{before}");
+    client.execute("update app.task_kinds set paused_until = null where name = 'make_previews'", &[]).await.unwrap();
+    let said = settled(&shop, &shop.ann, &path).await;
+    assert_eq!((&said["processing_status"], &said["processing_error"]), (&json!("completed"), &Value::Null), "{said}");
+    for (address, sides) in [(&said["thumbnail_url"], (200, 100)), (&said["preview_url"], (1200, 600))] {
+        let came = seen(&shop, Some(&shop.ann), address).await;
+        assert_eq!((came.status, image::load_from_memory(&came.body).unwrap().dimensions()), (200, sides));
+    }
+    // Two images, each once, one task that was done, and no bytes that nobody knows of.
+    assert_eq!(shop.count("select count(*) from app.derived_images").await, 2);
+    assert_eq!(shop.count("select count(*) from app.done_tasks where kind = 'make_previews' and jsonb_array_length(errors) = 2").await, 1);
+    assert_eq!(shop.count("select count(*) from app.tasks where kind = 'make_previews'").await, 0);
+    assert_eq!(shop.count("select count(*) from app.blobs").await, 3);
+}
+
+#[tokio::test]
 async fn of_a_document_the_first_page_is_drawn() {
     let shop = shop().await;
     let path = format!("documents/{}/plan.pdf", shop.ann.company);

@@ -83,6 +83,31 @@ async fn an_upload_comes_in_parts_and_becomes_an_object() {
 }
 
 #[tokio::test]
+async fn an_upload_goes_on_where_the_client_asked() {
+    let shop = Shop::open_with(|settings| settings.public_url = Some("https://api.example.com/x".to_owned())).await;
+    let at = async |headers: &[(&str, &str)]| {
+        let request = begin(&shop, &shop.ann, &shop.ann.company, &format!("{}.txt", uuid::Uuid::new_v4()), 5);
+        let came = send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await;
+        assert_eq!(came.status, 201, "{}", came.text());
+        came.header("location").split_once("/storage/v1/upload/resumable/").unwrap().0.to_owned()
+    };
+    assert_eq!(at(&[("host", "files.example.com")]).await, "http://files.example.com/x");
+    assert_eq!(at(&[("host", "api.example.com")]).await, "https://api.example.com/x");
+    // By the number of this machine only what stands before the server asks, and what nobody configured is not heard.
+    assert_eq!(at(&[]).await, "https://api.example.com/x");
+    let forged = [("host", "files.example.com"), ("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "https")];
+    assert_eq!(at(&forged).await, "http://files.example.com/x");
+    let trusting = Shop::open_with(|settings| {
+        settings.public_url = Some("https://api.example.com".to_owned());
+        settings.proxies.trusted = vec!["127.0.0.0/8".to_owned()];
+    })
+    .await;
+    let request = begin(&trusting, &trusting.ann, &trusting.ann.company, "plan.txt", 5);
+    let came = send(request.header("x-forwarded-host", "files.example.com").header("x-forwarded-proto", "https")).await;
+    assert!(came.header("location").starts_with("https://files.example.com/storage/v1/upload/resumable/"), "{}", came.header("location"));
+}
+
+#[tokio::test]
 async fn what_does_not_fit_is_refused_and_the_rest_goes_on() {
     let shop = Shop::open().await;
     let place = begun(&shop, "plan.txt", 5).await;

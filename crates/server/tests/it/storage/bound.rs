@@ -104,7 +104,12 @@ async fn who_changes_a_thing_writes_its_files() {
         (&viewer, "job", &things.his_job, 403),
         (&shop.bob, "job", &things.his_job, 422),
     ] {
-        let answer = shop.post(ROWS, who, row(&path(&format!("{entity}{expected}.txt")), entity, id)).await;
+        let path = path(&format!("{}.txt", uuid::Uuid::new_v4()));
+        // Whoever may upload does so first; his token need not name the company.
+        let headers = [("content-type", "text/plain"), ("x-company-id", who.company.as_str())];
+        let uploaded = shop.storage("POST", &format!("/object/{path}"), &who.token, (&headers, b"x".to_vec())).await;
+        assert!(uploaded.status == 200 || expected != 201, "{}", uploaded.text());
+        let answer = shop.post(ROWS, who, row(&path, entity, id)).await;
         assert_eq!(answer.status, expected, "{entity}: {}", answer.body);
     }
     // What there is not, and what nobody knows.
@@ -122,6 +127,8 @@ async fn who_changes_a_thing_writes_its_files() {
     Shop::refused(&shop.post(ROWS, &technician, row(&secret, "job", &things.his_job)).await, 403, "file_out_of_reach");
     assert_eq!(reads(&shop, &technician, &secret).await, (false, false));
     // Neither by a change of a row that is his, nor by a row that is put in its place.
+    let headers = [("content-type", "text/plain"), ("x-company-id", technician.company.as_str())];
+    shop.storage("POST", &format!("/object/{}", path("his.txt")), &technician.token, (&headers, b"x".to_vec())).await.ok();
     let his = made(&shop, "attachments", &technician, row(&path("his.txt"), "job", &things.his_job)).await;
     let name = secret.split_once('/').unwrap().1;
     let change = shop.request("PATCH", &format!("{ROWS}?id=eq.{his}"), &technician).body(json!({ "storage_path": name }).to_string());
@@ -134,6 +141,20 @@ async fn who_changes_a_thing_writes_its_files() {
                            "storage_path": name, "entity_type": "job", "entity_id": things.his_job });
     Shop::refused(&shop.post("/rest/v1/file_storage", &technician, file.clone()).await, 403, "file_out_of_reach");
     assert_eq!(reads(&shop, &technician, &secret).await, (false, false));
+    // Nor one that is not there yet: it would open whatever comes under that name. Both are told alike.
+    let later = path("later.txt");
+    Shop::refused(&shop.post(ROWS, &technician, row(&later, "job", &things.his_job)).await, 403, "file_out_of_reach");
+    let change = shop.request("PATCH", &format!("{ROWS}?id=eq.{his}"), &technician);
+    let change = change.body(json!({ "storage_path": later.split_once('/').unwrap().1 }).to_string());
+    Shop::refused(&shop.server.send(change).await, 403, "file_out_of_reach");
+    let mut early = file.clone();
+    early["storage_path"] = json!(later.split_once('/').unwrap().1);
+    Shop::refused(&shop.post("/rest/v1/file_storage", &technician, early.clone()).await, 403, "file_out_of_reach");
+    shop.upload(&later, &shop.ann.token, "wages").await.ok();
+    assert_eq!(reads(&shop, &technician, &later).await, (false, false));
+    // Whoever reads every file of the company writes the row before its file.
+    early["storage_path"] = json!(path("early.txt").split_once('/').unwrap().1);
+    assert_eq!(shop.post("/rest/v1/file_storage", &shop.ann, early).await.status, 201);
     // Whoever reads it names it, and opens it so.
     assert_eq!(shop.post("/rest/v1/file_storage", &dispatcher, file.take()).await.status, 201);
     assert!(reads(&shop, &technician, &secret).await.1);
