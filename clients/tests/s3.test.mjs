@@ -61,6 +61,11 @@ test('the AWS SDK writes, reads, lists, copies and deletes', async () => {
   assert.deepEqual([gone.Deleted.length, gone.Errors], [3, undefined])
   await aws.send(new s3.DeleteObjectCommand(place('many/2.txt')))
   await refused(aws.send(new s3.GetObjectCommand(place('many/2.txt'))), 'NoSuchKey', 404)
+  // What is said of another version does not fall on the object that there is.
+  const named = [{ Key: `${ann.company.id}/many/3.txt`, VersionId: 'v1' }, { Key: `${ann.company.id}/many/4.txt`, VersionId: 'null' }]
+  const some = await aws.send(new s3.DeleteObjectsCommand({ Bucket: BUCKET, Delete: { Objects: named } }))
+  assert.deepEqual([some.Deleted.map(({ Key }) => Key), some.Errors.map(({ Key, Code }) => [Key, Code])], [[named[1].Key], [[named[0].Key, 'NotImplemented']]])
+  assert.equal((await aws.send(new s3.HeadObjectCommand(place('many/3.txt')))).ContentLength, 1)
   await refused(aws.send(new s3.HeadObjectCommand(place('many/2.txt'))), 'NotFound', 404)
   await refused(aws.send(new s3.ListObjectsV2Command({ Bucket: 'no-such-bucket' })), 'NoSuchBucket', 404)
   await refused(aws.send(new s3.GetBucketPolicyCommand({ Bucket: BUCKET })), 'NotImplemented', 501)

@@ -254,8 +254,13 @@ pub(super) async fn delete(request: &Request) -> Result<Response> {
 pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Response> {
     let document = request.document(body, 0).await?;
     let is_quiet = elements(&document, "Quiet")?.first().is_some_and(|said| said.trim() == "true");
-    let names: Vec<String> = elements(&document, "Key")?.into_iter().map(unescaped).collect::<Result<_>>()?;
-    if names.is_empty() || names.len() > DELETED_MAX {
+    let (mut names, mut former) = (Vec::new(), Vec::new());
+    for object in elements(&document, "Object")? {
+        let name = unescaped(elements(object, "Key")?.first().ok_or_else(malformed_xml)?)?;
+        let is_present = elements(object, "VersionId")?.first().is_none_or(|version| matches!(version.trim(), "" | NULL_VERSION));
+        if is_present { &mut names } else { &mut former }.push(name);
+    }
+    if !(1..=DELETED_MAX).contains(&(names.len() + former.len())) {
         return Err(malformed_xml());
     }
     request.storage.check_bucket(&request.bucket).await?;
@@ -264,12 +269,18 @@ pub(super) async fn delete_many(request: &Request, body: Body) -> Result<Respons
     }
     let left = request.storage.readable(&request.caller, &request.bucket, &names).await?;
     let document = Xml::document("DeleteResult", |xml| {
-        for name in &names {
-            if left.contains(name) {
-                xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", "AccessDenied").text("Message", "Access Denied"));
-            } else if !is_quiet {
-                xml.inside("Deleted", |xml| _ = xml.text("Key", name));
-            }
+        let mut refused = |name: &str, code: &str, why: &str| {
+            xml.inside("Error", |xml| _ = xml.text("Key", name).text("Code", code).text("Message", why));
+        };
+        for name in names.iter().filter(|name| left.contains(*name)) {
+            refused(name, "AccessDenied", "Access Denied");
+        }
+        // As a delete of its own: the present one stays.
+        for name in &former {
+            refused(name, "NotImplemented", "Taking one version away is not known here");
+        }
+        for name in names.iter().filter(|name| !is_quiet && !left.contains(*name)) {
+            xml.inside("Deleted", |xml| _ = xml.text("Key", name));
         }
     });
     Ok(document.answer())
