@@ -5273,6 +5273,77 @@ begin
 end $$;
 ALTER FUNCTION app.check_job_references() OWNER TO app_definer;
 
+CREATE FUNCTION app.check_letter(p_is_service boolean, p_field jsonb, p_payload jsonb, p_company_id uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_name   constant text := p_payload ->> (p_field ->> 'name');
+  v_values constant jsonb := coalesce(nullif(p_payload -> 'variables', 'null'), '{}');
+  v_about  record;
+  v_reader record;
+  v_row    record;
+  v_own    record;
+  v_fault  text;
+  v_known  text[] := '{company,recipient}';
+  v_needed text[];
+begin
+  if v_name is null then
+    v_fault := case when p_payload ->> 'subject' is null then 'subject' when p_payload ->> 'text' is null then 'text' end;
+    if v_fault is not null then
+      raise exception using errcode = '22023', message = format('The field "%s" is missing.', v_fault),
+        hint = 'A mail has subject and text, or a template.';
+    end if;
+    select f into v_fault from unnest(array['variables', 'locale', 'strict', 'estimate_id', 'invoice_id', 'schedule_id']) f where p_payload ? f limit 1;
+    if v_fault is not null then
+      raise exception using errcode = '22023', message = format('The field "%s" belongs to a template.', v_fault);
+    end if;
+    return;
+  elsif p_payload ->> 'subject' is not null or p_payload ->> 'text' is not null then
+    raise exception using errcode = '22023', message = 'A mail has subject and text, or a template, and not both.';
+  elsif num_nonnulls(p_payload ->> 'estimate_id', p_payload ->> 'invoice_id', p_payload ->> 'schedule_id') > 1 then
+    raise exception using errcode = '22023', message = 'A letter is about one row.';
+  end if;
+  v_fault := app.letter_values_fault(v_values);
+  if v_fault is not null then
+    raise exception using errcode = 'TH422', constraint = 'template_variables_invalid', message = v_fault;
+  end if;
+  select * into v_reader from app.letter_reader(p_company_id, p_payload ->> 'to');
+  select * into v_own from app.own_letter(p_company_id, v_name, coalesce(p_payload ->> 'locale', v_reader.locale, 'en'));
+  if v_own.body is null and not (p_field -> 'values') ? v_name then
+    raise exception using errcode = 'TH422', constraint = 'template_unknown', message = format('There is no template "%s".', left(v_name, 80)),
+      hint = format('The program has %s; the company''s own are rows of notification_templates of the channel email.',
+                    (select string_agg(k, ', ' order by k) from jsonb_object_keys(p_field -> 'values') k));
+  end if;
+  select * into v_about from app.letter_about(p_payload);
+  if v_about.field is not null then
+    if not p_is_service and not app.has_permission(v_about.noun || ':read') then
+      raise exception using errcode = '42501', message = format('You may have nothing told of %s.', v_about.noun),
+        hint = format('You need the permission %s:read.', v_about.noun);
+    end if;
+    select * into v_row from app.letter_row(p_company_id, v_about.field, v_about.id, 'UTC', 'en');
+    if v_row.names is null then
+      raise exception using errcode = 'TH422', constraint = 'template_row_unknown', message = format('There is no such row: %s.', v_about.field);
+    elsif v_reader.customer_id is distinct from v_row.customer_id and v_reader.customer_id is not null then
+      raise exception using errcode = '22023', message = 'The field "to" is the address of the customer whose row this is, or of a member.';
+    end if;
+    v_known := v_known || array(select n.key from jsonb_each(v_row.names) n where n.value <> 'null');
+  end if;
+  if coalesce((p_payload ->> 'strict')::boolean, true) then
+    v_known := v_known || array(select k from jsonb_object_keys(v_values) k);
+    v_needed := case when v_own.body is not null then app.printed_names(concat_ws(' ', v_own.subject, v_own.body))
+                     else array(select jsonb_array_elements_text(p_field -> 'values' -> v_name)) end;
+    v_needed := array(select n from unnest(v_needed) n where n <> all (v_known) order by n);
+    if cardinality(v_needed) > 0 then
+      raise exception using errcode = 'TH422', constraint = 'template_variable_missing',
+        message = format('The template "%s" needs %s.', left(v_name, 80), array_to_string(v_needed, ', ')),
+        detail = jsonb_build_object('template', v_name, 'missing', v_needed)::text,
+        hint = 'Give them in variables, name the row that the letter is about, or say strict: false, which leaves them empty.';
+    end if;
+  end if;
+end $$;
+ALTER FUNCTION app.check_letter(p_is_service boolean, p_field jsonb, p_payload jsonb, p_company_id uuid) OWNER TO app_owner;
+
 CREATE FUNCTION app.check_line_items(p_items jsonb, p_lines regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -5396,7 +5467,7 @@ declare
   v_shadow  boolean;
   v_parts   constant integer := 16;
   v_part    integer := 0;
-  v_count   integer;
+  v_count   bigint;
   v_wait    integer;
 begin
   if p_operation is null or p_operation not in ('ai_agent_execution', 'report_generation', 'vector_search', 'export')
@@ -5430,9 +5501,12 @@ begin
   if v_part = v_parts then
     v_part := (hashtextextended(pg_current_xact_id()::text, 0) & 15)::integer;
     perform pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'rate', v_who, p_operation, v_part), 0));
-    v_count := v_parts - 1;
-  else
-    v_count := v_part;
+  end if;
+  v_count := app.take_rate(v_who, p_operation, v_window, p_cost, case when coalesce(v_shadow, false) then 9223372036854775807 else v_most end);
+  if v_count > v_most and not coalesce(v_shadow, false) then
+    raise exception using errcode = 'TH429', constraint = 'RATE_LIMIT_EXCEEDED',
+      message = format('Rate limit exceeded. Try again in %s seconds.', greatest(v_wait, 1)),
+      detail = jsonb_build_object('limit', p_operation, 'counted', 'caller', 'minute_max', v_most, 'retry_after_seconds', greatest(v_wait, 1))::text;
   end if;
   insert into public.api_rate_limits as l (company_id, identifier_type, identifier_value, endpoint, request_count, window_start, window_end,
                                            window_size, rate_limit, is_blocked, blocked_until)
@@ -5440,16 +5514,7 @@ begin
           v_window + interval '1 minute', interval '1 minute', v_most, false, null)
   on conflict (identifier_type, identifier_value, endpoint, window_start) do update
      set request_count = least(l.request_count::bigint + excluded.request_count, 2147483647)::integer, rate_limit = excluded.rate_limit, updated_at = now();
-  select least(v_count + sum(l.request_count), 2147483647)::integer into v_count
-    from public.api_rate_limits l
-   where l.identifier_type = 'user' and l.identifier_value = v_who and l.window_start = v_window
-     and l.endpoint = any (array(select p_operation || case when p > 0 then '#' || p else '' end from generate_series(0, v_parts - 1) p));
-  if v_count > v_most and not coalesce(v_shadow, false) then
-    raise exception using errcode = 'TH429', constraint = 'RATE_LIMIT_EXCEEDED',
-      message = format('Rate limit exceeded. Try again in %s seconds.', greatest(v_wait, 1)),
-      detail = jsonb_build_object('limit', p_operation, 'counted', 'caller', 'minute_max', v_most, 'retry_after_seconds', greatest(v_wait, 1))::text;
-  end if;
-  return greatest(v_most - v_count, 0);
+  return greatest(v_most - v_count, 0)::integer;
 end $$;
 ALTER FUNCTION app.check_rate(p_operation text, p_cost integer) OWNER TO app_definer;
 
@@ -5620,6 +5685,8 @@ begin
     if v_fault is not null then
       raise exception using errcode = '22023', message = v_fault, detail = v_kind.fields::text;
     end if;
+    perform app.check_letter(p_is_service, f, coalesce(p_payload, '{}'), p_company_id)
+       from jsonb_array_elements(v_kind.fields) f where f ->> 'type' = 'template';
   end if;
 end $$;
 ALTER FUNCTION app.check_task_of_caller(p_is_service boolean, p_kind text, p_payload jsonb, p_company_id uuid) OWNER TO app_owner;
@@ -7007,10 +7074,16 @@ begin
     from storage.objects o
    where o.bucket_id = new.storage_bucket and o.name = new.storage_path and starts_with(o.name, new.company_id || '/');
   if not found then
-    -- A row opens its file to those who read the row: whoever writes it reads the file first.
-    if current_user = 'authenticated' and app.is_company_file_there(new.storage_bucket, new.storage_path)
+    -- A row opens its file to those who read the row: whoever writes it reads the file first. One that is not there yet is named by whoever would
+    -- read it whatever it will be, and the answer tells nobody which of both it is.
+    if current_user = 'authenticated' and app.is_company_place(new.storage_bucket, new.storage_path)
        and (tg_op = 'INSERT' or (new.storage_bucket, new.storage_path) is distinct from (old.storage_bucket, old.storage_path)) then
-      raise exception using errcode = 'TH403', constraint = 'file_out_of_reach', message = 'There is a file of this name that you may not read.';
+      -- By itself, since others may not even ask this.
+      if app.is_company_file_there(new.storage_bucket, new.storage_path)
+         or not (app.has_permission('files:read') and app.reaches_all_entities('read')) then
+        raise exception using errcode = 'TH403', constraint = 'file_out_of_reach', message = 'There is no file of this name that you may read.',
+          hint = 'Upload the file first, then write the row that names it.';
+      end if;
     end if;
     -- Of a file that nobody sees nobody says what was found in it, but whoever looks for the server or the project itself.
     if auth.role() is distinct from 'service_role' and current_user <> 'app_owner' then
@@ -10939,6 +11012,14 @@ CREATE FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) RETURNS
 $$;
 ALTER FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) OWNER TO app_definer;
 
+CREATE FUNCTION app.is_company_place(p_bucket_id text, p_name text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select exists (select from app.company_buckets c where c.id = p_bucket_id and starts_with(p_name, app.company_id() || '/'))
+$$;
+ALTER FUNCTION app.is_company_place(p_bucket_id text, p_name text) OWNER TO app_definer;
+
 CREATE FUNCTION app.is_computed_write() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL RESTRICTED
     RETURN ((CURRENT_USER = 'app_definer'::name) AND (pg_trigger_depth() > 0));
@@ -11978,6 +12059,69 @@ begin
   return null;
 end $$;
 ALTER FUNCTION app.leave_crews() OWNER TO app_definer;
+
+CREATE FUNCTION app.letter_about(p_payload jsonb, OUT field text, OUT noun text, OUT id uuid) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+  select f.field, f.noun, (p_payload ->> f.field)::uuid
+    from (values ('estimate_id', 'estimates'), ('invoice_id', 'invoices'), ('schedule_id', 'schedules')) f (field, noun)
+   where p_payload ->> f.field is not null order by f.field limit 1
+$$;
+ALTER FUNCTION app.letter_about(p_payload jsonb, OUT field text, OUT noun text, OUT id uuid) OWNER TO app_owner;
+
+CREATE FUNCTION app.letter_reader(p_company_id uuid, p_address text) RETURNS TABLE(customer_id uuid, name text, locale text, zone text)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select r.customer_id, r.name, coalesce(p.locale, nullif(left(c.settings ->> 'locale', 10), ''), 'en'), coalesce(p.zone, c.business_timezone, 'UTC')
+    from public.companies c
+   cross join lateral (
+         select null::uuid as customer_id, m.name, m.user_id, 1 as place from public.team_members m
+          where m.company_id = c.id and lower(btrim(m.email)) = lower(btrim(p_address)) and m.status = 'active' and m.archived_at is null
+         union all
+         select u.id, u.display_name, null, 2 from public.customers u
+          where u.company_id = c.id and u.email_key = lower(btrim(p_address)) and u.deleted_at is null) r
+    left join lateral app.notification_reader(c.id, r.user_id) p on r.user_id is not null
+   where c.id = p_company_id order by r.place limit 1
+$$;
+ALTER FUNCTION app.letter_reader(p_company_id uuid, p_address text) OWNER TO app_owner;
+
+CREATE FUNCTION app.letter_row(p_company_id uuid, p_field text, p_id uuid, p_zone text, p_locale text) RETURNS TABLE(customer_id uuid, names jsonb)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select e.customer_id, jsonb_build_object('number', nullif(e.estimate_number, ''), 'title', e.title, 'status', replace(e.status, '_', ' '),
+           'amount', jsonb_build_object('minor', e.total_amount, 'currency', e.currency),
+           'valid_until', app.shown_day(e.valid_until, p_zone, p_locale))
+    from public.estimates e where p_field = 'estimate_id' and e.company_id = p_company_id and e.id = p_id and e.deleted_at is null
+  union all
+  select i.customer_id, jsonb_build_object('number', i.invoice_number, 'title', i.title, 'status', replace(i.status, '_', ' '),
+           'amount', jsonb_build_object('minor', i.total_amount, 'currency', i.currency),
+           'balance', jsonb_build_object('minor', i.balance_amount, 'currency', i.currency),
+           'due_on', app.shown_day(i.due_date, p_zone, p_locale))
+    from public.invoices i where p_field = 'invoice_id' and i.company_id = p_company_id and i.id = p_id and i.deleted_at is null
+  union all
+  select s.customer_id, jsonb_build_object('title', s.title, 'status', replace(s.status, '_', ' '),
+           'starts', app.shown_time(s.start_time::text, p_zone, p_locale), 'ends', app.shown_time(s.end_time::text, p_zone, p_locale),
+           'address', (select nullif(concat_ws(', ', p.address, p.city), '') from public.properties p
+                        where p.company_id = s.company_id and p.id = s.property_id))
+    from public.schedules s where p_field = 'schedule_id' and s.company_id = p_company_id and s.id = p_id and s.deleted_at is null
+$$;
+ALTER FUNCTION app.letter_row(p_company_id uuid, p_field text, p_id uuid, p_zone text, p_locale text) OWNER TO app_owner;
+
+CREATE FUNCTION app.letter_values_fault(p_values jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+  select case
+      when count(*) > 50 then 'A letter is given up to 50 values.'
+      when bool_or(v.key !~ '^[a-z_]{1,40}$') then 'A name has 1 to 40 letters a to z and underscores.'
+      when bool_or(jsonb_typeof(v.value) not in ('string', 'number', 'boolean')) then 'A value is a text, a number, true or false.'
+      when bool_or(length(v.value #>> '{}') > 2000) then 'A value has up to 2000 letters.' end
+    from jsonb_each(p_values) v
+$_$;
+ALTER FUNCTION app.letter_values_fault(p_values jsonb) OWNER TO app_owner;
 
 CREATE FUNCTION app.likeness(p_asked text[], p_names text) RETURNS double precision
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -14197,6 +14341,32 @@ begin
 end $$;
 ALTER FUNCTION app.open_invitation(p_token text) OWNER TO app_definer;
 
+CREATE FUNCTION app.open_letter(p_company_id uuid, p_payload jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_reader record;
+  v_about  record;
+  v_row    record;
+  v_locale text;
+begin
+  perform app.keep_to_company(p_company_id);
+  select * into v_reader from app.letter_reader(p_company_id, p_payload ->> 'to');
+  v_locale := coalesce(nullif(p_payload ->> 'locale', ''), v_reader.locale, 'en');
+  select * into v_about from app.letter_about(p_payload);
+  select * into v_row from app.letter_row(p_company_id, v_about.field, v_about.id, v_reader.zone, v_locale);
+  return (
+    select jsonb_build_object(
+             'is_known', v_reader.zone is not null, 'locale', v_locale,
+             'is_there', v_about.field is null or v_row.names is not null
+               and (v_reader.customer_id is null or v_reader.customer_id is not distinct from v_row.customer_id),
+             'names', jsonb_build_object('company', c.name, 'recipient', v_reader.name) || coalesce(v_row.names, '{}'),
+             'own', (select to_jsonb(o) from app.own_letter(p_company_id, p_payload ->> 'template', v_locale) o))
+      from public.companies c where c.id = p_company_id);
+end $$;
+ALTER FUNCTION app.open_letter(p_company_id uuid, p_payload jsonb) OWNER TO app_definer;
+
 CREATE FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) RETURNS TABLE(act text, wait_until timestamp with time zone, channel text, user_id uuid, recipient text, topic text, type text, priority text, subject text, body text, body_html text, entity_type text, entity_id uuid, sender_name text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -14347,6 +14517,19 @@ begin
                     (select to_jsonb(u) - app.shown_of('public.users') from public.users u where v_found.subject = 'account' and u.id = v_found.subject_id));
 end $$;
 ALTER FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) OWNER TO app_definer;
+
+CREATE FUNCTION app.open_rate_cost(p_minute integer) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+  select coalesce(sum(o.cost), 0)::bigint
+    from (select max(l.objid::bigint) as cost from pg_catalog.pg_locks l
+           where l.locktype = 'advisory' and l.objsubid = 2 and l.granted and l.pid <> pg_backend_pid()
+             and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+             and l.classid::bigint = (p_minute::bigint & 4294967295)
+           group by l.pid) o
+$$;
+ALTER FUNCTION app.open_rate_cost(p_minute integer) OWNER TO app_owner;
 
 CREATE FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -14649,6 +14832,20 @@ CREATE FUNCTION app.outcome_rank(p_outcome text) RETURNS integer
     RETURN array_position(ARRAY['refused'::text, 'suppressed'::text, 'accepted'::text, 'delayed'::text, 'delivered'::text, 'opened'::text, 'clicked'::text, 'failed'::text, 'bounced'::text, 'complained'::text], p_outcome);
 ALTER FUNCTION app.outcome_rank(p_outcome text) OWNER TO app_owner;
 
+CREATE FUNCTION app.own_letter(p_company_id uuid, p_name text, p_locale text) RETURNS TABLE(locale text, subject text, body text)
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select n.locale, n.subject, n.body
+    from public.notification_templates n
+    join public.companies c on c.id = n.company_id
+   where n.company_id = p_company_id and n.event = p_name and n.channel = 'email' and n.is_active
+   order by array_position(array[replace(p_locale, '_', '-'), left(p_locale, 2), left(c.settings ->> 'locale', 10), left(c.settings ->> 'locale', 2),
+                                 'en'], n.locale), n.locale
+   limit 1
+$$;
+ALTER FUNCTION app.own_letter(p_company_id uuid, p_name text, p_locale text) OWNER TO app_owner;
+
 CREATE FUNCTION app.own_webhook(p_id uuid) RETURNS public.webhooks
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -14739,6 +14936,10 @@ begin
       when 'text' then
         if length(v_text) > v_field.length_max then
           return format('The field "%s" has up to %s letters.', v_field.name, v_field.length_max);
+        end if;
+      when 'template' then
+        if length(v_text) not between 1 and 120 then
+          return format('The field "%s" has 1 to 120 letters.', v_field.name);
         end if;
       when 'id' then
         if v_text !~* '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' then
@@ -15353,6 +15554,24 @@ CREATE FUNCTION app.presences_in_reach() RETURNS SETOF app.presences
          end
 $$;
 ALTER FUNCTION app.presences_in_reach() OWNER TO app_definer;
+
+CREATE FUNCTION app.printed_names(p_text text) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_text text := p_text;
+  v_next text;
+begin
+  loop
+    -- From the innermost on.
+    v_next := regexp_replace(v_text, '\{%-?\s*if\s(?:(?!\{%-?\s*if\s).)*?\{%-?\s*endif\s*-?%\}', '', 'g');
+    exit when v_next = v_text;
+    v_text := v_next;
+  end loop;
+  return array(select distinct m[1] from regexp_matches(v_text, '\{\{-?\s*([a-z_]{1,40})\s*-?\}\}', 'g') m order by m[1]);
+end $$;
+ALTER FUNCTION app.printed_names(p_text text) OWNER TO app_owner;
 
 CREATE FUNCTION app.probe_channel(p_topic text) RETURNS uuid[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -17902,6 +18121,12 @@ CREATE FUNCTION app.shown_api_key(p_key public.api_keys) RETURNS jsonb
     RETURN (to_jsonb(p_key) - '{key_hash,last_used_ip}'::text[]);
 ALTER FUNCTION app.shown_api_key(p_key public.api_keys) OWNER TO app_owner;
 
+CREATE FUNCTION app.shown_day(p_at timestamp with time zone, p_zone text, p_locale text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    RETURN to_char((p_at AT TIME ZONE app.known_zone(p_zone)), CASE "left"(p_locale, 2) WHEN 'de'::text THEN 'DD.MM.YYYY'::text WHEN 'es'::text THEN 'DD/MM/YYYY'::text ELSE 'Mon FMDD, YYYY'::text END);
+ALTER FUNCTION app.shown_day(p_at timestamp with time zone, p_zone text, p_locale text) OWNER TO app_owner;
+
 CREATE FUNCTION app.shown_erasures(p_id uuid, p_rows integer) RETURNS SETOF jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -18436,6 +18661,43 @@ CREATE FUNCTION app.take_notification_events(p_now timestamp with time zone, p_l
   returning e.company_id, e.id, e.attempts
 $$;
 ALTER FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) OWNER TO app_definer;
+
+CREATE FUNCTION app.take_rate(p_who text, p_operation text, p_window timestamp with time zone, p_cost integer, p_most bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_minute constant integer := hashtext(concat_ws(' ', 'rate', p_who, p_operation, p_window));
+  v_gate   constant bigint := hashtextextended(concat_ws(' ', 'rate gate', p_who, p_operation), 0);
+  v_own    bigint;
+  v_open   bigint;
+  v_count  bigint;
+begin
+  begin
+    perform pg_advisory_lock(v_gate);
+    select coalesce(max(l.objid::bigint), 0) into v_own from pg_catalog.pg_locks l
+     where l.locktype = 'advisory' and l.objsubid = 2 and l.pid = pg_backend_pid() and l.classid::bigint = (v_minute::bigint & 4294967295);
+    -- One that ends in between is counted twice, as open and as ended: then it is looked again.
+    for v_look in 1 .. 3 loop
+      v_open := app.open_rate_cost(v_minute);
+      select v_open + p_cost + coalesce(sum(l.request_count), 0) into v_count from public.api_rate_limits l
+       where l.identifier_type = 'user' and l.identifier_value = p_who and l.window_start = p_window
+         and l.endpoint = any (array(select p_operation || case when p > 0 then '#' || p else '' end from generate_series(0, 15) p));
+      exit when v_count <= p_most or v_open = 0;
+      perform pg_sleep(0.002);
+    end loop;
+    if v_count <= p_most then
+      perform pg_advisory_xact_lock_shared(v_minute, least(v_own + p_cost, 2147483647)::integer);
+    end if;
+    perform pg_advisory_unlock(v_gate);
+  exception when query_canceled or others then
+    -- The gate is of the session and no transaction's.
+    perform pg_advisory_unlock(v_gate);
+    raise;
+  end;
+  return v_count;
+end $$;
+ALTER FUNCTION app.take_rate(p_who text, p_operation text, p_window timestamp with time zone, p_cost integer, p_most bigint) OWNER TO app_owner;
 
 CREATE FUNCTION app.take_scim_seat(p_company_id uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -37491,6 +37753,9 @@ GRANT ALL ON FUNCTION app.check_invoice_status(p_new public.invoices) TO app_def
 
 REVOKE ALL ON FUNCTION app.check_job_references() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION app.check_letter(p_is_service boolean, p_field jsonb, p_payload jsonb, p_company_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.check_letter(p_is_service boolean, p_field jsonb, p_payload jsonb, p_company_id uuid) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.check_line_items(p_items jsonb, p_lines regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.check_line_items(p_items jsonb, p_lines regclass) TO app_definer;
 
@@ -38183,6 +38448,10 @@ REVOKE ALL ON FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) 
 GRANT ALL ON FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) TO authenticated;
 GRANT ALL ON FUNCTION app.is_company_file_there(p_bucket_id text, p_name text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.is_company_place(p_bucket_id text, p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.is_company_place(p_bucket_id text, p_name text) TO authenticated;
+GRANT ALL ON FUNCTION app.is_company_place(p_bucket_id text, p_name text) TO service_role;
+
 REVOKE ALL ON FUNCTION app.is_computed_write() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.is_computed_write() TO anon;
 GRANT ALL ON FUNCTION app.is_computed_write() TO authenticated;
@@ -38387,6 +38656,18 @@ REVOKE ALL ON FUNCTION app.labels_of(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.leader_changed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION app.leave_crews() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION app.letter_about(p_payload jsonb, OUT field text, OUT noun text, OUT id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.letter_about(p_payload jsonb, OUT field text, OUT noun text, OUT id uuid) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.letter_reader(p_company_id uuid, p_address text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.letter_reader(p_company_id uuid, p_address text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.letter_row(p_company_id uuid, p_field text, p_id uuid, p_zone text, p_locale text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.letter_row(p_company_id uuid, p_field text, p_id uuid, p_zone text, p_locale text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.letter_values_fault(p_values jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.letter_values_fault(p_values jsonb) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.likeness(p_asked text[], p_names text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.likeness(p_asked text[], p_names text) TO app_definer;
@@ -38770,6 +39051,9 @@ GRANT ALL ON FUNCTION app.open_import(p_id uuid, p_table text, p_format text, p_
 REVOKE ALL ON FUNCTION app.open_invitation(p_token text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_invitation(p_token text) TO service_role;
 
+REVOKE ALL ON FUNCTION app.open_letter(p_company_id uuid, p_payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_letter(p_company_id uuid, p_payload jsonb) TO service_role;
+
 REVOKE ALL ON FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_notification(p_company_id uuid, p_id uuid, p_now timestamp with time zone) TO service_role;
 
@@ -38780,6 +39064,9 @@ REVOKE ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_compa
 GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO authenticated;
 GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO guest;
 GRANT ALL ON FUNCTION app.open_person_export(p_id uuid, p_subject text, p_company_id uuid) TO service_role;
+
+REVOKE ALL ON FUNCTION app.open_rate_cost(p_minute integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.open_rate_cost(p_minute integer) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.open_request(p_kind text, p_user_id uuid, p_session_id uuid, p_company_id uuid, p_claims text, p_permission text, p_company_required boolean, OUT role text, OUT company_id uuid, OUT user_id uuid, OUT member_role text, OUT permissions text, OUT claims text) TO server_login;
@@ -38814,6 +39101,9 @@ GRANT ALL ON FUNCTION app.other_currencies(p_currency text, p_currencies text[],
 REVOKE ALL ON FUNCTION app.outcome_rank(p_outcome text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.outcome_rank(p_outcome text) TO service_role;
 GRANT ALL ON FUNCTION app.outcome_rank(p_outcome text) TO app_definer;
+
+REVOKE ALL ON FUNCTION app.own_letter(p_company_id uuid, p_name text, p_locale text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.own_letter(p_company_id uuid, p_name text, p_locale text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.own_webhook(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.own_webhook(p_id uuid) TO authenticated;
@@ -38925,6 +39215,9 @@ GRANT SELECT ON TABLE app.presences TO service_role;
 REVOKE ALL ON FUNCTION app.presences_in_reach() FROM PUBLIC;
 GRANT ALL ON FUNCTION app.presences_in_reach() TO authenticated;
 GRANT ALL ON FUNCTION app.presences_in_reach() TO service_role;
+
+REVOKE ALL ON FUNCTION app.printed_names(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.printed_names(p_text text) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.probe_channel(p_topic text) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.probe_channel(p_topic text) TO anon;
@@ -39206,6 +39499,9 @@ GRANT ALL ON FUNCTION app.shown_amount(p_cents text, p_currency text, p_locale t
 REVOKE ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.shown_api_key(p_key public.api_keys) TO app_definer;
 
+REVOKE ALL ON FUNCTION app.shown_day(p_at timestamp with time zone, p_zone text, p_locale text) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.shown_day(p_at timestamp with time zone, p_zone text, p_locale text) TO app_definer;
+
 REVOKE ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) TO authenticated;
 GRANT ALL ON FUNCTION app.shown_erasures(p_id uuid, p_rows integer) TO guest;
@@ -39289,6 +39585,9 @@ GRANT ALL ON FUNCTION app.take_invoice_reminder(p_company_id uuid, p_invoice_id 
 
 REVOKE ALL ON FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_notification_events(p_now timestamp with time zone, p_lease_seconds integer, p_limit integer) TO service_role;
+
+REVOKE ALL ON FUNCTION app.take_rate(p_who text, p_operation text, p_window timestamp with time zone, p_cost integer, p_most bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION app.take_rate(p_who text, p_operation text, p_window timestamp with time zone, p_cost integer, p_most bigint) TO app_definer;
 
 REVOKE ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION app.take_scim_seat(p_company_id uuid) TO service_role;

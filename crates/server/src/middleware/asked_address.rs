@@ -47,7 +47,10 @@ impl OwnAddress {
         let host = last(headers, header::HOST.as_str()).map(str::to_owned).or_else(|| request.uri().authority().map(ToString::to_string));
         let (host, scheme) = if proxies.trusts(peer.to_canonical()) {
             let told = Told::read(headers, proxies.header());
-            let host = told.host.or(host).map(|host| told.port.map_or_else(|| host.clone(), |port| with_port(&host, port, &told.scheme)));
+            let host = told
+                .host
+                .or(host)
+                .map(|host| told.port.map_or_else(|| host.clone(), |port| with_port(&host, port, told.scheme.as_deref())));
             (host, told.scheme.unwrap_or_else(|| self.scheme.clone()))
         } else if BETWEEN.iter().any(|name| headers.contains_key(*name)) {
             return None;
@@ -105,9 +108,9 @@ fn last<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// A host with a port, where it has none and the port is not that of its scheme.
-fn with_port(host: &str, port: u16, scheme: &Option<String>) -> String {
+fn with_port(host: &str, port: u16, scheme: Option<&str>) -> String {
     let has_one = host.parse::<Authority>().is_ok_and(|authority| authority.port().is_some());
-    let is_usual = matches!((scheme.as_deref(), port), (Some("https"), 443) | (Some("http") | None, 80));
+    let is_usual = matches!((scheme, port), (Some("https"), 443) | (Some("http") | None, 80));
     if has_one || is_usual { host.to_owned() } else { format!("{host}:{port}") }
 }
 

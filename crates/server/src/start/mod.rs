@@ -143,7 +143,7 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
         backend: backend.clone(),
         auth_alone: settings.auth_alone,
     });
-    let signals = Arc::<Signals>::default();
+    let signals: Arc<Signals> = Arc::default();
     let pipeline = Pipeline::new(routes, Cors::new(&settings, &addresses), settings.limits.clone())
         .behind(Proxies::new(&settings.proxies))
         .found_at(OwnAddress::new(&public_url, tls))
@@ -169,11 +169,10 @@ async fn serve(ground: Ground, cluster: &mut Option<Cluster>) -> Result<RunningS
     if let (Some(backups), Some(cluster)) = (&backups, cluster.as_ref()) {
         backups.begin(&settings, cluster, &backend, (&tasks, &stop));
     }
-    let grace = Duration::from_millis(settings.listen.shutdown_grace_ms);
     Ok(RunningServer {
         addresses,
         tls,
-        grace,
+        grace: Duration::from_millis(settings.listen.shutdown_grace_ms),
         edge,
         keys,
         preparation,

@@ -94,7 +94,9 @@ pub(super) async fn complete(request: &Request, body: Body) -> Result<Response> 
     let listed = listed(&request.document(body, LIST_BYTES_MAX).await?)?;
     let mut begun = begun(request).await?;
     let mut digests = Sum::md5();
-    listed.iter().for_each(|(_, etag)| digests.update(&unhex(etag).unwrap_or_default()));
+    for (_, etag) in &listed {
+        digests.update(&unhex(etag).unwrap_or_default());
+    }
     let etag = format!("{}-{}", hex(&digests.finish()), listed.len());
     if begun.is_ended {
         // Whoever did not get the answer asks again, with the same list.
@@ -103,17 +105,20 @@ pub(super) async fn complete(request: &Request, body: Body) -> Result<Response> 
             .info(&request.caller, &request.bucket, &request.key)
             .await
             .map_err(|error| no_such_upload().with_source(error))?;
-        return if there.etag == etag { completed(request, &etag) } else { Err(no_such_upload()) };
+        return if there.etag == etag { Ok(completed(request, &etag)) } else { Err(no_such_upload()) };
     }
     let there = request.storage.parts_of(begun.id, None, *NUMBERS.end()).await?;
     let part_of = |(number, etag): &(u64, String)| {
-        let part = there.iter().find(|part| part.position == *number && part.etag == *etag).cloned();
-        part.ok_or_else(|| Error::new(Kind::BadRequest, "InvalidPart", format!("Part {number} was not uploaded, or has another etag.")))
+        let found = there.binary_search_by_key(number, |part| part.position).ok().and_then(|at| there.get(at));
+        found
+            .filter(|part| part.etag == *etag)
+            .cloned()
+            .ok_or_else(|| Error::new(Kind::BadRequest, "InvalidPart", format!("Part {number} was not uploaded, or has another etag.")))
     };
     let parts = listed.iter().map(part_of).collect::<Result<Vec<Part>>>()?;
     request.settle(&mut begun.upload).await?;
     request.storage.finish_parts(&request.caller, &begun, parts, Some(etag.clone())).await?;
-    completed(request, &etag)
+    Ok(completed(request, &etag))
 }
 
 /// Reads the numbers and etags of a list of parts, of which there is at least one.
@@ -131,12 +136,12 @@ fn listed(document: &str) -> Result<Vec<(u64, String)>> {
     if parts.is_empty() { Err(malformed_xml()) } else { Ok(parts) }
 }
 
-fn completed(request: &Request, etag: &str) -> Result<Response> {
+fn completed(request: &Request, etag: &str) -> Response {
     let document = Xml::document("CompleteMultipartUploadResult", |xml| {
         xml.text("Location", request.location()).text("Bucket", &request.bucket).text("Key", &request.key);
         xml.text("ETag", format!("\"{etag}\""));
     });
-    Ok(document.answer())
+    document.answer()
 }
 
 pub(super) async fn abort(request: &Request) -> Result<Response> {

@@ -94,7 +94,7 @@ impl Shown {
         }
         let time = field("x-amz-date")?.to_owned();
         let age = now.as_second().saturating_sub(read_time(&time)?.as_second());
-        if age > PRESIGNED_S || age < -SKEW_S {
+        if !(-SKEW_S..=PRESIGNED_S).contains(&age) {
             return Err(Error::new(Kind::Forbidden, "AccessDenied", "Invalid according to Policy: Policy expired."));
         }
         let (credential, signature) = (field("x-amz-credential")?, field("x-amz-signature")?);

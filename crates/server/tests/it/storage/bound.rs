@@ -121,7 +121,14 @@ async fn who_changes_a_thing_writes_its_files() {
     file["entity_type"] = json!("job");
     Shop::refused(&shop.post("/rest/v1/file_storage", &shop.bob, file.clone()).await, 422, "entity_not_found");
     assert_eq!(shop.post("/rest/v1/file_storage", &shop.ann, file).await.status, 201);
-    // Nobody opens a file to himself by a row that names it.
+}
+
+#[tokio::test]
+async fn nobody_opens_a_file_to_himself_by_a_row_that_names_it() {
+    let shop = Shop::open().await;
+    let (technician, dispatcher) = (shop.member("technician").await, shop.member("dispatcher").await);
+    let things = things(&shop, &technician).await;
+    let path = |name: &str| own(&shop.ann, "attachments", name);
     let secret = path("secret.txt");
     shop.upload(&secret, &shop.ann.token, "wages").await.ok();
     Shop::refused(&shop.post(ROWS, &technician, row(&secret, "job", &things.his_job)).await, 403, "file_out_of_reach");
