@@ -106,10 +106,11 @@ impl Desk {
         let Some(here) = self.here() else { return };
         let Some(subscriber) = self.subscribers.get_mut(&id).filter(|subscriber| subscriber.state == State::Behind) else { return };
         subscriber.state = State::Live;
-        subscriber.came = None;
+        let came = subscriber.came.take();
         let Some(missed) = missed else {
             subscriber.since = None;
-            subscriber.send(Told::Live(here.clone()));
+            // Whoever is cut off before he hears that he has to read anew comes back with the position that he had, and hears it then.
+            subscriber.send(Told::Live(came.unwrap_or_else(|| here.clone())));
             subscriber.resync("position_too_old", &here);
             return;
         };

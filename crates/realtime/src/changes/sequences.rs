@@ -75,6 +75,8 @@ struct Run {
     /// The rows that the subscriber knows of.
     known: BTreeSet<(u64, usize)>,
     position: Option<Position>,
+    /// Whether he came with his position and has not heard anything since.
+    comes_back: bool,
 }
 
 struct Node {
@@ -108,6 +110,7 @@ impl Run {
             room,
             known: BTreeSet::new(),
             position: None,
+            comes_back: false,
         };
         (0..NODES).for_each(|node| run.open_feed(node));
         run
@@ -194,14 +197,12 @@ impl Run {
         let wish = Wish::of_test(1, wanted, &self.tables, "service_role");
         let rights = Rights::of_test("service_role");
         let since = self.position.clone().filter(|_| knows);
-        if since.is_none() {
-            self.known = BTreeSet::new();
-        }
         let (id, desk) = (self.next_id, &mut self.nodes[number].desk);
         self.next_id += 1;
         desk.add(id, (to, Arc::from([wish])), &rights, since.as_ref());
         let missed = desk.missed(id);
         desk.catch_up(id, missed.as_deref(), &Answers::new());
+        self.comes_back = since.is_some();
         self.subscriber = Some((number, id, told));
     }
 
@@ -211,6 +212,11 @@ impl Run {
             let told = told.try_recv();
             self.nodes[*node].desk.tidy();
             match told {
+                // He goes on with what he knows; should he be cut off now, nothing more may count as heard.
+                Ok(Told::Live(position)) if std::mem::take(&mut self.comes_back) => {
+                    assert!(self.heard_by(&position).is_subset(&self.known), "{position:?} counts what was not told");
+                    self.position = Some(position);
+                }
                 // From here on, whatever came before: he reads it himself.
                 Ok(Told::Live(position) | Told::Resync { position, .. }) => {
                     self.known = self.heard_by(&position);
